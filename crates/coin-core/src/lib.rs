@@ -1,0 +1,16 @@
+//! What COIN computes (arXiv 2404.12832): the networks, their losses and training steps, the explanation of a slice,
+//! metrics, and the model file.
+//!
+//! This crate knows tensors. It knows no files and no picture formats, and it names no backend: every function computes
+//! on the device its tensors come from.
+
+#![recursion_limit = "256"]
+
+pub mod bundle;
+pub mod condition;
+pub mod explanation;
+pub mod metrics;
+pub mod networks;
+#[cfg(feature = "train")]
+pub mod training;
+pub mod weights;

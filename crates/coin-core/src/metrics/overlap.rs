@@ -1,0 +1,113 @@
+//! Overlap of predicted and true masks (METHOD: pooled over all pixels of all abnormal slices).
+
+/// Pixel counts of a prediction against the truth, added up over slices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overlap {
+    /// Predicted and true.
+    pub true_positive: u64,
+    /// Predicted, not true.
+    pub false_positive: u64,
+    /// True, not predicted.
+    pub false_negative: u64,
+}
+
+impl Overlap {
+    /// The counts of one slice.
+    pub fn of(predicted: impl IntoIterator<Item = bool>, truth: impl IntoIterator<Item = bool>) -> Self {
+        let mut overlap = Self::default();
+        for (predicted, truth) in predicted.into_iter().zip(truth) {
+            match (predicted, truth) {
+                (true, true) => overlap.true_positive += 1,
+                (true, false) => overlap.false_positive += 1,
+                (false, true) => overlap.false_negative += 1,
+                (false, false) => {}
+            }
+        }
+        overlap
+    }
+
+    /// Adds another slice's counts.
+    pub fn add(&mut self, other: Self) {
+        self.true_positive += other.true_positive;
+        self.false_positive += other.false_positive;
+        self.false_negative += other.false_negative;
+    }
+
+    /// Intersection over union; `None` when both masks are empty.
+    pub fn iou(&self) -> Option<f64> {
+        ratio(self.true_positive, self.true_positive + self.false_positive + self.false_negative)
+    }
+
+    /// Dice coefficient; `None` when both masks are empty.
+    pub fn dice(&self) -> Option<f64> {
+        ratio(2 * self.true_positive, 2 * self.true_positive + self.false_positive + self.false_negative)
+    }
+
+    /// Share of the predicted pixels that are true.
+    pub fn precision(&self) -> Option<f64> {
+        ratio(self.true_positive, self.true_positive + self.false_positive)
+    }
+
+    /// Share of the true pixels that are predicted.
+    pub fn recall(&self) -> Option<f64> {
+        ratio(self.true_positive, self.true_positive + self.false_negative)
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+/// The overlap at many thresholds of a map in [0, 1].
+#[derive(Clone, Debug)]
+pub struct ThresholdSweep {
+    thresholds: Vec<f32>,
+    overlaps: Vec<Overlap>,
+}
+
+impl ThresholdSweep {
+    /// Thresholds 0.01, 0.02, .. 0.99.
+    pub fn hundredths() -> Self {
+        let thresholds: Vec<f32> = (1..100).map(|i| i as f32 / 100.0).collect();
+        Self { overlaps: vec![Overlap::default(); thresholds.len()], thresholds }
+    }
+
+    /// Adds a slice: its map, and the truth at the same pixels.
+    pub fn add(&mut self, map: &[f32], truth: &[bool]) {
+        for (threshold, overlap) in self.thresholds.iter().zip(&mut self.overlaps) {
+            overlap.add(Overlap::of(map.iter().map(|value| value > threshold), truth.iter().copied()));
+        }
+    }
+
+    /// `(threshold, pooled IoU)` for each threshold at which something is predicted or true.
+    pub fn iou(&self) -> Vec<(f32, f64)> {
+        let pairs = self.thresholds.iter().zip(&self.overlaps);
+        pairs.filter_map(|(&threshold, overlap)| Some((threshold, overlap.iou()?))).collect()
+    }
+
+    /// The threshold with the highest pooled IoU, the lowest such; `None` before any mask was added.
+    pub fn best(&self) -> Option<(f32, f64)> {
+        self.iou().into_iter().rev().max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pooled_iou_weighs_pixels_not_slices() {
+        let mut pooled = Overlap::of([true, true, false], [true, false, false]);
+        pooled.add(Overlap::of([true; 4], [true; 4]));
+        assert_eq!(pooled.iou(), Some(5.0 / 6.0));
+        assert_eq!(pooled.dice(), Some(10.0 / 11.0));
+        assert_eq!(Overlap::default().iou(), None);
+    }
+
+    #[test]
+    fn sweep_is_strictly_greater_and_finds_the_best_threshold() {
+        let mut sweep = ThresholdSweep::hundredths();
+        sweep.add(&[0.25, 0.5, 0.6, 0.1], &[false, true, true, false]);
+        assert_eq!(sweep.best(), Some((0.25, 1.0)));
+    }
+}

@@ -1,0 +1,74 @@
+//! How well the classifier's probability orders normal before abnormal.
+
+use serde::{Deserialize, Serialize};
+
+/// Probabilities and labels, collected one by one.
+#[derive(Clone, Debug, Default)]
+pub struct Ranking {
+    scored: Vec<(f64, bool)>,
+}
+
+/// What a [`Ranking`] says; a number that cannot be computed is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RankingSummary {
+    /// Share of labels that probability >= 0.5 gets right.
+    pub accuracy: Option<f64>,
+    /// Area under the ROC curve, ties counted half.
+    pub auroc: Option<f64>,
+    /// F1 of "abnormal" at probability >= 0.5.
+    pub f1: Option<f64>,
+}
+
+impl Ranking {
+    /// Adds a slice.
+    pub fn add(&mut self, probability: f64, abnormal: bool) {
+        self.scored.push((probability, abnormal));
+    }
+
+    /// Accuracy, AUROC and F1 of what was added.
+    pub fn summary(&self) -> RankingSummary {
+        let called = |&(p, _): &(f64, bool)| p >= 0.5;
+        let count = |test: &dyn Fn(&(f64, bool)) -> bool| self.scored.iter().filter(|s| test(s)).count() as f64;
+        let right = count(&|s| called(s) == s.1);
+        let true_positive = count(&|s| called(s) && s.1);
+        let wrong = self.scored.len() as f64 - right;
+        let f1_denominator = 2.0 * true_positive + wrong;
+        RankingSummary {
+            accuracy: (!self.scored.is_empty()).then(|| right / self.scored.len() as f64),
+            auroc: self.auroc(),
+            f1: (f1_denominator > 0.0).then(|| 2.0 * true_positive / f1_denominator),
+        }
+    }
+
+    fn auroc(&self) -> Option<f64> {
+        let mut sorted = self.scored.clone();
+        sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let positives = sorted.iter().filter(|s| s.1).count() as f64;
+        let negatives = sorted.len() as f64 - positives;
+        let mut rank_sum = 0.0;
+        let mut seen = 0.0;
+        for tied in sorted.chunk_by(|a, b| a.0 == b.0) {
+            let mean_rank = seen + (tied.len() as f64 + 1.0) / 2.0;
+            rank_sum += mean_rank * tied.iter().filter(|s| s.1).count() as f64;
+            seen += tied.len() as f64;
+        }
+        let area = rank_sum - positives * (positives + 1.0) / 2.0;
+        (positives > 0.0 && negatives > 0.0).then(|| area / (positives * negatives))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auroc_counts_ordered_pairs_and_halves_ties() {
+        let mut ranking = Ranking::default();
+        for (p, y) in [(0.1, false), (0.4, true), (0.4, false), (0.9, true)] {
+            ranking.add(p, y);
+        }
+        assert_eq!(ranking.summary().auroc, Some(3.5 / 4.0));
+        assert_eq!(ranking.summary().accuracy, Some(0.75));
+        assert_eq!(Ranking::default().summary(), RankingSummary::default());
+    }
+}

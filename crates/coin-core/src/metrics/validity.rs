@@ -1,0 +1,38 @@
+//! Does the counterfactual change the classifier's mind?
+
+/// Counterfactual validity and accuracy (paper section 4, tau = 0.8).
+#[derive(Clone, Copy, Debug)]
+pub struct Validity {
+    tau: f64,
+    confident: u64,
+    changed: u64,
+    total: u64,
+    desired: u64,
+}
+
+impl Validity {
+    /// With the paper's tau of 0.8.
+    pub fn paper() -> Self {
+        Self { tau: 0.8, confident: 0, changed: 0, total: 0, desired: 0 }
+    }
+
+    /// Adds a slice by its probability before and after inpainting.
+    pub fn add(&mut self, before: f64, after: f64) {
+        if before > self.tau {
+            self.confident += 1;
+            self.changed += u64::from((before - after).abs() > self.tau);
+        }
+        self.total += 1;
+        self.desired += u64::from(after < 0.5);
+    }
+
+    /// CV: among slices called abnormal with more than tau, the share whose probability moved by more than tau.
+    pub fn validity(&self) -> Option<f64> {
+        (self.confident > 0).then(|| self.changed as f64 / self.confident as f64)
+    }
+
+    /// Share of the counterfactuals that fall into the desired bin, "normal".
+    pub fn counterfactual_accuracy(&self) -> Option<f64> {
+        (self.total > 0).then(|| self.desired as f64 / self.total as f64)
+    }
+}

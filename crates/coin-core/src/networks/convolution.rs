@@ -1,0 +1,112 @@
+//! A square convolution with stride 1 or 2, same padding and, where asked, spectral normalisation.
+
+use burn::module::{Initializer, Module, Param};
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, Tensor, module};
+
+use super::SpectralNorm;
+
+/// How to make a [`Convolution`].
+#[derive(Clone, Debug)]
+pub struct ConvolutionConfig {
+    inputs: usize,
+    outputs: usize,
+    kernel: usize,
+    stride: usize,
+    bias: bool,
+    spectral_norm: bool,
+    initializer: Initializer,
+}
+
+impl ConvolutionConfig {
+    /// A convolution without bias, initialised Xavier-uniform with gain 1.
+    pub fn new(inputs: usize, outputs: usize, kernel: usize) -> Self {
+        Self {
+            inputs,
+            outputs,
+            kernel,
+            stride: 1,
+            bias: false,
+            spectral_norm: false,
+            initializer: Initializer::XavierUniform { gain: 1.0 },
+        }
+    }
+
+    /// With this stride.
+    pub fn stride(mut self, stride: usize) -> Self {
+        self.stride = stride;
+        self
+    }
+
+    /// With a bias, zero at the start.
+    pub fn bias(mut self) -> Self {
+        self.bias = true;
+        self
+    }
+
+    /// With spectral normalisation when `wanted`.
+    pub fn spectral_norm(mut self, wanted: bool) -> Self {
+        self.spectral_norm = wanted;
+        self
+    }
+
+    /// Xavier-uniform with gain sqrt 2, for a convolution followed by ReLU.
+    pub fn before_relu(self) -> Self {
+        self.initializer(Initializer::XavierUniform { gain: std::f64::consts::SQRT_2 })
+    }
+
+    /// With another initialiser of the weight.
+    pub fn initializer(mut self, initializer: Initializer) -> Self {
+        self.initializer = initializer;
+        self
+    }
+
+    /// Makes the layer on `device`.
+    pub fn init(&self, device: &Device) -> Convolution {
+        let area = self.kernel * self.kernel;
+        let shape = [self.outputs, self.inputs, self.kernel, self.kernel];
+        let fans = (Some(self.inputs * area), Some(self.outputs * area));
+        Convolution {
+            weight: self.initializer.init_with(shape, fans.0, fans.1, device),
+            bias: self.bias.then(|| Initializer::Zeros.init([self.outputs], device)),
+            spectral_norm: self.spectral_norm.then(|| SpectralNorm::init(self.outputs, device)),
+            stride: self.stride,
+        }
+    }
+}
+
+/// A convolution with odd square kernel and same padding.
+#[derive(Module, Debug)]
+pub struct Convolution {
+    /// `[outputs, inputs, kernel, kernel]`.
+    pub weight: Param<Tensor<4>>,
+    /// `[outputs]`.
+    pub bias: Option<Param<Tensor<1>>>,
+    /// Present when the weight is divided by its spectral norm.
+    pub spectral_norm: Option<SpectralNorm>,
+    stride: usize,
+}
+
+impl Convolution {
+    /// `[batch, inputs, height, width]` to `[batch, outputs, height / stride, width / stride]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let kernel = self.weight.val().dims()[2];
+        let options = ConvOptions::new([self.stride; 2], [kernel / 2; 2], [1, 1], 1);
+        let bias = self.bias.as_ref().map(|bias| bias.val());
+        module::conv2d(x, self.effective_weight(), bias, options)
+    }
+
+    /// The weight that the convolution applies: divided by its spectral norm where it has one.
+    pub fn effective_weight(&self) -> Tensor<4> {
+        match &self.spectral_norm {
+            Some(norm) => norm.divide(self.weight.val()),
+            None => self.weight.val(),
+        }
+    }
+
+    /// The same function without spectral normalisation left to compute.
+    pub fn folded(self) -> Self {
+        let weight = self.effective_weight();
+        Self { weight: self.weight.map(|_| weight), spectral_norm: None, ..self }
+    }
+}

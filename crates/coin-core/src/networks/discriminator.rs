@@ -1,0 +1,115 @@
+//! The projection discriminator D: is this image real, given its condition?
+
+use burn::module::{Initializer, Module, Param};
+use burn::tensor::{Device, Int, Tensor, activation::relu};
+use serde::{Deserialize, Serialize};
+
+use super::{Convolution, ConvolutionConfig, SpectralNorm, average_pool};
+
+/// Architecture of the discriminator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiscriminatorConfig {
+    /// Channels of the blocks.
+    pub widths: Vec<usize>,
+    /// How many of the blocks, from the first, halve the sides; the others keep them.
+    pub halvings: usize,
+    /// Rows of the condition lookup.
+    pub conditions: usize,
+}
+
+impl DiscriminatorConfig {
+    /// Random weights on `device`.
+    pub fn init(&self, device: &Device) -> Discriminator {
+        let inputs = std::iter::once(1).chain(self.widths.iter().copied());
+        let blocks = inputs.zip(&self.widths).enumerate();
+        let blocks = blocks
+            .map(|(i, (inputs, &outputs))| DiscriminatorBlock::init(inputs, outputs, i, self.halvings, device))
+            .collect();
+        let last = self.widths.last().copied().unwrap_or(1);
+        Discriminator {
+            blocks,
+            dense: Initializer::XavierUniform { gain: 1.0 }.init_with([1, last], Some(last), Some(1), device),
+            dense_bias: Initializer::Zeros.init([1], device),
+            dense_norm: SpectralNorm::init(1, device),
+            embedding: Initializer::XavierUniform { gain: 1.0 }.init_with(
+                [self.conditions, last],
+                Some(last),
+                Some(self.conditions),
+                device,
+            ),
+        }
+    }
+}
+
+/// Spectrally normalised residual blocks, a sum pool, and a logit with a term for the condition.
+#[derive(Module, Debug)]
+pub struct Discriminator {
+    /// Residual blocks.
+    pub blocks: Vec<DiscriminatorBlock>,
+    /// `[1, features]`, divided by its spectral norm.
+    pub dense: Param<Tensor<2>>,
+    /// `[1]`.
+    pub dense_bias: Param<Tensor<1>>,
+    dense_norm: SpectralNorm,
+    /// `[conditions, features]`.
+    pub embedding: Param<Tensor<2>>,
+}
+
+impl Discriminator {
+    /// Images `[batch, 1, height, width]` and conditions `[batch]` to logits `[batch, 1]`.
+    ///
+    /// The pool is a sum, so the scale of the logit follows the size of the image.
+    pub fn forward(&self, x: Tensor<4>, conditions: Tensor<1, Int>) -> Tensor<2> {
+        let x = relu(self.blocks.iter().fold(x, |x, block| block.forward(x)));
+        let [batch, channels, _, _] = x.dims();
+        let pooled = x.sum_dim(3).sum_dim(2).reshape([batch, channels]);
+        let weight = self.dense_norm.divide(self.dense.val());
+        let unconditional = pooled.clone().matmul(weight.transpose()) + self.dense_bias.val().unsqueeze();
+        let embedded = self.embedding.val().select(0, conditions);
+        unconditional + (pooled * embedded).sum_dim(1)
+    }
+}
+
+/// A residual block of the discriminator.
+///
+/// The reference adds an unpooled identity to a pooled branch, and fails, when a halving block keeps its width. Here
+/// the identity is pooled too.
+#[derive(Module, Debug)]
+pub struct DiscriminatorBlock {
+    /// 1x1 convolution beside the main branch; absent where the width stays.
+    pub shortcut: Option<Convolution>,
+    /// First 3x3 convolution.
+    pub conv_1: Convolution,
+    /// Second 3x3 convolution.
+    pub conv_2: Convolution,
+    first: bool,
+    halving: bool,
+}
+
+impl DiscriminatorBlock {
+    fn init(inputs: usize, outputs: usize, index: usize, halvings: usize, device: &Device) -> Self {
+        let conv = |inputs, kernel| ConvolutionConfig::new(inputs, outputs, kernel).bias().spectral_norm(true);
+        let first = index == 0;
+        Self {
+            shortcut: (first || inputs != outputs).then(|| conv(inputs, 1).init(device)),
+            conv_1: conv(inputs, 3).before_relu().init(device),
+            conv_2: conv(outputs, 3).before_relu().init(device),
+            first,
+            halving: index < halvings,
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let pool = |x| if self.halving { average_pool(x) } else { x };
+        // Pooling and a 1x1 convolution commute, bias included; pooling first is a quarter of the work.
+        let left = pool(x.clone());
+        let left = match &self.shortcut {
+            Some(shortcut) => shortcut.forward(left),
+            None => left,
+        };
+        let right = if self.first { x } else { relu(x) };
+        let right = self.conv_2.forward(relu(self.conv_1.forward(right)));
+        left + pool(right)
+    }
+}

@@ -1,0 +1,85 @@
+//! The encoder E: a stem and residual blocks, each of which halves the sides.
+
+use burn::module::{Initializer, Module};
+use burn::tensor::{Device, Tensor, activation::relu};
+
+use super::{BatchNorm, Convolution, ConvolutionConfig, InpainterConfig, average_pool};
+
+/// Image to feature maps of falling size; all of them are kept for the generator's skip connections.
+#[derive(Module, Debug)]
+pub struct Encoder {
+    /// First convolution, at full size.
+    pub stem: Convolution,
+    /// Normalisation after the stem's ReLU.
+    pub stem_norm: BatchNorm,
+    /// One block a width.
+    pub blocks: Vec<EncoderBlock>,
+}
+
+impl Encoder {
+    pub(super) fn init(config: &InpainterConfig, device: &Device) -> Self {
+        let stem = ConvolutionConfig::new(1, config.stem, 3)
+            .initializer(Initializer::XavierNormal { gain: 1.0 })
+            .init(device);
+        let inputs = std::iter::once(config.stem).chain(config.widths.iter().copied());
+        let blocks = inputs
+            .zip(&config.widths)
+            .map(|(inputs, &outputs)| EncoderBlock::init(inputs, outputs, config.spectral_norm, device))
+            .collect();
+        Self { stem, stem_norm: BatchNorm::init(config.stem, device), blocks }
+    }
+
+    /// `[batch, 1, height, width]` to one map a block, `[batch, widths[i], height / 2^(i+1), width / 2^(i+1)]`.
+    pub fn forward(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
+        let mut x = self.stem_norm.forward(relu(self.stem.forward(x)));
+        let mut features = Vec::with_capacity(self.blocks.len());
+        for block in &self.blocks {
+            x = block.forward(x);
+            features.push(x.clone());
+        }
+        features
+    }
+
+    pub(super) fn folded(mut self) -> Self {
+        self.blocks = self.blocks.into_iter().map(EncoderBlock::folded).collect();
+        self
+    }
+}
+
+/// A residual block that halves the sides.
+#[derive(Module, Debug)]
+pub struct EncoderBlock {
+    /// 1x1 convolution of the pooled input.
+    pub shortcut: Convolution,
+    /// Normalisation before the first convolution.
+    pub norm_1: BatchNorm,
+    /// 3x3 convolution of the pooled input.
+    pub conv_1: Convolution,
+    /// Normalisation before the second convolution.
+    pub norm_2: BatchNorm,
+    /// Second 3x3 convolution.
+    pub conv_2: Convolution,
+}
+
+impl EncoderBlock {
+    fn init(inputs: usize, outputs: usize, spectral_norm: bool, device: &Device) -> Self {
+        Self {
+            shortcut: ConvolutionConfig::new(inputs, outputs, 1).spectral_norm(spectral_norm).init(device),
+            norm_1: BatchNorm::init(inputs, device),
+            conv_1: ConvolutionConfig::new(inputs, outputs, 3).before_relu().init(device),
+            norm_2: BatchNorm::init(outputs, device),
+            conv_2: ConvolutionConfig::new(outputs, outputs, 3).init(device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let left = self.shortcut.forward(average_pool(x.clone()));
+        let right = average_pool(relu(self.norm_1.forward(x)));
+        let right = relu(self.norm_2.forward(self.conv_1.forward(right)));
+        left + self.conv_2.forward(right)
+    }
+
+    fn folded(self) -> Self {
+        Self { shortcut: self.shortcut.folded(), ..self }
+    }
+}

@@ -1,0 +1,113 @@
+//! The generator G: feature maps back to an image, conditioned through its normalisations.
+
+use burn::module::{Initializer, Module};
+use burn::tensor::{Device, Tensor, activation::relu};
+
+use super::{BatchNorm, ConditionalBatchNorm, Convolution, ConvolutionConfig, Fuse, InpainterConfig, Upsampling};
+use crate::condition::Condition;
+
+/// Encoder features and input to counterfactual.
+#[derive(Module, Debug)]
+pub struct Generator {
+    /// One block an encoder block, from the bottleneck up.
+    pub blocks: Vec<GeneratorBlock>,
+    /// Normalisation of the last feature map.
+    pub head_norm: BatchNorm,
+    /// 3x3 convolution to one channel.
+    pub head: Convolution,
+    /// Joins output and input in the stacking fuses.
+    pub joint: Option<Convolution>,
+    #[module(skip)]
+    fuse: Fuse,
+    #[module(skip)]
+    skips: Vec<usize>,
+}
+
+impl Generator {
+    pub(super) fn init(config: &InpainterConfig, device: &Device) -> Self {
+        let depth = config.widths.len();
+        let outputs: Vec<usize> = config.widths.iter().rev().copied().collect();
+        let blocks = (0..depth)
+            .map(|i| {
+                let running = if i == 0 { outputs[0] } else { outputs[i - 1] };
+                let skipped = if config.skips.contains(&i) { outputs[i] } else { 0 };
+                GeneratorBlock::init(running + skipped, outputs[i], config, device)
+            })
+            .collect();
+        let last = outputs[depth - 1];
+        let head = ConvolutionConfig::new(last, 1, 3).bias();
+        let head = if config.zero_head { head.initializer(Initializer::Zeros) } else { head };
+        let joint = config.fuse.kernel().map(|kernel| ConvolutionConfig::new(2, 1, kernel).bias().init(device));
+        Self {
+            blocks,
+            head_norm: BatchNorm::init(last, device),
+            head: head.init(device),
+            joint,
+            fuse: config.fuse,
+            skips: config.skips.clone(),
+        }
+    }
+
+    /// `features` as [`super::Encoder::forward`] gives them, `x` `[batch, 1, height, width]`; the counterfactual has
+    /// the shape of `x`.
+    pub fn forward(&self, features: &[Tensor<4>], x: Tensor<4>, condition: &Condition) -> Tensor<4> {
+        let mut deepest_first = features.iter().rev();
+        let Some(bottleneck) = deepest_first.next() else { return x };
+        let mut running = bottleneck.clone();
+        for (i, block) in self.blocks.iter().enumerate() {
+            if i > 0 && let Some(same_size) = deepest_first.next() && self.skips.contains(&i) {
+                running = Tensor::cat(vec![running, same_size.clone()], 1);
+            }
+            running = block.forward(running, condition);
+        }
+        let out = self.head.forward(relu(self.head_norm.forward(running)));
+        self.fuse.forward(out, x, self.joint.as_ref())
+    }
+
+    pub(super) fn folded(mut self) -> Self {
+        self.blocks = self.blocks.into_iter().map(GeneratorBlock::folded).collect();
+        self
+    }
+}
+
+/// A residual block that doubles the sides.
+#[derive(Module, Debug)]
+pub struct GeneratorBlock {
+    /// 1x1 convolution beside the main branch.
+    pub shortcut: Convolution,
+    /// Conditional normalisation before the first convolution.
+    pub norm_1: ConditionalBatchNorm,
+    /// 3x3 convolution after upsampling.
+    pub conv_1: Convolution,
+    /// Conditional normalisation before the second convolution.
+    pub norm_2: ConditionalBatchNorm,
+    /// Second 3x3 convolution.
+    pub conv_2: Convolution,
+    #[module(skip)]
+    upsampling: Upsampling,
+}
+
+impl GeneratorBlock {
+    fn init(inputs: usize, outputs: usize, config: &InpainterConfig, device: &Device) -> Self {
+        Self {
+            shortcut: ConvolutionConfig::new(inputs, outputs, 1).spectral_norm(config.spectral_norm).init(device),
+            norm_1: ConditionalBatchNorm::init(config.conditions, inputs, device),
+            conv_1: ConvolutionConfig::new(inputs, outputs, 3).before_relu().init(device),
+            norm_2: ConditionalBatchNorm::init(config.conditions, outputs, device),
+            conv_2: ConvolutionConfig::new(outputs, outputs, 3).init(device),
+            upsampling: config.upsampling,
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>, condition: &Condition) -> Tensor<4> {
+        // A 1x1 convolution commutes with upsampling, and before it there is a quarter of the work.
+        let left = self.upsampling.forward(self.shortcut.forward(x.clone()));
+        let right = self.upsampling.forward(relu(self.norm_1.forward(x, condition)));
+        let right = relu(self.norm_2.forward(self.conv_1.forward(right), condition));
+        left + self.conv_2.forward(right)
+    }
+
+    fn folded(self) -> Self {
+        Self { shortcut: self.shortcut.folded(), ..self }
+    }
+}

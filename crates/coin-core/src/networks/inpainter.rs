@@ -1,0 +1,77 @@
+//! Encoder and generator together: the explanation function I of the paper.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::{Encoder, Fuse, Generator, Upsampling};
+use crate::condition::Condition;
+
+/// Architecture of encoder and generator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InpainterConfig {
+    /// Channels of the stem.
+    pub stem: usize,
+    /// Channels of the encoder's blocks, full size to bottleneck; the generator's are the same reversed.
+    pub widths: Vec<usize>,
+    /// Rows of the condition lookup.
+    pub conditions: usize,
+    /// Generator blocks (1 = next to the bottleneck) that also see the encoder's map of their size.
+    pub skips: Vec<usize>,
+    /// How the generator doubles its maps.
+    pub upsampling: Upsampling,
+    /// How output and input become the counterfactual.
+    pub fuse: Fuse,
+    /// Spectral normalisation of the 1x1 shortcuts.
+    pub spectral_norm: bool,
+    /// Start the last convolution at zero instead of at random: small trainings then begin near the identity.
+    pub zero_head: bool,
+}
+
+impl InpainterConfig {
+    /// The smallest image side that all blocks can halve; sides must be multiples of it.
+    pub fn side_multiple(&self) -> usize {
+        1 << self.widths.len().min(20)
+    }
+
+    /// What is wrong with these numbers, if anything.
+    pub fn problem(&self) -> Option<String> {
+        if self.widths.is_empty() || self.widths.len() > 8 {
+            return Some("widths must name 1 to 8 blocks".into());
+        }
+        let widest = self.widths.iter().chain([&self.stem, &self.conditions]).max().copied().unwrap_or(0);
+        if widest > 4096 || self.stem == 0 || self.conditions == 0 || self.widths.contains(&0) {
+            return Some("stem, widths and conditions must lie between 1 and 4096".into());
+        }
+        let bad = self.skips.iter().find(|&&skip| skip == 0 || skip >= self.widths.len());
+        bad.map(|skip| format!("skips names block {skip}, but blocks 1 to {} can have one", self.widths.len() - 1))
+    }
+
+    /// Random weights on `device`.
+    pub fn init(&self, device: &Device) -> Inpainter {
+        Inpainter { encoder: Encoder::init(self, device), generator: Generator::init(self, device) }
+    }
+}
+
+/// The network that inpaints: image to counterfactual.
+#[derive(Module, Debug)]
+pub struct Inpainter {
+    /// E.
+    pub encoder: Encoder,
+    /// G.
+    pub generator: Generator,
+}
+
+impl Inpainter {
+    /// `[batch, 1, height, width]` in [-1, 1] to the counterfactual of the same shape and range.
+    pub fn forward(&self, x: Tensor<4>, condition: &Condition) -> Tensor<4> {
+        let features = self.encoder.forward(x.clone());
+        self.generator.forward(&features, x, condition)
+    }
+
+    /// The same function with every spectral norm divided out, for inference.
+    pub fn folded(self) -> Self {
+        Self { encoder: self.encoder.folded(), generator: self.generator.folded() }
+    }
+}

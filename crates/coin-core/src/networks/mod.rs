@@ -1,0 +1,31 @@
+//! The networks of COIN (paper section 3.2): encoder and generator with skip connections, the projection discriminator
+//! and the classifiers. Images are `[batch, 1, height, width]` in [-1, 1], sides divisible by 32.
+
+mod convolution;
+mod discriminator;
+mod encoder;
+mod fuse;
+mod generator;
+mod inpainter;
+mod normalisation;
+mod resnet;
+mod spectral;
+mod upsampling;
+
+pub use convolution::{Convolution, ConvolutionConfig};
+pub use discriminator::{Discriminator, DiscriminatorConfig};
+pub use encoder::Encoder;
+pub use fuse::Fuse;
+pub use generator::Generator;
+pub use inpainter::{Inpainter, InpainterConfig};
+pub use normalisation::{BatchNorm, ConditionalBatchNorm};
+pub use resnet::{ResNet, ResNetConfig};
+pub use spectral::SpectralNorm;
+pub use upsampling::Upsampling;
+
+use burn::tensor::{Tensor, module, ops::AvgPoolOptions};
+
+/// Halves both sides by the mean of 2x2 pixels.
+fn average_pool(x: Tensor<4>) -> Tensor<4> {
+    module::avg_pool2d(x, AvgPoolOptions::new([2, 2]).with_stride([2, 2]))
+}

@@ -1,0 +1,122 @@
+//! ResNet-18 in torchvision's layout, with one input channel, one logit and a width of choice.
+
+use burn::module::{Initializer, Module, Param};
+use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::{Device, Tensor, activation::relu, module};
+use serde::{Deserialize, Serialize};
+
+use super::{BatchNorm, Convolution, ConvolutionConfig};
+
+/// Architecture of the classifier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResNetConfig {
+    /// Channels of the first stage, doubled in each of the three that follow; 64 is torchvision's ResNet-18.
+    pub width: usize,
+}
+
+impl ResNetConfig {
+    /// What is wrong with these numbers, if anything.
+    pub fn problem(&self) -> Option<String> {
+        (self.width == 0 || self.width > 1024).then(|| "width must lie between 1 and 1024".into())
+    }
+
+    /// Random weights on `device` (Kaiming normal for convolutions, as torchvision).
+    pub fn init(&self, device: &Device) -> ResNet {
+        let mut inputs = self.width;
+        let mut stage = |factor: usize| {
+            let outputs = self.width * factor;
+            let stride = if factor == 1 { 1 } else { 2 };
+            let blocks =
+                vec![BasicBlock::init(inputs, outputs, stride, device), BasicBlock::init(outputs, outputs, 1, device)];
+            inputs = outputs;
+            blocks
+        };
+        let stages = vec![stage(1), stage(2), stage(4), stage(8)];
+        let features = self.width * 8;
+        ResNet {
+            stem: kaiming(1, self.width, 7).stride(2).init(device),
+            stem_norm: BatchNorm::init(self.width, device),
+            stages,
+            dense: Initializer::KaimingUniform { gain: 1.0 / 3f64.sqrt(), fan_out_only: false }.init_with(
+                [1, features],
+                Some(features),
+                Some(1),
+                device,
+            ),
+            dense_bias: Initializer::Zeros.init([1], device),
+        }
+    }
+}
+
+fn kaiming(inputs: usize, outputs: usize, kernel: usize) -> ConvolutionConfig {
+    ConvolutionConfig::new(inputs, outputs, kernel)
+        .initializer(Initializer::KaimingNormal { gain: std::f64::consts::SQRT_2, fan_out_only: true })
+}
+
+/// The classifier f: image to one logit, positive for abnormal.
+#[derive(Module, Debug)]
+pub struct ResNet {
+    /// 7x7 convolution of stride 2.
+    pub stem: Convolution,
+    /// Normalisation after the stem.
+    pub stem_norm: BatchNorm,
+    /// Four stages of two blocks.
+    pub stages: Vec<Vec<BasicBlock>>,
+    /// `[1, features]`.
+    pub dense: Param<Tensor<2>>,
+    /// `[1]`.
+    pub dense_bias: Param<Tensor<1>>,
+}
+
+impl ResNet {
+    /// Images `[batch, 1, height, width]` in [-1, 1] to logits `[batch, 1]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+        let x = relu(self.stem_norm.forward(self.stem.forward(x)));
+        let x = module::max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1]));
+        let x = self.stages.iter().flatten().fold(x, |x, block| block.forward(x));
+        let [batch, channels, _, _] = x.dims();
+        let pooled = x.mean_dim(3).mean_dim(2).reshape([batch, channels]);
+        pooled.matmul(self.dense.val().transpose()) + self.dense_bias.val().unsqueeze()
+    }
+}
+
+/// Two 3x3 convolutions beside the identity.
+#[derive(Module, Debug)]
+pub struct BasicBlock {
+    /// First convolution, which halves the sides when its stride is 2.
+    pub conv_1: Convolution,
+    /// Normalisation after it.
+    pub norm_1: BatchNorm,
+    /// Second convolution.
+    pub conv_2: Convolution,
+    /// Normalisation after it.
+    pub norm_2: BatchNorm,
+    /// 1x1 convolution of the identity where the shape changes.
+    pub shortcut: Option<Convolution>,
+    /// Normalisation after it.
+    pub shortcut_norm: Option<BatchNorm>,
+}
+
+impl BasicBlock {
+    fn init(inputs: usize, outputs: usize, stride: usize, device: &Device) -> Self {
+        let changes = stride != 1 || inputs != outputs;
+        Self {
+            conv_1: kaiming(inputs, outputs, 3).stride(stride).init(device),
+            norm_1: BatchNorm::init(outputs, device),
+            conv_2: kaiming(outputs, outputs, 3).init(device),
+            norm_2: BatchNorm::init(outputs, device),
+            shortcut: changes.then(|| kaiming(inputs, outputs, 1).stride(stride).init(device)),
+            shortcut_norm: changes.then(|| BatchNorm::init(outputs, device)),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let identity = match (&self.shortcut, &self.shortcut_norm) {
+            (Some(shortcut), Some(norm)) => norm.forward(shortcut.forward(x.clone())),
+            _ => x.clone(),
+        };
+        let y = relu(self.norm_1.forward(self.conv_1.forward(x)));
+        relu(self.norm_2.forward(self.conv_2.forward(y)) + identity)
+    }
+}

@@ -1,0 +1,94 @@
+//! The loss terms of the paper (section 3.3), each the mean over the batch and without its weight.
+
+use burn::tensor::activation::{log_sigmoid, relu, sigmoid};
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+/// The adversarial loss on discriminator logits `[batch, 1]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Adversarial {
+    /// Binary cross-entropy: what the reference computes whatever its configuration says.
+    #[default]
+    Bce,
+    /// Mean squared distance to 1 (real) or 0 (fake).
+    Lsgan,
+    /// Hinge.
+    Hinge,
+}
+
+impl Adversarial {
+    /// What the generator pays for a fake that the discriminator sees through.
+    pub fn generator(self, fake: Tensor<2>) -> Tensor<1> {
+        match self {
+            Self::Hinge => -fake.mean(),
+            Self::Bce | Self::Lsgan => self.real(fake),
+        }
+    }
+
+    /// What the discriminator pays for a real image that it doubts.
+    pub fn real(self, logits: Tensor<2>) -> Tensor<1> {
+        match self {
+            Self::Bce => -log_sigmoid(logits).mean(),
+            Self::Lsgan => (logits - 1.0).powf_scalar(2.0).mean(),
+            Self::Hinge => relu(-logits + 1.0).mean(),
+        }
+    }
+
+    /// What the discriminator pays for a fake that it believes.
+    pub fn fake(self, logits: Tensor<2>) -> Tensor<1> {
+        match self {
+            Self::Bce => -log_sigmoid(-logits).mean(),
+            Self::Lsgan => logits.powf_scalar(2.0).mean(),
+            Self::Hinge => relu(logits + 1.0).mean(),
+        }
+    }
+}
+
+/// KL divergence of Bernoulli `target` from Bernoulli `sigmoid(logits)`, both `[batch, 1]`.
+///
+/// Probabilities are clamped to [1e-5, 1 - 1e-5] as in the reference, so a logit beyond 11.5 gives no gradient;
+/// [`kl_on_logits`] always does.
+pub fn kl_on_probabilities(logits: Tensor<2>, target: Tensor<2>) -> Tensor<1> {
+    kl_of_probabilities(sigmoid(logits), target)
+}
+
+/// As [`kl_on_probabilities`], from probabilities.
+pub fn kl_of_probabilities(predicted: Tensor<2>, target: Tensor<2>) -> Tensor<1> {
+    let clamped = |p: Tensor<2>| p.clamp(1e-5, 1.0 - 1e-5);
+    let (p, q) = (clamped(target), clamped(predicted));
+    let (not_p, not_q) = (-p.clone() + 1.0, -q.clone() + 1.0);
+    (p.clone() * (p / q).log() + not_p.clone() * (not_p / not_q).log()).mean()
+}
+
+/// KL divergence of Bernoulli `target` from the classifier, with a gradient however sure the classifier is.
+pub fn kl_on_logits(logits: Tensor<2>, target: Tensor<2>) -> Tensor<1> {
+    let p = target.clamp(1e-5, 1.0 - 1e-5);
+    let not_p = -p.clone() + 1.0;
+    let cross = -(p.clone() * log_sigmoid(logits.clone()) + not_p.clone() * log_sigmoid(-logits));
+    let entropy = p.clone() * p.log() + not_p.clone() * not_p.log();
+    (cross + entropy).mean()
+}
+
+/// Mean absolute difference of two image batches.
+pub fn l1(a: Tensor<4>, b: Tensor<4>) -> Tensor<1> {
+    (a - b).abs().mean()
+}
+
+/// Total variation of the change `|x - x_cf|` in grey levels 0..255: mean squared difference of neighbours, horizontal
+/// plus vertical.
+pub fn total_variation(x: Tensor<4>, counterfactual: Tensor<4>) -> Tensor<1> {
+    let change = (x - counterfactual).abs() * (255.0 / 2.0);
+    let neighbours = |axis: usize| {
+        let n = change.dims()[axis];
+        let difference = change.clone().narrow(axis, 1, n - 1) - change.clone().narrow(axis, 0, n - 1);
+        (difference.clone() * difference).mean()
+    };
+    neighbours(2) + neighbours(3)
+}
+
+/// Binary cross-entropy of logits `[batch, 1]` against labels 0 or 1 of the same shape.
+pub fn binary_cross_entropy(logits: Tensor<2>, labels: Tensor<2>) -> Tensor<1> {
+    let not_labels = -labels.clone() + 1.0;
+    -(labels * log_sigmoid(logits.clone()) + not_labels * log_sigmoid(-logits)).mean()
+}

@@ -1,0 +1,142 @@
+//! Named weights: a module's tensors by path (`encoder.blocks.0.conv_1.weight`), out of and into a module.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Tensor, TensorData};
+use thiserror::Error;
+
+/// One tensor in f32, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weight {
+    /// Sides, outermost first.
+    pub shape: Vec<usize>,
+    /// As many values as the shape holds.
+    pub values: Vec<f32>,
+}
+
+/// All tensors of a module by path.
+pub type Weights = BTreeMap<String, Weight>;
+
+/// Why weights do not fit a module.
+#[derive(Debug, Error, PartialEq)]
+pub enum WeightsError {
+    /// The module has a tensor that the weights lack.
+    #[error("tensor {0} is missing")]
+    Missing(String),
+    /// The weights hold a tensor that the module lacks.
+    #[error("tensor {0} does not belong to this architecture")]
+    Unknown(String),
+    /// Same name, other shape.
+    #[error("tensor {name} has shape {found:?}, and the architecture needs {expected:?}")]
+    Shape {
+        /// Path of the tensor.
+        name: String,
+        /// Shape in the weights.
+        found: Vec<usize>,
+        /// Shape in the module.
+        expected: Vec<usize>,
+    },
+    /// The backend could not give the values back.
+    #[error("tensor {name} could not be read from the device: {reason}")]
+    Device {
+        /// Path of the tensor.
+        name: String,
+        /// The backend's words.
+        reason: String,
+    },
+}
+
+/// Reads every tensor of `module`, blocking; not for the browser, whose devices answer asynchronously.
+pub fn collect<M: Module>(module: &M) -> Result<Weights, WeightsError> {
+    let mut collector = Collector { path: Vec::new(), weights: Ok(Weights::new()) };
+    module.visit(&mut collector);
+    collector.weights
+}
+
+/// Puts `weights` into `module`; names and shapes must match exactly, both ways.
+pub fn apply<M: Module>(module: M, weights: Weights) -> Result<M, WeightsError> {
+    let mut applier = Applier { path: Vec::new(), weights, error: None };
+    let module = module.map(&mut applier);
+    if let Some(error) = applier.error {
+        return Err(error);
+    }
+    match applier.weights.into_keys().next() {
+        Some(name) => Err(WeightsError::Unknown(name)),
+        None => Ok(module),
+    }
+}
+
+/// The tensors below `prefix.`, with the prefix taken off; the others stay in `weights`.
+pub fn split_off(weights: &mut Weights, prefix: &str) -> Weights {
+    let prefix = format!("{prefix}.");
+    let names: Vec<String> = weights.keys().filter(|name| name.starts_with(&prefix)).cloned().collect();
+    let below = names.into_iter().filter_map(|name| Some((name[prefix.len()..].to_owned(), weights.remove(&name)?)));
+    below.collect()
+}
+
+/// All tensors with `prefix.` put before their names.
+pub fn prefixed(weights: Weights, prefix: &str) -> Weights {
+    weights.into_iter().map(|(name, weight)| (format!("{prefix}.{name}"), weight)).collect()
+}
+
+struct Collector {
+    path: Vec<String>,
+    weights: Result<Weights, WeightsError>,
+}
+
+impl ModuleVisitor for Collector {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let name = self.path.join(".");
+        let Ok(weights) = &mut self.weights else { return };
+        let tensor = param.val();
+        let shape = tensor.dims().to_vec();
+        match tensor.try_into_vec_as::<f32>() {
+            Ok(values) => {
+                weights.insert(name, Weight { shape, values });
+            }
+            Err(reason) => self.weights = Err(WeightsError::Device { name, reason: format!("{reason:?}") }),
+        }
+    }
+}
+
+struct Applier {
+    path: Vec<String>,
+    weights: Weights,
+    error: Option<WeightsError>,
+}
+
+impl ModuleMapper for Applier {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.join(".");
+        let Some(weight) = self.weights.remove(&name) else {
+            self.error.get_or_insert(WeightsError::Missing(name));
+            return param;
+        };
+        let expected = param.lazy_shape().to_vec();
+        if weight.shape != expected || weight.values.len() != expected.iter().product::<usize>() {
+            self.error.get_or_insert(WeightsError::Shape { name, found: weight.shape, expected });
+            return param;
+        }
+        let device = param.lazy_device();
+        let tensor = Tensor::from_data(TensorData::new(weight.values, weight.shape), &device);
+        let tracked = param.is_require_grad();
+        Param::initialized(param.id, tensor.set_require_grad(tracked))
+    }
+}

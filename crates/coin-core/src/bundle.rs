@@ -1,1 +1,330 @@
-//! x
+//! The model file: one safetensors file with the inference weights of inpainter and classifier in f16, and a JSON
+//! document `coin` in its metadata that says what the model is.
+//!
+//! A reader checks every field and every tensor's name and shape, and refuses with the field's name.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use half::f16;
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensors, View};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::explanation::{Explainer, Explanation, ExplanationError};
+use crate::networks::{Inpainter, InpainterConfig, ResNet, ResNetConfig};
+use crate::weights::{self, Weight, Weights, WeightsError};
+
+/// The version of the format that this code writes, and the newest that it reads.
+pub const FORMAT: u32 = 1;
+/// The metadata key of the model's document.
+const KEY: &str = "coin";
+/// Largest side of an input that a file may ask for.
+const LARGEST_SIZE: usize = 2048;
+
+/// What a model is and how to use it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// Version of this document.
+    pub format: u32,
+    /// Name in file names: lower case and hyphens.
+    pub name: String,
+    /// Name for people.
+    pub title: String,
+    /// Architecture of encoder and generator.
+    pub inpainter: InpainterConfig,
+    /// Architecture of the classifier.
+    pub classifier: ResNetConfig,
+    /// Side of the square input in pixels.
+    pub size: usize,
+    /// HU that become -1 and 1.
+    pub window: [f32; 2],
+    /// The mask is where the difference map exceeds this.
+    pub threshold: f32,
+    /// Whether the mask is opened, closed and reduced to its largest component by default.
+    pub postprocess: bool,
+    /// The training recipe, whole.
+    pub recipe: Value,
+    /// What it was trained on, in words.
+    pub data: String,
+    /// Measured results.
+    pub results: Value,
+    /// Licence of the weights.
+    pub licence: String,
+    /// SHA-256 of all tensors, in the order of their names.
+    pub weights_sha256: String,
+    /// A small computation and its result, to be repeated before a device is trusted.
+    pub self_test: SelfTest,
+}
+
+/// A made input and what the model gives for it on the CPU.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SelfTest {
+    /// Side of the input.
+    pub size: usize,
+    /// SHA-256 of the input's little-endian f32 values.
+    pub input_sha256: String,
+    /// Probability before.
+    pub before: f32,
+    /// Probability after.
+    pub after: f32,
+    /// The counterfactual at evenly spread pixels.
+    pub counterfactual: Vec<f32>,
+}
+
+/// Largest difference to the expected values with which a device passes the self-test.
+pub const SELF_TEST_TOLERANCE: f32 = 2e-3;
+
+/// Why a model file is refused, or could not be made.
+#[derive(Debug, Error)]
+pub enum BundleError {
+    /// Not a safetensors file, or a damaged one.
+    #[error("it is not a whole safetensors file ({0}); download or export the model again")]
+    Container(String),
+    /// Safetensors, but no COIN model.
+    #[error("metadata field coin is missing; this is not a COIN model file")]
+    NoCard,
+    /// The document cannot be read.
+    #[error("metadata field coin: {0}")]
+    Card(String),
+    /// Made by newer code.
+    #[error("field format is {0}, newer than {FORMAT}, the newest this program reads; update the program")]
+    Newer(u32),
+    /// A field has an impossible value.
+    #[error("field {field}: {reason}")]
+    Field {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A tensor is missing, unknown or of a wrong shape.
+    #[error("{0}")]
+    Weights(#[from] WeightsError),
+    /// The self-test could not run.
+    #[error("the self-test failed: {0}")]
+    SelfTest(#[from] ExplanationError),
+    /// The device computes something else than the CPU did.
+    #[error("the self-test is off by {error}, more than {SELF_TEST_TOLERANCE}; this device is not to be trusted")]
+    Untrusted {
+        /// Largest difference.
+        error: f32,
+    },
+}
+
+/// A model: its document and its weights.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    /// What the model is.
+    pub card: Card,
+    weights: Weights,
+}
+
+impl Bundle {
+    /// Packs trained networks: folds spectral norms, rounds weights to f16, fills in the hash and the self-test of
+    /// `card`. `device` must be a CPU.
+    pub fn pack(
+        mut card: Card,
+        inpainter: Inpainter,
+        classifier: ResNet,
+        device: &Device,
+    ) -> Result<Self, BundleError> {
+        let rounded = |weights: Weights| weights.into_iter().map(|(name, weight)| (name, round_to_half(weight)));
+        card.inpainter.spectral_norm = false;
+        let mut weights = weights::prefixed(weights::collect(&inpainter.folded())?, "inpainter");
+        weights.extend(weights::prefixed(weights::collect(&classifier)?, "classifier"));
+        let weights: Weights = rounded(weights).collect();
+        card.weights_sha256 = fingerprint(&weights);
+        let mut bundle = Self { card, weights };
+        bundle.card.self_test = bundle.expected(device)?;
+        Ok(bundle)
+    }
+
+    /// Reads a model file.
+    pub fn read(bytes: &[u8]) -> Result<Self, BundleError> {
+        let container = |reason: safetensors::SafeTensorError| BundleError::Container(reason.to_string());
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(container)?;
+        let document = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY)).ok_or(BundleError::NoCard)?;
+        let card = read_card(document)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(container)?;
+        let weights = tensors
+            .iter()
+            .map(|(name, view)| Ok((name.to_owned(), read_weight(name, &view)?)))
+            .collect::<Result<Weights, BundleError>>()?;
+        if fingerprint(&weights) != card.weights_sha256 {
+            let reason = "the weights do not have this hash; download the model again".into();
+            return Err(BundleError::Field { field: "weights_sha256", reason });
+        }
+        Ok(Self { card, weights })
+    }
+
+    /// The file.
+    pub fn write(&self) -> Result<Vec<u8>, BundleError> {
+        let card = serde_json::to_string(&self.card).map_err(|reason| BundleError::Card(reason.to_string()))?;
+        let metadata = HashMap::from([(KEY.to_owned(), card)]);
+        let tensors = self.weights.iter().map(|(name, weight)| (name.as_str(), Half(weight)));
+        safetensors::serialize(tensors, Some(metadata)).map_err(|reason| BundleError::Container(reason.to_string()))
+    }
+
+    /// The networks on `device`.
+    pub fn explainer(&self, device: &Device) -> Result<Explainer, BundleError> {
+        let mut weights = self.weights.clone();
+        let inpainter = weights::split_off(&mut weights, "inpainter");
+        let classifier = weights::split_off(&mut weights, "classifier");
+        if let Some(name) = weights.into_keys().next() {
+            return Err(WeightsError::Unknown(name).into());
+        }
+        Ok(Explainer {
+            inpainter: weights::apply(self.card.inpainter.init(device), inpainter)?.no_grad(),
+            classifier: weights::apply(self.card.classifier.init(device), classifier)?.no_grad(),
+        })
+    }
+
+    /// The input of the self-test, `size * size` values in [-1, 1].
+    pub fn self_test_input(&self) -> Vec<f32> {
+        self_test_input(self.card.self_test.size)
+    }
+
+    /// How far the answer to [`Self::self_test_input`] is from the expected one; more than
+    /// [`SELF_TEST_TOLERANCE`] is an error.
+    pub fn check(&self, answer: &Explanation) -> Result<f32, BundleError> {
+        let expected = &self.card.self_test;
+        let found = spread(&answer.counterfactual);
+        let pairs = found.iter().zip(&expected.counterfactual);
+        let pairs = pairs.chain([(&answer.before, &expected.before), (&answer.after, &expected.after)]);
+        let error = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        // NaN is never within the tolerance.
+        if error <= SELF_TEST_TOLERANCE && answer.counterfactual.iter().all(|value| value.is_finite()) {
+            Ok(error)
+        } else {
+            Err(BundleError::Untrusted { error })
+        }
+    }
+
+    fn expected(&self, device: &Device) -> Result<SelfTest, BundleError> {
+        let size = self.card.inpainter.side_multiple().max(64);
+        let input = self_test_input(size);
+        let input_sha256 = hash(input.iter().flat_map(|value| value.to_le_bytes()));
+        let answers = self.explainer(device)?.explain(input, size, device)?.read()?;
+        let answer = answers.into_iter().next().ok_or(ExplanationError::Input { found: 0, size })?;
+        Ok(SelfTest {
+            size,
+            input_sha256,
+            before: answer.before,
+            after: answer.after,
+            counterfactual: spread(&answer.counterfactual),
+        })
+    }
+}
+
+impl SelfTest {
+    /// A placeholder for [`Bundle::pack`] to fill in.
+    pub fn unknown() -> Self {
+        Self { size: 0, input_sha256: String::new(), before: 0.0, after: 0.0, counterfactual: Vec::new() }
+    }
+}
+
+fn read_card(document: &str) -> Result<Card, BundleError> {
+    let unreadable = |reason: serde_json::Error| BundleError::Card(reason.to_string());
+    let value: Value = serde_json::from_str(document).map_err(unreadable)?;
+    // The version comes first: a newer document may have fields that are unknown here.
+    let format = value.get("format").and_then(Value::as_u64).and_then(|format| u32::try_from(format).ok());
+    match format {
+        Some(format) if format > FORMAT => return Err(BundleError::Newer(format)),
+        _ => {}
+    }
+    let card: Card = serde_json::from_value(value).map_err(unreadable)?;
+    let field = |field, problem: Option<String>| match problem {
+        Some(reason) => Err(BundleError::Field { field, reason }),
+        None => Ok(()),
+    };
+    field("inpainter", card.inpainter.problem())?;
+    field("classifier", card.classifier.problem())?;
+    let multiple = card.inpainter.side_multiple();
+    let side = |size: usize| {
+        let fits = size > 0 && size <= LARGEST_SIZE && size.is_multiple_of(multiple);
+        (!fits).then(|| format!("{size} is not a multiple of {multiple} up to {LARGEST_SIZE}"))
+    };
+    field("size", side(card.size))?;
+    field("self_test.size", side(card.self_test.size))?;
+    let [low, high] = card.window;
+    let window = low.is_finite() && high.is_finite() && low < high;
+    field("window", (!window).then(|| format!("[{low}, {high}] is not a pair low < high in HU")))?;
+    let threshold = (0.0..1.0).contains(&card.threshold);
+    field("threshold", (!threshold).then(|| format!("{} is not in 0..1", card.threshold)))?;
+    let input = self_test_input(card.self_test.size);
+    let known = hash(input.iter().flat_map(|value| value.to_le_bytes())) == card.self_test.input_sha256;
+    field("self_test.input_sha256", (!known).then(|| "it is not the hash of the input made here".into()))?;
+    Ok(card)
+}
+
+fn read_weight(name: &str, view: &TensorView<'_>) -> Result<Weight, BundleError> {
+    if view.dtype() != Dtype::F16 {
+        let reason = format!("tensor {name} is {:?}, and model files hold F16", view.dtype());
+        return Err(BundleError::Field { field: "dtype", reason });
+    }
+    let values = view.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect();
+    Ok(Weight { shape: view.shape().to_vec(), values })
+}
+
+/// Largest finite f16, so that no weight becomes infinite.
+fn round_to_half(weight: Weight) -> Weight {
+    let half = |value: f32| f16::from_f32(value.clamp(-65504.0, 65504.0)).to_f32();
+    Weight { values: weight.values.into_iter().map(half).collect(), ..weight }
+}
+
+fn fingerprint(weights: &Weights) -> String {
+    let bytes = |weight: &Weight| Half(weight).data().into_owned();
+    hash(weights.iter().flat_map(|(name, weight)| name.bytes().chain(bytes(weight)).collect::<Vec<u8>>()))
+}
+
+fn hash(bytes: impl Iterator<Item = u8>) -> String {
+    let bytes: Vec<u8> = bytes.collect();
+    Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Rings and a ramp from integers only, so that every machine makes the same bits.
+fn self_test_input(size: usize) -> Vec<f32> {
+    let level = |i: usize| {
+        let (x, y) = (i % size, i / size);
+        let (dx, dy) = (x.abs_diff(size / 2), y.abs_diff(size / 2));
+        let level = (dx * dx + dy * dy) / 8 + x * 2 + y * 3;
+        (level % 256) as f32 / 128.0 - 1.0
+    };
+    (0..size * size).map(level).collect()
+}
+
+/// Sixty-four values, evenly spread.
+fn spread(values: &[f32]) -> Vec<f32> {
+    let step = (values.len() / 64).max(1);
+    // An odd offset in each row, so that the samples do not all lie in one column.
+    (0..64).filter_map(|i| values.get(i * step + (i * 5) % step)).copied().collect()
+}
+
+/// A weight as safetensors stores it.
+struct Half<'a>(&'a Weight);
+
+impl View for Half<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F16
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.0.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        self.0.values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect::<Vec<u8>>().into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.0.values.len() * 2
+    }
+}

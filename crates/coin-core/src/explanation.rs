@@ -1,1 +1,102 @@
-//! x
+//! The explanation of a slice: the verdict before and after inpainting, the counterfactual, the difference map.
+
+use burn::tensor::activation::sigmoid;
+use burn::tensor::{Device, Tensor, TensorData};
+use thiserror::Error;
+
+use crate::condition::Condition;
+use crate::networks::{Inpainter, ResNet};
+
+/// The two networks that explain a slice, with inference weights on one device.
+#[derive(Clone, Debug)]
+pub struct Explainer {
+    /// E and G.
+    pub inpainter: Inpainter,
+    /// f.
+    pub classifier: ResNet,
+}
+
+/// What one image gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The classifier's probability of "abnormal" for the image.
+    pub before: f32,
+    /// Its probability for the counterfactual.
+    pub after: f32,
+    /// The counterfactual in [-1, 1], row by row.
+    pub counterfactual: Vec<f32>,
+    /// `|x - x_cf| / 2` in [0, 1], row by row.
+    pub difference: Vec<f32>,
+}
+
+/// Why no explanation came back.
+#[derive(Debug, Error)]
+pub enum ExplanationError {
+    /// The image does not have `batch * size * size` values.
+    #[error("{found} values do not make images of {size} x {size}")]
+    Input {
+        /// Values given.
+        found: usize,
+        /// Side of an image.
+        size: usize,
+    },
+    /// The device failed.
+    #[error("the device did not give the result back: {0}")]
+    Device(String),
+}
+
+/// A batch on its way: computed on the device, not yet read back.
+pub struct Pending {
+    input: Vec<f32>,
+    pixels: usize,
+    /// `[batch, pixels + 2]`: counterfactual, then both probabilities; one tensor, because each read-back costs.
+    output: Tensor<2>,
+}
+
+impl Explainer {
+    /// Starts the explanation of `images`: each `size * size` values in [-1, 1], one after the other.
+    pub fn explain(&self, images: Vec<f32>, size: usize, device: &Device) -> Result<Pending, ExplanationError> {
+        let pixels = size * size;
+        if pixels == 0 || images.is_empty() || !images.len().is_multiple_of(pixels) {
+            return Err(ExplanationError::Input { found: images.len(), size });
+        }
+        let batch = images.len() / pixels;
+        let x = Tensor::<4>::from_data(TensorData::new(images.clone(), [batch, 1, size, size]), device);
+        let before = sigmoid(self.classifier.forward(x.clone()));
+        let counterfactual = self.inpainter.forward(x, &Condition::All(0));
+        let after = sigmoid(self.classifier.forward(counterfactual.clone()));
+        let output = Tensor::cat(vec![counterfactual.reshape([batch, pixels]), before, after], 1);
+        Ok(Pending { input: images, pixels, output })
+    }
+}
+
+impl Pending {
+    /// Waits for the device.
+    pub fn read(self) -> Result<Vec<Explanation>, ExplanationError> {
+        let data = self.output.try_into_data().map_err(|reason| ExplanationError::Device(format!("{reason:?}")))?;
+        explanations(&self.input, self.pixels, data)
+    }
+
+    /// Waits for the device without blocking, which a browser forbids.
+    pub async fn read_async(self) -> Result<Vec<Explanation>, ExplanationError> {
+        let data = self.output.into_data_async().await;
+        let data = data.map_err(|reason| ExplanationError::Device(format!("{reason:?}")))?;
+        explanations(&self.input, self.pixels, data)
+    }
+}
+
+fn explanations(input: &[f32], pixels: usize, data: TensorData) -> Result<Vec<Explanation>, ExplanationError> {
+    let values = data.try_into_vec_as::<f32>().map_err(|reason| ExplanationError::Device(format!("{reason:?}")))?;
+    let rows = values.chunks_exact(pixels + 2).zip(input.chunks_exact(pixels));
+    let one = |(row, x): (&[f32], &[f32])| {
+        let (counterfactual, probabilities) = row.split_at(pixels);
+        let difference = x.iter().zip(counterfactual).map(|(x, cf)| ((x - cf).abs() / 2.0).min(1.0)).collect();
+        Explanation {
+            before: probabilities[0],
+            after: probabilities[1],
+            counterfactual: counterfactual.to_vec(),
+            difference,
+        }
+    };
+    Ok(rows.map(one).collect())
+}

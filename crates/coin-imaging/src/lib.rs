@@ -1,1 +1,26 @@
-//! stub
+//! What a CT slice is: reading and writing, Hounsfield windows, resampling, masks, phantoms and planted anomalies.
+//!
+//! This crate knows pixels and no tensors, and compiles to WebAssembly. Bytes become a [`Scan`], a scan gives
+//! [`Slice`]s in HU with their spacing in mm, and a slice goes on a model's grid through [`Fit`] and [`Window`].
+
+pub mod anomaly;
+pub mod colour;
+mod fit;
+mod limits;
+mod mask;
+pub mod phantom;
+pub mod picture;
+mod read;
+mod scan;
+mod slice;
+mod spacing;
+mod window;
+pub mod write;
+
+pub use fit::Fit;
+pub use limits::Limits;
+pub use mask::Mask;
+pub use scan::{Format, Scan, ScanError, label_mask};
+pub use slice::{Slice, SliceError};
+pub use spacing::{Spacing, SpacingError};
+pub use window::{Window, WindowError};

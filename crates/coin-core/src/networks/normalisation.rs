@@ -93,7 +93,8 @@ impl ConditionalBatchNorm {
         let scales: Param<Tensor<2>> =
             Initializer::Normal { mean: 1.0, std: 0.02 }.init([conditions, channels], device);
         let shifts = Tensor::zeros([conditions, channels], device);
-        let table = Param::from_tensor(Tensor::cat(vec![scales.val().detach(), shifts], 1));
+        // Detached, because a parameter must be a leaf of the graph.
+        let table = Param::from_tensor(Tensor::cat(vec![scales.val(), shifts], 1).detach());
         Self { table, statistics: Statistics::init(channels, device) }
     }
 

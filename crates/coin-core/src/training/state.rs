@@ -35,7 +35,8 @@ pub enum StateError {
 
 impl TrainerState {
     pub(super) fn put_module<M: Module>(&mut self, part: &str, module: &M) -> Result<(), StateError> {
-        self.put(part, module.clone().into_record().into_bytes())
+        // `valid` first: running statistics of the last step are pending until then.
+        self.put(part, module.valid().into_record().into_bytes())
     }
 
     pub(super) fn put_optimizer(&mut self, part: &str, optimizer: &ModuleOptimizer) -> Result<(), StateError> {

@@ -1,0 +1,71 @@
+//! How a slice of any shape goes on the model's square grid, and how results come back.
+
+use crate::mask::Mask;
+use crate::resample::{self, Axis};
+use crate::slice::Slice;
+use crate::spacing::Spacing;
+
+/// HU around a slice that is padded to a square.
+const AIR_HU: f32 = -1024.0;
+
+/// The map between a slice's grid and a square grid of `size` x `size` pixels: the slice, centred in a square (in mm) with air around it, then resized.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fit {
+    columns: Axis,
+    rows: Axis,
+    spacing: Option<Spacing>,
+}
+
+impl Fit {
+    /// The map for slices of this one's shape and spacing. `size` is at least 1.
+    #[must_use]
+    pub fn of(slice: &Slice, size: usize) -> Self {
+        let size = size.max(1);
+        let spacing = slice.spacing_or_assumed();
+        let (row_mm, column_mm) = (f64::from(spacing.row_mm()), f64::from(spacing.column_mm()));
+        let width_mm = slice.width() as f64 * column_mm;
+        let height_mm = slice.height() as f64 * row_mm;
+        let side_mm = width_mm.max(height_mm);
+        let axis = |pixels: usize, extent_mm: f64, pixel_mm: f64| Axis {
+            input: pixels,
+            output: size,
+            edge: (extent_mm - side_mm) / (2.0 * pixel_mm),
+            step: side_mm / pixel_mm / size as f64,
+        };
+        let side = (side_mm / size as f64) as f32;
+        Self {
+            columns: axis(slice.width(), width_mm, column_mm),
+            rows: axis(slice.height(), height_mm, row_mm),
+            spacing: slice.spacing().and(Spacing::new(side, side).ok()),
+        }
+    }
+
+    /// The slice on the square grid, bilinear.
+    #[must_use]
+    pub fn apply(&self, slice: &Slice) -> Slice {
+        slice.resampled(self.columns, self.rows, self.spacing, AIR_HU)
+    }
+
+    /// A mask of the slice on the square grid, nearest neighbour.
+    #[must_use]
+    pub fn apply_mask(&self, mask: &Mask) -> Mask {
+        mask.resampled(self.columns, self.rows)
+    }
+
+    /// Values of the square grid (row by row) on the slice's own grid, bilinear. The padding does not leak in; `outside` stands for values that are missing.
+    #[must_use]
+    pub fn undo(&self, values: &[f32], outside: f32) -> Vec<f32> {
+        resample::bilinear_covered(
+            values,
+            self.columns.inverse(),
+            self.rows.inverse(),
+            outside,
+        )
+    }
+
+    /// A mask of the square grid on the slice's own grid, nearest neighbour.
+    #[must_use]
+    pub fn undo_mask(&self, mask: &Mask) -> Mask {
+        mask.resampled(self.columns.inverse(), self.rows.inverse())
+    }
+}

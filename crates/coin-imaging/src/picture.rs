@@ -1,0 +1,163 @@
+//! Colour pictures of slices, maps and masks, alone or as a captioned grid.
+
+use image::{Rgb as Pixel, RgbImage, imageops};
+
+use crate::colour::{self, Rgb};
+use crate::{Mask, Slice, Window};
+
+/// What is burnt into every picture that leaves the program.
+pub const NOTICE: &str = "RESEARCH USE ONLY";
+
+const BACKGROUND: Rgb = [14, 16, 20];
+const INK: Rgb = [214, 218, 224];
+const GAP: u32 = 4;
+
+/// A colour picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture(RgbImage);
+
+impl Picture {
+    /// A slice in grey through a window.
+    pub fn of_slice(slice: &Slice, window: Window) -> Self {
+        let greys: Vec<u8> = slice.hu().iter().map(|&hu| window.grey(hu)).collect();
+        Self::from_pixels(slice.width(), slice.height(), greys.into_iter().map(|grey| [grey; 3]))
+    }
+
+    /// An image in [-1, 1], in grey.
+    pub fn of_normalised(values: &[f32], width: usize, height: usize) -> Self {
+        let grey = |value: &f32| ((value + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8;
+        Self::from_pixels(width, height, values.iter().map(|value| [grey(value); 3]))
+    }
+
+    /// A difference map in [0, 1], in colour.
+    pub fn of_difference(map: &[f32], width: usize, height: usize) -> Self {
+        Self::from_pixels(width, height, map.iter().map(|&value| colour::difference(value)))
+    }
+
+    fn from_pixels(width: usize, height: usize, pixels: impl IntoIterator<Item = Rgb>) -> Self {
+        let mut image = RgbImage::new(width as u32, height as u32);
+        for (target, pixel) in image.pixels_mut().zip(pixels) {
+            *target = Pixel(pixel);
+        }
+        Self(image)
+    }
+
+    /// With a mask laid over: where truth is known true positives green, false ones red and missed ones yellow, else
+    /// the mask in orange.
+    pub fn with_mask(mut self, mask: &Mask, truth: Option<&Mask>) -> Self {
+        for (x, y, pixel) in self.0.enumerate_pixels_mut() {
+            let (x, y) = (x as usize, y as usize);
+            let tint = match (mask.get(x, y), truth.map(|truth| truth.get(x, y))) {
+                (true, Some(true)) => colour::TRUE_POSITIVE,
+                (true, Some(false)) => colour::FALSE_POSITIVE,
+                (false, Some(true)) => colour::FALSE_NEGATIVE,
+                (true, None) => colour::MASK,
+                (false, _) => continue,
+            };
+            for (channel, tint) in pixel.0.iter_mut().zip(tint) {
+                *channel = ((u16::from(*channel) + u16::from(tint)) / 2) as u8;
+            }
+        }
+        self
+    }
+
+    /// Rows of pictures of one size under column captions, with the notice below.
+    pub fn grid(captions: &[&str], rows: &[Vec<Self>]) -> Self {
+        let cells = || rows.iter().flatten();
+        let width = cells().map(|cell| cell.0.width()).max().unwrap_or(1);
+        let height = cells().map(|cell| cell.0.height()).max().unwrap_or(1);
+        let columns = rows.iter().map(Vec::len).chain([captions.len()]).max().unwrap_or(1) as u32;
+        let header = font::HEIGHT + 2 * GAP;
+        let (full_width, body) = (columns * (width + GAP) + GAP, rows.len() as u32 * (height + GAP));
+        let mut image = RgbImage::from_pixel(full_width, header + body, Pixel(BACKGROUND));
+        for (column, caption) in captions.iter().enumerate() {
+            font::write(&mut image, caption, GAP + column as u32 * (width + GAP), GAP, INK);
+        }
+        for (row, cells) in rows.iter().enumerate() {
+            for (column, cell) in cells.iter().enumerate() {
+                let x = GAP + column as u32 * (width + GAP);
+                let y = header + row as u32 * (height + GAP);
+                imageops::replace(&mut image, &cell.0, i64::from(x), i64::from(y));
+            }
+        }
+        Self(image).with_notice()
+    }
+
+    /// With [`NOTICE`] on a strip below, so that it stays with the picture.
+    pub fn with_notice(self) -> Self {
+        let (width, height) = self.0.dimensions();
+        let strip = font::HEIGHT + 2 * GAP;
+        let mut image = RgbImage::from_pixel(width, height + strip, Pixel(BACKGROUND));
+        imageops::replace(&mut image, &self.0, 0, 0);
+        font::write(&mut image, NOTICE, GAP, height + GAP, INK);
+        Self(image)
+    }
+
+    /// Columns and rows.
+    pub fn size(&self) -> (u32, u32) {
+        self.0.dimensions()
+    }
+
+    /// Red, green and blue of a pixel; `None` outside.
+    pub fn pixel(&self, x: u32, y: u32) -> Option<Rgb> {
+        self.0.get_pixel_checked(x, y).map(|pixel| pixel.0)
+    }
+
+    pub(crate) fn image(&self) -> &RgbImage {
+        &self.0
+    }
+}
+
+/// A 5x7 font of the characters that captions and the notice need.
+mod font {
+    use super::{Pixel, Rgb, RgbImage};
+
+    pub const HEIGHT: u32 = 7;
+    const ADVANCE: u32 = 6;
+
+    /// One byte a row from the top, the leftmost pixel in bit 4.
+    const fn glyph(letter: u8) -> [u8; 7] {
+        match letter {
+            b'A' => [0x0E, 0x11, 0x11, 0x1F, 0x11, 0x11, 0x11],
+            b'B' => [0x1E, 0x11, 0x11, 0x1E, 0x11, 0x11, 0x1E],
+            b'C' => [0x0E, 0x11, 0x10, 0x10, 0x10, 0x11, 0x0E],
+            b'D' => [0x1E, 0x11, 0x11, 0x11, 0x11, 0x11, 0x1E],
+            b'E' => [0x1F, 0x10, 0x10, 0x1E, 0x10, 0x10, 0x1F],
+            b'F' => [0x1F, 0x10, 0x10, 0x1E, 0x10, 0x10, 0x10],
+            b'G' => [0x0E, 0x11, 0x10, 0x17, 0x11, 0x11, 0x0F],
+            b'H' => [0x11, 0x11, 0x11, 0x1F, 0x11, 0x11, 0x11],
+            b'I' => [0x0E, 0x04, 0x04, 0x04, 0x04, 0x04, 0x0E],
+            b'J' => [0x07, 0x02, 0x02, 0x02, 0x02, 0x12, 0x0C],
+            b'K' => [0x11, 0x12, 0x14, 0x18, 0x14, 0x12, 0x11],
+            b'L' => [0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x1F],
+            b'M' => [0x11, 0x1B, 0x15, 0x15, 0x11, 0x11, 0x11],
+            b'N' => [0x11, 0x19, 0x15, 0x13, 0x11, 0x11, 0x11],
+            b'O' => [0x0E, 0x11, 0x11, 0x11, 0x11, 0x11, 0x0E],
+            b'P' => [0x1E, 0x11, 0x11, 0x1E, 0x10, 0x10, 0x10],
+            b'Q' => [0x0E, 0x11, 0x11, 0x11, 0x15, 0x12, 0x0D],
+            b'R' => [0x1E, 0x11, 0x11, 0x1E, 0x14, 0x12, 0x11],
+            b'S' => [0x0F, 0x10, 0x10, 0x0E, 0x01, 0x01, 0x1E],
+            b'T' => [0x1F, 0x04, 0x04, 0x04, 0x04, 0x04, 0x04],
+            b'U' => [0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x0E],
+            b'V' => [0x11, 0x11, 0x11, 0x11, 0x11, 0x0A, 0x04],
+            b'W' => [0x11, 0x11, 0x11, 0x15, 0x15, 0x15, 0x0A],
+            b'X' => [0x11, 0x11, 0x0A, 0x04, 0x0A, 0x11, 0x11],
+            b'Y' => [0x11, 0x11, 0x0A, 0x04, 0x04, 0x04, 0x04],
+            b'Z' => [0x1F, 0x01, 0x02, 0x04, 0x08, 0x10, 0x1F],
+            b'-' => [0x00, 0x00, 0x00, 0x0E, 0x00, 0x00, 0x00],
+            _ => [0; 7],
+        }
+    }
+
+    pub fn write(image: &mut RgbImage, text: &str, left: u32, top: u32, ink: Rgb) {
+        for (i, letter) in (0..).zip(text.bytes()) {
+            for (row, bits) in (0..).zip(glyph(letter.to_ascii_uppercase())) {
+                for column in (0..5).filter(|column| bits >> (4 - column) & 1 == 1) {
+                    if let Some(pixel) = image.get_pixel_mut_checked(left + i * ADVANCE + column, top + row) {
+                        *pixel = Pixel(ink);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Readers, one a format. Each checks the sizes a file claims against [`crate::Limits`] before it allocates.
+
+pub(crate) mod raster;

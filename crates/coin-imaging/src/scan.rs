@@ -1,0 +1,110 @@
+//! Any file that holds CT slices.
+
+use thiserror::Error;
+
+use crate::read::raster;
+use crate::{Limits, Mask, Slice, Window};
+
+/// What kind of file a scan came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// PNG or JPEG; greys were given HU by a window.
+    Picture,
+}
+
+/// Why a file does not give slices. Each message is one sentence with the file, the field and the remedy.
+#[derive(Debug, Error, PartialEq)]
+pub enum ScanError {
+    /// Not a format that is read here.
+    #[error("{name}: this is no PNG, JPEG, DICOM or NIfTI file{hint}")]
+    Unknown {
+        /// The file.
+        name: String,
+        /// What it seems to be instead.
+        hint: String,
+    },
+    /// A field is missing, damaged or out of range.
+    #[error("{name}: {field}: {reason}")]
+    Invalid {
+        /// The file.
+        name: String,
+        /// The field, in the format's own words.
+        field: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// The file asks for more than the limits allow.
+    #[error("{name}: {field} exceeds the limit of {limit}; split or shrink the file")]
+    TooLarge {
+        /// The file.
+        name: String,
+        /// What is too large.
+        field: String,
+        /// How much is allowed.
+        limit: u64,
+    },
+    /// There is no such slice.
+    #[error("{name}: slice {index} does not exist, there are {count}")]
+    NoSlice {
+        /// The file.
+        name: String,
+        /// What was asked for, from 0.
+        index: usize,
+        /// How many there are.
+        count: usize,
+    },
+}
+
+impl ScanError {
+    pub(crate) fn invalid(name: &str, field: &str, reason: impl ToString) -> Self {
+        Self::Invalid { name: name.into(), field: field.into(), reason: reason.to_string() }
+    }
+}
+
+/// An opened file: one slice or a stack of them.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    name: String,
+    format: Format,
+    slices: Vec<Slice>,
+}
+
+impl Scan {
+    /// Opens a file by its content; `greys` says which HU the black and white of a picture mean.
+    pub fn open(bytes: &[u8], name: &str, greys: Window, limits: &Limits) -> Result<Self, ScanError> {
+        if bytes.len() as u64 > limits.bytes {
+            return Err(ScanError::TooLarge { name: name.into(), field: "file size".into(), limit: limits.bytes });
+        }
+        if bytes.is_empty() {
+            return Err(ScanError::Unknown { name: name.into(), hint: ": it is empty".into() });
+        }
+        if bytes.starts_with(b"\x89PNG") || bytes.starts_with(&[0xFF, 0xD8, 0xFF]) {
+            let slice = raster::read(bytes, name, greys, limits)?;
+            return Ok(Self { name: name.into(), format: Format::Picture, slices: vec![slice] });
+        }
+        Err(ScanError::Unknown { name: name.into(), hint: String::new() })
+    }
+
+    /// What kind of file it was.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Number of slices, at least 1.
+    pub fn slice_count(&self) -> usize {
+        self.slices.len()
+    }
+
+    /// The slice `index`, from 0.
+    pub fn slice(&self, index: usize) -> Result<&Slice, ScanError> {
+        let count = self.slices.len();
+        self.slices.get(index).ok_or_else(|| ScanError::NoSlice { name: self.name.clone(), index, count })
+    }
+}
+
+/// The pixels of a label picture (PNG) whose class is one of `classes`.
+pub fn label_mask(bytes: &[u8], name: &str, classes: &[u8], limits: &Limits) -> Result<Mask, ScanError> {
+    let (width, height, labels) = raster::read_labels(bytes, name, limits)?;
+    let inside = labels.iter().map(|label| classes.contains(label)).collect();
+    Mask::new(width, height, inside).ok_or_else(|| ScanError::invalid(name, "size", "the picture is empty"))
+}

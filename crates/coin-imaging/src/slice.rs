@@ -1,0 +1,207 @@
+//! One axial CT slice.
+
+use crate::resample::{self, Axis};
+use crate::spacing::Spacing;
+use thiserror::Error;
+
+/// Width of the field of view that is assumed when a file does not say: 256 pixels of 1.5 mm.
+const ASSUMED_FIELD_OF_VIEW_MM: f32 = 384.0;
+
+/// HU of one slice, row by row from the top left, and the size of its pixels where the file tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slice {
+    width: usize,
+    height: usize,
+    hu: Vec<f32>,
+    spacing: Option<Spacing>,
+}
+
+/// Values that make no slice.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum SliceError {
+    /// A side is zero.
+    #[error("a slice of {width} x {height} pixels has no pixels")]
+    Empty {
+        /// Pixels in a row.
+        width: usize,
+        /// Number of rows.
+        height: usize,
+    },
+    /// The number of values is not width times height.
+    #[error("{values} values do not fill a slice of {width} x {height} pixels")]
+    Length {
+        /// Values given.
+        values: usize,
+        /// Pixels in a row.
+        width: usize,
+        /// Number of rows.
+        height: usize,
+    },
+    /// A value is NaN or infinite.
+    #[error("the value at column {x}, row {y} is not a finite number of HU")]
+    NotFinite {
+        /// Column of the first such value.
+        x: usize,
+        /// Row of the first such value.
+        y: usize,
+    },
+}
+
+impl Slice {
+    /// A slice from `width * height` HU values, row by row.
+    ///
+    /// # Errors
+    /// When a side is zero, the number of values differs, or a value is not finite.
+    pub fn new(
+        width: usize,
+        height: usize,
+        hu: Vec<f32>,
+        spacing: Option<Spacing>,
+    ) -> Result<Self, SliceError> {
+        if width == 0 || height == 0 {
+            return Err(SliceError::Empty { width, height });
+        }
+        if width.checked_mul(height) != Some(hu.len()) {
+            return Err(SliceError::Length {
+                values: hu.len(),
+                width,
+                height,
+            });
+        }
+        if let Some(i) = hu.iter().position(|value| !value.is_finite()) {
+            return Err(SliceError::NotFinite {
+                x: i % width,
+                y: i / width,
+            });
+        }
+        Ok(Self {
+            width,
+            height,
+            hu,
+            spacing,
+        })
+    }
+
+    /// Pixels in a row.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// HU, row by row.
+    #[must_use]
+    pub fn hu(&self) -> &[f32] {
+        &self.hu
+    }
+
+    /// Pixel size, where the file tells it.
+    #[must_use]
+    pub fn spacing(&self) -> Option<Spacing> {
+        self.spacing
+    }
+
+    /// Pixel size, or else that of a 384 mm wide field of view.
+    #[must_use]
+    pub fn spacing_or_assumed(&self) -> Spacing {
+        self.spacing
+            .unwrap_or_else(|| Spacing::across(ASSUMED_FIELD_OF_VIEW_MM, self.width))
+    }
+
+    /// The same field of view on `width x height` pixels (at least one each): bilinear with half-pixel centres, as OpenCV's `INTER_LINEAR`.
+    #[must_use]
+    pub fn resized(&self, width: usize, height: usize) -> Self {
+        let columns = Axis::whole(self.width, width.max(1));
+        let rows = Axis::whole(self.height, height.max(1));
+        // A spacing that leaves the plausible range is no longer known.
+        let spacing = self.spacing.and_then(|old| {
+            Spacing::new(
+                old.row_mm() * rows.step as f32,
+                old.column_mm() * columns.step as f32,
+            )
+            .ok()
+        });
+        self.resampled(columns, rows, spacing, 0.0)
+    }
+
+    /// The slice on another grid; `outside` HU where the grid leaves it.
+    pub(crate) fn resampled(
+        &self,
+        columns: Axis,
+        rows: Axis,
+        spacing: Option<Spacing>,
+        outside: f32,
+    ) -> Self {
+        Self {
+            width: columns.output,
+            height: rows.output,
+            hu: resample::bilinear(&self.hu, columns, rows, outside),
+            spacing,
+        }
+    }
+
+    /// The same grid with other values at some pixels, given as (index, HU); indices off the grid are ignored.
+    pub(crate) fn with_pixels(&self, pixels: impl IntoIterator<Item = (usize, f32)>) -> Self {
+        let mut changed = self.clone();
+        for (i, hu) in pixels {
+            if let Some(pixel) = changed.hu.get_mut(i) {
+                *pixel = hu;
+            }
+        }
+        changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn refuses_values_that_make_no_slice() {
+        assert!(matches!(
+            Slice::new(0, 3, vec![], None),
+            Err(SliceError::Empty { .. })
+        ));
+        assert!(matches!(
+            Slice::new(2, 3, vec![0.0; 5], None),
+            Err(SliceError::Length { .. })
+        ));
+        assert!(matches!(
+            Slice::new(usize::MAX, 3, vec![0.0; 5], None),
+            Err(SliceError::Length { .. })
+        ));
+        let mut hu = vec![0.0; 6];
+        hu[5] = f32::NAN;
+        assert_eq!(
+            Slice::new(2, 3, hu, None),
+            Err(SliceError::NotFinite { x: 1, y: 2 })
+        );
+    }
+
+    #[test]
+    fn resizing_keeps_the_field_of_view() {
+        let spacing = Spacing::new(0.8, 0.7).unwrap();
+        let slice = Slice::new(10, 20, vec![5.0; 200], Some(spacing)).unwrap();
+        let small = slice.resized(5, 40);
+        assert_eq!((small.width(), small.height()), (5, 40));
+        assert!(small.hu().iter().all(|&hu| hu == 5.0));
+        let spacing = small.spacing().unwrap();
+        assert!((spacing.row_mm() - 0.4).abs() < 1e-6);
+        assert!((spacing.column_mm() - 1.4).abs() < 1e-6);
+    }
+
+    #[test]
+    fn assumes_a_field_of_view_when_the_file_is_silent() {
+        let slice = Slice::new(256, 2, vec![0.0; 512], None).unwrap();
+        assert_eq!(
+            slice.spacing_or_assumed(),
+            Spacing::new(1.5, 1.5).unwrap()
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! The distance between neighbouring pixels.
+
+use thiserror::Error;
+
+/// Distance between pixel centres in mm, finite and within 0.01..=100.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spacing {
+    row_mm: f32,
+    column_mm: f32,
+}
+
+/// A distance that no scanner produces.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+#[error("a pixel spacing of {row_mm} x {column_mm} mm is outside 0.01 to 100 mm")]
+pub struct SpacingError {
+    row_mm: f32,
+    column_mm: f32,
+}
+
+impl Spacing {
+    const MIN_MM: f32 = 0.01;
+    const MAX_MM: f32 = 100.0;
+
+    /// Distance between rows (downwards) and between columns (to the right), in mm.
+    ///
+    /// # Errors
+    /// When either is not a number or lies outside 0.01..=100 mm.
+    pub fn new(row_mm: f32, column_mm: f32) -> Result<Self, SpacingError> {
+        let plausible = |mm: f32| (Self::MIN_MM..=Self::MAX_MM).contains(&mm);
+        if plausible(row_mm) && plausible(column_mm) {
+            Ok(Self { row_mm, column_mm })
+        } else {
+            Err(SpacingError { row_mm, column_mm })
+        }
+    }
+
+    /// Square pixels that spread `extent_mm` over `pixels`, held within the plausible range.
+    pub(crate) fn across(extent_mm: f32, pixels: usize) -> Self {
+        let mm = (extent_mm / pixels as f32).clamp(Self::MIN_MM, Self::MAX_MM);
+        Self {
+            row_mm: mm,
+            column_mm: mm,
+        }
+    }
+
+    /// Distance between neighbouring rows in mm.
+    #[must_use]
+    pub fn row_mm(self) -> f32 {
+        self.row_mm
+    }
+
+    /// Distance between neighbouring columns in mm.
+    #[must_use]
+    pub fn column_mm(self) -> f32 {
+        self.column_mm
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_no_scanner_produces() {
+        for mm in [0.0, -1.0, 0.009, 101.0, f32::NAN, f32::INFINITY] {
+            assert!(Spacing::new(mm, 1.0).is_err(), "row {mm}");
+            assert!(Spacing::new(1.0, mm).is_err(), "column {mm}");
+        }
+        assert!(Spacing::new(0.01, 100.0).is_ok());
+    }
+}

@@ -1,0 +1,30 @@
+//! PNG encoding.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, GrayImage, ImageFormat};
+use thiserror::Error;
+
+use crate::picture::Picture;
+
+/// Why something could not be encoded.
+#[derive(Debug, Error)]
+#[error("the PNG could not be encoded: {0}")]
+pub struct WriteError(String);
+
+/// A colour picture as PNG.
+pub fn png(picture: &Picture) -> Result<Vec<u8>, WriteError> {
+    encode(&DynamicImage::ImageRgb8(picture.image().clone()))
+}
+
+/// `width * height` grey levels or labels as 8-bit PNG.
+pub fn grey_png(width: usize, height: usize, greys: Vec<u8>) -> Result<Vec<u8>, WriteError> {
+    let image = GrayImage::from_raw(width as u32, height as u32, greys);
+    encode(&image.ok_or_else(|| WriteError(format!("the values do not fill {width} x {height}")))?.into())
+}
+
+fn encode(image: &DynamicImage) -> Result<Vec<u8>, WriteError> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, ImageFormat::Png).map_err(|reason| WriteError(reason.to_string()))?;
+    Ok(bytes.into_inner())
+}

@@ -1,0 +1,332 @@
+/**
+ * COIN in the browser: counterfactual explanations of CT slices, computed on this device.
+ *
+ * Everything runs in workers and is asynchronous. Slices, explanations and masks are plain data, which any worker
+ * can take and which outlive it. For research use only.
+ */
+
+import { EngineHost, engineEvents } from "./host.js";
+
+export { engineEvents };
+
+/**
+ * One CT slice in Hounsfield units, row by row from the top left.
+ *
+ * @typedef {Object} Slice
+ * @property {number} width
+ * @property {number} height
+ * @property {Float32Array} hu
+ * @property {number} [rowMm] distance of two rows, absent when unknown
+ * @property {number} [columnMm] distance of two columns, absent when unknown
+ */
+
+/**
+ * @typedef {Object} ScanInfo
+ * @property {string} format
+ * @property {number} width
+ * @property {number} height
+ * @property {number} slices
+ * @property {boolean} needsWindow the file is a picture, whose greys mean what the `window` of `openScan` says
+ * @property {[number, number] | null} spacing millimetres between rows and between columns
+ */
+
+/**
+ * @typedef {Object} ModelInfo
+ * @property {string} name
+ * @property {string} title
+ * @property {number} size side of the square grid that the model works on
+ * @property {[number, number]} window HU that the model's greys run from and to
+ * @property {number} threshold
+ * @property {boolean} postprocess
+ * @property {string} licence
+ * @property {unknown} recipe
+ * @property {unknown} data
+ * @property {Record<string, unknown>} results
+ * @property {{diameter_mm: number} | null} anomaly the anomalies that it was trained on, when they were planted
+ * @property {{maxError: number, tolerance: number, milliseconds: number}} selfTest
+ */
+
+/**
+ * What a model makes of a slice, on the model's grid of `size` x `size`.
+ *
+ * @typedef {Object} Explanation
+ * @property {number} size
+ * @property {number} before probability of "abnormal" for the slice
+ * @property {number} after the same for the counterfactual
+ * @property {Float32Array} input in [-1, 1]
+ * @property {Float32Array} counterfactual in [-1, 1]
+ * @property {Float32Array} difference |input - counterfactual| / 2, in [0, 1]
+ * @property {number} milliseconds
+ */
+
+/** @typedef {import("./host.js").EngineKind} EngineKind */
+/** @typedef {import("./host.js").EngineProgress} EngineProgress */
+/** @typedef {import("./host.js").EngineStop} EngineStop */
+
+/**
+ * What computes, and why.
+ *
+ * @typedef {Object} Device
+ * @property {EngineKind} engine
+ * @property {string} name
+ * @property {boolean} software a GPU that is emulated
+ * @property {string} reason one sentence
+ */
+
+const hosts = { cpu: new EngineHost("cpu"), webgpu: new EngineHost("webgpu") };
+
+/** Files, phantoms and masks always go to the small engine: it is there first and keeps nothing waiting. */
+const files = hosts.cpu;
+
+/** HU of black and white in a picture that does not say: the usual abdominal window of KiTS. */
+const PICTURE_WINDOW = /** @type {[number, number]} */ ([-100, 300]);
+
+/** A trial of WebGPU that takes longer than this is given up. */
+const TRIAL_LIMIT_MS = 120_000;
+
+/**
+ * Opens a DICOM, NIfTI, PNG or JPEG file.
+ *
+ * @param {Blob | Uint8Array<ArrayBuffer>} source
+ * @param {string} name used in error messages
+ * @param {{window?: [number, number], signal?: AbortSignal}} [options]
+ * @returns {Promise<Scan>}
+ */
+export async function openScan(source, name, { window = PICTURE_WINDOW, signal } = {}) {
+  const blob = source instanceof Blob ? source : new Blob([source]);
+  const open = async (/** @type {AbortSignal | undefined} */ signal) => {
+    const { id, info } = await files.call("open", { blob, name, window }, signal);
+    return { id, info, generation: files.generation };
+  };
+  return new Scan(open, await open(signal));
+}
+
+/**
+ * @typedef {Object} OpenedScan
+ * @property {number} id
+ * @property {ScanInfo} info
+ * @property {number} generation the worker that holds it
+ */
+
+/** An opened file. It is held by a worker; when that is gone, the file is opened again on its own. */
+export class Scan {
+  #open;
+  #opened;
+
+  /**
+   * @param {(signal?: AbortSignal) => Promise<OpenedScan>} open
+   * @param {OpenedScan} opened
+   */
+  constructor(open, opened) {
+    this.#open = open;
+    this.#opened = opened;
+  }
+
+  get info() {
+    return this.#opened.info;
+  }
+
+  /**
+   * @param {number} index
+   * @param {{signal?: AbortSignal}} [options]
+   * @returns {Promise<Slice>}
+   */
+  async slice(index, { signal } = {}) {
+    if (this.#opened.generation !== files.generation) this.#opened = await this.#open(signal);
+    return files.call("slice", { scan: this.#opened.id, index }, signal);
+  }
+
+  /** Gives its memory back. */
+  async close() {
+    if (this.#opened.generation === files.generation) await files.call("close", { scan: this.#opened.id });
+  }
+}
+
+/** A model, ready to explain slices. */
+export class Explainer {
+  #model;
+  #info;
+  #device;
+  #onDevice;
+  /** Whether the engine is ours to choose. */
+  #auto;
+  #tried = false;
+  #closed = new AbortController();
+
+  /**
+   * @param {Uint8Array} model
+   * @param {ModelInfo} info
+   * @param {Device} device
+   * @param {(device: Device) => void} onDevice
+   * @param {boolean} auto
+   */
+  constructor(model, info, device, onDevice, auto) {
+    this.#model = model;
+    this.#info = info;
+    this.#device = device;
+    this.#onDevice = onDevice;
+    this.#auto = auto;
+  }
+
+  /**
+   * Loads a model bundle and runs its self-test. `auto` begins on the CPU; after the first explanation WebGPU is
+   * tried behind it and takes over where it computes the same, faster. `onDevice` hears of every change.
+   *
+   * @param {Uint8Array} model
+   * @param {{device?: "auto" | EngineKind, onDevice?: (device: Device) => void, signal?: AbortSignal}} [options]
+   * @returns {Promise<Explainer>}
+   */
+  static async load(model, { device = "auto", onDevice = () => {}, signal } = {}) {
+    const auto = device === "auto";
+    const engine = auto ? "cpu" : device;
+    const { info, name, software } = await hosts[engine].load(model, signal);
+    const reason = auto ? "WebGPU is tried after the first result." : "Chosen by hand.";
+    const explainer = new Explainer(model, info, { engine, name, software, reason }, onDevice, auto);
+    onDevice(explainer.device);
+    return explainer;
+  }
+
+  get info() {
+    return this.#info;
+  }
+
+  get device() {
+    return this.#device;
+  }
+
+  /**
+   * Explains a slice. Aborting kills the engine's worker; the next call starts a new one.
+   *
+   * @param {Slice} slice
+   * @param {{signal?: AbortSignal}} [options]
+   * @returns {Promise<Explanation>}
+   */
+  async explain(slice, { signal } = {}) {
+    const { engine } = this.#device;
+    try {
+      const explanation = await hosts[engine].explain(this.#model, slice, signal);
+      if (this.#auto && !this.#tried) {
+        this.#tried = true;
+        this.#tryWebGpu(slice, explanation);
+      }
+      return explanation;
+    } catch (error) {
+      if (!this.#auto || engine === "cpu" || signal?.aborted) throw error;
+      this.#stayOnCpu(`WebGPU failed (${messageOf(error)}).`);
+      return hosts.cpu.explain(this.#model, slice, signal);
+    }
+  }
+
+  /** Ends what still runs on its behalf; for when another model takes its place. */
+  close() {
+    this.#closed.abort();
+  }
+
+  /**
+   * @param {Slice} slice
+   * @param {Explanation} expected what the CPU found
+   */
+  async #tryWebGpu(slice, expected) {
+    const { signal } = this.#closed;
+    try {
+      const adapter = await navigator.gpu?.requestAdapter();
+      if (!adapter) return this.#stayOnCpu("This browser offers no WebGPU here.");
+      if (adapter.info.isFallbackAdapter) return this.#stayOnCpu(EMULATED);
+      this.#use({ ...this.#device, reason: "WebGPU is being tried." });
+
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(TRIAL_LIMIT_MS)]);
+      const { name, software } = await hosts.webgpu.load(this.#model, limit);
+      if (software) return this.#stayOnCpu(EMULATED);
+      // The first run compiles the GPU's programs, the second is timed.
+      await hosts.webgpu.explain(this.#model, slice, limit);
+      const found = await hosts.webgpu.explain(this.#model, slice, limit);
+      if (!agree(expected, found)) return this.#stayOnCpu("WebGPU computes something else here.");
+      const ratio = expected.milliseconds / found.milliseconds;
+      if (ratio <= 1) return this.#stayOnCpu("WebGPU works here, but is slower.");
+      const times = ratio.toFixed(ratio < 10 ? 1 : 0);
+      this.#use({ engine: "webgpu", name, software, reason: `WebGPU is ${times} times faster than the CPU here.` });
+    } catch (error) {
+      if (signal.aborted) return;
+      const late = error instanceof DOMException && error.name === "TimeoutError";
+      this.#stayOnCpu(late ? "WebGPU took too long to start." : `WebGPU failed (${messageOf(error)}).`);
+    }
+  }
+
+  /** @param {string} reason */
+  #stayOnCpu(reason) {
+    hosts.webgpu.stop(reason);
+    this.#use({ engine: "cpu", name: "CPU", software: false, reason });
+  }
+
+  /** @param {Device} device */
+  #use(device) {
+    if (this.#closed.signal.aborted) return;
+    this.#device = device;
+    this.#onDevice(device);
+  }
+}
+
+/**
+ * The pixels that changed by more than a threshold; cheap, as a slider needs it.
+ *
+ * @param {Pick<Explanation, "difference" | "size">} explanation
+ * @param {{threshold: number, postprocess?: boolean}} options `postprocess` opens, closes and keeps the largest piece
+ * @returns {Promise<Uint8Array>} `size` x `size` of 0 and 1
+ */
+export function maskOf({ difference, size }, { threshold, postprocess = false }) {
+  return files.call("mask", { difference, size, threshold, postprocess });
+}
+
+/**
+ * A difference map in colours, as RGBA.
+ *
+ * @param {Float32Array} difference
+ * @returns {Promise<Uint8ClampedArray<ArrayBuffer>>}
+ */
+export function differenceColours(difference) {
+  return files.call("colours", { difference });
+}
+
+/**
+ * Plants an anomaly as the method's training does; the mask is on the slice's own grid.
+ *
+ * @param {Slice} slice
+ * @param {{x: number, y: number, diameterMm?: number, seed?: number}} options
+ * @returns {Promise<{slice: Slice, mask: Uint8Array}>}
+ */
+export function plantAnomaly(slice, { x, y, diameterMm = 30, seed = 0 }) {
+  return files.call("plant", { slice, x, y, diameterMm, seed });
+}
+
+/**
+ * An abdomen made from a seed; `truth` marks the anomaly, where one was asked for.
+ *
+ * @param {{seed: number, anomaly?: boolean, size?: number}} options
+ * @returns {Promise<{slice: Slice, truth: Uint8Array | null}>}
+ */
+export function phantom({ seed, anomaly = false, size = 256 }) {
+  return files.call("phantom", { seed, anomaly, size });
+}
+
+const EMULATED = "WebGPU is only emulated in software here.";
+
+/** How far two engines may differ in a difference map or a probability. */
+const AGREEMENT = 1e-3;
+
+/**
+ * @param {Explanation} expected
+ * @param {Explanation} found
+ */
+function agree(expected, found) {
+  const close = (/** @type {number} */ a, /** @type {number} */ b) => Math.abs(a - b) <= AGREEMENT;
+  return (
+    close(expected.before, found.before) &&
+    close(expected.after, found.after) &&
+    expected.difference.every((value, i) => close(value, found.difference[i]))
+  );
+}
+
+/** @param {unknown} error */
+function messageOf(error) {
+  return error instanceof Error ? error.message.replace(/\.$/, "") : String(error);
+}

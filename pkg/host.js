@@ -1,0 +1,169 @@
+/**
+ * The life of an engine: one engine in one dedicated worker, started by the first call, killed when it traps,
+ * hangs or is cancelled, and started afresh by the next call.
+ */
+
+/** @typedef {"cpu" | "webgpu"} EngineKind */
+
+/**
+ * @typedef {Object} EngineProgress
+ * @property {EngineKind} engine
+ * @property {"download" | "compile" | "model"} phase
+ * @property {number} received bytes so far
+ * @property {number | null} total bytes in all, null when the server does not say
+ */
+
+/**
+ * @typedef {Object} EngineStop
+ * @property {EngineKind} engine
+ * @property {string} sentence what happened, for people
+ */
+
+/** What engines are called in sentences. @type {Record<EngineKind, string>} */
+export const ENGINE_LABEL = { cpu: "CPU engine", webgpu: "WebGPU engine" };
+
+/** Dispatches `progress` (detail: EngineProgress) and `stop` (detail: EngineStop) as CustomEvents. */
+export const engineEvents = new EventTarget();
+
+/** An engine that is gone, and with it everything it held. */
+export class EngineStopped extends Error {
+  name = "EngineStopped";
+}
+
+export class EngineHost {
+  /** @type {Worker | null} */
+  #worker = null;
+  /** @type {Map<number, {resolve: (value: any) => void, reject: (reason: unknown) => void}>} */
+  #pending = new Map();
+  #calls = 0;
+  /** The model that the worker holds, or will hold once it has worked through its queue. @type {Uint8Array | null} */
+  #model = null;
+  /** Counts the workers: what an earlier one held is gone. */
+  generation = 0;
+
+  /** @param {EngineKind} kind */
+  constructor(kind) {
+    this.kind = kind;
+  }
+
+  /**
+   * Runs one method of the worker. Aborting kills the worker, since nothing else stops a computation.
+   *
+   * @param {string} method
+   * @param {Record<string, unknown>} [args]
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<any>}
+   */
+  async call(method, args = {}, signal) {
+    signal?.throwIfAborted();
+    const worker = (this.#worker ??= this.#spawn());
+    const id = this.#calls++;
+    const abort = () => {
+      const { reject } = this.#pending.get(id) ?? {};
+      this.#pending.delete(id);
+      this.stop(`The ${ENGINE_LABEL[this.kind]} was stopped.`);
+      reject?.(signal?.reason);
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#pending.set(id, { resolve, reject });
+        worker.postMessage({ id, method, args });
+      });
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  /**
+   * Puts a model on the engine.
+   *
+   * @param {Uint8Array} model
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<{info: import("./coin.js").ModelInfo, name: string, software: boolean}>}
+   */
+  async load(model, signal) {
+    this.#model = model;
+    try {
+      return await this.call("load", { model }, signal);
+    } catch (error) {
+      if (this.#model === model) this.#model = null;
+      throw error;
+    }
+  }
+
+  /**
+   * Explains a slice with a model, which is loaded again where another model or a new worker took its place.
+   *
+   * @param {Uint8Array} model
+   * @param {import("./coin.js").Slice} slice
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<import("./coin.js").Explanation>}
+   */
+  async explain(model, slice, signal) {
+    // Both are posted at once, so that no other model can slip in between.
+    const loaded = this.#model === model ? undefined : this.load(model, signal);
+    try {
+      const [explanation] = await Promise.all([this.call("explain", { slice }, signal), loaded]);
+      return explanation;
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    }
+  }
+
+  /**
+   * Kills the worker; calls that were waiting are rejected.
+   *
+   * @param {string} sentence
+   */
+  stop(sentence) {
+    if (!this.#worker) return;
+    this.#worker.terminate();
+    this.#worker = null;
+    this.#model = null;
+    this.generation += 1;
+    const lost = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { reject } of lost) reject(new EngineStopped(sentence));
+  }
+
+  #spawn() {
+    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: this.kind });
+    worker.addEventListener("message", ({ data }) => {
+      if (worker !== this.#worker) return;
+      if (data.progress) {
+        this.#announce("progress", { engine: this.kind, ...data.progress });
+        return;
+      }
+      if (data.fatal) {
+        this.#fail(data.error);
+        return;
+      }
+      const call = this.#pending.get(data.id);
+      this.#pending.delete(data.id);
+      if (data.error === undefined) call?.resolve(data.result);
+      else call?.reject(new Error(data.error));
+    });
+    worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      if (worker === this.#worker) this.#fail(event.message);
+    });
+    return worker;
+  }
+
+  /** @param {string | undefined} cause */
+  #fail(cause) {
+    const sentence = `The ${ENGINE_LABEL[this.kind]} stopped (${cause || "it could not be loaded"}) and starts afresh with the next request.`;
+    this.stop(sentence);
+    this.#announce("stop", { engine: this.kind, sentence });
+  }
+
+  /**
+   * @param {"progress" | "stop"} type
+   * @param {EngineProgress | EngineStop} detail
+   */
+  #announce(type, detail) {
+    engineEvents.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

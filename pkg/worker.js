@@ -1,0 +1,193 @@
+/**
+ * A dedicated module worker with one engine in it; its name says which. It answers `{id, method, args}` with
+ * `{id, result}` or `{id, error}`, one call after the other, and reports `{progress}` while it starts.
+ * `{fatal, error}` means that the engine cannot go on: whoever started the worker must end it.
+ */
+
+const FILES = {
+  cpu: {
+    module: new URL("./engine/cpu/coin.js", import.meta.url),
+    wasm: new URL("./engine/cpu/coin_bg.wasm", import.meta.url),
+  },
+  webgpu: {
+    module: new URL("./engine/webgpu/coin.js", import.meta.url),
+    wasm: new URL("./engine/webgpu/coin_bg.wasm", import.meta.url),
+  },
+};
+
+/** @typedef {import("./coin.js").Slice} PlainSlice */
+
+/** The generated bindings. @type {any} */
+let bindings;
+/** @type {any} */
+let engine;
+/** @type {Map<number, any>} */
+const scans = new Map();
+let opened = 0;
+
+const started = start();
+let queue = Promise.resolve();
+
+self.addEventListener("message", ({ data: { id, method, args } }) => {
+  queue = queue.then(() => answer(id, method, args));
+});
+
+// A panic inside a future of the engine surfaces here and never settles the call that caused it.
+self.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  self.postMessage({ fatal: true, error: sentence(event.reason) });
+});
+
+async function start() {
+  const { module, wasm } = FILES[/** @type {keyof typeof FILES} */ (self.name)];
+  const [imported, response] = await Promise.all([import(/* @vite-ignore */ module.href), fetch(wasm)]);
+  if (!response.ok || !response.body) throw new Error(`the server answered ${response.status} for ${wasm.pathname}`);
+  await imported.default({ module_or_path: counted(response, response.body) });
+  bindings = imported;
+}
+
+/**
+ * The same response, with its bytes counted on the way to the compiler.
+ *
+ * @param {Response} response
+ * @param {ReadableStream<Uint8Array>} body
+ */
+function counted(response, body) {
+  // With a content encoding the length counts compressed bytes, the stream plain ones.
+  const length = response.headers.get("content-encoding") ? null : response.headers.get("content-length");
+  const total = length === null ? null : Number(length);
+  let received = 0;
+  const counter = new TransformStream({
+    transform(chunk, controller) {
+      received += chunk.byteLength;
+      report("download", received, total);
+      controller.enqueue(chunk);
+    },
+    flush: () => report("compile", received, total),
+  });
+  return new Response(body.pipeThrough(counter), { headers: { "content-type": "application/wasm" } });
+}
+
+/**
+ * @param {"download" | "compile" | "model"} phase
+ * @param {number} received
+ * @param {number | null} total
+ */
+function report(phase, received, total) {
+  self.postMessage({ progress: { phase, received, total } });
+}
+
+/**
+ * @param {number} id
+ * @param {keyof typeof methods} method
+ * @param {any} args
+ */
+async function answer(id, method, args) {
+  try {
+    await started;
+  } catch (error) {
+    self.postMessage({ fatal: true, error: sentence(error) });
+    return;
+  }
+  try {
+    const result = await methods[method](args);
+    self.postMessage({ id, result }, { transfer: buffers(result) });
+  } catch (error) {
+    // After a trap or an overflow the engine's memory is in no known state.
+    const fatal = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+    self.postMessage(fatal ? { fatal, error: sentence(error) } : { id, error: sentence(error) });
+  }
+}
+
+const methods = {
+  /** @param {{model: Uint8Array}} args */
+  async load({ model }) {
+    report("model", model.byteLength, model.byteLength);
+    engine ??= await bindings.Engine.start();
+    const info = await engine.load(model);
+    return { info, name: engine.device, software: engine.software };
+  },
+
+  /** @param {{slice: PlainSlice}} args */
+  explain: ({ slice }) => withSlice(slice, (handle) => engine.explain(handle)),
+
+  /** @param {{blob: Blob, name: string, window: [number, number]}} args */
+  async open({ blob, name, window: [low, high] }) {
+    const scan = bindings.Scan.open(new Uint8Array(await blob.arrayBuffer()), name, low, high);
+    opened += 1;
+    scans.set(opened, scan);
+    return { id: opened, info: scan.info };
+  },
+
+  /** @param {{scan: number, index: number}} args */
+  slice: ({ scan, index }) => toPlain(scans.get(scan).slice(index)),
+
+  /** @param {{scan: number}} args */
+  close({ scan }) {
+    scans.get(scan)?.free();
+    scans.delete(scan);
+  },
+
+  /** @param {{seed: number, anomaly: boolean, size: number}} args */
+  phantom({ seed, anomaly, size }) {
+    const { slice, truth } = bindings.phantom(seed, anomaly, size);
+    return { slice: toPlain(slice), truth };
+  },
+
+  /** @param {{slice: PlainSlice, x: number, y: number, diameterMm: number, seed: number}} args */
+  async plant({ slice, x, y, diameterMm, seed }) {
+    const planted = await withSlice(slice, (handle) => bindings.plantAnomaly(handle, x, y, diameterMm, seed));
+    return { slice: toPlain(planted.slice), mask: planted.mask };
+  },
+
+  /** @param {{difference: Float32Array, size: number, threshold: number, postprocess: boolean}} args */
+  mask: ({ difference, size, threshold, postprocess }) => bindings.maskOf(difference, size, threshold, postprocess),
+
+  /** @param {{difference: Float32Array}} args */
+  colours: ({ difference }) => bindings.differenceColours(difference),
+};
+
+/**
+ * Lends a slice to the engine, or gives it away: a handle that was taken is empty afterwards.
+ *
+ * @template T
+ * @param {PlainSlice} slice
+ * @param {(handle: any) => T} use
+ * @returns {Promise<Awaited<T>>}
+ */
+async function withSlice({ hu, width, height, rowMm, columnMm }, use) {
+  const handle = bindings.Slice.fromHu(hu, width, height, rowMm, columnMm);
+  const result = await use(handle);
+  if (handle.__wbg_ptr) handle.free();
+  return result;
+}
+
+/**
+ * @param {any} slice
+ * @returns {PlainSlice}
+ */
+function toPlain(slice) {
+  const { width, height, rowMm, columnMm } = slice;
+  const hu = slice.hu();
+  slice.free();
+  return { width, height, rowMm, columnMm, hu };
+}
+
+/**
+ * The buffers of a result that belong to it alone, to be moved instead of copied.
+ *
+ * @param {unknown} value
+ * @returns {ArrayBuffer[]}
+ */
+function buffers(value) {
+  if (ArrayBuffer.isView(value)) {
+    const { buffer } = value;
+    return buffer instanceof ArrayBuffer && buffer.byteLength === value.byteLength ? [buffer] : [];
+  }
+  return value && typeof value === "object" ? Object.values(value).flatMap(buffers) : [];
+}
+
+/** @param {unknown} error */
+function sentence(error) {
+  return error instanceof Error ? error.message : String(error);
+}

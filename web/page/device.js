@@ -1,0 +1,20 @@
+import { element } from "./dom.js";
+import { DEVICE } from "./strings.js";
+
+const reason = element("device-reason", HTMLElement);
+
+/** @param {import("../coin.js").Device} device */
+export function showDevice(device) {
+  const kind = DEVICE[device.engine];
+  element("device-name", HTMLElement).textContent = device.name === kind ? kind : `${kind}: ${device.name}`;
+  reason.textContent = device.reason;
+}
+
+/**
+ * What goes on behind the engine in use.
+ *
+ * @param {string} sentence
+ */
+export function showDeviceProgress(sentence) {
+  reason.textContent = sentence;
+}

@@ -1,0 +1,255 @@
+/**
+ * The page: one result at a time, which stays until the next one is there.
+ *
+ * The address may choose the engine and the model: `?device=auto|cpu|webgpu`, `?model=NAME`.
+ * What is shown is in `window.coin`, for the console and for tests; all of it is read-only:
+ *   explanation  {size, before, after, input, counterfactual, difference, milliseconds}
+ *   mask, truth  Uint8Array of size x size; truth is null when unknown
+ *   iou          of mask and truth, or null
+ *   threshold, postprocess
+ *   device       {engine, name, software, reason}
+ *   model        what the bundle says about itself
+ *   source       {name, sample, slice}
+ *   times        milliseconds by stage
+ */
+
+import { Explainer, differenceColours, engineEvents } from "../coin.js";
+import { showDevice, showDeviceProgress } from "./device.js";
+import { download } from "./download.js";
+import { acceptSaving, allowSaving } from "./export.js";
+import { acceptFiles, showSource } from "./files.js";
+import { maskOnGrid } from "./geometry.js";
+import { latest } from "./latest.js";
+import { loading } from "./loading.js";
+import { downloadModel, markModel, offerModels, showModel } from "./models.js";
+import { drawExplanation, drawLegend, drawPreview } from "./panes.js";
+import { acceptPlanting, showPlanting } from "./plant.js";
+import { announce, begin, end, progress } from "./progress.js";
+import { firstSample, markSample, offerPhantoms, offerScans } from "./samples.js";
+import { DEVICE, LOADING, MODEL, SAMPLE, STATUS, bytesOf, seconds } from "./strings.js";
+import { maskOptions, onMaskOptions, setMaskOptions, updateMask } from "./threshold.js";
+import { note, timed, times } from "./times.js";
+import { showVerdict } from "./verdict.js";
+
+/** @typedef {import("../coin.js").Slice} Slice */
+/** @typedef {import("../coin.js").ModelInfo} ModelInfo */
+/** @typedef {import("../coin.js").Explanation} Explanation */
+/** @typedef {import("../coin.js").Device} Device */
+
+/**
+ * Where slices come from.
+ *
+ * @typedef {Object} Source
+ * @property {string} name
+ * @property {string | null} sample its name in the chooser of samples
+ * @property {string | null} credit
+ * @property {(index: number, info: ModelInfo, signal: AbortSignal) => Promise<Subject>} at
+ * @property {() => void} close
+ */
+
+/**
+ * What is looked at.
+ *
+ * @typedef {Object} Subject
+ * @property {Source} source
+ * @property {number} index
+ * @property {Slice} slice
+ * @property {Slice} plain the slice without a planted anomaly
+ * @property {Uint8Array | null} truth on the slice's own grid
+ * @property {boolean} planted changed by the reader
+ */
+
+/** @typedef {(info: ModelInfo, signal: AbortSignal) => Promise<Subject>} Make */
+
+/**
+ * @typedef {Object} Result
+ * @property {Subject} subject
+ * @property {Explanation} explanation
+ * @property {Uint8ClampedArray<ArrayBuffer>} colours of the difference map
+ * @property {ModelInfo} model
+ * @property {Device} device
+ * @property {Uint8Array | null} truth on the model's grid
+ * @property {Uint8Array | null} mask
+ * @property {number | null} iou
+ */
+
+const query = new URLSearchParams(location.search);
+const device = chosenDevice(query.get("device"));
+
+/** @type {Explainer | null} */
+let explainer = null;
+/** @type {import("./models.js").ModelEntry | null} */
+let wanted = null;
+/** @type {import("./models.js").ModelEntry | null} */
+let loaded = null;
+/** @type {Result | null} */
+let result = null;
+
+/** Explains what `make` makes; the newest request wins, and a failure leaves the last result. */
+const show = latest(async (/** @type {Make} */ make) => {
+  const signal = begin(result ? "running" : "loading");
+  allowSaving(false);
+  /** @type {Subject | null} */
+  let subject = null;
+  try {
+    const { explainer, first } = await ready(signal);
+    const { info } = explainer;
+    progress(STATUS.preparing);
+    subject = await timed("slice", make(info, signal));
+    drawPreview(subject.slice, info.window);
+    progress(first && explainer.device.engine === "webgpu" ? STATUS.firstGpuRun : STATUS.explaining);
+    const explanation = await explainer.explain(subject.slice, { signal });
+    const colours = await differenceColours(explanation.difference);
+    const truth = subject.truth && maskOnGrid(subject.truth, subject.slice, explanation.size);
+    if (result && result.subject.source !== subject.source) result.subject.source.close();
+    result = { subject, explanation, colours, truth, model: info, device: explainer.device, mask: null, iou: null };
+    note("explanation", explanation.milliseconds);
+    await draw(result);
+    end("ready", STATUS.done(seconds(explanation.milliseconds), DEVICE[result.device.engine]));
+  } catch (error) {
+    if (subject && subject.source !== result?.subject.source) subject.source.close();
+    if (result) await draw(result);
+    if (signal.aborted) {
+      end("failed", STATUS.cancelled(result !== null));
+    } else {
+      announce(error instanceof Error ? error.message : String(error));
+      end("failed", STATUS.failed(result !== null));
+    }
+  }
+});
+
+/**
+ * Makes sure that the wanted model is loaded; when it cannot be, the one before stays.
+ *
+ * @param {AbortSignal} signal
+ * @returns {Promise<{explainer: Explainer, first: boolean}>} `first`: it has explained nothing yet
+ */
+async function ready(signal) {
+  wanted ??= await chooseModel(signal);
+  if (explainer && loaded === wanted) return { explainer, first: false };
+  try {
+    const bytes = await timed("model", downloadModel(wanted, (received, total) => loading(LOADING.model, received, total), signal));
+    const next = await timed("check", Explainer.load(bytes, { device, onDevice: showDevice, signal }));
+    explainer?.close();
+    explainer = next;
+    loaded = wanted;
+    setMaskOptions(next.info);
+    showModel(next.info);
+    markModel(wanted.name);
+    return { explainer: next, first: true };
+  } catch (error) {
+    wanted = loaded;
+    if (loaded) markModel(loaded.name);
+    throw error;
+  }
+}
+
+/** @param {AbortSignal} signal */
+async function chooseModel(signal) {
+  /** @type {import("./models.js").ModelEntry[]} */
+  const entries = JSON.parse(await (await download("models/index.json", MODEL.list, undefined, signal)).text());
+  if (entries.length === 0) throw new Error(MODEL.missing);
+  offerModels(entries, (entry) => {
+    wanted = entry;
+    show(async (info, signal) => {
+      const subject = result?.subject;
+      if (!subject) return firstSample(info, signal);
+      return subject.planted ? subject : subject.source.at(subject.index, info, signal);
+    });
+  });
+  const name = query.get("model");
+  const named = entries.find((entry) => entry.name === name);
+  if (name && !named) announce(MODEL.unknown(name));
+  return named ?? entries[0];
+}
+
+/** @param {Result} result */
+async function draw(result) {
+  drawExplanation(result.explanation, result.colours);
+  showVerdict(result.explanation);
+  showSource(result.subject, result.model);
+  markSample(result.subject.source);
+  showPlanting(result);
+  await updateMask(result);
+  allowSaving(true);
+}
+
+/**
+ * @param {string | null} name
+ * @returns {"auto" | "cpu" | "webgpu"}
+ */
+function chosenDevice(name) {
+  return name === "cpu" || name === "webgpu" ? name : "auto";
+}
+
+engineEvents.addEventListener("progress", (event) => {
+  const { engine, phase, received, total } = /** @type {CustomEvent<import("../coin.js").EngineProgress>} */ (event).detail;
+  const behind = engine === "webgpu" && device === "auto";
+  if (behind) {
+    if (phase === "download") showDeviceProgress(STATUS.behind(bytesOf(received, total)));
+  } else if (phase === "model") {
+    progress(STATUS.modelCheck);
+  } else {
+    loading(LOADING[engine], received, phase === "compile" ? received : total);
+  }
+});
+
+engineEvents.addEventListener("stop", (event) => {
+  const { engine, sentence } = /** @type {CustomEvent<import("../coin.js").EngineStop>} */ (event).detail;
+  // When WebGPU was only tried, the device says so by itself.
+  if (engine === "cpu" || device === "webgpu") announce(sentence);
+});
+
+async function offerStoredSamples() {
+  const entries = await download("samples/index.json", SAMPLE.list).then(async (blob) => JSON.parse(await blob.text()));
+  offerScans(entries, show);
+}
+
+async function showLegend() {
+  const ramp = Float32Array.from({ length: 256 }, (_, i) => i / 255);
+  drawLegend(await timed("engine", differenceColours(ramp)));
+}
+
+Object.defineProperty(window, "coin", {
+  value: Object.freeze({
+    get explanation() {
+      return result?.explanation ?? null;
+    },
+    get mask() {
+      return result?.mask ?? null;
+    },
+    get truth() {
+      return result?.truth ?? null;
+    },
+    get iou() {
+      return result?.iou ?? null;
+    },
+    get threshold() {
+      return maskOptions().threshold;
+    },
+    get postprocess() {
+      return maskOptions().postprocess;
+    },
+    get device() {
+      return explainer?.device ?? null;
+    },
+    get model() {
+      return result?.model ?? null;
+    },
+    get source() {
+      if (!result) return null;
+      const { source, index } = result.subject;
+      return { name: source.name, sample: source.sample, slice: index };
+    },
+    times,
+  }),
+});
+
+offerPhantoms(show);
+acceptFiles(show);
+acceptPlanting(() => result, show);
+acceptSaving(() => result);
+onMaskOptions(() => result && updateMask(result));
+show(firstSample);
+// What keeps the legend or the list from coming keeps the first result from coming too, which says why.
+await Promise.allSettled([showLegend(), offerStoredSamples()]);

@@ -1,0 +1,79 @@
+import { element } from "./dom.js";
+
+const text = element("status", HTMLElement);
+const bar = element("progress", HTMLProgressElement);
+const cancelButton = element("cancel", HTMLButtonElement);
+const notice = element("notice", HTMLElement);
+const result = element("result", HTMLElement);
+const panes = element("panes", HTMLElement);
+
+/** @type {AbortController | null} */
+let running = null;
+
+cancelButton.addEventListener("click", () => running?.abort());
+element("notice-close", HTMLButtonElement).addEventListener("click", () => (notice.hidden = true));
+
+/**
+ * Begins a piece of work that the reader can cancel.
+ *
+ * @param {"loading" | "running"} state
+ * @returns {AbortSignal}
+ */
+export function begin(state) {
+  running = new AbortController();
+  notice.hidden = true;
+  setState(state);
+  // Whoever opens a file far below, as on a phone, wants to see what becomes of it.
+  const { bottom } = panes.getBoundingClientRect();
+  if (bottom < 0) result.scrollIntoView();
+  return running.signal;
+}
+
+/**
+ * Says how far the work is; what happens while there is none is not worth a word.
+ *
+ * @param {string} sentence
+ * @param {number} [received]
+ * @param {number | null} [total]
+ */
+export function progress(sentence, received, total) {
+  if (!running) return;
+  text.textContent = sentence;
+  if (received !== undefined && total) {
+    bar.max = total;
+    bar.value = received;
+  } else {
+    bar.removeAttribute("value");
+  }
+}
+
+/**
+ * Ends it, with a sentence that stays.
+ *
+ * @param {"ready" | "failed"} state
+ * @param {string} sentence
+ */
+export function end(state, sentence) {
+  running = null;
+  text.textContent = sentence;
+  setState(state);
+}
+
+/**
+ * Says something that must not be missed, until it is closed or the next work begins.
+ *
+ * @param {string} sentence
+ */
+export function announce(sentence) {
+  element("notice-text", HTMLElement).textContent = sentence;
+  notice.hidden = false;
+}
+
+/** @param {"loading" | "running" | "ready" | "failed"} state */
+function setState(state) {
+  const busy = state === "loading" || state === "running";
+  document.body.dataset.state = state;
+  result.ariaBusy = String(busy);
+  bar.hidden = !busy;
+  cancelButton.hidden = !busy;
+}

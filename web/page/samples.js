@@ -1,0 +1,115 @@
+import { openScan, phantom } from "../coin.js";
+import { create, element } from "./dom.js";
+import { download } from "./download.js";
+import { ScanSource } from "./files.js";
+import { progress } from "./progress.js";
+import { SAMPLE, STATUS, bytesOf } from "./strings.js";
+
+/** @typedef {import("./main.js").Make} Make */
+/** @typedef {import("./main.js").Source} Source */
+/** @typedef {import("./main.js").Subject} Subject */
+/** @typedef {import("../coin.js").ModelInfo} ModelInfo */
+
+/** @typedef {{name: string, title: string, file: string, slice: number, credit: string}} SampleEntry a line of samples/index.json */
+
+/** Every visitor sees this patient first. */
+const FIRST_SEED = 1;
+
+const ABNORMAL = "phantom-abnormal";
+const NORMAL = "phantom-normal";
+
+let seed = FIRST_SEED;
+
+/** An abdomen made on the spot, on the grid of whatever model looks at it. @implements {Source} */
+class PhantomSource {
+  credit = null;
+
+  /**
+   * @param {number} seed
+   * @param {boolean} anomaly
+   */
+  constructor(seed, anomaly) {
+    this.seed = seed;
+    this.anomaly = anomaly;
+    this.name = SAMPLE.phantom(seed);
+    this.sample = anomaly ? ABNORMAL : NORMAL;
+  }
+
+  /**
+   * @param {number} index
+   * @param {ModelInfo} info
+   * @returns {Promise<Subject>}
+   */
+  async at(index, { size }) {
+    const { seed, anomaly } = this;
+    const [{ slice, truth }, { slice: plain }] = await Promise.all([phantom({ seed, anomaly, size }), phantom({ seed, size })]);
+    return { source: this, index, slice, truth, plain, planted: false };
+  }
+
+  close() {}
+}
+
+/** @type {Make} */
+export function firstSample(info) {
+  return new PhantomSource(FIRST_SEED, true).at(0, info);
+}
+
+/** @param {(make: Make) => void} open */
+export function offerPhantoms(open) {
+  offer(ABNORMAL, SAMPLE.abnormal, () => open((info) => new PhantomSource(seed, true).at(0, info))).checked = true;
+  const normal = offer(NORMAL, SAMPLE.normal, () => open((info) => new PhantomSource(seed, false).at(0, info)));
+  element("new-patient", HTMLButtonElement).addEventListener("click", () => {
+    seed = 1 + Math.floor(Math.random() * 1e6);
+    open((info) => new PhantomSource(seed, !normal.checked).at(0, info));
+  });
+}
+
+/**
+ * @param {SampleEntry[]} entries
+ * @param {(make: Make) => void} open
+ */
+export function offerScans(entries, open) {
+  for (const entry of entries) {
+    offer(entry.name, entry.title, () => open((info, signal) => openSample(entry, info, signal)));
+  }
+}
+
+/**
+ * @param {string} value
+ * @param {string} title
+ * @param {() => void} choose
+ */
+function offer(value, title, choose) {
+  const input = create("input", { type: "radio", name: "sample", value });
+  input.addEventListener("change", choose);
+  element("samples", HTMLFieldSetElement).append(create("label", {}, input, title));
+  return input;
+}
+
+/**
+ * Marks what is shown, which is no sample after a file was opened.
+ *
+ * @param {Source | null} source
+ */
+export function markSample(source) {
+  for (const input of document.querySelectorAll("#samples input")) {
+    if (input instanceof HTMLInputElement) input.checked = input.value === source?.sample;
+  }
+  const credit = element("credit", HTMLElement);
+  credit.textContent = source?.credit ?? null;
+  credit.hidden = !source?.credit;
+}
+
+/**
+ * @param {SampleEntry} entry
+ * @param {ModelInfo} info
+ * @param {AbortSignal} signal
+ */
+async function openSample({ name, title, file, slice, credit }, info, signal) {
+  const show = (/** @type {number} */ received, /** @type {number | null} */ total) =>
+    progress(STATUS.sample(bytesOf(received, total)), received, total);
+  const blob = await download(`samples/${file}`, title, show, signal);
+  const scan = await openScan(blob, file, { window: info.window, signal });
+  const source = new ScanSource(scan, blob, file, info.window, { sample: name, start: slice, credit });
+  return source.at(slice, info, signal);
+}

@@ -1,0 +1,131 @@
+/** Every sentence that the page composes; fixed text is in index.html. */
+
+/** @param {number} bytes */
+function megabytes(bytes) {
+  return (bytes / 1e6).toFixed(1);
+}
+
+/**
+ * @param {number} received
+ * @param {number | null} total
+ */
+export function bytesOf(received, total) {
+  return total ? `${megabytes(received)} of ${megabytes(total)} MB` : `${megabytes(received)} MB`;
+}
+
+/** @param {number} milliseconds */
+export function seconds(milliseconds) {
+  return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+/** @param {number} p */
+export function probability(p) {
+  if (p < 0.005) return "<\u20090.01";
+  if (p > 0.995) return ">\u20090.99";
+  return p.toFixed(2);
+}
+
+export const DEVICE = { cpu: "CPU", webgpu: "WebGPU" };
+
+const LAST = " The last result is still shown.";
+
+export const LOADING = { cpu: "CPU engine", webgpu: "WebGPU engine", model: "model" };
+
+export const STATUS = {
+  loading: (/** @type {string} */ parts) => `Loading: ${parts}`,
+  compiling: "Compiling",
+  modelCheck: "Checking the model",
+  sample: (/** @type {string} */ bytes) => `Loading the sample: ${bytes}`,
+  opening: (/** @type {string} */ name) => `Opening ${name}`,
+  preparing: "Preparing the slice",
+  explaining: "Explaining the slice",
+  firstGpuRun: "First run on this GPU: its programs are being compiled",
+  behind: (/** @type {string} */ bytes) => `WebGPU is being tried: ${bytes}`,
+  cancelled: (/** @type {boolean} */ stays) => `Cancelled.${stays ? LAST : ""}`,
+  failed: (/** @type {boolean} */ stays) => `That did not work.${stays ? LAST : ""}`,
+  done: (/** @type {string} */ time, /** @type {string} */ device) => `Explained in ${time} on ${device}`,
+};
+
+export const VERDICT = {
+  before: "Classifier:",
+  after: "after inpainting:",
+  abnormal: (/** @type {string} */ p) => `abnormal ${p}`,
+  normal: (/** @type {string} */ p) => `normal, abnormal only ${p}`,
+  flipped: "The repainted slice is called normal. What changed most is what the classifier reacted to.",
+  notFlipped: "Inpainting did not bring the classifier to normal, so read the mask with caution.",
+  nothing: "The classifier calls this slice normal, so there is nothing to remove. What little changes is not a finding.",
+};
+
+export const MASK = {
+  empty: "Nothing above the threshold.",
+  share: (/** @type {number} */ share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} % of the slice`,
+  area: (/** @type {number} */ cm2) => `${cm2.toFixed(1)} cm²`,
+  iou: (/** @type {number} */ iou) => `IoU ${iou.toFixed(2)}`,
+};
+
+export const SAMPLE = {
+  list: "The list of samples",
+  abnormal: "Phantom, planted anomaly",
+  normal: "Phantom, no anomaly",
+  phantom: (/** @type {number} */ seed) => `phantom ${seed}`,
+};
+
+export const FILE = {
+  several: "Several files came at once; this is the first of them.",
+  sliceOf: (/** @type {number} */ index, /** @type {number} */ count) => `${index + 1} of ${count}`,
+  windowOrder: "The window needs its black below its white.",
+};
+
+export const WINDOW = {
+  model: (/** @type {[number, number]} */ [low, high]) => `As the model sees: ${range(low, high)}`,
+  named: (/** @type {string} */ name, /** @type {[number, number]} */ [low, high]) => `${name}: ${range(low, high)}`,
+  softTissue: "Soft tissue",
+  lung: "Lung",
+  bone: "Bone",
+  custom: "Other",
+};
+
+/**
+ * @param {number} low
+ * @param {number} high
+ */
+function range(low, high) {
+  return `${low} to ${high} HU`.replaceAll("-", "\u2212");
+}
+
+export const MODEL = {
+  list: "The list of models",
+  missing: "This site holds no model; build it again with its models.",
+  unknown: (/** @type {string} */ name) => `This site holds no model named ${name}; the first one is used.`,
+  unreachable: (/** @type {string} */ what) => `${what} could not be loaded; check the connection and try again.`,
+  unstated: "not stated",
+  licence: "Licence",
+  recipe: "Recipe",
+  data: "Data",
+  grid: "Grid",
+  window: "Window",
+  gridOf: (/** @type {number} */ size) => `${size} × ${size}`,
+  windowOf: (/** @type {[number, number]} */ [low, high]) => range(low, high),
+  selfTest: "Self-test error",
+  selfTestOf: (/** @type {number} */ error, /** @type {number} */ tolerance) => `${error.toExponential(0)} (limit ${tolerance.toExponential(0)})`,
+};
+
+/** Results that a model states, where their name in the file is not how people write it. @type {Record<string, string>} */
+export const RESULTS = { iou: "IoU", dice: "Dice", cv: "CV", fid: "FID", auroc: "AUROC", f1: "F1" };
+
+export const TIMES = {
+  engine: "Engine",
+  model: "Model download",
+  check: "Model check",
+  slice: "Slice",
+  explanation: "Explanation",
+  mask: "Mask",
+};
+
+export const EXPORT = {
+  burnt: "RESEARCH USE ONLY \u2013 not a medical device",
+  panes: ["Input", "Counterfactual", "Difference", "Mask"],
+  settings: (/** @type {string} */ model, /** @type {number} */ threshold, /** @type {boolean} */ postprocess) =>
+    `model ${model}, threshold ${threshold.toFixed(2)}${postprocess ? ", post-processed" : ""}`,
+  use: "Research use only. Not a medical device.",
+};

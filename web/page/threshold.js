@@ -1,0 +1,68 @@
+import { maskOf } from "../coin.js";
+import { element } from "./dom.js";
+import { count, fitOf, iou } from "./geometry.js";
+import { latest } from "./latest.js";
+import { drawMask } from "./panes.js";
+import { MASK } from "./strings.js";
+import { timed } from "./times.js";
+
+/** @typedef {import("./main.js").Result} Result */
+
+const slider = element("threshold", HTMLInputElement);
+const postprocess = element("postprocess", HTMLInputElement);
+
+/** @returns {{threshold: number, postprocess: boolean}} */
+export function maskOptions() {
+  return { threshold: slider.valueAsNumber, postprocess: postprocess.checked };
+}
+
+/**
+ * Takes over a model's defaults.
+ *
+ * @param {import("../coin.js").ModelInfo} info
+ */
+export function setMaskOptions(info) {
+  slider.value = String(info.threshold);
+  postprocess.checked = info.postprocess;
+  showThreshold();
+}
+
+/** @param {() => void} changed */
+export function onMaskOptions(changed) {
+  for (const input of [slider, postprocess]) {
+    input.addEventListener("input", () => {
+      showThreshold();
+      changed();
+    });
+  }
+}
+
+/** Computes and draws the mask of a result, and notes it there. */
+export const updateMask = latest(async (/** @type {Result} */ result) => {
+  const mask = await timed("mask", maskOf(result.explanation, maskOptions()));
+  result.mask = mask;
+  result.iou = result.truth && iou(mask, result.truth);
+  drawMask(result.explanation, mask, result.truth);
+  element("truth-key", HTMLElement).hidden = !result.truth;
+  element("mask-facts", HTMLElement).textContent = factsOf(result, mask).join(" · ");
+});
+
+/**
+ * @param {Result} result
+ * @param {Uint8Array} mask
+ */
+function factsOf({ explanation, iou, subject }, mask) {
+  const pixels = count(mask);
+  if (pixels === 0) return [MASK.empty];
+  const facts = [MASK.share(pixels / mask.length)];
+  const { pixelMm } = fitOf(subject.slice, explanation.size);
+  if (pixelMm) facts.push(MASK.area((pixels * pixelMm ** 2) / 100));
+  if (iou !== null) facts.push(MASK.iou(iou));
+  return facts;
+}
+
+function showThreshold() {
+  const { threshold } = maskOptions();
+  element("threshold-number", HTMLOutputElement).value = threshold.toFixed(2);
+  element("legend-threshold", HTMLElement).style.left = `${100 * threshold}%`;
+}

@@ -98,7 +98,7 @@ fn losses_and_statistics_with_the_generator_every_fifth_step() {
     let config = CoinConfig { generator_frequency: 5, ..paper() };
     let trainer = assert_losses(&tiny(), config, "train_inpaint_freq5.safetensors", 6);
     let golden = Golden::open("train_inpaint_freq5.safetensors");
-    let worst = worst_parameter(&trainer.inpainter, &golden, "after6", |net| net == "enc");
+    let worst = worst_parameter(&trainer.inpainter.encoder, "enc", &golden, "after6");
     assert!(worst.1 <= 1.2e-3, "{}: off by {}", worst.0, worst.1);
 }
 
@@ -148,11 +148,34 @@ fn assert_gradients<M: Module>(module: &M, net: &str, gradients: &GradientsParam
 fn gradients_of_every_parameter() {
     let golden = Golden::open("train_inpaint_freq1.safetensors");
     let (trainer, x) = trainer(&tiny(), paper());
-    let (generator, judge) = trainer.gradients(x);
+    let (generator, _) = trainer.gradients(x);
     let counted = assert_gradients(&trainer.inpainter.encoder, "enc", &generator, &golden)
-        + assert_gradients(&trainer.inpainter.generator, "gen", &generator, &golden)
-        + assert_gradients(&trainer.discriminator, "disc", &judge, &golden);
-    assert_eq!(counted, 104, "the golden file has a gradient for each of 104 parameters");
+        + assert_gradients(&trainer.inpainter.generator, "gen", &generator, &golden);
+    assert_eq!(counted, 67, "the golden file has a gradient for each of 67 parameters of E and G");
+}
+
+/// With beta 0 Adam's first moment is the last gradient: the fixture keeps it for the discriminator's first and last
+/// parameter in the third step. (Its `grad0.disc.*` also hold what the generator's backward pass left there.)
+#[test]
+fn gradients_of_the_discriminator() {
+    let golden = Golden::open("train_inpaint_freq1.safetensors");
+    let (mut trainer, x) = trainer(&tiny(), paper());
+    trainer.step(x.clone(), 1.0);
+    trainer.step(x.clone(), 1.0);
+    let (_, gradients) = trainer.gradients(x);
+    let embedding = gradients.get::<2>(trainer.discriminator.embedding.id).unwrap();
+    let first = trainer.discriminator.blocks[0].shortcut.as_ref().unwrap();
+    let first = gradients.get::<4>(first.weight.id).unwrap();
+    for (ours, name) in [
+        (first.try_into_vec_as::<f32>().unwrap(), "adamD.0.exp_avg"),
+        (embedding.try_into_vec_as::<f32>().unwrap(), "adamD.36.exp_avg"),
+    ] {
+        let theirs = &golden.get(name).values;
+        let largest = theirs.iter().fold(0f32, |largest, value| largest.max(value.abs()));
+        let error = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        // Two steps lie behind it, whose rounding Adam amplifies.
+        assert!(error <= 5e-3 * largest, "{name}: off by {error} of {largest}");
+    }
 }
 
 #[test]
@@ -166,26 +189,17 @@ fn gradients_of_the_tumour_recipe() {
     assert_eq!(counted, 67);
 }
 
-/// Name and size of the largest difference to the golden parameters and statistics.
-fn worst_parameter(
-    inpainter: &Inpainter,
-    golden: &Golden,
-    prefix: &str,
-    wanted: impl Fn(&str) -> bool,
-) -> (String, f32) {
-    let mut ours = weights::collect(&inpainter.valid()).unwrap();
+/// Name and size of the largest difference to the golden parameters and statistics of network `net`.
+fn worst_parameter<M: Module>(module: &M, net: &str, golden: &Golden, prefix: &str) -> (String, f32) {
     let mut worst = (String::new(), 0.0);
-    for (net, part) in [("enc", "encoder"), ("gen", "generator")] {
-        for (path, weight) in weights::split_off(&mut ours, part).into_iter().filter(|_| wanted(net)) {
-            let name = format!("{prefix}.{}", reference_name(net, &path));
-            let theirs = &golden.get(&name).values;
-            let error = weight.values.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            if error > worst.1 {
-                worst = (name, error);
-            }
+    for (path, weight) in weights::collect(&module.valid()).unwrap() {
+        let name = format!("{prefix}.{}", reference_name(net, &path));
+        let theirs = &golden.get(&name).values;
+        let error = weight.values.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        if error > worst.1 {
+            worst = (name, error);
         }
     }
-    assert!(golden.has(&format!("{prefix}.enc.first_block.0.weight")));
     worst
 }
 
@@ -193,8 +207,14 @@ fn worst_parameter(
 fn parameters_after_three_steps() {
     let golden = Golden::open("train_inpaint_freq1.safetensors");
     let trainer = assert_losses(&tiny(), paper(), "train_inpaint_freq1.safetensors", 3);
-    let worst = worst_parameter(&trainer.inpainter, &golden, "after3", |_| true);
-    assert!(worst.1 <= 1.2e-3, "{}: off by {}", worst.0, worst.1);
+    let Inpainter { encoder, generator } = &trainer.inpainter;
+    for (name, error) in [
+        worst_parameter(encoder, "enc", &golden, "after3"),
+        worst_parameter(generator, "gen", &golden, "after3"),
+        worst_parameter(&trainer.discriminator, "disc", &golden, "after3"),
+    ] {
+        assert!(error <= 1.2e-3, "{name}: off by {error}");
+    }
 }
 
 #[test]

@@ -1,0 +1,76 @@
+import { readFile, readdir } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { deflateSync, crc32 } from "node:zlib";
+
+/**
+ * @typedef {Object} Expected what native `explain` says about a file
+ * @property {string} name
+ * @property {string} input path
+ * @property {{before: number, after: number, slice?: number, model?: string}} summary
+ * @property {Float32Array} difference
+ */
+
+/**
+ * @param {string} folder one folder a case
+ * @returns {Promise<Expected[]>}
+ */
+export async function readExpected(folder) {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const cases = entries.filter((entry) => entry.isDirectory()).map(({ name }) => readCase(join(folder, name)));
+  return Promise.all(cases);
+}
+
+/** @param {string} folder */
+async function readCase(folder) {
+  const input = (await readdir(folder)).find((name) => name.startsWith("input."));
+  if (!input) throw new Error(`${folder} has no input.*`);
+  return {
+    name: basename(folder),
+    input: join(folder, input),
+    summary: JSON.parse(await readFile(join(folder, "summary.json"), "utf8")),
+    difference: readNpy(await readFile(join(folder, "difference.npy"))),
+  };
+}
+
+/**
+ * The numbers of a .npy file, version 1, float32, row by row.
+ *
+ * @param {Buffer} bytes
+ */
+function readNpy(bytes) {
+  const start = 10 + bytes.readUInt16LE(8);
+  const header = bytes.toString("latin1", 10, start);
+  if (bytes.toString("latin1", 1, 6) !== "NUMPY" || !header.includes("'<f4'") || header.includes("'fortran_order': True")) {
+    throw new Error(`not a float32 .npy file in row order: ${header}`);
+  }
+  return new Float32Array(Uint8Array.from(bytes.subarray(start)).buffer);
+}
+
+/** A grey PNG of a bright disc on dark ground. @param {number} size */
+export function discPng(size) {
+  const rows = Buffer.alloc(size * (size + 1));
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      const far = Math.hypot(x - size / 2, y - size / 2);
+      rows[y * (size + 1) + 1 + x] = far < size / 3 ? 110 + ((x * y) % 17) : 0;
+    }
+  }
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(size, 0);
+  header.writeUInt32BE(size, 4);
+  header[8] = 8;
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  return Buffer.concat([signature, chunk("IHDR", header), chunk("IDAT", deflateSync(rows)), chunk("IEND", Buffer.alloc(0))]);
+}
+
+/**
+ * @param {string} type
+ * @param {Buffer} data
+ */
+function chunk(type, data) {
+  const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
+  const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(data.length);
+  check.writeUInt32BE(crc32(body));
+  return Buffer.concat([length, body, check]);
+}

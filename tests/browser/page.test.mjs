@@ -84,13 +84,16 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
 
     test("the threshold moves the mask without a new explanation", async () => {
       const { page } = visitor;
-      const before = await visitor.coin();
+      const { explanation, mask, threshold } = await visitor.coin();
+      const higher = Number((0.75 * Math.max(...explanation.difference)).toFixed(2));
+      const expected = explanation.difference.map((/** @type {number} */ d) => Number(d > Math.fround(higher)));
+      assert.notDeepEqual(mask, expected);
       await page.evaluate(() => Object.assign(window, { explained: /** @type {any} */ (window).coin.explanation }));
-      await page.locator("#threshold").fill("0.05");
-      await page.waitForFunction((count) => /** @type {any} */ (window).coin.mask.reduce((a, b) => a + b) > count, sum(before.mask));
+      await page.locator("#threshold").fill(String(higher));
+      await page.waitForFunction((expected) => /** @type {any} */ (window).coin.mask.join("") === expected, expected.join(""));
+      assert.deepEqual((await visitor.coin()).mask, expected);
       assert.ok(await page.evaluate(() => /** @type {any} */ (window).explained === /** @type {any} */ (window).coin.explanation));
-      assert.deepEqual((await visitor.coin()).mask, before.explanation.difference.map((/** @type {number} */ d) => Number(d > 0.05)));
-      await page.locator("#threshold").fill(String(before.threshold));
+      await page.locator("#threshold").fill(String(threshold));
     });
 
     test("a slice without an anomaly is called normal, in words", async () => {
@@ -151,7 +154,7 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
         }, bytes),
       );
       assert.equal((await visitor.coin()).source.name, "disc.png");
-      const grey = () => page.evaluate(() => /** @type {any} */ (window).coin.explanation.input.reduce((a, b) => a + b));
+      const grey = () => page.evaluate(() => /** @type {any} */ (window).coin.explanation.input.join());
       const asModel = await grey();
       await visitor.explains(() => page.locator("#window").selectOption("lung"));
       assert.notEqual(await grey(), asModel);

@@ -10,6 +10,12 @@ export function showDevice(device) {
   reason.textContent = device.reason;
 }
 
+/** For when none could be started. */
+export function showNoDevice() {
+  element("device-name", HTMLElement).textContent = DEVICE.none;
+  reason.textContent = "";
+}
+
 /**
  * What goes on behind the engine in use.
  *

@@ -14,7 +14,7 @@
  */
 
 import { Explainer, differenceColours, engineEvents } from "../coin.js";
-import { showDevice, showDeviceProgress } from "./device.js";
+import { showDevice, showDeviceProgress, showNoDevice } from "./device.js";
 import { download } from "./download.js";
 import { acceptSaving, allowSaving } from "./export.js";
 import { acceptFiles, showSource } from "./files.js";
@@ -29,7 +29,7 @@ import { firstSample, markSample, offerPhantoms, offerScans } from "./samples.js
 import { DEVICE, LOADING, MODEL, SAMPLE, STATUS, bytesOf, seconds } from "./strings.js";
 import { maskOptions, onMaskOptions, setMaskOptions, updateMask } from "./threshold.js";
 import { note, timed, times } from "./times.js";
-import { showVerdict } from "./verdict.js";
+import { showNoVerdict, showVerdict } from "./verdict.js";
 
 /** @typedef {import("../coin.js").Slice} Slice */
 /** @typedef {import("../coin.js").ModelInfo} ModelInfo */
@@ -108,7 +108,13 @@ const show = latest(async (/** @type {Make} */ make) => {
     end("ready", STATUS.done(seconds(explanation.milliseconds), DEVICE[result.device.engine]));
   } catch (error) {
     if (subject && subject.source !== result?.subject.source) subject.source.close();
-    if (result) await draw(result);
+    if (!explainer) showNoDevice();
+    if (result) {
+      await draw(result);
+    } else {
+      showNoVerdict();
+      markSample(null);
+    }
     if (signal.aborted) {
       end("failed", STATUS.cancelled(result !== null));
     } else {

@@ -25,7 +25,7 @@ export function probability(p) {
   return p.toFixed(2);
 }
 
-export const DEVICE = { cpu: "CPU", webgpu: "WebGPU" };
+export const DEVICE = { cpu: "CPU", webgpu: "WebGPU", none: "No engine" };
 
 const LAST = " The last result is still shown.";
 
@@ -50,15 +50,17 @@ export const VERDICT = {
   before: "Classifier:",
   after: "after inpainting:",
   abnormal: (/** @type {string} */ p) => `abnormal ${p}`,
-  normal: (/** @type {string} */ p) => `normal, abnormal only ${p}`,
+  normal: (/** @type {string} */ p) => `normal (abnormal ${p})`,
   flipped: "The repainted slice is called normal. What changed most is what the classifier reacted to.",
   notFlipped: "Inpainting did not bring the classifier to normal, so read the mask with caution.",
+  none: "No result yet",
+  retry: "Choose a sample or open a file to try again.",
   nothing: "The classifier calls this slice normal, so there is nothing to remove. What little changes is not a finding.",
 };
 
 export const MASK = {
   empty: "Nothing above the threshold.",
-  share: (/** @type {number} */ share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} % of the slice`,
+  share: (/** @type {number} */ share) => `${share < 0.001 ? "<\u20090.1" : (100 * share).toFixed(share < 0.1 ? 1 : 0)} % of the slice`,
   area: (/** @type {number} */ cm2) => `${cm2.toFixed(1)} cm²`,
   iou: (/** @type {number} */ iou) => `IoU ${iou.toFixed(2)}`,
 };

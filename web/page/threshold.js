@@ -61,6 +61,8 @@ function factsOf({ explanation, iou, subject }, mask) {
   return facts;
 }
 
+showThreshold();
+
 function showThreshold() {
   const { threshold } = maskOptions();
   element("threshold-number", HTMLOutputElement).value = threshold.toFixed(2);

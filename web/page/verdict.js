@@ -16,3 +16,9 @@ export function showVerdict({ before, after }) {
   );
   element("verdict-sentence", HTMLElement).textContent = !abnormal ? VERDICT.nothing : still ? VERDICT.notFlipped : VERDICT.flipped;
 }
+
+/** For when there is nothing to show. */
+export function showNoVerdict() {
+  element("verdict", HTMLElement).textContent = VERDICT.none;
+  element("verdict-sentence", HTMLElement).textContent = VERDICT.retry;
+}

@@ -49,7 +49,7 @@ impl Fit {
     /// A mask of the slice on the square grid, nearest neighbour.
     #[must_use]
     pub fn apply_mask(&self, mask: &Mask) -> Mask {
-        mask.resampled(self.columns, self.rows)
+        resampled(mask, self.columns, self.rows)
     }
 
     /// Values of the square grid (row by row) on the slice's own grid, bilinear. The padding does not leak in; `outside` stands for values that are missing.
@@ -66,6 +66,12 @@ impl Fit {
     /// A mask of the square grid on the slice's own grid, nearest neighbour.
     #[must_use]
     pub fn undo_mask(&self, mask: &Mask) -> Mask {
-        mask.resampled(self.columns.inverse(), self.rows.inverse())
+        resampled(mask, self.columns.inverse(), self.rows.inverse())
     }
+}
+
+fn resampled(mask: &Mask, columns: Axis, rows: Axis) -> Mask {
+    let inside = resample::nearest(mask.as_slice(), columns, rows, false);
+    Mask::new(columns.output, rows.output, inside)
+        .unwrap_or_else(|| unreachable!("a flag for each pixel of a grid that has some"))
 }

@@ -11,6 +11,7 @@ mod mask;
 pub mod phantom;
 pub mod picture;
 mod read;
+mod resample;
 mod scan;
 mod slice;
 mod spacing;

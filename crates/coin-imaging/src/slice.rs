@@ -109,8 +109,8 @@ impl Slice {
     /// Pixel size, or else that of a 384 mm wide field of view.
     #[must_use]
     pub fn spacing_or_assumed(&self) -> Spacing {
-        self.spacing
-            .unwrap_or_else(|| Spacing::across(ASSUMED_FIELD_OF_VIEW_MM, self.width))
+        let mm = ASSUMED_FIELD_OF_VIEW_MM / self.width as f32;
+        self.spacing.unwrap_or_else(|| Spacing::clamped(mm, mm))
     }
 
     /// The same field of view on `width x height` pixels (at least one each): bilinear with half-pixel centres, as OpenCV's `INTER_LINEAR`.
@@ -145,15 +145,13 @@ impl Slice {
         }
     }
 
-    /// The same grid with other values at some pixels, given as (index, HU); indices off the grid are ignored.
-    pub(crate) fn with_pixels(&self, pixels: impl IntoIterator<Item = (usize, f32)>) -> Self {
-        let mut changed = self.clone();
-        for (i, hu) in pixels {
-            if let Some(pixel) = changed.hu.get_mut(i) {
-                *pixel = hu;
-            }
+    /// The same grid with the HU that `change` makes of column, row and HU.
+    pub(crate) fn map(&self, change: impl Fn(usize, usize, f32) -> f32) -> Self {
+        let changed = |(i, &hu): (usize, &f32)| change(i % self.width, i / self.width, hu);
+        Self {
+            hu: self.hu.iter().enumerate().map(changed).collect(),
+            ..*self
         }
-        changed
     }
 }
 

@@ -34,13 +34,11 @@ impl Spacing {
         }
     }
 
-    /// Square pixels that spread `extent_mm` over `pixels`, held within the plausible range.
-    pub(crate) fn across(extent_mm: f32, pixels: usize) -> Self {
-        let mm = (extent_mm / pixels as f32).clamp(Self::MIN_MM, Self::MAX_MM);
-        Self {
-            row_mm: mm,
-            column_mm: mm,
-        }
+    /// The nearest plausible spacing.
+    pub(crate) fn clamped(row_mm: f32, column_mm: f32) -> Self {
+        let [row_mm, column_mm] =
+            [row_mm, column_mm].map(|mm| mm.clamp(Self::MIN_MM, Self::MAX_MM));
+        Self { row_mm, column_mm }
     }
 
     /// Distance between neighbouring rows in mm.

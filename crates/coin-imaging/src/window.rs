@@ -22,7 +22,7 @@ pub struct WindowError {
 
 impl Window {
     /// Soft tissue with contrast medium, as used for the kidneys: -100 to 300 HU.
-    pub const ABDOMEN_KITS: Self = Self {
+    pub const ABDOMEN: Self = Self {
         low: -100.0,
         high: 300.0,
     };
@@ -58,19 +58,19 @@ impl Window {
     /// HU to [-1, 1], clipped.
     #[must_use]
     pub fn normalise(self, hu: f32) -> f32 {
-        2.0 * self.intensity(hu) - 1.0
+        2.0 * self.unit(hu) - 1.0
     }
 
     /// [-1, 1] back to HU; values beyond are continued linearly.
     #[must_use]
     pub fn to_hu(self, value: f32) -> f32 {
-        self.from_intensity((value + 1.0) / 2.0)
+        self.from_unit((value + 1.0) / 2.0)
     }
 
     /// HU to an 8-bit grey, clipped.
     #[must_use]
     pub fn grey(self, hu: f32) -> u8 {
-        (self.intensity(hu) * 255.0).round() as u8
+        (self.unit(hu) * 255.0).round() as u8
     }
 
     /// All pixels of a slice in [-1, 1], row by row.
@@ -80,13 +80,13 @@ impl Window {
     }
 
     /// HU to [0, 1], clipped.
-    pub(crate) fn intensity(self, hu: f32) -> f32 {
+    pub(crate) fn unit(self, hu: f32) -> f32 {
         ((hu - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
     }
 
     /// [0, 1] back to HU.
-    pub(crate) fn from_intensity(self, intensity: f32) -> f32 {
-        self.low + intensity * (self.high - self.low)
+    pub(crate) fn from_unit(self, unit: f32) -> f32 {
+        self.low + unit * (self.high - self.low)
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn clips_and_returns_to_hu() {
-        let window = Window::ABDOMEN_KITS;
+        let window = Window::ABDOMEN;
         assert_eq!(window.normalise(-1000.0), -1.0);
         assert_eq!(window.normalise(1000.0), 1.0);
         assert_eq!(window.grey(-100.0), 0);

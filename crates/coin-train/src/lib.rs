@@ -1,1 +1,15 @@
-//! stub
+//! What a model author does: recipes and data, the training loops with their checkpoints, evaluation and reports.
+
+#![recursion_limit = "256"]
+
+pub mod checkpoint;
+pub mod data;
+pub mod device;
+pub mod evaluation;
+pub mod files;
+pub mod interrupt;
+pub mod program;
+pub mod recipe;
+pub mod report;
+pub mod run;
+pub mod stage;

@@ -194,7 +194,7 @@ impl Body {
     }
 
     fn outline(&self, draw: &mut Draw, shapes: &mut Vec<Shape>) {
-        let skin = Shape::new(Organ::Fat, 10.0, [0.0, self.middle], [self.half_width, self.half_depth]);
+        let skin = Shape::new(Organ::SubcutaneousFat, 10.0, [0.0, self.middle], [self.half_width, self.half_depth]);
         let skin = draw.irregular(skin, 0.02);
         shapes.push(skin.clone());
         shapes.push(skin.shrunk(2.0, draw.near(-105.0, 6.0)));
@@ -202,7 +202,7 @@ impl Body {
         let wall = skin.shrunk(self.fat, draw.near(55.0, 6.0));
         let wall = Shape { organ: Organ::Muscle, radii: [a + self.wall, b + self.wall * 0.85], ..wall };
         shapes.push(wall.clone());
-        let cavity = Shape { organ: Organ::Fat, radii: [a, b], ..wall.shrunk(0.0, draw.near(-98.0, 6.0)) };
+        let cavity = Shape { organ: Organ::VisceralFat, radii: [a, b], ..wall.shrunk(0.0, draw.near(-98.0, 6.0)) };
         shapes.push(cavity);
         // The muscles of the back fill the wall beside the spine.
         for side in [-1.0, 1.0] {
@@ -298,7 +298,7 @@ impl Body {
         let sinus = at(-side * radii[0] * 0.42, 0.0);
         let fat = Shape::new(Organ::Kidney, draw.near(-75.0, 12.0), sinus, [radii[0] * 0.52, radii[1] * 0.3]);
         shapes.push(draw.irregular(fat.turned(angle), 0.1));
-        let hilum = Shape::new(Organ::Fat, -95.0, at(-side * radii[0] * 1.02, 0.0), [radii[0] * 0.3, radii[1] * 0.24]);
+        let hilum = Shape::new(Organ::VisceralFat, -95.0, at(-side * radii[0] * 1.02, 0.0), [radii[0] * 0.3, radii[1] * 0.24]);
         shapes.push(hilum.turned(angle));
         let pelvis = at(-side * radii[0] * 0.5, draw.near(0.0, 2.0));
         shapes.push(Shape::new(Organ::Kidney, draw.near(12.0, 6.0), pelvis, [radii[0] * 0.24, 3.2]).turned(angle));

@@ -15,8 +15,10 @@ pub enum Organ {
     /// Air around the patient, and the table.
     #[default]
     Outside,
-    /// Skin, fat under it and between the organs.
-    Fat,
+    /// Skin and the fat under it.
+    SubcutaneousFat,
+    /// Fat between the organs.
+    VisceralFat,
     /// Wall, back and psoas muscles.
     Muscle,
     /// Vertebra and ribs.

@@ -54,7 +54,7 @@ fn paint(patient: &Patient, fine: usize) -> (Vec<f32>, Vec<Organ>) {
                 let i = row * fine + column;
                 let allowed = match shape.within {
                     Within::Anywhere => true,
-                    Within::Cavity => organs[i] == Organ::Fat && hu[i] < -60.0,
+                    Within::Cavity => organs[i] == Organ::VisceralFat,
                     Within::SameOrgan => organs[i] == shape.organ,
                 };
                 if allowed && shape.contains(px * cos + py * sin, py * cos - px * sin) {

@@ -1,0 +1,130 @@
+//! Volumes on the grid of the NIfTI file that they came from.
+
+use std::io::{self, Write};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use nifti::NiftiType;
+use thiserror::Error;
+
+use crate::Geometry;
+use crate::read::nifti::{DATA_OFFSET, HEADER_BYTES};
+
+/// Values that do not fit the grid, or that could not be compressed.
+#[derive(Debug, Error)]
+pub enum VolumeError {
+    /// Another number of slices than the grid has.
+    #[error("{given} slices were given for a volume of {expected}")]
+    Slices {
+        /// Slices given.
+        given: usize,
+        /// Slices of the grid.
+        expected: usize,
+    },
+    /// A slice with another number of pixels than the grid has.
+    #[error("slice {index} has {given} values instead of {expected}")]
+    Pixels {
+        /// The slice, from 0.
+        index: usize,
+        /// Values given.
+        given: usize,
+        /// Pixels of a slice of the grid.
+        expected: usize,
+    },
+    /// The compressed bytes could not be written.
+    #[error("the NIfTI volume could not be compressed: {0}")]
+    Compression(#[from] io::Error),
+}
+
+/// What a voxel may be: `f32` for HU and maps, `u8` for masks and labels.
+pub trait Voxel: Copy + Default + sealed::Encode {}
+
+impl Voxel for f32 {}
+impl Voxel for u8 {}
+
+mod sealed {
+    use nifti::NiftiType;
+
+    pub trait Encode {
+        const TYPE: NiftiType;
+
+        fn encode(self, big_endian: bool, into: &mut Vec<u8>);
+    }
+
+    impl Encode for f32 {
+        const TYPE: NiftiType = NiftiType::Float32;
+
+        fn encode(self, big_endian: bool, into: &mut Vec<u8>) {
+            into.extend(if big_endian { self.to_be_bytes() } else { self.to_le_bytes() });
+        }
+    }
+
+    impl Encode for u8 {
+        const TYPE: NiftiType = NiftiType::Uint8;
+
+        fn encode(self, _: bool, into: &mut Vec<u8>) {
+            into.push(self);
+        }
+    }
+}
+
+/// A `.nii.gz` on the grid and affine of the scan that `geometry` comes from, so that both open aligned.
+///
+/// `slices` are all slices in the radiological view, as [`crate::Scan`] gives them, each row by row.
+///
+/// # Errors
+/// When the slices do not fill the grid.
+pub fn nifti<T: Voxel>(slices: &[impl AsRef<[T]>], geometry: &Geometry) -> Result<Vec<u8>, VolumeError> {
+    let (given, expected) = (slices.len(), geometry.depth());
+    if given != expected {
+        return Err(VolumeError::Slices { given, expected });
+    }
+    let pixels = geometry.width() * geometry.height();
+    let mut volume = vec![T::default(); pixels * expected];
+    for (index, slice) in slices.iter().enumerate() {
+        let slice = slice.as_ref();
+        if slice.len() != pixels {
+            return Err(VolumeError::Pixels { index, given: slice.len(), expected: pixels });
+        }
+        for (position, &value) in geometry.slice_positions(index).zip(slice) {
+            volume[position] = value;
+        }
+    }
+    compress(&header(geometry, T::TYPE), &volume, geometry.big_endian())
+}
+
+fn compress<T: Voxel>(header: &[u8], volume: &[T], big_endian: bool) -> Result<Vec<u8>, VolumeError> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(header)?;
+    let mut bytes = Vec::new();
+    for part in volume.chunks(1 << 16) {
+        bytes.clear();
+        part.iter().for_each(|value| value.encode(big_endian, &mut bytes));
+        gzip.write_all(&bytes)?;
+    }
+    Ok(gzip.finish()?)
+}
+
+/// The header of the original with the new voxel type, unscaled values and one volume, and no extensions.
+fn header(geometry: &Geometry, voxel: NiftiType) -> Vec<u8> {
+    let mut bytes = geometry.header().to_vec();
+    bytes.resize(DATA_OFFSET.into(), 0);
+    let mut put_u16 = |offset: usize, value: u16| {
+        let value = if geometry.big_endian() { value.to_be_bytes() } else { value.to_le_bytes() };
+        bytes[offset..offset + 2].copy_from_slice(&value);
+    };
+    put_u16(70, voxel as u16);
+    put_u16(72, 8 * voxel.size_of() as u16);
+    let mut put_f32 = |offset: usize, value: f32| {
+        let value = if geometry.big_endian() { value.to_be_bytes() } else { value.to_le_bytes() };
+        bytes[offset..offset + 4].copy_from_slice(&value);
+    };
+    put_f32(108, DATA_OFFSET.into());
+    put_f32(112, 1.0);
+    put_f32(116, 0.0);
+    // The display range of the original does not fit other values.
+    put_f32(124, 0.0);
+    put_f32(128, 0.0);
+    debug_assert!(bytes.len() > HEADER_BYTES);
+    bytes
+}

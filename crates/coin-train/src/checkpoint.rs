@@ -1,0 +1,105 @@
+//! Training states on disk: one folder a state, complete or not there at all, the newest two kept.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use coin_core::training::TrainerState;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+const KEPT: usize = 2;
+const INDEX: &str = "state.json";
+
+/// What a checkpoint's folder holds besides its parts.
+#[derive(Serialize, Deserialize)]
+struct Index {
+    step: u64,
+    /// SHA-256 of each part.
+    parts: BTreeMap<String, String>,
+}
+
+/// The checkpoints of one stage of a run.
+#[derive(Clone, Debug)]
+pub struct Checkpoints {
+    folder: PathBuf,
+}
+
+impl Checkpoints {
+    /// In `folder`, made on the first save.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Saves a state beside the others, then removes all but the newest two.
+    pub fn save(&self, state: &TrainerState) -> anyhow::Result<()> {
+        let target = self.folder.join(format!("step-{:08}", state.step));
+        let saved = || -> anyhow::Result<()> {
+            std::fs::create_dir_all(&self.folder)?;
+            let unfinished = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(&self.folder)?;
+            let mut index = Index { step: state.step, parts: BTreeMap::new() };
+            for (part, bytes) in &state.parts {
+                crate::files::write(&unfinished.path().join(part), bytes)?;
+                index.parts.insert(part.clone(), hash(bytes));
+            }
+            crate::files::write(&unfinished.path().join(INDEX), &serde_json::to_vec(&index)?)?;
+            if target.exists() {
+                std::fs::remove_dir_all(&target)?;
+            }
+            std::fs::rename(unfinished.keep(), &target)?;
+            Ok(())
+        };
+        saved().with_context(|| format!("checkpoint {} could not be saved; free some space", target.display()))?;
+        let mut steps = self.steps()?;
+        steps.truncate(steps.len().saturating_sub(KEPT));
+        for old in steps {
+            std::fs::remove_dir_all(old)?;
+        }
+        Ok(())
+    }
+
+    /// The newest state, if there is one.
+    pub fn newest(&self) -> anyhow::Result<Option<TrainerState>> {
+        match self.steps()?.pop() {
+            Some(folder) => read(&folder).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Folders of whole states, oldest first.
+    fn steps(&self) -> anyhow::Result<Vec<PathBuf>> {
+        if !self.folder.exists() {
+            return Ok(Vec::new());
+        }
+        let mut steps = Vec::new();
+        for entry in std::fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let whole = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("step-"));
+            if whole {
+                steps.push(path);
+            }
+        }
+        steps.sort();
+        Ok(steps)
+    }
+}
+
+fn read(folder: &Path) -> anyhow::Result<TrainerState> {
+    let path = folder.join(INDEX);
+    let index: Index = serde_json::from_slice(&crate::files::read(&path)?)
+        .with_context(|| format!("{} is damaged; delete its folder to go on from the checkpoint before", path.display()))?;
+    let mut state = TrainerState { step: index.step, parts: BTreeMap::new() };
+    for (part, expected) in index.parts {
+        let path = folder.join(&part);
+        let bytes = crate::files::read(&path)?;
+        if hash(&bytes) != expected {
+            bail!("{} is damaged; delete its folder to go on from the checkpoint before", path.display());
+        }
+        state.parts.insert(part, bytes);
+    }
+    Ok(state)
+}
+
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

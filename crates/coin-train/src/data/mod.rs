@@ -1,0 +1,147 @@
+//! Slices for training and evaluation, already on the model's grid, and the anomalies planted in them.
+
+mod phantoms;
+mod slices;
+
+use coin_imaging::anomaly::{self, AnomalyStyle};
+use coin_imaging::{Mask, Slice, Window};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::recipe::{AnomalyRecipe, DataRecipe, Recipe};
+
+pub use slices::{SliceFolder, SliceFolderError, SliceRow};
+
+/// How often each evaluation slice of a folder is planted, with different anomalies.
+const PLANTINGS: u64 = 2;
+
+/// Patients of phantom sets start here, so that no seed serves two purposes.
+const PHANTOM_SPLITS: [u64; 3] = [0, 1_000_000, 2_000_000];
+
+/// What slices are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Fitting weights.
+    Train,
+    /// Choosing checkpoint and threshold.
+    Validation,
+    /// Looking once.
+    Test,
+}
+
+/// A slice on the model's grid with its kidneys.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Where it came from, for people.
+    pub name: String,
+    /// `size * size` pixels in HU.
+    pub slice: Slice,
+    /// The kidneys on the same grid.
+    pub kidneys: Mask,
+}
+
+/// What a network sees, and what is true about it.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// Where it came from, for people.
+    pub name: String,
+    /// `size * size` values in [-1, 1].
+    pub input: Vec<f32>,
+    /// The same without the anomaly: what a perfect inpainter would give.
+    pub clean: Vec<f32>,
+    /// The anomaly; `None` for a normal slice.
+    pub truth: Option<Mask>,
+}
+
+/// Cases for each purpose.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// Words for model cards.
+    pub description: String,
+    train: Vec<Case>,
+    validation: Vec<Case>,
+    test: Vec<Case>,
+    plantings: u64,
+}
+
+impl Dataset {
+    /// The data of `recipe`; `folder` where its source is one.
+    pub fn open(recipe: &Recipe, folder: Option<&SliceFolder>) -> anyhow::Result<Self> {
+        match (&recipe.data, folder) {
+            (DataRecipe::Phantom { train, validation, test }, None) => {
+                let counts = [*train, *validation, *test];
+                let cases = |purpose: usize| phantoms::cases(PHANTOM_SPLITS[purpose], counts[purpose], recipe.size);
+                Ok(Self {
+                    description: format!("procedural abdomen phantoms: {train} patients to train on"),
+                    train: cases(0),
+                    validation: cases(1),
+                    test: cases(2),
+                    plantings: 1,
+                })
+            }
+            (_, Some(folder)) => {
+                let cases = |purpose| folder.cases(purpose, recipe.size, recipe.window);
+                let (train, validation) = (cases(Purpose::Train)?, cases(Purpose::Validation)?);
+                let description = format!("{} training slices of {}", train.len(), folder.name());
+                Ok(Self { description, train, validation, test: cases(Purpose::Test)?, plantings: PLANTINGS })
+            }
+            (DataRecipe::Slices {}, None) => {
+                anyhow::bail!("recipe {} needs slices: add --data slices:DIR", recipe.name)
+            }
+        }
+    }
+
+    /// Cases for a purpose.
+    pub fn cases(&self, purpose: Purpose) -> &[Case] {
+        match purpose {
+            Purpose::Train => &self.train,
+            Purpose::Validation => &self.validation,
+            Purpose::Test => &self.test,
+        }
+    }
+
+    /// The samples of evaluation `index` over validation or test cases: the same from the same seed.
+    pub fn samples(&self, purpose: Purpose, window: Window, anomaly: &AnomalyRecipe, seed: u64) -> Vec<Sample> {
+        let cases = self.cases(purpose);
+        let jobs: Vec<(u64, &Case)> = (0..self.plantings).flat_map(|_| cases).zip(0..).map(|(c, i)| (i, c)).collect();
+        jobs.into_par_iter()
+            .map(|(i, case)| {
+                let mut rng = ChaCha8Rng::seed_from_u64(seed);
+                rng.set_stream(i);
+                sample(case, window, anomaly, &mut rng)
+            })
+            .collect()
+    }
+
+    /// The batch of training step `step`: decided by the seed and the step alone, so a resumed training sees the same.
+    pub fn batch(&self, recipe: &Recipe, stage: u64, step: u64, size: usize) -> Vec<Sample> {
+        (0..size as u64)
+            .into_par_iter()
+            .map(|i| {
+                let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed ^ (stage << 56));
+                rng.set_stream(step * size as u64 + i);
+                let chosen = rng.random_range(0..self.train.len().max(1) as u64) as usize;
+                sample(&self.train[chosen], recipe.window, &recipe.anomaly, &mut rng)
+            })
+            .collect()
+    }
+}
+
+/// Plants an anomaly with the recipe's probability, where the kidneys allow one.
+fn sample(case: &Case, window: Window, anomaly: &AnomalyRecipe, rng: &mut impl Rng) -> Sample {
+    let wanted = rng.random_bool(anomaly.probability);
+    let seed = rng.random();
+    let style: AnomalyStyle = anomaly.style();
+    let planted = wanted.then(|| anomaly::plant(&case.slice, &case.kidneys, window, &style, seed)).flatten();
+    let clean = window.normalise_slice(&case.slice);
+    match planted {
+        Some(planted) => Sample {
+            name: case.name.clone(),
+            input: window.normalise_slice(&planted.slice),
+            clean,
+            truth: Some(planted.mask),
+        },
+        None => Sample { name: case.name.clone(), input: clean.clone(), clean, truth: None },
+    }
+}

@@ -1,0 +1,160 @@
+//! The `slices` source: a folder with `slices.csv`, `images/` and `masks/`.
+//!
+//! `slices.csv` has the columns `file, case, grid, split, kidney_px, tumour_px, cyst_px, spacing_xy_mm, spacing_z_mm`;
+//! images are 8-bit greys of a fixed window, masks of the same name hold 0 background, 1 kidney, 2 tumour, 3 cyst.
+
+use std::path::{Path, PathBuf};
+
+use coin_imaging::{Fit, Limits, Scan, ScanError, Slice, Spacing, Window, label_mask};
+use rayon::prelude::*;
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::{Case, Purpose};
+
+/// The window that the greys of the images mean.
+const GREYS: Window = Window::ABDOMEN;
+/// Fewest kidney pixels, at the image's own resolution, of a slice that is used.
+const FEWEST_KIDNEY_PIXELS: u32 = 300;
+/// One training patient in so many is kept for validation.
+const VALIDATION_SHARE: u64 = 6;
+const KIDNEY: u8 = 1;
+
+/// One line of `slices.csv`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SliceRow {
+    /// File name in `images/` and `masks/`.
+    pub file: String,
+    /// Patient.
+    pub case: String,
+    /// `train` or `test`.
+    pub split: String,
+    /// Pixels of kidney.
+    pub kidney_px: u32,
+    /// Pixels of tumour.
+    pub tumour_px: u32,
+    /// Pixels of cyst.
+    pub cyst_px: u32,
+    /// Pixel spacing, where known.
+    pub spacing_xy_mm: Option<f32>,
+}
+
+/// Why a folder gives no slices.
+#[derive(Debug, Error)]
+pub enum SliceFolderError {
+    /// No readable `slices.csv`.
+    #[error("{path}: {reason}; a slice folder has slices.csv, images/ and masks/")]
+    Table {
+        /// The table.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// No slice fits the purpose.
+    #[error("{path}: no slice of split {split} shows a kidney of at least {FEWEST_KIDNEY_PIXELS} pixels")]
+    Empty {
+        /// The table.
+        path: PathBuf,
+        /// The split.
+        split: &'static str,
+    },
+    /// An image or mask cannot be read.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: std::io::Error,
+    },
+    /// An image or mask is not what it should be.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// Image and mask disagree.
+    #[error("{path}: image and mask differ in size")]
+    Sizes {
+        /// The image.
+        path: PathBuf,
+    },
+}
+
+/// A folder of slices.
+#[derive(Clone, Debug)]
+pub struct SliceFolder {
+    path: PathBuf,
+    rows: Vec<SliceRow>,
+}
+
+impl SliceFolder {
+    /// Reads `slices.csv` in `path`.
+    pub fn open(path: &Path) -> Result<Self, SliceFolderError> {
+        let table = path.join("slices.csv");
+        let wrong = |reason: csv::Error| SliceFolderError::Table { path: table.clone(), reason: reason.to_string() };
+        let mut reader = csv::Reader::from_path(&table).map_err(wrong)?;
+        let rows = reader.deserialize().collect::<Result<Vec<SliceRow>, _>>().map_err(wrong)?;
+        Ok(Self { path: path.to_owned(), rows })
+    }
+
+    /// Name of the folder.
+    pub fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// All lines of the table.
+    pub fn rows(&self) -> &[SliceRow] {
+        &self.rows
+    }
+
+    /// Slices with a kidney on a grid of `size`: for training all of them, for validation and test those without
+    /// tumour or cyst. Validation patients are a fixed sixth of the training patients.
+    pub fn cases(&self, purpose: Purpose, size: usize, window: Window) -> Result<Vec<Case>, SliceFolderError> {
+        let healthy = |row: &SliceRow| row.tumour_px == 0 && row.cyst_px == 0;
+        let wanted = |row: &&SliceRow| match purpose {
+            Purpose::Train => row.split == "train" && !kept_for_validation(&row.case),
+            Purpose::Validation => row.split == "train" && kept_for_validation(&row.case) && healthy(row),
+            Purpose::Test => row.split == "test" && healthy(row),
+        };
+        let rows = self.rows.iter().filter(wanted).filter(|row| row.kidney_px >= FEWEST_KIDNEY_PIXELS);
+        let rows: Vec<&SliceRow> = rows.collect();
+        let cases: Result<Vec<Case>, _> = rows.into_par_iter().map(|row| self.case(row, size, window)).collect();
+        let cases = cases?;
+        if cases.is_empty() {
+            let split = if purpose == Purpose::Test { "test" } else { "train" };
+            return Err(SliceFolderError::Empty { path: self.path.join("slices.csv"), split });
+        }
+        Ok(cases)
+    }
+
+    fn case(&self, row: &SliceRow, size: usize, window: Window) -> Result<Case, SliceFolderError> {
+        let limits = Limits::default();
+        let image = self.path.join("images").join(&row.file);
+        let scan = Scan::open(&read(&image)?, &image.to_string_lossy(), GREYS, &limits)?;
+        let slice = scan.slice(0)?;
+        let spacing = row.spacing_xy_mm.and_then(|mm| Spacing::new(mm, mm).ok());
+        let slice = Slice::new(slice.width(), slice.height(), slice.hu().to_vec(), spacing);
+        let slice = slice.map_err(|_| SliceFolderError::Sizes { path: image.clone() })?;
+        let mask = self.path.join("masks").join(&row.file);
+        let kidneys = label_mask(&read(&mask)?, &mask.to_string_lossy(), &[KIDNEY], &limits)?;
+        if (kidneys.width(), kidneys.height()) != (slice.width(), slice.height()) {
+            return Err(SliceFolderError::Sizes { path: image });
+        }
+        let fit = Fit::of(&slice, size);
+        // What the window cuts off, the model never sees; cutting it here keeps the sample as it will be seen.
+        let fitted = fit.apply(&slice);
+        let hu = fitted.hu().iter().map(|hu| hu.clamp(window.low(), window.high())).collect();
+        let slice = Slice::new(size, size, hu, fitted.spacing());
+        let slice = slice.map_err(|_| SliceFolderError::Sizes { path: image })?;
+        Ok(Case { name: row.file.clone(), slice, kidneys: fit.apply_mask(&kidneys) })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, SliceFolderError> {
+    std::fs::read(path).map_err(|reason| SliceFolderError::File { path: path.to_owned(), reason })
+}
+
+/// FNV-1a of the patient's name: the same patients on every machine and in every order.
+fn kept_for_validation(case: &str) -> bool {
+    let hash = case.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    (hash >> 32).is_multiple_of(VALIDATION_SHARE)
+}

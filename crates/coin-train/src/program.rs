@@ -1,0 +1,55 @@
+//! What the programs share: exit codes, errors on one line, data specifications.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use coin_core::bundle::BundleError;
+use coin_imaging::ScanError;
+use thiserror::Error;
+
+use crate::data::SliceFolderError;
+use crate::device::DeviceError;
+use crate::recipe::RecipeError;
+
+/// Bad usage or bad input that the caller can mend.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct BadInput(pub String);
+
+/// Where data comes from: `phantom` or `kind:path`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DataSpec {
+    /// Made on the spot.
+    Phantom,
+    /// A folder in the layout of `slices`.
+    Slices(PathBuf),
+}
+
+impl FromStr for DataSpec {
+    type Err = BadInput;
+
+    fn from_str(text: &str) -> Result<Self, BadInput> {
+        match text.split_once(':') {
+            None if text == "phantom" => Ok(Self::Phantom),
+            Some(("slices", path)) if !path.is_empty() => Ok(Self::Slices(path.into())),
+            _ => Err(BadInput(format!("{text}: write phantom or slices:DIR"))),
+        }
+    }
+}
+
+/// Runs a program: 0 when done, 2 for bad usage or input, 1 for any other failure; an error is one line.
+pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
+    let Err(error) = main() else { return ExitCode::SUCCESS };
+    let message = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    eprintln!("error: {}", message.replace('\n', " "));
+    let mendable = error.chain().any(|cause| {
+        cause.is::<BadInput>()
+            || cause.is::<RecipeError>()
+            || cause.is::<DeviceError>()
+            || cause.is::<BundleError>()
+            || cause.is::<ScanError>()
+            || cause.is::<SliceFolderError>()
+    });
+    ExitCode::from(if mendable { 2 } else { 1 })
+}

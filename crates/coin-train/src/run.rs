@@ -1,0 +1,97 @@
+//! A run's folder: recipe, metrics, pictures, checkpoints and the best state of each stage.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use coin_core::training::TrainerState;
+use coin_imaging::picture::Picture;
+use coin_imaging::write;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::checkpoint::Checkpoints;
+use crate::files;
+use crate::recipe::Recipe;
+
+const RECIPE: &str = "recipe.toml";
+const METRICS: &str = "metrics.jsonl";
+
+/// A run on disk.
+#[derive(Clone, Debug)]
+pub struct Run {
+    folder: PathBuf,
+}
+
+impl Run {
+    /// A new folder `runs/NAME`, or `runs/NAME-2` and so on where that exists.
+    pub fn create(runs: &Path, recipe: &Recipe) -> anyhow::Result<Self> {
+        let names = std::iter::once(recipe.name.clone()).chain((2..).map(|i| format!("{}-{i}", recipe.name)));
+        let folder = names.map(|name| runs.join(name)).find(|folder| !folder.exists());
+        let run = Self { folder: folder.context("no free name for the run")? };
+        files::write(&run.folder.join(RECIPE), toml::to_string_pretty(recipe)?.as_bytes())?;
+        Ok(run)
+    }
+
+    /// An existing run and its recipe.
+    pub fn resume(folder: &Path) -> anyhow::Result<(Self, Recipe)> {
+        let recipe = folder.join(RECIPE);
+        if !recipe.exists() {
+            bail!("--resume {}: there is no {RECIPE} in it; name a folder under runs/", folder.display());
+        }
+        let recipe = Recipe::load(&recipe.to_string_lossy(), &[])?;
+        Ok((Self { folder: folder.to_owned() }, recipe))
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The checkpoints of a stage.
+    pub fn checkpoints(&self, stage: &str) -> Checkpoints {
+        Checkpoints::new(self.folder.join("checkpoints").join(stage))
+    }
+
+    /// The best state of a stage by validation.
+    pub fn best(&self, stage: &str) -> Checkpoints {
+        Checkpoints::new(self.folder.join("best").join(stage))
+    }
+
+    /// Keeps `state` as the only best one of its stage.
+    pub fn keep_best(&self, stage: &str, state: &TrainerState) -> anyhow::Result<()> {
+        self.best(stage).save(state)
+    }
+
+    /// Appends a line to `metrics.jsonl`.
+    pub fn log(&self, line: &impl Serialize) -> anyhow::Result<()> {
+        let path = self.folder.join(METRICS);
+        let mut text = serde_json::to_string(line)?;
+        text.push('\n');
+        let append = || std::fs::OpenOptions::new().create(true).append(true).open(&path)?.write_all(text.as_bytes());
+        append().with_context(|| format!("{} could not be written", path.display()))
+    }
+
+    /// The lines of `metrics.jsonl` that hold a stage's validations.
+    pub fn logged(&self) -> anyhow::Result<Vec<Value>> {
+        let path = self.folder.join(METRICS);
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        // A kill can leave half a last line.
+        let text = String::from_utf8(files::read(&path)?).context("metrics.jsonl is no text")?;
+        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
+    /// Takes back what was logged of `stage` from `step` on: it will be logged again.
+    pub fn rewind_log(&self, stage: &str, step: u64) -> anyhow::Result<()> {
+        let kept = |line: &Value| line["stage"] != stage || line["step"].as_u64().is_some_and(|found| found < step);
+        let lines = self.logged()?.into_iter().filter(kept).map(|line| format!("{line}\n"));
+        files::write(&self.folder.join(METRICS), lines.collect::<String>().as_bytes())
+    }
+
+    /// A picture under `pictures/`.
+    pub fn picture(&self, name: &str, picture: &Picture) -> anyhow::Result<()> {
+        files::write(&self.folder.join("pictures").join(format!("{name}.png")), &write::png(picture)?)
+    }
+}

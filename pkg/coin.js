@@ -231,7 +231,7 @@ export class Explainer {
     try {
       const adapter = await navigator.gpu?.requestAdapter();
       if (!adapter) return this.#stayOnCpu("This browser offers no WebGPU here.");
-      if (adapter.info.isFallbackAdapter) return this.#stayOnCpu(EMULATED);
+      if (adapter.info?.isFallbackAdapter) return this.#stayOnCpu(EMULATED);
       this.#use({ ...this.#device, reason: "WebGPU is being tried." });
 
       const limit = AbortSignal.any([signal, AbortSignal.timeout(TRIAL_LIMIT_MS)]);

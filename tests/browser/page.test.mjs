@@ -7,6 +7,8 @@ import { discPng, readExpected } from "./files.mjs";
 import { serve } from "./server.mjs";
 import { Visitor, launch } from "./visitor.mjs";
 
+/** The small model for phantoms, which is what the page shows by itself. */
+const MODEL = "coin-phantom";
 const DIST = process.env.COIN_DIST ?? fileURLToPath(new URL("../../dist", import.meta.url));
 const { COIN_EXPECTED, COIN_SCREENSHOTS } = process.env;
 
@@ -51,7 +53,7 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
     before(async () => {
       site = await serve(DIST, "/some/where/", { "content-security-policy": policy });
       browser = await launch(flags);
-      visitor = await arrive(`?device=${device}`);
+      visitor = await arrive(`?device=${device}&model=${MODEL}`);
     });
     after(async () => {
       await browser?.close();
@@ -85,7 +87,7 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
     test("the threshold moves the mask without a new explanation", async () => {
       const { page } = visitor;
       const { explanation, mask, threshold } = await visitor.coin();
-      const higher = Number((0.75 * Math.max(...explanation.difference)).toFixed(2));
+      const higher = Number((0.75 * largest(explanation.difference)).toFixed(2));
       const expected = explanation.difference.map((/** @type {number} */ d) => Number(d > Math.fround(higher)));
       assert.notDeepEqual(mask, expected);
       await page.evaluate(() => Object.assign(window, { explained: /** @type {any} */ (window).coin.explanation }));
@@ -166,12 +168,13 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
       const [figure] = await Promise.all([page.waitForEvent("download"), page.locator("#save-figure").click()]);
       const png = await readFile(await figure.path());
       assert.equal(png.toString("latin1", 1, 4), "PNG");
-      const strip = await page.evaluate(async (bytes) => {
-        const bitmap = await createImageBitmap(new Blob([new Uint8Array(bytes)]));
+      const strip = await page.evaluate(async (base64) => {
+        const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+        const bitmap = await createImageBitmap(new Blob([bytes]));
         const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
         context?.drawImage(bitmap, 0, 0);
         return [...(context?.getImageData(0, 0, 600, 48).data ?? [])];
-      }, [...png]);
+      }, png.toString("base64"));
       const dark = strip.filter((value, i) => i % 4 === 0 && value < 128).length;
       assert.deepEqual(strip.slice(0, 3), [255, 212, 121]);
       assert.ok(dark > 200, "letters in the strip");
@@ -196,7 +199,7 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
         }
         const { explanation } = await reader.coin();
         assert.equal(explanation.difference.length, difference.length);
-        const error = Math.max(...difference.map((value, i) => Math.abs(value - explanation.difference[i])));
+        const error = largest(difference.map((value, i) => Math.abs(value - explanation.difference[i])));
         assert.ok(error <= tolerance, `the difference map is off by ${error}`);
         assert.ok(Math.abs(explanation.before - summary.before) <= tolerance, `before ${explanation.before}`);
         assert.ok(Math.abs(explanation.after - summary.after) <= tolerance, `after ${explanation.after}`);
@@ -207,7 +210,7 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
     if (expected.length === 0) test("gives the numbers of native explain", { skip: "COIN_EXPECTED names no folder" }, () => {});
 
     test("a dead engine is replaced, and the page says so", async () => {
-      const reader = await arrive(`?device=${device}`);
+      const reader = await arrive(`?device=${device}&model=${MODEL}`);
       const before = await reader.coin();
       const workers = await Promise.all(
         reader.page.workers().map(async (worker) => ({ worker, name: await worker.evaluate(() => self.name) })),
@@ -230,10 +233,18 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
 
     test("a cancelled explanation leaves the last result, and the next one works", async () => {
       const before = await visitor.coin();
-      await visitor.explains(async () => {
-        await visitor.page.locator("#new-patient").click();
-        await visitor.page.locator("#cancel").click();
-      });
+      await visitor.explains(() =>
+        visitor.page.evaluate(() => {
+          const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+          // In the middle of it, however fast the engine is.
+          new MutationObserver((_, observer) => {
+            if (!byId("status").textContent?.startsWith("Explaining")) return;
+            observer.disconnect();
+            byId("cancel").click();
+          }).observe(byId("status"), { childList: true });
+          byId("new-patient").click();
+        }),
+      );
       assert.match(await visitor.text("status"), /^Cancelled/);
       assert.deepEqual(await visitor.coin(), before);
       await visitor.explains(() => visitor.page.locator("#new-patient").click());
@@ -242,7 +253,7 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
     });
 
     test("left to itself it stays on the CPU here, and says why", async () => {
-      const reader = await arrive("");
+      const reader = await arrive(`?model=${MODEL}`);
       await reader.page.waitForFunction((reason) => new RegExp(reason).test(document.getElementById("device-reason")?.textContent ?? ""), reason.source);
       assert.equal((await reader.coin()).device.engine, "cpu");
       reader.assertQuiet();
@@ -250,7 +261,7 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
     });
 
     test("the policy holds: page and workers reach no other origin", async () => {
-      const reader = await arrive("?device=cpu");
+      const reader = await arrive(`?device=cpu&model=${MODEL}`);
       const reach = () => fetch("http://localhost:1/").then(() => "reached", () => "refused");
       assert.equal(await reader.page.evaluate(reach), "refused");
       for (const worker of reader.page.workers()) assert.equal(await worker.evaluate(reach), "refused");
@@ -264,6 +275,13 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
 /** @param {number[]} mask */
 function sum(mask) {
   return mask.reduce((a, b) => a + b, 0);
+}
+
+/** @param {Iterable<number>} values */
+function largest(values) {
+  let most = 0;
+  for (const value of values) most = Math.max(most, value);
+  return most;
 }
 
 /**

@@ -35,6 +35,7 @@ import { showNoVerdict, showVerdict } from "./verdict.js";
 /** @typedef {import("../coin.js").ModelInfo} ModelInfo */
 /** @typedef {import("../coin.js").Explanation} Explanation */
 /** @typedef {import("../coin.js").Device} Device */
+/** @typedef {import("./models.js").ModelEntry} ModelEntry */
 
 /**
  * Where slices come from.
@@ -78,9 +79,11 @@ const device = chosenDevice(query.get("device"));
 
 /** @type {Explainer | null} */
 let explainer = null;
-/** @type {import("./models.js").ModelEntry | null} */
+/** @type {ModelEntry[]} */
+let models = [];
+/** @type {ModelEntry | null} */
 let wanted = null;
-/** @type {import("./models.js").ModelEntry | null} */
+/** @type {ModelEntry | null} */
 let loaded = null;
 /** @type {Result | null} */
 let result = null;
@@ -131,7 +134,7 @@ const show = latest(async (/** @type {Make} */ make) => {
  * @returns {Promise<{explainer: Explainer, first: boolean}>} `first`: it has explained nothing yet
  */
 async function ready(signal) {
-  wanted ??= await chooseModel(signal);
+  wanted ??= await offerStoredModels(signal);
   if (explainer && loaded === wanted) return { explainer, first: false };
   try {
     const bytes = await timed("model", downloadModel(wanted, (received, total) => loading(LOADING.model, received, total), signal));
@@ -150,12 +153,14 @@ async function ready(signal) {
   }
 }
 
-/** @param {AbortSignal} signal */
-async function chooseModel(signal) {
-  /** @type {import("./models.js").ModelEntry[]} */
-  const entries = JSON.parse(await (await download("models/index.json", MODEL.list, undefined, signal)).text());
-  if (entries.length === 0) throw new Error(MODEL.missing);
-  offerModels(entries, (entry) => {
+/**
+ * @param {AbortSignal} signal
+ * @returns {Promise<ModelEntry>} the one that the page opens with
+ */
+async function offerStoredModels(signal) {
+  models = JSON.parse(await (await download("models/index.json", MODEL.list, undefined, signal)).text());
+  if (models.length === 0) throw new Error(MODEL.missing);
+  offerModels(models, (entry) => {
     wanted = entry;
     show(async (info, signal) => {
       const subject = result?.subject;
@@ -164,9 +169,23 @@ async function chooseModel(signal) {
     });
   });
   const name = query.get("model");
-  const named = entries.find((entry) => entry.name === name);
-  if (name && !named) announce(MODEL.unknown(name));
-  return named ?? entries[0];
+  if (name && !modelNamed(name)) announce(MODEL.unknown(name));
+  return modelNamed(name) ?? models[0];
+}
+
+/** @param {string | null} name */
+function modelNamed(name) {
+  return models.find((entry) => entry.name === name);
+}
+
+/**
+ * A sample comes with the model that suits it, as far as the site has it.
+ *
+ * @type {import("./samples.js").OpenSample}
+ */
+function showWith(make, model) {
+  wanted = modelNamed(model) ?? modelNamed(query.get("model")) ?? models.at(0) ?? null;
+  show(make);
 }
 
 /** @param {Result} result */
@@ -208,7 +227,7 @@ engineEvents.addEventListener("stop", (event) => {
 
 async function offerStoredSamples() {
   const entries = await download("samples/index.json", SAMPLE.list).then(async (blob) => JSON.parse(await blob.text()));
-  offerScans(entries, show);
+  offerScans(entries, showWith);
 }
 
 async function showLegend() {
@@ -251,7 +270,7 @@ Object.defineProperty(window, "coin", {
   }),
 });
 
-offerPhantoms(show);
+offerPhantoms(showWith, show);
 acceptFiles(show);
 acceptPlanting(() => result, show);
 acceptSaving(() => result);

@@ -10,7 +10,9 @@ import { SAMPLE, STATUS, bytesOf } from "./strings.js";
 /** @typedef {import("./main.js").Subject} Subject */
 /** @typedef {import("../coin.js").ModelInfo} ModelInfo */
 
-/** @typedef {{name: string, title: string, file: string, slice: number, credit: string}} SampleEntry a line of samples/index.json */
+/** @typedef {{name: string, title: string, file: string, slice: number, credit: string, model?: string}} SampleEntry a line of samples/index.json; `model` is the one that it suits */
+
+/** @typedef {(make: Make, model: string | null) => void} OpenSample opens with a model, null being the page's own choice */
 
 /** Every visitor sees this patient first. */
 const FIRST_SEED = 1;
@@ -54,23 +56,29 @@ export function firstSample(info) {
   return new PhantomSource(FIRST_SEED, true).at(0, info);
 }
 
-/** @param {(make: Make) => void} open */
-export function offerPhantoms(open) {
-  offer(ABNORMAL, SAMPLE.abnormal, () => open((info) => new PhantomSource(seed, true).at(0, info))).checked = true;
-  const normal = offer(NORMAL, SAMPLE.normal, () => open((info) => new PhantomSource(seed, false).at(0, info)));
+/**
+ * @param {OpenSample} openWith
+ * @param {(make: Make) => void} open
+ */
+export function offerPhantoms(openWith, open) {
+  const make = (/** @type {boolean} */ anomaly) => (/** @type {ModelInfo} */ info) => new PhantomSource(seed, anomaly).at(0, info);
+  const abnormal = offer(ABNORMAL, SAMPLE.abnormal, () => openWith(make(true), null));
+  const normal = offer(NORMAL, SAMPLE.normal, () => openWith(make(false), null));
+  abnormal.checked = true;
   element("new-patient", HTMLButtonElement).addEventListener("click", () => {
     seed = 1 + Math.floor(Math.random() * 1e6);
-    open((info) => new PhantomSource(seed, !normal.checked).at(0, info));
+    if (abnormal.checked || normal.checked) open(make(abnormal.checked));
+    else openWith(make(true), null);
   });
 }
 
 /**
  * @param {SampleEntry[]} entries
- * @param {(make: Make) => void} open
+ * @param {OpenSample} openWith
  */
-export function offerScans(entries, open) {
+export function offerScans(entries, openWith) {
   for (const entry of entries) {
-    offer(entry.name, entry.title, () => open((info, signal) => openSample(entry, info, signal)));
+    offer(entry.name, entry.title, () => openWith((info, signal) => openSample(entry, info, signal), entry.model ?? null));
   }
 }
 

@@ -21,6 +21,7 @@ pub mod write;
 pub use fit::Fit;
 pub use limits::Limits;
 pub use mask::Mask;
+pub use read::nifti::Geometry;
 pub use scan::{Format, Scan, ScanError, label_mask};
 pub use slice::{Slice, SliceError};
 pub use spacing::{Spacing, SpacingError};

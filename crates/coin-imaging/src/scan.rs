@@ -2,12 +2,16 @@
 
 use thiserror::Error;
 
-use crate::read::raster;
-use crate::{Limits, Mask, Slice, Window};
+use crate::read::{dicom, nifti, raster};
+use crate::{Geometry, Limits, Mask, Slice, Window};
 
 /// What kind of file a scan came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
+    /// One DICOM file with one or several frames.
+    Dicom,
+    /// A NIfTI-1 volume, plain or gzipped.
+    Nifti,
     /// PNG or JPEG; greys were given HU by a window.
     Picture,
 }
@@ -67,6 +71,7 @@ pub struct Scan {
     name: String,
     format: Format,
     slices: Vec<Slice>,
+    geometry: Option<Geometry>,
 }
 
 impl Scan {
@@ -80,14 +85,29 @@ impl Scan {
         }
         if bytes.starts_with(b"\x89PNG") || bytes.starts_with(&[0xFF, 0xD8, 0xFF]) {
             let slice = raster::read(bytes, name, greys, limits)?;
-            return Ok(Self { name: name.into(), format: Format::Picture, slices: vec![slice] });
+            return Ok(Self { name: name.into(), format: Format::Picture, slices: vec![slice], geometry: None });
         }
-        Err(ScanError::Unknown { name: name.into(), hint: String::new() })
+        if nifti::is_nifti(bytes) {
+            let (slices, geometry) = nifti::read(bytes, name, limits)?;
+            return Ok(Self { name: name.into(), format: Format::Nifti, slices, geometry: Some(geometry) });
+        }
+        if dicom::is_dicom(bytes) {
+            let slices = dicom::read(bytes, name, limits)?;
+            return Ok(Self { name: name.into(), format: Format::Dicom, slices, geometry: None });
+        }
+        let hint = if bytes.starts_with(b"PK") { ", but a ZIP archive; unpack it first" } else { "" };
+        Err(ScanError::Unknown { name: name.into(), hint: hint.into() })
     }
 
     /// What kind of file it was.
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// Where the slices of a NIfTI volume lie in the patient and in the file, for [`crate::write::nifti`].
+    #[must_use]
+    pub fn geometry(&self) -> Option<&Geometry> {
+        self.geometry.as_ref()
     }
 
     /// Number of slices, at least 1.

@@ -8,6 +8,7 @@ pub mod device;
 pub mod evaluation;
 pub mod files;
 pub mod interrupt;
+pub mod model;
 pub mod program;
 pub mod recipe;
 pub mod report;

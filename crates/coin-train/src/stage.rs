@@ -48,7 +48,7 @@ pub struct Training<'a> {
 }
 
 impl Training<'_> {
-    /// Trains the classifier from the newest checkpoint on; keeps the state with the best validation AUROC.
+    /// Trains the classifier from the newest checkpoint on; keeps the state with the best validation AUROC and accuracy.
     pub fn classifier(&self) -> anyhow::Result<Ending> {
         let stage = &self.recipe.classifier;
         let mut trainer = self.new_classifier_trainer();
@@ -74,8 +74,10 @@ impl Training<'_> {
             let last = step == stage.steps;
             if last || step.is_multiple_of(stage.validate_every) {
                 let summary = self.rank(&trainer.trained(), &validation)?.summary();
-                let score = summary.auroc.unwrap_or(0.0);
-                bar.println(format!("classifier step {step}: validation AUROC {score:.4}, accuracy {:.4}", summary.accuracy.unwrap_or(0.0)));
+                let (auroc, accuracy) = (summary.auroc.unwrap_or(0.0), summary.accuracy.unwrap_or(0.0));
+                // AUROC alone does not see a classifier whose probabilities all lean to one side.
+                let score = (auroc + accuracy) / 2.0;
+                say(&bar, &format!("classifier step {step}: validation AUROC {auroc:.4}, accuracy {accuracy:.4}"));
                 self.run.log(&json!({ "stage": CLASSIFIER, "step": step, "score": score, "validation": summary }))?;
                 let state = trainer.state()?;
                 // Later is better at the same score: the loss goes on falling.
@@ -124,7 +126,7 @@ impl Training<'_> {
                 let explainer = Explainer { inpainter: trainer.trained(), classifier: classifier.valid() };
                 let found = self.validate(&explainer, &validation)?;
                 let (threshold, score) = found.best_threshold.unwrap_or((PAPER_THRESHOLD, 0.0));
-                bar.println(format!(
+                say(&bar, &format!(
                     "counterfactual step {step}: validation IoU {:.3} at {PAPER_THRESHOLD} ({score:.3} at {threshold:.2}, ceiling {:.3}), CV {:.3}, change outside {:.4}",
                     found.coin.iou.unwrap_or(0.0),
                     found.coin.ceiling_iou.unwrap_or(0.0),
@@ -237,4 +239,9 @@ fn bar(name: &'static str, steps: u64, done: u64) -> ProgressBar {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
+}
+
+/// A line above the bar, and on its own where there is no terminal to draw a bar on.
+fn say(bar: &ProgressBar, line: &str) {
+    bar.suspend(|| eprintln!("{line}"));
 }

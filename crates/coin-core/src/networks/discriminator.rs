@@ -4,7 +4,7 @@ use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Int, Tensor, activation::relu};
 use serde::{Deserialize, Serialize};
 
-use super::{Convolution, ConvolutionConfig, SpectralNorm, average_pool};
+use super::{Convolution, ConvolutionConfig, SpectralNorm, average_pool, drawn};
 
 /// Architecture of the discriminator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ impl DiscriminatorConfig {
             .map(|(i, (inputs, &outputs))| DiscriminatorBlock::init(inputs, outputs, i, self.halvings, device))
             .collect();
         let last = self.widths.last().copied().unwrap_or(1);
-        Discriminator {
+        drawn(Discriminator {
             blocks,
             dense: Initializer::XavierUniform { gain: 1.0 }.init_with([1, last], Some(last), Some(1), device),
             dense_bias: Initializer::Zeros.init([1], device),
@@ -38,7 +38,7 @@ impl DiscriminatorConfig {
                 Some(self.conditions),
                 device,
             ),
-        }
+        })
     }
 }
 

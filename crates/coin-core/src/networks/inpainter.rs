@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Encoder, Fuse, Generator, Upsampling};
+use super::{Encoder, Fuse, Generator, Upsampling, drawn};
 use crate::condition::Condition;
 
 /// Architecture of encoder and generator.
@@ -50,7 +50,7 @@ impl InpainterConfig {
 
     /// Random weights on `device`.
     pub fn init(&self, device: &Device) -> Inpainter {
-        Inpainter { encoder: Encoder::init(self, device), generator: Generator::init(self, device) }
+        drawn(Inpainter { encoder: Encoder::init(self, device), generator: Generator::init(self, device) })
     }
 }
 

@@ -23,9 +23,25 @@ pub use resnet::{ResNet, ResNetConfig};
 pub use spectral::SpectralNorm;
 pub use upsampling::Upsampling;
 
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, module, ops::AvgPoolOptions};
 
 /// Halves both sides by the mean of 2x2 pixels.
 fn average_pool(x: Tensor<4>) -> Tensor<4> {
     module::avg_pool2d(x, AvgPoolOptions::new([2, 2]).with_stride([2, 2]))
+}
+
+/// Draws all random weights now, in the order of the fields.
+///
+/// Left to Burn, a weight is drawn at its first use: in another order with another use, and by whichever clone comes
+/// first, which decides for all of them whether it is trainable.
+fn drawn<M: Module>(module: M) -> M {
+    struct Draw;
+    impl ModuleVisitor for Draw {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            param.val();
+        }
+    }
+    module.visit(&mut Draw);
+    module
 }

@@ -5,7 +5,7 @@ use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, activation::relu, module};
 use serde::{Deserialize, Serialize};
 
-use super::{BatchNorm, Convolution, ConvolutionConfig};
+use super::{BatchNorm, Convolution, ConvolutionConfig, drawn};
 
 /// Architecture of the classifier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ impl ResNetConfig {
         };
         let stages = vec![stage(1), stage(2), stage(4), stage(8)];
         let features = self.width * 8;
-        ResNet {
+        drawn(ResNet {
             stem: kaiming(1, self.width, 7).stride(2).init(device),
             stem_norm: BatchNorm::init(self.width, device),
             stages,
@@ -45,7 +45,7 @@ impl ResNetConfig {
                 device,
             ),
             dense_bias: Initializer::Zeros.init([1], device),
-        }
+        })
     }
 }
 

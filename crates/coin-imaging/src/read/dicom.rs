@@ -37,6 +37,10 @@ const WANTED: [Field; 15] = [
     REPRESENTATION, INTERCEPT, SLOPE, PIXELS,
 ];
 
+const ITEM: Tag = Tag(0xFFFE, 0xE000);
+const END_OF_ITEM: Tag = Tag(0xFFFE, 0xE00D);
+const END_OF_SEQUENCE: Tag = Tag(0xFFFE, 0xE0DD);
+
 /// Where enhanced CT keeps spacing, orientation and rescaling.
 const FUNCTIONAL_GROUPS: [Tag; 2] =
     [tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE];
@@ -170,7 +174,7 @@ impl<'a> DataSet<'a> {
             Some(other) => {
                 let reason = format!(
                     "{} is not read here; convert the file to Explicit VR Little Endian, for example with `gdcmconv --raw`",
-                    syntax_name(other)
+                    syntax_name(other).map_or_else(|| quoted(other), str::to_owned)
                 );
                 return Err(data.invalid(TRANSFER_SYNTAX, reason));
             }
@@ -204,7 +208,7 @@ impl<'a> DataSet<'a> {
             let explicit = open.last().map_or(explicit, |level| level.explicit);
             let header = cursor.header(explicit).ok_or_else(|| self.cut_off("an element"))?;
             match header.tag {
-                tags::ITEM_DELIMITATION_ITEM | tags::SEQUENCE_DELIMITATION_ITEM => {
+                END_OF_ITEM | END_OF_SEQUENCE => {
                     open.pop();
                 }
                 tags::PIXEL_DATA if open.is_empty() => {
@@ -252,7 +256,7 @@ impl<'a> DataSet<'a> {
     fn require_ct(&self) -> Result<(), ScanError> {
         match self.text(MODALITY) {
             None | Some("CT") => Ok(()),
-            Some(other) => Err(self.invalid(MODALITY, format!("it is {other}; only CT has values in HU"))),
+            Some(other) => Err(self.invalid(MODALITY, format!("it is {}; only CT has values in HU", quoted(other)))),
         }
     }
 
@@ -304,7 +308,9 @@ impl<'a> DataSet<'a> {
         let inverted = match self.text(PHOTOMETRIC) {
             Some("MONOCHROME1") => true,
             Some("MONOCHROME2") | None => false,
-            Some(other) => return Err(self.invalid(PHOTOMETRIC, format!("it is {other}; export a grey slice"))),
+            Some(other) => {
+                return Err(self.invalid(PHOTOMETRIC, format!("it is {}; export a grey slice", quoted(other))));
+            }
         };
         let [slope] = self.decimals(SLOPE)?.unwrap_or([1.0]);
         let [intercept] = self.decimals(INTERCEPT)?.unwrap_or([0.0]);
@@ -405,7 +411,7 @@ impl<'a> DataSet<'a> {
 
 /// Sequences and items that are read instead of skipped.
 fn is_entered(tag: Tag) -> bool {
-    tag == tags::ITEM || FUNCTIONAL_GROUPS.contains(&tag) || INSIDE_FUNCTIONAL_GROUPS.contains(&tag)
+    tag == ITEM || FUNCTIONAL_GROUPS.contains(&tag) || INSIDE_FUNCTIONAL_GROUPS.contains(&tag)
 }
 
 /// A sequence or item that the cursor is in.
@@ -458,7 +464,7 @@ impl<'a> Cursor<'a> {
 
     fn header(&mut self, explicit: bool) -> Option<Header> {
         let tag = Tag(self.u16()?, self.u16()?);
-        let is_item = tag.group() == tags::ITEM.group();
+        let is_item = tag.group() == ITEM.group();
         let vr = if explicit && !is_item { self.array()? } else { [0; 2] };
         let length = match &vr {
             [0, 0] => self.u32()?,
@@ -479,9 +485,14 @@ fn text(value: &[u8]) -> Option<&str> {
     Some(text.trim_matches(|c: char| c.is_whitespace() || c == '\0'))
 }
 
+/// A file's own text for a message: short, and without line breaks or control characters.
+fn quoted(text: &str) -> String {
+    text.chars().take(64).flat_map(char::escape_default).collect()
+}
+
 /// The name of a transfer syntax that is not read.
-fn syntax_name(uid: &str) -> &str {
-    match uid {
+fn syntax_name(uid: &str) -> Option<&'static str> {
+    Some(match uid {
         uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN => "Deflated Explicit VR Little Endian",
         BIG_ENDIAN => "Explicit VR Big Endian",
         uids::JPEG_BASELINE8_BIT => "JPEG Baseline",
@@ -489,9 +500,10 @@ fn syntax_name(uid: &str) -> &str {
         uids::JPEG_LOSSLESS | uids::JPEG_LOSSLESS_SV1 => "JPEG Lossless",
         uids::JPEGLS_LOSSLESS => "JPEG-LS Lossless",
         uids::JPEGLS_NEAR_LOSSLESS => "JPEG-LS Near-Lossless",
+        uids::HTJ2K | uids::HTJ2K_LOSSLESS | uids::HTJ2K_LOSSLESS_RPCL => "High-Throughput JPEG 2000",
         uids::JPEG2000_LOSSLESS => "JPEG 2000 Lossless",
         uids::JPEG2000 => "JPEG 2000",
         uids::RLE_LOSSLESS => "RLE Lossless",
-        other => other,
-    }
+        _ => return None,
+    })
 }

@@ -107,7 +107,8 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<(Vec<Sli
     let scaling = header.scaling()?;
     let (geometry, spacing) = header.geometry(raw, lengths)?;
 
-    let voxel_bytes = lengths.iter().product::<usize>() as u64 * element.bytes() as u64;
+    header.check_sides(&geometry, limits)?;
+    let voxel_bytes = lengths.iter().map(|&length| length as u64).product::<u64>() * element.bytes() as u64;
     if offset + voxel_bytes > limits.bytes {
         return Err(header.too_large("volume", limits.bytes));
     }
@@ -242,13 +243,20 @@ impl<'a> Header<'a> {
         if lengths.contains(&0) {
             return Err(self.invalid("dim", "an axis has no voxels; export the volume again"));
         }
-        if lengths.iter().any(|&length| length as u64 > u64::from(limits.side.max(limits.slices))) {
-            return Err(self.too_large("dim", limits.side.max(limits.slices).into()));
-        }
         if lengths.iter().map(|&length| length as u64).product::<u64>() > limits.voxels {
             return Err(self.too_large("dim", limits.voxels));
         }
         Ok(lengths)
+    }
+
+    fn check_sides(&self, geometry: &Geometry, limits: &Limits) -> Result<(), ScanError> {
+        if geometry.depth() as u64 > u64::from(limits.slices) {
+            return Err(self.too_large("number of slices", limits.slices.into()));
+        }
+        if geometry.width().max(geometry.height()) as u64 > u64::from(limits.side) {
+            return Err(self.too_large("dim", limits.side.into()));
+        }
+        Ok(())
     }
 
     fn element(&self) -> Result<Element, ScanError> {

@@ -1,5 +1,7 @@
 //! Slices, maps and masks as files.
 
+mod nifti;
 mod png;
 
+pub use nifti::{VolumeError, Voxel, nifti};
 pub use png::{WriteError, grey_png, png};

@@ -1,0 +1,380 @@
+//! What is written comes back, and every orientation comes back as the same radiological view.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod samples;
+
+use coin_imaging::{Format, Limits, Scan, ScanError, Slice, Window, write};
+use dicom_core::value::DataSetSequence;
+use dicom_core::{DataElement, VR};
+use dicom_dictionary_std::{tags, uids};
+use dicom_object::InMemDicomObject;
+use samples::{Dicom, Nifti, gzip, small_nifti};
+
+fn try_open(bytes: &[u8]) -> Result<Scan, ScanError> {
+    Scan::open(bytes, "scan", Window::ABDOMEN, &Limits::default())
+}
+
+fn open(bytes: &[u8]) -> Scan {
+    try_open(bytes).unwrap()
+}
+
+fn slices(scan: &Scan) -> Vec<&Slice> {
+    (0..scan.slice_count()).map(|index| scan.slice(index).unwrap()).collect()
+}
+
+fn first_hu(file: &Dicom) -> Vec<f32> {
+    open(&file.bytes()).slice(0).unwrap().hu().to_vec()
+}
+
+fn refusal(bytes: &[u8]) -> String {
+    try_open(bytes).unwrap_err().to_string()
+}
+
+type Affine = [[f32; 4]; 3];
+
+/// Spacing towards the patient's right, front and head.
+const STEP_MM: [f32; 3] = [2.0, 3.0, 4.0];
+const DIMS: [u16; 3] = [4, 3, 5];
+
+/// All 48 ways to lay three axes along the patient's, off the origin.
+fn affines() -> Vec<Affine> {
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    let affine = |order: [usize; 3], signs: usize| {
+        let mut affine = [[0.0, 0.0, 0.0, -7.0], [0.0, 0.0, 0.0, 20.0], [0.0, 0.0, 0.0, 5.0]];
+        for (axis, world) in order.into_iter().enumerate() {
+            affine[world][axis] = if signs >> axis & 1 == 1 { -STEP_MM[world] } else { STEP_MM[world] };
+        }
+        affine
+    };
+    orders.into_iter().flat_map(|order| (0..8).map(move |signs| affine(order, signs))).collect()
+}
+
+/// A number that is different at every place in mm that the tests use.
+fn mark([right, front, head]: [f32; 3]) -> f32 {
+    100.0 * right + 10.0 * front + head
+}
+
+fn world(affine: &Affine, [i, j, k]: [u16; 3]) -> [f32; 3] {
+    affine.map(|[x, y, z, offset]| x * f32::from(i) + y * f32::from(j) + z * f32::from(k) + offset)
+}
+
+fn positions() -> impl Iterator<Item = [u16; 3]> {
+    let [width, height, depth] = DIMS;
+    (0..depth).flat_map(move |k| (0..height).flat_map(move |j| (0..width).map(move |i| [i, j, k])))
+}
+
+/// A volume whose voxels are the marks of their places.
+fn marked(affine: Affine) -> Nifti {
+    let marks: Vec<i16> = positions().map(|at| mark(world(&affine, at)) as i16).collect();
+    Nifti::new(DIMS, affine, &marks)
+}
+
+/// The slices start at the patient's right, front and feet and go on to the left, the back and the head.
+fn assert_radiological(scan: &Scan, affine: &Affine) {
+    let places: Vec<[f32; 3]> = positions().map(|at| world(affine, at)).collect();
+    let most = |axis: usize| places.iter().map(|place| place[axis]).fold(f32::MIN, f32::max);
+    let feet = places.iter().map(|place| place[2]).fold(f32::MAX, f32::min);
+    for (z, slice) in slices(scan).into_iter().enumerate() {
+        let spacing = slice.spacing().unwrap();
+        assert_eq!([spacing.column_mm(), spacing.row_mm()], STEP_MM[..2]);
+        for (i, &hu) in slice.hu().iter().enumerate() {
+            let (x, y) = ((i % slice.width()) as f32, (i / slice.width()) as f32);
+            let place = [most(0) - x * STEP_MM[0], most(1) - y * STEP_MM[1], feet + z as f32 * STEP_MM[2]];
+            assert_eq!(hu, mark(place), "{affine:?} at {x}, {y}, {z}");
+        }
+    }
+    assert_eq!(scan.geometry().unwrap().slice_mm(), STEP_MM[2]);
+}
+
+#[test]
+fn every_affine_gives_the_radiological_view() {
+    for affine in affines() {
+        let file = marked(affine).bytes();
+        assert_radiological(&open(&file), &affine);
+        assert_radiological(&open(&gzip(&file)), &affine);
+    }
+}
+
+#[test]
+fn a_written_volume_lies_where_its_original_does() {
+    for affine in affines() {
+        let original = open(&marked(affine).bytes());
+        let geometry = original.geometry().unwrap();
+        let hu: Vec<&[f32]> = slices(&original).into_iter().map(Slice::hu).collect();
+        let written = open(&write::nifti::<f32>(&hu, geometry).unwrap());
+        assert_eq!(slices(&written), slices(&original));
+        assert_radiological(&written, &affine);
+
+        let labels: Vec<Vec<u8>> = hu.iter().map(|hu| hu.iter().map(|&hu| u8::from(hu > 0.0)).collect()).collect();
+        let written = open(&write::nifti::<u8>(&labels, geometry).unwrap());
+        for (slice, labels) in slices(&written).into_iter().zip(&labels) {
+            assert!(slice.hu().iter().zip(labels).all(|(&hu, &label)| hu == f32::from(label)));
+        }
+    }
+}
+
+#[test]
+fn the_writer_refuses_what_does_not_fill_the_grid() {
+    let scan = open(&small_nifti().bytes());
+    let geometry = scan.geometry().unwrap();
+    assert_eq!((geometry.width(), geometry.height(), geometry.depth()), (4, 3, 2));
+    let error = write::nifti::<u8>(&[vec![0; 12]], geometry).unwrap_err();
+    assert_eq!(error.to_string(), "1 slices were given for a volume of 2");
+    let error = write::nifti::<u8>(&[vec![0; 12], vec![0; 11]], geometry).unwrap_err();
+    assert_eq!(error.to_string(), "slice 1 has 11 values instead of 12");
+}
+
+#[test]
+fn a_quaternion_gives_the_same_view_as_its_matrix() {
+    let [x, y, z] = STEP_MM;
+    let half = 0.5_f32.sqrt();
+    // b, c, d, qfac and the matrix they stand for, with the spacing of the axes along it.
+    let forms: [([f32; 4], [f32; 3], [[f32; 3]; 3]); 5] = [
+        ([0.0, 0.0, 0.0, 1.0], [x, y, z], [[x, 0.0, 0.0], [0.0, y, 0.0], [0.0, 0.0, z]]),
+        ([0.0, 0.0, 0.0, -1.0], [x, y, z], [[x, 0.0, 0.0], [0.0, y, 0.0], [0.0, 0.0, -z]]),
+        ([0.0, 0.0, 1.0, 1.0], [x, y, z], [[-x, 0.0, 0.0], [0.0, -y, 0.0], [0.0, 0.0, z]]),
+        ([1.0, 0.0, 0.0, 1.0], [x, y, z], [[x, 0.0, 0.0], [0.0, -y, 0.0], [0.0, 0.0, -z]]),
+        ([0.0, 0.0, half, 1.0], [y, x, z], [[0.0, -x, 0.0], [y, 0.0, 0.0], [0.0, 0.0, z]]),
+    ];
+    for ([b, c, d, qfac], [dx, dy, dz], matrix) in forms {
+        let affine = matrix.map(|[x, y, z]| [x, y, z, 0.0]);
+        let mut file = marked(affine);
+        file.put(252, 1_i16.to_le_bytes());
+        file.put(254, 0_i16.to_le_bytes());
+        file.put_f32(256, &[b, c, d, 0.0, 0.0, 0.0]);
+        file.put_f32(76, &[qfac, dx, dy, dz]);
+        file.put_f32(280, &[9.0; 12]);
+        let scan = open(&file.bytes());
+        let spacing = scan.slice(0).unwrap().spacing().unwrap();
+        assert!((spacing.column_mm() - x).abs() < 1e-5 && (spacing.row_mm() - y).abs() < 1e-5);
+        let same = open(&marked(affine).bytes());
+        for (slice, expected) in slices(&scan).into_iter().zip(slices(&same)) {
+            assert_eq!(slice.hu(), expected.hu(), "quaternion {b} {c} {d}, qfac {qfac}");
+        }
+    }
+}
+
+#[test]
+fn a_volume_without_orientation_runs_to_the_left() {
+    let mut file = small_nifti();
+    file.put(254, 0_i16.to_le_bytes());
+    file.put_f32(76, &[0.0, 0.8, 0.9, 2.5]);
+    let scan = open(&file.bytes());
+    assert_eq!(scan.slice(0).unwrap().hu()[..5], [8.0, 9.0, 10.0, 11.0, 4.0]);
+    let spacing = scan.slice(0).unwrap().spacing().unwrap();
+    assert_eq!((spacing.column_mm(), spacing.row_mm()), (0.8, 0.9));
+    assert_eq!(scan.geometry().unwrap().slice_mm(), 2.5);
+}
+
+#[test]
+fn every_voxel_type_and_byte_order_gives_the_same_hu() {
+    let values: Vec<u8> = (0..24).collect();
+    macro_rules! encoded {
+        ($type:ty) => {
+            [
+                values.iter().flat_map(|&value| (value as $type).to_le_bytes()).collect::<Vec<u8>>(),
+                values.iter().flat_map(|&value| (value as $type).to_be_bytes()).collect(),
+            ]
+        };
+    }
+    let types = [
+        (2_i16, encoded!(u8)),
+        (256, encoded!(i8)),
+        (512, encoded!(u16)),
+        (4, encoded!(i16)),
+        (768, encoded!(u32)),
+        (8, encoded!(i32)),
+        (1280, encoded!(u64)),
+        (1024, encoded!(i64)),
+        (16, encoded!(f32)),
+        (64, encoded!(f64)),
+    ];
+    let plain = open(&small_nifti().bytes());
+    for (code, [little, big]) in types {
+        let mut file = small_nifti();
+        file.put(70, code.to_le_bytes());
+        file.put_f32(112, &[2.0, -1000.0]);
+        for voxels in [little, big] {
+            file.voxels = voxels;
+            let scan = open(&file.bytes());
+            for (slice, plain) in slices(&scan).into_iter().zip(slices(&plain)) {
+                let scaled: Vec<f32> = plain.hu().iter().map(|hu| 2.0 * hu - 1000.0).collect();
+                assert_eq!(slice.hu(), scaled, "type {code}");
+            }
+            let hu: Vec<&[f32]> = slices(&scan).into_iter().map(Slice::hu).collect();
+            let written = open(&write::nifti::<f32>(&hu, scan.geometry().unwrap()).unwrap());
+            assert_eq!(slices(&written), slices(&scan));
+            file.header = swapped(&file.header);
+        }
+    }
+}
+
+/// The header in the other byte order.
+fn swapped(header: &[u8]) -> Vec<u8> {
+    let mut header = header.to_vec();
+    let mut swap = |from: usize, to: usize, bytes: usize| header[from..to].chunks_mut(bytes).for_each(<[u8]>::reverse);
+    swap(0, 4, 4);
+    swap(40, 56, 2);
+    swap(68, 76, 2);
+    swap(76, 120, 4);
+    swap(252, 256, 2);
+    swap(256, 328, 4);
+    header
+}
+
+#[test]
+fn one_volume_may_have_four_dimensions_and_several_are_refused() {
+    let mut file = small_nifti();
+    file.put(40, 4_u16.to_le_bytes());
+    assert_eq!(open(&file.bytes()).slice_count(), 2);
+    file.put(48, 2_u16.to_le_bytes());
+    assert!(refusal(&file.bytes()).starts_with("scan: dim[4]: the file holds several volumes"));
+}
+
+#[test]
+fn pictures_keep_their_greys() {
+    let greys: Vec<u8> = (0..=255).collect();
+    let png = write::grey_png(32, 8, greys.clone()).unwrap();
+    let scan = Scan::open(&png, "slice.png", Window::new(0.0, 255.0).unwrap(), &Limits::default()).unwrap();
+    assert_eq!((scan.format(), scan.slice_count()), (Format::Picture, 1));
+    let slice = scan.slice(0).unwrap();
+    assert_eq!((slice.width(), slice.height()), (32, 8));
+    let hu: Vec<u8> = slice.hu().iter().map(|hu| hu.round() as u8).collect();
+    assert_eq!(hu, greys);
+}
+
+#[test]
+fn dicom_is_read_in_every_wrapping() {
+    let file = Dicom::new();
+    let explicit = file.bytes();
+    let wrappings = [
+        explicit.clone(),
+        explicit[128..].to_vec(),
+        explicit[132..].to_vec(),
+        file.bytes_as(uids::IMPLICIT_VR_LITTLE_ENDIAN),
+        file.bare_bytes(uids::EXPLICIT_VR_LITTLE_ENDIAN),
+        file.bare_bytes(uids::IMPLICIT_VR_LITTLE_ENDIAN),
+    ];
+    for (i, bytes) in wrappings.iter().enumerate() {
+        let scan = open(bytes);
+        assert_eq!((scan.format(), scan.slice_count()), (Format::Dicom, 1), "wrapping {i}");
+        let slice = scan.slice(0).unwrap();
+        assert_eq!((slice.width(), slice.height()), (3, 2));
+        assert_eq!(slice.hu(), [-1024.0, -1022.0, -1020.0, -1018.0, -1016.0, -1014.0]);
+        let spacing = slice.spacing().unwrap();
+        assert_eq!((spacing.row_mm(), spacing.column_mm()), (0.5, 0.75));
+    }
+}
+
+#[test]
+fn dicom_bits_become_hu() {
+    let mut file = Dicom::new();
+    file.text(tags::RESCALE_SLOPE, VR::DS, "1").text(tags::RESCALE_INTERCEPT, VR::DS, "0");
+    // The upper four bits are an overlay and no part of the value.
+    file.words(&[0xF000, 0x0FFF, 0x0800, 0x17FF, 5, 6]);
+    assert_eq!(first_hu(&file), [0.0, 4095.0, 2048.0, 2047.0, 5.0, 6.0]);
+    file.text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
+    assert_eq!(first_hu(&file), [4095.0, 0.0, 2047.0, 2048.0, 4090.0, 4089.0]);
+    file.integer(tags::PIXEL_REPRESENTATION, 1);
+    assert_eq!(first_hu(&file), [-1.0, 0.0, 2047.0, -2048.0, -6.0, -7.0]);
+    file.text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME2");
+    assert_eq!(first_hu(&file), [0.0, -1.0, -2048.0, 2047.0, 5.0, 6.0]);
+
+    file.integer(tags::BITS_ALLOCATED, 8).integer(tags::BITS_STORED, 8).integer(tags::HIGH_BIT, 7);
+    file.words(&[0x0180, 0xFF7F, 0x0302]);
+    assert_eq!(first_hu(&file), [-128.0, 1.0, 127.0, -1.0, 2.0, 3.0]);
+}
+
+#[test]
+fn dicom_orientation_becomes_the_radiological_view() {
+    let views = [
+        ("1\\0\\0\\0\\1\\0", [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]),
+        ("-1\\0\\0\\0\\1\\0", [2.0, 1.0, 0.0, 5.0, 4.0, 3.0]),
+        ("1\\0\\0\\0\\-1\\0", [3.0, 4.0, 5.0, 0.0, 1.0, 2.0]),
+        ("-1\\0\\0\\0\\-1\\0", [5.0, 4.0, 3.0, 2.0, 1.0, 0.0]),
+        ("1\\0\\0\\0\\0.9744\\-0.225", [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]),
+    ];
+    let mut file = Dicom::new();
+    file.text(tags::RESCALE_SLOPE, VR::DS, "1").text(tags::RESCALE_INTERCEPT, VR::DS, "0");
+    for (orientation, expected) in views {
+        file.text(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, orientation);
+        assert_eq!(first_hu(&file), expected, "{orientation}");
+    }
+    for other in ["1\\0\\0\\0\\0\\-1", "0\\1\\0\\1\\0\\0", "0\\0\\0\\0\\0\\0", "1\\0\\0\\0\\0.94\\0.342"] {
+        file.text(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, other);
+        let message = refusal(&file.bytes());
+        assert!(message.starts_with("scan: ImageOrientationPatient: the slice is not axial"), "{other}: {message}");
+    }
+}
+
+#[test]
+fn dicom_frames_are_slices() {
+    let mut file = Dicom::new();
+    file.text(tags::NUMBER_OF_FRAMES, VR::IS, "2").words(&(0..12).collect::<Vec<_>>());
+    let scan = open(&file.bytes());
+    assert_eq!(scan.slice_count(), 2);
+    assert_eq!(scan.slice(1).unwrap().hu()[0], -1012.0);
+    assert!(scan.slice(2).is_err());
+}
+
+/// A sequence of one item for each text.
+fn sequence(tag: dicom_core::Tag, items: Vec<InMemDicomObject>) -> DataElement<InMemDicomObject> {
+    DataElement::new(tag, VR::SQ, DataSetSequence::from(items))
+}
+
+fn spacing_group(spacing: &str) -> InMemDicomObject {
+    let mut measures = Dicom(InMemDicomObject::new_empty());
+    measures.text(tags::PIXEL_SPACING, VR::DS, spacing);
+    InMemDicomObject::from_element_iter([sequence(tags::PIXEL_MEASURES_SEQUENCE, vec![measures.0])])
+}
+
+#[test]
+fn enhanced_ct_keeps_its_spacing_in_functional_groups() {
+    let mut file = Dicom::new();
+    file.remove(tags::PIXEL_SPACING);
+    file.text(tags::NUMBER_OF_FRAMES, VR::IS, "2").words(&(0..12).collect::<Vec<_>>());
+    let groups = vec![spacing_group("0.5\\0.75"), spacing_group("0.5\\0.75")];
+    file.0.put(sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups));
+    // An icon has rows of its own, which are not the picture's.
+    let mut icon = Dicom(InMemDicomObject::new_empty());
+    icon.integer(tags::ROWS, 64);
+    file.0.put(sequence(tags::ICON_IMAGE_SEQUENCE, vec![icon.0]));
+    for syntax in [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN] {
+        let scan = open(&file.bytes_as(syntax));
+        assert_eq!(scan.slice(1).unwrap().height(), 2);
+        assert_eq!(scan.slice(1).unwrap().spacing().unwrap().column_mm(), 0.75);
+    }
+    let groups = vec![spacing_group("0.5\\0.75"), spacing_group("0.5\\0.8")];
+    file.0.put(sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups));
+    assert!(refusal(&file.bytes()).starts_with("scan: PixelSpacing: it differs between frames"));
+}
+
+#[test]
+fn dicom_that_is_not_read_says_why() {
+    let file = Dicom::new();
+    let mut compressed = file.bytes();
+    let uid = uids::EXPLICIT_VR_LITTLE_ENDIAN.as_bytes();
+    let at = compressed.windows(uid.len()).position(|window| window == uid).unwrap();
+    // The length byte before the value grows with it; the meta information's own length is not used.
+    compressed[at - 2] = 22;
+    compressed.splice(at..at + uid.len() + 1, *b"1.2.840.10008.1.2.4.70");
+    let message = refusal(&compressed);
+    assert!(message.starts_with("scan: TransferSyntaxUID: JPEG Lossless is not read here; convert"), "{message}");
+
+    let changes: [(dicom_core::Tag, VR, &str, &str); 3] = [
+        (tags::MODALITY, VR::CS, "MR", "scan: Modality: it is MR"),
+        (tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "RGB", "scan: PhotometricInterpretation: it is RGB"),
+        (tags::NUMBER_OF_FRAMES, VR::IS, "0", "scan: NumberOfFrames: it is 0"),
+    ];
+    for (tag, vr, value, expected) in changes {
+        let mut file = Dicom::new();
+        file.text(tag, vr, value);
+        let message = refusal(&file.bytes());
+        assert!(message.starts_with(expected), "{message}");
+    }
+    for tag in [tags::ROWS, tags::COLUMNS, tags::BITS_ALLOCATED, tags::PIXEL_DATA] {
+        let mut file = Dicom::new();
+        file.remove(tag);
+        assert!(refusal(&file.bytes()).contains("it is missing"), "{tag}");
+    }
+}

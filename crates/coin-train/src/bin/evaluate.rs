@@ -1,0 +1,122 @@
+//! Evaluates a model file on slices whose truth is known.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Parser, ValueEnum};
+use coin_train::data::{Dataset, Purpose, SliceFolder};
+use coin_train::device::DeviceChoice;
+use coin_train::evaluation::{self, Masking};
+use coin_train::model::Model;
+use coin_train::program::{self, BadInput, DataSpec};
+use coin_train::recipe::Recipe;
+use coin_train::report::{self, Report};
+
+/// Evaluate a model: IoU, CV and the classifier's numbers, as report.json, report.html and sheet.png.
+#[derive(Parser)]
+#[command(version, after_help = "Example:
+  evaluate --model models/coin-phantom/coin-phantom.safetensors --data phantom --out report")]
+struct Arguments {
+    /// The model file.
+    #[arg(long)]
+    model: PathBuf,
+    /// The data: phantom or slices:DIR.
+    #[arg(long, value_name = "SPEC")]
+    data: DataSpec,
+    /// Which slices.
+    #[arg(long, value_enum, default_value_t = Split::Test)]
+    split: Split,
+    /// Plant anomalies as the model's recipe does, or none.
+    #[arg(long, value_enum, default_value_t = Anomalies::Plant)]
+    anomalies: Anomalies,
+    /// Decides which anomalies are planted where.
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+    /// Explanations to evaluate.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "coin")]
+    methods: Vec<Method>,
+    /// Threshold of the mask instead of the model's.
+    #[arg(long)]
+    threshold: Option<f32>,
+    /// Open, close and keep the largest component of each mask.
+    #[arg(long)]
+    postprocess: bool,
+    /// Where to compute: auto, cpu, vulkan or cuda[:N].
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+    /// Folder for the report.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Print report.json on stdout.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Split {
+    Train,
+    Validation,
+    Test,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Anomalies {
+    Plant,
+    None,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Method {
+    Coin,
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().init();
+    program::run(|| evaluate(&Arguments::parse()))
+}
+
+#[allow(clippy::print_stdout)]
+fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
+    let model = Model::open(&arguments.model, arguments.device)?;
+    let card = &model.card;
+    let recipe = serde_json::from_value::<Recipe>(card.recipe.clone());
+    let mut recipe = recipe.map_err(|reason| BadInput(format!("{}: field recipe: {reason}", arguments.model.display())))?;
+    if arguments.anomalies == Anomalies::None {
+        recipe.anomaly.probability = 0.0;
+    }
+    let threshold = arguments.threshold.unwrap_or(card.threshold);
+    if !(0.0..1.0).contains(&threshold) {
+        return Err(BadInput(format!("--threshold {threshold}: choose a value from 0 up to, not including, 1")).into());
+    }
+    let masking = Masking { threshold, postprocess: arguments.postprocess || card.postprocess };
+    let (folder, name) = match &arguments.data {
+        DataSpec::Phantom => (None, "phantoms".to_owned()),
+        DataSpec::Slices(path) => {
+            let folder = SliceFolder::open(path)?;
+            let name = folder.name();
+            (Some(folder), name)
+        }
+    };
+    let (purpose, split) = match arguments.split {
+        Split::Train => (Purpose::Train, "train"),
+        Split::Validation => (Purpose::Validation, "validation"),
+        Split::Test => (Purpose::Test, "test"),
+    };
+    let started = Instant::now();
+    let data = Dataset::open(&recipe, folder.as_ref())?;
+    let samples = data.samples(purpose, recipe.window, &recipe.anomaly, arguments.seed);
+    let found = evaluation::evaluate(&model.explainer, &model.device, card.size, &samples, masking)?;
+    let chosen = report::representative(&found, &samples);
+    let sheet = report::sheet(&model.explainer, &model.device, card.size, &chosen, masking)?;
+    let device = format!("{:?}", model.device);
+    let description = format!("{name}, split {split}, seed {}", arguments.seed);
+    let seconds = started.elapsed().as_secs_f64();
+    let report = Report::new(&card.name, &description, &device, masking, &found, seconds);
+    report.write(&arguments.out, &sheet)?;
+    eprintln!("{}", report.summary());
+    if arguments.json {
+        println!("{}", serde_json::to_string(&report)?);
+    }
+    Ok(())
+}

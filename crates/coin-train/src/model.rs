@@ -1,0 +1,52 @@
+//! A model file opened on a device.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use burn::tensor::Device;
+use coin_core::bundle::{Bundle, Card};
+use coin_core::explanation::Explainer;
+use coin_imaging::Window;
+
+use crate::device::DeviceChoice;
+use crate::program::BadInput;
+
+/// A model that passed its self-test on its device.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// What the model is.
+    pub card: Card,
+    /// The networks.
+    pub explainer: Explainer,
+    /// Where they are.
+    pub device: Device,
+    /// HU that become -1 and 1.
+    pub window: Window,
+}
+
+impl Model {
+    /// Opens a model file. With [`DeviceChoice::Auto`] a device that fails the self-test is left for the processor,
+    /// with a sentence that says why.
+    pub fn open(path: &Path, choice: DeviceChoice) -> anyhow::Result<Self> {
+        let named = || path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|reason| BadInput(format!("{}: {reason}", path.display())))?;
+        let bundle = Bundle::read(&bytes).with_context(named)?;
+        let device = choice.open()?;
+        match Self::on(&bundle, device).with_context(named) {
+            Err(reason) if choice == DeviceChoice::Auto => {
+                tracing::warn!("{reason:#}; computing on the processor instead");
+                Self::on(&bundle, DeviceChoice::Cpu.open()?).with_context(named)
+            }
+            opened => opened,
+        }
+    }
+
+    fn on(bundle: &Bundle, device: Device) -> anyhow::Result<Self> {
+        let explainer = bundle.explainer(&device)?;
+        let size = bundle.card.self_test.size;
+        let answers = explainer.explain(bundle.self_test_input(), size, &device)?.read()?;
+        bundle.check(answers.first().context("the self-test gave no answer")?)?;
+        let card = bundle.card.clone();
+        Ok(Self { window: Window::try_from(card.window)?, explainer, device, card })
+    }
+}

@@ -5,7 +5,7 @@
  * can take and which outlive it. For research use only.
  */
 
-import { EngineHost, engineEvents } from "./host.js";
+import { EngineHost, EngineStopped, engineEvents } from "./host.js";
 
 export { engineEvents };
 
@@ -212,7 +212,7 @@ export class Explainer {
       return explanation;
     } catch (error) {
       if (!this.#auto || engine === "cpu" || signal?.aborted) throw error;
-      this.#stayOnCpu(`WebGPU failed (${messageOf(error)}).`);
+      this.#stayOnCpu(`WebGPU failed (${causeOf(error)}).`);
       return hosts.cpu.explain(this.#model, slice, signal);
     }
   }
@@ -240,15 +240,15 @@ export class Explainer {
       // The first run compiles the GPU's programs, the second is timed.
       await hosts.webgpu.explain(this.#model, slice, limit);
       const found = await hosts.webgpu.explain(this.#model, slice, limit);
-      if (!agree(expected, found)) return this.#stayOnCpu("WebGPU computes something else here.");
-      const ratio = expected.milliseconds / found.milliseconds;
+      if (!agree(expected, found)) return this.#stayOnCpu("WebGPU failed its check: its numbers differ from the CPU's.");
+      const ratio = expected.milliseconds / Math.max(found.milliseconds, 1);
       if (ratio <= 1) return this.#stayOnCpu("WebGPU works here, but is slower.");
       const times = ratio.toFixed(ratio < 10 ? 1 : 0);
       this.#use({ engine: "webgpu", name, software, reason: `WebGPU is ${times} times faster than the CPU here.` });
     } catch (error) {
       if (signal.aborted) return;
       const late = error instanceof DOMException && error.name === "TimeoutError";
-      this.#stayOnCpu(late ? "WebGPU took too long to start." : `WebGPU failed (${messageOf(error)}).`);
+      this.#stayOnCpu(late ? "WebGPU took too long to start." : `WebGPU failed (${causeOf(error)}).`);
     }
   }
 
@@ -327,6 +327,8 @@ function agree(expected, found) {
 }
 
 /** @param {unknown} error */
-function messageOf(error) {
-  return error instanceof Error ? error.message.replace(/\.$/, "") : String(error);
+function causeOf(error) {
+  const cause = error instanceof EngineStopped ? error.cause : error;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return message.replace(/\.$/, "");
 }

@@ -20,12 +20,12 @@
  */
 
 /** What engines are called in sentences. @type {Record<EngineKind, string>} */
-export const ENGINE_LABEL = { cpu: "CPU engine", webgpu: "WebGPU engine" };
+const ENGINE_LABEL = { cpu: "CPU engine", webgpu: "WebGPU engine" };
 
 /** Dispatches `progress` (detail: EngineProgress) and `stop` (detail: EngineStop) as CustomEvents. */
 export const engineEvents = new EventTarget();
 
-/** An engine that is gone, and with it everything it held. */
+/** An engine that is gone, and with it everything it held; `cause` is why, in the engine's words. */
 export class EngineStopped extends Error {
   name = "EngineStopped";
 }
@@ -116,8 +116,9 @@ export class EngineHost {
    * Kills the worker; calls that were waiting are rejected.
    *
    * @param {string} sentence
+   * @param {string} [cause]
    */
-  stop(sentence) {
+  stop(sentence, cause) {
     if (!this.#worker) return;
     this.#worker.terminate();
     this.#worker = null;
@@ -125,7 +126,7 @@ export class EngineHost {
     this.generation += 1;
     const lost = [...this.#pending.values()];
     this.#pending.clear();
-    for (const { reject } of lost) reject(new EngineStopped(sentence));
+    for (const { reject } of lost) reject(new EngineStopped(sentence, { cause }));
   }
 
   #spawn() {
@@ -152,10 +153,11 @@ export class EngineHost {
     return worker;
   }
 
-  /** @param {string | undefined} cause */
-  #fail(cause) {
-    const sentence = `The ${ENGINE_LABEL[this.kind]} stopped (${cause || "it could not be loaded"}) and starts afresh with the next request.`;
-    this.stop(sentence);
+  /** @param {string | undefined} message */
+  #fail(message) {
+    const cause = message || "it could not be loaded";
+    const sentence = `The ${ENGINE_LABEL[this.kind]} stopped (${cause}) and starts afresh with the next request.`;
+    this.stop(sentence, cause);
     this.#announce("stop", { engine: this.kind, sentence });
   }
 

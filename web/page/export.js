@@ -38,7 +38,7 @@ export function allowSaving(allowed) {
 }
 
 /** @param {Result} result */
-export function summaryOf({ subject, explanation, model, device, mask, iou }) {
+function summaryOf({ subject, explanation, model, device, mask, iou }) {
   const { source, index } = subject;
   return {
     use: EXPORT.use,

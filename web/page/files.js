@@ -147,17 +147,24 @@ async function openFile(blob, name, window, signal) {
   return new ScanSource(await openScan(blob, name, { window, signal }), blob, name, window);
 }
 
+/** @param {Subject} subject */
+export function showName({ source, index }) {
+  const count = source instanceof ScanSource ? source.count : 1;
+  element("source-name", HTMLElement).textContent = count > 1 ? `${source.name}, ${FILE.sliceOf(index, count)}` : source.name;
+}
+
 /**
- * Shows the controls that belong to what is looked at.
+ * Shows the name and the controls that belong to what is looked at.
  *
  * @param {Subject} subject
  * @param {ModelInfo} info
  */
-export function showSource({ source, index }, info) {
+export function showSource(subject, info) {
+  const { source, index } = subject;
+  showName(subject);
   shown = source instanceof ScanSource ? source : null;
   modelWindow = info.window;
   const count = shown?.count ?? 1;
-  element("source-name", HTMLElement).textContent = count > 1 ? `${source.name}, ${FILE.sliceOf(index, count)}` : source.name;
   element("slice-field", HTMLElement).hidden = count < 2;
   sliceSlider.max = String(count - 1);
   sliceSlider.value = String(index);

@@ -17,7 +17,7 @@ import { Explainer, differenceColours, engineEvents } from "../coin.js";
 import { showDevice, showDeviceProgress, showNoDevice } from "./device.js";
 import { download } from "./download.js";
 import { acceptSaving, allowSaving } from "./export.js";
-import { acceptFiles, showSource } from "./files.js";
+import { acceptFiles, showName, showSource } from "./files.js";
 import { maskOnGrid } from "./geometry.js";
 import { latest } from "./latest.js";
 import { loading } from "./loading.js";
@@ -99,6 +99,7 @@ const show = latest(async (/** @type {Make} */ make) => {
     const { info } = explainer;
     progress(STATUS.preparing);
     subject = await timed("slice", make(info, signal));
+    showName(subject);
     drawPreview(subject.slice, info.window);
     progress(first && explainer.device.engine === "webgpu" ? STATUS.firstGpuRun : STATUS.explaining);
     const explanation = await explainer.explain(subject.slice, { signal });
@@ -107,13 +108,14 @@ const show = latest(async (/** @type {Make} */ make) => {
     if (result && result.subject.source !== subject.source) result.subject.source.close();
     result = { subject, explanation, colours, truth, model: info, device: explainer.device, mask: null, iou: null };
     note("explanation", explanation.milliseconds);
-    await draw(result);
+    present(result);
+    await updateMask(result);
     end("ready", STATUS.done(seconds(explanation.milliseconds), DEVICE[result.device.engine]));
   } catch (error) {
     if (subject && subject.source !== result?.subject.source) subject.source.close();
     if (!explainer) showNoDevice();
     if (result) {
-      await draw(result);
+      present(result);
     } else {
       showNoVerdict();
       markSample(null);
@@ -121,10 +123,11 @@ const show = latest(async (/** @type {Make} */ make) => {
     if (signal.aborted) {
       end("failed", STATUS.cancelled(result !== null));
     } else {
-      announce(error instanceof Error ? error.message : String(error));
+      complain(error);
       end("failed", STATUS.failed(result !== null));
     }
   }
+  allowSaving(result !== null);
 });
 
 /**
@@ -189,14 +192,17 @@ function showWith(make, model) {
 }
 
 /** @param {Result} result */
-async function draw(result) {
-  drawExplanation(result.explanation, result.colours);
-  showVerdict(result.explanation);
-  showSource(result.subject, result.model);
-  markSample(result.subject.source);
-  showPlanting(result);
-  await updateMask(result);
-  allowSaving(true);
+function present({ subject, explanation, colours, model }) {
+  drawExplanation(explanation, colours);
+  showVerdict(explanation);
+  showSource(subject, model);
+  markSample(subject.source);
+  showPlanting(subject);
+}
+
+/** @param {unknown} error */
+function complain(error) {
+  announce(error instanceof Error ? error.message : String(error));
 }
 
 /**
@@ -274,7 +280,7 @@ offerPhantoms(showWith, show);
 acceptFiles(show);
 acceptPlanting(() => result, show);
 acceptSaving(() => result);
-onMaskOptions(() => result && updateMask(result));
+onMaskOptions(() => result && updateMask(result).catch(complain));
 show(firstSample);
 // What keeps the legend or the list from coming keeps the first result from coming too, which says why.
 await Promise.allSettled([showLegend(), offerStoredSamples()]);

@@ -67,9 +67,9 @@ export function acceptPlanting(current, open) {
   });
 }
 
-/** @param {Result} result */
-export function showPlanting({ subject }) {
-  element("unplant", HTMLButtonElement).hidden = !subject.truth;
+/** @param {import("./main.js").Subject} subject */
+export function showPlanting({ truth }) {
+  element("unplant", HTMLButtonElement).hidden = !truth;
 }
 
 /** @type {Record<string, [number, number]>} */

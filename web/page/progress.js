@@ -7,6 +7,9 @@ const notice = element("notice", HTMLElement);
 const result = element("result", HTMLElement);
 const panes = element("panes", HTMLElement);
 
+/** The share of the panes in view below which they are scrolled to; their own sliders never get there. */
+const OUT_OF_SIGHT = 0.4;
+
 /** @type {AbortController | null} */
 let running = null;
 
@@ -24,8 +27,9 @@ export function begin(state) {
   notice.hidden = true;
   setState(state);
   // Whoever opens a file far below, as on a phone, wants to see what becomes of it.
-  const { bottom } = panes.getBoundingClientRect();
-  if (bottom < 0) result.scrollIntoView();
+  const { top, bottom, height } = panes.getBoundingClientRect();
+  const visible = Math.min(bottom, innerHeight) - Math.max(top, 0);
+  if (visible < OUT_OF_SIGHT * Math.min(height, innerHeight)) result.scrollIntoView();
   return running.signal;
 }
 

@@ -151,7 +151,8 @@ impl Bundle {
     pub fn read(bytes: &[u8]) -> Result<Self, BundleError> {
         let container = |reason: safetensors::SafeTensorError| BundleError::Container(reason.to_string());
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(container)?;
-        let document = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY)).ok_or(BundleError::NoCard)?;
+        let document =
+            metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY)).ok_or(BundleError::NoCard)?;
         let card = read_card(document)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(container)?;
         let weights = tensors

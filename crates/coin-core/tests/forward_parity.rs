@@ -81,10 +81,7 @@ fn one_by_one_stack_differs_from_the_reference_on_purpose() {
     let (weights, inputs, forward) = files();
     let fuse_weights = Golden::open("fuse_weights.safetensors");
     let device = Device::flex();
-    assert_eq!(
-        forward.get("gen.nearest.skip_stack_1x1conv_tanh.c0").values,
-        forward.get("gen.nearest.no_x.c0").values
-    );
+    assert_eq!(forward.get("gen.nearest.skip_stack_1x1conv_tanh.c0").values, forward.get("gen.nearest.no_x.c0").values);
     let config = InpainterConfig { fuse: Fuse::SkipStack1x1ConvTanh, ..tiny() };
     let net = inpainter(&config, &[(&weights, ""), (&fuse_weights, "skip_stack_1x1conv_tanh.")], &device);
     let ours = net.forward(inputs.tensor("x", &device), &Condition::All(0));

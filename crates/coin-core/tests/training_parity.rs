@@ -31,8 +31,7 @@ fn paper() -> CoinConfig {
 
 fn tumour() -> (InpainterConfig, CoinConfig) {
     let network = InpainterConfig { upsampling: Upsampling::Bilinear, spectral_norm: false, ..tiny() };
-    let config =
-        CoinConfig { weight_kl: 1.0, weight_total_variation: 5e-5, weight_minimal_change: 0.0, ..paper() };
+    let config = CoinConfig { weight_kl: 1.0, weight_total_variation: 5e-5, weight_minimal_change: 0.0, ..paper() };
     (network, config)
 }
 
@@ -41,8 +40,7 @@ fn trainer(network: &InpainterConfig, config: CoinConfig) -> (CoinTrainer, Tenso
     let weights = Golden::open("weights.safetensors");
     let x = Golden::open("inputs.safetensors").tensor("x", &device);
     let inpainter = inpainter(network, &[(&weights, "")], &device);
-    let trainer =
-        CoinTrainer::new(inpainter, discriminator(&weights, &device), classifier(&weights, &device), config);
+    let trainer = CoinTrainer::new(inpainter, discriminator(&weights, &device), classifier(&weights, &device), config);
     (trainer, x)
 }
 

@@ -52,9 +52,8 @@ pub fn plant(slice: &Slice, kidney: &Mask, window: Window, style: &AnomalyStyle,
     let mut components = kidney.components();
     components.truncate(2);
     let chosen = components.get(rng.random_range(0..components.len() as u32) as usize)?;
-    let strictly_inside = |&(x, y): &(usize, usize)| {
-        x > 0 && y > 0 && (x - 1..=x + 1).all(|x| (y - 1..=y + 1).all(|y| chosen.get(x, y)))
-    };
+    let strictly_inside =
+        |&(x, y): &(usize, usize)| x > 0 && y > 0 && (x - 1..=x + 1).all(|x| (y - 1..=y + 1).all(|y| chosen.get(x, y)));
     let inside: Vec<_> = chosen.pixels().filter(strictly_inside).collect();
     if inside.is_empty() {
         return None;
@@ -117,11 +116,7 @@ impl Template {
         let stretch = [(); 2].map(|()| rng.random_range(-0.2..=0.2f32));
         let rotated = rng.random_bool(0.5);
         let angle = rng.random_range(-90.0..=90.0f32).to_radians();
-        Self {
-            scale,
-            stretch: if distorted { stretch } else { [0.0; 2] },
-            angle: if rotated { angle } else { 0.0 },
-        }
+        Self { scale, stretch: if distorted { stretch } else { [0.0; 2] }, angle: if rotated { angle } else { 0.0 } }
     }
 
     /// The blob at (u, v), 0 outside the template's square.

@@ -55,12 +55,7 @@ impl Fit {
     /// Values of the square grid (row by row) on the slice's own grid, bilinear. The padding does not leak in; `outside` stands for values that are missing.
     #[must_use]
     pub fn undo(&self, values: &[f32], outside: f32) -> Vec<f32> {
-        resample::bilinear_covered(
-            values,
-            self.columns.inverse(),
-            self.rows.inverse(),
-            outside,
-        )
+        resample::bilinear_covered(values, self.columns.inverse(), self.rows.inverse(), outside)
     }
 
     /// A mask of the square grid on the slice's own grid, nearest neighbour.

@@ -16,7 +16,11 @@ pub struct Mask {
 impl Mask {
     /// From `width * height` flags, row by row; `None` when there are not as many.
     pub fn new(width: usize, height: usize, inside: Vec<bool>) -> Option<Self> {
-        (width.checked_mul(height) == Some(inside.len()) && !inside.is_empty()).then_some(Self { width, height, inside })
+        (width.checked_mul(height) == Some(inside.len()) && !inside.is_empty()).then_some(Self {
+            width,
+            height,
+            inside,
+        })
     }
 
     /// Where a map of `width * height` values exceeds `threshold`.
@@ -67,10 +71,7 @@ impl Mask {
     pub fn components(&self) -> Vec<Self> {
         let labels = connected_components(&self.image(), Connectivity::Eight, Luma([0]));
         let count = labels.pixels().map(|p| p[0]).max().unwrap_or(0);
-        let of_label = |label: u32| Self {
-            inside: labels.pixels().map(|p| p[0] == label).collect(),
-            ..*self
-        };
+        let of_label = |label: u32| Self { inside: labels.pixels().map(|p| p[0] == label).collect(), ..*self };
         let mut components: Vec<Self> = (1..=count).map(of_label).collect();
         components.sort_by_key(|component| std::cmp::Reverse(component.count()));
         components

@@ -15,22 +15,12 @@ type Tap = Option<(usize, usize, f32)>;
 impl Axis {
     /// The whole input spread over the whole output.
     pub(crate) fn whole(input: usize, output: usize) -> Self {
-        Self {
-            input,
-            output,
-            edge: 0.0,
-            step: input as f64 / output as f64,
-        }
+        Self { input, output, edge: 0.0, step: input as f64 / output as f64 }
     }
 
     /// The way back: each input sample of this axis on its output.
     pub(crate) fn inverse(self) -> Self {
-        Self {
-            input: self.output,
-            output: self.input,
-            edge: -self.edge / self.step,
-            step: 1.0 / self.step,
-        }
+        Self { input: self.output, output: self.input, edge: -self.edge / self.step, step: 1.0 / self.step }
     }
 
     /// Centre of output sample `i` in input samples.
@@ -40,12 +30,10 @@ impl Axis {
 
     fn linear(self) -> impl Iterator<Item = Tap> {
         let last = self.input.saturating_sub(1);
-        self.linear_within(0, last)
-            .enumerate()
-            .map(move |(i, tap)| {
-                let centre = self.centre(i);
-                tap.filter(|_| centre > -0.5 && centre < last as f64 + 0.5)
-            })
+        self.linear_within(0, last).enumerate().map(move |(i, tap)| {
+            let centre = self.centre(i);
+            tap.filter(|_| centre > -0.5 && centre < last as f64 + 0.5)
+        })
     }
 
     /// Bilinear taps that use the input samples `first..=last` alone, the nearest of them beyond.
@@ -70,9 +58,7 @@ impl Axis {
     fn covered(self) -> (usize, usize) {
         let last = self.input.saturating_sub(1) as f64;
         let start = (self.edge - 0.5).ceil().clamp(0.0, last);
-        let end = (self.edge + self.output as f64 * self.step - 0.5)
-            .floor()
-            .clamp(start, last);
+        let end = (self.edge + self.output as f64 * self.step - 0.5).floor().clamp(start, last);
         (start as usize, end as usize)
     }
 }
@@ -83,21 +69,10 @@ pub(crate) fn bilinear(values: &[f32], columns: Axis, rows: Axis, outside: f32) 
 }
 
 /// Bilinear from the samples alone that the output covers, so that nothing beyond it leaks in.
-pub(crate) fn bilinear_covered(
-    values: &[f32],
-    columns: Axis,
-    rows: Axis,
-    outside: f32,
-) -> Vec<f32> {
+pub(crate) fn bilinear_covered(values: &[f32], columns: Axis, rows: Axis, outside: f32) -> Vec<f32> {
     let (left, right) = columns.covered();
     let (top, bottom) = rows.covered();
-    blend(
-        values,
-        columns,
-        columns.linear_within(left, right),
-        rows.linear_within(top, bottom),
-        outside,
-    )
+    blend(values, columns, columns.linear_within(left, right), rows.linear_within(top, bottom), outside)
 }
 
 fn blend(
@@ -108,12 +83,7 @@ fn blend(
     outside: f32,
 ) -> Vec<f32> {
     let across: Vec<Tap> = across.collect();
-    let at = |x: usize, y: usize| {
-        values
-            .get(y * columns.input + x)
-            .copied()
-            .unwrap_or(outside)
-    };
+    let at = |x: usize, y: usize| values.get(y * columns.input + x).copied().unwrap_or(outside);
     down.flat_map(|row| across.iter().map(move |&column| (row, column)))
         .map(|taps| match taps {
             (Some((top, bottom, v)), Some((left, right, u))) => {
@@ -132,10 +102,7 @@ pub(crate) fn nearest<T: Copy>(values: &[T], columns: Axis, rows: Axis, outside:
     rows.nearest()
         .flat_map(|row| across.iter().map(move |&column| (row, column)))
         .map(|taps| match taps {
-            (Some((y, ..)), Some((x, ..))) => values
-                .get(y * columns.input + x)
-                .copied()
-                .unwrap_or(outside),
+            (Some((y, ..)), Some((x, ..))) => values.get(y * columns.input + x).copied().unwrap_or(outside),
             _ => outside,
         })
         .collect()

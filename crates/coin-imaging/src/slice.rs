@@ -52,34 +52,17 @@ impl Slice {
     ///
     /// # Errors
     /// When a side is zero, the number of values differs, or a value is not finite.
-    pub fn new(
-        width: usize,
-        height: usize,
-        hu: Vec<f32>,
-        spacing: Option<Spacing>,
-    ) -> Result<Self, SliceError> {
+    pub fn new(width: usize, height: usize, hu: Vec<f32>, spacing: Option<Spacing>) -> Result<Self, SliceError> {
         if width == 0 || height == 0 {
             return Err(SliceError::Empty { width, height });
         }
         if width.checked_mul(height) != Some(hu.len()) {
-            return Err(SliceError::Length {
-                values: hu.len(),
-                width,
-                height,
-            });
+            return Err(SliceError::Length { values: hu.len(), width, height });
         }
         if let Some(i) = hu.iter().position(|value| !value.is_finite()) {
-            return Err(SliceError::NotFinite {
-                x: i % width,
-                y: i / width,
-            });
+            return Err(SliceError::NotFinite { x: i % width, y: i / width });
         }
-        Ok(Self {
-            width,
-            height,
-            hu,
-            spacing,
-        })
+        Ok(Self { width, height, hu, spacing })
     }
 
     /// Pixels in a row.
@@ -119,24 +102,14 @@ impl Slice {
         let columns = Axis::whole(self.width, width.max(1));
         let rows = Axis::whole(self.height, height.max(1));
         // A spacing that leaves the plausible range is no longer known.
-        let spacing = self.spacing.and_then(|old| {
-            Spacing::new(
-                old.row_mm() * rows.step as f32,
-                old.column_mm() * columns.step as f32,
-            )
-            .ok()
-        });
+        let spacing = self
+            .spacing
+            .and_then(|old| Spacing::new(old.row_mm() * rows.step as f32, old.column_mm() * columns.step as f32).ok());
         self.resampled(columns, rows, spacing, 0.0)
     }
 
     /// The slice on another grid; `outside` HU where the grid leaves it.
-    pub(crate) fn resampled(
-        &self,
-        columns: Axis,
-        rows: Axis,
-        spacing: Option<Spacing>,
-        outside: f32,
-    ) -> Self {
+    pub(crate) fn resampled(&self, columns: Axis, rows: Axis, spacing: Option<Spacing>, outside: f32) -> Self {
         Self {
             width: columns.output,
             height: rows.output,
@@ -148,10 +121,7 @@ impl Slice {
     /// The same grid with the HU that `change` makes of column, row and HU.
     pub(crate) fn map(&self, change: impl Fn(usize, usize, f32) -> f32) -> Self {
         let changed = |(i, &hu): (usize, &f32)| change(i % self.width, i / self.width, hu);
-        Self {
-            hu: self.hu.iter().enumerate().map(changed).collect(),
-            ..*self
-        }
+        Self { hu: self.hu.iter().enumerate().map(changed).collect(), ..*self }
     }
 }
 
@@ -162,24 +132,12 @@ mod tests {
 
     #[test]
     fn refuses_values_that_make_no_slice() {
-        assert!(matches!(
-            Slice::new(0, 3, vec![], None),
-            Err(SliceError::Empty { .. })
-        ));
-        assert!(matches!(
-            Slice::new(2, 3, vec![0.0; 5], None),
-            Err(SliceError::Length { .. })
-        ));
-        assert!(matches!(
-            Slice::new(usize::MAX, 3, vec![0.0; 5], None),
-            Err(SliceError::Length { .. })
-        ));
+        assert!(matches!(Slice::new(0, 3, vec![], None), Err(SliceError::Empty { .. })));
+        assert!(matches!(Slice::new(2, 3, vec![0.0; 5], None), Err(SliceError::Length { .. })));
+        assert!(matches!(Slice::new(usize::MAX, 3, vec![0.0; 5], None), Err(SliceError::Length { .. })));
         let mut hu = vec![0.0; 6];
         hu[5] = f32::NAN;
-        assert_eq!(
-            Slice::new(2, 3, hu, None),
-            Err(SliceError::NotFinite { x: 1, y: 2 })
-        );
+        assert_eq!(Slice::new(2, 3, hu, None), Err(SliceError::NotFinite { x: 1, y: 2 }));
     }
 
     #[test]
@@ -197,9 +155,6 @@ mod tests {
     #[test]
     fn assumes_a_field_of_view_when_the_file_is_silent() {
         let slice = Slice::new(256, 2, vec![0.0; 512], None).unwrap();
-        assert_eq!(
-            slice.spacing_or_assumed(),
-            Spacing::new(1.5, 1.5).unwrap()
-        );
+        assert_eq!(slice.spacing_or_assumed(), Spacing::new(1.5, 1.5).unwrap());
     }
 }

@@ -36,8 +36,7 @@ impl Spacing {
 
     /// The nearest plausible spacing.
     pub(crate) fn clamped(row_mm: f32, column_mm: f32) -> Self {
-        let [row_mm, column_mm] =
-            [row_mm, column_mm].map(|mm| mm.clamp(Self::MIN_MM, Self::MAX_MM));
+        let [row_mm, column_mm] = [row_mm, column_mm].map(|mm| mm.clamp(Self::MIN_MM, Self::MAX_MM));
         Self { row_mm, column_mm }
     }
 

@@ -22,10 +22,7 @@ pub struct WindowError {
 
 impl Window {
     /// Soft tissue with contrast medium, as used for the kidneys: -100 to 300 HU.
-    pub const ABDOMEN: Self = Self {
-        low: -100.0,
-        high: 300.0,
-    };
+    pub const ABDOMEN: Self = Self { low: -100.0, high: 300.0 };
 
     const LIMIT_HU: f32 = 100_000.0;
     const MIN_WIDTH_HU: f32 = 0.01;
@@ -110,13 +107,7 @@ mod tests {
 
     #[test]
     fn refuses_bounds_that_span_nothing() {
-        for (low, high) in [
-            (1.0, 1.0),
-            (2.0, 1.0),
-            (f32::NAN, 1.0),
-            (0.0, f32::INFINITY),
-            (0.0, 1e9),
-        ] {
+        for (low, high) in [(1.0, 1.0), (2.0, 1.0), (f32::NAN, 1.0), (0.0, f32::INFINITY), (0.0, 1e9)] {
             assert!(Window::new(low, high).is_err(), "[{low}, {high}]");
         }
     }

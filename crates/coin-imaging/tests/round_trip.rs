@@ -129,7 +129,7 @@ fn a_quaternion_gives_the_same_view_as_its_matrix() {
     let [x, y, z] = STEP_MM;
     let half = 0.5_f32.sqrt();
     // b, c, d, qfac and the matrix they stand for, with the spacing of the axes along it.
-    let forms: [([f32; 4], [f32; 3], [[f32; 3]; 3]); 5] = [
+    let forms = [
         ([0.0, 0.0, 0.0, 1.0], [x, y, z], [[x, 0.0, 0.0], [0.0, y, 0.0], [0.0, 0.0, z]]),
         ([0.0, 0.0, 0.0, -1.0], [x, y, z], [[x, 0.0, 0.0], [0.0, y, 0.0], [0.0, 0.0, -z]]),
         ([0.0, 0.0, 1.0, 1.0], [x, y, z], [[-x, 0.0, 0.0], [0.0, -y, 0.0], [0.0, 0.0, z]]),

@@ -86,8 +86,9 @@ impl Checkpoints {
 
 fn read(folder: &Path) -> anyhow::Result<TrainerState> {
     let path = folder.join(INDEX);
-    let index: Index = serde_json::from_slice(&crate::files::read(&path)?)
-        .with_context(|| format!("{} is damaged; delete its folder to go on from the checkpoint before", path.display()))?;
+    let index: Index = serde_json::from_slice(&crate::files::read(&path)?).with_context(|| {
+        format!("{} is damaged; delete its folder to go on from the checkpoint before", path.display())
+    })?;
     let mut state = TrainerState { step: index.step, parts: BTreeMap::new() };
     for (part, expected) in index.parts {
         let path = folder.join(&part);

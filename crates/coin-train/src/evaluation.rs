@@ -123,7 +123,8 @@ pub fn evaluate(
             outside = (outside.0 + f64::from(*difference), outside.1 + 1);
         }
         let Some(truth) = &sample.truth else { return };
-        let perfect: Vec<f32> = sample.input.iter().zip(&sample.clean).map(|(x, clean)| (x - clean).abs() / 2.0).collect();
+        let perfect: Vec<f32> =
+            sample.input.iter().zip(&sample.clean).map(|(x, clean)| (x - clean).abs() / 2.0).collect();
         let overlap = |map: &[f32]| match masking.apply(map, size) {
             Some(mask) => Overlap::of(mask.as_slice().iter().copied(), truth.as_slice().iter().copied()),
             None => Overlap::default(),

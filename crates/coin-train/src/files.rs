@@ -16,7 +16,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         file.persist(path)?;
         Ok(())
     };
-    saved().with_context(|| format!("{} could not be written; free some space or choose another folder", path.display()))
+    saved()
+        .with_context(|| format!("{} could not be written; free some space or choose another folder", path.display()))
 }
 
 /// Reads a whole file, naming it when that fails.

@@ -19,9 +19,11 @@ const EMBEDDED: [(&str, &str); 2] = [
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
-    /// Name in folders and files.
+    /// Name of the recipe and of its runs.
     pub name: String,
-    /// Name for people.
+    /// Name of the model file it makes: lower case and hyphens.
+    pub model: String,
+    /// Name of the model for people.
     pub title: String,
     /// Decides weights, data order and planted anomalies.
     pub seed: u64,
@@ -232,7 +234,10 @@ mod tests {
     #[test]
     fn changes_are_typed_and_unknown_keys_refused() {
         let change = |change: &str| Recipe::load("quick", &[change.to_owned()]);
-        assert_eq!(change("counterfactual.training.learning_rate=1e-4").unwrap().counterfactual.training.learning_rate, 1e-4);
+        assert_eq!(
+            change("counterfactual.training.learning_rate=1e-4").unwrap().counterfactual.training.learning_rate,
+            1e-4
+        );
         assert_eq!(change("title=Mine").unwrap().title, "Mine");
         assert!(change("learning_rat=1").unwrap_err().to_string().contains("no key learning_rat"));
         assert!(change("size=100").unwrap_err().to_string().contains("size"));

@@ -66,7 +66,10 @@ impl Training<'_> {
             let loss = trainer.step(self.tensor(&batch), &labels, 1.0);
             let step = trainer.steps();
             if !loss.is_finite() {
-                bail!("the classifier's loss became {loss} at step {step}; lower classifier.training.learning_rate and --resume {}", self.run.folder().display());
+                bail!(
+                    "the classifier's loss became {loss} at step {step}; lower classifier.training.learning_rate and --resume {}",
+                    self.run.folder().display()
+                );
             }
             self.run.log(&json!({ "stage": CLASSIFIER, "step": step, "loss": loss }))?;
             bar.set_message(format!("loss {loss:.4}"));
@@ -115,7 +118,10 @@ impl Training<'_> {
             let losses = trainer.step(self.tensor(&batch), rate);
             let step = trainer.steps();
             if !losses.is_finite() {
-                bail!("a loss became infinite or NaN at step {step}: {losses:?}; lower counterfactual.training.learning_rate and --resume {}", self.run.folder().display());
+                bail!(
+                    "a loss became infinite or NaN at step {step}: {losses:?}; lower counterfactual.training.learning_rate and --resume {}",
+                    self.run.folder().display()
+                );
             }
             self.run.log(&json!({ "stage": COUNTERFACTUAL, "step": step, "losses": losses }))?;
             let generator = losses.generator.as_ref().map_or(f32::NAN, |generator| generator.total);
@@ -126,13 +132,16 @@ impl Training<'_> {
                 let explainer = Explainer { inpainter: trainer.trained(), classifier: classifier.valid() };
                 let found = self.validate(&explainer, &validation)?;
                 let (threshold, score) = found.best_threshold.unwrap_or((PAPER_THRESHOLD, 0.0));
-                say(&bar, &format!(
-                    "counterfactual step {step}: validation IoU {:.3} at {PAPER_THRESHOLD} ({score:.3} at {threshold:.2}, ceiling {:.3}), CV {:.3}, change outside {:.4}",
-                    found.coin.iou.unwrap_or(0.0),
-                    found.coin.ceiling_iou.unwrap_or(0.0),
-                    found.coin.cv.unwrap_or(0.0),
-                    found.coin.change_outside.unwrap_or(0.0),
-                ));
+                say(
+                    &bar,
+                    &format!(
+                        "counterfactual step {step}: validation IoU {:.3} at {PAPER_THRESHOLD} ({score:.3} at {threshold:.2}, ceiling {:.3}), CV {:.3}, change outside {:.4}",
+                        found.coin.iou.unwrap_or(0.0),
+                        found.coin.ceiling_iou.unwrap_or(0.0),
+                        found.coin.cv.unwrap_or(0.0),
+                        found.coin.change_outside.unwrap_or(0.0),
+                    ),
+                );
                 self.run.log(&json!({ "stage": COUNTERFACTUAL, "step": step, "score": score, "threshold": threshold, "validation": found.coin }))?;
                 self.run.picture(&format!("step-{step:06}"), &self.grid(&explainer, &validation, threshold)?)?;
                 let state = trainer.state()?;
@@ -218,7 +227,8 @@ impl Training<'_> {
 
     fn grid(&self, explainer: &Explainer, samples: &[Sample], threshold: f32) -> anyhow::Result<Picture> {
         let abnormal = samples.iter().filter(|sample| sample.truth.is_some()).take(PICTURED - 1);
-        let chosen: Vec<Sample> = abnormal.chain(samples.iter().find(|sample| sample.truth.is_none())).cloned().collect();
+        let chosen: Vec<Sample> =
+            abnormal.chain(samples.iter().find(|sample| sample.truth.is_none())).cloned().collect();
         let masking = Masking { threshold, postprocess: false };
         crate::report::sheet(explainer, self.device, self.recipe.size, &chosen, masking)
     }

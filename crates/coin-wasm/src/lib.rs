@@ -1,1 +1,89 @@
-//! stub
+//! What the browser sees of COIN: scans, slices, phantoms, and an engine that explains slices with a model.
+//!
+//! Built twice from this code: with the feature `cpu` small and runnable anywhere, with `webgpu` for graphics cards.
+//! Everything that waits for a device is asynchronous; errors reach JavaScript as `Error` with one sentence.
+
+#![recursion_limit = "256"]
+
+mod device;
+mod engine;
+mod scan;
+
+pub use engine::Engine;
+pub use scan::{Scan, Slice};
+
+use coin_imaging::anomaly::{self, AnomalyStyle};
+use coin_imaging::phantom::{Organ, Phantom};
+use coin_imaging::{Mask, Window, colour};
+use js_sys::{Error, Object, Reflect, Uint8Array, Uint8ClampedArray};
+use wasm_bindgen::prelude::*;
+
+/// Phantom anomalies are larger than the paper's, so that they can be seen on 128 pixels.
+const PHANTOM_ANOMALY_MM: f32 = 42.0;
+
+/// `{slice, truth}`: a procedural patient, and the mask of the planted anomaly or null.
+#[wasm_bindgen]
+pub fn phantom(seed: u32, anomaly: bool, size: usize) -> Result<Object, Error> {
+    if !(16..=1024).contains(&size) {
+        return Err(Error::new(&format!("size {size} is not between 16 and 1024 pixels")));
+    }
+    let phantom = Phantom::generate(u64::from(seed), size);
+    let kidneys = phantom.mask(Organ::Kidney);
+    let style = AnomalyStyle { diameter_mm: PHANTOM_ANOMALY_MM, ..AnomalyStyle::default() };
+    let planted =
+        anomaly.then(|| anomaly::plant(&phantom.slice, &kidneys, Window::ABDOMEN, &style, u64::from(seed))).flatten();
+    match planted {
+        Some(planted) => object([("slice", Slice::from(planted.slice).into()), ("truth", flags(&planted.mask).into())]),
+        None => object([("slice", Slice::from(phantom.slice).into()), ("truth", JsValue::NULL)]),
+    }
+}
+
+/// `{slice, mask}`: the slice with an anomaly of `diameter_mm` centred on pixel (x, y).
+#[wasm_bindgen(js_name = plantAnomaly)]
+pub fn plant_anomaly(slice: &Slice, x: usize, y: usize, diameter_mm: f32, seed: u32) -> Result<Object, Error> {
+    let slice = slice.inner();
+    if x >= slice.width() || y >= slice.height() {
+        return Err(Error::new(&format!("pixel ({x}, {y}) lies outside the slice")));
+    }
+    if !(1.0..=200.0).contains(&diameter_mm) {
+        return Err(Error::new(&format!("a diameter of {diameter_mm} mm is not between 1 and 200 mm")));
+    }
+    let style = AnomalyStyle { diameter_mm, ..AnomalyStyle::default() };
+    let planted = anomaly::plant_at(slice, Window::ABDOMEN, &style, x, y, u64::from(seed));
+    object([("slice", Slice::from(planted.slice).into()), ("mask", flags(&planted.mask).into())])
+}
+
+/// 0 or 1 for each of `size * size` pixels of a difference map.
+#[wasm_bindgen(js_name = maskOf)]
+pub fn mask_of(difference: &[f32], size: usize, threshold: f32, postprocess: bool) -> Result<Uint8Array, Error> {
+    let mask = Mask::from_threshold(difference, size, size, threshold);
+    let mask = mask.ok_or_else(|| Error::new("the difference map is not a square of this size"))?;
+    Ok(flags(&if postprocess { mask.postprocessed() } else { mask }))
+}
+
+/// Red, green, blue and opaque for each value of a difference map.
+#[wasm_bindgen(js_name = differenceColours)]
+pub fn difference_colours(difference: &[f32]) -> Uint8ClampedArray {
+    let rgba: Vec<u8> = difference
+        .iter()
+        .flat_map(|&value| {
+            let [red, green, blue] = colour::difference(value);
+            [red, green, blue, 255]
+        })
+        .collect();
+    Uint8ClampedArray::from(rgba.as_slice())
+}
+
+fn flags(mask: &Mask) -> Uint8Array {
+    let flags: Vec<u8> = mask.as_slice().iter().map(|&inside| u8::from(inside)).collect();
+    Uint8Array::from(flags.as_slice())
+}
+
+/// A plain JavaScript object.
+fn object<const N: usize>(entries: [(&str, JsValue); N]) -> Result<Object, Error> {
+    let object = Object::new();
+    for (key, value) in entries {
+        Reflect::set(&object, &key.into(), &value).map_err(|_| Error::new("an object refused a field"))?;
+    }
+    Ok(object)
+}

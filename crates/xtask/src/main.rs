@@ -1,1 +1,53 @@
-fn main(){}
+//! The project's own chores. `cargo xtask demo` builds and serves the page, `cargo xtask test` checks everything.
+
+mod command;
+mod page;
+mod samples;
+mod test;
+mod tools;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of the COIN project.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Build the page with all it needs, serve it on this machine and open it.
+    Demo {
+        /// Port on localhost.
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+    },
+    /// Build the page into dist/.
+    Page,
+    /// Formatting, lints, all tests, the wasm build and the browser tests.
+    Test,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().chore {
+        Chore::Demo { port } => page::demo(port),
+        Chore::Page => page::build(),
+        Chore::Test => test::all(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The top of the repository.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}

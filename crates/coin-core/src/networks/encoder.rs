@@ -18,9 +18,8 @@ pub struct Encoder {
 
 impl Encoder {
     pub(super) fn init(config: &InpainterConfig, device: &Device) -> Self {
-        let stem = ConvolutionConfig::new(1, config.stem, 3)
-            .initializer(Initializer::XavierNormal { gain: 1.0 })
-            .init(device);
+        let stem =
+            ConvolutionConfig::new(1, config.stem, 3).initializer(Initializer::XavierNormal { gain: 1.0 }).init(device);
         let inputs = std::iter::once(config.stem).chain(config.widths.iter().copied());
         let blocks = inputs
             .zip(&config.widths)

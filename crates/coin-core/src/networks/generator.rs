@@ -55,7 +55,10 @@ impl Generator {
         let Some(bottleneck) = deepest_first.next() else { return x };
         let mut running = bottleneck.clone();
         for (i, block) in self.blocks.iter().enumerate() {
-            if i > 0 && let Some(same_size) = deepest_first.next() && self.skips.contains(&i) {
+            if i > 0
+                && let Some(same_size) = deepest_first.next()
+                && self.skips.contains(&i)
+            {
                 running = Tensor::cat(vec![running, same_size.clone()], 1);
             }
             running = block.forward(running, condition);

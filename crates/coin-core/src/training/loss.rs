@@ -1,7 +1,7 @@
 //! The loss terms of the paper (section 3.3), each the mean over the batch and without its weight.
 
-use burn::tensor::activation::{log_sigmoid, relu, sigmoid};
 use burn::tensor::Tensor;
+use burn::tensor::activation::{log_sigmoid, relu, sigmoid};
 use serde::{Deserialize, Serialize};
 
 /// The adversarial loss on discriminator logits `[batch, 1]`.

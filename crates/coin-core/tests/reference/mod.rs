@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use coin_core::networks::{Discriminator, DiscriminatorConfig, Fuse, Inpainter, InpainterConfig, ResNet, ResNetConfig, Upsampling};
+use coin_core::networks::{
+    Discriminator, DiscriminatorConfig, Fuse, Inpainter, InpainterConfig, ResNet, ResNetConfig, Upsampling,
+};
 use coin_core::weights::{self, Weight, Weights};
 use safetensors::{Dtype, SafeTensors};
 

@@ -298,7 +298,8 @@ impl Body {
         let sinus = at(-side * radii[0] * 0.42, 0.0);
         let fat = Shape::new(Organ::Kidney, draw.near(-75.0, 12.0), sinus, [radii[0] * 0.52, radii[1] * 0.3]);
         shapes.push(draw.irregular(fat.turned(angle), 0.1));
-        let hilum = Shape::new(Organ::VisceralFat, -95.0, at(-side * radii[0] * 1.02, 0.0), [radii[0] * 0.3, radii[1] * 0.24]);
+        let hilum =
+            Shape::new(Organ::VisceralFat, -95.0, at(-side * radii[0] * 1.02, 0.0), [radii[0] * 0.3, radii[1] * 0.24]);
         shapes.push(hilum.turned(angle));
         let pelvis = at(-side * radii[0] * 0.5, draw.near(0.0, 2.0));
         shapes.push(Shape::new(Organ::Kidney, draw.near(12.0, 6.0), pelvis, [radii[0] * 0.24, 3.2]).turned(angle));
@@ -319,7 +320,8 @@ impl Body {
         for _ in 0..12 {
             let (u, v) = (draw.near(-0.6, 0.28), draw.near(-0.18, 0.42));
             let radii = [draw.between(2.5, 8.0), draw.between(1.6, 3.0)];
-            let vessel = Shape::new(Organ::Liver, phase.liver + (phase.cava - phase.liver) * 0.7, self.place(u, v), radii);
+            let vessel =
+                Shape::new(Organ::Liver, phase.liver + (phase.cava - phase.liver) * 0.7, self.place(u, v), radii);
             shapes.push(vessel.turned(draw.between(0.0, 180.0)).within(Within::SameOrgan));
         }
         if draw.between(0.0, 1.0) < 0.5 {
@@ -331,7 +333,8 @@ impl Body {
     fn spleen(&self, draw: &mut Draw, phase: &Phase, shapes: &mut Vec<Shape>) {
         let [a, b] = self.cavity();
         let size = draw.between(0.8, 1.15);
-        let spleen = Shape::new(Organ::Spleen, phase.spleen, self.place(0.82, 0.06), [a * 0.17 * size, b * 0.42 * size]);
+        let spleen =
+            Shape::new(Organ::Spleen, phase.spleen, self.place(0.82, 0.06), [a * 0.17 * size, b * 0.42 * size]);
         let spleen = spleen.turned(draw.near(-14.0, 8.0));
         shapes.push(draw.irregular(spleen, 0.06).within(Within::Cavity));
     }

@@ -53,7 +53,6 @@ impl Phantom {
     pub fn mask(&self, organ: Organ) -> Mask {
         let inside = self.organs.iter().map(|&found| found == organ).collect();
         // One organ a pixel, so the flags always fit the grid.
-        Mask::new(self.slice.width(), self.slice.height(), inside)
-            .unwrap_or_else(|| unreachable!("one organ a pixel"))
+        Mask::new(self.slice.width(), self.slice.height(), inside).unwrap_or_else(|| unreachable!("one organ a pixel"))
     }
 }

@@ -33,8 +33,21 @@ const SLOPE: Field = Field(tags::RESCALE_SLOPE, "RescaleSlope");
 const PIXELS: Field = Field(tags::PIXEL_DATA, "PixelData");
 
 const WANTED: [Field; 15] = [
-    MODALITY, ORIENTATION, SAMPLES, PHOTOMETRIC, FRAMES, ROWS, COLUMNS, SPACING, ALLOCATED, STORED, HIGH_BIT,
-    REPRESENTATION, INTERCEPT, SLOPE, PIXELS,
+    MODALITY,
+    ORIENTATION,
+    SAMPLES,
+    PHOTOMETRIC,
+    FRAMES,
+    ROWS,
+    COLUMNS,
+    SPACING,
+    ALLOCATED,
+    STORED,
+    HIGH_BIT,
+    REPRESENTATION,
+    INTERCEPT,
+    SLOPE,
+    PIXELS,
 ];
 
 const ITEM: Tag = Tag(0xFFFE, 0xE000);
@@ -213,7 +226,8 @@ impl<'a> DataSet<'a> {
                 }
                 tags::PIXEL_DATA if open.is_empty() => {
                     let Some(length) = header.length else {
-                        let reason = "it is compressed although the transfer syntax says otherwise; export the file again";
+                        let reason =
+                            "it is compressed although the transfer syntax says otherwise; export the file again";
                         return Err(self.invalid(PIXELS, reason));
                     };
                     let value = cursor.take(length).ok_or_else(|| self.cut_off(PIXELS.1))?;
@@ -224,7 +238,8 @@ impl<'a> DataSet<'a> {
                         let value = cursor.take(length).ok_or_else(|| self.cut_off(&format!("element {tag}")))?;
                         let root = open.first().map(|level| level.tag);
                         let wanted = WANTED.iter().find(|field| field.0 == tag);
-                        if let Some(field) = wanted.filter(|_| root.is_none_or(|tag| FUNCTIONAL_GROUPS.contains(&tag))) {
+                        if let Some(field) = wanted.filter(|_| root.is_none_or(|tag| FUNCTIONAL_GROUPS.contains(&tag)))
+                        {
                             self.keep(*field, value)?;
                         }
                     }

@@ -215,7 +215,10 @@ impl<'a> Header<'a> {
             return Err(ScanError::invalid(name, "sizeof_hdr", "this is NIfTI-2; save the volume as NIfTI-1"));
         }
         if !has_magic(raw) {
-            return Err(ScanError::Unknown { name: name.into(), hint: ": the gzipped content is something else".into() });
+            return Err(ScanError::Unknown {
+                name: name.into(),
+                hint: ": the gzipped content is something else".into(),
+            });
         }
         let fields = NiftiHeader::from_reader(raw).map_err(|reason| ScanError::invalid(name, "header", reason))?;
         let header = Self { name, fields };
@@ -235,7 +238,8 @@ impl<'a> Header<'a> {
         if rank == 0 || rank > 7 {
             return Err(self.invalid("dim[0]", format!("it is {rank}, not 1 to 7; export the volume again")));
         }
-        let length = |axis: usize| dims.get(axis).filter(|_| axis < rank.into()).map_or(1, |&length| usize::from(length));
+        let length =
+            |axis: usize| dims.get(axis).filter(|_| axis < rank.into()).map_or(1, |&length| usize::from(length));
         if (3..7).any(|axis| length(axis) > 1) {
             return Err(self.invalid("dim[4]", "the file holds several volumes; save one of them"));
         }
@@ -327,7 +331,8 @@ impl<'a> Header<'a> {
         };
         let spacing = Spacing::new(geometry.rows.mm as f32, geometry.columns.mm as f32);
         let spacing = spacing.map_err(|reason| refuse(reason.to_string()))?;
-        Spacing::new(geometry.slices.mm as f32, 1.0).map_err(|_| refuse(format!("slices are {} mm apart", geometry.slices.mm)))?;
+        Spacing::new(geometry.slices.mm as f32, 1.0)
+            .map_err(|_| refuse(format!("slices are {} mm apart", geometry.slices.mm)))?;
         Ok((geometry, spacing))
     }
 
@@ -381,7 +386,8 @@ impl<'a> Header<'a> {
 /// For each world axis the file's axis along it: the assignment whose directions agree best.
 fn nearest_axes(steps: &Steps) -> [usize; 3] {
     const ASSIGNMENTS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
-    let cosine = |from: usize, world: usize| steps[from][world].abs() / steps[from].iter().map(|s| s * s).sum::<f64>().sqrt();
+    let cosine =
+        |from: usize, world: usize| steps[from][world].abs() / steps[from].iter().map(|s| s * s).sum::<f64>().sqrt();
     let agreement = |axes: &[usize; 3]| axes.iter().enumerate().map(|(world, &from)| cosine(from, world)).sum::<f64>();
     ASSIGNMENTS.into_iter().max_by(|a, b| agreement(a).total_cmp(&agreement(b))).unwrap_or([0, 1, 2])
 }

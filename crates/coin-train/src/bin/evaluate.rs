@@ -15,8 +15,11 @@ use coin_train::report::{self, Report};
 
 /// Evaluate a model: IoU, CV and the classifier's numbers, as report.json, report.html and sheet.png.
 #[derive(Parser)]
-#[command(version, after_help = "Example:
-  evaluate --model models/coin-phantom/coin-phantom.safetensors --data phantom --out report")]
+#[command(
+    version,
+    after_help = "Example:
+  evaluate --model models/coin-phantom/coin-phantom.safetensors --data phantom --out report"
+)]
 struct Arguments {
     /// The model file.
     #[arg(long)]
@@ -81,7 +84,8 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let model = Model::open(&arguments.model, arguments.device)?;
     let card = &model.card;
     let recipe = serde_json::from_value::<Recipe>(card.recipe.clone());
-    let mut recipe = recipe.map_err(|reason| BadInput(format!("{}: field recipe: {reason}", arguments.model.display())))?;
+    let mut recipe =
+        recipe.map_err(|reason| BadInput(format!("{}: field recipe: {reason}", arguments.model.display())))?;
     if arguments.anomalies == Anomalies::None {
         recipe.anomaly.probability = 0.0;
     }

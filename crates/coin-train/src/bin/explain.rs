@@ -17,9 +17,12 @@ use serde::Serialize;
 
 /// Explain slices: verdict before and after, counterfactual, difference map and mask. Research use only.
 #[derive(Parser)]
-#[command(version, after_help = "Examples:
+#[command(
+    version,
+    after_help = "Examples:
   explain --model models/coin-phantom/coin-phantom.safetensors slice.png --out explained
-  explain --model MODEL volume.nii.gz --slice 40 --out explained")]
+  explain --model MODEL volume.nii.gz --slice 40 --out explained"
+)]
 struct Arguments {
     /// The model file.
     #[arg(long)]

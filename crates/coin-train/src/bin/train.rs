@@ -21,11 +21,14 @@ const TEST_SEED: u64 = 7;
 
 /// Train COIN: a classifier, then the counterfactual against it, then an evaluation and the model file.
 #[derive(Parser)]
-#[command(version, after_help = "Examples:
+#[command(
+    version,
+    after_help = "Examples:
   train                                              phantoms on the CPU, about a quarter of an hour
   train --recipe kits23-anomalies --data slices:DIR  real slices with planted anomalies
   train --set counterfactual.steps=2000 --seed 3     change the recipe
-  train --resume runs/quick                          go on after an interruption")]
+  train --resume runs/quick                          go on after an interruption"
+)]
 struct Arguments {
     /// An embedded recipe or a TOML file.
     #[arg(long, default_value = "quick", value_name = "NAME or FILE")]
@@ -125,15 +128,14 @@ fn finish(training: &Training<'_>) -> anyhow::Result<Report> {
     let found = evaluation::evaluate(&explainer, training.device, recipe.size, &samples, masking)?;
     let description = format!("test split, {}", training.data.description);
     let device = format!("{:?}", training.device);
-    let report =
-        Report::new(&recipe.name, &description, &device, masking, &found, started.elapsed().as_secs_f64());
+    let report = Report::new(&recipe.model, &description, &device, masking, &found, started.elapsed().as_secs_f64());
     let chosen = report::representative(&found, &samples);
     let sheet = report::sheet(&explainer, training.device, recipe.size, &chosen, masking)?;
     report.write(run.folder(), &sheet)?;
 
     let card = Card {
         format: FORMAT,
-        name: recipe.name.clone(),
+        name: recipe.model.clone(),
         title: recipe.title.clone(),
         inpainter: recipe.counterfactual.inpainter.clone(),
         classifier: recipe.classifier.network.clone(),
@@ -149,6 +151,6 @@ fn finish(training: &Training<'_>) -> anyhow::Result<Report> {
         self_test: SelfTest::unknown(),
     };
     let bundle = Bundle::pack(card, explainer.inpainter, explainer.classifier, training.device)?;
-    files::write(&run.folder().join(format!("{}.safetensors", recipe.name)), &bundle.write()?)?;
+    files::write(&run.folder().join(format!("{}.safetensors", recipe.model)), &bundle.write()?)?;
     Ok(report)
 }

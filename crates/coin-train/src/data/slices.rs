@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use coin_imaging::{Fit, Limits, Scan, ScanError, Slice, Spacing, Window, label_mask};
 use rayon::prelude::*;
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::{Case, Purpose};
@@ -17,7 +18,7 @@ const GREYS: Window = Window::ABDOMEN;
 /// Fewest kidney pixels, at the image's own resolution, of a slice that is used.
 const FEWEST_KIDNEY_PIXELS: u32 = 300;
 /// One training patient in so many is kept for validation.
-const VALIDATION_SHARE: u64 = 6;
+const VALIDATION_SHARE: u8 = 6;
 const KIDNEY: u8 = 1;
 
 /// One line of `slices.csv`.
@@ -151,10 +152,7 @@ fn read(path: &Path) -> Result<Vec<u8>, SliceFolderError> {
     std::fs::read(path).map_err(|reason| SliceFolderError::File { path: path.to_owned(), reason })
 }
 
-/// FNV-1a of the patient's name: the same patients on every machine and in every order.
+/// By a hash of the patient's name: the same patients on every machine and in every order.
 fn kept_for_validation(case: &str) -> bool {
-    let hash = case.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    (hash >> 32).is_multiple_of(VALIDATION_SHARE)
+    Sha256::digest(case.as_bytes()).first().is_some_and(|byte| byte.is_multiple_of(VALIDATION_SHARE))
 }

@@ -1,0 +1,101 @@
+//! Looks into data sources and writes phantom sets.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use coin_imaging::anomaly::{self, AnomalyStyle};
+use coin_imaging::phantom::{Organ, Phantom};
+use coin_imaging::{Window, write};
+use coin_train::data::SliceFolder;
+use coin_train::files;
+use coin_train::program::{self, BadInput, DataSpec};
+
+/// Data sources of COIN.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Examples:
+  dataset inspect slices:DIR
+  dataset phantom --count 20 --out phantoms"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Say what a data source holds.
+    Inspect {
+        /// phantom or slices:DIR.
+        #[arg(value_name = "SPEC")]
+        data: DataSpec,
+    },
+    /// Write phantom patients in the layout of `slices`, with anomalies in every second one.
+    Phantom {
+        /// How many.
+        #[arg(long, default_value_t = 10)]
+        count: u64,
+        /// The first patient's seed.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// Pixels a side.
+        #[arg(long, default_value_t = 256)]
+        size: usize,
+        /// Folder to write.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    program::run(|| match Arguments::parse().chore {
+        Chore::Inspect { data } => inspect(&data),
+        Chore::Phantom { count, seed, size, out } => phantom(seed..seed.saturating_add(count), size, &out),
+    })
+}
+
+#[allow(clippy::print_stdout)]
+fn inspect(data: &DataSpec) -> anyhow::Result<()> {
+    let DataSpec::Slices(path) = data else {
+        println!("phantoms are made on the spot: any number of patients, 384 mm wide, organ masks, true HU");
+        return Ok(());
+    };
+    let folder = SliceFolder::open(path)?;
+    println!("{}: {} slices", path.display(), folder.rows().len());
+    println!("{:8} {:>8} {:>8} {:>8} {:>8}", "split", "slices", "kidney", "tumour", "cyst");
+    for split in ["train", "test"] {
+        let rows = || folder.rows().iter().filter(|row| row.split == split);
+        let with = |pixels: fn(&coin_train::data::SliceRow) -> u32| rows().filter(|row| pixels(row) > 0).count();
+        let (kidney, tumour, cyst) = (with(|row| row.kidney_px), with(|row| row.tumour_px), with(|row| row.cyst_px));
+        println!("{split:8} {:8} {kidney:8} {tumour:8} {cyst:8}", rows().count());
+    }
+    Ok(())
+}
+
+fn phantom(seeds: std::ops::Range<u64>, size: usize, out: &std::path::Path) -> anyhow::Result<()> {
+    if !(32..=2048).contains(&size) {
+        return Err(BadInput(format!("--size {size}: choose 32 to 2048 pixels")).into());
+    }
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(["file", "case", "grid", "split", "kidney_px", "tumour_px", "cyst_px", "spacing_xy_mm"])?;
+    let spacing = 384.0 / size as f32;
+    for seed in seeds {
+        let phantom = Phantom::generate(seed, size);
+        let kidneys = phantom.mask(Organ::Kidney);
+        let style = AnomalyStyle::default();
+        let planted = anomaly::plant(&phantom.slice, &kidneys, Window::ABDOMEN, &style, seed);
+        let slice = planted.filter(|_| seed % 2 == 1).map_or(phantom.slice, |planted| planted.slice);
+        let greys = slice.hu().iter().map(|&hu| Window::ABDOMEN.grey(hu)).collect();
+        let labels = kidneys.as_slice().iter().map(|&inside| u8::from(inside)).collect();
+        let file = format!("phantom_{seed:05}.png");
+        files::write(&out.join("images").join(&file), &write::grey_png(size, size, greys)?)?;
+        files::write(&out.join("masks").join(&file), &write::grey_png(size, size, labels)?)?;
+        let split = if seed % 4 == 3 { "test" } else { "train" };
+        let kidney = kidneys.count().to_string();
+        let case = format!("phantom_{seed:05}");
+        table.write_record([&file, &case, "native", split, &kidney, "0", "0", &spacing.to_string()])?;
+    }
+    files::write(&out.join("slices.csv"), &table.into_inner()?)
+}

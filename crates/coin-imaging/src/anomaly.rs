@@ -90,7 +90,7 @@ fn plant_with(
     };
     let planted = slice.map(|px, py, hu| match blob(px, py) {
         0.0 => hu,
-        blob => window.from_unit((window.unit(hu) + contrast * blob).min(1.0)),
+        blob => window.hu_of_unit((window.unit(hu) + contrast * blob).min(1.0)),
     });
     let inside = (0..slice.hu().len()).map(|i| blob(i % slice.width(), i / slice.width()) > MASK_LEVEL);
     let mask = Mask::new(slice.width(), slice.height(), inside.collect());

@@ -61,7 +61,7 @@ impl Window {
     /// [-1, 1] back to HU; values beyond are continued linearly.
     #[must_use]
     pub fn to_hu(self, value: f32) -> f32 {
-        self.from_unit((value + 1.0) / 2.0)
+        self.hu_of_unit((value + 1.0) / 2.0)
     }
 
     /// HU to an 8-bit grey, clipped.
@@ -82,7 +82,7 @@ impl Window {
     }
 
     /// [0, 1] back to HU.
-    pub(crate) fn from_unit(self, unit: f32) -> f32 {
+    pub(crate) fn hu_of_unit(self, unit: f32) -> f32 {
         self.low + unit * (self.high - self.low)
     }
 }

@@ -10,7 +10,7 @@ use crate::{Limits, Slice, Window};
 /// A picture as a slice: black is the low end of `greys`, white the high end. A colour picture must be grey in truth.
 pub(crate) fn read(bytes: &[u8], name: &str, greys: Window, limits: &Limits) -> Result<Slice, ScanError> {
     let (width, height, levels, white) = levels(bytes, name, limits)?;
-    let hu = levels.into_iter().map(|level| greys.from_unit(f32::from(level) / white)).collect();
+    let hu = levels.into_iter().map(|level| greys.hu_of_unit(f32::from(level) / white)).collect();
     Slice::new(width, height, hu, None).map_err(|reason| ScanError::invalid(name, "size", reason))
 }
 

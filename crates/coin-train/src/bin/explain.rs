@@ -99,7 +99,7 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
                 1 => arguments.out.join(stem),
                 _ => arguments.out.join(stem).join(format!("slice-{index:04}")),
             };
-            let summary = explain_slice(&model, &slice, masking, &folder, (&name, index))?;
+            let summary = explain_slice(&model, slice, masking, &folder, (&name, index))?;
             eprintln!(
                 "{name} slice {index}: abnormal {:.3} before, {:.3} after, {} mask pixels, {}",
                 summary.before,

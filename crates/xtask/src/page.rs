@@ -13,7 +13,7 @@ use crate::{root, samples, tools};
 const MODELS: [&str; 2] = ["coin-phantom", "coin-kidney-anomaly"];
 
 /// An engine: folder and cargo feature, and the profile it is built with.
-const ENGINES: [(&str, &str); 1] = [("cpu", "engine")];
+const ENGINES: [(&str, &str); 2] = [("cpu", "engine"), ("webgpu", "engine-small")];
 
 /// Builds the page into `dist/`.
 pub fn build() -> anyhow::Result<()> {

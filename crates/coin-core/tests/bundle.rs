@@ -89,7 +89,7 @@ fn written_and_read_back_it_passes_its_own_self_test() {
 #[test]
 fn every_truncation_is_refused() {
     let bytes = file();
-    for length in (0..bytes.len()).step_by(7) {
+    for length in (0..bytes.len()).step_by(31) {
         assert!(Bundle::read(&bytes[..length]).is_err(), "{length} bytes were taken for a whole file");
     }
 }
@@ -109,7 +109,7 @@ fn impossible_fields_are_named() {
     let file = file();
     for (field, value) in [
         ("size", json!(63)),
-        ("size", json!(1 << 40)),
+        ("size", json!(1u64 << 40)),
         ("window", json!([300, -100])),
         ("threshold", json!(1.5)),
         ("inpainter", json!({ "stem": 0 })),

@@ -108,7 +108,7 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
         Split::Test => (Purpose::Test, "test"),
     };
     let started = Instant::now();
-    let data = Dataset::open(&recipe, folder.as_ref())?;
+    let data = Dataset::open(&recipe, folder.as_ref(), &[purpose])?;
     let samples = data.samples(purpose, recipe.window, &recipe.anomaly, arguments.seed);
     let found = evaluation::evaluate(&model.explainer, &model.device, card.size, &samples, masking)?;
     let chosen = report::representative(&found, &samples);

@@ -93,7 +93,7 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
         DataSpec::Phantom => None,
         DataSpec::Slices(path) => Some(SliceFolder::open(path)?),
     };
-    let data = Dataset::open(&recipe, folder.as_ref())?;
+    let data = Dataset::open(&recipe, folder.as_ref(), &[Purpose::Train, Purpose::Validation, Purpose::Test])?;
     let device = arguments.device.open()?;
     eprintln!("{} on {device:?}, {}, into {}", recipe.name, data.description, run.folder().display());
     let training = Training { recipe: &recipe, data: &data, run: &run, device: &device };

@@ -9,6 +9,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
+use crate::program::BadInput;
 use crate::recipe::{AnomalyRecipe, DataRecipe, Recipe};
 
 pub use slices::{SliceFolder, SliceFolderError, SliceRow};
@@ -66,30 +67,34 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// The data of `recipe`; `folder` where its source is one.
-    pub fn open(recipe: &Recipe, folder: Option<&SliceFolder>) -> anyhow::Result<Self> {
-        match (&recipe.data, folder) {
-            (DataRecipe::Phantom { train, validation, test }, None) => {
-                let counts = [*train, *validation, *test];
-                let cases = |purpose: usize| phantoms::cases(PHANTOM_SPLITS[purpose], counts[purpose], recipe.size);
-                Ok(Self {
-                    description: format!("procedural abdomen phantoms: {train} patients to train on"),
-                    train: cases(0),
-                    validation: cases(1),
-                    test: cases(2),
-                    plantings: 1,
-                })
+    /// The data of `recipe` for these purposes; `folder` where its source is one.
+    pub fn open(recipe: &Recipe, folder: Option<&SliceFolder>, purposes: &[Purpose]) -> anyhow::Result<Self> {
+        let cases = |purpose: Purpose| -> anyhow::Result<Vec<Case>> {
+            if !purposes.contains(&purpose) {
+                return Ok(Vec::new());
             }
-            (_, Some(folder)) => {
-                let cases = |purpose| folder.cases(purpose, recipe.size, recipe.window);
-                let (train, validation) = (cases(Purpose::Train)?, cases(Purpose::Validation)?);
-                let description = format!("{} training slices of {}", train.len(), folder.name());
-                Ok(Self { description, train, validation, test: cases(Purpose::Test)?, plantings: PLANTINGS })
+            match (&recipe.data, folder) {
+                (_, Some(folder)) => Ok(folder.cases(purpose, recipe.size, recipe.window)?),
+                (DataRecipe::Phantom { train, validation, test }, None) => {
+                    let (split, count) = match purpose {
+                        Purpose::Train => (0, *train),
+                        Purpose::Validation => (1, *validation),
+                        Purpose::Test => (2, *test),
+                    };
+                    Ok(phantoms::cases(PHANTOM_SPLITS[split], count, recipe.size))
+                }
+                (DataRecipe::Slices {}, None) => {
+                    let reason = format!("recipe {} needs slices: add --data slices:DIR", recipe.name);
+                    Err(BadInput(reason).into())
+                }
             }
-            (DataRecipe::Slices {}, None) => {
-                anyhow::bail!("recipe {} needs slices: add --data slices:DIR", recipe.name)
-            }
-        }
+        };
+        let (train, validation, test) = (cases(Purpose::Train)?, cases(Purpose::Validation)?, cases(Purpose::Test)?);
+        let (description, plantings) = match folder {
+            Some(folder) => (format!("{} training slices of {}", train.len(), folder.name()), PLANTINGS),
+            None => (format!("procedural abdomen phantoms: {} patients to train on", train.len()), 1),
+        };
+        Ok(Self { description, train, validation, test, plantings })
     }
 
     /// Cases for a purpose.

@@ -34,7 +34,8 @@ impl Picture {
         Self::from_pixels(width, height, map.iter().map(|&value| colour::difference(value)))
     }
 
-    fn from_pixels(width: usize, height: usize, pixels: impl IntoIterator<Item = Rgb>) -> Self {
+    /// From red, green and blue of each pixel, row by row.
+    pub fn from_pixels(width: usize, height: usize, pixels: impl IntoIterator<Item = Rgb>) -> Self {
         let mut image = RgbImage::new(width as u32, height as u32);
         for (target, pixel) in image.pixels_mut().zip(pixels) {
             *target = Pixel(pixel);

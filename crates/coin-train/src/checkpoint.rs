@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
 use coin_core::training::TrainerState;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+use crate::files::{self, FileError};
 
 const KEPT: usize = 2;
 const INDEX: &str = "state.json";
@@ -34,22 +35,19 @@ impl Checkpoints {
     /// Saves a state beside the others, then removes all but the newest two.
     pub fn save(&self, state: &TrainerState) -> anyhow::Result<()> {
         let target = self.folder.join(format!("step-{:08}", state.step));
-        let saved = || -> anyhow::Result<()> {
-            std::fs::create_dir_all(&self.folder)?;
-            let unfinished = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(&self.folder)?;
-            let mut index = Index { step: state.step, parts: BTreeMap::new() };
-            for (part, bytes) in &state.parts {
-                crate::files::write(&unfinished.path().join(part), bytes)?;
-                index.parts.insert(part.clone(), hash(bytes));
-            }
-            crate::files::write(&unfinished.path().join(INDEX), &serde_json::to_vec(&index)?)?;
-            if target.exists() {
-                std::fs::remove_dir_all(&target)?;
-            }
-            std::fs::rename(unfinished.keep(), &target)?;
-            Ok(())
-        };
-        saved().with_context(|| format!("checkpoint {} could not be saved; free some space", target.display()))?;
+        let failed = |reason| FileError::Write { path: target.clone(), reason };
+        std::fs::create_dir_all(&self.folder).map_err(failed)?;
+        let unfinished = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(&self.folder).map_err(failed)?;
+        let mut index = Index { step: state.step, parts: BTreeMap::new() };
+        for (part, bytes) in &state.parts {
+            files::write(&unfinished.path().join(part), bytes)?;
+            index.parts.insert(part.clone(), hash(bytes));
+        }
+        files::write(&unfinished.path().join(INDEX), &serde_json::to_vec(&index)?)?;
+        if target.exists() {
+            std::fs::remove_dir_all(&target).map_err(failed)?;
+        }
+        std::fs::rename(unfinished.keep(), &target).map_err(failed)?;
         let mut steps = self.steps()?;
         steps.truncate(steps.len().saturating_sub(KEPT));
         for old in steps {
@@ -86,15 +84,14 @@ impl Checkpoints {
 
 fn read(folder: &Path) -> anyhow::Result<TrainerState> {
     let path = folder.join(INDEX);
-    let index: Index = serde_json::from_slice(&crate::files::read(&path)?).with_context(|| {
-        format!("{} is damaged; delete its folder to go on from the checkpoint before", path.display())
-    })?;
+    let index = serde_json::from_slice::<Index>(&files::read(&path)?);
+    let index = index.map_err(|_| FileError::Damaged { path })?;
     let mut state = TrainerState { step: index.step, parts: BTreeMap::new() };
     for (part, expected) in index.parts {
         let path = folder.join(&part);
-        let bytes = crate::files::read(&path)?;
+        let bytes = files::read(&path)?;
         if hash(&bytes) != expected {
-            bail!("{} is damaged; delete its folder to go on from the checkpoint before", path.display());
+            return Err(FileError::Damaged { path }.into());
         }
         state.parts.insert(part, bytes);
     }

@@ -2,8 +2,14 @@
 
 use std::str::FromStr;
 
-use burn::tensor::Device;
+use burn::module::Module as _;
+use burn::tensor::{Device, Distribution, Tensor};
+use coin_core::condition::Condition;
+use coin_core::networks::{Fuse, InpainterConfig, Upsampling};
 use thiserror::Error;
+
+/// Largest difference from the processor that rounding explains, relative to the largest value.
+const PROBE_TOLERANCE: f32 = 1e-2;
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +37,16 @@ pub enum DeviceError {
     /// The machine does not offer it.
     #[error("--device {0}: no such device was found on this machine; use --device cpu")]
     Absent(String),
+    /// It is there and computes something else than the processor.
+    #[error("{device}: a small network gives {what} that differ by {difference} from the processor's")]
+    Wrong {
+        /// The device.
+        device: String,
+        /// Answers or gradients.
+        what: &'static str,
+        /// Relative to the largest of the processor's.
+        difference: f32,
+    },
 }
 
 impl FromStr for DeviceChoice {
@@ -48,15 +64,67 @@ impl FromStr for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// The device.
+    /// The device. [`Self::Auto`] takes the first of CUDA and Vulkan that answers like the processor, else the
+    /// processor, and says why it left one.
     pub fn open(self) -> Result<Device, DeviceError> {
         match self {
             Self::Cpu => Ok(Device::flex()),
-            Self::Auto => Ok(cuda(0).or_else(|_| vulkan()).unwrap_or_else(|_| Device::flex())),
+            Self::Auto => {
+                let found = [cuda(0), vulkan()].into_iter().filter_map(Result::ok);
+                let mut right = found.filter(|device| match probe(device) {
+                    Ok(()) => true,
+                    Err(reason) => {
+                        tracing::warn!("{reason}; computing elsewhere");
+                        false
+                    }
+                });
+                Ok(right.next().unwrap_or_else(Device::flex))
+            }
             Self::Vulkan => vulkan(),
             Self::Cuda(index) => cuda(index),
         }
     }
+}
+
+/// Compares a small inpainter's answer and its gradient for the input with the processor's.
+fn probe(device: &Device) -> Result<(), DeviceError> {
+    let processor = Device::flex().autodiff();
+    processor.seed(1);
+    let config = InpainterConfig {
+        stem: 4,
+        widths: vec![4, 8],
+        conditions: 1,
+        skips: vec![1],
+        upsampling: Upsampling::Nearest,
+        fuse: Fuse::SkipTanhMove,
+        spectral_norm: false,
+        zero_head: false,
+    };
+    let inpainter = config.init(&processor);
+    let x = Tensor::<4>::random([2, 1, 32, 32], Distribution::Uniform(-1.0, 1.0), &processor);
+    let run = |device: &Device| {
+        let device = device.clone().autodiff();
+        let x = x.clone().detach().to_device(&device).require_grad();
+        let y = inpainter.clone().to_device(&device).forward(x.clone(), &Condition::All(0));
+        let gradients = (y.clone() * y.clone()).sum().backward();
+        let values = |tensor: Option<Tensor<4>>| tensor.and_then(|tensor| tensor.try_into_vec_as::<f32>().ok());
+        (values(Some(y)).unwrap_or_default(), values(x.grad(&gradients)).unwrap_or_default())
+    };
+    let (expected, found) = (run(&processor), run(device));
+    compare(device, "answers", &expected.0, &found.0)?;
+    compare(device, "gradients", &expected.1, &found.1)
+}
+
+fn compare(device: &Device, what: &'static str, expected: &[f32], found: &[f32]) -> Result<(), DeviceError> {
+    let largest = expected.iter().fold(f32::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
+    let mut differences = expected.iter().zip(found).map(|(a, b)| (a - b).abs() / largest);
+    // Written so that NaN, and a device without an answer, are wrong.
+    let beyond = differences.find(|difference| !(*difference <= PROBE_TOLERANCE));
+    let difference = match beyond {
+        None if expected.len() == found.len() => return Ok(()),
+        beyond => beyond.unwrap_or(f32::NAN),
+    };
+    Err(DeviceError::Wrong { device: format!("{device:?}"), what, difference })
 }
 
 #[cfg(feature = "vulkan")]
@@ -81,4 +149,23 @@ fn cuda(index: usize) -> Result<Device, DeviceError> {
 #[cfg(not(feature = "cuda"))]
 fn cuda(_index: usize) -> Result<Device, DeviceError> {
     Err(DeviceError::NotBuilt("cuda"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_processor_agrees_with_itself() {
+        assert_eq!(probe(&Device::flex()), Ok(()));
+    }
+
+    #[test]
+    fn a_wrong_number_and_no_number_are_told() {
+        let told = |found: &[f32]| compare(&Device::flex(), "answers", &[1.0, -2.0], found);
+        assert_eq!(told(&[1.0, -2.001]), Ok(()));
+        assert!(matches!(told(&[1.0, -1.9]), Err(DeviceError::Wrong { .. })));
+        assert!(matches!(told(&[f32::NAN, -2.0]), Err(DeviceError::Wrong { .. })));
+        assert!(matches!(told(&[]), Err(DeviceError::Wrong { .. })));
+    }
 }

@@ -1,12 +1,39 @@
 //! Writing that leaves the old file whole until the new one is.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use thiserror::Error;
+
+/// A file of a run or a report that is not what it should be.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// No space, no permission, no such disk.
+    #[error("{path} could not be written: {reason}; free some space or choose another folder")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: std::io::Error,
+    },
+    /// Missing, or not allowed.
+    #[error("{path} could not be read: {reason}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: std::io::Error,
+    },
+    /// Not what was written.
+    #[error("{path} is damaged; delete its folder to go on from the checkpoint before")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+}
 
 /// Writes `bytes` beside `path`, syncs, and renames.
-pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let saved = || -> std::io::Result<()> {
         std::fs::create_dir_all(folder)?;
@@ -16,13 +43,18 @@ pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         file.persist(path)?;
         Ok(())
     };
-    saved()
-        .with_context(|| format!("{} could not be written; free some space or choose another folder", path.display()))
+    saved().map_err(|reason| FileError::Write { path: path.to_owned(), reason })
 }
 
-/// Reads a whole file, naming it when that fails.
-pub fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("{} could not be read", path.display()))
+/// Appends `bytes` to a file, which is made where it is missing.
+pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let appended = || std::fs::OpenOptions::new().create(true).append(true).open(path)?.write_all(bytes);
+    appended().map_err(|reason| FileError::Write { path: path.to_owned(), reason })
+}
+
+/// Reads a whole file.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    std::fs::read(path).map_err(|reason| FileError::Read { path: path.to_owned(), reason })
 }
 
 /// A temporary file that others may read once it has its name, as any other file.

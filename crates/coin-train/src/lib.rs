@@ -3,9 +3,11 @@
 #![recursion_limit = "256"]
 
 pub mod checkpoint;
+pub mod curves;
 pub mod data;
 pub mod device;
 pub mod evaluation;
+pub mod explained;
 pub mod files;
 pub mod interrupt;
 pub mod model;

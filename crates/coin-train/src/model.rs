@@ -1,15 +1,48 @@
-//! A model file opened on a device.
+//! A model file opened on a device, and the options that say which and how.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use burn::tensor::Device;
+use clap::Args;
 use coin_core::bundle::{Bundle, Card};
 use coin_core::explanation::Explainer;
 use coin_imaging::Window;
 
 use crate::device::DeviceChoice;
+use crate::evaluation::Masking;
 use crate::program::BadInput;
+
+/// The options of every program that uses a model.
+#[derive(Args)]
+pub struct ModelOptions {
+    /// The model file.
+    #[arg(long)]
+    model: PathBuf,
+    /// Threshold of the mask instead of the model's.
+    #[arg(long)]
+    threshold: Option<f32>,
+    /// Open, close and keep the largest component of each mask.
+    #[arg(long)]
+    postprocess: bool,
+    /// Where to compute: auto, cpu, vulkan or cuda[:N].
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+}
+
+impl ModelOptions {
+    /// The model, and how its difference maps become masks.
+    pub fn open(&self) -> anyhow::Result<(Model, Masking)> {
+        if let Some(threshold) = self.threshold.filter(|threshold| !(0.0..1.0).contains(threshold)) {
+            let reason = format!("--threshold {threshold}: choose a value from 0 up to, not including, 1");
+            return Err(BadInput(reason).into());
+        }
+        let model = Model::open(&self.model, self.device)?;
+        let threshold = self.threshold.unwrap_or(model.card.threshold);
+        let masking = Masking { threshold, postprocess: self.postprocess || model.card.postprocess };
+        Ok((model, masking))
+    }
+}
 
 /// A model that passed its self-test on its device.
 #[derive(Clone, Debug)]

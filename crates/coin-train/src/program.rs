@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::data::SliceFolderError;
 use crate::device::DeviceError;
+use crate::files::FileError;
 use crate::recipe::RecipeError;
 
 /// Bad usage or bad input that the caller can mend.
@@ -38,8 +39,9 @@ impl FromStr for DataSpec {
     }
 }
 
-/// Runs a program: 0 when done, 2 for bad usage or input, 1 for any other failure; an error is one line.
+/// Runs a program with its warnings on stderr: 0 when done, 2 for bad usage or input, 1 for any other failure; an error is one line.
 pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().init();
     let Err(error) = main() else { return ExitCode::SUCCESS };
     let message = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
     eprintln!("error: {}", message.replace('\n', " "));
@@ -50,6 +52,7 @@ pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
             || cause.is::<BundleError>()
             || cause.is::<ScanError>()
             || cause.is::<SliceFolderError>()
+            || cause.is::<FileError>()
     });
     ExitCode::from(if mendable { 2 } else { 1 })
 }

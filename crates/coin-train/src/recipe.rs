@@ -85,6 +85,9 @@ impl AnomalyRecipe {
 pub struct ClassifierStage {
     /// Architecture.
     pub network: ResNetConfig,
+    /// Range of the peaks it is trained on, in units of the window. A classifier that also knows faint anomalies calls
+    /// an image normal only once hardly any of the anomaly is left; it is judged on `anomaly.contrast` all the same.
+    pub contrast: [f32; 2],
     /// Steps in all.
     pub steps: u64,
     /// Slices a step.
@@ -172,6 +175,11 @@ impl Recipe {
             Some(reason) => Err(invalid(reason)),
             None => Ok(recipe),
         }
+    }
+
+    /// What is planted for the classifier's training.
+    pub fn classifier_anomaly(&self) -> AnomalyRecipe {
+        AnomalyRecipe { contrast: self.classifier.contrast, ..self.anomaly.clone() }
     }
 
     fn problem(&self) -> Option<String> {

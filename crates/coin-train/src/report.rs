@@ -60,7 +60,7 @@ impl Report {
     pub fn write(&self, folder: &Path, sheet: &Picture) -> anyhow::Result<()> {
         files::write(&folder.join("sheet.png"), &write::png(sheet)?)?;
         files::write(&folder.join("report.html"), self.html().as_bytes())?;
-        files::write(&folder.join("report.json"), &serde_json::to_vec_pretty(self)?)
+        Ok(files::write(&folder.join("report.json"), &serde_json::to_vec_pretty(self)?)?)
     }
 
     /// One line for the terminal.

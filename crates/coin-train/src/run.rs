@@ -1,6 +1,5 @@
 //! A run's folder: recipe, metrics, pictures, checkpoints and the best state of each stage.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -11,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::checkpoint::Checkpoints;
-use crate::files;
+use crate::{curves, files};
 use crate::recipe::Recipe;
 
 const RECIPE: &str = "recipe.toml";
@@ -65,11 +64,9 @@ impl Run {
 
     /// Appends a line to `metrics.jsonl`.
     pub fn log(&self, line: &impl Serialize) -> anyhow::Result<()> {
-        let path = self.folder.join(METRICS);
         let mut text = serde_json::to_string(line)?;
         text.push('\n');
-        let append = || std::fs::OpenOptions::new().create(true).append(true).open(&path)?.write_all(text.as_bytes());
-        append().with_context(|| format!("{} could not be written", path.display()))
+        Ok(files::append(&self.folder.join(METRICS), text.as_bytes())?)
     }
 
     /// The lines of `metrics.jsonl` that hold a stage's validations.
@@ -87,11 +84,16 @@ impl Run {
     pub fn rewind_log(&self, stage: &str, step: u64) -> anyhow::Result<()> {
         let kept = |line: &Value| line["stage"] != stage || line["step"].as_u64().is_some_and(|found| found < step);
         let lines = self.logged()?.into_iter().filter(kept).map(|line| format!("{line}\n"));
-        files::write(&self.folder.join(METRICS), lines.collect::<String>().as_bytes())
+        Ok(files::write(&self.folder.join(METRICS), lines.collect::<String>().as_bytes())?)
+    }
+
+    /// Draws what is logged so far as `curves.png`.
+    pub fn draw_curves(&self) -> anyhow::Result<()> {
+        Ok(files::write(&self.folder.join("curves.png"), &write::png(&curves::of_log(&self.logged()?)?)?)?)
     }
 
     /// A picture under `pictures/`.
     pub fn picture(&self, name: &str, picture: &Picture) -> anyhow::Result<()> {
-        files::write(&self.folder.join("pictures").join(format!("{name}.png")), &write::png(picture)?)
+        Ok(files::write(&self.folder.join("pictures").join(format!("{name}.png")), &write::png(picture)?)?)
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use coin_imaging::{Limits, Scan, Window};
 use serde_json::Value;
 
 /// The recipe `quick`, shrunk to seconds.
@@ -87,6 +88,62 @@ fn a_killed_training_goes_on_to_the_same_losses_and_models() {
     assert!(weights(model(&whole)) == weights(model(&cut)), "the weights differ");
 }
 
+/// Files whose name says that they were never finished.
+fn unfinished(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let names = files.into_iter().chain(folders.iter().cloned());
+    let names = names.map(|path| path.file_name().unwrap().to_string_lossy().into_owned());
+    let own: Vec<_> = names.filter(|name| name.starts_with('.')).collect();
+    own.into_iter().chain(folders.iter().flat_map(|folder| unfinished(folder))).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_ends_a_training_with_a_sentence_and_nothing_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = train(&folder.path().join("whole")).output().unwrap();
+    assert!(whole.status.success());
+    let out = folder.path().join("full");
+    let plenty = train(&out);
+    // A limit on the size of files fails like a full disk, in the middle of the first checkpoint.
+    let mut command = Command::new("bash");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$@\"", "bash"]).arg(plenty.get_program());
+    let output = command.args(plenty.get_args()).output().unwrap();
+    refused(&output, &["could not be written", "free some space", "classifier"]);
+    assert_eq!(unfinished(&out), Vec::<String>::new());
+
+    let resumed = program("train").args(["--device", "cpu", "--resume"]).arg(out.join("quick")).output().unwrap();
+    assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
+    assert_eq!(log(&out.join("quick")), log(&folder.path().join("whole/quick")));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(train(folder.path()).args(["--stage", "classifier"]).output().unwrap().status.success());
+    let run = folder.path().join("quick");
+    let part = run.join("checkpoints/classifier/step-00000004/classifier");
+    let mut bytes = std::fs::read(&part).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&part, bytes).unwrap();
+    let resumed = program("train").args(["--device", "cpu", "--resume"]).arg(&run).output().unwrap();
+    refused(&resumed, &["step-00000004/classifier", "damaged", "delete"]);
+}
+
+#[test]
+fn a_training_that_diverges_says_so_and_keeps_its_checkpoints_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = train(folder.path());
+    let output = command.args(["--set", "counterfactual.training.learning_rate=1e30"]).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    let last = message.lines().last().unwrap();
+    assert!(last.contains("counterfactual diverged") && last.contains("learning_rate"), "{last}");
+    assert!(!folder.path().join("quick/coin-phantom.safetensors").exists());
+}
+
 #[test]
 fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     let folder = tempfile::tempdir().unwrap();
@@ -115,6 +172,68 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
 }
 
 #[test]
+fn a_volume_is_explained_on_its_own_grid() {
+    let folder = tempfile::tempdir().unwrap();
+    let (width, height, depth) = (96, 80, 3);
+    let volume = folder.path().join("volume.nii");
+    std::fs::write(&volume, nifti(width, height, depth, |x, y, _| f32::from(((x * 7 + y * 3) % 200) as u8))).unwrap();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/coin-phantom/coin-phantom.safetensors");
+    let out = folder.path().join("out");
+    let mut explain = program("explain");
+    explain.args(["--device", "cpu", "--threshold", "0", "--slice", "1", "--model"]).arg(&model).arg(&volume);
+    let output = explain.arg("--out").arg(&out).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let open = |path: &Path| {
+        let bytes = std::fs::read(path).unwrap();
+        Scan::open(&bytes, "volume", Window::ABDOMEN, &Limits::default()).unwrap()
+    };
+    let before = open(&volume);
+    let (after, mask) = (open(&out.join("volume/counterfactual.nii.gz")), open(&out.join("volume/mask.nii.gz")));
+    for scan in [&after, &mask] {
+        assert_eq!(scan.slice_count(), depth);
+        assert_eq!((scan.slice(0).unwrap().width(), scan.slice(0).unwrap().height()), (width, height));
+        assert_eq!(scan.slice(1).unwrap().spacing(), before.slice(1).unwrap().spacing());
+    }
+    for untouched in [0, 2] {
+        assert_eq!(after.slice(untouched).unwrap().hu(), before.slice(untouched).unwrap().hu());
+        assert!(mask.slice(untouched).unwrap().hu().iter().all(|&value| value == 0.0));
+    }
+    assert_ne!(after.slice(1).unwrap().hu(), before.slice(1).unwrap().hu());
+    assert!(mask.slice(1).unwrap().hu().contains(&1.0), "threshold 0 marks every change");
+}
+
+/// A NIfTI-1 file of f32 voxels of 2 x 2 x 5 mm.
+fn nifti(width: usize, height: usize, depth: usize, hu: impl Fn(usize, usize, usize) -> f32) -> Vec<u8> {
+    let mut bytes = vec![0; 352];
+    bytes[0..4].copy_from_slice(&348i32.to_le_bytes());
+    for (i, value) in [3, width, height, depth, 1, 1, 1, 1].into_iter().enumerate() {
+        bytes[40 + 2 * i..42 + 2 * i].copy_from_slice(&(value as i16).to_le_bytes());
+    }
+    bytes[70..72].copy_from_slice(&16i16.to_le_bytes());
+    bytes[72..74].copy_from_slice(&32i16.to_le_bytes());
+    let spacing = [1.0f32, 2.0, 2.0, 5.0];
+    for (i, value) in spacing.into_iter().enumerate() {
+        bytes[76 + 4 * i..80 + 4 * i].copy_from_slice(&value.to_le_bytes());
+    }
+    bytes[108..112].copy_from_slice(&352f32.to_le_bytes());
+    bytes[112..116].copy_from_slice(&1f32.to_le_bytes());
+    // sform: RAS, scaled by the spacing.
+    bytes[254..256].copy_from_slice(&1i16.to_le_bytes());
+    for row in 0..3 {
+        let at = 280 + 16 * row + 4 * row;
+        bytes[at..at + 4].copy_from_slice(&spacing[row + 1].to_le_bytes());
+    }
+    bytes[344..348].copy_from_slice(b"n+1\0");
+    for z in 0..depth {
+        for y in 0..height {
+            bytes.extend((0..width).flat_map(|x| hu(x, y, z).to_le_bytes()));
+        }
+    }
+    bytes
+}
+
+#[test]
 fn bad_input_is_one_sentence_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty");
@@ -129,6 +248,9 @@ fn bad_input_is_one_sentence_with_the_remedy() {
     refused(&run("train", &["--recipe", "kits23-anomalies", "--data", &data, "--out", out]), &["slices.csv"]);
     refused(&run("dataset", &["inspect", &data]), &["slices.csv"]);
     refused(&run("train", &["--device", "toaster"]), &[]);
+    std::fs::write(empty.join("slices.csv"), "file,case,grid,split,kidney_px,tumour_px,cyst_px,spacing_xy_mm\n").unwrap();
+    let anomalies = ["--recipe", "kits23-anomalies", "--data", &data, "--out", out];
+    refused(&run("train", &anomalies), &["slices.csv", "no slice of split train"]);
 
     let broken = folder.path().join("broken.safetensors");
     std::fs::write(&broken, b"not a model").unwrap();

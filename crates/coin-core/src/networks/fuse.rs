@@ -24,8 +24,11 @@ pub enum Fuse {
     SkipStack1x1ConvTanh,
     /// `(x + tanh(out)) / 2`.
     SkipTanhAvg,
-    /// `clamp(x + tanh(out), -1, 1)`, the identity at an output of 0.
+    /// `clamp(x + tanh(out), -1, 1)`, the identity at an output of 0, without a gradient where it clamps.
     SkipTanhClamp,
+    /// `x` moved by the share `|tanh(out)|` of the way to 1 (out > 0) or -1 (out < 0): the identity at an output of 0,
+    /// never outside [-1, 1], and with a gradient wherever there is room to move.
+    SkipTanhMove,
 }
 
 impl Fuse {
@@ -53,6 +56,11 @@ impl Fuse {
             }
             Self::SkipTanhAvg => (x + tanh(out)) * 0.5,
             Self::SkipTanhClamp => (x + tanh(out)).clamp(-1.0, 1.0),
+            Self::SkipTanhMove => {
+                // With s = tanh(out), both branches at once: x + s - x |s|.
+                let share = tanh(out);
+                x.clone() + share.clone() - x * share.abs()
+            }
         }
     }
 }

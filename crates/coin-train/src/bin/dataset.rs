@@ -97,5 +97,5 @@ fn phantom(seeds: std::ops::Range<u64>, size: usize, out: &std::path::Path) -> a
         let case = format!("phantom_{seed:05}");
         table.write_record([&file, &case, "native", split, &kidney, "0", "0", &spacing.to_string()])?;
     }
-    files::write(&out.join("slices.csv"), &table.into_inner()?)
+    Ok(files::write(&out.join("slices.csv"), &table.into_inner()?)?)
 }

@@ -6,9 +6,8 @@ use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 use coin_train::data::{Dataset, Purpose, SliceFolder};
-use coin_train::device::DeviceChoice;
-use coin_train::evaluation::{self, Masking};
-use coin_train::model::Model;
+use coin_train::evaluation;
+use coin_train::model::ModelOptions;
 use coin_train::program::{self, BadInput, DataSpec};
 use coin_train::recipe::Recipe;
 use coin_train::report::{self, Report};
@@ -21,9 +20,8 @@ use coin_train::report::{self, Report};
   evaluate --model models/coin-phantom/coin-phantom.safetensors --data phantom --out report"
 )]
 struct Arguments {
-    /// The model file.
-    #[arg(long)]
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelOptions,
     /// The data: phantom or slices:DIR.
     #[arg(long, value_name = "SPEC")]
     data: DataSpec,
@@ -39,15 +37,6 @@ struct Arguments {
     /// Explanations to evaluate.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "coin")]
     methods: Vec<Method>,
-    /// Threshold of the mask instead of the model's.
-    #[arg(long)]
-    threshold: Option<f32>,
-    /// Open, close and keep the largest component of each mask.
-    #[arg(long)]
-    postprocess: bool,
-    /// Where to compute: auto, cpu, vulkan or cuda[:N].
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
     /// Folder for the report.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -75,25 +64,18 @@ enum Method {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().init();
     program::run(|| evaluate(&Arguments::parse()))
 }
 
 #[allow(clippy::print_stdout)]
 fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
-    let model = Model::open(&arguments.model, arguments.device)?;
+    let (model, masking) = arguments.model.open()?;
     let card = &model.card;
     let recipe = serde_json::from_value::<Recipe>(card.recipe.clone());
-    let mut recipe =
-        recipe.map_err(|reason| BadInput(format!("{}: field recipe: {reason}", arguments.model.display())))?;
+    let mut recipe = recipe.map_err(|reason| BadInput(format!("model {}: field recipe: {reason}", card.name)))?;
     if arguments.anomalies == Anomalies::None {
         recipe.anomaly.probability = 0.0;
     }
-    let threshold = arguments.threshold.unwrap_or(card.threshold);
-    if !(0.0..1.0).contains(&threshold) {
-        return Err(BadInput(format!("--threshold {threshold}: choose a value from 0 up to, not including, 1")).into());
-    }
-    let masking = Masking { threshold, postprocess: arguments.postprocess || card.postprocess };
     let (folder, name) = match &arguments.data {
         DataSpec::Phantom => (None, "phantoms".to_owned()),
         DataSpec::Slices(path) => {

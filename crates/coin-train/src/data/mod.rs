@@ -119,15 +119,15 @@ impl Dataset {
             .collect()
     }
 
-    /// The batch of training step `step`: decided by the seed and the step alone, so a resumed training sees the same.
-    pub fn batch(&self, recipe: &Recipe, stage: u64, step: u64, size: usize) -> Vec<Sample> {
+    /// `size` training samples: decided by the seed and the step alone, so a resumed training sees the same.
+    pub fn batch(&self, window: Window, anomaly: &AnomalyRecipe, seed: u64, step: u64, size: usize) -> Vec<Sample> {
         (0..size as u64)
             .into_par_iter()
             .map(|i| {
-                let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed ^ (stage << 56));
+                let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 rng.set_stream(step * size as u64 + i);
                 let chosen = rng.random_range(0..self.train.len().max(1) as u64) as usize;
-                sample(&self.train[chosen], recipe.window, &recipe.anomaly, &mut rng)
+                sample(&self.train[chosen], window, anomaly, &mut rng)
             })
             .collect()
     }

@@ -1,0 +1,49 @@
+//! One COIN step (generator and discriminator) of the recipe `quick` on the CPU, against PyTorch with the same
+//! networks, losses, optimizers and threads.
+
+#![allow(clippy::print_stdout)]
+
+mod rivals;
+
+use anyhow::ensure;
+use burn::module::Module as _;
+use burn::tensor::{Device, Distribution, Tensor};
+use coin_core::training::CoinTrainer;
+use coin_train::recipe::Recipe;
+use serde::Deserialize;
+
+const RUNS: usize = 10;
+
+#[derive(Deserialize)]
+struct Answer {
+    seconds: Vec<f64>,
+    inpainter: usize,
+    discriminator: usize,
+}
+
+fn main() -> anyhow::Result<()> {
+    let recipe = Recipe::load("quick", &[])?;
+    let (stage, size) = (&recipe.counterfactual, recipe.size);
+    let device = Device::flex().autodiff();
+    let classifier = recipe.classifier.network.init(&device);
+    let (inpainter, discriminator) = (stage.inpainter.init(&device), stage.discriminator.init(&device));
+    let parameters = (inpainter.num_params(), discriminator.num_params());
+    let mut trainer = CoinTrainer::new(inpainter, discriminator, classifier, stage.training.clone());
+    let x = Tensor::<4>::random([stage.batch, 1, size, size], Distribution::Uniform(-1.0, 1.0), &device);
+    let ours = rivals::seconds(RUNS, || {
+        ensure!(trainer.step(x.clone(), 1.0).is_finite(), "the step diverged");
+        Ok(())
+    })?;
+
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("recipe.json");
+    std::fs::write(&file, serde_json::to_vec(&recipe)?)?;
+    let arguments = [file.to_string_lossy().into_owned(), rivals::threads().to_string(), RUNS.to_string()];
+    let theirs: Option<Answer> = rivals::run("torch_step.py", &["torch"], &arguments)?;
+    if let Some(theirs) = &theirs {
+        ensure!((theirs.inpainter, theirs.discriminator) == parameters, "the networks differ: ours {parameters:?}");
+    }
+    let theirs = theirs.as_ref().map(|answer| answer.seconds.as_slice());
+    rivals::compare(&format!("COIN step {size}x{size}, batch {}", stage.batch), "PyTorch", &ours, theirs);
+    Ok(())
+}

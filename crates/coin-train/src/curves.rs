@@ -1,0 +1,149 @@
+//! The curves of a training as a picture: the losses of both stages and what validation said.
+
+use anyhow::Context as _;
+use coin_imaging::picture::Picture;
+use plotters::prelude::*;
+use plotters::style::{FontStyle, register_font};
+use serde_json::Value;
+
+const WIDTH: u32 = 900;
+const HEIGHT: u32 = 1200;
+const COLOURS: [RGBColor; 6] = [
+    RGBColor(31, 119, 180),
+    RGBColor(214, 39, 40),
+    RGBColor(44, 160, 44),
+    RGBColor(255, 127, 14),
+    RGBColor(148, 103, 189),
+    RGBColor(90, 90, 90),
+];
+/// Each point of a loss is the mean of this many steps at most, so that its trend can be seen.
+const SMOOTHED_STEPS: usize = 10;
+
+/// One line of a chart: its name and where its numbers are in a log line.
+type Line = (&'static str, &'static str);
+
+/// A chart: stage, title, and lines.
+struct Chart {
+    stage: &'static str,
+    title: &'static str,
+    lines: &'static [Line],
+}
+
+const CHARTS: [Chart; 4] = [
+    Chart {
+        stage: "classifier",
+        title: "Classifier: loss and validation",
+        lines: &[("cross-entropy", "/loss"), ("AUROC", "/validation/auroc"), ("accuracy", "/validation/accuracy")],
+    },
+    Chart {
+        stage: "counterfactual",
+        title: "Generator: weighted loss terms",
+        lines: &[
+            ("adversarial", "/losses/generator/adversarial"),
+            ("KL", "/losses/generator/kl"),
+            ("reconstruction", "/losses/generator/reconstruction"),
+            ("minimal change", "/losses/generator/minimal_change"),
+            ("total variation", "/losses/generator/total_variation"),
+        ],
+    },
+    Chart {
+        stage: "counterfactual",
+        title: "Discriminator: loss",
+        lines: &[("real", "/losses/discriminator_real"), ("counterfactual", "/losses/discriminator_fake")],
+    },
+    Chart {
+        stage: "counterfactual",
+        title: "Counterfactual: validation",
+        lines: &[
+            ("IoU at the best threshold", "/score"),
+            ("IoU at .25", "/validation/iou"),
+            ("CV", "/validation/cv"),
+            ("precision", "/validation/precision"),
+            ("recall", "/validation/recall"),
+        ],
+    },
+];
+
+/// Draws the lines of `metrics.jsonl`; a chart without numbers yet stays empty.
+pub fn of_log(log: &[Value]) -> anyhow::Result<Picture> {
+    let font = register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
+    font.ok().context("the font of the curves is damaged")?;
+    let mut pixels = vec![0; (WIDTH * HEIGHT * 3) as usize];
+    {
+        let area = BitMapBackend::with_buffer(&mut pixels, (WIDTH, HEIGHT)).into_drawing_area();
+        area.fill(&WHITE)?;
+        let parts = area.split_evenly((CHARTS.len(), 1));
+        parts.iter().zip(&CHARTS).try_for_each(|(part, chart)| draw(part, chart, log))?;
+        area.present()?;
+    }
+    let colours = pixels.chunks_exact(3).map(|colour| [colour[0], colour[1], colour[2]]);
+    Ok(Picture::from_pixels(WIDTH as usize, HEIGHT as usize, colours))
+}
+
+fn draw(area: &DrawingArea<BitMapBackend<'_>, plotters::coord::Shift>, chart: &Chart, log: &[Value]) -> anyhow::Result<()> {
+    let lines: Vec<(&str, Vec<(f64, f64)>)> =
+        chart.lines.iter().map(|(name, pointer)| (*name, points(log, chart, pointer))).collect();
+    let all = || lines.iter().flat_map(|(_, points)| points);
+    let last = all().map(|(step, _)| *step).fold(1.0, f64::max);
+    let top = all().map(|(_, value)| *value).fold(0.0, f64::max);
+    let top = if top > 0.0 { top * 1.05 } else { 1.0 };
+    let mut axes = ChartBuilder::on(area)
+        .caption(chart.title, ("sans-serif", 22))
+        .margin(10)
+        .x_label_area_size(30)
+        .y_label_area_size(55)
+        .build_cartesian_2d(0.0..last, 0.0..top)?;
+    axes.configure_mesh().x_desc("step").light_line_style(RGBColor(240, 240, 240)).label_style(("sans-serif", 14)).draw()?;
+    for ((name, points), colour) in lines.into_iter().zip(COLOURS) {
+        axes.draw_series(LineSeries::new(points, colour.stroke_width(2)))?
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+    }
+    axes.configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .background_style(WHITE.mix(0.85))
+        .border_style(RGBColor(200, 200, 200))
+        .label_font(("sans-serif", 14))
+        .draw()?;
+    Ok(())
+}
+
+/// Step and value of each log line of the chart's stage that has the number.
+fn points(log: &[Value], chart: &Chart, pointer: &str) -> Vec<(f64, f64)> {
+    let of_stage = log.iter().filter(|line| line["stage"] == chart.stage);
+    let found: Vec<(f64, f64)> =
+        of_stage.filter_map(|line| Some((line["step"].as_f64()?, line.pointer(pointer)?.as_f64()?))).collect();
+    let smoothed = if pointer.starts_with("/loss") { SMOOTHED_STEPS } else { 1 };
+    let mean = |part: &[(f64, f64)]| {
+        let sum = part.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
+        (sum.0 / part.len() as f64, sum.1 / part.len() as f64)
+    };
+    found.chunks(smoothed).map(mean).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_rising_line_is_drawn_where_its_numbers_are() {
+        let log: Vec<Value> = (0..40)
+            .map(|step| json!({ "stage": "counterfactual", "step": step, "score": f64::from(step) / 40.0 }))
+            .collect();
+        let (empty, drawn) = (of_log(&[]).unwrap(), of_log(&log).unwrap());
+        let ink = |picture: &Picture, x: std::ops::Range<u32>| {
+            let [r, g, b] = [COLOURS[0].0, COLOURS[0].1, COLOURS[0].2];
+            let rows = (HEIGHT * 3 / 4..HEIGHT).rev();
+            let pixels = rows.flat_map(|y| x.clone().map(move |x| (x, y)));
+            pixels.filter(|&(x, y)| picture.pixel(x, y) == Some([r, g, b])).map(|(_, y)| y).collect::<Vec<_>>()
+        };
+        // The left and the middle third: the legend lies in the right one.
+        let (left, middle) = (ink(&drawn, 80..300), ink(&drawn, 350..550));
+        assert!(ink(&empty, 80..550).is_empty());
+        let mean = |rows: &[u32]| rows.iter().sum::<u32>() / rows.len() as u32;
+        assert!(mean(&left) > mean(&middle) + 30, "the line does not rise");
+    }
+}

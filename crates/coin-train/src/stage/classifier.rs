@@ -1,0 +1,68 @@
+//! The classifier's stage: image-level labels only.
+
+use burn::tensor::activation::sigmoid;
+use coin_core::metrics::Ranking;
+use coin_core::networks::ResNet;
+use coin_core::training::{ClassifierTrainer, StateError, TrainerState};
+use serde_json::json;
+
+use super::steps::{Stage, Step, Validation};
+use super::{Training, images};
+use crate::data::Sample;
+use crate::recipe::AnomalyRecipe;
+
+/// A classifier in training.
+pub struct ClassifierStage<'a> {
+    pub training: &'a Training<'a>,
+    pub trainer: ClassifierTrainer,
+    pub anomaly: AnomalyRecipe,
+    pub validation: Vec<Sample>,
+}
+
+impl Stage for ClassifierStage<'_> {
+    const NAME: &'static str = "classifier";
+
+    fn steps(&self) -> u64 {
+        self.trainer.steps()
+    }
+
+    fn state(&self) -> Result<TrainerState, StateError> {
+        self.trainer.state()
+    }
+
+    fn step(&mut self) -> Step {
+        let recipe = self.training.recipe;
+        let (step, size) = (self.trainer.steps(), recipe.classifier.batch);
+        let batch = self.training.data.batch(recipe.window, &self.anomaly, recipe.seed, step, size);
+        let labels: Vec<bool> = batch.iter().map(|sample| sample.truth.is_some()).collect();
+        let loss = self.trainer.step(self.training.tensor(&batch), &labels, 1.0);
+        Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() }
+    }
+
+    fn validate(&self) -> anyhow::Result<Validation> {
+        let summary = self.rank(&self.trainer.trained())?.summary();
+        let (auroc, accuracy) = (summary.auroc.unwrap_or(0.0), summary.accuracy.unwrap_or(0.0));
+        Ok(Validation {
+            // AUROC alone does not see a classifier whose probabilities all lean to one side.
+            score: (auroc + accuracy) / 2.0,
+            log: json!({ "validation": summary }),
+            said: format!("validation AUROC {auroc:.4}, accuracy {accuracy:.4}"),
+        })
+    }
+}
+
+impl ClassifierStage<'_> {
+    fn rank(&self, classifier: &ResNet) -> anyhow::Result<Ranking> {
+        let recipe = self.training.recipe;
+        let mut ranking = Ranking::default();
+        for batch in self.validation.chunks(recipe.classifier.batch) {
+            let x = images(batch, recipe.size, self.training.device);
+            let probabilities = sigmoid(classifier.forward(x)).try_into_vec_as::<f32>();
+            let probabilities = probabilities.map_err(|reason| anyhow::anyhow!("the device failed: {reason:?}"))?;
+            for (sample, probability) in batch.iter().zip(probabilities) {
+                ranking.add(f64::from(probability), sample.truth.is_some());
+            }
+        }
+        Ok(ranking)
+    }
+}

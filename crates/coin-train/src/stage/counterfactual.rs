@@ -1,0 +1,84 @@
+//! The counterfactual's stage: generator and discriminator against the frozen classifier.
+
+use burn::module::Module as _;
+use coin_core::explanation::Explainer;
+use coin_core::networks::ResNet;
+use coin_core::training::{CoinTrainer, StateError, TrainerState};
+use coin_imaging::picture::Picture;
+use serde_json::json;
+
+use super::steps::{Stage, Step, Validation};
+use super::{PAPER_THRESHOLD, Training};
+use crate::data::Sample;
+use crate::evaluation::Masking;
+use crate::report;
+
+/// Keeps the data of this stage apart from the classifier's.
+const STREAM: u64 = 1 << 56;
+/// Rows of the picture grid of each validation.
+const PICTURED: usize = 6;
+
+/// COIN in training.
+pub struct CounterfactualStage<'a> {
+    pub training: &'a Training<'a>,
+    pub trainer: CoinTrainer,
+    pub classifier: ResNet,
+    pub validation: Vec<Sample>,
+}
+
+impl Stage for CounterfactualStage<'_> {
+    const NAME: &'static str = "counterfactual";
+
+    fn steps(&self) -> u64 {
+        self.trainer.steps()
+    }
+
+    fn state(&self) -> Result<TrainerState, StateError> {
+        self.trainer.state()
+    }
+
+    fn step(&mut self) -> Step {
+        let (recipe, step) = (self.training.recipe, self.trainer.steps());
+        let stage = &recipe.counterfactual;
+        let seed = recipe.seed ^ STREAM;
+        let batch = self.training.data.batch(recipe.window, &recipe.anomaly, seed, step, stage.batch);
+        let rate = if step >= stage.drop_after { stage.drop_factor } else { 1.0 };
+        let losses = self.trainer.step(self.training.tensor(&batch), rate);
+        let generator = losses.generator.as_ref().map_or(f32::NAN, |generator| generator.total);
+        Step {
+            message: format!("G {generator:.3}  D {:.3}", losses.discriminator),
+            finite: losses.is_finite(),
+            log: ("losses", json!(losses)),
+        }
+    }
+
+    fn validate(&self) -> anyhow::Result<Validation> {
+        let explainer = Explainer { inpainter: self.trainer.trained(), classifier: self.classifier.valid() };
+        let found = self.training.validate(&explainer, &self.validation)?;
+        let (threshold, score) = found.best_threshold.unwrap_or((PAPER_THRESHOLD, 0.0));
+        let name = format!("step-{:06}", self.steps());
+        self.training.run.picture(&name, &self.grid(&explainer, threshold)?)?;
+        let coin = found.coin;
+        Ok(Validation {
+            score,
+            said: format!(
+                "validation IoU {:.3} at {PAPER_THRESHOLD} ({score:.3} at {threshold:.2}, ceiling {:.3}), CV {:.3}, change outside {:.4}",
+                coin.iou.unwrap_or(0.0),
+                coin.ceiling_iou.unwrap_or(0.0),
+                coin.cv.unwrap_or(0.0),
+                coin.change_outside.unwrap_or(0.0),
+            ),
+            log: json!({ "threshold": threshold, "validation": coin }),
+        })
+    }
+}
+
+impl CounterfactualStage<'_> {
+    fn grid(&self, explainer: &Explainer, threshold: f32) -> anyhow::Result<Picture> {
+        let abnormal = self.validation.iter().filter(|sample| sample.truth.is_some()).take(PICTURED - 1);
+        let normal = self.validation.iter().find(|sample| sample.truth.is_none());
+        let chosen: Vec<Sample> = abnormal.chain(normal).cloned().collect();
+        let masking = Masking { threshold, postprocess: false };
+        report::sheet(explainer, self.training.device, self.training.recipe.size, &chosen, masking)
+    }
+}

@@ -1,0 +1,123 @@
+//! The two stages of a training: the classifier, then the counterfactual against it.
+
+mod classifier;
+mod counterfactual;
+mod steps;
+
+use anyhow::Context as _;
+use burn::module::Module as _;
+use burn::tensor::{Device, Tensor, TensorData};
+use coin_core::explanation::Explainer;
+use coin_core::networks::ResNet;
+use coin_core::training::{ClassifierTrainer, CoinTrainer};
+
+use crate::data::{Dataset, Purpose, Sample};
+use crate::evaluation::{self, Evaluation, Masking};
+use crate::recipe::Recipe;
+use crate::run::Run;
+
+use classifier::ClassifierStage;
+use counterfactual::CounterfactualStage;
+use steps::Stage as _;
+
+/// The reference threshold on the difference map (paper section 4).
+pub const PAPER_THRESHOLD: f32 = 0.25;
+/// Validation anomalies come from this seed, whatever the training's.
+const VALIDATION_SEED: u64 = 1;
+
+/// How a stage ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All steps were taken.
+    Done,
+    /// Ctrl-C; the state is saved.
+    Interrupted,
+}
+
+/// What every stage works with.
+pub struct Training<'a> {
+    /// The recipe.
+    pub recipe: &'a Recipe,
+    /// The data.
+    pub data: &'a Dataset,
+    /// Where results go.
+    pub run: &'a Run,
+    /// Where it computes; without gradients.
+    pub device: &'a Device,
+}
+
+impl Training<'_> {
+    /// Trains the classifier from the newest checkpoint on; keeps the state with the best validation AUROC and accuracy.
+    pub fn classifier(&self) -> anyhow::Result<Ending> {
+        let mut trainer = self.new_classifier_trainer();
+        if let Some(state) = self.run.checkpoints(ClassifierStage::NAME).newest()? {
+            trainer = trainer.load_state(&state)?;
+        }
+        let (anomaly, validation) = (self.recipe.classifier_anomaly(), self.validation_samples());
+        let mut stage = ClassifierStage { training: self, trainer, anomaly, validation };
+        steps::run(&mut stage, self.run, self.recipe.classifier.steps, self.recipe.classifier.validate_every)
+    }
+
+    /// Trains COIN from the newest checkpoint on; keeps the state with the best validation IoU.
+    pub fn counterfactual(&self) -> anyhow::Result<Ending> {
+        let classifier = self.best_classifier()?;
+        let mut trainer = self.new_coin_trainer(classifier.clone());
+        if let Some(state) = self.run.checkpoints(CounterfactualStage::NAME).newest()? {
+            trainer = trainer.load_state(&state)?;
+        }
+        let mut stage = CounterfactualStage { training: self, trainer, classifier, validation: self.validation_samples() };
+        steps::run(&mut stage, self.run, self.recipe.counterfactual.steps, self.recipe.counterfactual.validate_every)
+    }
+
+    /// The networks of the best states.
+    pub fn trained(&self) -> anyhow::Result<Explainer> {
+        let classifier = self.best_classifier()?;
+        let best = self.run.best(CounterfactualStage::NAME).newest()?;
+        let best = best.context("the counterfactual is not trained yet; run --stage counterfactual")?;
+        let trainer = self.new_coin_trainer(classifier.clone()).load_state(&best)?;
+        Ok(Explainer { inpainter: trainer.trained(), classifier: classifier.valid() })
+    }
+
+    /// Validation numbers of a model at the paper's threshold.
+    pub fn validate(&self, explainer: &Explainer, samples: &[Sample]) -> anyhow::Result<Evaluation> {
+        let masking = Masking { threshold: PAPER_THRESHOLD, postprocess: false };
+        evaluation::evaluate(explainer, self.device, self.recipe.size, samples, masking)
+    }
+
+    /// The samples that choose checkpoint and threshold.
+    pub fn validation_samples(&self) -> Vec<Sample> {
+        self.data.samples(Purpose::Validation, self.recipe.window, &self.recipe.anomaly, VALIDATION_SEED)
+    }
+
+    fn new_classifier_trainer(&self) -> ClassifierTrainer {
+        let device = self.device.clone().autodiff();
+        device.seed(self.recipe.seed);
+        let network = self.recipe.classifier.network.init(&device);
+        ClassifierTrainer::new(network, self.recipe.classifier.training.clone())
+    }
+
+    fn new_coin_trainer(&self, classifier: ResNet) -> CoinTrainer {
+        let stage = &self.recipe.counterfactual;
+        let device = self.device.clone().autodiff();
+        device.seed(self.recipe.seed + 1);
+        let inpainter = stage.inpainter.init(&device);
+        CoinTrainer::new(inpainter, stage.discriminator.init(&device), classifier, stage.training.clone())
+    }
+
+    /// The best classifier, on the training device.
+    fn best_classifier(&self) -> anyhow::Result<ResNet> {
+        let best = self.run.best(ClassifierStage::NAME).newest()?;
+        let best = best.context("the classifier is not trained yet; run --stage classifier first")?;
+        Ok(self.new_classifier_trainer().load_state(&best)?.classifier)
+    }
+
+    fn tensor(&self, batch: &[Sample]) -> Tensor<4> {
+        images(batch, self.recipe.size, &self.device.clone().autodiff())
+    }
+}
+
+/// The one place where samples become a tensor `[batch, 1, size, size]`.
+fn images(batch: &[Sample], size: usize, device: &Device) -> Tensor<4> {
+    let values: Vec<f32> = batch.iter().flat_map(|sample| sample.input.iter().copied()).collect();
+    Tensor::from_data(TensorData::new(values, [batch.len(), 1, size, size]), device)
+}

@@ -1,0 +1,121 @@
+//! The loop that both stages share: steps, log, validation, checkpoints, Ctrl-C.
+
+use anyhow::bail;
+use coin_core::training::{StateError, TrainerState};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::Ending;
+use crate::interrupt;
+use crate::run::Run;
+
+/// What one stage does in the loop.
+pub trait Stage {
+    /// Name in the log, in checkpoints and in the recipe.
+    const NAME: &'static str;
+
+    /// Steps taken.
+    fn steps(&self) -> u64;
+
+    /// All that a later training needs to go on from here.
+    fn state(&self) -> Result<TrainerState, StateError>;
+
+    /// Takes a step.
+    fn step(&mut self) -> Step;
+
+    /// Looks at the validation samples.
+    fn validate(&self) -> anyhow::Result<Validation>;
+}
+
+/// What a step found.
+pub struct Step {
+    /// Field of the log line, and what it holds.
+    pub log: (&'static str, Value),
+    /// A few words for the progress bar.
+    pub message: String,
+    /// False when a loss is NaN or infinite.
+    pub finite: bool,
+}
+
+/// What a validation found.
+pub struct Validation {
+    /// Higher is better; chooses the state that is kept.
+    pub score: f64,
+    /// Fields of the log line beside stage, step and score.
+    pub log: Value,
+    /// A line for the terminal.
+    pub said: String,
+}
+
+/// Goes on with `stage` until it has taken `steps` steps, validating every `validate_every`.
+pub fn run<S: Stage>(stage: &mut S, run: &Run, steps: u64, validate_every: u64) -> anyhow::Result<Ending> {
+    run.rewind_log(S::NAME, stage.steps() + 1)?;
+    let checkpoints = run.checkpoints(S::NAME);
+    let mut best = best_logged(run, S::NAME)?;
+    let bar = bar(S::NAME, steps, stage.steps());
+    while stage.steps() < steps {
+        let found = stage.step();
+        let step = stage.steps();
+        if !found.finite {
+            bail!(
+                "{} diverged: a loss became NaN or infinite at step {step} ({}); nothing of it was kept; lower {}.training.learning_rate and train anew, or --resume {} from the last checkpoint",
+                S::NAME,
+                found.log.1,
+                S::NAME,
+                run.folder().display()
+            );
+        }
+        let (field, value) = found.log;
+        run.log(&json!({ "stage": S::NAME, "step": step, field: value }))?;
+        bar.set_message(found.message);
+        bar.inc(1);
+        let last = step == steps;
+        let asked = interrupt::asked();
+        let validated = last || step.is_multiple_of(validate_every);
+        if validated {
+            let validation = stage.validate()?;
+            say(&bar, &format!("{} step {step}: {}", S::NAME, validation.said));
+            let mut line = json!({ "stage": S::NAME, "step": step, "score": validation.score });
+            if let (Value::Object(line), Value::Object(more)) = (&mut line, validation.log) {
+                line.extend(more);
+            }
+            run.log(&line)?;
+            // Later is better at the same score: the losses go on falling.
+            if best.is_none_or(|best| validation.score >= best) {
+                best = Some(validation.score);
+                run.keep_best(S::NAME, &stage.state()?)?;
+            }
+            run.draw_curves()?;
+        }
+        if validated || asked {
+            checkpoints.save(&stage.state()?)?;
+        }
+        if asked && !last {
+            return Ok(Ending::Interrupted);
+        }
+    }
+    bar.finish();
+    Ok(Ending::Done)
+}
+
+fn best_logged(run: &Run, stage: &str) -> anyhow::Result<Option<f64>> {
+    let lines = run.logged()?;
+    let scores = lines.iter().filter(|line| line["stage"] == stage).filter_map(|line| line["score"].as_f64());
+    Ok(scores.max_by(f64::total_cmp))
+}
+
+fn bar(name: &'static str, steps: u64, done: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len}  {msg}  {eta} left");
+    let bar = ProgressBar::new(steps).with_prefix(name).with_position(done);
+    // The time left counts from here, not from before a resume.
+    bar.reset_eta();
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// A line above the bar, and on its own where there is no terminal to draw a bar on.
+fn say(bar: &ProgressBar, line: &str) {
+    bar.suspend(|| eprintln!("{line}"));
+}

@@ -11,6 +11,8 @@ use crate::files::{self, FileError};
 
 const KEPT: usize = 2;
 const INDEX: &str = "state.json";
+/// How folders begin that are not, or no longer, whole.
+const UNFINISHED: &str = ".unfinished-";
 
 /// What a checkpoint's folder holds besides its parts.
 #[derive(Serialize, Deserialize)]
@@ -34,10 +36,11 @@ impl Checkpoints {
 
     /// Saves a state beside the others, then removes all but the newest two.
     pub fn save(&self, state: &TrainerState) -> anyhow::Result<()> {
-        let target = self.folder.join(format!("step-{:08}", state.step));
+        let target = self.folder.join(name(state.step));
         let failed = |reason| FileError::Write { path: target.clone(), reason };
         std::fs::create_dir_all(&self.folder).map_err(failed)?;
-        let unfinished = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(&self.folder).map_err(failed)?;
+        self.sweep().map_err(failed)?;
+        let unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&self.folder).map_err(failed)?;
         let mut index = Index { step: state.step, parts: BTreeMap::new() };
         for (part, bytes) in &state.parts {
             files::write(&unfinished.path().join(part), bytes)?;
@@ -45,9 +48,11 @@ impl Checkpoints {
         }
         files::write(&unfinished.path().join(INDEX), &serde_json::to_vec(&index)?)?;
         if target.exists() {
-            std::fs::remove_dir_all(&target).map_err(failed)?;
+            // Away in one step: half a state under its final name would be taken for a whole one.
+            std::fs::rename(&target, self.folder.join(format!("{UNFINISHED}{}", state.step))).map_err(failed)?;
         }
         std::fs::rename(unfinished.keep(), &target).map_err(failed)?;
+        self.sweep().map_err(failed)?;
         let mut steps = self.steps()?;
         steps.truncate(steps.len().saturating_sub(KEPT));
         for old in steps {
@@ -62,6 +67,26 @@ impl Checkpoints {
             Some(folder) => read(&folder).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Removes the states after `step`.
+    pub fn forget_after(&self, step: u64) -> anyhow::Result<()> {
+        let newest = self.folder.join(name(step));
+        for later in self.steps()?.into_iter().filter(|folder| *folder > newest) {
+            std::fs::remove_dir_all(later)?;
+        }
+        Ok(())
+    }
+
+    /// Removes what a kill left unfinished.
+    fn sweep(&self) -> std::io::Result<()> {
+        for entry in std::fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+                std::fs::remove_dir_all(entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     /// Folders of whole states, oldest first.
@@ -96,6 +121,11 @@ fn read(folder: &Path) -> anyhow::Result<TrainerState> {
         state.parts.insert(part, bytes);
     }
     Ok(state)
+}
+
+/// Sorts by step.
+fn name(step: u64) -> String {
+    format!("step-{step:08}")
 }
 
 fn hash(bytes: &[u8]) -> String {

@@ -1,6 +1,6 @@
 //! Writing that leaves the old file whole until the new one is.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -23,6 +23,14 @@ pub enum FileError {
         path: PathBuf,
         /// What the system says.
         reason: std::io::Error,
+    },
+    /// More than is read at once.
+    #[error("{path} has more than {limit} bytes; split or shrink the file")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// How much is allowed.
+        limit: u64,
     },
     /// Not what was written.
     #[error("{path} is damaged; delete its folder to go on from the checkpoint before")]
@@ -55,6 +63,20 @@ pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 /// Reads a whole file.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     std::fs::read(path).map_err(|reason| FileError::Read { path: path.to_owned(), reason })
+}
+
+/// Reads a file of at most `limit` bytes; a larger one is refused before it fills the memory.
+pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|reason| FileError::Read { path: path.to_owned(), reason })?;
+    if bytes.len() as u64 > limit {
+        return Err(FileError::TooLarge { path: path.to_owned(), limit });
+    }
+    Ok(bytes)
 }
 
 /// A temporary file that others may read once it has its name, as any other file.

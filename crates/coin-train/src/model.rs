@@ -11,7 +11,11 @@ use coin_imaging::Window;
 
 use crate::device::DeviceChoice;
 use crate::evaluation::Masking;
+use crate::files;
 use crate::program::BadInput;
+
+/// Bytes of the largest model file that is read; the paper's networks take 150 MB.
+const LARGEST_MODEL: u64 = 1 << 30;
 
 /// The options of every program that uses a model.
 #[derive(Args)]
@@ -62,11 +66,12 @@ impl Model {
     /// with a sentence that says why.
     pub fn open(path: &Path, choice: DeviceChoice) -> anyhow::Result<Self> {
         let named = || path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|reason| BadInput(format!("{}: {reason}", path.display())))?;
+        let bytes = files::read_limited(path, LARGEST_MODEL)?;
         let bundle = Bundle::read(&bytes).with_context(named)?;
         let device = choice.open()?;
+        let on_processor = device == Device::flex();
         match Self::on(&bundle, device).with_context(named) {
-            Err(reason) if choice == DeviceChoice::Auto => {
+            Err(reason) if choice == DeviceChoice::Auto && !on_processor => {
                 tracing::warn!("{reason:#}; computing on the processor instead");
                 Self::on(&bundle, DeviceChoice::Cpu.open()?).with_context(named)
             }

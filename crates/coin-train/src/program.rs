@@ -1,5 +1,7 @@
 //! What the programs share: exit codes, errors on one line, data specifications.
 
+use std::fmt;
+use std::io::{IsTerminal as _, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -27,6 +29,15 @@ pub enum DataSpec {
     Slices(PathBuf),
 }
 
+impl fmt::Display for DataSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Phantom => f.write_str("phantom"),
+            Self::Slices(path) => write!(f, "slices:{}", path.display()),
+        }
+    }
+}
+
 impl FromStr for DataSpec {
     type Err = BadInput;
 
@@ -41,7 +52,7 @@ impl FromStr for DataSpec {
 
 /// Runs a program with its warnings on stderr: 0 when done, 2 for bad usage or input, 1 for any other failure; an error is one line.
 pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().init();
+    tracing_subscriber::fmt().with_writer(stderr).with_ansi(stderr().is_terminal()).without_time().init();
     let Err(error) = main() else { return ExitCode::SUCCESS };
     let message = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
     eprintln!("error: {}", message.replace('\n', " "));

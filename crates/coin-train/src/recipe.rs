@@ -43,6 +43,22 @@ pub struct Recipe {
     pub counterfactual: CounterfactualStage,
 }
 
+/// What an evaluation needs to know of the recipe that a model was trained by. Read from model files, whose recipes may
+/// have other keys than today's.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Protocol {
+    /// Name of the recipe.
+    pub name: String,
+    /// Side of the input in pixels.
+    pub size: usize,
+    /// HU that become -1 and 1.
+    pub window: Window,
+    /// Where slices come from.
+    pub data: DataRecipe,
+    /// What is planted.
+    pub anomaly: AnomalyRecipe,
+}
+
 /// Where slices come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "source", rename_all = "lowercase", deny_unknown_fields)]
@@ -70,12 +86,31 @@ pub struct AnomalyRecipe {
     pub contrast: [f32; 2],
     /// Share of slices that get one.
     pub probability: f64,
+    /// Share of them of which only a remnant is there, as if the rest had been inpainted.
+    #[serde(default)]
+    pub remnants: f64,
 }
 
 impl AnomalyRecipe {
+    fn problem(&self) -> Option<String> {
+        let [low, high] = self.contrast.map(f64::from);
+        let shares = [
+            ("probability", self.probability),
+            ("remnants", self.remnants),
+            ("contrast", low),
+            ("contrast", high),
+            ("contrast", high - low),
+        ];
+        let bad = shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share));
+        bad.map(|(key, share)| format!("{key}: {share} is not in 0..1")).or_else(|| {
+            let plausible = (1.0..=200.0).contains(&self.diameter_mm);
+            (!plausible).then(|| format!("diameter_mm: {} is not in 1..200", self.diameter_mm))
+        })
+    }
+
     /// Size and brightness.
     pub fn style(&self) -> AnomalyStyle {
-        AnomalyStyle { diameter_mm: self.diameter_mm, contrast: self.contrast }
+        AnomalyStyle { diameter_mm: self.diameter_mm, contrast: self.contrast, remnants: self.remnants }
     }
 }
 
@@ -85,15 +120,19 @@ impl AnomalyRecipe {
 pub struct ClassifierStage {
     /// Architecture.
     pub network: ResNetConfig,
-    /// Range of the peaks it is trained on, in units of the window. A classifier that also knows faint anomalies calls
-    /// an image normal only once hardly any of the anomaly is left; it is judged on `anomaly.contrast` all the same.
-    pub contrast: [f32; 2],
+    /// What is planted for its training. A classifier that also knows faint anomalies and remnants calls an image
+    /// normal only once hardly anything of the anomaly is left; it is judged on the recipe's `anomaly` all the same.
+    pub anomaly: AnomalyRecipe,
     /// Steps in all.
     pub steps: u64,
     /// Slices a step.
     pub batch: usize,
     /// Steps between validations.
     pub validate_every: u64,
+    /// From this step on the learning rate is multiplied by `drop_factor`.
+    pub drop_after: u64,
+    /// See `drop_after`.
+    pub drop_factor: f64,
     /// Optimizer and loss.
     pub training: ClassifierConfig,
 }
@@ -118,6 +157,27 @@ pub struct CounterfactualStage {
     pub discriminator: DiscriminatorConfig,
     /// Optimizers and loss.
     pub training: CoinConfig,
+}
+
+impl CounterfactualStage {
+    fn problem(&self, size: usize) -> Option<String> {
+        let (discriminator, bins) = (&self.discriminator, self.training.bins);
+        let blocks = discriminator.widths.len();
+        if blocks == 0 || blocks > 10 || discriminator.widths.iter().any(|width| !(1..=4096).contains(width)) {
+            return Some("discriminator.widths: name 1 to 10 blocks of 1 to 4096 channels".into());
+        }
+        let halvings = discriminator.halvings.min(blocks);
+        if size >> halvings == 0 {
+            return Some(format!("discriminator.halvings: {size} pixels cannot be halved {halvings} times"));
+        }
+        if !(2..=100).contains(&bins) || discriminator.conditions < bins {
+            return Some(format!(
+                "training.bins: {bins} is not in 2..100, or more than discriminator.conditions, {}",
+                discriminator.conditions
+            ));
+        }
+        None
+    }
 }
 
 /// Why there is no recipe.
@@ -177,9 +237,15 @@ impl Recipe {
         }
     }
 
-    /// What is planted for the classifier's training.
-    pub fn classifier_anomaly(&self) -> AnomalyRecipe {
-        AnomalyRecipe { contrast: self.classifier.contrast, ..self.anomaly.clone() }
+    /// What an evaluation needs of it.
+    pub fn protocol(&self) -> Protocol {
+        Protocol {
+            name: self.name.clone(),
+            size: self.size,
+            window: self.window,
+            data: self.data.clone(),
+            anomaly: self.anomaly.clone(),
+        }
     }
 
     fn problem(&self) -> Option<String> {
@@ -197,12 +263,19 @@ impl Recipe {
                 (!positive).then(|| "batch: batch normalisation needs at least 2 slices a step".into())
             })
             .or_else(|| {
-                let known = (0.0..=1.0).contains(&self.anomaly.probability);
-                (!known).then(|| format!("anomaly.probability: {} is not in 0..1", self.anomaly.probability))
+                let planted = [("anomaly", &self.anomaly), ("classifier.anomaly", &self.classifier.anomaly)];
+                planted.into_iter().find_map(|(key, anomaly)| within(anomaly.problem(), key))
             })
             .or_else(|| {
                 let validated = self.classifier.validate_every > 0 && self.counterfactual.validate_every > 0;
                 (!validated).then(|| "validate_every: must be at least 1".into())
+            })
+            .or_else(|| within(self.counterfactual.problem(self.size), "counterfactual"))
+            .or_else(|| match self.data {
+                DataRecipe::Phantom { train, validation, test } if train.min(validation).min(test) == 0 => {
+                    Some("data: train, validation and test need at least 1 patient each".into())
+                }
+                _ => None,
             })
     }
 }

@@ -108,7 +108,8 @@ impl Report {
              table{{border-collapse:collapse}}th{{text-align:left;font-weight:400;padding-right:2rem}}td{{text-align:right;font-variant-numeric:tabular-nums}}\
              th,td{{border-bottom:1px solid #ccc}}img{{max-width:100%}}</style>\
              <h1>{model}</h1><p>{data}; {total} slices, {abnormal} abnormal; threshold {threshold:.2}; {device}; {seconds:.0} s. Research use only.</p>\
-             <table>{rows}</table><p><img src=\"sheet.png\" alt=\"Best, median and worst cases\"></p></html>\n",
+             <table>{rows}</table><h2>Pooled IoU by threshold</h2>{curve}<p><img src=\"sheet.png\" alt=\"Best, median and worst cases\"></p></html>\n",
+            curve = curve(&coin.iou_by_threshold),
             model = escaped(&self.model),
             data = escaped(&self.data),
             device = escaped(&self.device),
@@ -118,6 +119,32 @@ impl Report {
             seconds = self.seconds,
         )
     }
+}
+
+/// IoU over threshold, both from 0 to 1, as an inline SVG.
+fn curve(points: &[(f32, f64)]) -> String {
+    const SIDE: f64 = 320.0;
+    let points: Vec<String> = points
+        .iter()
+        .map(|(threshold, iou)| format!("{:.1},{:.1}", f64::from(*threshold) * SIDE, (1.0 - iou) * SIDE))
+        .collect();
+    let ticks: String = [0.0, 0.25, 0.5, 0.75, 1.0]
+        .iter()
+        .map(|tick| {
+            let at = tick * SIDE;
+            let (back, label) = (SIDE - at, SIDE + 18.0);
+            format!(
+                "<path d=\"M{at} 0V{SIDE}M0 {back}H{SIDE}\" stroke=\"#ddd\"/>\
+                 <text x=\"{at}\" y=\"{label}\" text-anchor=\"middle\">{tick}</text>\
+                 <text x=\"-6\" y=\"{back}\" text-anchor=\"end\" dominant-baseline=\"middle\">{tick}</text>"
+            )
+        })
+        .collect();
+    format!(
+        "<svg viewBox=\"-40 -10 380 360\" width=\"380\" role=\"img\" aria-label=\"Pooled IoU by threshold\" font-size=\"12\">\
+         {ticks}<polyline points=\"{}\" fill=\"none\" stroke=\"#1f77b4\" stroke-width=\"2\"/></svg>",
+        points.join(" ")
+    )
 }
 
 fn number(value: Option<f64>) -> String {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use coin_core::training::TrainerState;
 use coin_imaging::picture::Picture;
 use coin_imaging::write;
@@ -11,9 +11,11 @@ use serde_json::Value;
 
 use crate::checkpoint::Checkpoints;
 use crate::{curves, files};
+use crate::program::{BadInput, DataSpec};
 use crate::recipe::Recipe;
 
 const RECIPE: &str = "recipe.toml";
+const DATA: &str = "data.txt";
 const METRICS: &str = "metrics.jsonl";
 
 /// A run on disk.
@@ -24,22 +26,29 @@ pub struct Run {
 
 impl Run {
     /// A new folder `runs/NAME`, or `runs/NAME-2` and so on where that exists.
-    pub fn create(runs: &Path, recipe: &Recipe) -> anyhow::Result<Self> {
+    pub fn create(runs: &Path, recipe: &Recipe, data: &DataSpec) -> anyhow::Result<Self> {
         let names = std::iter::once(recipe.name.clone()).chain((2..).map(|i| format!("{}-{i}", recipe.name)));
         let folder = names.map(|name| runs.join(name)).find(|folder| !folder.exists());
         let run = Self { folder: folder.context("no free name for the run")? };
+        let data = match data {
+            DataSpec::Slices(path) => DataSpec::Slices(std::path::absolute(path)?),
+            DataSpec::Phantom => DataSpec::Phantom,
+        };
+        files::write(&run.folder.join(DATA), data.to_string().as_bytes())?;
         files::write(&run.folder.join(RECIPE), toml::to_string_pretty(recipe)?.as_bytes())?;
         Ok(run)
     }
 
-    /// An existing run and its recipe.
-    pub fn resume(folder: &Path) -> anyhow::Result<(Self, Recipe)> {
+    /// An existing run, its recipe and its data.
+    pub fn resume(folder: &Path) -> anyhow::Result<(Self, Recipe, DataSpec)> {
         let recipe = folder.join(RECIPE);
         if !recipe.exists() {
-            bail!("--resume {}: there is no {RECIPE} in it; name a folder under runs/", folder.display());
+            let reason = format!("--resume {}: there is no {RECIPE} in it; name a folder under runs/", folder.display());
+            return Err(BadInput(reason).into());
         }
         let recipe = Recipe::load(&recipe.to_string_lossy(), &[])?;
-        Ok((Self { folder: folder.to_owned() }, recipe))
+        let data = String::from_utf8_lossy(&files::read(&folder.join(DATA))?).trim().parse()?;
+        Ok((Self { folder: folder.to_owned() }, recipe, data))
     }
 
     /// The folder.
@@ -57,7 +66,7 @@ impl Run {
         Checkpoints::new(self.folder.join("best").join(stage))
     }
 
-    /// Keeps `state` as the only best one of its stage.
+    /// Keeps `state` as the best one of its stage.
     pub fn keep_best(&self, stage: &str, state: &TrainerState) -> anyhow::Result<()> {
         self.best(stage).save(state)
     }
@@ -69,7 +78,7 @@ impl Run {
         Ok(files::append(&self.folder.join(METRICS), text.as_bytes())?)
     }
 
-    /// The lines of `metrics.jsonl` that hold a stage's validations.
+    /// The lines of `metrics.jsonl`.
     pub fn logged(&self) -> anyhow::Result<Vec<Value>> {
         let path = self.folder.join(METRICS);
         if !path.exists() {

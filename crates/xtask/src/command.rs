@@ -24,8 +24,17 @@ pub fn run_in(folder: &Path, program: &str, arguments: &[&str], environment: &[(
     Ok(())
 }
 
+/// What `program` prints on stdout, when it succeeds.
+pub fn output(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.with_context(|| format!("{program} could not be started; is it installed?"))?;
+    if !output.status.success() {
+        bail!("{program} {} failed ({})", arguments.join(" "), output.status);
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// Whether `program --version` runs and its answer contains `version`.
 pub fn has(program: &str, version: &str) -> bool {
-    let output = Command::new(program).arg("--version").output();
-    output.is_ok_and(|output| output.status.success() && String::from_utf8_lossy(&output.stdout).contains(version))
+    output(program, &["--version"]).is_ok_and(|answer| answer.contains(version))
 }

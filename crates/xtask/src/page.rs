@@ -1,7 +1,7 @@
 //! The page: engines, models and samples put where trunk takes them, built, and served.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -58,16 +58,17 @@ fn models() -> anyhow::Result<()> {
     fs::create_dir_all(&folder)?;
     let mut index = Vec::new();
     for name in MODELS {
-        let file = format!("{name}.safetensors");
-        let path = root().join("models").join(name).join(&file);
-        if !path.exists() {
-            continue;
-        }
+        let (path, file) = (model_file(name), format!("{name}.safetensors"));
         let bytes = fs::copy(&path, folder.join(&file)).with_context(|| path.display().to_string())?;
         index.push(json!({ "name": name, "title": title(&path)?, "file": file, "bytes": bytes }));
     }
     fs::write(folder.join("index.json"), serde_json::to_vec_pretty(&index)?)?;
     Ok(())
+}
+
+/// The file of a model that the project ships.
+pub fn model_file(name: &str) -> PathBuf {
+    root().join("models").join(name).join(name).with_extension("safetensors")
 }
 
 /// The model's title, from the JSON header of its file.

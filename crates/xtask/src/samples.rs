@@ -13,6 +13,9 @@ const VOLUME: &str = "TotalSegmentator-2.18.0/tests/reference_files/example_ct.n
 /// A slice of it through both kidneys.
 pub const VOLUME_SLICE: usize = 40;
 
+/// The model that has seen patients.
+pub const REAL_CT_MODEL: &str = "coin-kidney-anomaly";
+
 /// Fills `web/samples`.
 pub fn prepare() -> anyhow::Result<()> {
     let folder = root().join("web/samples");
@@ -25,6 +28,7 @@ pub fn prepare() -> anyhow::Result<()> {
                 "title": "Real CT, thorax to abdomen, no contrast medium",
                 "file": "totalsegmentator-example.nii.gz",
                 "slice": VOLUME_SLICE,
+                "model": REAL_CT_MODEL,
                 "credit": "TotalSegmentator test data, Apache-2.0",
             }])
         }

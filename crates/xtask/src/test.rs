@@ -44,24 +44,26 @@ fn expected() -> anyhow::Result<PathBuf> {
         &["run", "--release", "--bin", "dataset", "--", "phantom", "--count", "1", "--seed", "1", "--out", &to],
     )?;
     let phantom = phantoms.join("images/phantom_00001.png");
-    explain(&folder.join("phantom"), &phantom, "input.png", None)?;
+    explain(&folder.join("phantom"), "coin-phantom", &phantom, "input.png", None)?;
     if let Some(volume) = samples::volume() {
-        explain(&folder.join("volume"), &volume, "input.nii.gz", Some(samples::VOLUME_SLICE))?;
+        let slice = Some(samples::VOLUME_SLICE);
+        explain(&folder.join("volume"), samples::REAL_CT_MODEL, &volume, "input.nii.gz", slice)?;
     }
     if let Some(dicom) = samples::dicom() {
-        explain(&folder.join("dicom"), &dicom, "input.dcm", None)?;
+        explain(&folder.join("dicom"), "coin-phantom", &dicom, "input.dcm", None)?;
     }
     Ok(folder)
 }
 
-fn explain(case: &Path, file: &Path, name: &str, slice: Option<usize>) -> anyhow::Result<()> {
+fn explain(case: &Path, model: &str, file: &Path, name: &str, slice: Option<usize>) -> anyhow::Result<()> {
     fs::create_dir_all(case)?;
     let input = case.join(name);
     fs::copy(file, &input).with_context(|| file.display().to_string())?;
-    let model = "models/coin-phantom/coin-phantom.safetensors";
+    let model = page::model_file(model);
+    let model = model.to_string_lossy();
     let (input, out) = (input.to_string_lossy(), case.join("explained"));
     let (out_text, slice_text) = (out.to_string_lossy(), slice.unwrap_or(0).to_string());
-    let program = ["run", "--release", "--bin", "explain", "--", "--device", "cpu", "--model", model];
+    let program = ["run", "--release", "--bin", "explain", "--", "--device", "cpu", "--model", &model];
     let wanted = ["--slice", &slice_text, "--out", &out_text, &input];
     run("cargo", &[&program[..], &wanted[..]].concat())?;
     let results = match slice {

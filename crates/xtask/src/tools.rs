@@ -1,10 +1,8 @@
 //! The tools that a fresh machine lacks, in the versions that fit.
 
-use std::path::Path;
-
 use anyhow::bail;
 
-use crate::command::{has, run};
+use crate::command::{has, output, run};
 
 const TRUNK: &str = "0.21.14";
 /// Must equal the version of the `wasm-bindgen` crate in the workspace.
@@ -23,14 +21,18 @@ pub fn for_page() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Chromium, where Debian's package manager may be used.
+/// Chromium: the one that CHROMIUM names, or Debian's, installed where this is root.
 pub fn for_browser_tests() -> anyhow::Result<()> {
-    if has("node", "v") && has("chromium", "Chromium") {
+    if !has("node", "v") || !has("npm", "") {
+        bail!("the browser tests need node 20 or newer with npm: see https://nodejs.org, or apt-get install nodejs npm");
+    }
+    if std::env::var_os("CHROMIUM").is_some() || has("chromium", "Chromium") {
         return Ok(());
     }
-    let root = Path::new("/root").metadata().is_ok_and(|_| std::fs::read_dir("/root").is_ok());
-    if !root {
-        bail!("the browser tests need node and Chromium: run apt-get install nodejs npm chromium as root");
+    if output("id", &["-u"])?.trim() != "0" {
+        bail!(
+            "the browser tests need Chromium: sudo apt-get install --no-install-recommends chromium, or name one in CHROMIUM"
+        );
     }
     run("apt-get", &["update"])?;
     run("apt-get", &["install", "--yes", "--no-install-recommends", "chromium"])

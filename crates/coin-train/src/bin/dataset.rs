@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use coin_imaging::anomaly::{self, AnomalyStyle};
 use coin_imaging::phantom::{Organ, Phantom};
 use coin_imaging::{Window, write};
-use coin_train::data::SliceFolder;
+use coin_train::data::{KIDNEY, SliceFolder, TUMOUR};
 use coin_train::files;
 use coin_train::program::{self, BadInput, DataSpec};
 
@@ -32,7 +32,7 @@ enum Chore {
         #[arg(value_name = "SPEC")]
         data: DataSpec,
     },
-    /// Write phantom patients in the layout of `slices`, with anomalies in every second one.
+    /// Write phantom patients in the layout of `slices`; every second one has an anomaly, labelled as a tumour.
     Phantom {
         /// How many.
         #[arg(long, default_value_t = 10)]
@@ -80,22 +80,30 @@ fn phantom(seeds: std::ops::Range<u64>, size: usize, out: &std::path::Path) -> a
     }
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(["file", "case", "grid", "split", "kidney_px", "tumour_px", "cyst_px", "spacing_xy_mm"])?;
-    let spacing = 384.0 / size as f32;
     for seed in seeds {
         let phantom = Phantom::generate(seed, size);
         let kidneys = phantom.mask(Organ::Kidney);
         let style = AnomalyStyle::default();
         let planted = anomaly::plant(&phantom.slice, &kidneys, Window::ABDOMEN, &style, seed);
-        let slice = planted.filter(|_| seed % 2 == 1).map_or(phantom.slice, |planted| planted.slice);
+        let spacing = phantom.slice.spacing_or_assumed().column_mm();
+        let mut labels: Vec<u8> = kidneys.as_slice().iter().map(|&inside| if inside { KIDNEY } else { 0 }).collect();
+        let slice = match planted.filter(|_| seed % 2 == 1) {
+            Some(planted) => {
+                let marked = labels.iter_mut().zip(planted.mask.as_slice()).filter(|(_, inside)| **inside);
+                marked.for_each(|(label, _)| *label = TUMOUR);
+                planted.slice
+            }
+            None => phantom.slice,
+        };
+        let count = |wanted: u8| labels.iter().filter(|&&label| label == wanted).count().to_string();
+        let (kidney, tumour) = (count(KIDNEY), count(TUMOUR));
         let greys = slice.hu().iter().map(|&hu| Window::ABDOMEN.grey(hu)).collect();
-        let labels = kidneys.as_slice().iter().map(|&inside| u8::from(inside)).collect();
         let file = format!("phantom_{seed:05}.png");
         files::write(&out.join("images").join(&file), &write::grey_png(size, size, greys)?)?;
         files::write(&out.join("masks").join(&file), &write::grey_png(size, size, labels)?)?;
-        let split = if seed % 4 == 3 { "test" } else { "train" };
-        let kidney = kidneys.count().to_string();
+        let split = if seed / 2 % 2 == 1 { "test" } else { "train" };
         let case = format!("phantom_{seed:05}");
-        table.write_record([&file, &case, "native", split, &kidney, "0", "0", &spacing.to_string()])?;
+        table.write_record([&file, &case, "native", split, &kidney, &tumour, "0", &spacing.to_string()])?;
     }
     Ok(files::write(&out.join("slices.csv"), &table.into_inner()?)?)
 }

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
-use coin_train::data::{Dataset, Purpose, SliceFolder};
+use coin_train::data::{Dataset, Purpose, Sample, SliceFolder};
 use coin_train::evaluation;
 use coin_train::model::ModelOptions;
 use coin_train::program::{self, BadInput, DataSpec};
-use coin_train::recipe::Recipe;
+use coin_train::recipe::Protocol;
 use coin_train::report::{self, Report};
 
 /// Evaluate a model: IoU, CV and the classifier's numbers, as report.json, report.html and sheet.png.
@@ -50,6 +50,7 @@ enum Split {
     Train,
     Validation,
     Test,
+    All,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -71,10 +72,10 @@ fn main() -> ExitCode {
 fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let (model, masking) = arguments.model.open()?;
     let card = &model.card;
-    let recipe = serde_json::from_value::<Recipe>(card.recipe.clone());
-    let mut recipe = recipe.map_err(|reason| BadInput(format!("model {}: field recipe: {reason}", card.name)))?;
+    let protocol = serde_json::from_value::<Protocol>(card.recipe.clone());
+    let mut protocol = protocol.map_err(|reason| BadInput(format!("model {}: field recipe: {reason}", card.name)))?;
     if arguments.anomalies == Anomalies::None {
-        recipe.anomaly.probability = 0.0;
+        protocol.anomaly.probability = 0.0;
     }
     let (folder, name) = match &arguments.data {
         DataSpec::Phantom => (None, "phantoms".to_owned()),
@@ -84,14 +85,16 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
             (Some(folder), name)
         }
     };
-    let (purpose, split) = match arguments.split {
-        Split::Train => (Purpose::Train, "train"),
-        Split::Validation => (Purpose::Validation, "validation"),
-        Split::Test => (Purpose::Test, "test"),
+    let (purposes, split): (&[Purpose], _) = match arguments.split {
+        Split::Train => (&[Purpose::Train], "train"),
+        Split::Validation => (&[Purpose::Validation], "validation"),
+        Split::Test => (&[Purpose::Test], "test"),
+        Split::All => (&[Purpose::Train, Purpose::Validation, Purpose::Test], "all"),
     };
     let started = Instant::now();
-    let data = Dataset::open(&recipe, folder.as_ref(), &[purpose])?;
-    let samples = data.samples(purpose, recipe.window, &recipe.anomaly, arguments.seed);
+    let data = Dataset::open(&protocol, folder.as_ref(), purposes)?;
+    let samples = |purpose| data.samples(purpose, protocol.window, &protocol.anomaly, arguments.seed);
+    let samples: Vec<Sample> = purposes.iter().copied().flat_map(samples).collect();
     let found = evaluation::evaluate(&model.explainer, &model.device, card.size, &samples, masking)?;
     let chosen = report::representative(&found, &samples);
     let sheet = report::sheet(&model.explainer, &model.device, card.size, &chosen, masking)?;

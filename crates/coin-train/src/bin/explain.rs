@@ -40,6 +40,9 @@ struct Arguments {
     json: bool,
 }
 
+/// Endings that a result's folder does without; the longer ones first.
+const ENDINGS: [&str; 8] = [".nii.gz", ".nii", ".png", ".jpeg", ".jpg", ".dicom", ".dcm", ".ima"];
+
 /// `summary.json` of one slice.
 #[derive(Serialize)]
 struct Summary {
@@ -68,19 +71,18 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
         _ => model.window,
     };
     let mut summaries = Vec::new();
-    for input in &arguments.inputs {
+    let limits = Limits::default();
+    for (input, folder) in arguments.inputs.iter().zip(folders(&arguments.inputs)) {
         let name = input.display().to_string();
-        let bytes = std::fs::read(input).map_err(|reason| BadInput(format!("{name}: {reason}")))?;
-        let scan = Scan::open(&bytes, &name, greys, &Limits::default())?;
-        let stem = input.file_name().unwrap_or_default().to_string_lossy();
-        let stem = stem.split('.').next().unwrap_or("scan");
+        let scan = Scan::open(&files::read_limited(input, limits.bytes)?, &name, greys, &limits)?;
+        let folder = arguments.out.join(folder);
         let wanted = arguments.slice.map_or(0..scan.slice_count(), |slice| slice..slice + 1);
         let mut volume = ExplainedVolume::of(&scan);
         for index in wanted {
             let slice = scan.slice(index)?;
             let folder = match scan.slice_count() {
-                1 => arguments.out.join(stem),
-                _ => arguments.out.join(stem).join(format!("slice-{index:04}")),
+                1 => folder.clone(),
+                _ => folder.join(format!("slice-{index:04}")),
             };
             let started = Instant::now();
             let explained = ExplainedSlice::of(&model, slice, masking)?;
@@ -112,11 +114,41 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
             summaries.push(summary);
         }
         if let Some(volume) = volume {
-            volume.write(&arguments.out.join(stem))?;
+            volume.write(&folder)?;
         }
     }
     if arguments.json {
         println!("{}", serde_json::to_string(&summaries)?);
     }
     Ok(())
+}
+
+/// A folder for each input: its name without the ending, numbered where two inputs share it.
+fn folders(inputs: &[PathBuf]) -> Vec<String> {
+    let mut taken: Vec<String> = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let name = input.file_name().unwrap_or_default().to_string_lossy();
+        let stem = ENDINGS.iter().find_map(|ending| {
+            let cut = name.len().checked_sub(ending.len())?;
+            let (stem, found) = (name.get(..cut)?, name.get(cut..)?);
+            (found.eq_ignore_ascii_case(ending) && !stem.is_empty()).then_some(stem)
+        });
+        let stem = stem.unwrap_or(&name);
+        let numbered = (2..).map(|i| format!("{stem}-{i}"));
+        let free = std::iter::once(stem.to_owned()).chain(numbered).find(|folder| !taken.contains(folder));
+        taken.extend(free);
+    }
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_input_has_a_folder_of_its_own() {
+        let inputs = ["a/x.png", "b/x.png", "1.2.840.1.dcm", "1.2.840.2.dcm", "v.nii.gz", ".png", "no-ending"];
+        let inputs: Vec<PathBuf> = inputs.iter().map(PathBuf::from).collect();
+        assert_eq!(folders(&inputs), ["x", "x-2", "1.2.840.1", "1.2.840.2", "v", ".png", "no-ending"]);
+    }
 }

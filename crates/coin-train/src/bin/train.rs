@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use burn::module::Module as _;
+use burn::tensor::Device;
 use clap::{Parser, ValueEnum};
 use coin_core::bundle::{Bundle, Card, FORMAT, SelfTest};
 use coin_train::data::{Dataset, Purpose, SliceFolder};
@@ -15,6 +17,7 @@ use coin_train::report::{self, Report};
 use coin_train::run::Run;
 use coin_train::stage::{Ending, PAPER_THRESHOLD, Training};
 use coin_train::{files, interrupt};
+use serde_json::{Value, json};
 
 /// The test set of a training is planted from this seed, once.
 const TEST_SEED: u64 = 7;
@@ -24,20 +27,20 @@ const TEST_SEED: u64 = 7;
 #[command(
     version,
     after_help = "Examples:
-  train                                              phantoms on the CPU, about a quarter of an hour
+  train                                              phantoms on the CPU, within 20 minutes on two cores
   train --recipe kits23-anomalies --data slices:DIR  real slices with planted anomalies
   train --set counterfactual.steps=2000 --seed 3     change the recipe
   train --resume runs/quick                          go on after an interruption"
 )]
 struct Arguments {
     /// An embedded recipe or a TOML file.
-    #[arg(long, default_value = "quick", value_name = "NAME or FILE")]
+    #[arg(long, default_value = "quick", value_name = "NAME or FILE", conflicts_with = "resume")]
     recipe: String,
     /// Change a key of the recipe.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(long = "set", value_name = "KEY=VALUE", conflicts_with = "resume")]
     changes: Vec<String>,
     /// The data: phantom or slices:DIR.
-    #[arg(long, default_value = "phantom", value_name = "SPEC")]
+    #[arg(long, default_value = "phantom", value_name = "SPEC", conflicts_with = "resume")]
     data: DataSpec,
     /// Where to compute: auto, cpu, vulkan or cuda[:N].
     #[arg(long, default_value = "auto")]
@@ -45,16 +48,16 @@ struct Arguments {
     /// Which stage to train.
     #[arg(long, value_enum, default_value_t = Stage::All)]
     stage: Stage,
-    /// Go on with this run.
+    /// Go on with this run, its recipe and its data.
     #[arg(long, value_name = "RUN")]
     resume: Option<PathBuf>,
     /// Another seed than the recipe's.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     seed: Option<u64>,
     /// Folder for runs.
-    #[arg(long, default_value = "runs", value_name = "DIR")]
+    #[arg(long, default_value = "runs", value_name = "DIR", conflicts_with = "resume")]
     out: PathBuf,
-    /// Print one JSON object on stdout at the end.
+    /// Print one JSON object on stdout at the end: the run, whether it is finished, and its report.
     #[arg(long)]
     json: bool,
     /// List the embedded recipes and stop.
@@ -79,47 +82,95 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
         recipe::embedded().for_each(|name| println!("{name}"));
         return Ok(());
     }
-    let (run, recipe) = match &arguments.resume {
-        Some(folder) => Run::resume(folder)?,
+    let (resumed, recipe, spec) = match &arguments.resume {
+        Some(folder) => {
+            let (run, recipe, data) = Run::resume(folder)?;
+            (Some(run), recipe, data)
+        }
         None => {
             let mut changes = arguments.changes.clone();
             changes.extend(arguments.seed.map(|seed| format!("seed={seed}")));
-            let recipe = Recipe::load(&arguments.recipe, &changes)?;
-            (Run::create(&arguments.out, &recipe)?, recipe)
+            (None, Recipe::load(&arguments.recipe, &changes)?, arguments.data.clone())
         }
     };
     interrupt::listen()?;
-    let folder = match &arguments.data {
+    let folder = match &spec {
         DataSpec::Phantom => None,
         DataSpec::Slices(path) => Some(SliceFolder::open(path)?),
     };
-    let data = Dataset::open(&recipe, folder.as_ref(), &[Purpose::Train, Purpose::Validation, Purpose::Test])?;
+    let purposes = [Purpose::Train, Purpose::Validation, Purpose::Test];
+    let data = Dataset::open(&recipe.protocol(), folder.as_ref(), &purposes)?;
     let device = arguments.device.open()?;
+    let run = match resumed {
+        Some(run) => run,
+        None => Run::create(&arguments.out, &recipe, &spec)?,
+    };
     eprintln!("{} on {device:?}, {}, into {}", recipe.name, data.description, run.folder().display());
     let training = Training { recipe: &recipe, data: &data, run: &run, device: &device };
-    let resume = || eprintln!("saved; go on with: train --resume {}", run.folder().display());
-    if arguments.stage != Stage::Counterfactual && training.classifier()? == Ending::Interrupted {
-        resume();
-        return Ok(());
+    let outcome = stages(&training, arguments.stage)?;
+    if let Outcome::Interrupted = outcome {
+        eprintln!("saved; go on with: train --resume {}", run.folder().display());
     }
-    if arguments.stage != Stage::Classifier {
-        if training.counterfactual()? == Ending::Interrupted {
-            resume();
-            return Ok(());
-        }
-        let report = finish(&training)?;
+    if let Outcome::Evaluated(report) = &outcome {
         eprintln!("{}", report.summary());
-        if arguments.json {
-            println!("{}", serde_json::to_string(&report)?);
-        }
+    }
+    if arguments.json {
+        let (finished, report) = match outcome {
+            Outcome::Interrupted => (false, None),
+            Outcome::Trained => (true, None),
+            Outcome::Evaluated(report) => (true, Some(report)),
+        };
+        println!("{}", json!({ "run": run.folder(), "finished": finished, "report": report }));
     }
     Ok(())
 }
 
-/// Chooses the threshold on validation, looks at the test set once, and packs the model.
+/// How far a call came.
+enum Outcome {
+    Interrupted,
+    Trained,
+    Evaluated(Box<Report>),
+}
+
+fn stages(training: &Training<'_>, stage: Stage) -> anyhow::Result<Outcome> {
+    if stage != Stage::Counterfactual && training.classifier()? == Ending::Interrupted {
+        return Ok(Outcome::Interrupted);
+    }
+    if stage == Stage::Classifier {
+        return Ok(Outcome::Trained);
+    }
+    match training.counterfactual()? {
+        Ending::Interrupted => Ok(Outcome::Interrupted),
+        Ending::Done => Ok(Outcome::Evaluated(Box::new(finish(training)?))),
+    }
+}
+
+/// Packs the model, and with what is in the file chooses the threshold on validation and looks at the test set once.
 fn finish(training: &Training<'_>) -> anyhow::Result<Report> {
     let (recipe, run) = (training.recipe, training.run);
-    let explainer = training.trained()?;
+    let trained = training.trained()?;
+    let card = Card {
+        format: FORMAT,
+        name: recipe.model.clone(),
+        title: recipe.title.clone(),
+        inpainter: recipe.counterfactual.inpainter.clone(),
+        classifier: recipe.classifier.network.clone(),
+        size: recipe.size,
+        window: recipe.window.into(),
+        threshold: PAPER_THRESHOLD,
+        postprocess: false,
+        recipe: serde_json::to_value(recipe)?,
+        data: training.data.description.clone(),
+        results: Value::Null,
+        licence: recipe.licence.clone(),
+        weights_sha256: String::new(),
+        self_test: SelfTest::unknown(),
+    };
+    let processor = Device::flex();
+    let mut bundle =
+        Bundle::pack(card, trained.inpainter.to_device(&processor), trained.classifier.to_device(&processor), &processor)?;
+
+    let explainer = bundle.explainer(training.device)?;
     let validated = training.validate(&explainer, &training.validation_samples())?;
     let threshold = validated.best_threshold.map_or(PAPER_THRESHOLD, |(threshold, _)| threshold);
     let masking = Masking { threshold, postprocess: false };
@@ -133,24 +184,8 @@ fn finish(training: &Training<'_>) -> anyhow::Result<Report> {
     let sheet = report::sheet(&explainer, training.device, recipe.size, &chosen, masking)?;
     report.write(run.folder(), &sheet)?;
 
-    let card = Card {
-        format: FORMAT,
-        name: recipe.model.clone(),
-        title: recipe.title.clone(),
-        inpainter: recipe.counterfactual.inpainter.clone(),
-        classifier: recipe.classifier.network.clone(),
-        size: recipe.size,
-        window: recipe.window.into(),
-        threshold,
-        postprocess: false,
-        recipe: serde_json::to_value(recipe)?,
-        data: training.data.description.clone(),
-        results: serde_json::to_value(&report)?,
-        licence: recipe.licence.clone(),
-        weights_sha256: String::new(),
-        self_test: SelfTest::unknown(),
-    };
-    let bundle = Bundle::pack(card, explainer.inpainter, explainer.classifier, training.device)?;
+    bundle.card.threshold = threshold;
+    bundle.card.results = serde_json::to_value(&report)?;
     files::write(&run.folder().join(format!("{}.safetensors", recipe.model)), &bundle.write()?)?;
     Ok(report)
 }

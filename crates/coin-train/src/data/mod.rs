@@ -10,9 +10,9 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::program::BadInput;
-use crate::recipe::{AnomalyRecipe, DataRecipe, Recipe};
+use crate::recipe::{AnomalyRecipe, DataRecipe, Protocol};
 
-pub use slices::{SliceFolder, SliceFolderError, SliceRow};
+pub use slices::{KIDNEY, SliceFolder, SliceFolderError, SliceRow, TUMOUR};
 
 /// How often each evaluation slice of a folder is planted, with different anomalies.
 const PLANTINGS: u64 = 2;
@@ -67,25 +67,24 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// The data of `recipe` for these purposes; `folder` where its source is one.
-    pub fn open(recipe: &Recipe, folder: Option<&SliceFolder>, purposes: &[Purpose]) -> anyhow::Result<Self> {
+    /// The data of a protocol for these purposes; `folder` where its source is one.
+    pub fn open(protocol: &Protocol, folder: Option<&SliceFolder>, purposes: &[Purpose]) -> anyhow::Result<Self> {
         let cases = |purpose: Purpose| -> anyhow::Result<Vec<Case>> {
             if !purposes.contains(&purpose) {
                 return Ok(Vec::new());
             }
-            match (&recipe.data, folder) {
-                (_, Some(folder)) => Ok(folder.cases(purpose, recipe.size, recipe.window)?),
+            match (&protocol.data, folder) {
+                (_, Some(folder)) => Ok(folder.cases(purpose, protocol.size, protocol.window)?),
                 (DataRecipe::Phantom { train, validation, test }, None) => {
                     let (split, count) = match purpose {
                         Purpose::Train => (0, *train),
                         Purpose::Validation => (1, *validation),
                         Purpose::Test => (2, *test),
                     };
-                    Ok(phantoms::cases(PHANTOM_SPLITS[split], count, recipe.size))
+                    Ok(phantoms::cases(PHANTOM_SPLITS[split], count, protocol.size))
                 }
                 (DataRecipe::Slices {}, None) => {
-                    let reason = format!("recipe {} needs slices: add --data slices:DIR", recipe.name);
-                    Err(BadInput(reason).into())
+                    Err(BadInput(format!("{} needs slices: say --data slices:DIR", protocol.name)).into())
                 }
             }
         };
@@ -106,10 +105,11 @@ impl Dataset {
         }
     }
 
-    /// The samples of evaluation `index` over validation or test cases: the same from the same seed.
+    /// The samples of a purpose: the same from the same seed. Slices of a folder are planted twice, being few.
     pub fn samples(&self, purpose: Purpose, window: Window, anomaly: &AnomalyRecipe, seed: u64) -> Vec<Sample> {
         let cases = self.cases(purpose);
-        let jobs: Vec<(u64, &Case)> = (0..self.plantings).flat_map(|_| cases).zip(0..).map(|(c, i)| (i, c)).collect();
+        let plantings = if anomaly.probability > 0.0 { self.plantings } else { 1 };
+        let jobs: Vec<(u64, &Case)> = (0..plantings).flat_map(|_| cases).zip(0..).map(|(c, i)| (i, c)).collect();
         jobs.into_par_iter()
             .map(|(i, case)| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -1,6 +1,6 @@
 //! The `slices` source: a folder with `slices.csv`, `images/` and `masks/`.
 //!
-//! `slices.csv` has the columns `file, case, grid, split, kidney_px, tumour_px, cyst_px, spacing_xy_mm, spacing_z_mm`;
+//! `slices.csv` has the columns `file, case, split, kidney_px, tumour_px, cyst_px, spacing_xy_mm`, and may have others;
 //! images are 8-bit greys of a fixed window, masks of the same name hold 0 background, 1 kidney, 2 tumour, 3 cyst.
 
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::{Case, Purpose};
+use crate::files::{self, FileError};
 
 /// The window that the greys of the images mean.
 const GREYS: Window = Window::ABDOMEN;
@@ -19,7 +20,10 @@ const GREYS: Window = Window::ABDOMEN;
 const FEWEST_KIDNEY_PIXELS: u32 = 300;
 /// One training patient in so many is kept for validation.
 const VALIDATION_SHARE: u8 = 6;
-const KIDNEY: u8 = 1;
+/// Label of kidney in the masks.
+pub const KIDNEY: u8 = 1;
+/// Label of tumour in the masks.
+pub const TUMOUR: u8 = 2;
 
 /// One line of `slices.csv`.
 #[derive(Clone, Debug, Deserialize)]
@@ -52,7 +56,9 @@ pub enum SliceFolderError {
         reason: String,
     },
     /// No slice fits the purpose.
-    #[error("{path}: no slice of split {split} shows a kidney of at least {FEWEST_KIDNEY_PIXELS} pixels")]
+    #[error(
+        "{path}: no slice of split {split} shows a kidney of at least {FEWEST_KIDNEY_PIXELS} pixels without tumour or cyst"
+    )]
     Empty {
         /// The table.
         path: PathBuf,
@@ -60,13 +66,8 @@ pub enum SliceFolderError {
         split: &'static str,
     },
     /// An image or mask cannot be read.
-    #[error("{path}: {reason}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// An image or mask is not what it should be.
     #[error(transparent)]
     Scan(#[from] ScanError),
@@ -105,16 +106,17 @@ impl SliceFolder {
         &self.rows
     }
 
-    /// Slices with a kidney on a grid of `size`: for training all of them, for validation and test those without
-    /// tumour or cyst. Validation patients are a fixed sixth of the training patients.
+    /// Slices with a kidney and without tumour or cyst, on a grid of `size`: only what is planted makes them abnormal.
+    /// Validation patients are a fixed sixth of the training patients.
     pub fn cases(&self, purpose: Purpose, size: usize, window: Window) -> Result<Vec<Case>, SliceFolderError> {
-        let healthy = |row: &SliceRow| row.tumour_px == 0 && row.cyst_px == 0;
         let wanted = |row: &&SliceRow| match purpose {
             Purpose::Train => row.split == "train" && !kept_for_validation(&row.case),
-            Purpose::Validation => row.split == "train" && kept_for_validation(&row.case) && healthy(row),
-            Purpose::Test => row.split == "test" && healthy(row),
+            Purpose::Validation => row.split == "train" && kept_for_validation(&row.case),
+            Purpose::Test => row.split == "test",
         };
-        let rows = self.rows.iter().filter(wanted).filter(|row| row.kidney_px >= FEWEST_KIDNEY_PIXELS);
+        let healthy = |row: &&SliceRow| row.tumour_px == 0 && row.cyst_px == 0;
+        let rows = self.rows.iter().filter(wanted).filter(healthy);
+        let rows = rows.filter(|row| row.kidney_px >= FEWEST_KIDNEY_PIXELS);
         let rows: Vec<&SliceRow> = rows.collect();
         let cases: Result<Vec<Case>, _> = rows.into_par_iter().map(|row| self.case(row, size, window)).collect();
         let cases = cases?;
@@ -128,13 +130,13 @@ impl SliceFolder {
     fn case(&self, row: &SliceRow, size: usize, window: Window) -> Result<Case, SliceFolderError> {
         let limits = Limits::default();
         let image = self.path.join("images").join(&row.file);
-        let scan = Scan::open(&read(&image)?, &image.to_string_lossy(), GREYS, &limits)?;
+        let scan = Scan::open(&files::read_limited(&image, limits.bytes)?, &image.to_string_lossy(), GREYS, &limits)?;
         let slice = scan.slice(0)?;
         let spacing = row.spacing_xy_mm.and_then(|mm| Spacing::new(mm, mm).ok());
         let slice = Slice::new(slice.width(), slice.height(), slice.hu().to_vec(), spacing);
         let slice = slice.map_err(|_| SliceFolderError::Sizes { path: image.clone() })?;
         let mask = self.path.join("masks").join(&row.file);
-        let kidneys = label_mask(&read(&mask)?, &mask.to_string_lossy(), &[KIDNEY], &limits)?;
+        let kidneys = label_mask(&files::read_limited(&mask, limits.bytes)?, &mask.to_string_lossy(), &[KIDNEY], &limits)?;
         if (kidneys.width(), kidneys.height()) != (slice.width(), slice.height()) {
             return Err(SliceFolderError::Sizes { path: image });
         }
@@ -148,9 +150,6 @@ impl SliceFolder {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, SliceFolderError> {
-    std::fs::read(path).map_err(|reason| SliceFolderError::File { path: path.to_owned(), reason })
-}
 
 /// By a hash of the patient's name: the same patients on every machine and in every order.
 fn kept_for_validation(case: &str) -> bool {

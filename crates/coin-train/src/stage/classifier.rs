@@ -4,18 +4,17 @@ use burn::tensor::activation::sigmoid;
 use coin_core::metrics::Ranking;
 use coin_core::networks::ResNet;
 use coin_core::training::{ClassifierTrainer, StateError, TrainerState};
+use coin_core::weights;
 use serde_json::json;
 
 use super::steps::{Stage, Step, Validation};
 use super::{Training, images};
 use crate::data::Sample;
-use crate::recipe::AnomalyRecipe;
 
 /// A classifier in training.
 pub struct ClassifierStage<'a> {
     pub training: &'a Training<'a>,
     pub trainer: ClassifierTrainer,
-    pub anomaly: AnomalyRecipe,
     pub validation: Vec<Sample>,
 }
 
@@ -30,12 +29,17 @@ impl Stage for ClassifierStage<'_> {
         self.trainer.state()
     }
 
+    fn is_finite(&self) -> bool {
+        weights::all_finite(&self.trainer.trained())
+    }
+
     fn step(&mut self) -> Step {
         let recipe = self.training.recipe;
         let (step, size) = (self.trainer.steps(), recipe.classifier.batch);
-        let batch = self.training.data.batch(recipe.window, &self.anomaly, recipe.seed, step, size);
+        let batch = self.training.data.batch(recipe.window, &recipe.classifier.anomaly, recipe.seed, step, size);
         let labels: Vec<bool> = batch.iter().map(|sample| sample.truth.is_some()).collect();
-        let loss = self.trainer.step(self.training.tensor(&batch), &labels, 1.0);
+        let rate = if step >= recipe.classifier.drop_after { recipe.classifier.drop_factor } else { 1.0 };
+        let loss = self.trainer.step(self.training.tensor(&batch), &labels, rate);
         Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() }
     }
 

@@ -4,6 +4,7 @@ use burn::module::Module as _;
 use coin_core::explanation::Explainer;
 use coin_core::networks::ResNet;
 use coin_core::training::{CoinTrainer, StateError, TrainerState};
+use coin_core::weights;
 use coin_imaging::picture::Picture;
 use serde_json::json;
 
@@ -35,6 +36,11 @@ impl Stage for CounterfactualStage<'_> {
 
     fn state(&self) -> Result<TrainerState, StateError> {
         self.trainer.state()
+    }
+
+    fn is_finite(&self) -> bool {
+        let CoinTrainer { inpainter, discriminator, .. } = &self.trainer;
+        weights::all_finite(&inpainter.valid()) && weights::all_finite(&discriminator.valid())
     }
 
     fn step(&mut self) -> Step {

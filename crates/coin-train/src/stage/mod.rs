@@ -13,6 +13,7 @@ use coin_core::training::{ClassifierTrainer, CoinTrainer};
 
 use crate::data::{Dataset, Purpose, Sample};
 use crate::evaluation::{self, Evaluation, Masking};
+use crate::program::BadInput;
 use crate::recipe::Recipe;
 use crate::run::Run;
 
@@ -53,8 +54,7 @@ impl Training<'_> {
         if let Some(state) = self.run.checkpoints(ClassifierStage::NAME).newest()? {
             trainer = trainer.load_state(&state)?;
         }
-        let (anomaly, validation) = (self.recipe.classifier_anomaly(), self.validation_samples());
-        let mut stage = ClassifierStage { training: self, trainer, anomaly, validation };
+        let mut stage = ClassifierStage { training: self, trainer, validation: self.validation_samples() };
         steps::run(&mut stage, self.run, self.recipe.classifier.steps, self.recipe.classifier.validate_every)
     }
 
@@ -107,7 +107,7 @@ impl Training<'_> {
     /// The best classifier, on the training device.
     fn best_classifier(&self) -> anyhow::Result<ResNet> {
         let best = self.run.best(ClassifierStage::NAME).newest()?;
-        let best = best.context("the classifier is not trained yet; run --stage classifier first")?;
+        let best = best.ok_or_else(|| BadInput("the classifier is not trained yet; run --stage classifier first".into()))?;
         Ok(self.new_classifier_trainer().load_state(&best)?.classifier)
     }
 

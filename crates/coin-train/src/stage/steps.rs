@@ -17,6 +17,9 @@ pub trait Stage {
     /// Steps taken.
     fn steps(&self) -> u64;
 
+    /// Whether all trained weights are finite.
+    fn is_finite(&self) -> bool;
+
     /// All that a later training needs to go on from here.
     fn state(&self) -> Result<TrainerState, StateError>;
 
@@ -50,28 +53,30 @@ pub struct Validation {
 /// Goes on with `stage` until it has taken `steps` steps, validating every `validate_every`.
 pub fn run<S: Stage>(stage: &mut S, run: &Run, steps: u64, validate_every: u64) -> anyhow::Result<Ending> {
     run.rewind_log(S::NAME, stage.steps() + 1)?;
+    run.best(S::NAME).forget_after(stage.steps())?;
     let checkpoints = run.checkpoints(S::NAME);
     let mut best = best_logged(run, S::NAME)?;
     let bar = bar(S::NAME, steps, stage.steps());
     while stage.steps() < steps {
         let found = stage.step();
         let step = stage.steps();
-        if !found.finite {
+        let last = step == steps;
+        let asked = interrupt::asked();
+        let validated = last || step.is_multiple_of(validate_every);
+        // The loss is of the weights before the step, what is saved of those after it.
+        if !found.finite || ((validated || asked) && !stage.is_finite()) {
             bail!(
-                "{} diverged: a loss became NaN or infinite at step {step} ({}); nothing of it was kept; lower {}.training.learning_rate and train anew, or --resume {} from the last checkpoint",
+                "{} diverged: its loss or weights became NaN or infinite at step {step} ({}); nothing of this step was kept in {}; train anew with a lower {}.training.learning_rate",
                 S::NAME,
                 found.log.1,
-                S::NAME,
-                run.folder().display()
+                run.folder().display(),
+                S::NAME
             );
         }
         let (field, value) = found.log;
         run.log(&json!({ "stage": S::NAME, "step": step, field: value }))?;
         bar.set_message(found.message);
         bar.inc(1);
-        let last = step == steps;
-        let asked = interrupt::asked();
-        let validated = last || step.is_multiple_of(validate_every);
         if validated {
             let validation = stage.validate()?;
             say(&bar, &format!("{} step {step}: {}", S::NAME, validation.said));

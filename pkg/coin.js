@@ -31,6 +31,26 @@ export { engineEvents };
  */
 
 /**
+ * What the evaluation of a model found, a part of its report.json. What was not measured is absent or null.
+ *
+ * @typedef {Object} ModelResults
+ * @property {number} [threshold] of the mask
+ * @property {{total: number, abnormal: number}} [slices]
+ * @property {{accuracy?: number | null, auroc?: number | null, f1?: number | null}} [classifier]
+ * @property {{coin?: MethodResults}} [methods]
+ */
+
+/**
+ * @typedef {Object} MethodResults
+ * @property {number | null} [iou] of all pixels together
+ * @property {number | null} [iou_mean] of the abnormal slices
+ * @property {[number, number] | null} [iou_mean_ci95]
+ * @property {number | null} [ceiling_iou] what a perfect inpainting would get
+ * @property {number | null} [dice]
+ * @property {number | null} [cv] counterfactual validity
+ */
+
+/**
  * @typedef {Object} ModelInfo
  * @property {string} name
  * @property {string} title
@@ -40,8 +60,8 @@ export { engineEvents };
  * @property {boolean} postprocess
  * @property {string} licence
  * @property {unknown} recipe
- * @property {unknown} data
- * @property {Record<string, unknown>} results
+ * @property {string} data
+ * @property {ModelResults | null} results
  * @property {{diameter_mm: number} | null} anomaly the anomalies that it was trained on, when they were planted
  * @property {{maxError: number, tolerance: number, milliseconds: number}} selfTest
  */
@@ -75,8 +95,11 @@ export { engineEvents };
 
 const hosts = { cpu: new EngineHost("cpu"), webgpu: new EngineHost("webgpu") };
 
-/** Files, phantoms and masks always go to the small engine: it is there first and keeps nothing waiting. */
+/** Files, phantoms, colours and post-processing always go to the small engine, which is there first. */
 const files = hosts.cpu;
+
+/** What the engines read at most: `Limits::default()` in crates/coin-imaging/src/limits.rs. */
+const FILE_LIMIT_MIB = 512;
 
 /** HU of black and white in a picture that does not say: the usual abdominal window of KiTS. */
 const PICTURE_WINDOW = /** @type {[number, number]} */ ([-100, 300]);
@@ -94,6 +117,10 @@ const TRIAL_LIMIT_MS = 120_000;
  */
 export async function openScan(source, name, { window = PICTURE_WINDOW, signal } = {}) {
   const blob = source instanceof Blob ? source : new Blob([source]);
+  // Before it is read: memory that runs out on the way takes the engine with it.
+  if (blob.size > FILE_LIMIT_MIB * 2 ** 20) {
+    throw new Error(`${name}: the file exceeds the limit of ${FILE_LIMIT_MIB} MiB; split or shrink it`);
+  }
   const open = async (/** @type {AbortSignal | undefined} */ signal) => {
     const { id, info } = await files.call("open", { blob, name, window }, signal);
     return { id, info, generation: files.generation };
@@ -108,9 +135,11 @@ export async function openScan(source, name, { window = PICTURE_WINDOW, signal }
  * @property {number} generation the worker that holds it
  */
 
-/** An opened file. It is held by a worker; when that is gone, the file is opened again on its own. */
+/** An opened file. It is held by a worker; a slice of one that is closed, or whose worker is gone, opens it again. */
 export class Scan {
   #open;
+  #info;
+  /** @type {OpenedScan | null} */
   #opened;
 
   /**
@@ -119,11 +148,12 @@ export class Scan {
    */
   constructor(open, opened) {
     this.#open = open;
+    this.#info = opened.info;
     this.#opened = opened;
   }
 
   get info() {
-    return this.#opened.info;
+    return this.#info;
   }
 
   /**
@@ -132,13 +162,17 @@ export class Scan {
    * @returns {Promise<Slice>}
    */
   async slice(index, { signal } = {}) {
-    if (this.#opened.generation !== files.generation) this.#opened = await this.#open(signal);
+    if (this.#opened?.generation !== files.generation) this.#opened = await this.#open(signal);
     return files.call("slice", { scan: this.#opened.id, index }, signal);
   }
 
   /** Gives its memory back. */
   async close() {
-    if (this.#opened.generation === files.generation) await files.call("close", { scan: this.#opened.id });
+    const opened = this.#opened;
+    this.#opened = null;
+    if (opened?.generation !== files.generation) return;
+    // A worker that ends first has given it back as well.
+    await files.call("close", { scan: opened.id }).catch(() => {});
   }
 }
 
@@ -267,14 +301,18 @@ export class Explainer {
 }
 
 /**
- * The pixels that changed by more than a threshold; cheap, as a slider needs it.
+ * The pixels that changed by more than a threshold. Without post-processing it is there at once, as a slider needs it;
+ * with it, it waits for whatever the CPU engine is doing.
  *
  * @param {Pick<Explanation, "difference" | "size">} explanation
  * @param {{threshold: number, postprocess?: boolean}} options `postprocess` opens, closes and keeps the largest piece
  * @returns {Promise<Uint8Array>} `size` x `size` of 0 and 1
  */
-export function maskOf({ difference, size }, { threshold, postprocess = false }) {
-  return files.call("mask", { difference, size, threshold, postprocess });
+export async function maskOf({ difference, size }, { threshold, postprocess = false }) {
+  if (postprocess) return files.call("postprocessedMask", { difference, size, threshold });
+  // The engine compares in single precision, too.
+  const limit = Math.fround(threshold);
+  return Uint8Array.from(difference, (value) => Number(value > limit));
 }
 
 /**

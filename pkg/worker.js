@@ -4,6 +4,8 @@
  * `{fatal, error}` means that the engine cannot go on: whoever started the worker must end it.
  */
 
+import { counted } from "./counted.js";
+
 const FILES = {
   cpu: {
     module: new URL("./engine/cpu/coin.js", import.meta.url),
@@ -42,30 +44,15 @@ async function start() {
   const { module, wasm } = FILES[/** @type {keyof typeof FILES} */ (self.name)];
   const [imported, response] = await Promise.all([import(/* @vite-ignore */ module.href), fetch(wasm)]);
   if (!response.ok || !response.body) throw new Error(`the server answered ${response.status} for ${wasm.pathname}`);
-  await imported.default({ module_or_path: counted(response, response.body) });
+  const arriving = counted(
+    response,
+    (received, total) => report("download", received, total),
+    (received, total) => report("compile", received, total),
+  );
+  // Only this type may be compiled while it arrives.
+  const headers = { "content-type": "application/wasm" };
+  await imported.default({ module_or_path: new Response(arriving.body, { headers }) });
   bindings = imported;
-}
-
-/**
- * The same response, with its bytes counted on the way to the compiler.
- *
- * @param {Response} response
- * @param {ReadableStream<Uint8Array>} body
- */
-function counted(response, body) {
-  // With a content encoding the length counts compressed bytes, the stream plain ones.
-  const length = response.headers.get("content-encoding") ? null : response.headers.get("content-length");
-  const total = length === null ? null : Number(length);
-  let received = 0;
-  const counter = new TransformStream({
-    transform(chunk, controller) {
-      received += chunk.byteLength;
-      report("download", received, total);
-      controller.enqueue(chunk);
-    },
-    flush: () => report("compile", received, total),
-  });
-  return new Response(body.pipeThrough(counter), { headers: { "content-type": "application/wasm" } });
 }
 
 /**
@@ -140,15 +127,15 @@ const methods = {
     return { slice: toPlain(planted.slice), mask: planted.mask };
   },
 
-  /** @param {{difference: Float32Array, size: number, threshold: number, postprocess: boolean}} args */
-  mask: ({ difference, size, threshold, postprocess }) => bindings.maskOf(difference, size, threshold, postprocess),
+  /** @param {{difference: Float32Array, size: number, threshold: number}} args */
+  postprocessedMask: ({ difference, size, threshold }) => bindings.maskOf(difference, size, threshold, true),
 
   /** @param {{difference: Float32Array}} args */
   colours: ({ difference }) => bindings.differenceColours(difference),
 };
 
 /**
- * Lends a slice to the engine, or gives it away: a handle that was taken is empty afterwards.
+ * Lends a slice to the engine.
  *
  * @template T
  * @param {PlainSlice} slice
@@ -157,9 +144,15 @@ const methods = {
  */
 async function withSlice({ hu, width, height, rowMm, columnMm }, use) {
   const handle = bindings.Slice.fromHu(hu, width, height, rowMm, columnMm);
-  const result = await use(handle);
-  if (handle.__wbg_ptr) handle.free();
-  return result;
+  try {
+    return await use(handle);
+  } finally {
+    try {
+      handle.free();
+    } catch {
+      // A trap keeps it lent; that is what the caller must hear of, not this.
+    }
+  }
 }
 
 /**

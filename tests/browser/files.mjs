@@ -46,6 +46,29 @@ function readNpy(bytes) {
   return new Float32Array(Uint8Array.from(bytes.subarray(start)).buffer);
 }
 
+/**
+ * A NIfTI-1 volume of the same soft disc in air, slice after slice, 1 mm apart in each direction.
+ *
+ * @param {number} size
+ * @param {number} slices
+ */
+export function discNifti(size, slices) {
+  const header = Buffer.alloc(352);
+  header.writeInt32LE(348, 0);
+  [3, size, size, slices].forEach((length, i) => header.writeInt16LE(length, 40 + 2 * i));
+  header.writeInt16LE(4, 70); // int16
+  header.writeInt16LE(16, 72);
+  [1, 1, 1, 1].forEach((mm, i) => header.writeFloatLE(mm, 76 + 4 * i));
+  header.writeFloatLE(header.length, 108);
+  header.write("n+1\0", 344, "latin1");
+  const slice = Buffer.alloc(2 * size * size);
+  for (let i = 0; i < size * size; i++) {
+    const far = Math.hypot((i % size) - size / 2, Math.floor(i / size) - size / 2);
+    slice.writeInt16LE(far < size / 3 ? 40 : -1000, 2 * i);
+  }
+  return Buffer.concat([header, ...Array(slices).fill(slice)]);
+}
+
 /** A grey PNG of a bright disc on dark ground. @param {number} size */
 export function discPng(size) {
   const rows = Buffer.alloc(size * (size + 1));

@@ -4,12 +4,14 @@ import { mkdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { discPng, readExpected } from "./files.mjs";
-import { serve } from "./server.mjs";
+import { discNifti, discPng, readExpected } from "./files.mjs";
+import { serve, serveStranger } from "./server.mjs";
 import { Visitor, launch } from "./visitor.mjs";
 
 /** The small model for phantoms, which is what the page shows by itself. */
 const MODEL = "coin-phantom";
+/** The model for patients, which their sample asks for. */
+const PATIENT_MODEL = "coin-kidney-anomaly";
 const DIST = process.env.COIN_DIST ?? fileURLToPath(new URL("../../dist", import.meta.url));
 const { COIN_EXPECTED, COIN_SCREENSHOTS } = process.env;
 
@@ -29,6 +31,11 @@ const html = await readFile(join(DIST, "index.html"), "utf8").catch(() => {
 });
 const policy = html.match(/Content-Security-Policy" content="([^"]+)"/)?.[1] ?? "";
 const expected = COIN_EXPECTED ? await readExpected(COIN_EXPECTED) : [];
+/** @type {import("../../web/page/models.js").ModelEntry[]} */
+const models = JSON.parse(await readFile(join(DIST, "models/index.json"), "utf8"));
+/** @type {import("../../web/page/samples.js").SampleEntry[]} */
+const samples = JSON.parse(await readFile(join(DIST, "samples/index.json"), "utf8"));
+const patient = samples.find(({ model }) => model === PATIENT_MODEL);
 
 test("the documented header is the page's policy", async () => {
   const trunk = await readFile(new URL("../../trunk.toml", import.meta.url), "utf8");
@@ -70,6 +77,7 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
       assert.match(await visitor.text("verdict"), /^Classifier: abnormal .* → after inpainting: /);
       assert.ok(coin.mask.includes(1));
       assert.ok(coin.iou > 0.3, `IoU ${coin.iou}`);
+      assert.match(await visitor.text("model-facts"), /^IoU0\.\d{3} at threshold 0\.\d\d(?!.*iou by threshold)/);
       visitor.assertQuiet();
     });
 
@@ -124,9 +132,11 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
       await visitor.explains(() => page.keyboard.press("Enter"));
       const typed = await visitor.coin();
       assert.ok(Math.abs(centre(typed.truth, typed.explanation.size).x - 0.6) < 0.05);
+      assert.equal((await visitor.summary()).input.planted, true);
 
       await visitor.explains(() => page.locator("#unplant").click());
       assert.equal((await visitor.coin()).truth, null);
+      assert.equal((await visitor.summary()).input.planted, false);
     });
 
     test("a broken file gives a sentence and leaves the last result", async () => {
@@ -144,6 +154,15 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
         assert.match(await visitor.text("notice-text"), new RegExp(`${name}.*\\w+ \\w+`));
         assert.deepEqual(await visitor.coin(), before);
       }
+      visitor.assertQuiet();
+    });
+
+    test("a file beyond the limit gives a sentence before it is read", async () => {
+      await visitor.page.evaluate(() => Object.defineProperty(File.prototype, "size", { get: () => 2 ** 30, configurable: true }));
+      await visitor.picks({ name: "huge.nii", mimeType: "application/octet-stream", buffer: discNifti(16, 1) });
+      await visitor.page.evaluate(() => Reflect.deleteProperty(File.prototype, "size"));
+      assert.equal(await visitor.state(), "failed");
+      assert.match(await visitor.text("notice-text"), /^huge\.nii: .*512 MiB/);
       visitor.assertQuiet();
     });
 
@@ -181,12 +200,50 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
       assert.deepEqual(strip.slice(0, 3), [255, 212, 121]);
       assert.ok(dark > 200, "letters in the strip");
 
-      const [summary] = await Promise.all([page.waitForEvent("download"), page.locator("#save-summary").click()]);
-      const { use, before, mask_pixels } = JSON.parse(await readFile(await summary.path(), "utf8"));
+      const { use, before, mask_pixels } = await visitor.summary();
       const coin = await visitor.coin();
       assert.match(use, /Research use only/);
       assert.equal(before, coin.explanation.before);
       assert.equal(mask_pixels, sum(coin.mask));
+    });
+
+    test("a slice that is asked for while another source takes over opens its file again", async () => {
+      const buffer = discNifti(64, 3);
+      await visitor.picks({ name: "discs.nii", mimeType: "application/octet-stream", buffer });
+      await visitor.explains(() =>
+        visitor.page.evaluate(() => {
+          const slider = /** @type {HTMLInputElement} */ (document.getElementById("slice"));
+          /** @type {any} */ (window).whileExplaining(() => {
+            slider.value = "2";
+            slider.dispatchEvent(new Event("input"));
+          });
+          /** @type {HTMLElement} */ (document.querySelector("input[value=phantom-normal]")).click();
+        }),
+      );
+      assert.equal(await visitor.state(), "ready", await visitor.text("notice-text"));
+      assert.deepEqual((await visitor.coin()).source, { name: "discs.nii", sample: null, slice: 2 });
+      visitor.assertQuiet();
+    });
+
+    const lacking = !models.some(({ name }) => name === PATIENT_MODEL) ? `the model ${PATIENT_MODEL}` : !patient ? "its sample" : null;
+    test("a patient's slices come with their model, and stay when it is changed", { skip: lacking ? `SKIPPED: ${DIST} lacks ${lacking}` : false }, async () => {
+      assert.ok(patient);
+      const { page } = visitor;
+      const assertShown = async (/** @type {string} */ model, /** @type {number} */ slice) => {
+        const coin = await visitor.coin();
+        assert.equal(await visitor.state(), "ready", await visitor.text("notice-text"));
+        assert.equal(coin.model.name, model);
+        assert.equal(await page.locator("#model").inputValue(), model);
+        assert.deepEqual(coin.source, { name: patient.file, sample: patient.name, slice });
+        assert.match(await visitor.text("verdict"), /^Classifier: (normal \()?abnormal .* → after inpainting: /);
+        assert.ok(await page.locator("#notice").isHidden());
+      };
+      await visitor.explains(() => page.locator(`input[value="${patient.name}"]`).check());
+      await assertShown(PATIENT_MODEL, patient.slice);
+      await visitor.explains(() => page.locator("#slice").fill(String(patient.slice + 1)));
+      await visitor.explains(() => page.locator("#model").selectOption(MODEL));
+      await assertShown(MODEL, patient.slice + 1);
+      visitor.assertQuiet();
     });
 
     for (const { name, input, summary, difference } of expected) {
@@ -238,12 +295,7 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
       await visitor.explains(() =>
         visitor.page.evaluate(() => {
           const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
-          // In the middle of it, however fast the engine is.
-          new MutationObserver((_, observer) => {
-            if (!byId("status").textContent?.startsWith("Explaining")) return;
-            observer.disconnect();
-            byId("cancel").click();
-          }).observe(byId("status"), { childList: true });
+          /** @type {any} */ (window).whileExplaining(() => byId("cancel").click());
           byId("new-patient").click();
         }),
       );
@@ -251,6 +303,34 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
       assert.deepEqual(await visitor.coin(), before);
       await visitor.explains(() => visitor.page.locator("#new-patient").click());
       assert.equal(await visitor.state(), "ready", await visitor.text("notice-text"));
+      visitor.assertQuiet();
+    });
+
+    test("the threshold moves the mask while an explanation runs", async () => {
+      const { page } = visitor;
+      const { explanation, threshold } = await visitor.coin();
+      const higher = Number((0.75 * largest(explanation.difference)).toFixed(2));
+      /** @type {{mask: number[], explained: boolean} | undefined} */
+      let meanwhile;
+      await visitor.explains(async () => {
+        meanwhile = await page.evaluate((higher) => {
+          const { coin, whileExplaining } = /** @type {any} */ (window);
+          const { explanation, mask } = coin;
+          const slider = /** @type {HTMLInputElement} */ (document.getElementById("threshold"));
+          const moved = whileExplaining(async () => {
+            slider.value = String(higher);
+            slider.dispatchEvent(new Event("input"));
+            // Microtasks alone: no worker can answer in between.
+            for (let i = 0; i < 100 && coin.mask === mask; i++) await null;
+            return { mask: [...coin.mask], explained: coin.explanation !== explanation };
+          });
+          /** @type {HTMLElement} */ (document.getElementById("new-patient")).click();
+          return moved;
+        }, higher);
+      });
+      const expected = explanation.difference.map((/** @type {number} */ d) => Number(d > Math.fround(higher)));
+      assert.deepEqual(meanwhile, { mask: expected, explained: false });
+      await page.locator("#threshold").fill(String(threshold));
       visitor.assertQuiet();
     });
 
@@ -263,10 +343,15 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
     });
 
     test("the policy holds: page and workers reach no other origin", async () => {
+      const stranger = await serveStranger();
+      const reach = (/** @type {string} */ address) => fetch(address).then(() => "reached", () => "refused");
+      assert.equal(await reach(stranger.address), "reached");
+      stranger.requests.length = 0;
       const reader = await arrive(`?device=cpu&model=${MODEL}`);
-      const reach = () => fetch("http://localhost:1/").then(() => "reached", () => "refused");
-      assert.equal(await reader.page.evaluate(reach), "refused");
-      for (const worker of reader.page.workers()) assert.equal(await worker.evaluate(reach), "refused");
+      assert.equal(await reader.page.evaluate(reach, stranger.address), "refused");
+      for (const worker of reader.page.workers()) assert.equal(await worker.evaluate(reach, stranger.address), "refused");
+      assert.deepEqual(stranger.requests, []);
+      stranger.close();
       assert.ok(reader.complaints.every((complaint) => /Content Security Policy|connect-src/.test(complaint)));
       assert.ok(reader.complaints.length > 0);
       await reader.page.context().close();

@@ -21,7 +21,7 @@ const TYPES = {
  * @returns {Promise<{address: string, close: () => void}>}
  */
 export async function serve(folder, prefix, headers) {
-  const server = createServer(async (request, response) => {
+  const { origin, close } = await listen(async (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
     const path = normalize(decodeURIComponent(pathname));
     const file = join(folder, path.endsWith("/") ? join(path.slice(prefix.length), "index.html") : path.slice(prefix.length));
@@ -34,7 +34,28 @@ export async function serve(folder, prefix, headers) {
     response.writeHead(200, { ...headers, "content-type": type, "content-length": found.size });
     createReadStream(file).pipe(response);
   });
+  return { address: `${origin}${prefix}`, close };
+}
+
+/**
+ * A stranger that answers everyone and remembers what it was asked for.
+ *
+ * @returns {Promise<{address: string, requests: string[], close: () => void}>}
+ */
+export async function serveStranger() {
+  /** @type {string[]} */
+  const requests = [];
+  const { origin, close } = await listen((request, response) => {
+    requests.push(request.url ?? "");
+    response.writeHead(200, { "access-control-allow-origin": "*" }).end();
+  });
+  return { address: `${origin}/`, requests, close };
+}
+
+/** @param {import("node:http").RequestListener} answer */
+async function listen(answer) {
+  const server = createServer(answer);
   await new Promise((listening) => server.listen(0, "127.0.0.1", () => listening(undefined)));
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  return { address: `http://127.0.0.1:${port}${prefix}`, close: () => server.close() };
+  return { origin: `http://127.0.0.1:${port}`, close: () => server.close() };
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { access } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { chromium } from "playwright-core";
 
 /** An emulated GPU may need minutes for its first run. */
@@ -55,6 +55,17 @@ export class Visitor {
     page.on("pageerror", (error) => visitor.complaints.push(error.message));
     await page.addInitScript(() => {
       addEventListener("securitypolicyviolation", (event) => console.error(`${event.violatedDirective} refused ${event.blockedURI}`));
+      // Acts in the middle of the next explanation, however fast the engine is.
+      const whileExplaining = (/** @type {() => unknown} */ act) =>
+        new Promise((resolve) => {
+          const status = /** @type {HTMLElement} */ (document.getElementById("status"));
+          new MutationObserver((_, observer) => {
+            if (!status.textContent?.startsWith("Explaining")) return;
+            observer.disconnect();
+            resolve(act());
+          }).observe(status, { childList: true });
+        });
+      Object.assign(window, { whileExplaining });
     });
     await page.goto(address);
     await visitor.settled();
@@ -91,6 +102,16 @@ export class Visitor {
   /** @param {string | {name: string, mimeType: string, buffer: Buffer}} file */
   async picks(file) {
     await this.explains(() => this.page.locator("#file").setInputFiles(file));
+  }
+
+  /**
+   * Saves the summary, and reads it.
+   *
+   * @returns {Promise<any>}
+   */
+  async summary() {
+    const [summary] = await Promise.all([this.page.waitForEvent("download"), this.page.locator("#save-summary").click()]);
+    return JSON.parse(await readFile(await summary.path(), "utf8"));
   }
 
   /**

@@ -1,3 +1,4 @@
+import { counted } from "../counted.js";
 import { MODEL } from "./strings.js";
 
 /**
@@ -15,16 +16,5 @@ export async function download(path, what, onProgress = () => {}, signal) {
     throw new Error(MODEL.unreachable(what), { cause: error });
   });
   if (!response.ok || !response.body) throw new Error(MODEL.unreachable(what));
-  // With a content encoding the length counts compressed bytes, the stream plain ones.
-  const length = response.headers.get("content-encoding") ? null : response.headers.get("content-length");
-  const total = length === null ? null : Number(length);
-  let received = 0;
-  const counter = new TransformStream({
-    transform(chunk, controller) {
-      received += chunk.byteLength;
-      onProgress(received, total);
-      controller.enqueue(chunk);
-    },
-  });
-  return new Response(response.body.pipeThrough(counter)).blob();
+  return counted(response, onProgress).blob();
 }

@@ -1,8 +1,9 @@
 import { create, element } from "./dom.js";
 import { count } from "./geometry.js";
-import { canvases } from "./panes.js";
-import { EXPORT, VERDICT, probability } from "./strings.js";
+import { MASK_COLOUR, TRUTH_COLOUR, canvases } from "./panes.js";
+import { EXPORT, VERDICT } from "./strings.js";
 import { maskOptions } from "./threshold.js";
+import { verdictOf } from "./verdict.js";
 
 /** @typedef {import("./main.js").Result} Result */
 
@@ -43,7 +44,7 @@ function summaryOf({ subject, explanation, model, device, mask, iou }) {
   return {
     use: EXPORT.use,
     made: new Date().toISOString(),
-    input: { name: source.name, slice: index, credit: source.credit, anomaly_known: subject.truth !== null },
+    input: { name: source.name, slice: index, credit: source.credit, planted: isPlanted(subject) },
     model: { name: model.name, licence: model.licence, window: model.window },
     device: { engine: device.engine, name: device.name },
     before: explanation.before,
@@ -75,14 +76,17 @@ function drawFigure({ subject, explanation, model }) {
     context.fillText(EXPORT.burnt, GAP, y + STRIP / 2, width - 2 * GAP);
   }
 
-  const write = (/** @type {string} */ text, /** @type {number} */ x, /** @type {number} */ y, /** @type {number} */ limit) => {
-    context.fillStyle = "#e6e9ee";
+  const write = (/** @type {string} */ text, /** @type {number} */ x, /** @type {number} */ y, /** @type {number} */ limit, colour = "#e6e9ee") => {
+    context.fillStyle = colour;
     context.font = "22px sans-serif";
     context.fillText(text, x, y, limit);
   };
   const whole = width - 2 * GAP;
   const { threshold, postprocess } = maskOptions();
-  write(`${VERDICT.before} ${VERDICT.abnormal(probability(explanation.before))} \u2192 ${VERDICT.after} ${probability(explanation.after)}`, GAP, STRIP + LINE * 0.6, whole);
+  const { before, after } = verdictOf(explanation);
+  write(`${VERDICT.before} ${before.words} \u2192 ${VERDICT.after} ${after.words}`, GAP, STRIP + LINE * 0.6, whole);
+  const planted = isPlanted(subject);
+  const burnt = planted ? [EXPORT.burnt, EXPORT.planted] : [EXPORT.burnt];
   canvases.forEach((pane, i) => {
     const x = GAP + i * (PANE + GAP);
     write(EXPORT.panes[i], x, STRIP + LINE * 1.5, PANE);
@@ -90,11 +94,25 @@ function drawFigure({ subject, explanation, model }) {
     // Again in each picture, in case it is cut out.
     context.fillStyle = "rgb(255 212 121 / 80%)";
     context.font = "16px sans-serif";
-    context.fillText(EXPORT.burnt, x + 8, top + PANE - 14, PANE - 16);
+    burnt.forEach((text, line) => context.fillText(text, x + 8, top + PANE - 14 - 20 * line, PANE - 16));
   });
+  // The key stands at the right of the last pane's name.
+  context.textAlign = "right";
+  write(EXPORT.changed, width - GAP - (planted ? PANE * 0.3 : 0), STRIP + LINE * 1.5, PANE, MASK_COLOUR.line);
+  if (planted) write(EXPORT.truth, width - GAP, STRIP + LINE * 1.5, PANE, TRUTH_COLOUR.line);
+  context.textAlign = "left";
   write(EXPORT.settings(model.name, threshold, postprocess), GAP, top + PANE + LINE * 0.7, whole);
   write([subject.source.name, subject.source.credit].filter(Boolean).join(", "), GAP, top + PANE + LINE * 1.5, whole);
   return canvas;
+}
+
+/**
+ * The truth is known of planted anomalies alone, be it by the reader or in a phantom.
+ *
+ * @param {import("./main.js").Subject} subject
+ */
+function isPlanted({ truth }) {
+  return truth !== null;
 }
 
 /** @param {Result} result */

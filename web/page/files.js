@@ -44,7 +44,7 @@ export class ScanSource {
    */
   async at(index, _info, signal) {
     const slice = await this.scan.slice(index, { signal });
-    return { source: this, index, slice, truth: null, plain: slice, planted: false };
+    return { source: this, index, slice, truth: null, plain: slice, edited: false };
   }
 
   close() {

@@ -1,14 +1,17 @@
 /** @typedef {import("../coin.js").Slice} Slice */
 
 /**
- * How a slice lies on the model's square grid: padded to a square in millimetres, centred, and resized.
+ * Grid pixel `i` begins `edge + i * step` into the slice, in the slice's own pixels.
+ *
+ * @typedef {{edge: number, step: number}} Axis
+ */
+
+/**
+ * How the model's square grid lies on a slice: around it, padded to a square in millimetres. The engine's numbers.
  *
  * @typedef {Object} Fit
- * @property {number} size
- * @property {number} left of the slice on the grid
- * @property {number} top
- * @property {number} width of the slice on the grid
- * @property {number} height
+ * @property {Axis} columns
+ * @property {Axis} rows
  * @property {number | null} pixelMm side of a grid pixel, when the slice knows its spacing
  */
 
@@ -18,18 +21,9 @@
  * @returns {Fit}
  */
 export function fitOf({ width, height, rowMm, columnMm }, size) {
-  const wide = width * (columnMm ?? 1);
-  const high = height * (rowMm ?? 1);
-  const extent = Math.max(wide, high);
-  const scale = size / extent;
-  return {
-    size,
-    left: ((extent - wide) / 2) * scale,
-    top: ((extent - high) / 2) * scale,
-    width: wide * scale,
-    height: high * scale,
-    pixelMm: rowMm && columnMm ? extent / size : null,
-  };
+  const side = Math.max(width * (columnMm ?? 1), height * (rowMm ?? 1));
+  const axis = (/** @type {number} */ pixels, mm = 1) => ({ edge: (pixels * mm - side) / (2 * mm), step: side / mm / size });
+  return { columns: axis(width, columnMm), rows: axis(height, rowMm), pixelMm: rowMm && columnMm ? side / size : null };
 }
 
 /**
@@ -41,13 +35,22 @@ export function fitOf({ width, height, rowMm, columnMm }, size) {
  * @param {number} gridY
  */
 export function pixelAt(slice, fit, gridX, gridY) {
-  const x = Math.floor(((gridX - fit.left) / fit.width) * slice.width);
-  const y = Math.floor(((gridY - fit.top) / fit.height) * slice.height);
+  const x = at(fit.columns, gridX);
+  const y = at(fit.rows, gridY);
   return x >= 0 && y >= 0 && x < slice.width && y < slice.height ? { x, y } : null;
 }
 
 /**
- * A mask of the slice's pixels on the model's grid.
+ * @param {Axis} axis
+ * @param {number} position on the grid
+ */
+function at({ edge, step }, position) {
+  // A quotient such as 3 * (20 / 15) must not fall below its whole number.
+  return Math.floor(edge + position * step + 1e-9);
+}
+
+/**
+ * A mask of the slice's pixels on the model's grid, each taken from where its corner lies, as the engine does.
  *
  * @param {Uint8Array} mask
  * @param {Slice} slice
@@ -58,7 +61,7 @@ export function maskOnGrid(mask, slice, size) {
   const onGrid = new Uint8Array(size * size);
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
-      const pixel = pixelAt(slice, fit, x + 0.5, y + 0.5);
+      const pixel = pixelAt(slice, fit, x, y);
       if (pixel) onGrid[y * size + x] = mask[pixel.y * slice.width + pixel.x];
     }
   }

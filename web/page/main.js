@@ -56,8 +56,8 @@ import { showNoVerdict, showVerdict } from "./verdict.js";
  * @property {number} index
  * @property {Slice} slice
  * @property {Slice} plain the slice without a planted anomaly
- * @property {Uint8Array | null} truth on the slice's own grid
- * @property {boolean} planted changed by the reader
+ * @property {Uint8Array | null} truth the planted anomaly on the slice's own grid
+ * @property {boolean} edited by the reader, who planted an anomaly or took it away
  */
 
 /** @typedef {(info: ModelInfo, signal: AbortSignal) => Promise<Subject>} Make */
@@ -81,7 +81,7 @@ const device = chosenDevice(query.get("device"));
 let explainer = null;
 /** @type {ModelEntry[]} */
 let models = [];
-/** @type {ModelEntry | null} */
+/** Name of the model to explain with; null leaves it to the page. @type {string | null} */
 let wanted = null;
 /** @type {ModelEntry | null} */
 let loaded = null;
@@ -98,7 +98,7 @@ const show = latest(async (/** @type {Make} */ make) => {
     const { explainer, first } = await ready(signal);
     const { info } = explainer;
     progress(STATUS.preparing);
-    subject = await timed("slice", make(info, signal));
+    subject = await timed("slice", () => make(info, signal));
     showName(subject);
     drawPreview(subject.slice, info.window);
     progress(first && explainer.device.engine === "webgpu" ? STATUS.firstGpuRun : STATUS.explaining);
@@ -137,43 +137,46 @@ const show = latest(async (/** @type {Make} */ make) => {
  * @returns {Promise<{explainer: Explainer, first: boolean}>} `first`: it has explained nothing yet
  */
 async function ready(signal) {
-  wanted ??= await offerStoredModels(signal);
-  if (explainer && loaded === wanted) return { explainer, first: false };
+  if (models.length === 0) await offerStoredModels(signal);
+  // The reader may want another one before this one is there.
+  const name = wanted;
+  const entry = modelNamed(name) ?? modelNamed(query.get("model")) ?? models[0];
+  if (explainer && loaded === entry) return { explainer, first: false };
   try {
-    const bytes = await timed("model", downloadModel(wanted, (received, total) => loading(LOADING.model, received, total), signal));
-    const next = await timed("check", Explainer.load(bytes, { device, onDevice: showDevice, signal }));
+    const bytes = await timed("model", () => downloadModel(entry, (received, total) => loading(LOADING.model, received, total), signal));
+    const next = await timed("check", () => Explainer.load(bytes, { device, onDevice: showDevice, signal }));
     explainer?.close();
     explainer = next;
-    loaded = wanted;
+    loaded = entry;
     setMaskOptions(next.info);
     showModel(next.info);
-    markModel(wanted.name);
+    markModel(entry.name);
     return { explainer: next, first: true };
   } catch (error) {
-    wanted = loaded;
+    if (wanted === name) wanted = loaded?.name ?? null;
     if (loaded) markModel(loaded.name);
     throw error;
   }
 }
 
 /**
+ * Lets the reader choose among the site's models.
+ *
  * @param {AbortSignal} signal
- * @returns {Promise<ModelEntry>} the one that the page opens with
  */
 async function offerStoredModels(signal) {
   models = JSON.parse(await (await download("models/index.json", MODEL.list, undefined, signal)).text());
   if (models.length === 0) throw new Error(MODEL.missing);
-  offerModels(models, (entry) => {
-    wanted = entry;
+  offerModels(models, ({ name }) => {
+    wanted = name;
     show(async (info, signal) => {
       const subject = result?.subject;
       if (!subject) return firstSample(info, signal);
-      return subject.planted ? subject : subject.source.at(subject.index, info, signal);
+      return subject.edited ? subject : subject.source.at(subject.index, info, signal);
     });
   });
   const name = query.get("model");
   if (name && !modelNamed(name)) announce(MODEL.unknown(name));
-  return modelNamed(name) ?? models[0];
 }
 
 /** @param {string | null} name */
@@ -187,7 +190,7 @@ function modelNamed(name) {
  * @type {import("./samples.js").OpenSample}
  */
 function showWith(make, model) {
-  wanted = modelNamed(model) ?? modelNamed(query.get("model")) ?? models.at(0) ?? null;
+  wanted = model;
   show(make);
 }
 
@@ -238,7 +241,7 @@ async function offerStoredSamples() {
 
 async function showLegend() {
   const ramp = Float32Array.from({ length: 256 }, (_, i) => i / 255);
-  drawLegend(await timed("engine", differenceColours(ramp)));
+  drawLegend(await timed("engine", () => differenceColours(ramp)));
 }
 
 Object.defineProperty(window, "coin", {

@@ -1,6 +1,6 @@
 import { create, element } from "./dom.js";
 import { download } from "./download.js";
-import { MODEL, RESULTS } from "./strings.js";
+import { MODEL, decimals } from "./strings.js";
 
 /** @typedef {{name: string, title: string, file: string, bytes: number}} ModelEntry a line of models/index.json */
 /** @typedef {import("../coin.js").ModelInfo} ModelInfo */
@@ -34,35 +34,34 @@ export function markModel(name) {
 }
 
 /** @param {ModelInfo} info */
-export function showModel(info) {
-  const { maxError, tolerance } = info.selfTest;
-  /** @type {[string, unknown][]} */
+export function showModel({ size, window, threshold, licence, data, results }) {
+  const { slices, classifier, methods } = results ?? {};
+  const { iou, iou_mean, iou_mean_ci95, ceiling_iou, dice, cv } = methods?.coin ?? {};
+  /** @type {[string, string | null][]} */
   const facts = [
-    [MODEL.grid, MODEL.gridOf(info.size)],
-    [MODEL.window, MODEL.windowOf(info.window)],
-    [MODEL.data, info.data],
-    [MODEL.recipe, info.recipe],
-    ...Object.entries(info.results ?? {}),
-    [MODEL.selfTest, MODEL.selfTestOf(maxError, tolerance)],
-    [MODEL.licence, info.licence],
+    [MODEL.iou, known(iou, (iou) => MODEL.iouOf(iou, threshold))],
+    [MODEL.iouMean, known(iou_mean, decimals)],
+    [MODEL.interval, known(iou_mean_ci95, ([low, high]) => MODEL.intervalOf(low, high))],
+    [MODEL.ceiling, known(ceiling_iou, decimals)],
+    [MODEL.dice, known(dice, decimals)],
+    [MODEL.cv, known(cv, decimals)],
+    [MODEL.auroc, known(classifier?.auroc, decimals)],
+    [MODEL.slices, known(slices, ({ total, abnormal }) => MODEL.slicesOf(total, abnormal))],
+    [MODEL.data, data],
+    [MODEL.window, MODEL.windowOf(window)],
+    [MODEL.grid, MODEL.gridOf(size)],
+    [MODEL.licence, licence],
   ];
   element("model-facts", HTMLElement).replaceChildren(
-    ...facts.flatMap(([name, value]) => [create("dt", {}, labelOf(name)), create("dd", {}, textOf(value))]),
+    ...facts.flatMap(([name, value]) => (value ? [create("dt", {}, name), create("dd", {}, value)] : [])),
   );
 }
 
-/** @param {string} name */
-function labelOf(name) {
-  return RESULTS[name] ?? name.replaceAll("_", " ");
-}
-
 /**
- * @param {unknown} value as found in the bundle
- * @returns {string}
+ * @template T
+ * @param {T | null | undefined} value
+ * @param {(value: T) => string} words
  */
-function textOf(value) {
-  if (typeof value === "number") return String(Number(value.toPrecision(3)));
-  if (Array.isArray(value)) return value.map(textOf).join(", ");
-  if (value && typeof value === "object") return Object.entries(value).map(([key, inner]) => `${labelOf(key)} ${textOf(inner)}`).join(", ");
-  return value === null || value === undefined ? MODEL.unstated : String(value);
+function known(value, words) {
+  return value === null || value === undefined ? null : words(value);
 }

@@ -5,8 +5,8 @@ import { fitOf } from "./geometry.js";
 /** @typedef {import("../coin.js").Explanation} Explanation */
 
 /** Orange and cyan stay apart for colour-blind eyes, and both stand out from grey. */
-const MASK_COLOUR = { fill: [255, 159, 28, 110], line: "#ff9f1c", width: 3 };
-const TRUTH_COLOUR = { fill: [0, 0, 0, 0], line: "#4cd6ff", width: 2 };
+export const MASK_COLOUR = { fill: [255, 159, 28, 110], line: "#ff9f1c", width: 3 };
+export const TRUTH_COLOUR = { fill: [0, 0, 0, 0], line: "#4cd6ff", width: 2 };
 
 const panes = {
   input: canvasOf("pane-input"),
@@ -25,9 +25,10 @@ export const canvases = [panes.input, panes.counterfactual, panes.difference, pa
  * @param {[number, number]} window
  */
 export function drawPreview(slice, [low, high]) {
-  const { left, top, width, height } = fitOf(slice, panes.input.width);
-  const context = blank(panes.input);
-  context.drawImage(greys(slice.hu, slice.width, slice.height, low, high), left, top, width, height);
+  const { columns, rows } = fitOf(slice, panes.input.width);
+  const { width, height, hu } = slice;
+  const picture = greys(hu, width, height, low, high);
+  blank(panes.input).drawImage(picture, -columns.edge / columns.step, -rows.edge / rows.step, width / columns.step, height / rows.step);
 }
 
 /**

@@ -34,7 +34,7 @@ export function acceptPlanting(current, open) {
       planted += 1;
       const options = { ...pixel, diameterMm: anomaly?.diameter_mm ?? DIAMETER_MM, seed: planted };
       const { slice, mask } = await plantAnomaly(subject.plain, options);
-      return { ...subject, slice, truth: mask, planted: true };
+      return { ...subject, slice, truth: mask, edited: true };
     });
   };
 
@@ -63,7 +63,7 @@ export function acceptPlanting(current, open) {
 
   element("unplant", HTMLButtonElement).addEventListener("click", () => {
     const result = current();
-    if (result) open(async () => ({ ...result.subject, slice: result.subject.plain, truth: null, planted: true }));
+    if (result) open(async () => ({ ...result.subject, slice: result.subject.plain, truth: null, edited: true }));
   });
 }
 

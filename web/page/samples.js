@@ -45,7 +45,7 @@ class PhantomSource {
   async at(index, { size }) {
     const { seed, anomaly } = this;
     const [{ slice, truth }, { slice: plain }] = await Promise.all([phantom({ seed, anomaly, size }), phantom({ seed, size })]);
-    return { source: this, index, slice, truth, plain, planted: false };
+    return { source: this, index, slice, truth, plain, edited: false };
   }
 
   close() {}

@@ -25,6 +25,11 @@ export function probability(p) {
   return p.toFixed(2);
 }
 
+/** @param {number} value a result of an evaluation */
+export function decimals(value) {
+  return value.toFixed(3);
+}
+
 export const DEVICE = { cpu: "CPU", webgpu: "WebGPU", none: "No engine" };
 
 const LAST = " The last result is still shown.";
@@ -100,20 +105,24 @@ export const MODEL = {
   missing: "This site holds no model; build it again with its models.",
   unknown: (/** @type {string} */ name) => `This site holds no model named ${name}; the first one is used.`,
   unreachable: (/** @type {string} */ what) => `${what} could not be loaded; check the connection and try again.`,
-  unstated: "not stated",
-  licence: "Licence",
-  recipe: "Recipe",
+  iou: "IoU",
+  iouOf: (/** @type {number} */ iou, /** @type {number} */ threshold) => `${decimals(iou)} at threshold ${threshold.toFixed(2)}`,
+  iouMean: "Mean IoU, abnormal slices",
+  interval: "its 95 % interval",
+  intervalOf: (/** @type {number} */ low, /** @type {number} */ high) => `${decimals(low)} to ${decimals(high)}`,
+  ceiling: "IoU ceiling",
+  dice: "Dice",
+  cv: "CV",
+  auroc: "AUROC",
+  slices: "Test slices",
+  slicesOf: (/** @type {number} */ total, /** @type {number} */ abnormal) => `${total}, ${abnormal} of them abnormal`,
   data: "Data",
-  grid: "Grid",
   window: "Window",
-  gridOf: (/** @type {number} */ size) => `${size} × ${size}`,
   windowOf: (/** @type {[number, number]} */ [low, high]) => range(low, high),
-  selfTest: "Self-test error",
-  selfTestOf: (/** @type {number} */ error, /** @type {number} */ tolerance) => `${error.toExponential(0)} (limit ${tolerance.toExponential(0)})`,
+  grid: "Grid",
+  gridOf: (/** @type {number} */ size) => `${size} × ${size}`,
+  licence: "Licence",
 };
-
-/** Results that a model states, where their name in the file is not how people write it. @type {Record<string, string>} */
-export const RESULTS = { iou: "IoU", dice: "Dice", cv: "CV", fid: "FID", auroc: "AUROC", f1: "F1" };
 
 export const TIMES = {
   engine: "Engine",
@@ -126,7 +135,10 @@ export const TIMES = {
 
 export const EXPORT = {
   burnt: "RESEARCH USE ONLY \u2013 not a medical device",
+  planted: "synthetic anomaly planted",
   panes: ["Input", "Counterfactual", "Difference", "Mask"],
+  changed: "\u25a0 changed",
+  truth: "\u25a1 planted",
   settings: (/** @type {string} */ model, /** @type {number} */ threshold, /** @type {boolean} */ postprocess) =>
     `model ${model}, threshold ${threshold.toFixed(2)}${postprocess ? ", post-processed" : ""}`,
   use: "Research use only. Not a medical device.",

@@ -39,7 +39,7 @@ export function onMaskOptions(changed) {
 
 /** Computes and draws the mask of a result, and notes it there. */
 export const updateMask = latest(async (/** @type {Result} */ result) => {
-  const mask = await timed("mask", maskOf(result.explanation, maskOptions()));
+  const mask = await timed("mask", () => maskOf(result.explanation, maskOptions()));
   result.mask = mask;
   result.iou = result.truth && iou(mask, result.truth);
   drawMask(result.explanation, mask, result.truth);

@@ -19,16 +19,16 @@ export function note(stage, milliseconds) {
 }
 
 /**
- * Waits for something and notes how long it took.
+ * Does something and notes how long it took.
  *
  * @template T
  * @param {Stage} stage
- * @param {Promise<T>} work
+ * @param {() => Promise<T>} work
  * @returns {Promise<T>}
  */
 export async function timed(stage, work) {
   const start = performance.now();
-  const result = await work;
+  const result = await work();
   note(stage, performance.now() - start);
   return result;
 }

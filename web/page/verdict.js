@@ -4,17 +4,33 @@ import { VERDICT, probability } from "./strings.js";
 /** The classifier has two bins: from here on it says "abnormal". */
 const ABNORMAL = 0.5;
 
-/** @param {import("../coin.js").Explanation} explanation */
-export function showVerdict({ before, after }) {
+/** @typedef {import("../coin.js").Explanation} Explanation */
+
+/**
+ * What the classifier says, in words.
+ *
+ * @param {Explanation} explanation
+ */
+export function verdictOf({ before, after }) {
   const abnormal = before >= ABNORMAL;
   const still = after >= ABNORMAL;
-  const first = abnormal ? VERDICT.abnormal(probability(before)) : VERDICT.normal(probability(before));
+  return {
+    before: { abnormal, words: abnormal ? VERDICT.abnormal(probability(before)) : VERDICT.normal(probability(before)) },
+    after: { abnormal: still, words: probability(after) },
+    sentence: !abnormal ? VERDICT.nothing : still ? VERDICT.notFlipped : VERDICT.flipped,
+  };
+}
+
+/** @param {Explanation} explanation */
+export function showVerdict(explanation) {
+  const { before, after, sentence } = verdictOf(explanation);
+  const strong = (/** @type {typeof before} */ { abnormal, words }) => create("strong", { className: abnormal ? "abnormal" : "normal" }, words);
   element("verdict", HTMLElement).replaceChildren(
-    create("span", {}, `${VERDICT.before} `, create("strong", { className: abnormal ? "abnormal" : "normal" }, first)),
+    create("span", {}, `${VERDICT.before} `, strong(before)),
     create("span", { className: "arrow" }, " \u2192 "),
-    create("span", {}, `${VERDICT.after} `, create("strong", { className: still ? "abnormal" : "normal" }, probability(after))),
+    create("span", {}, `${VERDICT.after} `, strong(after)),
   );
-  element("verdict-sentence", HTMLElement).textContent = !abnormal ? VERDICT.nothing : still ? VERDICT.notFlipped : VERDICT.flipped;
+  element("verdict-sentence", HTMLElement).textContent = sentence;
 }
 
 /** For when there is nothing to show. */

@@ -16,7 +16,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::explanation::{Explainer, Explanation, ExplanationError};
+use crate::explanation::{Explainer, Explanation, ExplanationError, Pending};
 use crate::networks::{Inpainter, InpainterConfig, ResNet, ResNetConfig};
 use crate::weights::{self, Weight, Weights, WeightsError};
 
@@ -26,6 +26,8 @@ pub const FORMAT: u32 = 1;
 const KEY: &str = "coin";
 /// Largest side of an input that a file may ask for.
 const LARGEST_SIZE: usize = 2048;
+/// Pixels of the counterfactual that the self-test compares.
+const SELF_TEST_PIXELS: usize = 64;
 
 /// What a model is and how to use it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,7 +35,7 @@ const LARGEST_SIZE: usize = 2048;
 pub struct Card {
     /// Version of this document.
     pub format: u32,
-    /// Name in file names: lower case and hyphens.
+    /// Name in file names: lower case letters, digits and hyphens.
     pub name: String,
     /// Name for people.
     pub title: String,
@@ -106,11 +108,11 @@ pub enum BundleError {
         reason: String,
     },
     /// A tensor is missing, unknown or of a wrong shape.
-    #[error("{0}")]
+    #[error(transparent)]
     Weights(#[from] WeightsError),
     /// The self-test could not run.
     #[error("the self-test failed: {0}")]
-    SelfTest(#[from] ExplanationError),
+    SelfTest(ExplanationError),
     /// The device computes something else than the CPU did.
     #[error("the self-test is off by {error}, more than {SELF_TEST_TOLERANCE}; this device is not to be trusted")]
     Untrusted {
@@ -130,6 +132,9 @@ pub struct Bundle {
 impl Bundle {
     /// Packs trained networks: folds spectral norms, rounds weights to f16, fills in the hash and the self-test of
     /// `card`. `device` must be a CPU.
+    ///
+    /// # Errors
+    /// When [`Self::read`] would refuse the card, or a device does not give the weights or the self-test's result back.
     pub fn pack(
         mut card: Card,
         inpainter: Inpainter,
@@ -138,6 +143,7 @@ impl Bundle {
     ) -> Result<Self, BundleError> {
         let rounded = |weights: Weights| weights.into_iter().map(|(name, weight)| (name, round_to_half(weight)));
         card.inpainter.spectral_norm = false;
+        check_model(&card)?;
         let mut weights = weights::prefixed(weights::collect(&inpainter.folded())?, "inpainter");
         weights.extend(weights::prefixed(weights::collect(&classifier)?, "classifier"));
         let weights: Weights = rounded(weights).collect();
@@ -147,7 +153,11 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// Reads a model file.
+    /// Reads a model file. However large a network it describes, no more is allocated than the weights in it take.
+    ///
+    /// # Errors
+    /// When it is no whole safetensors file, or a field or the number or hash of the weights is not as it should be.
+    /// Names and shapes of single tensors are compared by [`Self::explainer`].
     pub fn read(bytes: &[u8]) -> Result<Self, BundleError> {
         let container = |reason: safetensors::SafeTensorError| BundleError::Container(reason.to_string());
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(container)?;
@@ -155,14 +165,15 @@ impl Bundle {
             metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY)).ok_or(BundleError::NoCard)?;
         let card = read_card(document)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(container)?;
+        check_count(&tensors, "inpainter", card.inpainter.weight_count())?;
+        check_count(&tensors, "classifier", card.classifier.weight_count())?;
         let weights = tensors
             .iter()
             .map(|(name, view)| Ok((name.to_owned(), read_weight(name, &view)?)))
             .collect::<Result<Weights, BundleError>>()?;
-        if fingerprint(&weights) != card.weights_sha256 {
-            let reason = "the weights do not have this hash; download the model again".into();
-            return Err(BundleError::Field { field: "weights_sha256", reason });
-        }
+        let same = fingerprint(&weights) == card.weights_sha256;
+        let reason = || "the weights do not have this hash; download the model again".into();
+        refuse("weights_sha256", (!same).then(reason))?;
         Ok(Self { card, weights })
     }
 
@@ -212,8 +223,10 @@ impl Bundle {
         let size = self.card.inpainter.side_multiple().max(64);
         let input = self_test_input(size);
         let input_sha256 = hash(input.iter().flat_map(|value| value.to_le_bytes()));
-        let answers = self.explainer(device)?.explain(input, size, device)?.read()?;
-        let answer = answers.into_iter().next().ok_or(ExplanationError::Input { found: 0, size })?;
+        let pending = self.explainer(device)?.explain(input, size, device);
+        let answers = pending.and_then(Pending::read).map_err(BundleError::SelfTest)?;
+        let nothing = BundleError::SelfTest(ExplanationError::Input { found: 0, size });
+        let answer = answers.into_iter().next().ok_or(nothing)?;
         Ok(SelfTest {
             size,
             input_sha256,
@@ -241,28 +254,57 @@ fn read_card(document: &str) -> Result<Card, BundleError> {
         _ => {}
     }
     let card: Card = serde_json::from_value(value).map_err(unreadable)?;
-    let field = |field, problem: Option<String>| match problem {
+    check_model(&card)?;
+    check_self_test(&card)?;
+    Ok(card)
+}
+
+fn refuse(field: &'static str, problem: Option<String>) -> Result<(), BundleError> {
+    match problem {
         Some(reason) => Err(BundleError::Field { field, reason }),
         None => Ok(()),
-    };
-    field("inpainter", card.inpainter.problem())?;
-    field("classifier", card.classifier.problem())?;
-    let multiple = card.inpainter.side_multiple();
-    let side = |size: usize| {
-        let fits = size > 0 && size <= LARGEST_SIZE && size.is_multiple_of(multiple);
-        (!fits).then(|| format!("{size} is not a multiple of {multiple} up to {LARGEST_SIZE}"))
-    };
-    field("size", side(card.size))?;
-    field("self_test.size", side(card.self_test.size))?;
+    }
+}
+
+fn check_model(card: &Card) -> Result<(), BundleError> {
+    let name = &card.name;
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    let named = !name.is_empty() && name.bytes().all(plain);
+    refuse("name", (!named).then(|| format!("{name:?} is not made of lower case letters, digits and hyphens")))?;
+    refuse("inpainter", card.inpainter.problem())?;
+    refuse("classifier", card.classifier.problem())?;
+    refuse("size", side_problem(card, card.size))?;
     let [low, high] = card.window;
     let window = low.is_finite() && high.is_finite() && low < high;
-    field("window", (!window).then(|| format!("[{low}, {high}] is not a pair low < high in HU")))?;
+    refuse("window", (!window).then(|| format!("[{low}, {high}] is not a pair low < high in HU")))?;
     let threshold = (0.0..1.0).contains(&card.threshold);
-    field("threshold", (!threshold).then(|| format!("{} is not in 0..1", card.threshold)))?;
-    let input = self_test_input(card.self_test.size);
-    let known = hash(input.iter().flat_map(|value| value.to_le_bytes())) == card.self_test.input_sha256;
-    field("self_test.input_sha256", (!known).then(|| "it is not the hash of the input made here".into()))?;
-    Ok(card)
+    refuse("threshold", (!threshold).then(|| format!("{} is not in 0..1", card.threshold)))
+}
+
+fn check_self_test(card: &Card) -> Result<(), BundleError> {
+    let SelfTest { size, input_sha256, counterfactual, .. } = &card.self_test;
+    refuse("self_test.size", side_problem(card, *size))?;
+    let known = hash(self_test_input(*size).iter().flat_map(|value| value.to_le_bytes())) == *input_sha256;
+    refuse("self_test.input_sha256", (!known).then(|| "it is not the hash of the input made here".into()))?;
+    let (found, expected) = (counterfactual.len(), SELF_TEST_PIXELS.min(size * size));
+    let reason = || format!("it has {found} values instead of {expected}; download or export the model again");
+    refuse("self_test.counterfactual", (found != expected).then(reason))
+}
+
+fn side_problem(card: &Card, side: usize) -> Option<String> {
+    let multiple = card.inpainter.side_multiple();
+    let fits = side > 0 && side <= LARGEST_SIZE && side.is_multiple_of(multiple);
+    (!fits).then(|| format!("{side} is not a multiple of {multiple} up to {LARGEST_SIZE}"))
+}
+
+/// Compares numbers of weights before a network is made: a document of a few bytes can ask for one of many gigabytes.
+fn check_count(tensors: &SafeTensors<'_>, network: &'static str, needed: u64) -> Result<(), BundleError> {
+    let below = |name: &str| name.strip_prefix(network).is_some_and(|rest| rest.starts_with('.'));
+    let tensors = tensors.iter().filter(|(name, _)| below(name));
+    let held: u64 = tensors.map(|(_, tensor)| tensor.shape().iter().product::<usize>() as u64).sum();
+    let reason =
+        || format!("it needs {needed} weights, but the file holds {held} for it; download or export the model again");
+    refuse(network, (held != needed).then(reason))
 }
 
 fn read_weight(name: &str, view: &TensorView<'_>) -> Result<Weight, BundleError> {
@@ -301,11 +343,11 @@ fn self_test_input(size: usize) -> Vec<f32> {
     (0..size * size).map(level).collect()
 }
 
-/// Sixty-four values, evenly spread.
+/// [`SELF_TEST_PIXELS`] values, evenly spread; all where there are fewer.
 fn spread(values: &[f32]) -> Vec<f32> {
-    let step = (values.len() / 64).max(1);
+    let step = (values.len() / SELF_TEST_PIXELS).max(1);
     // An odd offset in each row, so that the samples do not all lie in one column.
-    (0..64).filter_map(|i| values.get(i * step + (i * 5) % step)).copied().collect()
+    (0..SELF_TEST_PIXELS).filter_map(|i| values.get(i * step + (i * 5) % step)).copied().collect()
 }
 
 /// A weight as safetensors stores it.

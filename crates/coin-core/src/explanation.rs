@@ -25,7 +25,7 @@ pub struct Explanation {
     pub after: f32,
     /// The counterfactual in [-1, 1], row by row.
     pub counterfactual: Vec<f32>,
-    /// `|x - x_cf| / 2` in [0, 1], row by row.
+    /// `|x - x_cf| / 2` in [0, 1], row by row; NaN where the counterfactual is NaN.
     pub difference: Vec<f32>,
 }
 
@@ -33,7 +33,7 @@ pub struct Explanation {
 #[derive(Debug, Error)]
 pub enum ExplanationError {
     /// The image does not have `batch * size * size` values.
-    #[error("{found} values do not make images of {size} x {size}")]
+    #[error("{found} values do not make images of {size} x {size} pixels")]
     Input {
         /// Values given.
         found: usize,
@@ -90,7 +90,7 @@ fn explanations(input: &[f32], pixels: usize, data: TensorData) -> Result<Vec<Ex
     let rows = values.chunks_exact(pixels + 2).zip(input.chunks_exact(pixels));
     let one = |(row, x): (&[f32], &[f32])| {
         let (counterfactual, probabilities) = row.split_at(pixels);
-        let difference = x.iter().zip(counterfactual).map(|(x, cf)| ((x - cf).abs() / 2.0).min(1.0)).collect();
+        let difference = x.iter().zip(counterfactual).map(|(x, cf)| ((x - cf).abs() / 2.0).clamp(0.0, 1.0)).collect();
         Explanation {
             before: probabilities[0],
             after: probabilities[1],
@@ -99,4 +99,21 @@ fn explanations(input: &[f32], pixels: usize, data: TensorData) -> Result<Vec<Ex
         }
     };
     Ok(rows.map(one).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_difference_is_at_most_one_and_nan_where_the_counterfactual_is() {
+        let output = TensorData::new(vec![f32::NAN, -1.5, 0.5, 0.9, 0.1], [1, 5]);
+        let answers = explanations(&[0.0, 1.0, 0.0], 3, output).unwrap();
+        let [unknown, far, near] = answers[0].difference[..] else { unreachable!("three pixels") };
+        assert!(unknown.is_nan());
+        assert_eq!((far, near), (1.0, 0.25));
+        assert_eq!((answers[0].before, answers[0].after), (0.9, 0.1));
+    }
 }

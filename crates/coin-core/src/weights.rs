@@ -22,13 +22,15 @@ pub type Weights = BTreeMap<String, Weight>;
 #[derive(Debug, Error, PartialEq)]
 pub enum WeightsError {
     /// The module has a tensor that the weights lack.
-    #[error("tensor {0} is missing")]
+    #[error("tensor {0} is missing; download or export the model again")]
     Missing(String),
     /// The weights hold a tensor that the module lacks.
-    #[error("tensor {0} does not belong to this architecture")]
+    #[error("tensor {0} does not belong to this architecture; download or export the model again")]
     Unknown(String),
     /// Same name, other shape.
-    #[error("tensor {name} has shape {found:?}, and the architecture needs {expected:?}")]
+    #[error(
+        "tensor {name} has shape {found:?}, but the architecture needs {expected:?}; download or export the model again"
+    )]
     Shape {
         /// Path of the tensor.
         name: String,
@@ -38,7 +40,7 @@ pub enum WeightsError {
         expected: Vec<usize>,
     },
     /// The backend could not give the values back.
-    #[error("tensor {name} could not be read from the device: {reason}")]
+    #[error("tensor {name} could not be read from the device ({reason}); compute on another device")]
     Device {
         /// Path of the tensor.
         name: String,
@@ -52,6 +54,12 @@ pub fn collect<M: Module>(module: &M) -> Result<Weights, WeightsError> {
     let mut collector = Collector { path: Vec::new(), weights: Ok(Weights::new()) };
     module.visit(&mut collector);
     collector.weights
+}
+
+/// Whether no float tensor of `module` holds NaN or infinity, blocking; false too when the device does not tell.
+pub fn all_finite<M: Module>(module: &M) -> bool {
+    let finite = |weight: &Weight| weight.values.iter().all(|value| value.is_finite());
+    collect(module).is_ok_and(|weights| weights.values().all(finite))
 }
 
 /// Puts `weights` into `module`; names and shapes must match exactly, both ways.
@@ -138,5 +146,26 @@ impl ModuleMapper for Applier {
         let tensor = Tensor::from_data(TensorData::new(weight.values, weight.shape), &device);
         let tracked = param.is_require_grad();
         Param::initialized(param.id, tensor.set_require_grad(tracked))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::networks::ResNetConfig;
+
+    #[test]
+    fn one_bad_value_in_a_weight_or_a_statistic_is_found() {
+        let network = || ResNetConfig { width: 1 }.init(&Device::flex());
+        assert!(all_finite(&network()));
+        for (name, value) in [("dense", f32::NAN), ("stem_norm.statistics.running_variance", f32::INFINITY)] {
+            let mut weights = collect(&network()).unwrap();
+            weights.get_mut(name).unwrap().values[0] = value;
+            assert!(!all_finite(&apply(network(), weights).unwrap()), "{value} in {name}");
+        }
     }
 }

@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::error::Error;
+
 use burn::tensor::Device;
 use coin_core::bundle::{Bundle, BundleError, Card, FORMAT, SelfTest};
 use coin_core::networks::{Fuse, InpainterConfig, ResNetConfig, Upsampling};
+use coin_core::weights::{self, Weights};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 fn card() -> Card {
     Card {
@@ -37,11 +41,14 @@ fn card() -> Card {
     }
 }
 
-fn file() -> Vec<u8> {
+fn pack(card: Card) -> Result<Bundle, BundleError> {
     let device = Device::flex();
-    let card = card();
     let (inpainter, classifier) = (card.inpainter.init(&device), card.classifier.init(&device));
-    Bundle::pack(card, inpainter, classifier, &device).unwrap().write().unwrap()
+    Bundle::pack(card, inpainter, classifier, &device)
+}
+
+fn file() -> Vec<u8> {
+    pack(card()).unwrap().write().unwrap()
 }
 
 /// The file with its safetensors header changed.
@@ -63,9 +70,23 @@ fn with_card(file: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
     })
 }
 
+/// The file with the hash of the tensors that it holds.
+fn with_true_hash(file: &[u8]) -> Vec<u8> {
+    let tensors = SafeTensors::deserialize(file).unwrap();
+    let mut names = tensors.names();
+    names.sort_unstable();
+    let named = |name: &str| [name.as_bytes(), tensors.tensor(name).unwrap().data()].concat();
+    let held: Vec<u8> = names.into_iter().flat_map(named).collect();
+    let hash: String = Sha256::digest(&held).iter().map(|byte| format!("{byte:02x}")).collect();
+    with_card(file, |card| card["weights_sha256"] = json!(hash))
+}
+
+fn refused(file: &[u8]) -> BundleError {
+    Bundle::read(file).and_then(|bundle| bundle.explainer(&Device::flex()).map(drop)).unwrap_err()
+}
+
 fn refusal(file: &[u8]) -> String {
-    let read = Bundle::read(file).and_then(|bundle| bundle.explainer(&Device::flex()).map(drop));
-    read.unwrap_err().to_string()
+    refused(file).to_string()
 }
 
 #[test]
@@ -120,12 +141,58 @@ fn impossible_fields_are_named() {
         let named = refused.contains(field) || (field == "inpainter" && refused.contains("widths"));
         assert!(named, "{field} = {value}: {refused}");
     }
-    let wider = with_card(&file, |card| card["inpainter"]["widths"] = json!([4000, 4000]));
-    assert!(refusal(&wider).contains("shape"), "{}", refusal(&wider));
+    for name in ["", "Tiny", "tiny model", "../tiny"] {
+        let named = with_card(&file, |card| card["name"] = json!(name));
+        let expected = format!("field name: {name:?} is not made of lower case letters, digits and hyphens");
+        assert_eq!(refusal(&named), expected);
+        assert_eq!(pack(Card { name: name.into(), ..card() }).unwrap_err().to_string(), expected);
+    }
+    let shorter = with_card(&file, |card| drop(card["self_test"]["counterfactual"].as_array_mut().unwrap().pop()));
+    assert!(refusal(&shorter).starts_with("field self_test.counterfactual: it has 63 values instead of 64;"));
 }
 
 #[test]
-fn a_changed_weight_a_missing_tensor_and_a_wrong_hash_are_refused() {
+fn a_network_that_the_file_does_not_hold_is_refused_before_it_is_made() {
+    let file = file();
+    let held = InpainterConfig { spectral_norm: false, ..card().inpainter }.weight_count();
+    for widths in [vec![2, 5], vec![4000, 4000], vec![4096; 6]] {
+        let wider = with_card(&file, |card| card["inpainter"]["widths"] = json!(widths));
+        let needed = InpainterConfig { widths, spectral_norm: false, ..card().inpainter }.weight_count();
+        let expected = format!("field inpainter: it needs {needed} weights, but the file holds {held} for it; ");
+        let refused = Bundle::read(&wider).unwrap_err().to_string();
+        assert!(refused.starts_with(&expected), "{refused}");
+    }
+    let wider = with_card(&file, |card| card["classifier"]["width"] = json!(1024));
+    let needed = ResNetConfig { width: 1024 }.weight_count();
+    let refused = Bundle::read(&wider).unwrap_err().to_string();
+    assert!(refused.starts_with(&format!("field classifier: it needs {needed} weights, ")), "{refused}");
+}
+
+#[test]
+fn an_architecture_counts_its_weights_without_making_them() {
+    let count = |weights: Weights| weights.values().map(|weight| weight.values.len() as u64).sum::<u64>();
+    let device = Device::flex();
+    for (widths, skips, conditions, fuse) in [
+        (vec![6], vec![], 1, Fuse::SkipTanhMove),
+        (vec![2, 4], vec![1], 1, Fuse::SkipAddTanh),
+        (vec![5, 3, 4], vec![], 2, Fuse::SkipStack3x3ConvTanh),
+        (vec![3, 8, 5, 7], vec![1, 3], 5, Fuse::SkipStack1x1ConvTanh),
+    ] {
+        let normalised = InpainterConfig { widths, skips, conditions, fuse, stem: 3, ..card().inpainter };
+        let folded = InpainterConfig { spectral_norm: false, ..normalised.clone() };
+        let inpainter = normalised.init(&device);
+        assert_eq!(normalised.weight_count(), count(weights::collect(&inpainter).unwrap()), "{normalised:?}");
+        assert_eq!(folded.weight_count(), count(weights::collect(&inpainter.folded()).unwrap()), "{folded:?}");
+    }
+    for config in [1, 2, 5].map(|width| ResNetConfig { width }) {
+        assert_eq!(config.weight_count(), count(weights::collect(&config.init(&device)).unwrap()), "{config:?}");
+    }
+    assert_eq!(ResNetConfig { width: usize::MAX }.weight_count(), u64::MAX);
+    assert_eq!(InpainterConfig { widths: vec![usize::MAX; 8], ..card().inpainter }.weight_count(), u64::MAX);
+}
+
+#[test]
+fn changed_weights_other_tensors_and_a_wrong_hash_are_refused() {
     let file = file();
     let mut flipped = file.clone();
     *flipped.last_mut().unwrap() ^= 1;
@@ -134,12 +201,20 @@ fn a_changed_weight_a_missing_tensor_and_a_wrong_hash_are_refused() {
     let hash = with_card(&file, |card| card["weights_sha256"] = json!("0"));
     assert!(refusal(&hash).contains("weights_sha256"));
 
-    let name = SafeTensors::deserialize(&file).unwrap().names()[0].to_owned();
-    let renamed = with_header(&file, |header| {
-        let tensor = header.as_object_mut().unwrap().remove(&name).unwrap();
-        header["other"] = tensor;
-    });
-    assert!(Bundle::read(&renamed).is_err());
+    let head = "inpainter.generator.head.weight";
+    let renamed = |name: &str| {
+        with_true_hash(&with_header(&file, |header| {
+            header[name] = header.as_object_mut().unwrap().remove(head).unwrap()
+        }))
+    };
+    let missing = "tensor generator.head.weight is missing; download or export the model again";
+    assert_eq!(refusal(&renamed("inpainter.other")), missing);
+    assert!(refused(&renamed("inpainter.other")).source().is_none(), "a chain of errors would say it twice");
+    assert!(refusal(&renamed("other")).starts_with("field inpainter: it needs "), "{}", refusal(&renamed("other")));
+
+    let turned = with_header(&file, |header| header[head]["shape"].as_array_mut().unwrap().swap(0, 1));
+    let expected = "tensor generator.head.weight has shape [2, 1, 3, 3], but the architecture needs [1, 2, 3, 3]; ";
+    assert!(refusal(&turned).starts_with(expected), "{}", refusal(&turned));
 }
 
 #[test]

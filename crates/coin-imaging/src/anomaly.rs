@@ -1,5 +1,6 @@
 //! The paper's synthetic anomaly (section 4): a bright, distorted Gaussian blob planted inside a kidney.
 
+use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,12 @@ use crate::{Mask, Slice, Window};
 const SIGMA: f32 = 0.4;
 /// The mask of an anomaly is where its template exceeds this.
 const MASK_LEVEL: f32 = 0.25;
+/// Width of the transition at a cut, on the template.
+const CUT_SOFTNESS: f32 = 0.3;
+/// All of a remnant over fat is left below the first of these HU, nothing above the second.
+const FAT_HU: (f32, f32) = (0.0, 60.0);
+/// The smallest share of an anomaly that may be called a remnant of it.
+const LEAST_LEFT: f32 = 0.1;
 /// Fewest kidney pixels for an anomaly.
 const FEWEST_KIDNEY_PIXELS: usize = 32;
 
@@ -21,11 +28,14 @@ pub struct AnomalyStyle {
     pub diameter_mm: f32,
     /// Range of the blob's peak in units of the window; 0.9 to 0.9 in the paper.
     pub contrast: [f32; 2],
+    /// Share of anomalies of which only a remnant is there, as if the rest had been inpainted: either the part beyond a
+    /// random line, or what lies over fat. None in the paper.
+    pub remnants: f64,
 }
 
 impl Default for AnomalyStyle {
     fn default() -> Self {
-        Self { diameter_mm: 30.0, contrast: [0.9, 0.9] }
+        Self { diameter_mm: 30.0, contrast: [0.9, 0.9], remnants: 0.0 }
     }
 }
 
@@ -34,32 +44,19 @@ impl Default for AnomalyStyle {
 pub struct Planted {
     /// The slice with the anomaly added.
     pub slice: Slice,
-    /// Where the template exceeds 0.25.
+    /// Where the template, or what is left of it, exceeds 0.25; never empty.
     pub mask: Mask,
 }
 
 /// Plants an anomaly at a random point strictly inside one of the two largest kidney components.
 ///
-/// `None` where the kidney is too small: fewer than 32 pixels, or a bounding box not larger than the template.
+/// `None` where the kidney is too small: fewer than 32 pixels, a bounding box not larger than the template, or no pixel
+/// whose eight neighbours all belong to the kidney.
 pub fn plant(slice: &Slice, kidney: &Mask, window: Window, style: &AnomalyStyle, seed: u64) -> Option<Planted> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let (left, top, right, bottom) = kidney.bounding_box()?;
-    let box_area = ((right - left + 1) * (bottom - top + 1)) as f32;
-    let diameter = diameter_px(slice, style.diameter_mm);
-    if kidney.count() < FEWEST_KIDNEY_PIXELS || box_area <= diameter * diameter {
-        return None;
-    }
-    let mut components = kidney.components();
-    components.truncate(2);
-    let chosen = components.get(rng.random_range(0..components.len() as u32) as usize)?;
-    let strictly_inside =
-        |&(x, y): &(usize, usize)| x > 0 && y > 0 && (x - 1..=x + 1).all(|x| (y - 1..=y + 1).all(|y| chosen.get(x, y)));
-    let inside: Vec<_> = chosen.pixels().filter(strictly_inside).collect();
-    if inside.is_empty() {
-        return None;
-    }
-    let &(x, y) = inside.get(rng.random_range(0..inside.len() as u32) as usize)?;
-    Some(plant_with(slice, window, style, (x, y), &mut rng))
+    let diameter_px = style.diameter_mm / slice.spacing_or_assumed().column_mm();
+    let centre = centre_in(kidney, diameter_px, &mut rng)?;
+    Some(plant_with(slice, window, style, centre, &mut rng))
 }
 
 /// Plants an anomaly centred on pixel (x, y), inside a kidney or not.
@@ -67,8 +64,18 @@ pub fn plant_at(slice: &Slice, window: Window, style: &AnomalyStyle, x: usize, y
     plant_with(slice, window, style, (x, y), &mut ChaCha8Rng::seed_from_u64(seed))
 }
 
-fn diameter_px(slice: &Slice, diameter_mm: f32) -> f32 {
-    diameter_mm / slice.spacing_or_assumed().column_mm()
+fn centre_in(kidney: &Mask, diameter_px: f32, rng: &mut impl Rng) -> Option<(usize, usize)> {
+    let (left, top, right, bottom) = kidney.bounding_box()?;
+    let box_area = ((right - left + 1) * (bottom - top + 1)) as f32;
+    if kidney.count() < FEWEST_KIDNEY_PIXELS || box_area <= diameter_px * diameter_px {
+        return None;
+    }
+    let components = kidney.largest_components(2);
+    let chosen = components.choose(rng)?;
+    let strictly_inside =
+        |&(x, y): &(usize, usize)| x > 0 && y > 0 && (x - 1..=x + 1).all(|x| (y - 1..=y + 1).all(|y| chosen.get(x, y)));
+    let inside: Vec<_> = chosen.pixels().filter(strictly_inside).collect();
+    inside.choose(rng).copied()
 }
 
 fn plant_with(
@@ -83,20 +90,68 @@ fn plant_with(
     let contrast = low + (high - low) * rng.random::<f32>();
     let spacing = slice.spacing_or_assumed();
     let radius = style.diameter_mm / 2.0;
-    let blob = |px: usize, py: usize| {
-        let u = (px as f32 - x as f32) * spacing.column_mm() / radius;
-        let v = (py as f32 - y as f32) * spacing.row_mm() / radius;
-        template.at(u, v)
+    let width = slice.width();
+    let place = |i: usize| {
+        let u = ((i % width) as f32 - x as f32) * spacing.column_mm() / radius;
+        let v = ((i / width) as f32 - y as f32) * spacing.row_mm() / radius;
+        [u, v]
     };
-    let planted = slice.map(|px, py, hu| match blob(px, py) {
+    let whole: Vec<f32> = (0..slice.hu().len()).map(|i| template.at(place(i))).collect();
+    let left = |remnant: Remnant| -> Vec<f32> {
+        let left = |(i, &hu)| whole[i] * remnant.left(place(i), hu);
+        slice.hu().iter().enumerate().map(left).collect()
+    };
+    let remnant = Remnant::random(style.remnants, rng).map(left);
+    let blob = remnant.filter(|left| is_anomaly(left, &whole)).unwrap_or(whole);
+    let planted = slice.map(|x, y, hu| match blob[y * width + x] {
         0.0 => hu,
-        blob => window.hu_of_unit((window.unit(hu) + contrast * blob).min(1.0)),
+        // What is brighter than the window, such as bone, stays as it is.
+        blob => window.hu_of_unit((window.unit(hu) + contrast * blob).min(1.0)).max(hu),
     });
-    let inside = (0..slice.hu().len()).map(|i| blob(i % slice.width(), i / slice.width()) > MASK_LEVEL);
-    let mask = Mask::new(slice.width(), slice.height(), inside.collect());
-    // The mask has a flag for every pixel of the slice, so there is always one.
+    let mask = Mask::from_threshold(&blob, width, slice.height(), MASK_LEVEL);
+    // The blob has a value for every pixel of the slice, so there is always a mask.
     let mask = mask.unwrap_or_else(|| unreachable!("a mask on its slice's own grid"));
     Planted { slice: planted, mask }
+}
+
+/// Whether enough is left of the `whole` to be called an anomaly: where there is no fat, nothing is left over fat.
+fn is_anomaly(left: &[f32], whole: &[f32]) -> bool {
+    let total = |blob: &[f32]| blob.iter().sum::<f32>();
+    total(left) >= LEAST_LEFT * total(whole) && left.iter().any(|&left| left > MASK_LEVEL)
+}
+
+/// The part that is left of an anomaly.
+#[derive(Clone, Debug)]
+enum Remnant {
+    /// What lies beyond a line at `distance` from the centre, with a soft edge.
+    Beyond { direction: [f32; 2], distance: f32 },
+    /// What lies over fat.
+    OverFat,
+}
+
+impl Remnant {
+    /// One for this share of anomalies.
+    fn random(share: f64, rng: &mut impl Rng) -> Option<Self> {
+        if share <= 0.0 || !rng.random_bool(share.min(1.0)) {
+            return None;
+        }
+        if rng.random_bool(0.5) {
+            return Some(Self::OverFat);
+        }
+        let (sin, cos) = rng.random_range(-std::f32::consts::PI..=std::f32::consts::PI).sin_cos();
+        Some(Self::Beyond { direction: [cos, sin], distance: rng.random_range(0.0..=0.4) })
+    }
+
+    /// The share that is left at (u, v) of the template, over tissue of `hu`.
+    fn left(&self, [u, v]: [f32; 2], hu: f32) -> f32 {
+        match self {
+            Self::Beyond { direction, distance } => {
+                let beyond = u * direction[0] + v * direction[1] - distance;
+                (beyond / CUT_SOFTNESS + 0.5).clamp(0.0, 1.0)
+            }
+            Self::OverFat => ((FAT_HU.1 - hu) / (FAT_HU.1 - FAT_HU.0)).clamp(0.0, 1.0),
+        }
+    }
 }
 
 /// A scaled, stretched and rotated Gaussian on [-1, 1]^2.
@@ -120,7 +175,7 @@ impl Template {
     }
 
     /// The blob at (u, v), 0 outside the template's square.
-    fn at(&self, u: f32, v: f32) -> f32 {
+    fn at(&self, [u, v]: [f32; 2]) -> f32 {
         let (sin, cos) = self.angle.sin_cos();
         let (u, v) = ((u * cos + v * sin) / self.scale, (v * cos - u * sin) / self.scale);
         if u.abs() > 1.0 || v.abs() > 1.0 {
@@ -129,5 +184,166 @@ impl Template {
         let warp = |t: f32, stretch: f32| (t + 1.0) * (1.0 + stretch) - 1.0;
         let (u, v) = (warp(u, self.stretch[0]), warp(v, self.stretch[1]));
         (-(u * u + v * v) / (2.0 * SIGMA * SIGMA)).exp()
+    }
+}
+
+#[cfg(test)]
+#[path = "../tests/archive/mod.rs"]
+mod archive;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::Spacing;
+    use crate::phantom::{Organ, Phantom};
+
+    const WINDOW: Window = Window::ABDOMEN;
+
+    fn patient() -> (Slice, Mask) {
+        let phantom = Phantom::generate(3, 128);
+        let kidneys = phantom.mask(Organ::Kidney);
+        (phantom.slice, kidneys)
+    }
+
+    /// 64 x 64 pixels of 1.5 mm, whose HU follow from column and row.
+    fn slice(hu: impl Fn(usize, usize) -> f32) -> Slice {
+        let hu = (0..64 * 64).map(|i| hu(i % 64, i / 64)).collect();
+        Slice::new(64, 64, hu, Some(Spacing::new(1.5, 1.5).unwrap())).unwrap()
+    }
+
+    fn block(width: usize, height: usize) -> Mask {
+        Mask::new(64, 64, (0..64 * 64).map(|i| (i % 64) < width && i / 64 < height).collect()).unwrap()
+    }
+
+    #[test]
+    fn one_seed_gives_one_anomaly() {
+        let (slice, kidneys) = patient();
+        let planted = |seed| {
+            let style = AnomalyStyle { contrast: [0.2, 0.9], remnants: 0.5, ..AnomalyStyle::default() };
+            let planted = plant(&slice, &kidneys, WINDOW, &style, seed).unwrap();
+            (planted.slice, planted.mask)
+        };
+        for seed in 0..10 {
+            assert_eq!(planted(seed), planted(seed));
+            assert_ne!(planted(seed), planted(seed + 1));
+        }
+    }
+
+    #[test]
+    fn the_centre_lies_strictly_inside_either_kidney() {
+        let (_, kidneys) = patient();
+        let largest = kidneys.largest_components(2);
+        let mut hit = HashSet::new();
+        for seed in 0..100 {
+            let (x, y) = centre_in(&kidneys, 10.0, &mut ChaCha8Rng::seed_from_u64(seed)).unwrap();
+            let inside = |kidney: &Mask| (x - 1..=x + 1).all(|x| (y - 1..=y + 1).all(|y| kidney.get(x, y)));
+            hit.insert(largest.iter().position(inside).unwrap());
+        }
+        assert_eq!(hit.len(), 2, "both kidneys are chosen");
+    }
+
+    #[test]
+    fn nothing_changes_beyond_the_template() {
+        let plain = slice(|_, _| 50.0);
+        let upright = Template { scale: 1.0, stretch: [0.2, -0.2], angle: 0.0 };
+        let outside = [[1.001, 0.0], [-1.001, 0.0], [0.0, 1.001], [0.9, -1.001]];
+        assert!(outside.into_iter().all(|place| upright.at(place) == 0.0));
+        assert!([[-1.0, -1.0], [1.0, 0.0], [0.0, 1.0]].into_iter().all(|place| upright.at(place) > 0.0));
+        for seed in 0..50 {
+            let planted = plant_at(&plain, WINDOW, &AnomalyStyle::default(), 30, 34, seed);
+            for (i, (&hu, &before)) in planted.slice.hu().iter().zip(plain.hu()).enumerate() {
+                // A square of 20 pixels, turned, reaches its half diagonal.
+                let distance = ((i % 64) as f32 - 30.0).hypot((i / 64) as f32 - 34.0);
+                assert!(hu == before || distance <= 10.0 * 2f32.sqrt(), "seed {seed}: {distance} pixels away");
+            }
+        }
+    }
+
+    #[test]
+    fn pixels_only_rise_and_only_to_the_top_of_the_window() {
+        let (slice, kidneys) = patient();
+        let spine = slice.hu().iter().position(|&hu| hu > 400.0).unwrap();
+        let over_bone = plant_at(&slice, WINDOW, &AnomalyStyle::default(), spine % 128, spine / 128, 0);
+        let over_kidney = (0..20).map(|seed| plant(&slice, &kidneys, WINDOW, &AnomalyStyle::default(), seed).unwrap());
+        for planted in over_kidney.chain([over_bone]) {
+            let mut risen = 0;
+            for (&hu, &before) in planted.slice.hu().iter().zip(slice.hu()) {
+                assert!(hu >= before && (hu == before || hu <= WINDOW.high()), "{before} became {hu} HU");
+                risen += usize::from(hu > before);
+            }
+            assert!(risen > 0);
+        }
+    }
+
+    #[test]
+    fn a_kidney_that_is_too_small_gets_no_anomaly() {
+        let plain = slice(|_, _| 120.0);
+        let planted = |kidney: &Mask, diameter_mm: f32| {
+            let style = AnomalyStyle { diameter_mm, ..AnomalyStyle::default() };
+            plant(&plain, kidney, WINDOW, &style, 0).is_some()
+        };
+        assert!(planted(&block(21, 20), 30.0));
+        assert!(!planted(&block(20, 20), 30.0), "a box as large as the template");
+        assert!(planted(&block(8, 4), 3.0));
+        assert!(!planted(&block(31, 1), 3.0), "31 pixels");
+        assert!(!planted(&block(2, 40), 3.0), "no pixel strictly inside");
+        assert!(!planted(&block(0, 0), 3.0), "no pixel");
+    }
+
+    #[test]
+    fn the_mask_is_where_the_template_exceeds_a_quarter() {
+        let black = slice(|_, _| WINDOW.low());
+        let style = AnomalyStyle { contrast: [0.5, 0.5], ..AnomalyStyle::default() };
+        for seed in 0..20 {
+            let planted = plant_at(&black, WINDOW, &style, 32, 32, seed);
+            for (&hu, &inside) in planted.slice.hu().iter().zip(planted.mask.as_slice()) {
+                let template = WINDOW.unit(hu) / 0.5;
+                assert!((template - 0.25).abs() < 1e-5 || inside == (template > 0.25), "{template}: {inside}");
+            }
+            assert!((20..200).contains(&planted.mask.count()));
+        }
+    }
+
+    #[test]
+    fn a_remnant_is_a_part_of_the_whole_anomaly() {
+        // Fat, tissue that is partly left, and tissue over which nothing is; none becomes brighter than the window.
+        let stripes = slice(|x, y| [-80.0, 30.0, 80.0][(x + y) / 3 % 3]);
+        let muscle = slice(|_, _| 80.0);
+        let added = |slice: &Slice, remnants: f64, seed: u64| -> Vec<f32> {
+            let style = AnomalyStyle { contrast: [0.3, 0.3], remnants, ..AnomalyStyle::default() };
+            let planted = plant_at(slice, WINDOW, &style, 32, 32, seed);
+            assert!(planted.mask.count() > 0);
+            planted.slice.hu().iter().zip(slice.hu()).map(|(hu, before)| hu - before).collect()
+        };
+        for slice in [stripes, muscle] {
+            let mut fewer = 0;
+            for seed in 0..100 {
+                let (whole, left) = (added(&slice, 0.0, seed), added(&slice, 1.0, seed));
+                assert!(left.iter().zip(&whole).all(|(left, whole)| left <= whole), "seed {seed}");
+                let share = left.iter().sum::<f32>() / whole.iter().sum::<f32>();
+                assert!(share > LEAST_LEFT - 1e-3, "seed {seed}: {share}");
+                fewer += usize::from(share < 0.9);
+            }
+            assert!(fewer >= 30, "only {fewer} of 100 are parts");
+        }
+    }
+
+    #[test]
+    fn templates_are_the_reference_blobs() {
+        let template = Template { scale: 1.0, stretch: [0.0; 2], angle: 0.0 };
+        for side in [20, 14] {
+            let grid = |i: usize| (-1.0 + i as f64 * (2.0 / (side - 1) as f64)) as f32;
+            let blob: Vec<f32> = (0..side * side).map(|i| template.at([grid(i % side), grid(i / side)])).collect();
+            let expected: Vec<f64> = archive::array("data.npz", &format!("blob{side}"));
+            assert!(blob.iter().zip(&expected).all(|(&a, b)| (f64::from(a) - b).abs() < 1e-6), "{side}");
+            if side == 20 {
+                let mask: Vec<u8> = archive::array("data.npz", "blob20.mask25");
+                assert!(blob.iter().zip(&mask).all(|(&blob, &inside)| (blob > MASK_LEVEL) == (inside == 1)));
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Binary masks and the paper's post-processing of them.
 
+use std::cmp::Reverse;
+
 use imageproc::distance_transform::Norm;
 use imageproc::image::{GrayImage, Luma};
 use imageproc::morphology;
@@ -67,20 +69,28 @@ impl Mask {
         })
     }
 
-    /// 8-connected components, largest first.
-    pub fn components(&self) -> Vec<Self> {
+    /// The `count` largest 8-connected components, or all where there are fewer; the largest first, of equal ones the
+    /// one that is met first row by row.
+    pub fn largest_components(&self, count: usize) -> Vec<Self> {
         let labels = connected_components(&self.image(), Connectivity::Eight, Luma([0]));
-        let count = labels.pixels().map(|p| p[0]).max().unwrap_or(0);
-        let of_label = |label: u32| Self { inside: labels.pixels().map(|p| p[0] == label).collect(), ..*self };
-        let mut components: Vec<Self> = (1..=count).map(of_label).collect();
-        components.sort_by_key(|component| std::cmp::Reverse(component.count()));
-        components
+        let mut sizes: Vec<usize> = Vec::new();
+        for label in labels.pixels().map(|p| p[0] as usize) {
+            if label >= sizes.len() {
+                sizes.resize(label + 1, 0);
+            }
+            sizes[label] += 1;
+        }
+        // Label 0 is the background.
+        let mut by_size: Vec<usize> = (1..sizes.len()).collect();
+        by_size.sort_by_key(|&label| Reverse(sizes[label]));
+        let of_label = |label: usize| labels.pixels().map(|p| p[0] as usize == label).collect();
+        by_size.into_iter().take(count).map(|label| Self { inside: of_label(label), ..*self }).collect()
     }
 
     /// The paper's post-processing: 3x3 opening, 3x3 closing, largest component.
     pub fn postprocessed(&self) -> Self {
         let cleaned = self.opened().closed();
-        cleaned.components().into_iter().next().unwrap_or(cleaned)
+        cleaned.largest_components(1).pop().unwrap_or(cleaned)
     }
 
     /// 3x3 opening.
@@ -93,16 +103,6 @@ impl Mask {
         self.with_image(&morphology::close(&self.image(), Norm::LInf, 1))
     }
 
-    /// On another grid over the same field of view, by the nearest pixel centre.
-    pub fn resized(&self, width: usize, height: usize) -> Self {
-        let nearest = |i: usize, to: usize, from: usize| (((2 * i + 1) * from) / (2 * to)).min(from - 1);
-        let row = |y: usize| {
-            let y = nearest(y, height, self.height);
-            (0..width).map(move |x| self.inside[y * self.width + nearest(x, width, self.width)])
-        };
-        Self { width, height, inside: (0..height).flat_map(row).collect() }
-    }
-
     fn image(&self) -> GrayImage {
         GrayImage::from_fn(self.width as u32, self.height as u32, |x, y| {
             Luma([if self.get(x as usize, y as usize) { 255 } else { 0 }])
@@ -111,5 +111,29 @@ impl Mask {
 
     fn with_image(&self, image: &GrayImage) -> Self {
         Self { inside: image.pixels().map(|p| p[0] > 0).collect(), ..*self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn mask(rows: [&str; 5]) -> Mask {
+        let inside = rows.iter().flat_map(|row| row.bytes().map(|pixel| pixel == b'#')).collect();
+        Mask::new(6, 5, inside).unwrap()
+    }
+
+    #[test]
+    fn the_largest_components_come_first_and_equal_ones_in_reading_order() {
+        let all = mask(["#...##", ".#....", "....##", "#...##", "##...."]);
+        let square = mask(["......", "......", "....##", "....##", "......"]);
+        let corner = mask(["......", "......", "......", "#.....", "##...."]);
+        let diagonal = mask(["#.....", ".#....", "......", "......", "......"]);
+        let bar = mask(["....##", "......", "......", "......", "......"]);
+        let expected = [square, corner, diagonal, bar];
+        assert_eq!(all.largest_components(9), expected);
+        assert_eq!(all.largest_components(2), expected[..2]);
+        assert_eq!(mask(["......"; 5]).largest_components(2), []);
     }
 }

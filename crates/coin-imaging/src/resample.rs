@@ -13,11 +13,6 @@ pub(crate) struct Axis {
 type Tap = Option<(usize, usize, f32)>;
 
 impl Axis {
-    /// The whole input spread over the whole output.
-    pub(crate) fn whole(input: usize, output: usize) -> Self {
-        Self { input, output, edge: 0.0, step: input as f64 / output as f64 }
-    }
-
     /// The way back: each input sample of this axis on its output.
     pub(crate) fn inverse(self) -> Self {
         Self { input: self.output, output: self.input, edge: -self.edge / self.step, step: 1.0 / self.step }
@@ -63,7 +58,7 @@ impl Axis {
     }
 }
 
-/// Bilinear with half-pixel centres; samples off the input are `outside`.
+/// Bilinear with half-pixel centres, as OpenCV's `INTER_LINEAR`; samples off the input are `outside`.
 pub(crate) fn bilinear(values: &[f32], columns: Axis, rows: Axis, outside: f32) -> Vec<f32> {
     blend(values, columns, columns.linear(), rows.linear(), outside)
 }

@@ -96,18 +96,6 @@ impl Slice {
         self.spacing.unwrap_or_else(|| Spacing::clamped(mm, mm))
     }
 
-    /// The same field of view on `width x height` pixels (at least one each): bilinear with half-pixel centres, as OpenCV's `INTER_LINEAR`.
-    #[must_use]
-    pub fn resized(&self, width: usize, height: usize) -> Self {
-        let columns = Axis::whole(self.width, width.max(1));
-        let rows = Axis::whole(self.height, height.max(1));
-        // A spacing that leaves the plausible range is no longer known.
-        let spacing = self
-            .spacing
-            .and_then(|old| Spacing::new(old.row_mm() * rows.step as f32, old.column_mm() * columns.step as f32).ok());
-        self.resampled(columns, rows, spacing, 0.0)
-    }
-
     /// The slice on another grid; `outside` HU where the grid leaves it.
     pub(crate) fn resampled(&self, columns: Axis, rows: Axis, spacing: Option<Spacing>, outside: f32) -> Self {
         Self {
@@ -138,18 +126,6 @@ mod tests {
         let mut hu = vec![0.0; 6];
         hu[5] = f32::NAN;
         assert_eq!(Slice::new(2, 3, hu, None), Err(SliceError::NotFinite { x: 1, y: 2 }));
-    }
-
-    #[test]
-    fn resizing_keeps_the_field_of_view() {
-        let spacing = Spacing::new(0.8, 0.7).unwrap();
-        let slice = Slice::new(10, 20, vec![5.0; 200], Some(spacing)).unwrap();
-        let small = slice.resized(5, 40);
-        assert_eq!((small.width(), small.height()), (5, 40));
-        assert!(small.hu().iter().all(|&hu| hu == 5.0));
-        let spacing = small.spacing().unwrap();
-        assert!((spacing.row_mm() - 0.4).abs() < 1e-6);
-        assert!((spacing.column_mm() - 1.4).abs() < 1e-6);
     }
 
     #[test]

@@ -83,7 +83,6 @@ fn assert_radiological(scan: &Scan, affine: &Affine) {
             assert_eq!(hu, mark(place), "{affine:?} at {x}, {y}, {z}");
         }
     }
-    assert_eq!(scan.geometry().unwrap().slice_mm(), STEP_MM[2]);
 }
 
 #[test]
@@ -163,7 +162,6 @@ fn a_volume_without_orientation_runs_to_the_left() {
     assert_eq!(scan.slice(0).unwrap().hu()[..5], [8.0, 9.0, 10.0, 11.0, 4.0]);
     let spacing = scan.slice(0).unwrap().spacing().unwrap();
     assert_eq!((spacing.column_mm(), spacing.row_mm()), (0.8, 0.9));
-    assert_eq!(scan.geometry().unwrap().slice_mm(), 2.5);
 }
 
 #[test]

@@ -80,7 +80,11 @@ pub fn of_log(log: &[Value]) -> anyhow::Result<Picture> {
     Ok(Picture::from_pixels(WIDTH as usize, HEIGHT as usize, colours))
 }
 
-fn draw(area: &DrawingArea<BitMapBackend<'_>, plotters::coord::Shift>, chart: &Chart, log: &[Value]) -> anyhow::Result<()> {
+fn draw(
+    area: &DrawingArea<BitMapBackend<'_>, plotters::coord::Shift>,
+    chart: &Chart,
+    log: &[Value],
+) -> anyhow::Result<()> {
     let lines: Vec<(&str, Vec<(f64, f64)>)> =
         chart.lines.iter().map(|(name, pointer)| (*name, points(log, chart, pointer))).collect();
     let all = || lines.iter().flat_map(|(_, points)| points);
@@ -93,7 +97,11 @@ fn draw(area: &DrawingArea<BitMapBackend<'_>, plotters::coord::Shift>, chart: &C
         .x_label_area_size(30)
         .y_label_area_size(55)
         .build_cartesian_2d(0.0..last, 0.0..top)?;
-    axes.configure_mesh().x_desc("step").light_line_style(RGBColor(240, 240, 240)).label_style(("sans-serif", 14)).draw()?;
+    axes.configure_mesh()
+        .x_desc("step")
+        .light_line_style(RGBColor(240, 240, 240))
+        .label_style(("sans-serif", 14))
+        .draw()?;
     for ((name, points), colour) in lines.into_iter().zip(COLOURS) {
         axes.draw_series(LineSeries::new(points, colour.stroke_width(2)))?
             .label(name)

@@ -56,7 +56,8 @@ impl ExplainedSlice {
     /// detail finer than the model's grid and HU beyond its window stay.
     fn counterfactual_hu(&self, slice: &Slice) -> Vec<f32> {
         let pairs = self.explanation.counterfactual.iter().zip(&self.input);
-        let change: Vec<f32> = pairs.map(|(after, before)| self.window.to_hu(*after) - self.window.to_hu(*before)).collect();
+        let change: Vec<f32> =
+            pairs.map(|(after, before)| self.window.to_hu(*after) - self.window.to_hu(*before)).collect();
         self.fit.undo(&change, 0.0).iter().zip(slice.hu()).map(|(change, hu)| hu + change).collect()
     }
 }

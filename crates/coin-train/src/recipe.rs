@@ -251,7 +251,15 @@ impl Recipe {
     fn problem(&self) -> Option<String> {
         let inpainter = &self.counterfactual.inpainter;
         let within = |problem: Option<String>, key: &str| problem.map(|problem| format!("{key}: {problem}"));
-        within(inpainter.problem(), "counterfactual.inpainter")
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let named = |(key, name): (&str, &String)| {
+            let good = !name.is_empty() && name.chars().all(plain);
+            (!good).then(|| format!("{key}: {name:?} is not made of lower case letters, digits and hyphens"))
+        };
+        [("name", &self.name), ("model", &self.model)]
+            .into_iter()
+            .find_map(named)
+            .or_else(|| within(inpainter.problem(), "counterfactual.inpainter"))
             .or_else(|| within(self.classifier.network.problem(), "classifier.network"))
             .or_else(|| {
                 let multiple = inpainter.side_multiple();

@@ -10,9 +10,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::checkpoint::Checkpoints;
-use crate::{curves, files};
 use crate::program::{BadInput, DataSpec};
 use crate::recipe::Recipe;
+use crate::{curves, files};
 
 const RECIPE: &str = "recipe.toml";
 const DATA: &str = "data.txt";
@@ -43,7 +43,8 @@ impl Run {
     pub fn resume(folder: &Path) -> anyhow::Result<(Self, Recipe, DataSpec)> {
         let recipe = folder.join(RECIPE);
         if !recipe.exists() {
-            let reason = format!("--resume {}: there is no {RECIPE} in it; name a folder under runs/", folder.display());
+            let reason =
+                format!("--resume {}: there is no {RECIPE} in it; name a folder under runs/", folder.display());
             return Err(BadInput(reason).into());
         }
         let recipe = Recipe::load(&recipe.to_string_lossy(), &[])?;

@@ -248,7 +248,8 @@ fn bad_input_is_one_sentence_with_the_remedy() {
     refused(&run("train", &["--recipe", "kits23-anomalies", "--data", &data, "--out", out]), &["slices.csv"]);
     refused(&run("dataset", &["inspect", &data]), &["slices.csv"]);
     refused(&run("train", &["--device", "toaster"]), &[]);
-    std::fs::write(empty.join("slices.csv"), "file,case,grid,split,kidney_px,tumour_px,cyst_px,spacing_xy_mm\n").unwrap();
+    std::fs::write(empty.join("slices.csv"), "file,case,grid,split,kidney_px,tumour_px,cyst_px,spacing_xy_mm\n")
+        .unwrap();
     let anomalies = ["--recipe", "kits23-anomalies", "--data", &data, "--out", out];
     refused(&run("train", &anomalies), &["slices.csv", "no slice of split train"]);
 

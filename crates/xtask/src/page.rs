@@ -45,8 +45,7 @@ fn engine(feature: &str, profile: &str) -> anyhow::Result<()> {
         "cargo",
         &["build", "--package", "coin-wasm", "--features", feature, "--profile", profile, "--target", target],
     )?;
-    let target_folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    let wasm = target_folder.join(target).join(profile).join("coin_wasm.wasm");
+    let wasm = crate::target().join(target).join(profile).join("coin_wasm.wasm");
     let out = root().join("pkg/engine").join(feature);
     let (wasm, out) = (wasm.to_string_lossy(), out.to_string_lossy());
     run("wasm-bindgen", &["--target", "web", "--no-typescript", "--out-name", "coin", "--out-dir", &out, &wasm])

@@ -39,10 +39,7 @@ fn expected() -> anyhow::Result<PathBuf> {
     }
     let phantoms = root().join("target/browser-phantoms");
     let to = phantoms.to_string_lossy();
-    run(
-        "cargo",
-        &["run", "--release", "--bin", "dataset", "--", "phantom", "--count", "1", "--seed", "1", "--out", &to],
-    )?;
+    run(&program("dataset"), &["phantom", "--count", "1", "--seed", "1", "--out", &to])?;
     let phantom = phantoms.join("images/phantom_00001.png");
     explain(&folder.join("phantom"), "coin-phantom", &phantom, "input.png", None)?;
     if let Some(volume) = samples::volume() {
@@ -55,6 +52,11 @@ fn expected() -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
+/// A program as the tests have built it; `cargo run` would build all it depends on once more, with other features.
+fn program(name: &str) -> String {
+    crate::target().join("release").join(name).to_string_lossy().into_owned()
+}
+
 fn explain(case: &Path, model: &str, file: &Path, name: &str, slice: Option<usize>) -> anyhow::Result<()> {
     fs::create_dir_all(case)?;
     let input = case.join(name);
@@ -63,9 +65,8 @@ fn explain(case: &Path, model: &str, file: &Path, name: &str, slice: Option<usiz
     let model = model.to_string_lossy();
     let (input, out) = (input.to_string_lossy(), case.join("explained"));
     let (out_text, slice_text) = (out.to_string_lossy(), slice.unwrap_or(0).to_string());
-    let program = ["run", "--release", "--bin", "explain", "--", "--device", "cpu", "--model", &model];
-    let wanted = ["--slice", &slice_text, "--out", &out_text, &input];
-    run("cargo", &[&program[..], &wanted[..]].concat())?;
+    let wanted = ["--device", "cpu", "--model", &model, "--slice", &slice_text, "--out", &out_text, &input];
+    run(&program("explain"), &wanted)?;
     let results = match slice {
         Some(slice) => out.join("input").join(format!("slice-{slice:04}")),
         None => out.join("input"),

@@ -24,7 +24,9 @@ pub fn for_page() -> anyhow::Result<()> {
 /// Chromium: the one that CHROMIUM names, or Debian's, installed where this is root.
 pub fn for_browser_tests() -> anyhow::Result<()> {
     if !has("node", "v") || !has("npm", "") {
-        bail!("the browser tests need node 20 or newer with npm: see https://nodejs.org, or apt-get install nodejs npm");
+        bail!(
+            "the browser tests need node 20 or newer with npm: see https://nodejs.org, or apt-get install nodejs npm"
+        );
     }
     if std::env::var_os("CHROMIUM").is_some() || has("chromium", "Chromium") {
         return Ok(());

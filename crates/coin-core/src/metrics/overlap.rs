@@ -1,4 +1,4 @@
-//! Overlap of predicted and true masks (METHOD: pooled over all pixels of all abnormal slices).
+//! Overlap of predicted and true masks, pooled over all pixels of all abnormal slices (arXiv 2404.12832, section 4).
 
 /// Pixel counts of a prediction against the truth, added up over slices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -20,10 +20,9 @@ impl Encoder {
     pub(super) fn init(config: &InpainterConfig, device: &Device) -> Self {
         let stem =
             ConvolutionConfig::new(1, config.stem, 3).initializer(Initializer::XavierNormal { gain: 1.0 }).init(device);
-        let inputs = std::iter::once(config.stem).chain(config.widths.iter().copied());
-        let blocks = inputs
-            .zip(&config.widths)
-            .map(|(inputs, &outputs)| EncoderBlock::init(inputs, outputs, config.spectral_norm, device))
+        let blocks = config
+            .encoder_blocks()
+            .map(|(inputs, outputs)| EncoderBlock::init(inputs, outputs, config.spectral_norm, device))
             .collect();
         Self { stem, stem_norm: BatchNorm::init(config.stem, device), blocks }
     }

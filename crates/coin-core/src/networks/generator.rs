@@ -25,16 +25,11 @@ pub struct Generator {
 
 impl Generator {
     pub(super) fn init(config: &InpainterConfig, device: &Device) -> Self {
-        let depth = config.widths.len();
-        let outputs: Vec<usize> = config.widths.iter().rev().copied().collect();
-        let blocks = (0..depth)
-            .map(|i| {
-                let running = if i == 0 { outputs[0] } else { outputs[i - 1] };
-                let skipped = if config.skips.contains(&i) { outputs[i] } else { 0 };
-                GeneratorBlock::init(running + skipped, outputs[i], config, device)
-            })
+        let blocks = config
+            .generator_blocks()
+            .map(|(inputs, outputs)| GeneratorBlock::init(inputs, outputs, config, device))
             .collect();
-        let last = outputs[depth - 1];
+        let last = config.widths[0];
         let head = ConvolutionConfig::new(last, 1, 3).bias();
         let head = if config.zero_head { head.initializer(Initializer::Zeros) } else { head };
         let joint = config.fuse.kernel().map(|kernel| ConvolutionConfig::new(2, 1, kernel).bias().init(device));

@@ -1,5 +1,7 @@
 //! Encoder and generator together: the explanation function I of the paper.
 
+use std::num::Saturating;
+
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -46,6 +48,44 @@ impl InpainterConfig {
         }
         let bad = self.skips.iter().find(|&&skip| skip == 0 || skip >= self.widths.len());
         bad.map(|skip| format!("skips names block {skip}, but blocks 1 to {} can have one", self.widths.len() - 1))
+    }
+
+    /// Number of elements of all tensors of the network, saturating: what a model file stores for it.
+    pub fn weight_count(&self) -> u64 {
+        let number = |count: usize| Saturating(count as u64);
+        let spectral_norm = Saturating(u64::from(self.spectral_norm));
+        // A residual block: a 1x1 and a 3x3 convolution of its inputs, a 3x3 one of its outputs, a normalisation of each.
+        let block = |(inputs, outputs): (usize, usize), normalisation: Saturating<u64>| {
+            let (inputs, outputs) = (number(inputs), number(outputs));
+            let convolutions = Saturating(10) * inputs * outputs + Saturating(9) * outputs * outputs;
+            convolutions + normalisation * (inputs + outputs) + spectral_norm * outputs
+        };
+        let [stem, last] = [self.stem, self.widths.first().copied().unwrap_or(0)].map(number);
+        // Mean and variance of each channel, and its scale and shift, once or for each condition.
+        let plain = Saturating(4);
+        let conditional = Saturating(2) + Saturating(2) * number(self.conditions);
+        let encoder = self.encoder_blocks().map(|sides| block(sides, plain));
+        let generator = self.generator_blocks().map(|sides| block(sides, conditional));
+        let blocks = encoder.chain(generator).fold(Saturating(0), |sum, weights| sum + weights);
+        let ends = (Saturating(9) + plain) * stem + (plain + Saturating(9)) * last + Saturating(1);
+        let joint = self.fuse.kernel().map_or(0, |kernel| 2 * kernel * kernel + 1);
+        (blocks + ends + number(joint)).0
+    }
+
+    /// Inputs and outputs of the encoder's blocks, from full size to bottleneck.
+    pub(super) fn encoder_blocks(&self) -> impl Iterator<Item = (usize, usize)> {
+        let inputs = std::iter::once(self.stem).chain(self.widths.iter().copied());
+        inputs.zip(self.widths.iter().copied())
+    }
+
+    /// Inputs, skipped maps among them, and outputs of the generator's blocks, from the bottleneck up.
+    pub(super) fn generator_blocks(&self) -> impl Iterator<Item = (usize, usize)> {
+        let outputs = self.widths.iter().rev().copied();
+        let running = self.widths.last().copied().into_iter().chain(outputs.clone());
+        running.zip(outputs).enumerate().map(|(i, (running, outputs))| {
+            let skipped = if self.skips.contains(&i) { outputs } else { 0 };
+            (running.saturating_add(skipped), outputs)
+        })
     }
 
     /// Random weights on `device`.

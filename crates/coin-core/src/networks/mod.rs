@@ -1,5 +1,6 @@
 //! The networks of COIN (paper section 3.2): encoder and generator with skip connections, the projection discriminator
-//! and the classifiers. Images are `[batch, 1, height, width]` in [-1, 1], sides divisible by 32.
+//! and the classifier. Images are `[batch, 1, height, width]` in [-1, 1]; each block of the encoder halves the sides, so
+//! they must be divisible by 2 to the number of blocks ([`InpainterConfig::side_multiple`]).
 
 mod convolution;
 mod discriminator;

@@ -1,5 +1,7 @@
 //! ResNet-18 in torchvision's layout, with one input channel, one logit and a width of choice.
 
+use std::num::Saturating;
+
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, activation::relu, module};
@@ -19,6 +21,14 @@ impl ResNetConfig {
     /// What is wrong with these numbers, if anything.
     pub fn problem(&self) -> Option<String> {
         (self.width == 0 || self.width > 1024).then(|| "width must lie between 1 and 1024".into())
+    }
+
+    /// Number of elements of all tensors of the network, saturating: what a model file stores for it.
+    pub fn weight_count(&self) -> u64 {
+        let width = Saturating(self.width as u64);
+        // With w the width: stem 53 w, first stage 36 w^2 + 16 w, dense layer 8 w + 1, and 32 o^2 + 20 o for each of the
+        // stages of o = 2 w, 4 w and 8 w outputs.
+        (Saturating(2724) * width * width + Saturating(357) * width + Saturating(1)).0
     }
 
     /// Random weights on `device` (Kaiming normal for convolutions, as torchvision).

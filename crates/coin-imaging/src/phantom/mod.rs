@@ -1,7 +1,8 @@
 //! A procedural axial slice of the upper abdomen, true in HU, for training, tests and play.
 //!
 //! A patient is drawn at random from a seed ([`anatomy`]), painted organ by organ, softened where a pixel holds two
-//! tissues, and covered with correlated noise ([`render`]). The same seed gives the same slice on every machine.
+//! tissues, and covered with correlated noise ([`render`]). The same seed draws the same patient everywhere. Processors
+//! and systems differ in the last bit of a sine, so pixels on an outline may differ between machines.
 
 mod anatomy;
 mod render;

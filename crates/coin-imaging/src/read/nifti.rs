@@ -44,12 +44,6 @@ impl Geometry {
         self.slices.length
     }
 
-    /// Distance between neighbouring slices in mm.
-    #[must_use]
-    pub fn slice_mm(&self) -> f32 {
-        self.slices.mm as f32
-    }
-
     pub(crate) fn header(&self) -> &[u8; HEADER_BYTES] {
         &self.header
     }
@@ -76,7 +70,6 @@ struct Axis {
     stride: usize,
     /// Whether the file counts the other way.
     reversed: bool,
-    mm: f64,
 }
 
 impl Axis {
@@ -320,7 +313,7 @@ impl<'a> Header<'a> {
         let axis = |world: usize, towards_positive: bool| {
             let from = nearest[world];
             let reversed = (steps[from][world] > 0.0) != towards_positive;
-            Axis { length: lengths[from], stride: strides[from], reversed, mm: lengths_mm[from] }
+            Axis { length: lengths[from], stride: strides[from], reversed }
         };
         let geometry = Geometry {
             header: raw,
@@ -329,10 +322,10 @@ impl<'a> Header<'a> {
             rows: axis(1, false),
             slices: axis(2, true),
         };
-        let spacing = Spacing::new(geometry.rows.mm as f32, geometry.columns.mm as f32);
+        let [column_mm, row_mm, slice_mm] = nearest.map(|from| lengths_mm[from]);
+        let spacing = Spacing::new(row_mm as f32, column_mm as f32);
         let spacing = spacing.map_err(|reason| refuse(reason.to_string()))?;
-        Spacing::new(geometry.slices.mm as f32, 1.0)
-            .map_err(|_| refuse(format!("slices are {} mm apart", geometry.slices.mm)))?;
+        Spacing::new(slice_mm as f32, 1.0).map_err(|_| refuse(format!("slices are {slice_mm} mm apart")))?;
         Ok((geometry, spacing))
     }
 

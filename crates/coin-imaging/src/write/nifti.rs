@@ -32,7 +32,7 @@ pub enum VolumeError {
         expected: usize,
     },
     /// The compressed bytes could not be written.
-    #[error("the NIfTI volume could not be compressed: {0}")]
+    #[error("the NIfTI volume could not be compressed")]
     Compression(#[from] io::Error),
 }
 

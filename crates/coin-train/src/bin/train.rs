@@ -167,8 +167,12 @@ fn finish(training: &Training<'_>) -> anyhow::Result<Report> {
         self_test: SelfTest::unknown(),
     };
     let processor = Device::flex();
-    let mut bundle =
-        Bundle::pack(card, trained.inpainter.to_device(&processor), trained.classifier.to_device(&processor), &processor)?;
+    let mut bundle = Bundle::pack(
+        card,
+        trained.inpainter.to_device(&processor),
+        trained.classifier.to_device(&processor),
+        &processor,
+    )?;
 
     let explainer = bundle.explainer(training.device)?;
     let validated = training.validate(&explainer, &training.validation_samples())?;

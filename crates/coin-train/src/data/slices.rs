@@ -136,7 +136,8 @@ impl SliceFolder {
         let slice = Slice::new(slice.width(), slice.height(), slice.hu().to_vec(), spacing);
         let slice = slice.map_err(|_| SliceFolderError::Sizes { path: image.clone() })?;
         let mask = self.path.join("masks").join(&row.file);
-        let kidneys = label_mask(&files::read_limited(&mask, limits.bytes)?, &mask.to_string_lossy(), &[KIDNEY], &limits)?;
+        let kidneys =
+            label_mask(&files::read_limited(&mask, limits.bytes)?, &mask.to_string_lossy(), &[KIDNEY], &limits)?;
         if (kidneys.width(), kidneys.height()) != (slice.width(), slice.height()) {
             return Err(SliceFolderError::Sizes { path: image });
         }
@@ -149,7 +150,6 @@ impl SliceFolder {
         Ok(Case { name: row.file.clone(), slice, kidneys: fit.apply_mask(&kidneys) })
     }
 }
-
 
 /// By a hash of the patient's name: the same patients on every machine and in every order.
 fn kept_for_validation(case: &str) -> bool {

@@ -65,7 +65,8 @@ impl Training<'_> {
         if let Some(state) = self.run.checkpoints(CounterfactualStage::NAME).newest()? {
             trainer = trainer.load_state(&state)?;
         }
-        let mut stage = CounterfactualStage { training: self, trainer, classifier, validation: self.validation_samples() };
+        let mut stage =
+            CounterfactualStage { training: self, trainer, classifier, validation: self.validation_samples() };
         steps::run(&mut stage, self.run, self.recipe.counterfactual.steps, self.recipe.counterfactual.validate_every)
     }
 
@@ -107,7 +108,8 @@ impl Training<'_> {
     /// The best classifier, on the training device.
     fn best_classifier(&self) -> anyhow::Result<ResNet> {
         let best = self.run.best(ClassifierStage::NAME).newest()?;
-        let best = best.ok_or_else(|| BadInput("the classifier is not trained yet; run --stage classifier first".into()))?;
+        let best =
+            best.ok_or_else(|| BadInput("the classifier is not trained yet; run --stage classifier first".into()))?;
         Ok(self.new_classifier_trainer().load_state(&best)?.classifier)
     }
 

@@ -1,0 +1,46 @@
+//! Masks and resampling against numbers of the reference (tests/golden).
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod archive;
+
+use archive::array;
+use coin_imaging::{Fit, Mask, Slice, Spacing};
+
+/// The square masks of `side` pixels in an array.
+fn masks(name: &str, side: usize) -> Vec<Mask> {
+    let pixels: Vec<bool> = array::<u8>("metrics.npz", name).into_iter().map(|value| value > 0).collect();
+    pixels.chunks_exact(side * side).map(|pixels| Mask::new(side, side, pixels.to_vec()).unwrap()).collect()
+}
+
+fn mask(name: &str) -> Mask {
+    masks(name, 24).remove(0)
+}
+
+#[test]
+fn morphology_is_the_reference_morphology() {
+    let input = mask("morph.in");
+    assert_eq!(input.opened(), mask("morph.open"));
+    assert_eq!(input.opened().closed(), mask("morph.close_of_open"));
+    assert_eq!(input.largest_components(1), [mask("morph.largest_cc_of_in")]);
+}
+
+#[test]
+fn masks_are_postprocessed_as_in_the_reference() {
+    let (found, expected) = (masks("iou.seg", 32), masks("iou.seg_postprocessed", 32));
+    assert_eq!(found.len(), 4);
+    assert_eq!(found.iter().map(Mask::postprocessed).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_slice_is_resized_as_in_the_reference() {
+    // 40 rows of 1.5 mm and 48 columns of 1.25 mm are square, so that nothing is padded.
+    let spacing = Spacing::new(1.5, 1.25).unwrap();
+    let slice = Slice::new(48, 40, array("data.npz", "resize.linear.in"), Some(spacing)).unwrap();
+    for (size, name) in [(64, "resize.linear.64x64"), (32, "resize.linear.32x32_down")] {
+        let expected: Vec<f32> = array("data.npz", name);
+        let found = Fit::of(&slice, size).apply(&slice);
+        assert_eq!(found.hu().len(), expected.len());
+        let worst = found.hu().iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst <= 1e-5, "{name}: off by {worst}");
+    }
+}

@@ -14,6 +14,8 @@ pub enum Condition {
 }
 
 /// The bin `floor(p * bins)`, clipped, of each probability `[batch, 1]`; p = 0.5 falls into bin 1 of 2.
+///
+/// The reference multiplies in f64 and this in f32: the f32 just below k / bins may fall into bin k here.
 pub fn bin(probability: Tensor<2>, bins: usize) -> Tensor<1, Int> {
     let batch = probability.dims()[0];
     let scaled = (probability * bins as f64).floor().clamp(0.0, bins.saturating_sub(1) as f64);

@@ -19,6 +19,9 @@ const COLOURS: [RGBColor; 6] = [
 /// Each point of a loss is the mean of this many steps at most, so that its trend can be seen.
 const SMOOTHED_STEPS: usize = 10;
 
+/// Lines of fewer points than this show them.
+const MARKED: usize = 30;
+
 /// One line of a chart: its name and where its numbers are in a log line.
 type Line = (&'static str, &'static str);
 
@@ -55,7 +58,7 @@ const CHARTS: [Chart; 4] = [
         stage: "counterfactual",
         title: "Counterfactual: validation",
         lines: &[
-            ("IoU at the best threshold", "/score"),
+            ("IoU at the best threshold", "/iou"),
             ("IoU at .25", "/validation/iou"),
             ("CV", "/validation/cv"),
             ("precision", "/validation/precision"),
@@ -94,15 +97,23 @@ fn draw(
     let mut axes = ChartBuilder::on(area)
         .caption(chart.title, ("sans-serif", 22))
         .margin(10)
+        .margin_right(24)
         .x_label_area_size(30)
         .y_label_area_size(55)
         .build_cartesian_2d(0.0..last, 0.0..top)?;
     axes.configure_mesh()
         .x_desc("step")
-        .light_line_style(RGBColor(240, 240, 240))
+        .x_label_formatter(&|step| format!("{step:.0}"))
+        .max_light_lines(1)
+        .bold_line_style(RGBColor(220, 220, 220))
+        .light_line_style(WHITE)
         .label_style(("sans-serif", 14))
         .draw()?;
     for ((name, points), colour) in lines.into_iter().zip(COLOURS) {
+        if points.len() < MARKED {
+            // The first of a few would be no line.
+            axes.draw_series(points.iter().map(|point| Circle::new(*point, 3, colour.filled())))?;
+        }
         axes.draw_series(LineSeries::new(points, colour.stroke_width(2)))?
             .label(name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
@@ -139,7 +150,7 @@ mod tests {
     #[test]
     fn a_rising_line_is_drawn_where_its_numbers_are() {
         let log: Vec<Value> = (0..40)
-            .map(|step| json!({ "stage": "counterfactual", "step": step, "score": f64::from(step) / 40.0 }))
+            .map(|step| json!({ "stage": "counterfactual", "step": step, "iou": f64::from(step) / 40.0 }))
             .collect();
         let (empty, drawn) = (of_log(&[]).unwrap(), of_log(&log).unwrap());
         let ink = |picture: &Picture, x: std::ops::Range<u32>| {

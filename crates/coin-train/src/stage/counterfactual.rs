@@ -61,20 +61,21 @@ impl Stage for CounterfactualStage<'_> {
     fn validate(&self) -> anyhow::Result<Validation> {
         let explainer = Explainer { inpainter: self.trainer.trained(), classifier: self.classifier.valid() };
         let found = self.training.validate(&explainer, &self.validation)?;
-        let (threshold, score) = found.best_threshold.unwrap_or((PAPER_THRESHOLD, 0.0));
+        let (threshold, iou) = found.best_threshold.unwrap_or((PAPER_THRESHOLD, 0.0));
         let name = format!("step-{:06}", self.steps());
         self.training.run.picture(&name, &self.grid(&explainer, threshold)?)?;
         let coin = found.coin;
         Ok(Validation {
-            score,
+            // A mask explains nothing where the verdict stays.
+            score: iou * coin.cv.unwrap_or(0.0),
             said: format!(
-                "validation IoU {:.3} at {PAPER_THRESHOLD} ({score:.3} at {threshold:.2}, ceiling {:.3}), CV {:.3}, change outside {:.4}",
+                "validation IoU {:.3} at {PAPER_THRESHOLD} ({iou:.3} at {threshold:.2}, ceiling {:.3}), CV {:.3}, change outside {:.4}",
                 coin.iou.unwrap_or(0.0),
                 coin.ceiling_iou.unwrap_or(0.0),
                 coin.cv.unwrap_or(0.0),
                 coin.change_outside.unwrap_or(0.0),
             ),
-            log: json!({ "threshold": threshold, "validation": coin }),
+            log: json!({ "threshold": threshold, "iou": iou, "validation": coin }),
         })
     }
 }

@@ -119,7 +119,7 @@ fn compare(device: &Device, what: &'static str, expected: &[f32], found: &[f32])
     let largest = expected.iter().fold(f32::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
     let mut differences = expected.iter().zip(found).map(|(a, b)| (a - b).abs() / largest);
     // Written so that NaN, and a device without an answer, are wrong.
-    let beyond = differences.find(|difference| !(*difference <= PROBE_TOLERANCE));
+    let beyond = differences.find(|difference| difference.is_nan() || *difference > PROBE_TOLERANCE);
     let difference = match beyond {
         None if expected.len() == found.len() => return Ok(()),
         beyond => beyond.unwrap_or(f32::NAN),

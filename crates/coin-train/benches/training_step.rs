@@ -41,7 +41,11 @@ fn main() -> anyhow::Result<()> {
     let arguments = [file.to_string_lossy().into_owned(), rivals::threads().to_string(), RUNS.to_string()];
     let theirs: Option<Answer> = rivals::run("torch_step.py", &["torch"], &arguments)?;
     if let Some(theirs) = &theirs {
-        ensure!((theirs.inpainter, theirs.discriminator) == parameters, "the networks differ: ours {parameters:?}");
+        ensure!(
+            (theirs.inpainter, theirs.discriminator) == parameters,
+            "the networks differ: ours hold {parameters:?} numbers, PyTorch's {:?}",
+            (theirs.inpainter, theirs.discriminator)
+        );
     }
     let theirs = theirs.as_ref().map(|answer| answer.seconds.as_slice());
     rivals::compare(&format!("COIN step {size}x{size}, batch {}", stage.batch), "PyTorch", &ours, theirs);

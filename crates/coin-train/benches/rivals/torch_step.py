@@ -2,8 +2,8 @@
 
     python torch_step.py RECIPE.json THREADS RUNS
 
-RECIPE.json has the recipe's fields. Prints one JSON object: the seconds of each step after a warm-up, and the number
-of trained parameters of each network. Written for its speed only: the weights are random. Needs torch.
+RECIPE.json has the recipe's fields. Prints one JSON object: the seconds of each step after a warm-up, and how many
+numbers each network holds. Written for its speed only: the weights are random. Needs torch.
 """
 
 import json
@@ -178,8 +178,10 @@ def kl(logits, target):
     return (p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()).mean()
 
 
-def trained_parameters(network):
-    return sum(parameter.numel() for parameter in network.parameters())
+def numbers(network):
+    """Parameters, running statistics and singular vectors."""
+    buffers = (buffer for buffer in network.buffers() if buffer.is_floating_point())
+    return sum(tensor.numel() for tensor in [*network.parameters(), *buffers])
 
 
 def main():
@@ -231,8 +233,8 @@ def main():
         seconds.append(time.perf_counter() - started)
     answer = {
         "seconds": seconds[1:],
-        "inpainter": trained_parameters(inpainter),
-        "discriminator": trained_parameters(discriminator),
+        "inpainter": numbers(inpainter),
+        "discriminator": numbers(discriminator),
     }
     print(json.dumps(answer))
 

@@ -10,8 +10,8 @@ use crate::root;
 
 /// A thorax-to-abdomen CT of 122 x 101 x 112 voxels (Apache-2.0).
 const VOLUME: &str = "TotalSegmentator-2.18.0/tests/reference_files/example_ct.nii.gz";
-/// A slice of it through both kidneys.
-pub const VOLUME_SLICE: usize = 40;
+/// A slice of it through both kidneys, of which one holds bright spots.
+pub const VOLUME_SLICE: usize = 80;
 
 /// The model that has seen patients.
 pub const REAL_CT_MODEL: &str = "coin-kidney-anomaly";
@@ -25,7 +25,7 @@ pub fn prepare() -> anyhow::Result<()> {
             fs::copy(path, folder.join("totalsegmentator-example.nii.gz"))?;
             json!([{
                 "name": "totalsegmentator-example",
-                "title": "Real CT, thorax to abdomen, no contrast medium",
+                "title": "Real CT, no contrast medium, bright spots in a kidney",
                 "file": "totalsegmentator-example.nii.gz",
                 "slice": VOLUME_SLICE,
                 "model": REAL_CT_MODEL,

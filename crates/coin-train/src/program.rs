@@ -10,7 +10,7 @@ use coin_core::bundle::BundleError;
 use coin_imaging::ScanError;
 use thiserror::Error;
 
-use crate::data::SliceFolderError;
+use crate::data::{SliceFolder, SliceFolderError};
 use crate::device::DeviceError;
 use crate::files::FileError;
 use crate::recipe::RecipeError;
@@ -27,6 +27,16 @@ pub enum DataSpec {
     Phantom,
     /// A folder in the layout of `slices`.
     Slices(PathBuf),
+}
+
+impl DataSpec {
+    /// The folder of slices; `None` for phantoms.
+    pub fn folder(&self) -> Result<Option<SliceFolder>, SliceFolderError> {
+        match self {
+            Self::Phantom => Ok(None),
+            Self::Slices(path) => SliceFolder::open(path).map(Some),
+        }
+    }
 }
 
 impl fmt::Display for DataSpec {

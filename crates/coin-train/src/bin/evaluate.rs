@@ -77,14 +77,8 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.anomalies == Anomalies::None {
         protocol.anomaly.probability = 0.0;
     }
-    let (folder, name) = match &arguments.data {
-        DataSpec::Phantom => (None, "phantoms".to_owned()),
-        DataSpec::Slices(path) => {
-            let folder = SliceFolder::open(path)?;
-            let name = folder.name();
-            (Some(folder), name)
-        }
-    };
+    let folder = arguments.data.folder()?;
+    let name = folder.as_ref().map_or_else(|| "phantoms".to_owned(), SliceFolder::name);
     let (purposes, split): (&[Purpose], _) = match arguments.split {
         Split::Train => (&[Purpose::Train], "train"),
         Split::Validation => (&[Purpose::Validation], "validation"),

@@ -8,7 +8,7 @@ use burn::module::Module as _;
 use burn::tensor::Device;
 use clap::{Parser, ValueEnum};
 use coin_core::bundle::{Bundle, Card, FORMAT, SelfTest};
-use coin_train::data::{Dataset, Purpose, SliceFolder};
+use coin_train::data::{Dataset, Purpose};
 use coin_train::device::DeviceChoice;
 use coin_train::evaluation::{self, Masking};
 use coin_train::program::{self, DataSpec};
@@ -94,10 +94,7 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
         }
     };
     interrupt::listen()?;
-    let folder = match &spec {
-        DataSpec::Phantom => None,
-        DataSpec::Slices(path) => Some(SliceFolder::open(path)?),
-    };
+    let folder = spec.folder()?;
     let purposes = [Purpose::Train, Purpose::Validation, Purpose::Test];
     let data = Dataset::open(&recipe.protocol(), folder.as_ref(), &purposes)?;
     let device = arguments.device.open()?;
@@ -107,19 +104,18 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
     };
     eprintln!("{} on {device:?}, {}, into {}", recipe.name, data.description, run.folder().display());
     let training = Training { recipe: &recipe, data: &data, run: &run, device: &device };
-    let outcome = stages(&training, arguments.stage)?;
-    if let Outcome::Interrupted = outcome {
-        eprintln!("saved; go on with: train --resume {}", run.folder().display());
-    }
-    if let Outcome::Evaluated(report) = &outcome {
-        eprintln!("{}", report.summary());
-    }
+    let (finished, report) = match stages(&training, arguments.stage)? {
+        Outcome::Interrupted => {
+            eprintln!("saved; go on with: train --resume {}", run.folder().display());
+            (false, None)
+        }
+        Outcome::Trained => (true, None),
+        Outcome::Evaluated(report) => {
+            eprintln!("{}", report.summary());
+            (true, Some(report))
+        }
+    };
     if arguments.json {
-        let (finished, report) = match outcome {
-            Outcome::Interrupted => (false, None),
-            Outcome::Trained => (true, None),
-            Outcome::Evaluated(report) => (true, Some(report)),
-        };
         println!("{}", json!({ "run": run.folder(), "finished": finished, "report": report }));
     }
     Ok(())

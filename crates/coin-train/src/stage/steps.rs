@@ -63,8 +63,9 @@ pub fn run<S: Stage>(stage: &mut S, run: &Run, steps: u64, validate_every: u64) 
         let last = step == steps;
         let asked = interrupt::asked();
         let validated = last || step.is_multiple_of(validate_every);
+        let saved = validated || asked;
         // The loss is of the weights before the step, what is saved of those after it.
-        if !found.finite || ((validated || asked) && !stage.is_finite()) {
+        if !found.finite || (saved && !stage.is_finite()) {
             bail!(
                 "{} diverged: its loss or weights became NaN or infinite at step {step} ({}); nothing of this step was kept in {}; train anew with a lower {}.training.learning_rate",
                 S::NAME,
@@ -77,6 +78,10 @@ pub fn run<S: Stage>(stage: &mut S, run: &Run, steps: u64, validate_every: u64) 
         run.log(&json!({ "stage": S::NAME, "step": step, field: value }))?;
         bar.set_message(found.message);
         bar.inc(1);
+        if !saved {
+            continue;
+        }
+        let state = stage.state()?;
         if validated {
             let validation = stage.validate()?;
             say(&bar, &format!("{} step {step}: {}", S::NAME, validation.said));
@@ -88,13 +93,11 @@ pub fn run<S: Stage>(stage: &mut S, run: &Run, steps: u64, validate_every: u64) 
             // Later is better at the same score: the losses go on falling.
             if best.is_none_or(|best| validation.score >= best) {
                 best = Some(validation.score);
-                run.keep_best(S::NAME, &stage.state()?)?;
+                run.keep_best(S::NAME, &state)?;
             }
             run.draw_curves()?;
         }
-        if validated || asked {
-            checkpoints.save(&stage.state()?)?;
-        }
+        checkpoints.save(&state)?;
         if asked && !last {
             return Ok(Ending::Interrupted);
         }

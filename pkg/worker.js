@@ -128,7 +128,7 @@ const methods = {
   },
 
   /** @param {{difference: Float32Array, size: number, threshold: number}} args */
-  postprocessedMask: ({ difference, size, threshold }) => bindings.maskOf(difference, size, threshold, true),
+  postprocessedMask: ({ difference, size, threshold }) => bindings.postprocessedMask(difference, size, threshold),
 
   /** @param {{difference: Float32Array}} args */
   colours: ({ difference }) => bindings.differenceColours(difference),

@@ -267,10 +267,7 @@ fn refuse(field: &'static str, problem: Option<String>) -> Result<(), BundleErro
 }
 
 fn check_model(card: &Card) -> Result<(), BundleError> {
-    let name = &card.name;
-    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
-    let named = !name.is_empty() && name.bytes().all(plain);
-    refuse("name", (!named).then(|| format!("{name:?} is not made of lower case letters, digits and hyphens")))?;
+    refuse("name", name_problem(&card.name))?;
     refuse("inpainter", card.inpainter.problem())?;
     refuse("classifier", card.classifier.problem())?;
     refuse("size", side_problem(card, card.size))?;
@@ -279,6 +276,13 @@ fn check_model(card: &Card) -> Result<(), BundleError> {
     refuse("window", (!window).then(|| format!("[{low}, {high}] is not a pair low < high in HU")))?;
     let threshold = (0.0..1.0).contains(&card.threshold);
     refuse("threshold", (!threshold).then(|| format!("{} is not in 0..1", card.threshold)))
+}
+
+/// Why a name cannot stand in file names.
+pub fn name_problem(name: &str) -> Option<String> {
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    let named = !name.is_empty() && name.bytes().all(plain);
+    (!named).then(|| format!("{name:?} is not made of lower case letters, digits and hyphens"))
 }
 
 fn check_self_test(card: &Card) -> Result<(), BundleError> {

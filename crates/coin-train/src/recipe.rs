@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use coin_core::bundle;
 use coin_core::networks::{DiscriminatorConfig, InpainterConfig, ResNetConfig};
 use coin_core::training::{ClassifierConfig, CoinConfig};
 use coin_imaging::Window;
@@ -129,10 +130,8 @@ pub struct ClassifierStage {
     pub batch: usize,
     /// Steps between validations.
     pub validate_every: u64,
-    /// From this step on the learning rate is multiplied by `drop_factor`.
-    pub drop_after: u64,
-    /// See `drop_after`.
-    pub drop_factor: f64,
+    /// When the learning rate falls.
+    pub learning_rate_drop: LearningRateDrop,
     /// Optimizer and loss.
     pub training: ClassifierConfig,
 }
@@ -147,16 +146,31 @@ pub struct CounterfactualStage {
     pub batch: usize,
     /// Steps between validations.
     pub validate_every: u64,
-    /// From this step on the learning rate is multiplied by `drop_factor`.
-    pub drop_after: u64,
-    /// See `drop_after`.
-    pub drop_factor: f64,
+    /// When the learning rate falls.
+    pub learning_rate_drop: LearningRateDrop,
     /// Architecture of E and G.
     pub inpainter: InpainterConfig,
     /// Architecture of D.
     pub discriminator: DiscriminatorConfig,
     /// Optimizers and loss.
     pub training: CoinConfig,
+}
+
+/// The one drop of a stage's learning rate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LearningRateDrop {
+    /// The first step with the lower rate.
+    pub after: u64,
+    /// The lower rate as a multiple of the first.
+    pub factor: f64,
+}
+
+impl LearningRateDrop {
+    /// The multiple of the learning rate at a step.
+    pub fn rate(self, step: u64) -> f64 {
+        if step >= self.after { self.factor } else { 1.0 }
+    }
 }
 
 impl CounterfactualStage {
@@ -251,14 +265,9 @@ impl Recipe {
     fn problem(&self) -> Option<String> {
         let inpainter = &self.counterfactual.inpainter;
         let within = |problem: Option<String>, key: &str| problem.map(|problem| format!("{key}: {problem}"));
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let named = |(key, name): (&str, &String)| {
-            let good = !name.is_empty() && name.chars().all(plain);
-            (!good).then(|| format!("{key}: {name:?} is not made of lower case letters, digits and hyphens"))
-        };
         [("name", &self.name), ("model", &self.model)]
             .into_iter()
-            .find_map(named)
+            .find_map(|(key, name)| within(bundle::name_problem(name), key))
             .or_else(|| within(inpainter.problem(), "counterfactual.inpainter"))
             .or_else(|| within(self.classifier.network.problem(), "classifier.network"))
             .or_else(|| {

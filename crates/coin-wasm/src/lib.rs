@@ -53,12 +53,12 @@ pub fn plant_anomaly(slice: &Slice, x: usize, y: usize, diameter_mm: f32, seed: 
     object([("slice", Slice::from(planted.slice).into()), ("mask", flags(&planted.mask).into())])
 }
 
-/// 0 or 1 for each of `size * size` pixels of a difference map.
-#[wasm_bindgen(js_name = maskOf)]
-pub fn mask_of(difference: &[f32], size: usize, threshold: f32, postprocess: bool) -> Result<Uint8Array, Error> {
+/// 0 or 1 for each of `size * size` pixels of a difference map: opened, closed, the largest piece.
+#[wasm_bindgen(js_name = postprocessedMask)]
+pub fn postprocessed_mask(difference: &[f32], size: usize, threshold: f32) -> Result<Uint8Array, Error> {
     let mask = Mask::from_threshold(difference, size, size, threshold);
     let mask = mask.ok_or_else(|| Error::new("the difference map is not a square of this size"))?;
-    Ok(flags(&if postprocess { mask.postprocessed() } else { mask }))
+    Ok(flags(&mask.postprocessed()))
 }
 
 /// Red, green, blue and opaque for each value of a difference map.

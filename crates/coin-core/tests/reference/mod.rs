@@ -2,6 +2,9 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[cfg(feature = "train")]
+pub mod steps;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -18,7 +18,7 @@ use serde::Serialize;
     version,
     after_help = "Examples:
   explain --model models/coin-phantom/coin-phantom.safetensors slice.png --out explained
-  explain --model MODEL volume.nii.gz --slice 40 --out explained"
+  explain --model MODEL volume.nii.gz --slice 80 --out explained"
 )]
 struct Arguments {
     #[command(flatten)]

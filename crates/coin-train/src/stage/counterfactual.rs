@@ -48,8 +48,7 @@ impl Stage for CounterfactualStage<'_> {
         let stage = &recipe.counterfactual;
         let seed = recipe.seed ^ STREAM;
         let batch = self.training.data.batch(recipe.window, &recipe.anomaly, seed, step, stage.batch);
-        let rate = if step >= stage.drop_after { stage.drop_factor } else { 1.0 };
-        let losses = self.trainer.step(self.training.tensor(&batch), rate);
+        let losses = self.trainer.step(self.training.tensor(&batch), stage.learning_rate_drop.rate(step));
         let generator = losses.generator.as_ref().map_or(f32::NAN, |generator| generator.total);
         Step {
             message: format!("G {generator:.3}  D {:.3}", losses.discriminator),

@@ -1,0 +1,118 @@
+//! Our gradients, computed in f64, are the reference's: rounding hides no difference.
+//!
+//! A program of its own, because a device takes its precision once.
+
+#![allow(clippy::unwrap_used)]
+
+mod reference;
+
+use std::sync::LazyLock;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, FloatDType, Tensor};
+use coin_core::training::CoinTrainer;
+use reference::steps::{synthetic, trainer, tumour};
+use reference::{Golden, reference_name};
+
+/// Parameters of E and G.
+const INPAINTER: usize = 67;
+/// Parameters of D.
+const DISCRIMINATOR: usize = 37;
+
+/// Allowed error: a share of the tensor's largest gradient, and a share of the network's largest, because some
+/// gradients are sums of values as large as that which cancel to nothing.
+#[derive(Clone, Copy)]
+struct Tolerance {
+    of_tensor: f64,
+    of_network: f64,
+}
+
+/// For golden numbers made in f64.
+const DOUBLE: Tolerance = Tolerance { of_tensor: 1e-7, of_network: 1e-14 };
+/// For golden numbers made in f32.
+const SINGLE: Tolerance = Tolerance { of_tensor: 1e-4, of_network: 1e-6 };
+
+static DEVICE: LazyLock<Device> = LazyLock::new(|| {
+    let mut device = Device::flex();
+    device.configure(FloatDType::F64).unwrap();
+    device.autodiff()
+});
+
+#[test]
+fn of_the_inpainter_by_the_synthetic_recipe() {
+    let (trainer, x) = trainer(synthetic(), &DEVICE);
+    let (gradients, _) = trainer.gradients(x);
+    assert_inpainter(&trainer, &gradients, "train_inpaint_freq1_f64.safetensors", DOUBLE);
+}
+
+#[test]
+fn of_the_inpainter_by_the_tumour_recipe() {
+    let (trainer, x) = trainer(tumour(), &DEVICE);
+    let (gradients, _) = trainer.gradients(x);
+    assert_inpainter(&trainer, &gradients, "train_inpaint_tuh.safetensors", SINGLE);
+}
+
+/// The first step's do not depend on the weights of the generator's losses, of which this fixture has only one.
+#[test]
+fn of_the_discriminator() {
+    let (trainer, x) = trainer(synthetic(), &DEVICE);
+    let (_, gradients) = trainer.gradients(x);
+    let found = Gradients::of(&trainer.discriminator, "disc", &gradients);
+    assert_eq!(found.len(), DISCRIMINATOR);
+    assert_close(&found, "train_inpaint_only_adv.safetensors", SINGLE);
+}
+
+fn assert_inpainter(trainer: &CoinTrainer, gradients: &GradientsParams, file: &str, tolerance: Tolerance) {
+    let mut found = Gradients::of(&trainer.inpainter.encoder, "enc", gradients);
+    found.extend(Gradients::of(&trainer.inpainter.generator, "gen", gradients));
+    assert_eq!(found.len(), INPAINTER);
+    assert_close(&found, file, tolerance);
+}
+
+fn assert_close(found: &[(String, Vec<f64>)], file: &str, tolerance: Tolerance) {
+    let golden = Golden::open(file);
+    let largest =
+        |name: &str| golden.get(name).values.iter().fold(0.0, |largest: f64, &g| largest.max(f64::from(g).abs()));
+    let of_network = tolerance.of_network * found.iter().map(|(name, _)| largest(name)).fold(0.0, f64::max);
+    for (name, ours) in found {
+        let theirs = &golden.get(name).values;
+        assert_eq!(ours.len(), theirs.len(), "{name}");
+        let error = ours.iter().zip(theirs).map(|(a, &b)| (a - f64::from(b)).abs()).fold(0.0, f64::max);
+        let allowed = tolerance.of_tensor * largest(name) + of_network;
+        assert!(error <= allowed, "{name}: off by {error}, more than {allowed}");
+    }
+}
+
+/// Gradients of a network's parameters, by the reference's names.
+struct Gradients<'a> {
+    net: &'a str,
+    gradients: &'a GradientsParams,
+    path: Vec<String>,
+    found: Vec<(String, Vec<f64>)>,
+}
+
+impl<'a> Gradients<'a> {
+    fn of<M: Module>(module: &M, net: &'a str, gradients: &'a GradientsParams) -> Vec<(String, Vec<f64>)> {
+        let mut visitor = Self { net, gradients, path: Vec::new(), found: Vec::new() };
+        module.visit(&mut visitor);
+        visitor.found
+    }
+}
+
+impl ModuleVisitor for Gradients<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.get::<D>(param.id) {
+            let name = format!("grad0.{}", reference_name(self.net, &self.path.join(".")));
+            self.found.push((name, gradient.try_into_vec_as().unwrap()));
+        }
+    }
+}

@@ -1,4 +1,5 @@
 import { create, element } from "./dom.js";
+import { nameOf } from "./files.js";
 import { count } from "./geometry.js";
 import { MASK_COLOUR, TRUTH_COLOUR, canvases } from "./panes.js";
 import { EXPORT, VERDICT } from "./strings.js";
@@ -44,7 +45,7 @@ function summaryOf({ subject, explanation, model, device, mask, iou }) {
   return {
     use: EXPORT.use,
     made: new Date().toISOString(),
-    input: { name: source.name, slice: index, credit: source.credit, planted: isPlanted(subject) },
+    input: { name: source.name, slice: index + 1, credit: source.credit, planted: isPlanted(subject) },
     model: { name: model.name, licence: model.licence, window: model.window },
     device: { engine: device.engine, name: device.name },
     before: explanation.before,
@@ -102,7 +103,7 @@ function drawFigure({ subject, explanation, model }) {
   if (planted) write(EXPORT.truth, width - GAP, STRIP + LINE * 1.5, PANE, TRUTH_COLOUR.line);
   context.textAlign = "left";
   write(EXPORT.settings(model.name, threshold, postprocess), GAP, top + PANE + LINE * 0.7, whole);
-  write([subject.source.name, subject.source.credit].filter(Boolean).join(", "), GAP, top + PANE + LINE * 1.5, whole);
+  write([nameOf(subject), subject.source.credit].filter(Boolean).join(", "), GAP, top + PANE + LINE * 1.5, whole);
   return canvas;
 }
 

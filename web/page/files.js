@@ -147,10 +147,19 @@ async function openFile(blob, name, window, signal) {
   return new ScanSource(await openScan(blob, name, { window, signal }), blob, name, window);
 }
 
-/** @param {Subject} subject */
-export function showName({ source, index }) {
+/**
+ * What is looked at, with the slice's number in a volume.
+ *
+ * @param {Subject} subject
+ */
+export function nameOf({ source, index }) {
   const count = source instanceof ScanSource ? source.count : 1;
-  element("source-name", HTMLElement).textContent = count > 1 ? `${source.name}, ${FILE.sliceOf(index, count)}` : source.name;
+  return count > 1 ? `${source.name}, ${FILE.sliceOf(index, count)}` : source.name;
+}
+
+/** @param {Subject} subject */
+export function showName(subject) {
+  element("source-name", HTMLElement).textContent = nameOf(subject);
 }
 
 /**

@@ -55,7 +55,7 @@ export const VERDICT = {
   before: "Classifier:",
   after: "after inpainting:",
   abnormal: (/** @type {string} */ p) => `abnormal ${p}`,
-  normal: (/** @type {string} */ p) => `normal (abnormal ${p})`,
+  normal: (/** @type {string} */ p) => `normal (probability of abnormal ${p})`,
   flipped: "The repainted slice is called normal. What changed most is what the classifier reacted to.",
   notFlipped: "Inpainting did not bring the classifier to normal, so read the mask with caution.",
   none: "No result yet",
@@ -78,13 +78,13 @@ export const SAMPLE = {
 };
 
 export const FILE = {
-  several: "Several files came at once; this is the first of them.",
+  several: "Only the first of the files was opened: a DICOM series is not joined.",
   sliceOf: (/** @type {number} */ index, /** @type {number} */ count) => `${index + 1} of ${count}`,
   windowOrder: "The window needs its black below its white.",
 };
 
 export const WINDOW = {
-  model: (/** @type {[number, number]} */ [low, high]) => `As the model sees: ${range(low, high)}`,
+  model: (/** @type {[number, number]} */ [low, high]) => `As the model sees it: ${range(low, high)}`,
   named: (/** @type {string} */ name, /** @type {[number, number]} */ [low, high]) => `${name}: ${range(low, high)}`,
   softTissue: "Soft tissue",
   lung: "Lung",
@@ -110,7 +110,7 @@ export const MODEL = {
   iouMean: "Mean IoU, abnormal slices",
   interval: "its 95 % interval",
   intervalOf: (/** @type {number} */ low, /** @type {number} */ high) => `${decimals(low)} to ${decimals(high)}`,
-  ceiling: "IoU ceiling",
+  ceiling: "A perfect inpainter's IoU there",
   dice: "Dice",
   cv: "CV",
   auroc: "AUROC",

@@ -11,12 +11,6 @@ use crate::{Mask, Slice, Window};
 const SIGMA: f32 = 0.4;
 /// The mask of an anomaly is where its template exceeds this.
 const MASK_LEVEL: f32 = 0.25;
-/// Width of the transition at a cut, on the template.
-const CUT_SOFTNESS: f32 = 0.3;
-/// All of a remnant over fat is left below the first of these HU, nothing above the second.
-const FAT_HU: (f32, f32) = (0.0, 60.0);
-/// The smallest share of an anomaly that may be called a remnant of it.
-const LEAST_LEFT: f32 = 0.1;
 /// Fewest kidney pixels for an anomaly.
 const FEWEST_KIDNEY_PIXELS: usize = 32;
 
@@ -28,14 +22,11 @@ pub struct AnomalyStyle {
     pub diameter_mm: f32,
     /// Range of the blob's peak in units of the window; 0.9 to 0.9 in the paper.
     pub contrast: [f32; 2],
-    /// Share of anomalies of which only a remnant is there, as if the rest had been inpainted: either the part beyond a
-    /// random line, or what lies over fat. None in the paper.
-    pub remnants: f64,
 }
 
 impl Default for AnomalyStyle {
     fn default() -> Self {
-        Self { diameter_mm: 30.0, contrast: [0.9, 0.9], remnants: 0.0 }
+        Self { diameter_mm: 30.0, contrast: [0.9, 0.9] }
     }
 }
 
@@ -44,7 +35,7 @@ impl Default for AnomalyStyle {
 pub struct Planted {
     /// The slice with the anomaly added.
     pub slice: Slice,
-    /// Where the template, or what is left of it, exceeds 0.25; never empty.
+    /// Where the template exceeds 0.25; never empty.
     pub mask: Mask,
 }
 
@@ -96,13 +87,7 @@ fn plant_with(
         let v = ((i / width) as f32 - y as f32) * spacing.row_mm() / radius;
         [u, v]
     };
-    let whole: Vec<f32> = (0..slice.hu().len()).map(|i| template.at(place(i))).collect();
-    let left = |remnant: Remnant| -> Vec<f32> {
-        let left = |(i, &hu)| whole[i] * remnant.left(place(i), hu);
-        slice.hu().iter().enumerate().map(left).collect()
-    };
-    let remnant = Remnant::random(style.remnants, rng).map(left);
-    let blob = remnant.filter(|left| is_anomaly(left, &whole)).unwrap_or(whole);
+    let blob: Vec<f32> = (0..slice.hu().len()).map(|i| template.at(place(i))).collect();
     let planted = slice.map(|x, y, hu| match blob[y * width + x] {
         0.0 => hu,
         // What is brighter than the window, such as bone, stays as it is.
@@ -112,46 +97,6 @@ fn plant_with(
     // The blob has a value for every pixel of the slice, so there is always a mask.
     let mask = mask.unwrap_or_else(|| unreachable!("a mask on its slice's own grid"));
     Planted { slice: planted, mask }
-}
-
-/// Whether enough is left of the `whole` to be called an anomaly: where there is no fat, nothing is left over fat.
-fn is_anomaly(left: &[f32], whole: &[f32]) -> bool {
-    let total = |blob: &[f32]| blob.iter().sum::<f32>();
-    total(left) >= LEAST_LEFT * total(whole) && left.iter().any(|&left| left > MASK_LEVEL)
-}
-
-/// The part that is left of an anomaly.
-#[derive(Clone, Debug)]
-enum Remnant {
-    /// What lies beyond a line at `distance` from the centre, with a soft edge.
-    Beyond { direction: [f32; 2], distance: f32 },
-    /// What lies over fat.
-    OverFat,
-}
-
-impl Remnant {
-    /// One for this share of anomalies.
-    fn random(share: f64, rng: &mut impl Rng) -> Option<Self> {
-        if share <= 0.0 || !rng.random_bool(share.min(1.0)) {
-            return None;
-        }
-        if rng.random_bool(0.5) {
-            return Some(Self::OverFat);
-        }
-        let (sin, cos) = rng.random_range(-std::f32::consts::PI..=std::f32::consts::PI).sin_cos();
-        Some(Self::Beyond { direction: [cos, sin], distance: rng.random_range(0.0..=0.4) })
-    }
-
-    /// The share that is left at (u, v) of the template, over tissue of `hu`.
-    fn left(&self, [u, v]: [f32; 2], hu: f32) -> f32 {
-        match self {
-            Self::Beyond { direction, distance } => {
-                let beyond = u * direction[0] + v * direction[1] - distance;
-                (beyond / CUT_SOFTNESS + 0.5).clamp(0.0, 1.0)
-            }
-            Self::OverFat => ((FAT_HU.1 - hu) / (FAT_HU.1 - FAT_HU.0)).clamp(0.0, 1.0),
-        }
-    }
 }
 
 /// A scaled, stretched and rotated Gaussian on [-1, 1]^2.
@@ -223,7 +168,7 @@ mod tests {
     fn one_seed_gives_one_anomaly() {
         let (slice, kidneys) = patient();
         let planted = |seed| {
-            let style = AnomalyStyle { contrast: [0.2, 0.9], remnants: 0.5, ..AnomalyStyle::default() };
+            let style = AnomalyStyle { contrast: [0.2, 0.9], ..AnomalyStyle::default() };
             let planted = plant(&slice, &kidneys, WINDOW, &style, seed).unwrap();
             (planted.slice, planted.mask)
         };
@@ -305,30 +250,6 @@ mod tests {
                 assert!((template - 0.25).abs() < 1e-5 || inside == (template > 0.25), "{template}: {inside}");
             }
             assert!((20..200).contains(&planted.mask.count()));
-        }
-    }
-
-    #[test]
-    fn a_remnant_is_a_part_of_the_whole_anomaly() {
-        // Fat, tissue that is partly left, and tissue over which nothing is; none becomes brighter than the window.
-        let stripes = slice(|x, y| [-80.0, 30.0, 80.0][(x + y) / 3 % 3]);
-        let muscle = slice(|_, _| 80.0);
-        let added = |slice: &Slice, remnants: f64, seed: u64| -> Vec<f32> {
-            let style = AnomalyStyle { contrast: [0.3, 0.3], remnants, ..AnomalyStyle::default() };
-            let planted = plant_at(slice, WINDOW, &style, 32, 32, seed);
-            assert!(planted.mask.count() > 0);
-            planted.slice.hu().iter().zip(slice.hu()).map(|(hu, before)| hu - before).collect()
-        };
-        for slice in [stripes, muscle] {
-            let mut fewer = 0;
-            for seed in 0..100 {
-                let (whole, left) = (added(&slice, 0.0, seed), added(&slice, 1.0, seed));
-                assert!(left.iter().zip(&whole).all(|(left, whole)| left <= whole), "seed {seed}");
-                let share = left.iter().sum::<f32>() / whole.iter().sum::<f32>();
-                assert!(share > LEAST_LEFT - 1e-3, "seed {seed}: {share}");
-                fewer += usize::from(share < 0.9);
-            }
-            assert!(fewer >= 30, "only {fewer} of 100 are parts");
         }
     }
 

@@ -86,6 +86,13 @@ impl DeviceChoice {
     }
 }
 
+/// For people: `CPU`, or what Burn calls a graphics card.
+pub fn name(device: &Device) -> String {
+    let name = format!("{device:?}");
+    let name = name.strip_prefix("Device<").and_then(|name| name.strip_suffix('>')).unwrap_or(&name);
+    if name == "Flex(Cpu)" { "CPU".into() } else { name.into() }
+}
+
 /// Compares a small inpainter's answer and its gradient for the input with the processor's.
 fn probe(device: &Device) -> Result<(), DeviceError> {
     let processor = Device::flex().autodiff();
@@ -124,7 +131,7 @@ fn compare(device: &Device, what: &'static str, expected: &[f32], found: &[f32])
         None if expected.len() == found.len() => return Ok(()),
         beyond => beyond.unwrap_or(f32::NAN),
     };
-    Err(DeviceError::Wrong { device: format!("{device:?}"), what, difference })
+    Err(DeviceError::Wrong { device: name(device), what, difference })
 }
 
 #[cfg(feature = "vulkan")]
@@ -154,6 +161,11 @@ fn cuda(_index: usize) -> Result<Device, DeviceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_processor_is_called_cpu() {
+        assert_eq!(name(&Device::flex()), "CPU");
+    }
 
     #[test]
     fn the_processor_agrees_with_itself() {

@@ -18,7 +18,6 @@ const EMBEDDED: [(&str, &str); 2] = [
 
 /// Everything that decides a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// Name of the recipe and of its runs.
     pub name: String,
@@ -62,7 +61,7 @@ pub struct Protocol {
 
 /// Where slices come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "source", rename_all = "lowercase", deny_unknown_fields)]
+#[serde(tag = "source", rename_all = "lowercase")]
 pub enum DataRecipe {
     /// Made on the spot: so many patients for each purpose.
     Phantom {
@@ -74,12 +73,15 @@ pub enum DataRecipe {
         test: usize,
     },
     /// A folder of slices, given by `--data slices:DIR`.
-    Slices {},
+    Slices {
+        /// What the slices are, for model cards.
+        #[serde(default)]
+        name: String,
+    },
 }
 
 /// What is planted and how often.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct AnomalyRecipe {
     /// Width of the template in mm.
     pub diameter_mm: f32,
@@ -87,21 +89,13 @@ pub struct AnomalyRecipe {
     pub contrast: [f32; 2],
     /// Share of slices that get one.
     pub probability: f64,
-    /// Share of them of which only a remnant is there, as if the rest had been inpainted.
-    #[serde(default)]
-    pub remnants: f64,
 }
 
 impl AnomalyRecipe {
     fn problem(&self) -> Option<String> {
         let [low, high] = self.contrast.map(f64::from);
-        let shares = [
-            ("probability", self.probability),
-            ("remnants", self.remnants),
-            ("contrast", low),
-            ("contrast", high),
-            ("contrast", high - low),
-        ];
+        let shares =
+            [("probability", self.probability), ("contrast", low), ("contrast", high), ("contrast", high - low)];
         let bad = shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share));
         bad.map(|(key, share)| format!("{key}: {share} is not in 0..1")).or_else(|| {
             let plausible = (1.0..=200.0).contains(&self.diameter_mm);
@@ -111,18 +105,17 @@ impl AnomalyRecipe {
 
     /// Size and brightness.
     pub fn style(&self) -> AnomalyStyle {
-        AnomalyStyle { diameter_mm: self.diameter_mm, contrast: self.contrast, remnants: self.remnants }
+        AnomalyStyle { diameter_mm: self.diameter_mm, contrast: self.contrast }
     }
 }
 
 /// The classifier's stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ClassifierStage {
     /// Architecture.
     pub network: ResNetConfig,
-    /// What is planted for its training. A classifier that also knows faint anomalies and remnants calls an image
-    /// normal only once hardly anything of the anomaly is left; it is judged on the recipe's `anomaly` all the same.
+    /// What is planted for its training. A classifier that also knows faint anomalies calls an image normal only once
+    /// hardly anything of the anomaly is left; it is judged on the recipe's `anomaly` all the same.
     pub anomaly: AnomalyRecipe,
     /// Steps in all.
     pub steps: u64,
@@ -138,7 +131,6 @@ pub struct ClassifierStage {
 
 /// The counterfactual's stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct CounterfactualStage {
     /// Steps in all.
     pub steps: u64,
@@ -158,7 +150,6 @@ pub struct CounterfactualStage {
 
 /// The one drop of a stage's learning rate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LearningRateDrop {
     /// The first step with the lower rate.
     pub after: u64,
@@ -244,8 +235,10 @@ impl Recipe {
         for change in changes {
             set(&mut table, change)?;
         }
-        let recipe: Self = table.try_into().map_err(|reason: toml::de::Error| invalid(reason.to_string()))?;
-        match recipe.problem() {
+        let recipe: Self = table.clone().try_into().map_err(|reason: toml::de::Error| invalid(reason.to_string()))?;
+        let known = toml::Table::try_from(&recipe).map_err(|reason| invalid(reason.to_string()))?;
+        let problem = unknown(&table, &known).map(|key| format!("{key}: unknown key"));
+        match problem.or_else(|| recipe.problem()) {
             Some(reason) => Err(invalid(reason)),
             None => Ok(recipe),
         }
@@ -297,6 +290,18 @@ impl Recipe {
     }
 }
 
+/// The first key of `given` that `known` lacks. Recipes refuse such keys here and not while they are read, because model
+/// files hold recipes with keys of other times.
+fn unknown(given: &toml::Table, known: &toml::Table) -> Option<String> {
+    given.iter().find_map(|(key, value)| match (value, known.get(key)) {
+        (_, None) => Some(key.clone()),
+        (toml::Value::Table(given), Some(toml::Value::Table(known))) => {
+            unknown(given, known).map(|inner| format!("{key}.{inner}"))
+        }
+        _ => None,
+    })
+}
+
 /// Sets `a.b.c=value` in a table; the value is TOML, or else a string.
 fn set(table: &mut toml::Table, change: &str) -> Result<(), RecipeError> {
     let wrong = |reason: &str| RecipeError::Change { change: change.into(), reason: reason.into() };
@@ -327,6 +332,18 @@ mod tests {
         for name in embedded() {
             assert_eq!(Recipe::load(name, &[]).unwrap().name, name);
         }
+    }
+
+    #[test]
+    fn recipes_refuse_unknown_keys_and_protocols_do_not() {
+        let text = EMBEDDED[0].1.replace("[anomaly]", "[anomaly]\ncolour = 3");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.toml");
+        std::fs::write(&path, &text).unwrap();
+        let refused = Recipe::load(&path.to_string_lossy(), &[]).unwrap_err().to_string();
+        assert!(refused.contains("anomaly.colour: unknown key"), "{refused}");
+        let protocol: Protocol = toml::from_str(&text).unwrap();
+        assert_eq!(protocol, Recipe::load("quick", &[]).unwrap().protocol());
     }
 
     #[test]

@@ -247,6 +247,8 @@ fn bad_input_is_one_sentence_with_the_remedy() {
     refused(&run("train", &["--set", "sise=3", "--out", out]), &["sise"]);
     refused(&run("train", &["--recipe", "kits23-anomalies", "--data", &data, "--out", out]), &["slices.csv"]);
     refused(&run("dataset", &["inspect", &data]), &["slices.csv"]);
+    refused(&run("train", &["--data", &data, "--out", out]), &["--data", "phantoms", "choose a recipe"]);
+    refused(&run("train", &["--stage", "counterfactual", "--out", out]), &["--stage counterfactual", "--resume"]);
     refused(&run("train", &["--device", "toaster"]), &[]);
     std::fs::write(empty.join("slices.csv"), "file,case,grid,split,kidney_px,tumour_px,cyst_px,spacing_xy_mm\n")
         .unwrap();

@@ -18,7 +18,7 @@ pub fn all() -> anyhow::Result<()> {
     run("cargo", &[&["clippy"], &NATIVE[..], &lints].concat())?;
     run("cargo", &[&["test", "--release"], &NATIVE[..]].concat())?;
     page::build()?;
-    tools::for_browser_tests()?;
+    let chromium = tools::for_browser_tests()?;
     let expected = expected()?;
     let browser = root().join("tests/browser");
     run_in(&browser, "npm", &["ci", "--no-audit", "--no-fund"], &[])?;
@@ -27,7 +27,12 @@ pub fn all() -> anyhow::Result<()> {
         &browser,
         "npm",
         &["test"],
-        &[("COIN_EXPECTED", &expected), ("COIN_SCREENSHOTS", &screenshots), ("COIN_DIST", &root().join("dist"))],
+        &[
+            ("CHROMIUM", &chromium),
+            ("COIN_EXPECTED", &expected),
+            ("COIN_SCREENSHOTS", &screenshots),
+            ("COIN_DIST", &root().join("dist")),
+        ],
     )
 }
 

@@ -1,9 +1,13 @@
 //! The tools that a fresh machine lacks, in the versions that fit.
 
+use std::path::PathBuf;
+
 use anyhow::bail;
 
 use crate::command::{has, output, run};
 
+/// The oldest major version of node that the browser tests run on.
+const NODE: u32 = 20;
 const TRUNK: &str = "0.21.14";
 /// Must equal the version of the `wasm-bindgen` crate in the workspace.
 const WASM_BINDGEN: &str = "0.2.130";
@@ -21,15 +25,20 @@ pub fn for_page() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Chromium: the one that CHROMIUM names, or Debian's, installed where this is root.
-pub fn for_browser_tests() -> anyhow::Result<()> {
-    if !has("node", "v") || !has("npm", "") {
-        bail!(
-            "the browser tests need node 20 or newer with npm: see https://nodejs.org, or apt-get install nodejs npm"
-        );
+/// Node with npm, and the path of a Chromium: the one that CHROMIUM names, or one in PATH, or else Debian's, installed
+/// where this is root.
+pub fn for_browser_tests() -> anyhow::Result<PathBuf> {
+    let major = |version: String| version.trim().trim_start_matches('v').split('.').next()?.parse::<u32>().ok();
+    let node = output("node", &["--version"]).ok().and_then(major);
+    if node.is_none_or(|major| major < NODE) || !has("npm", "") {
+        bail!("the browser tests need node {NODE} or newer with npm: see https://nodejs.org");
     }
-    if std::env::var_os("CHROMIUM").is_some() || has("chromium", "Chromium") {
-        return Ok(());
+    if let Some(named) = std::env::var_os("CHROMIUM") {
+        return Ok(named.into());
+    }
+    let in_path = || output("which", &["chromium"]).map(|path| PathBuf::from(path.trim()));
+    if let Ok(path) = in_path() {
+        return Ok(path);
     }
     if output("id", &["-u"])?.trim() != "0" {
         bail!(
@@ -37,5 +46,6 @@ pub fn for_browser_tests() -> anyhow::Result<()> {
         );
     }
     run("apt-get", &["update"])?;
-    run("apt-get", &["install", "--yes", "--no-install-recommends", "chromium"])
+    run("apt-get", &["install", "--yes", "--no-install-recommends", "chromium"])?;
+    in_path()
 }

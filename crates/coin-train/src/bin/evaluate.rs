@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 use coin_train::data::{Dataset, Purpose, Sample, SliceFolder};
-use coin_train::evaluation;
 use coin_train::model::ModelOptions;
 use coin_train::program::{self, BadInput, DataSpec};
 use coin_train::recipe::Protocol;
 use coin_train::report::{self, Report};
+use coin_train::{device, evaluation};
 
 /// Evaluate a model: IoU, CV and the classifier's numbers, as report.json, report.html and sheet.png.
 #[derive(Parser)]
@@ -92,7 +92,7 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let found = evaluation::evaluate(&model.explainer, &model.device, card.size, &samples, masking)?;
     let chosen = report::representative(&found, &samples);
     let sheet = report::sheet(&model.explainer, &model.device, card.size, &chosen, masking)?;
-    let device = format!("{:?}", model.device);
+    let device = device::name(&model.device);
     let description = format!("{name}, split {split}, seed {}", arguments.seed);
     let seconds = started.elapsed().as_secs_f64();
     let report = Report::new(&card.name, &description, &device, masking, &found, seconds);

@@ -9,10 +9,10 @@ use burn::tensor::Device;
 use clap::{Parser, ValueEnum};
 use coin_core::bundle::{Bundle, Card, FORMAT, SelfTest};
 use coin_train::data::{Dataset, Purpose};
-use coin_train::device::DeviceChoice;
+use coin_train::device::{self, DeviceChoice};
 use coin_train::evaluation::{self, Masking};
-use coin_train::program::{self, DataSpec};
-use coin_train::recipe::{self, Recipe};
+use coin_train::program::{self, BadInput, DataSpec};
+use coin_train::recipe::{self, DataRecipe, Recipe};
 use coin_train::report::{self, Report};
 use coin_train::run::Run;
 use coin_train::stage::{Ending, PAPER_THRESHOLD, Training};
@@ -45,7 +45,7 @@ struct Arguments {
     /// Where to compute: auto, cpu, vulkan or cuda[:N].
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
-    /// Which stage to train.
+    /// Which stage to train; the counterfactual alone goes on in a run whose classifier is trained.
     #[arg(long, value_enum, default_value_t = Stage::All)]
     stage: Stage,
     /// Go on with this run, its recipe and its data.
@@ -87,12 +87,21 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
             let (run, recipe, data) = Run::resume(folder)?;
             (Some(run), recipe, data)
         }
+        None if arguments.stage == Stage::Counterfactual => {
+            let reason = "--stage counterfactual: it needs a trained classifier; name its run with --resume RUN";
+            return Err(BadInput(reason.into()).into());
+        }
         None => {
             let mut changes = arguments.changes.clone();
             changes.extend(arguments.seed.map(|seed| format!("seed={seed}")));
             (None, Recipe::load(&arguments.recipe, &changes)?, arguments.data.clone())
         }
     };
+    if let (DataRecipe::Phantom { .. }, DataSpec::Slices(_)) = (&recipe.data, &spec) {
+        let reason =
+            format!("--data {spec}: recipe {} makes its own phantoms; choose a recipe for slices", recipe.name);
+        return Err(BadInput(reason).into());
+    }
     interrupt::listen()?;
     let folder = spec.folder()?;
     let purposes = [Purpose::Train, Purpose::Validation, Purpose::Test];
@@ -102,11 +111,11 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
         Some(run) => run,
         None => Run::create(&arguments.out, &recipe, &spec)?,
     };
-    eprintln!("{} on {device:?}, {}, into {}", recipe.name, data.description, run.folder().display());
+    eprintln!("{} on {}, {}, into {}", recipe.name, device::name(&device), data.description, run.folder().display());
     let training = Training { recipe: &recipe, data: &data, run: &run, device: &device };
     let (finished, report) = match stages(&training, arguments.stage)? {
         Outcome::Interrupted => {
-            eprintln!("saved; go on with: train --resume {}", run.folder().display());
+            eprintln!("saved; go on with --resume {}", run.folder().display());
             (false, None)
         }
         Outcome::Trained => (true, None),
@@ -177,8 +186,8 @@ fn finish(training: &Training<'_>) -> anyhow::Result<Report> {
     let started = Instant::now();
     let samples = training.data.samples(Purpose::Test, recipe.window, &recipe.anomaly, TEST_SEED);
     let found = evaluation::evaluate(&explainer, training.device, recipe.size, &samples, masking)?;
-    let description = format!("test split, {}", training.data.description);
-    let device = format!("{:?}", training.device);
+    let description = format!("test split; {}", training.data.description);
+    let device = device::name(training.device);
     let report = Report::new(&recipe.model, &description, &device, masking, &found, started.elapsed().as_secs_f64());
     let chosen = report::representative(&found, &samples);
     let sheet = report::sheet(&explainer, training.device, recipe.size, &chosen, masking)?;

@@ -83,14 +83,20 @@ impl Dataset {
                     };
                     Ok(phantoms::cases(PHANTOM_SPLITS[split], count, protocol.size))
                 }
-                (DataRecipe::Slices {}, None) => {
+                (DataRecipe::Slices { .. }, None) => {
                     Err(BadInput(format!("{} needs slices: say --data slices:DIR", protocol.name)).into())
                 }
             }
         };
         let (train, validation, test) = (cases(Purpose::Train)?, cases(Purpose::Validation)?, cases(Purpose::Test)?);
         let (description, plantings) = match folder {
-            Some(folder) => (format!("{} training slices of {}", train.len(), folder.name()), PLANTINGS),
+            Some(folder) => {
+                let of = match &protocol.data {
+                    DataRecipe::Slices { name } if !name.is_empty() => name.clone(),
+                    _ => folder.name(),
+                };
+                (format!("{} training slices of {of}", train.len()), PLANTINGS)
+            }
             None => (format!("procedural abdomen phantoms: {} patients to train on", train.len()), 1),
         };
         Ok(Self { description, train, validation, test, plantings })

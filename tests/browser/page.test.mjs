@@ -235,7 +235,7 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
         assert.equal(coin.model.name, model);
         assert.equal(await page.locator("#model").inputValue(), model);
         assert.deepEqual(coin.source, { name: patient.file, sample: patient.name, slice });
-        assert.match(await visitor.text("verdict"), /^Classifier: (normal \()?abnormal .* → after inpainting: /);
+        assert.match(await visitor.text("verdict"), /^Classifier: (normal \(probability of )?abnormal .* → after inpainting: /);
         assert.ok(await page.locator("#notice").isHidden());
       };
       await visitor.explains(() => page.locator(`input[value="${patient.name}"]`).check());

@@ -48,7 +48,7 @@ pub enum ScanError {
         limit: u64,
     },
     /// There is no such slice.
-    #[error("{name}: slice {index} does not exist, there are {count}")]
+    #[error("{name}: slice {} does not exist, there are {count}", index + 1)]
     NoSlice {
         /// The file.
         name: String,

@@ -180,7 +180,7 @@ fn a_volume_is_explained_on_its_own_grid() {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/coin-phantom/coin-phantom.safetensors");
     let out = folder.path().join("out");
     let mut explain = program("explain");
-    explain.args(["--device", "cpu", "--threshold", "0", "--slice", "1", "--model"]).arg(&model).arg(&volume);
+    explain.args(["--device", "cpu", "--threshold", "0", "--slice", "2", "--model"]).arg(&model).arg(&volume);
     let output = explain.arg("--out").arg(&out).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 

@@ -69,11 +69,12 @@ fn explain(case: &Path, model: &str, file: &Path, name: &str, slice: Option<usiz
     let model = page::model_file(model);
     let model = model.to_string_lossy();
     let (input, out) = (input.to_string_lossy(), case.join("explained"));
-    let (out_text, slice_text) = (out.to_string_lossy(), slice.unwrap_or(0).to_string());
-    let wanted = ["--device", "cpu", "--model", &model, "--slice", &slice_text, "--out", &out_text, &input];
+    let (out_text, number) = (out.to_string_lossy(), slice.unwrap_or(0) + 1);
+    let number_text = number.to_string();
+    let wanted = ["--device", "cpu", "--model", &model, "--slice", &number_text, "--out", &out_text, &input];
     run(&program("explain"), &wanted)?;
     let results = match slice {
-        Some(slice) => out.join("input").join(format!("slice-{slice:04}")),
+        Some(_) => out.join("input").join(format!("slice-{number:04}")),
         None => out.join("input"),
     };
     for file in ["difference.npy", "summary.json"] {

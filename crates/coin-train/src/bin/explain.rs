@@ -1,5 +1,6 @@
 //! Explains scans with a model file.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -26,9 +27,9 @@ struct Arguments {
     /// PNG, JPEG, DICOM or NIfTI files.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
-    /// Only this slice of each volume, from 0.
-    #[arg(long)]
-    slice: Option<usize>,
+    /// Only this slice of each volume; the first is 1.
+    #[arg(long, value_name = "N")]
+    slice: Option<NonZeroUsize>,
     /// HU that black and white of a picture mean, instead of the model's window.
     #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true)]
     greys: Option<Vec<f32>>,
@@ -47,6 +48,7 @@ const ENDINGS: [&str; 8] = [".nii.gz", ".nii", ".png", ".jpeg", ".jpg", ".dicom"
 #[derive(Serialize)]
 struct Summary {
     input: String,
+    /// From 1, as the page counts.
     slice: usize,
     model: String,
     size: usize,
@@ -76,13 +78,14 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
         let name = input.display().to_string();
         let scan = Scan::open(&files::read_limited(input, limits.bytes)?, &name, greys, &limits)?;
         let folder = arguments.out.join(folder);
-        let wanted = arguments.slice.map_or(0..scan.slice_count(), |slice| slice..slice + 1);
+        let wanted = arguments.slice.map_or(1..=scan.slice_count(), |slice| slice.get()..=slice.get());
         let mut volume = ExplainedVolume::of(&scan);
-        for index in wanted {
+        for number in wanted {
+            let index = number - 1;
             let slice = scan.slice(index)?;
             let folder = match scan.slice_count() {
                 1 => folder.clone(),
-                _ => folder.join(format!("slice-{index:04}")),
+                _ => folder.join(format!("slice-{number:04}")),
             };
             let started = Instant::now();
             let explained = ExplainedSlice::of(&model, slice, masking)?;
@@ -93,7 +96,7 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
             }
             let summary = Summary {
                 input: name.clone(),
-                slice: index,
+                slice: number,
                 model: model.card.name.clone(),
                 size: model.card.size,
                 before: explained.explanation.before,
@@ -105,7 +108,7 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
             };
             files::write(&folder.join("summary.json"), &serde_json::to_vec_pretty(&summary)?)?;
             eprintln!(
-                "{name} slice {index}: abnormal {:.3} before, {:.3} after, {} mask pixels, {}",
+                "{name} slice {number}: abnormal {:.3} before, {:.3} after, {} mask pixels, {}",
                 summary.before,
                 summary.after,
                 summary.mask_pixels,

@@ -104,6 +104,9 @@ const FILE_LIMIT_MIB = 512;
 /** HU of black and white in a picture that does not say: the usual abdominal window of KiTS. */
 const PICTURE_WINDOW = /** @type {[number, number]} */ ([-100, 300]);
 
+/** The width of the paper's anomalies. */
+const PAPER_DIAMETER_MM = 30;
+
 /** A trial of WebGPU that takes longer than this is given up. */
 const TRIAL_LIMIT_MS = 120_000;
 
@@ -326,24 +329,38 @@ export function differenceColours(difference) {
 }
 
 /**
+ * How an anomaly is planted: its width, and the window of which its peak is nine tenths. A model knows the anomalies
+ * of its own training, so take both from its `info`.
+ *
+ * @typedef {Object} AnomalyStyle
+ * @property {number} [diameterMm]
+ * @property {[number, number]} [window]
+ */
+
+/**
  * Plants an anomaly as the method's training does; the mask is on the slice's own grid.
  *
  * @param {Slice} slice
- * @param {{x: number, y: number, diameterMm?: number, seed?: number}} options
+ * @param {{x: number, y: number, seed?: number} & AnomalyStyle} options
  * @returns {Promise<{slice: Slice, mask: Uint8Array}>}
  */
-export function plantAnomaly(slice, { x, y, diameterMm = 30, seed = 0 }) {
-  return files.call("plant", { slice, x, y, diameterMm, seed });
+export function plantAnomaly(slice, { x, y, seed = 0, ...anomaly }) {
+  return files.call("plant", { slice, x, y, seed, anomaly: styleOf(anomaly) });
 }
 
 /**
  * An abdomen made from a seed; `truth` marks the anomaly, where one was asked for.
  *
- * @param {{seed: number, anomaly?: boolean, size?: number}} options
+ * @param {{seed: number, anomaly?: AnomalyStyle | null, size?: number}} options
  * @returns {Promise<{slice: Slice, truth: Uint8Array | null}>}
  */
-export function phantom({ seed, anomaly = false, size = 256 }) {
-  return files.call("phantom", { seed, anomaly, size });
+export function phantom({ seed, anomaly = null, size = 256 }) {
+  return files.call("phantom", { seed, size, anomaly: anomaly && styleOf(anomaly) });
+}
+
+/** @param {AnomalyStyle} style */
+function styleOf({ diameterMm = PAPER_DIAMETER_MM, window = PICTURE_WINDOW }) {
+  return { diameterMm, window };
 }
 
 const EMULATED = "WebGPU is only emulated in software here.";

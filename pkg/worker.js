@@ -18,6 +18,7 @@ const FILES = {
 };
 
 /** @typedef {import("./coin.js").Slice} PlainSlice */
+/** @typedef {Required<import("./coin.js").AnomalyStyle>} PlainStyle */
 
 /** The generated bindings. @type {any} */
 let bindings;
@@ -115,15 +116,15 @@ const methods = {
     scans.delete(scan);
   },
 
-  /** @param {{seed: number, anomaly: boolean, size: number}} args */
-  phantom({ seed, anomaly, size }) {
-    const { slice, truth } = bindings.phantom(seed, anomaly, size);
+  /** @param {{seed: number, size: number, anomaly: PlainStyle | null}} args */
+  phantom({ seed, size, anomaly }) {
+    const { slice, truth } = bindings.phantom(seed, size, anomaly ? styleOf(anomaly) : undefined);
     return { slice: toPlain(slice), truth };
   },
 
-  /** @param {{slice: PlainSlice, x: number, y: number, diameterMm: number, seed: number}} args */
-  async plant({ slice, x, y, diameterMm, seed }) {
-    const planted = await withSlice(slice, (handle) => bindings.plantAnomaly(handle, x, y, diameterMm, seed));
+  /** @param {{slice: PlainSlice, x: number, y: number, anomaly: PlainStyle, seed: number}} args */
+  async plant({ slice, x, y, anomaly, seed }) {
+    const planted = await withSlice(slice, (handle) => bindings.plantAnomaly(handle, x, y, styleOf(anomaly), seed));
     return { slice: toPlain(planted.slice), mask: planted.mask };
   },
 
@@ -153,6 +154,15 @@ async function withSlice({ hu, width, height, rowMm, columnMm }, use) {
       // A trap keeps it lent; that is what the caller must hear of, not this.
     }
   }
+}
+
+/**
+ * For a call that takes it: the bindings free what they are given.
+ *
+ * @param {PlainStyle} style
+ */
+function styleOf({ diameterMm, window: [low, high] }) {
+  return new bindings.AnomalyStyle(diameterMm, low, high);
 }
 
 /**

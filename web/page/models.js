@@ -33,6 +33,15 @@ export function markModel(name) {
   chooser.value = name;
 }
 
+/**
+ * The anomalies that a model knows; without a word about it, the paper's.
+ *
+ * @param {ModelInfo} info
+ */
+export function anomalyOf({ anomaly, window }) {
+  return { diameterMm: anomaly?.diameter_mm, window };
+}
+
 /** @param {ModelInfo} info */
 export function showModel({ size, window, threshold, licence, data, results }) {
   const { slices, classifier, methods } = results ?? {};

@@ -1,12 +1,10 @@
 import { plantAnomaly } from "../coin.js";
 import { element } from "./dom.js";
 import { fitOf, pixelAt } from "./geometry.js";
+import { anomalyOf } from "./models.js";
 
 /** @typedef {import("./main.js").Make} Make */
 /** @typedef {import("./main.js").Result} Result */
-
-/** The paper's anomalies are this wide, should the model not say. */
-const DIAMETER_MM = 30;
 
 /** How far an arrow key moves the crosshair; a fraction of the picture. */
 const STEP = 0.02;
@@ -30,10 +28,9 @@ export function acceptPlanting(current, open) {
     const fit = fitOf(subject.plain, explanation.size);
     const pixel = pixelAt(subject.plain, fit, x * explanation.size, y * explanation.size);
     if (!pixel) return;
-    open(async ({ anomaly }) => {
+    open(async (info) => {
       planted += 1;
-      const options = { ...pixel, diameterMm: anomaly?.diameter_mm ?? DIAMETER_MM, seed: planted };
-      const { slice, mask } = await plantAnomaly(subject.plain, options);
+      const { slice, mask } = await plantAnomaly(subject.plain, { ...pixel, ...anomalyOf(info), seed: planted });
       return { ...subject, slice, truth: mask, edited: true };
     });
   };

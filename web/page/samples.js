@@ -2,6 +2,7 @@ import { openScan, phantom } from "../coin.js";
 import { create, element } from "./dom.js";
 import { download } from "./download.js";
 import { ScanSource } from "./files.js";
+import { anomalyOf } from "./models.js";
 import { progress } from "./progress.js";
 import { SAMPLE, STATUS, bytesOf } from "./strings.js";
 
@@ -42,8 +43,10 @@ class PhantomSource {
    * @param {ModelInfo} info
    * @returns {Promise<Subject>}
    */
-  async at(index, { size }) {
-    const { seed, anomaly } = this;
+  async at(index, info) {
+    const { seed } = this;
+    const { size } = info;
+    const anomaly = this.anomaly ? anomalyOf(info) : null;
     const [{ slice, truth }, { slice: plain }] = await Promise.all([phantom({ seed, anomaly, size }), phantom({ seed, size })]);
     return { source: this, index, slice, truth, plain, edited: false };
   }

@@ -24,10 +24,12 @@ pub struct AnomalyStyle {
     pub contrast: [f32; 2],
 }
 
-impl Default for AnomalyStyle {
-    fn default() -> Self {
-        Self { diameter_mm: 30.0, contrast: [0.9, 0.9] }
-    }
+impl AnomalyStyle {
+    /// The paper's: 30 mm.
+    pub const PAPER: Self = Self { diameter_mm: 30.0, contrast: [0.9, 0.9] };
+
+    /// In phantoms: 42 mm, so that it can be seen on 128 pixels.
+    pub const PHANTOM: Self = Self { diameter_mm: 42.0, ..Self::PAPER };
 }
 
 /// A slice with an anomaly, and the truth about it.
@@ -168,7 +170,7 @@ mod tests {
     fn one_seed_gives_one_anomaly() {
         let (slice, kidneys) = patient();
         let planted = |seed| {
-            let style = AnomalyStyle { contrast: [0.2, 0.9], ..AnomalyStyle::default() };
+            let style = AnomalyStyle { contrast: [0.2, 0.9], ..AnomalyStyle::PAPER };
             let planted = plant(&slice, &kidneys, WINDOW, &style, seed).unwrap();
             (planted.slice, planted.mask)
         };
@@ -199,7 +201,7 @@ mod tests {
         assert!(outside.into_iter().all(|place| upright.at(place) == 0.0));
         assert!([[-1.0, -1.0], [1.0, 0.0], [0.0, 1.0]].into_iter().all(|place| upright.at(place) > 0.0));
         for seed in 0..50 {
-            let planted = plant_at(&plain, WINDOW, &AnomalyStyle::default(), 30, 34, seed);
+            let planted = plant_at(&plain, WINDOW, &AnomalyStyle::PAPER, 30, 34, seed);
             for (i, (&hu, &before)) in planted.slice.hu().iter().zip(plain.hu()).enumerate() {
                 // A square of 20 pixels, turned, reaches its half diagonal.
                 let distance = ((i % 64) as f32 - 30.0).hypot((i / 64) as f32 - 34.0);
@@ -212,8 +214,8 @@ mod tests {
     fn pixels_only_rise_and_only_to_the_top_of_the_window() {
         let (slice, kidneys) = patient();
         let spine = slice.hu().iter().position(|&hu| hu > 400.0).unwrap();
-        let over_bone = plant_at(&slice, WINDOW, &AnomalyStyle::default(), spine % 128, spine / 128, 0);
-        let over_kidney = (0..20).map(|seed| plant(&slice, &kidneys, WINDOW, &AnomalyStyle::default(), seed).unwrap());
+        let over_bone = plant_at(&slice, WINDOW, &AnomalyStyle::PAPER, spine % 128, spine / 128, 0);
+        let over_kidney = (0..20).map(|seed| plant(&slice, &kidneys, WINDOW, &AnomalyStyle::PAPER, seed).unwrap());
         for planted in over_kidney.chain([over_bone]) {
             let mut risen = 0;
             for (&hu, &before) in planted.slice.hu().iter().zip(slice.hu()) {
@@ -228,7 +230,7 @@ mod tests {
     fn a_kidney_that_is_too_small_gets_no_anomaly() {
         let plain = slice(|_, _| 120.0);
         let planted = |kidney: &Mask, diameter_mm: f32| {
-            let style = AnomalyStyle { diameter_mm, ..AnomalyStyle::default() };
+            let style = AnomalyStyle { diameter_mm, ..AnomalyStyle::PAPER };
             plant(&plain, kidney, WINDOW, &style, 0).is_some()
         };
         assert!(planted(&block(21, 20), 30.0));
@@ -242,7 +244,7 @@ mod tests {
     #[test]
     fn the_mask_is_where_the_template_exceeds_a_quarter() {
         let black = slice(|_, _| WINDOW.low());
-        let style = AnomalyStyle { contrast: [0.5, 0.5], ..AnomalyStyle::default() };
+        let style = AnomalyStyle { contrast: [0.5, 0.5], ..AnomalyStyle::PAPER };
         for seed in 0..20 {
             let planted = plant_at(&black, WINDOW, &style, 32, 32, seed);
             for (&hu, &inside) in planted.slice.hu().iter().zip(planted.mask.as_slice()) {

@@ -335,6 +335,12 @@ mod tests {
     }
 
     #[test]
+    fn the_phantom_model_knows_the_anomalies_that_dataset_phantom_plants() {
+        let quick = Recipe::load("quick", &[]).unwrap();
+        assert_eq!((quick.window, quick.anomaly.style()), (Window::PHANTOM, AnomalyStyle::PHANTOM));
+    }
+
+    #[test]
     fn recipes_refuse_unknown_keys_and_protocols_do_not() {
         let text = EMBEDDED[0].1.replace("[anomaly]", "[anomaly]\ncolour = 3");
         let folder = tempfile::tempdir().unwrap();

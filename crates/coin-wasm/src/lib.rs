@@ -12,44 +12,59 @@ mod scan;
 pub use engine::Engine;
 pub use scan::{Scan, Slice};
 
-use coin_imaging::anomaly::{self, AnomalyStyle};
+use coin_imaging::anomaly;
 use coin_imaging::phantom::{Organ, Phantom};
 use coin_imaging::{Mask, Window, colour};
 use js_sys::{Error, Object, Reflect, Uint8Array, Uint8ClampedArray};
 use wasm_bindgen::prelude::*;
 
-/// Phantom anomalies are larger than the paper's, so that they can be seen on 128 pixels.
-const PHANTOM_ANOMALY_MM: f32 = 42.0;
+use scan::sentence;
 
-/// `{slice, truth}`: a procedural patient, and the mask of the planted anomaly or null.
+/// How an anomaly is planted: the paper's way, in a size and a window of choice.
 #[wasm_bindgen]
-pub fn phantom(seed: u32, anomaly: bool, size: usize) -> Result<Object, Error> {
+pub struct AnomalyStyle {
+    style: anomaly::AnomalyStyle,
+    window: Window,
+}
+
+#[wasm_bindgen]
+impl AnomalyStyle {
+    /// `diameter_mm` wide, with a peak of nine tenths of the window from `low` to `high` HU.
+    #[wasm_bindgen(constructor)]
+    pub fn new(diameter_mm: f32, low: f32, high: f32) -> Result<AnomalyStyle, Error> {
+        if !(1.0..=200.0).contains(&diameter_mm) {
+            return Err(Error::new(&format!("a diameter of {diameter_mm} mm is not between 1 and 200 mm")));
+        }
+        let window = Window::new(low, high).map_err(sentence)?;
+        Ok(AnomalyStyle { style: anomaly::AnomalyStyle { diameter_mm, ..anomaly::AnomalyStyle::PAPER }, window })
+    }
+}
+
+/// `{slice, truth}`: a procedural patient, and the mask of the anomaly planted in a kidney, or null without one.
+#[wasm_bindgen]
+pub fn phantom(seed: u32, size: usize, style: Option<AnomalyStyle>) -> Result<Object, Error> {
     if !(16..=1024).contains(&size) {
         return Err(Error::new(&format!("size {size} is not between 16 and 1024 pixels")));
     }
     let phantom = Phantom::generate(u64::from(seed), size);
     let kidneys = phantom.mask(Organ::Kidney);
-    let style = AnomalyStyle { diameter_mm: PHANTOM_ANOMALY_MM, ..AnomalyStyle::default() };
-    let planted =
-        anomaly.then(|| anomaly::plant(&phantom.slice, &kidneys, Window::ABDOMEN, &style, u64::from(seed))).flatten();
+    let planted = style.and_then(|AnomalyStyle { style, window }| {
+        anomaly::plant(&phantom.slice, &kidneys, window, &style, u64::from(seed))
+    });
     match planted {
         Some(planted) => object([("slice", Slice::from(planted.slice).into()), ("truth", flags(&planted.mask).into())]),
         None => object([("slice", Slice::from(phantom.slice).into()), ("truth", JsValue::NULL)]),
     }
 }
 
-/// `{slice, mask}`: the slice with an anomaly of `diameter_mm` centred on pixel (x, y).
+/// `{slice, mask}`: the slice with an anomaly centred on pixel (x, y).
 #[wasm_bindgen(js_name = plantAnomaly)]
-pub fn plant_anomaly(slice: &Slice, x: usize, y: usize, diameter_mm: f32, seed: u32) -> Result<Object, Error> {
+pub fn plant_anomaly(slice: &Slice, x: usize, y: usize, style: AnomalyStyle, seed: u32) -> Result<Object, Error> {
     let slice = slice.inner();
     if x >= slice.width() || y >= slice.height() {
         return Err(Error::new(&format!("pixel ({x}, {y}) lies outside the slice")));
     }
-    if !(1.0..=200.0).contains(&diameter_mm) {
-        return Err(Error::new(&format!("a diameter of {diameter_mm} mm is not between 1 and 200 mm")));
-    }
-    let style = AnomalyStyle { diameter_mm, ..AnomalyStyle::default() };
-    let planted = anomaly::plant_at(slice, Window::ABDOMEN, &style, x, y, u64::from(seed));
+    let planted = anomaly::plant_at(slice, style.window, &style.style, x, y, u64::from(seed));
     object([("slice", Slice::from(planted.slice).into()), ("mask", flags(&planted.mask).into())])
 }
 

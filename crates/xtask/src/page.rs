@@ -15,6 +15,9 @@ const MODELS: [&str; 2] = ["coin-phantom", "coin-kidney-anomaly"];
 /// An engine: folder and cargo feature, and the profile it is built with.
 const ENGINES: [(&str, &str); 2] = [("cpu", "engine"), ("webgpu", "engine-small")];
 
+/// What the engines are compiled for.
+const WASM: &str = "wasm32-unknown-unknown";
+
 /// Builds the page into `dist/`.
 pub fn build() -> anyhow::Result<()> {
     tools::for_page()?;
@@ -24,6 +27,12 @@ pub fn build() -> anyhow::Result<()> {
     models()?;
     samples::prepare()?;
     run("trunk", &["build", "--config", "trunk.toml"])
+}
+
+/// Lints of the engine's code, which compiles for the browser only.
+pub fn lint() -> anyhow::Result<()> {
+    let engine = ["--package", "coin-wasm", "--features", "cpu", "--target", WASM];
+    run("cargo", &[&["clippy", "--release"], &engine[..], &["--", "--deny", "warnings"]].concat())
 }
 
 /// Builds the page, serves it and opens it where there is a desktop.
@@ -40,12 +49,8 @@ pub fn demo(port: u16) -> anyhow::Result<()> {
 }
 
 fn engine(feature: &str, profile: &str) -> anyhow::Result<()> {
-    let target = "wasm32-unknown-unknown";
-    run(
-        "cargo",
-        &["build", "--package", "coin-wasm", "--features", feature, "--profile", profile, "--target", target],
-    )?;
-    let wasm = crate::target().join(target).join(profile).join("coin_wasm.wasm");
+    run("cargo", &["build", "--package", "coin-wasm", "--features", feature, "--profile", profile, "--target", WASM])?;
+    let wasm = crate::target().join(WASM).join(profile).join("coin_wasm.wasm");
     let out = root().join("pkg/engine").join(feature);
     let (wasm, out) = (wasm.to_string_lossy(), out.to_string_lossy());
     run("wasm-bindgen", &["--target", "web", "--no-typescript", "--out-name", "coin", "--out-dir", &out, &wasm])

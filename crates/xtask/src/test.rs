@@ -18,6 +18,7 @@ pub fn all() -> anyhow::Result<()> {
     run("cargo", &[&["clippy"], &NATIVE[..], &lints].concat())?;
     run("cargo", &[&["test", "--release"], &NATIVE[..]].concat())?;
     page::build()?;
+    page::lint()?;
     let chromium = tools::for_browser_tests()?;
     let expected = expected()?;
     let browser = root().join("tests/browser");

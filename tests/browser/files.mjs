@@ -6,7 +6,7 @@ import { deflateSync, crc32 } from "node:zlib";
  * @typedef {Object} Expected what native `explain` says about a file
  * @property {string} name
  * @property {string} input path
- * @property {{before: number, after: number, slice?: number, model?: string}} summary
+ * @property {{before: number, after: number, slice: number, model?: string}} summary
  * @property {Float32Array} difference
  */
 

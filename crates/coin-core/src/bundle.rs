@@ -333,7 +333,7 @@ fn fingerprint(weights: &Weights) -> String {
 
 fn hash(bytes: impl Iterator<Item = u8>) -> String {
     let bytes: Vec<u8> = bytes.collect();
-    Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(&bytes))
 }
 
 /// Rings and a ramp from integers only, so that every machine makes the same bits.

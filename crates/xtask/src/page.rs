@@ -7,16 +7,14 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::command::run;
-use crate::{root, samples, tools};
+use crate::tools::{self, WASM};
+use crate::{root, samples};
 
 /// The models on the page, the one it opens with first.
 const MODELS: [&str; 2] = ["coin-phantom", "coin-kidney-anomaly"];
 
 /// An engine: folder and cargo feature, and the profile it is built with.
 const ENGINES: [(&str, &str); 2] = [("cpu", "engine"), ("webgpu", "engine-small")];
-
-/// What the engines are compiled for.
-const WASM: &str = "wasm32-unknown-unknown";
 
 /// Builds the page into `dist/`.
 pub fn build() -> anyhow::Result<()> {
@@ -31,8 +29,11 @@ pub fn build() -> anyhow::Result<()> {
 
 /// Lints of the engine's code, which compiles for the browser only.
 pub fn lint() -> anyhow::Result<()> {
-    let engine = ["--package", "coin-wasm", "--features", "cpu", "--target", WASM];
-    run("cargo", &[&["clippy", "--release"], &engine[..], &["--", "--deny", "warnings"]].concat())
+    for (feature, profile) in ENGINES {
+        let engine = ["--package", "coin-wasm", "--features", feature, "--profile", profile, "--target", WASM];
+        run("cargo", &[&["clippy"], &engine[..], &["--", "--deny", "warnings"]].concat())?;
+    }
+    Ok(())
 }
 
 /// Builds the page, serves it and opens it where there is a desktop.

@@ -8,13 +8,15 @@ use crate::command::{has, output, run};
 
 /// The oldest major version of node that the browser tests run on.
 const NODE: u32 = 20;
+/// What the engines are compiled for.
+pub const WASM: &str = "wasm32-unknown-unknown";
 const TRUNK: &str = "0.21.14";
 /// Must equal the version of the `wasm-bindgen` crate in the workspace.
 const WASM_BINDGEN: &str = "0.2.130";
 
 /// The wasm target, trunk and wasm-bindgen.
 pub fn for_page() -> anyhow::Result<()> {
-    run("rustup", &["target", "add", "wasm32-unknown-unknown"])?;
+    run("rustup", &["target", "add", WASM])?;
     if !has("trunk", TRUNK) {
         run("cargo", &["install", "trunk", "--version", TRUNK, "--locked"])?;
     }

@@ -91,18 +91,17 @@ impl Training<'_> {
     }
 
     fn new_classifier_trainer(&self) -> ClassifierTrainer {
-        let device = self.device.clone().autodiff();
-        device.seed(self.recipe.seed);
-        let network = self.recipe.classifier.network.init(&device);
+        let network = self.recipe.classifier.network.init(&processor(self.recipe.seed));
+        let network = network.fork(&self.device.clone().autodiff());
         ClassifierTrainer::new(network, self.recipe.classifier.training.clone())
     }
 
     fn new_coin_trainer(&self, classifier: ResNet) -> CoinTrainer {
         let stage = &self.recipe.counterfactual;
-        let device = self.device.clone().autodiff();
-        device.seed(self.recipe.seed + 1);
-        let inpainter = stage.inpainter.init(&device);
-        CoinTrainer::new(inpainter, stage.discriminator.init(&device), classifier, stage.training.clone())
+        let (processor, device) = (processor(self.recipe.seed + 1), self.device.clone().autodiff());
+        let inpainter = stage.inpainter.init(&processor).fork(&device);
+        let discriminator = stage.discriminator.init(&processor).fork(&device);
+        CoinTrainer::new(inpainter, discriminator, classifier, stage.training.clone())
     }
 
     /// The best classifier, on the training device.
@@ -116,6 +115,13 @@ impl Training<'_> {
     fn tensor(&self, batch: &[Sample]) -> Tensor<4> {
         images(batch, self.recipe.size, &self.device.clone().autodiff())
     }
+}
+
+/// Where first weights are drawn, whatever trains them: a seed means the same ones on every device.
+fn processor(seed: u64) -> Device {
+    let processor = Device::flex().autodiff();
+    processor.seed(seed);
+    processor
 }
 
 /// The one place where samples become a tensor `[batch, 1, size, size]`.

@@ -30,6 +30,16 @@ impl AnomalyStyle {
 
     /// In phantoms: 42 mm, so that it can be seen on 128 pixels.
     pub const PHANTOM: Self = Self { diameter_mm: 42.0, ..Self::PAPER };
+
+    /// What is wrong with these numbers, if anything.
+    pub fn problem(&self) -> Option<String> {
+        if !(1.0..=200.0).contains(&self.diameter_mm) {
+            return Some(format!("diameter_mm: {} is not in 1..200", self.diameter_mm));
+        }
+        let [low, high] = self.contrast;
+        let bad = [low, high, high - low].into_iter().find(|share| !(0.0..=1.0).contains(share));
+        bad.map(|share| format!("contrast: {share} is not in 0..1"))
+    }
 }
 
 /// A slice with an anomaly, and the truth about it.

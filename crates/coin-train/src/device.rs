@@ -64,13 +64,13 @@ impl FromStr for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// The device. [`Self::Auto`] takes the first of CUDA and Vulkan that answers like the processor, else the
+    /// The device. [`Self::Auto`] takes the first card of CUDA and Vulkan that answers like the processor, else the
     /// processor, and says why it left one.
     pub fn open(self) -> Result<Device, DeviceError> {
         match self {
             Self::Cpu => Ok(Device::flex()),
             Self::Auto => {
-                let found = [cuda(0), vulkan()].into_iter().filter_map(Result::ok);
+                let found = [cuda(0).ok(), vulkan().ok().filter(is_card)].into_iter().flatten();
                 let mut right = found.filter(|device| match probe(device) {
                     Ok(()) => true,
                     Err(reason) => {
@@ -144,6 +144,17 @@ fn vulkan() -> Result<Device, DeviceError> {
 #[cfg(not(feature = "vulkan"))]
 fn vulkan() -> Result<Device, DeviceError> {
     Err(DeviceError::NotBuilt("vulkan"))
+}
+
+/// Whether this is a graphics card: a software renderer is slower than the processor that runs it.
+#[cfg(feature = "vulkan")]
+fn is_card(device: &Device) -> bool {
+    device.identity().is_some_and(|identity| identity.physical.is_some())
+}
+
+#[cfg(not(feature = "vulkan"))]
+fn is_card(_device: &Device) -> bool {
+    false
 }
 
 #[cfg(feature = "cuda")]

@@ -93,14 +93,9 @@ pub struct AnomalyRecipe {
 
 impl AnomalyRecipe {
     fn problem(&self) -> Option<String> {
-        let [low, high] = self.contrast.map(f64::from);
-        let shares =
-            [("probability", self.probability), ("contrast", low), ("contrast", high), ("contrast", high - low)];
-        let bad = shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share));
-        bad.map(|(key, share)| format!("{key}: {share} is not in 0..1")).or_else(|| {
-            let plausible = (1.0..=200.0).contains(&self.diameter_mm);
-            (!plausible).then(|| format!("diameter_mm: {} is not in 1..200", self.diameter_mm))
-        })
+        let plausible = (0.0..=1.0).contains(&self.probability);
+        let problem = (!plausible).then(|| format!("probability: {} is not in 0..1", self.probability));
+        problem.or_else(|| self.style().problem())
     }
 
     /// Size and brightness.

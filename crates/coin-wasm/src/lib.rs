@@ -32,11 +32,11 @@ impl AnomalyStyle {
     /// `diameter_mm` wide, with a peak of nine tenths of the window from `low` to `high` HU.
     #[wasm_bindgen(constructor)]
     pub fn new(diameter_mm: f32, low: f32, high: f32) -> Result<AnomalyStyle, Error> {
-        if !(1.0..=200.0).contains(&diameter_mm) {
-            return Err(Error::new(&format!("a diameter of {diameter_mm} mm is not between 1 and 200 mm")));
+        let style = anomaly::AnomalyStyle { diameter_mm, ..anomaly::AnomalyStyle::PAPER };
+        if let Some(problem) = style.problem() {
+            return Err(Error::new(&problem));
         }
-        let window = Window::new(low, high).map_err(sentence)?;
-        Ok(AnomalyStyle { style: anomaly::AnomalyStyle { diameter_mm, ..anomaly::AnomalyStyle::PAPER }, window })
+        Ok(AnomalyStyle { style, window: Window::new(low, high).map_err(sentence)? })
     }
 }
 

@@ -100,8 +100,9 @@ impl GeneratorBlock {
     fn forward(&self, x: Tensor<4>, condition: &Condition) -> Tensor<4> {
         // A 1x1 convolution commutes with upsampling, and before it there is a quarter of the work.
         let left = self.upsampling.forward(self.shortcut.forward(x.clone()));
-        let right = self.upsampling.forward(relu(self.norm_1.forward(x, condition)));
-        let right = relu(self.norm_2.forward(self.conv_1.forward(right), condition));
+        let right = relu(self.norm_1.forward(x, condition));
+        let right = self.upsampling.convolve(right, &self.conv_1);
+        let right = relu(self.norm_2.forward(right, condition));
         left + self.conv_2.forward(right)
     }
 

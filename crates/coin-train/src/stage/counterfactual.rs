@@ -58,7 +58,8 @@ impl Stage for CounterfactualStage<'_> {
     }
 
     fn validate(&self) -> anyhow::Result<Validation> {
-        let explainer = Explainer { inpainter: self.trainer.trained(), classifier: self.classifier.valid() };
+        let inpainter = self.training.calibrated(&self.trainer);
+        let explainer = Explainer { inpainter, classifier: self.classifier.valid() };
         let found = self.training.validate(&explainer, &self.validation)?;
         let (threshold, iou) = found.best_threshold.unwrap_or((PAPER_THRESHOLD, 0.0));
         let name = format!("step-{:06}", self.steps());

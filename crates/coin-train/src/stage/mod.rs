@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use burn::module::Module as _;
 use burn::tensor::{Device, Tensor, TensorData};
 use coin_core::explanation::Explainer;
-use coin_core::networks::ResNet;
+use coin_core::networks::{Inpainter, ResNet};
 use coin_core::training::{ClassifierTrainer, CoinTrainer};
 
 use crate::data::{Dataset, Purpose, Sample};
@@ -25,6 +25,10 @@ use steps::Stage as _;
 pub const PAPER_THRESHOLD: f32 = 0.25;
 /// Validation anomalies come from this seed, whatever the training's.
 const VALIDATION_SEED: u64 = 1;
+/// Keeps the data that calibrates an inpainter apart from what it was trained on.
+const CALIBRATION_STREAM: u64 = 1 << 57;
+/// Leaves 3 % of the statistics before.
+const CALIBRATION_BATCHES: u64 = 33;
 
 /// How a stage ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +80,7 @@ impl Training<'_> {
         let best = self.run.best(CounterfactualStage::NAME).newest()?;
         let best = best.context("the counterfactual is not trained yet; run --stage counterfactual")?;
         let trainer = self.new_coin_trainer(classifier.clone()).load_state(&best)?;
-        Ok(Explainer { inpainter: trainer.trained(), classifier: classifier.valid() })
+        Ok(Explainer { inpainter: self.calibrated(&trainer), classifier: classifier.valid() })
     }
 
     /// Validation numbers of a model at the paper's threshold.
@@ -102,6 +106,13 @@ impl Training<'_> {
         let inpainter = stage.inpainter.init(&processor).fork(&device);
         let discriminator = stage.discriminator.init(&processor).fork(&device);
         CoinTrainer::new(inpainter, discriminator, classifier, stage.training.clone())
+    }
+
+    /// The inpainter as it explains.
+    fn calibrated(&self, trainer: &CoinTrainer) -> Inpainter {
+        let (recipe, seed) = (self.recipe, self.recipe.seed ^ CALIBRATION_STREAM);
+        let batch = |i| self.data.batch(recipe.window, &recipe.anomaly, seed, i, recipe.counterfactual.batch);
+        trainer.calibrated((0..CALIBRATION_BATCHES).map(|i| self.tensor(&batch(i))))
     }
 
     /// The best classifier, on the training device.

@@ -5,7 +5,7 @@
 mod reference;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, activation::relu};
 use coin_core::networks::{Inpainter, InpainterConfig};
 use coin_core::training::{CoinConfig, CoinLosses, CoinTrainer};
 use coin_core::weights;
@@ -117,4 +117,22 @@ fn a_saved_state_goes_on_exactly() {
     let mut second = second.load_state(&state).unwrap();
     assert_eq!(whole.step(x.clone(), 1.0), second.step(x.clone(), 1.0));
     assert_eq!(weights::collect(&whole.trained()).unwrap(), weights::collect(&second.trained()).unwrap());
+}
+
+#[test]
+fn calibration_takes_the_statistics_of_its_inputs_alone() {
+    let (mut trainer, x) = trainer(synthetic());
+    for _ in 0..3 {
+        trainer.step(x.clone(), 1.0);
+    }
+    let stem = |network: &Inpainter| {
+        let encoder = &network.encoder;
+        let maps = relu(encoder.stem.forward(x.clone().without_autodiff()));
+        let mean: Tensor<1> = maps.mean_dims(&[0, 2, 3]).flatten(0, 3);
+        (mean - encoder.stem_norm.statistics.running_mean.value()).abs().max().into_scalar::<f32>()
+    };
+    let trained = trainer.trained();
+    assert!(stem(&trained) > 1e-3, "three steps in, the running mean has not arrived");
+    assert!(stem(&trainer.calibrated(vec![x.clone(); 150])) < 1e-5);
+    assert_eq!(weights::collect(&trained).unwrap(), weights::collect(&trainer.trained()).unwrap());
 }

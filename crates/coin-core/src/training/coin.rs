@@ -19,10 +19,8 @@ const NORMAL: f64 = 1e-6;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CoinConfig {
-    /// Learning rate of the generator's Adam (betas 0 and 0.999, epsilon 1e-8).
+    /// Adam's learning rate of both optimizers (betas 0 and 0.999, epsilon 1e-8).
     pub learning_rate: f64,
-    /// Learning rate of the discriminator's Adam, as a multiple of the generator's; 1 in the paper.
-    pub discriminator_rate: f64,
     /// Number of probability bins, the discriminator's conditions.
     pub bins: usize,
     /// Generator steps happen every this many steps.
@@ -157,7 +155,6 @@ impl CoinTrainer {
         });
 
         let (terms, gradients) = self.discriminator_gradients(x, fake, &verdict);
-        let learning_rate = learning_rate * self.config.discriminator_rate;
         self.discriminator = self.discriminator_optimizer.step(learning_rate, self.discriminator.clone(), gradients);
         self.step += 1;
         read_losses(generator, terms)

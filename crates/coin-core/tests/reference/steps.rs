@@ -20,7 +20,6 @@ pub fn synthetic() -> (InpainterConfig, CoinConfig) {
         weight_reconstruction: 1.0,
         weight_minimal_change: 1.0,
         weight_total_variation: 0.05,
-        discriminator_rate: 1.0,
         average_decay: 0.0,
     };
     (tiny(), config)

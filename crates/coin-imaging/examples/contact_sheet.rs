@@ -10,9 +10,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cell = |seed: u64| {
         let phantom = Phantom::generate(seed, 256);
         let kidneys = phantom.mask(Organ::Kidney);
-        let planted = plant(&phantom.slice, &kidneys, Window::ABDOMEN, &AnomalyStyle::PHANTOM, seed);
+        let planted = plant(&phantom.slice, &kidneys, Window::PHANTOM, &AnomalyStyle::PHANTOM, seed);
         let slice = planted.filter(|_| seed % 2 == 1).map_or(phantom.slice, |planted| planted.slice);
-        Picture::of_slice(&slice, Window::ABDOMEN)
+        Picture::of_slice(&slice, Window::PHANTOM)
     };
     let rows: Vec<Vec<Picture>> = (0..3).map(|row| (0..4).map(|column| cell(row * 4 + column)).collect()).collect();
     let captions = ["normal", "planted anomaly", "normal", "planted anomaly"];

@@ -34,11 +34,11 @@ impl AnomalyStyle {
     /// What is wrong with these numbers, if anything.
     pub fn problem(&self) -> Option<String> {
         if !(1.0..=200.0).contains(&self.diameter_mm) {
-            return Some(format!("diameter_mm: {} is not in 1..200", self.diameter_mm));
+            return Some(format!("diameter_mm: {} is not between 1 and 200 mm", self.diameter_mm));
         }
         let [low, high] = self.contrast;
         let bad = [low, high, high - low].into_iter().find(|share| !(0.0..=1.0).contains(share));
-        bad.map(|share| format!("contrast: {share} is not in 0..1"))
+        bad.map(|share| format!("contrast: {share} is not between 0 and 1"))
     }
 }
 

@@ -24,6 +24,10 @@ impl Window {
     /// Soft tissue with contrast medium, as used for the kidneys: -100 to 300 HU.
     pub const ABDOMEN: Self = Self { low: -100.0, high: 300.0 };
 
+    /// Phantoms: -200 to 400 HU. Fat lies above its bottom and the brightest kidney well below its top, so that an
+    /// anomaly planted over either is cut off by neither.
+    pub const PHANTOM: Self = Self { low: -200.0, high: 400.0 };
+
     const LIMIT_HU: f32 = 100_000.0;
     const MIN_WIDTH_HU: f32 = 0.01;
 

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use coin_imaging::phantom::Phantom;
 use coin_imaging::{Limits, Scan, Window};
+use coin_train::data::{Purpose, SliceFolder};
 use serde_json::Value;
 
 /// The recipe `quick`, shrunk to seconds.
@@ -162,6 +164,15 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     assert!(report["methods"]["coin"]["fid"].is_null());
     assert!(out.join("report.html").exists() && out.join("sheet.png").exists());
 
+    let cases = SliceFolder::open(&slices).unwrap().cases(Purpose::Test, 128, Window::PHANTOM).unwrap();
+    let patient = Phantom::generate(2, 128).slice;
+    let off = patient.hu().iter().zip(cases[0].slice.hu()).map(|(&hu, read)| {
+        let shown = hu.clamp(Window::PHANTOM.low(), Window::PHANTOM.high());
+        (shown - read).abs()
+    });
+    let step = (Window::PHANTOM.high() - Window::PHANTOM.low()) / 255.0;
+    assert!(off.fold(0.0, f32::max) <= 0.51 * step, "the greys are read in the window that the table names");
+
     let image = slices.join("images/phantom_00001.png");
     let mut explain = program("explain");
     explain.args(["--device", "cpu", "--json", "--model"]).arg(&model).arg(&image);
@@ -257,6 +268,14 @@ fn bad_input_is_one_sentence_with_the_remedy() {
         .unwrap();
     let anomalies = ["--recipe", "kits23-anomalies", "--data", &data, "--out", out];
     refused(&run("train", &anomalies), &["slices.csv", "no slice of split train"]);
+    std::fs::write(
+        empty.join("slices.csv"),
+        "file,case,split,kidney_px,tumour_px,cyst_px,spacing_xy_mm,low_hu,high_hu\na.png,a,train,900,0,0,1,300,-100\n",
+    )
+    .unwrap();
+    std::fs::create_dir(empty.join("images")).unwrap();
+    std::fs::write(empty.join("images/a.png"), []).unwrap();
+    refused(&run("train", &anomalies), &["slices.csv", "low_hu and high_hu of a.png", "the lower bound comes first"]);
 
     let broken = folder.path().join("broken.safetensors");
     std::fs::write(&broken, b"not a model").unwrap();

@@ -78,12 +78,15 @@ fn phantom(seeds: std::ops::Range<u64>, size: usize, out: &std::path::Path) -> a
     if !(32..=2048).contains(&size) {
         return Err(BadInput(format!("--size {size}: choose 32 to 2048 pixels")).into());
     }
+    let window = Window::PHANTOM;
+    let [low, high] = <[f32; 2]>::from(window).map(|hu| hu.to_string());
+    let columns = ["file", "case", "grid", "split", "kidney_px", "tumour_px", "cyst_px", "spacing_xy_mm"];
     let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(["file", "case", "grid", "split", "kidney_px", "tumour_px", "cyst_px", "spacing_xy_mm"])?;
+    table.write_record(columns.into_iter().chain(["low_hu", "high_hu"]))?;
     for seed in seeds {
         let phantom = Phantom::generate(seed, size);
         let kidneys = phantom.mask(Organ::Kidney);
-        let planted = anomaly::plant(&phantom.slice, &kidneys, Window::ABDOMEN, &AnomalyStyle::PHANTOM, seed);
+        let planted = anomaly::plant(&phantom.slice, &kidneys, window, &AnomalyStyle::PHANTOM, seed);
         let spacing = phantom.slice.spacing_or_assumed().column_mm();
         let mut labels: Vec<u8> = kidneys.as_slice().iter().map(|&inside| if inside { KIDNEY } else { 0 }).collect();
         let slice = match planted.filter(|_| seed % 2 == 1) {
@@ -96,13 +99,14 @@ fn phantom(seeds: std::ops::Range<u64>, size: usize, out: &std::path::Path) -> a
         };
         let count = |wanted: u8| labels.iter().filter(|&&label| label == wanted).count().to_string();
         let (kidney, tumour) = (count(KIDNEY), count(TUMOUR));
-        let greys = slice.hu().iter().map(|&hu| Window::ABDOMEN.grey(hu)).collect();
+        let greys = slice.hu().iter().map(|&hu| window.grey(hu)).collect();
         let file = format!("phantom_{seed:05}.png");
         files::write(&out.join("images").join(&file), &write::grey_png(size, size, greys)?)?;
         files::write(&out.join("masks").join(&file), &write::grey_png(size, size, labels)?)?;
         let split = if seed / 2 % 2 == 1 { "test" } else { "train" };
         let case = format!("phantom_{seed:05}");
-        table.write_record([&file, &case, "native", split, &kidney, &tumour, "0", &spacing.to_string()])?;
+        let spacing = spacing.to_string();
+        table.write_record([&file, &case, "native", split, &kidney, &tumour, "0", &spacing, &low, &high])?;
     }
     Ok(files::write(&out.join("slices.csv"), &table.into_inner()?)?)
 }

@@ -1,11 +1,12 @@
 //! The `slices` source: a folder with `slices.csv`, `images/` and `masks/`.
 //!
-//! `slices.csv` has the columns `file, case, split, kidney_px, tumour_px, cyst_px, spacing_xy_mm`, and may have others;
-//! images are 8-bit greys of a fixed window, masks of the same name hold 0 background, 1 kidney, 2 tumour, 3 cyst.
+//! `slices.csv` has the columns `file, case, split, kidney_px, tumour_px, cyst_px, spacing_xy_mm`, may have `low_hu` and
+//! `high_hu`, what black and white mean (else -100 and 300 HU), and others; images are 8-bit greys, masks of the same
+//! name hold 0 background, 1 kidney, 2 tumour, 3 cyst.
 
 use std::path::{Path, PathBuf};
 
-use coin_imaging::{Fit, Limits, Scan, ScanError, Slice, Spacing, Window, label_mask};
+use coin_imaging::{Fit, Limits, Scan, ScanError, Slice, Spacing, Window, WindowError, label_mask};
 use rayon::prelude::*;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -14,8 +15,6 @@ use thiserror::Error;
 use super::{Case, Purpose};
 use crate::files::{self, FileError};
 
-/// The window that the greys of the images mean.
-const GREYS: Window = Window::ABDOMEN;
 /// Fewest kidney pixels, at the image's own resolution, of a slice that is used.
 const FEWEST_KIDNEY_PIXELS: u32 = 300;
 /// One training patient in so many is kept for validation.
@@ -42,6 +41,18 @@ pub struct SliceRow {
     pub cyst_px: u32,
     /// Pixel spacing, where known.
     pub spacing_xy_mm: Option<f32>,
+    /// HU of black, where the table says it.
+    pub low_hu: Option<f32>,
+    /// HU of white, where the table says it.
+    pub high_hu: Option<f32>,
+}
+
+impl SliceRow {
+    /// The HU that the image's greys mean.
+    fn greys(&self) -> Result<Window, WindowError> {
+        let usual = Window::ABDOMEN;
+        Window::new(self.low_hu.unwrap_or(usual.low()), self.high_hu.unwrap_or(usual.high()))
+    }
 }
 
 /// Why a folder gives no slices.
@@ -130,7 +141,11 @@ impl SliceFolder {
     fn case(&self, row: &SliceRow, size: usize, window: Window) -> Result<Case, SliceFolderError> {
         let limits = Limits::default();
         let image = self.path.join("images").join(&row.file);
-        let scan = Scan::open(&files::read_limited(&image, limits.bytes)?, &image.to_string_lossy(), GREYS, &limits)?;
+        let greys = row.greys().map_err(|reason| SliceFolderError::Table {
+            path: self.path.join("slices.csv"),
+            reason: format!("low_hu and high_hu of {}: {reason}", row.file),
+        })?;
+        let scan = Scan::open(&files::read_limited(&image, limits.bytes)?, &image.to_string_lossy(), greys, &limits)?;
         let slice = scan.slice(0)?;
         let spacing = row.spacing_xy_mm.and_then(|mm| Spacing::new(mm, mm).ok());
         let slice = Slice::new(slice.width(), slice.height(), slice.hu().to_vec(), spacing);

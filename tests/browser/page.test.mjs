@@ -240,6 +240,7 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
       };
       await visitor.explains(() => page.locator(`input[value="${patient.name}"]`).check());
       await assertShown(PATIENT_MODEL, patient.slice);
+      assert.ok((await visitor.text("credit")).endsWith(`${patient.credit}. ${patient.caveat}`));
       await visitor.explains(() => page.locator("#slice").fill(String(patient.slice + 1)));
       await visitor.explains(() => page.locator("#model").selectOption(MODEL));
       await assertShown(MODEL, patient.slice + 1);

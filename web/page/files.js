@@ -23,9 +23,9 @@ export class ScanSource {
    * @param {Blob} blob
    * @param {string} name
    * @param {[number, number]} window
-   * @param {{sample?: string, start?: number, credit?: string}} [options]
+   * @param {{sample?: string, start?: number, credit?: string, caveat?: string}} [options]
    */
-  constructor(scan, blob, name, window, { sample, start, credit } = {}) {
+  constructor(scan, blob, name, window, { sample, start, credit, caveat } = {}) {
     this.scan = scan;
     this.blob = blob;
     this.name = name;
@@ -33,6 +33,7 @@ export class ScanSource {
     this.sample = sample ?? null;
     this.start = start ?? Math.floor(scan.info.slices / 2);
     this.credit = credit ?? null;
+    this.caveat = caveat ?? null;
     this.count = scan.info.slices;
   }
 

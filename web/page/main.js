@@ -44,6 +44,7 @@ import { showNoVerdict, showVerdict } from "./verdict.js";
  * @property {string} name
  * @property {string | null} sample its name in the chooser of samples
  * @property {string | null} credit
+ * @property {string | null} caveat what not to expect of it
  * @property {(index: number, info: ModelInfo, signal: AbortSignal) => Promise<Subject>} at
  * @property {() => void} close
  */

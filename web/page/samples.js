@@ -11,7 +11,7 @@ import { SAMPLE, STATUS, bytesOf } from "./strings.js";
 /** @typedef {import("./main.js").Subject} Subject */
 /** @typedef {import("../coin.js").ModelInfo} ModelInfo */
 
-/** @typedef {{name: string, title: string, file: string, slice: number, credit: string, model?: string}} SampleEntry a line of samples/index.json; `model` is the one that it suits */
+/** @typedef {{name: string, title: string, file: string, slice: number, credit: string, caveat?: string, model?: string}} SampleEntry a line of samples/index.json; `model` is the one that it suits best, `caveat` why not well */
 
 /** @typedef {(make: Make, model: string | null) => void} OpenSample opens with a model, null being the page's own choice */
 
@@ -26,6 +26,7 @@ let seed = FIRST_SEED;
 /** An abdomen made on the spot, on the grid of whatever model looks at it. @implements {Source} */
 class PhantomSource {
   credit = null;
+  caveat = null;
 
   /**
    * @param {number} seed
@@ -107,8 +108,9 @@ export function markSample(source) {
     if (input instanceof HTMLInputElement) input.checked = input.value === source?.sample;
   }
   const credit = element("credit", HTMLElement);
-  credit.textContent = source?.credit ?? null;
-  credit.hidden = !source?.credit;
+  const said = [source?.credit, source?.caveat].filter(Boolean);
+  credit.textContent = said.join(". ");
+  credit.hidden = said.length === 0;
 }
 
 /**
@@ -116,11 +118,11 @@ export function markSample(source) {
  * @param {ModelInfo} info
  * @param {AbortSignal} signal
  */
-async function openSample({ name, title, file, slice, credit }, info, signal) {
+async function openSample({ name, title, file, slice, credit, caveat }, info, signal) {
   const show = (/** @type {number} */ received, /** @type {number | null} */ total) =>
     progress(STATUS.sample(bytesOf(received, total)), received, total);
   const blob = await download(`samples/${file}`, title, show, signal);
   const scan = await openScan(blob, file, { window: info.window, signal });
-  const source = new ScanSource(scan, blob, file, info.window, { sample: name, start: slice, credit });
+  const source = new ScanSource(scan, blob, file, info.window, { sample: name, start: slice, credit, caveat });
   return source.at(slice, info, signal);
 }

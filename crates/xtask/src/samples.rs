@@ -30,6 +30,7 @@ pub fn prepare() -> anyhow::Result<()> {
                 "slice": VOLUME_SLICE,
                 "model": REAL_CT_MODEL,
                 "credit": "TotalSegmentator test data, Apache-2.0",
+                "caveat": "The kidney model has seen scans with contrast medium alone: do not expect much of it here",
             }])
         }
         None => json!([]),

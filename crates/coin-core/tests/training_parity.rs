@@ -7,7 +7,7 @@ mod reference;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, activation::relu};
 use coin_core::networks::{Inpainter, InpainterConfig};
-use coin_core::training::{CoinConfig, CoinLosses, CoinTrainer};
+use coin_core::training::{Annealing, CoinConfig, CoinLosses, CoinTrainer};
 use coin_core::weights;
 use reference::steps::{self, synthetic, tumour};
 use reference::{Golden, reference_name};
@@ -40,7 +40,7 @@ fn assert_losses(recipe: (InpainterConfig, CoinConfig), file: &str, steps: usize
     let golden = Golden::open(file);
     let (mut trainer, x) = trainer(recipe);
     for step in 0..steps {
-        for (name, ours) in terms(&trainer.step(x.clone(), 1.0)) {
+        for (name, ours) in terms(&trainer.step(x.clone(), Annealing::default())) {
             let theirs = golden.get(&format!("loss.{name}")).values[step];
             // The first step is the same function of the same numbers; later ones follow Adam's sign-like first
             // steps, which amplify rounding where a gradient is nearly zero.
@@ -109,13 +109,13 @@ fn a_saved_state_goes_on_exactly() {
     let (mut whole, x) = trainer(recipe());
     let (mut first, _) = trainer(recipe());
     for _ in 0..2 {
-        whole.step(x.clone(), 1.0);
-        first.step(x.clone(), 1.0);
+        whole.step(x.clone(), Annealing::default());
+        first.step(x.clone(), Annealing::default());
     }
     let state = first.state().unwrap();
     let (second, _) = trainer(recipe());
     let mut second = second.load_state(&state).unwrap();
-    assert_eq!(whole.step(x.clone(), 1.0), second.step(x.clone(), 1.0));
+    assert_eq!(whole.step(x.clone(), Annealing::default()), second.step(x.clone(), Annealing::default()));
     assert_eq!(weights::collect(&whole.trained()).unwrap(), weights::collect(&second.trained()).unwrap());
 }
 
@@ -123,7 +123,7 @@ fn a_saved_state_goes_on_exactly() {
 fn calibration_takes_the_statistics_of_its_inputs_alone() {
     let (mut trainer, x) = trainer(synthetic());
     for _ in 0..3 {
-        trainer.step(x.clone(), 1.0);
+        trainer.step(x.clone(), Annealing::default());
     }
     let stem = |network: &Inpainter| {
         let encoder = &network.encoder;
@@ -135,4 +135,17 @@ fn calibration_takes_the_statistics_of_its_inputs_alone() {
     assert!(stem(&trained) > 1e-3, "three steps in, the running mean has not arrived");
     assert!(stem(&trainer.calibrated(vec![x.clone(); 150])) < 1e-5);
     assert_eq!(weights::collect(&trained).unwrap(), weights::collect(&trainer.trained()).unwrap());
+}
+
+#[test]
+fn annealing_multiplies_learning_rate_and_kl_weight() {
+    let (network, config) = synthetic();
+    let half =
+        CoinConfig { learning_rate: config.learning_rate / 2.0, weight_kl: config.weight_kl / 4.0, ..config.clone() };
+    let (mut whole, x) = trainer((network.clone(), config));
+    let (mut annealed, _) = trainer((network, half));
+    for _ in 0..2 {
+        let losses = whole.step(x.clone(), Annealing::default());
+        assert_eq!(annealed.step(x.clone(), Annealing { learning_rate: 2.0, kl: 4.0 }), losses);
+    }
 }

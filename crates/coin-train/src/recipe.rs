@@ -119,7 +119,7 @@ pub struct ClassifierStage {
     /// Steps between validations.
     pub validate_every: u64,
     /// When the learning rate falls.
-    pub learning_rate_drop: LearningRateDrop,
+    pub learning_rate_drop: StepChange,
     /// Optimizer and loss.
     pub training: ClassifierConfig,
 }
@@ -134,7 +134,11 @@ pub struct CounterfactualStage {
     /// Steps between validations.
     pub validate_every: u64,
     /// When the learning rate falls.
-    pub learning_rate_drop: LearningRateDrop,
+    pub learning_rate_drop: StepChange,
+    /// When the weight of the KL term rises: a low one first finds what is abnormal and holds back where the classifier
+    /// is sure already, a high one then removes the rest of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kl_rise: Option<StepChange>,
     /// Architecture of E and G.
     pub inpainter: InpainterConfig,
     /// Architecture of D.
@@ -143,18 +147,18 @@ pub struct CounterfactualStage {
     pub training: CoinConfig,
 }
 
-/// The one drop of a stage's learning rate.
+/// A hyperparameter that is multiplied from some step on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LearningRateDrop {
-    /// The first step with the lower rate.
+pub struct StepChange {
+    /// Steps before it.
     pub after: u64,
-    /// The lower rate as a multiple of the first.
+    /// What it is multiplied by.
     pub factor: f64,
 }
 
-impl LearningRateDrop {
-    /// The multiple of the learning rate at a step.
-    pub fn rate(self, step: u64) -> f64 {
+impl StepChange {
+    /// The multiple at a step.
+    pub fn multiple(self, step: u64) -> f64 {
         if step >= self.after { self.factor } else { 1.0 }
     }
 }
@@ -332,7 +336,7 @@ mod tests {
     #[test]
     fn the_phantom_model_knows_the_anomalies_that_dataset_phantom_plants() {
         let quick = Recipe::load("quick", &[]).unwrap();
-        assert_eq!(quick.anomaly.style(), AnomalyStyle::PHANTOM);
+        assert_eq!((quick.window, quick.anomaly.style()), (Window::PHANTOM, AnomalyStyle::PHANTOM));
     }
 
     #[test]
@@ -345,6 +349,12 @@ mod tests {
         assert!(refused.contains("anomaly.colour: unknown key"), "{refused}");
         let protocol: Protocol = toml::from_str(&text).unwrap();
         assert_eq!(protocol, Recipe::load("quick", &[]).unwrap().protocol());
+    }
+
+    #[test]
+    fn a_step_change_holds_from_its_step_on() {
+        let rise = StepChange { after: 2, factor: 14.0 };
+        assert_eq!([0, 1, 2, 3].map(|step| rise.multiple(step)), [1.0, 1.0, 14.0, 14.0]);
     }
 
     #[test]

@@ -45,6 +45,22 @@ pub struct CoinConfig {
     pub average_decay: f64,
 }
 
+/// Multiples of two hyperparameters in one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Annealing {
+    /// Of the learning rate.
+    pub learning_rate: f64,
+    /// Of the weight of the KL term.
+    pub kl: f64,
+}
+
+impl Default for Annealing {
+    /// None: what the configuration says.
+    fn default() -> Self {
+        Self { learning_rate: 1.0, kl: 1.0 }
+    }
+}
+
 /// The second half of the reconstruction term.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -139,16 +155,17 @@ impl CoinTrainer {
         }
     }
 
-    /// One step on images `[batch, 1, height, width]` in [-1, 1], at `rate` times the learning rate.
-    pub fn step(&mut self, x: Tensor<4>, rate: f64) -> CoinLosses {
-        let learning_rate = self.config.learning_rate * rate;
+    /// One step on images `[batch, 1, height, width]` in [-1, 1].
+    pub fn step(&mut self, x: Tensor<4>, annealing: Annealing) -> CoinLosses {
+        let learning_rate = self.config.learning_rate * annealing.learning_rate;
         let verdict = self.verdict(x.clone());
         let with_generator = self.step.is_multiple_of(self.config.generator_frequency.max(1));
 
         let counterfactual = self.inpainter.forward(x.clone(), &Condition::All(0));
         let fake = counterfactual.clone().detach();
         let generator = with_generator.then(|| {
-            let GeneratorGradients { terms, gradients } = self.generator_gradients(x.clone(), counterfactual, &verdict);
+            let GeneratorGradients { terms, gradients } =
+                self.generator_gradients(x.clone(), counterfactual, &verdict, annealing.kl);
             self.inpainter = self.inpainter_optimizer.step(learning_rate, self.inpainter.clone(), gradients);
             self.average = self.average.take().map(|average| average.update(&self.inpainter));
             terms
@@ -160,12 +177,12 @@ impl CoinTrainer {
         read_losses(generator, terms)
     }
 
-    /// Gradients of both networks for one batch, without a step; generator first, as [`Self::step`] computes them.
+    /// Gradients of both networks for one batch, without a step or annealing; generator first.
     pub fn gradients(&self, x: Tensor<4>) -> (GradientsParams, GradientsParams) {
         let verdict = self.verdict(x.clone());
         let counterfactual = self.inpainter.forward(x.clone(), &Condition::All(0));
         let fake = counterfactual.clone().detach();
-        let generator = self.generator_gradients(x.clone(), counterfactual, &verdict).gradients;
+        let generator = self.generator_gradients(x.clone(), counterfactual, &verdict, 1.0).gradients;
         (generator, self.discriminator_gradients(x, fake, &verdict).1)
     }
 
@@ -177,7 +194,13 @@ impl CoinTrainer {
         Verdict { desired_bins: bins.zeros_like(), desired: probability.mask_fill(abnormal, NORMAL), bins }
     }
 
-    fn generator_gradients(&self, x: Tensor<4>, counterfactual: Tensor<4>, verdict: &Verdict) -> GeneratorGradients {
+    fn generator_gradients(
+        &self,
+        x: Tensor<4>,
+        counterfactual: Tensor<4>,
+        verdict: &Verdict,
+        kl_multiple: f64,
+    ) -> GeneratorGradients {
         let config = &self.config;
         let judge = self.discriminator.clone().freeze();
         let fooled = judge.forward(counterfactual.clone(), verdict.desired_bins.clone());
@@ -185,7 +208,7 @@ impl CoinTrainer {
 
         let logits = self.classifier.forward(counterfactual.clone());
         let kl = if config.kl_on_logits { loss::kl_on_logits } else { loss::kl_on_probabilities };
-        let kl = kl(logits, verdict.desired.clone()) * config.weight_kl;
+        let kl = kl(logits, verdict.desired.clone()) * (config.weight_kl * kl_multiple);
 
         let change = loss::l1(x.clone(), counterfactual.clone());
         let reconstruction = match config.cycle {

@@ -8,6 +8,6 @@ mod state;
 
 pub use average::ExponentialAverage;
 pub use classifier::{ClassifierConfig, ClassifierTrainer};
-pub use coin::{CoinConfig, CoinLosses, CoinTrainer, Cycle, GeneratorGradients};
+pub use coin::{Annealing, CoinConfig, CoinLosses, CoinTrainer, Cycle, GeneratorGradients};
 pub use loss::Adversarial;
 pub use state::{StateError, TrainerState};

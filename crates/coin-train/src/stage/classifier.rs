@@ -38,7 +38,7 @@ impl Stage for ClassifierStage<'_> {
         let (step, size) = (self.trainer.steps(), recipe.classifier.batch);
         let batch = self.training.data.batch(recipe.window, &recipe.classifier.anomaly, recipe.seed, step, size);
         let labels: Vec<bool> = batch.iter().map(|sample| sample.truth.is_some()).collect();
-        let rate = recipe.classifier.learning_rate_drop.rate(step);
+        let rate = recipe.classifier.learning_rate_drop.multiple(step);
         let loss = self.trainer.step(self.training.tensor(&batch), &labels, rate);
         Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() }
     }

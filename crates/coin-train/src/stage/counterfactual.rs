@@ -3,7 +3,7 @@
 use burn::module::Module as _;
 use coin_core::explanation::Explainer;
 use coin_core::networks::ResNet;
-use coin_core::training::{CoinTrainer, StateError, TrainerState};
+use coin_core::training::{Annealing, CoinTrainer, StateError, TrainerState};
 use coin_core::weights;
 use coin_imaging::picture::Picture;
 use serde_json::json;
@@ -48,7 +48,11 @@ impl Stage for CounterfactualStage<'_> {
         let stage = &recipe.counterfactual;
         let seed = recipe.seed ^ STREAM;
         let batch = self.training.data.batch(recipe.window, &recipe.anomaly, seed, step, stage.batch);
-        let losses = self.trainer.step(self.training.tensor(&batch), stage.learning_rate_drop.rate(step));
+        let annealing = Annealing {
+            learning_rate: stage.learning_rate_drop.multiple(step),
+            kl: stage.kl_rise.map_or(1.0, |rise| rise.multiple(step)),
+        };
+        let losses = self.trainer.step(self.training.tensor(&batch), annealing);
         let generator = losses.generator.as_ref().map_or(f32::NAN, |generator| generator.total);
         Step {
             message: format!("G {generator:.3}  D {:.3}", losses.discriminator),
@@ -66,8 +70,9 @@ impl Stage for CounterfactualStage<'_> {
         self.training.run.picture(&name, &self.grid(&explainer, threshold)?)?;
         let coin = found.coin;
         Ok(Validation {
-            // A mask explains nothing where the verdict stays.
-            score: iou * coin.cv.unwrap_or(0.0),
+            // At the paper's threshold, so that a change of the right height counts for more than one that a threshold of
+            // its own makes up for. A mask explains nothing where the verdict stays.
+            score: coin.iou.unwrap_or(0.0) * coin.cv.unwrap_or(0.0),
             said: format!(
                 "validation IoU {:.3} at {PAPER_THRESHOLD} ({iou:.3} at {threshold:.2}, ceiling {:.3}), CV {:.3}, change outside {:.4}",
                 coin.iou.unwrap_or(0.0),

@@ -62,7 +62,8 @@ impl Training<'_> {
         steps::run(&mut stage, self.run, self.recipe.classifier.steps, self.recipe.classifier.validate_every)
     }
 
-    /// Trains COIN from the newest checkpoint on; keeps the state with the best product of validation IoU and CV.
+    /// Trains COIN from the newest checkpoint on; keeps the state with the best product of validation IoU at the paper's threshold
+    /// and CV.
     pub fn counterfactual(&self) -> anyhow::Result<Ending> {
         let classifier = self.best_classifier()?;
         let mut trainer = self.new_coin_trainer(classifier.clone());

@@ -6,6 +6,7 @@
 
 #![recursion_limit = "256"]
 
+pub mod attribution;
 pub mod bundle;
 pub mod condition;
 pub mod explanation;

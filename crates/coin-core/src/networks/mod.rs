@@ -20,7 +20,7 @@ pub use fuse::Fuse;
 pub use generator::Generator;
 pub use inpainter::{Inpainter, InpainterConfig};
 pub use normalisation::{BatchNorm, ConditionalBatchNorm};
-pub use resnet::{ResNet, ResNetConfig};
+pub use resnet::{Layer, ResNet, ResNetConfig};
 pub use spectral::SpectralNorm;
 pub use upsampling::Upsampling;
 

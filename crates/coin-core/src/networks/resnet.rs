@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{BatchNorm, Convolution, ConvolutionConfig, drawn};
 
+/// What comes before the blocks: the stem with its activation, and its pooling.
+const STEM: usize = 2;
+
 /// Architecture of the classifier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,12 +82,52 @@ pub struct ResNet {
     pub dense_bias: Param<Tensor<1>>,
 }
 
+/// A place in the classifier whose activations attribution looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layer(usize);
+
 impl ResNet {
     /// Images `[batch, 1, height, width]` in [-1, 1] to logits `[batch, 1]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
-        let x = relu(self.stem_norm.forward(self.stem.forward(x)));
-        let x = module::max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1]));
-        let x = self.stages.iter().flatten().fold(x, |x, block| block.forward(x));
+        self.head((0..self.depth()).fold(x, |x, i| self.step(i, x)))
+    }
+
+    /// Images to the activations `[batch, channels, height, width]` of a layer.
+    pub fn activations(&self, x: Tensor<4>, layer: Layer) -> Tensor<4> {
+        (0..=layer.0).fold(x, |x, i| self.step(i, x))
+    }
+
+    /// Activations of a layer to logits `[batch, 1]`.
+    pub fn logits(&self, activations: Tensor<4>, layer: Layer) -> Tensor<2> {
+        self.head((layer.0 + 1..self.depth()).fold(activations, |x, i| self.step(i, x)))
+    }
+
+    /// All layers by torchvision's names, in their order: `relu`, `maxpool`, then each block (`layer1.0`) and each stage
+    /// (`layer1`, which ends where its last block does).
+    pub fn layers(&self) -> Vec<(String, Layer)> {
+        let mut layers = vec![("relu".to_owned(), Layer(0)), ("maxpool".to_owned(), Layer(1))];
+        let mut end = STEM;
+        for (stage, blocks) in (1..).zip(&self.stages) {
+            layers.extend((0..blocks.len()).map(|block| (format!("layer{stage}.{block}"), Layer(end + block))));
+            end += blocks.len();
+            layers.push((format!("layer{stage}"), Layer(end - 1)));
+        }
+        layers
+    }
+
+    fn depth(&self) -> usize {
+        STEM + self.stages.iter().flatten().count()
+    }
+
+    fn step(&self, index: usize, x: Tensor<4>) -> Tensor<4> {
+        match (index, index.checked_sub(STEM).and_then(|block| self.stages.iter().flatten().nth(block))) {
+            (_, Some(block)) => block.forward(x),
+            (0, None) => relu(self.stem_norm.forward(self.stem.forward(x))),
+            (_, None) => module::max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1])),
+        }
+    }
+
+    fn head(&self, x: Tensor<4>) -> Tensor<2> {
         let [batch, channels, _, _] = x.dims();
         let pooled = x.mean_dim(3).mean_dim(2).reshape([batch, channels]);
         pooled.matmul(self.dense.val().transpose()) + self.dense_bias.val().unsqueeze()

@@ -1,0 +1,30 @@
+//! ScoreCAM: each activation map counts as much as the classifier likes the image seen through it.
+
+use burn::tensor::Tensor;
+use burn::tensor::activation::{relu, sigmoid};
+
+use super::{BATCH, Progress, min_max, resized};
+use crate::networks::{Layer, ResNet};
+
+/// ScoreCAM of one image at a layer, `None` when `progress` stopped it.
+///
+/// The weight of an activation map is the probability of the image multiplied by the map, resized and scaled to [0, 1];
+/// the weighted sum is of the maps as they are.
+pub fn score_cam(classifier: &ResNet, image: Tensor<4>, layer: Layer, progress: Progress<'_>) -> Option<Tensor<4>> {
+    let [_, _, height, width] = image.dims();
+    let maps = resized(classifier.activations(image.clone(), layer), [height, width]);
+    let channels = maps.dims()[1];
+    // `[channels, 1, height, width]`: one image a map.
+    let maps = maps.swap_dims(0, 1);
+    let mut sum = image.zeros_like();
+    for start in (0..channels).step_by(BATCH) {
+        let end = channels.min(start + BATCH);
+        let maps = maps.clone().slice([start..end]);
+        let scores = sigmoid(classifier.forward(min_max(maps.clone()) * image.clone()));
+        sum = sum + (maps * scores.reshape([end - start, 1, 1, 1])).sum_dim(0);
+        if !progress(end, channels) {
+            return None;
+        }
+    }
+    Some(min_max(relu(sum)))
+}

@@ -4,6 +4,8 @@
 //! [`Slice`]s in HU with their spacing in mm, and a slice goes on a model's grid through [`Fit`] and [`Window`].
 
 pub mod anomaly;
+pub mod augmentation;
+mod body;
 pub mod colour;
 mod fit;
 mod limits;
@@ -18,6 +20,7 @@ mod spacing;
 mod window;
 pub mod write;
 
+pub use body::body;
 pub use fit::Fit;
 pub use limits::Limits;
 pub use mask::Mask;

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::explanation::{Explainer, Explanation, ExplanationError, Pending};
+use crate::method::Method;
 use crate::networks::{Inpainter, InpainterConfig, ResNet, ResNetConfig};
 use crate::weights::{self, Weight, Weights, WeightsError};
 
@@ -43,6 +44,9 @@ pub struct Card {
     pub inpainter: InpainterConfig,
     /// Architecture of the classifier.
     pub classifier: ResNetConfig,
+    /// What its counterfactuals are to be.
+    #[serde(default)]
+    pub method: Method,
     /// Side of the square input in pixels.
     pub size: usize,
     /// HU that become -1 and 1.
@@ -196,6 +200,7 @@ impl Bundle {
         Ok(Explainer {
             inpainter: weights::apply(self.card.inpainter.init(device), inpainter)?.no_grad(),
             classifier: weights::apply(self.card.classifier.init(device), classifier)?.no_grad(),
+            method: self.card.method,
         })
     }
 

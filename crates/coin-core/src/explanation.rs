@@ -4,7 +4,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
 use thiserror::Error;
 
-use crate::condition::Condition;
+use crate::method::Method;
 use crate::networks::{Inpainter, ResNet};
 
 /// The two networks that explain a slice, with inference weights on one device.
@@ -14,6 +14,8 @@ pub struct Explainer {
     pub inpainter: Inpainter,
     /// f.
     pub classifier: ResNet,
+    /// What a counterfactual is to be.
+    pub method: Method,
 }
 
 /// What one image gave.
@@ -62,8 +64,9 @@ impl Explainer {
         }
         let batch = images.len() / pixels;
         let x = Tensor::<4>::from_data(TensorData::new(images.clone(), [batch, 1, size, size]), device);
-        let before = sigmoid(self.classifier.forward(x.clone()));
-        let counterfactual = self.inpainter.forward(x, &Condition::All(0));
+        let logits = self.classifier.forward(x.clone());
+        let condition = self.method.condition(logits.clone(), self.inpainter.conditions());
+        let (before, counterfactual) = (sigmoid(logits), self.inpainter.forward(x, &condition));
         let after = sigmoid(self.classifier.forward(counterfactual.clone()));
         let output = Tensor::cat(vec![counterfactual.reshape([batch, pixels]), before, after], 1);
         Ok(Pending { input: images, pixels, output })

@@ -9,7 +9,7 @@ use archive::Archive;
 use burn::tensor::{Device, Tensor};
 use coin_core::attribution::{self, GridMask, Rise, RiseConfig};
 use coin_core::networks::{Layer, ResNet};
-use reference::{Golden, classifier, difference};
+use reference::{Golden, classifier};
 
 /// The classifier, the image whose maps the reference made, and layer4.
 fn case() -> (ResNet, Tensor<4>, Layer) {
@@ -17,7 +17,7 @@ fn case() -> (ResNet, Tensor<4>, Layer) {
     let classifier = classifier(&Golden::open("weights.safetensors"), &device);
     let images: Tensor<4> = Golden::open("inputs.safetensors").tensor("x", &device);
     let layer = layer(&classifier, "layer4");
-    (classifier, images.slice([1..2]), layer)
+    (classifier, images.narrow(0, 1, 1), layer)
 }
 
 fn layer(classifier: &ResNet, name: &str) -> Layer {

@@ -6,6 +6,7 @@ use std::error::Error;
 
 use burn::tensor::Device;
 use coin_core::bundle::{Bundle, BundleError, Card, FORMAT, SelfTest};
+use coin_core::method::Method;
 use coin_core::networks::{Fuse, InpainterConfig, ResNetConfig, Upsampling};
 use coin_core::weights::{self, Weights};
 use safetensors::SafeTensors;
@@ -28,6 +29,7 @@ fn card() -> Card {
             zero_head: false,
         },
         classifier: ResNetConfig { width: 2 },
+        method: Method::Coin,
         size: 64,
         window: [-100.0, 300.0],
         threshold: 0.25,

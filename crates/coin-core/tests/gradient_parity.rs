@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, FloatDType, Tensor};
-use coin_core::training::CoinTrainer;
-use reference::steps::{synthetic, trainer, tumour};
+use coin_core::training::{CounterfactualTrainer, Distance};
+use reference::steps::{batch_with_regions, singla, synthetic, trainer, tumour};
 use reference::{Golden, reference_name};
 
 /// Parameters of E and G.
@@ -53,6 +53,18 @@ fn of_the_inpainter_by_the_tumour_recipe() {
     assert_inpainter(&trainer, &gradients, "train_inpaint_tuh.safetensors", SINGLE);
 }
 
+/// Of this one the golden file keeps six tensors of all depths.
+#[test]
+fn of_the_inpainter_by_singla_et_al() {
+    let (trainer, _) = trainer(singla(Distance::Carl), &DEVICE);
+    let (gradients, _) = trainer.gradients(batch_with_regions(&DEVICE));
+    let file = "train_singla_carl.safetensors";
+    let golden = Golden::open(file);
+    let found = inpainter(&trainer, &gradients).into_iter().filter(|(name, _)| golden.has(name)).collect::<Vec<_>>();
+    assert_eq!(found.len(), 6);
+    assert_close(&found, file, SINGLE);
+}
+
 /// The first step's do not depend on the weights of the generator's losses, of which this fixture has only one.
 #[test]
 fn of_the_discriminator() {
@@ -63,11 +75,15 @@ fn of_the_discriminator() {
     assert_close(&found, "train_inpaint_only_adv.safetensors", SINGLE);
 }
 
-fn assert_inpainter(trainer: &CoinTrainer, gradients: &GradientsParams, file: &str, tolerance: Tolerance) {
+fn assert_inpainter(trainer: &CounterfactualTrainer, gradients: &GradientsParams, file: &str, tolerance: Tolerance) {
+    assert_close(&inpainter(trainer, gradients), file, tolerance);
+}
+
+fn inpainter(trainer: &CounterfactualTrainer, gradients: &GradientsParams) -> Vec<(String, Vec<f64>)> {
     let mut found = Gradients::of(&trainer.inpainter.encoder, "enc", gradients);
     found.extend(Gradients::of(&trainer.inpainter.generator, "gen", gradients));
     assert_eq!(found.len(), INPAINTER);
-    assert_close(&found, file, tolerance);
+    found
 }
 
 fn assert_close(found: &[(String, Vec<f64>)], file: &str, tolerance: Tolerance) {

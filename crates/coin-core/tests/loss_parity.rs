@@ -126,3 +126,16 @@ fn pooled_iou_and_validity() {
     }
     close(&[validity.validity().unwrap() as f32], &golden.floats("cv.inpaint_tau80"), 1e-6);
 }
+
+#[test]
+fn carl_and_its_gradient() {
+    let golden = Archive::open("losses.npz");
+    let device = Device::flex().autodiff();
+    let images = |name: &str| Tensor::<4>::from_data(TensorData::new(golden.floats(name), [2, 1, 16, 20]), &device);
+    let regions = Tensor::<4>::from_data(TensorData::new(golden.floats("carl.masks"), [2, 3, 16, 20]), &device);
+    let counterfactual = images("tv.gen").require_grad();
+    let loss = loss::carl(images("tv.real"), counterfactual.clone(), regions.narrow(1, 0, 2));
+    close(&values(loss.clone()), &golden.floats("carl.value"), 1e-6);
+    let gradient = counterfactual.grad(&loss.backward()).unwrap();
+    close(&values(gradient), &golden.floats("carl.grad_gen"), 1e-6);
+}

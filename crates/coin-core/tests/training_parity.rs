@@ -6,18 +6,20 @@ mod reference;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, activation::relu};
-use coin_core::networks::{Inpainter, InpainterConfig};
-use coin_core::training::{Annealing, CoinConfig, CoinLosses, CoinTrainer};
+use coin_core::networks::{Fuse, Inpainter, InpainterConfig};
+use coin_core::training::{
+    Adversarial, CounterfactualConfig, CounterfactualLosses, CounterfactualTrainer, Cycle, Distance,
+};
 use coin_core::weights;
-use reference::steps::{self, synthetic, tumour};
+use reference::steps::{self, batch_with_regions, coin_v2, singla, synthetic, tumour};
 use reference::{Golden, reference_name};
 
-fn trainer(recipe: (InpainterConfig, CoinConfig)) -> (CoinTrainer, Tensor<4>) {
+fn trainer(recipe: (InpainterConfig, CounterfactualConfig)) -> (CounterfactualTrainer, Tensor<4>) {
     steps::trainer(recipe, &Device::flex().autodiff())
 }
 
 /// Loss terms by the names of the golden files.
-fn terms(losses: &CoinLosses) -> Vec<(&'static str, f32)> {
+fn terms(losses: &CounterfactualLosses) -> Vec<(&'static str, f32)> {
     let mut terms = vec![
         ("d_real_loss", losses.discriminator_real),
         ("d_fake_loss", losses.discriminator_fake),
@@ -36,16 +38,29 @@ fn terms(losses: &CoinLosses) -> Vec<(&'static str, f32)> {
     terms
 }
 
-fn assert_losses(recipe: (InpainterConfig, CoinConfig), file: &str, steps: usize) -> CoinTrainer {
+/// The first step is the same function of the same numbers; later ones follow Adam's sign-like first steps, which amplify
+/// rounding where a gradient is nearly zero.
+const TOLERANCES: [f32; 3] = [2e-5, 2e-3, 2e-3];
+/// In the third step of some trainings the same computation in f64 moves a loss by 5e-3.
+const AFTER_MORE_ROUNDING: [f32; 3] = [2e-5, 2e-3, 1e-2];
+
+fn assert_losses(
+    recipe: (InpainterConfig, CounterfactualConfig),
+    file: &str,
+    steps: usize,
+    tolerances: [f32; 3],
+) -> CounterfactualTrainer {
     let golden = Golden::open(file);
-    let (mut trainer, x) = trainer(recipe);
+    let (mut trainer, _) = trainer(recipe);
+    let batch = batch_with_regions(&Device::flex().autodiff());
     for step in 0..steps {
-        for (name, ours) in terms(&trainer.step(x.clone(), Annealing::default())) {
+        for (name, ours) in terms(&trainer.step(batch.clone(), 1.0)) {
+            // Methods without a term do not name it.
+            if ours == 0.0 && !golden.has(&format!("loss.{name}")) {
+                continue;
+            }
             let theirs = golden.get(&format!("loss.{name}")).values[step];
-            // The first step is the same function of the same numbers; later ones follow Adam's sign-like first
-            // steps, which amplify rounding where a gradient is nearly zero.
-            let tolerance = if step == 0 { 2e-5 } else { 2e-3 };
-            let allowed = tolerance * theirs.abs().max(1.0);
+            let allowed = tolerances[step.min(2)] * theirs.abs().max(1.0);
             assert!((ours - theirs).abs() <= allowed, "{file} step {step} {name}: {ours} against {theirs}");
         }
     }
@@ -54,19 +69,66 @@ fn assert_losses(recipe: (InpainterConfig, CoinConfig), file: &str, steps: usize
 
 #[test]
 fn losses_of_the_synthetic_recipe() {
-    assert_losses(synthetic(), "train_inpaint_freq1.safetensors", 3);
+    assert_losses(synthetic(), "train_inpaint_freq1.safetensors", 3, TOLERANCES);
 }
 
 #[test]
 fn losses_of_the_tumour_recipe() {
-    assert_losses(tumour(), "train_inpaint_tuh.safetensors", 3);
+    assert_losses(tumour(), "train_inpaint_tuh.safetensors", 3, TOLERANCES);
+}
+
+#[test]
+fn losses_of_coin_v2_and_of_singla_et_al() {
+    let without_perturbation = |(network, config)| (InpainterConfig { fuse: Fuse::None, ..network }, config);
+    for (recipe, file) in [
+        (coin_v2(), "train_inpaint_v2.safetensors"),
+        (singla(Distance::Carl), "train_singla_carl.safetensors"),
+        (without_perturbation(singla(Distance::L1)), "train_singla_l1_noptb.safetensors"),
+    ] {
+        let trainer = assert_losses(recipe, file, 3, AFTER_MORE_ROUNDING);
+        assert_some_parameters(&trainer, file);
+    }
+}
+
+#[test]
+fn losses_of_the_other_adversarial_losses() {
+    let (network, config) = synthetic();
+    let hinge = CounterfactualConfig { adversarial: Adversarial::Hinge, cycle: Cycle::Off, ..config.clone() };
+    let lsgan = CounterfactualConfig { adversarial: Adversarial::Lsgan, ..config };
+    for (config, file) in
+        [(hinge, "train_inpaint_nocyclic_hinge.safetensors"), (lsgan, "train_inpaint_true_mse.safetensors")]
+    {
+        let trainer = assert_losses((network.clone(), config), file, 3, AFTER_MORE_ROUNDING);
+        assert_some_parameters(&trainer, file);
+    }
+}
+
+/// The stem and the statistics of the first and last normalisation: all that the smaller golden files keep.
+fn assert_some_parameters(trainer: &CounterfactualTrainer, file: &str) {
+    let golden = Golden::open(file);
+    let Inpainter { encoder, generator } = &trainer.inpainter;
+    let mut compared = 0;
+    for (net, weights) in
+        [("enc", weights::collect(&encoder.valid()).unwrap()), ("gen", weights::collect(&generator.valid()).unwrap())]
+    {
+        for (path, weight) in weights {
+            let name = format!("after3.{}", reference_name(net, &path));
+            if golden.has(&name) {
+                let theirs = &golden.get(&name).values;
+                let error = weight.values.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(error <= 1.2e-3, "{file} {name}: off by {error}");
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 5, "{file}");
 }
 
 #[test]
 fn losses_and_statistics_with_the_generator_every_fifth_step() {
     let (network, config) = synthetic();
-    let recipe = (network, CoinConfig { generator_frequency: 5, ..config });
-    let trainer = assert_losses(recipe, "train_inpaint_freq5.safetensors", 6);
+    let recipe = (network, CounterfactualConfig { generator_frequency: 5, ..config });
+    let trainer = assert_losses(recipe, "train_inpaint_freq5.safetensors", 6, TOLERANCES);
     let golden = Golden::open("train_inpaint_freq5.safetensors");
     let worst = worst_parameter(&trainer.inpainter.encoder, "enc", &golden, "after6");
     assert!(worst.1 <= 1.2e-3, "{}: off by {}", worst.0, worst.1);
@@ -89,7 +151,7 @@ fn worst_parameter<M: Module>(module: &M, net: &str, golden: &Golden, prefix: &s
 #[test]
 fn parameters_after_three_steps() {
     let golden = Golden::open("train_inpaint_freq1.safetensors");
-    let trainer = assert_losses(synthetic(), "train_inpaint_freq1.safetensors", 3);
+    let trainer = assert_losses(synthetic(), "train_inpaint_freq1.safetensors", 3, TOLERANCES);
     let Inpainter { encoder, generator } = &trainer.inpainter;
     for (name, error) in [
         worst_parameter(encoder, "enc", &golden, "after3"),
@@ -104,18 +166,18 @@ fn parameters_after_three_steps() {
 fn a_saved_state_goes_on_exactly() {
     let recipe = || {
         let (network, config) = synthetic();
-        (network, CoinConfig { average_decay: 0.9, ..config })
+        (network, CounterfactualConfig { average_decay: 0.9, ..config })
     };
     let (mut whole, x) = trainer(recipe());
     let (mut first, _) = trainer(recipe());
     for _ in 0..2 {
-        whole.step(x.clone(), Annealing::default());
-        first.step(x.clone(), Annealing::default());
+        whole.step(x.clone(), 1.0);
+        first.step(x.clone(), 1.0);
     }
     let state = first.state().unwrap();
     let (second, _) = trainer(recipe());
     let mut second = second.load_state(&state).unwrap();
-    assert_eq!(whole.step(x.clone(), Annealing::default()), second.step(x.clone(), Annealing::default()));
+    assert_eq!(whole.step(x.clone(), 1.0), second.step(x.clone(), 1.0));
     assert_eq!(weights::collect(&whole.trained()).unwrap(), weights::collect(&second.trained()).unwrap());
 }
 
@@ -123,7 +185,7 @@ fn a_saved_state_goes_on_exactly() {
 fn calibration_takes_the_statistics_of_its_inputs_alone() {
     let (mut trainer, x) = trainer(synthetic());
     for _ in 0..3 {
-        trainer.step(x.clone(), Annealing::default());
+        trainer.step(x.clone(), 1.0);
     }
     let stem = |network: &Inpainter| {
         let encoder = &network.encoder;
@@ -135,17 +197,4 @@ fn calibration_takes_the_statistics_of_its_inputs_alone() {
     assert!(stem(&trained) > 1e-3, "three steps in, the running mean has not arrived");
     assert!(stem(&trainer.calibrated(vec![x.clone(); 150])) < 1e-5);
     assert_eq!(weights::collect(&trained).unwrap(), weights::collect(&trainer.trained()).unwrap());
-}
-
-#[test]
-fn annealing_multiplies_learning_rate_and_kl_weight() {
-    let (network, config) = synthetic();
-    let half =
-        CoinConfig { learning_rate: config.learning_rate / 2.0, weight_kl: config.weight_kl / 4.0, ..config.clone() };
-    let (mut whole, x) = trainer((network.clone(), config));
-    let (mut annealed, _) = trainer((network, half));
-    for _ in 0..2 {
-        let losses = whole.step(x.clone(), Annealing::default());
-        assert_eq!(annealed.step(x.clone(), Annealing { learning_rate: 2.0, kl: 4.0 }), losses);
-    }
 }

@@ -19,7 +19,7 @@ pub fn score_cam(classifier: &ResNet, image: Tensor<4>, layer: Layer, progress: 
     let mut sum = image.zeros_like();
     for start in (0..channels).step_by(BATCH) {
         let end = channels.min(start + BATCH);
-        let maps = maps.clone().slice([start..end]);
+        let maps = maps.clone().narrow(0, start, end - start);
         let scores = sigmoid(classifier.forward(min_max(maps.clone()) * image.clone()));
         sum = sum + (maps * scores.reshape([end - start, 1, 1, 1])).sum_dim(0);
         if !progress(end, channels) {

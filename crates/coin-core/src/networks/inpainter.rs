@@ -110,6 +110,11 @@ impl Inpainter {
         self.generator.forward(&features, x, condition)
     }
 
+    /// Conditions that can be asked for.
+    pub fn conditions(&self) -> usize {
+        self.generator.blocks.first().map_or(1, |block| block.norm_1.table.val().dims()[0])
+    }
+
     /// The same function with every spectral norm divided out, for inference.
     pub fn folded(self) -> Self {
         Self { encoder: self.encoder.folded(), generator: self.generator.folded() }

@@ -1,13 +1,15 @@
-//! What is trained, one step at a time: the classifier, and COIN against it.
+//! What is trained, one step at a time: the classifier, and counterfactuals against it.
 
 mod average;
 mod classifier;
-mod coin;
+mod counterfactual;
 pub mod loss;
 mod state;
 
 pub use average::ExponentialAverage;
 pub use classifier::{ClassifierConfig, ClassifierTrainer};
-pub use coin::{Annealing, CoinConfig, CoinLosses, CoinTrainer, Cycle, GeneratorGradients};
-pub use loss::Adversarial;
+pub use counterfactual::{
+    Batch, CounterfactualConfig, CounterfactualLosses, CounterfactualTrainer, Cycle, GeneratorGradients,
+};
+pub use loss::{Adversarial, Distance};
 pub use state::{StateError, TrainerState};

@@ -1,24 +1,28 @@
-//! The COIN training step (paper section 3): discriminator every step, generator every n-th, classifier frozen.
+//! The training step of COIN and its kin (paper section 3): discriminator every step, generator every n-th, classifier
+//! frozen. A [`Method`] decides what the generator is asked for and what of the image must stay; all else is the same.
 
 use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::activation::sigmoid;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::average::ExponentialAverage;
-use super::loss::{self, Adversarial};
+use super::loss::{self, Adversarial, Distance};
 use super::state::{StateError, TrainerState};
-use crate::condition::{self, Condition};
+use crate::condition::Condition;
+use crate::method::{Method, Verdict};
 use crate::networks::{Discriminator, Inpainter, ResNet};
 
-/// The probability that a counterfactual of an abnormal image should have.
-const NORMAL: f64 = 1e-6;
-
-/// Hyperparameters of a COIN training.
+/// Hyperparameters of a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CoinConfig {
+pub struct CounterfactualConfig {
+    /// What is asked of a counterfactual.
+    #[serde(default)]
+    pub method: Method,
+    /// Distance in the reconstruction terms.
+    #[serde(default)]
+    pub distance: Distance,
     /// Adam's learning rate of both optimizers (betas 0 and 0.999, epsilon 1e-8).
     pub learning_rate: f64,
     /// Number of probability bins, the discriminator's conditions.
@@ -45,36 +49,20 @@ pub struct CoinConfig {
     pub average_decay: f64,
 }
 
-/// Multiples of two hyperparameters in one step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Annealing {
-    /// Of the learning rate.
-    pub learning_rate: f64,
-    /// Of the weight of the KL term.
-    pub kl: f64,
-}
-
-impl Default for Annealing {
-    /// None: what the configuration says.
-    fn default() -> Self {
-        Self { learning_rate: 1.0, kl: 1.0 }
-    }
-}
-
 /// The second half of the reconstruction term.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cycle {
-    /// L1 of the input to the counterfactual's counterfactual (the paper's).
+    /// The counterfactual's own counterfactual is compared, too (the paper's).
     #[default]
-    Input,
+    On,
     /// No cyclic term; half the work.
     Off,
 }
 
 /// Loss terms of one step, each already multiplied by its weight; the generator's are `None` on steps without it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct CoinLosses {
+pub struct CounterfactualLosses {
     /// Terms of the generator, and their sum.
     pub generator: Option<GeneratorLosses>,
     /// On real images.
@@ -85,7 +73,7 @@ pub struct CoinLosses {
     pub discriminator: f32,
 }
 
-/// See [`CoinLosses`].
+/// See [`CounterfactualLosses`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GeneratorLosses {
     /// Adversarial term.
@@ -102,7 +90,7 @@ pub struct GeneratorLosses {
     pub total: f32,
 }
 
-impl CoinLosses {
+impl CounterfactualLosses {
     /// False when a term is NaN or infinite.
     pub fn is_finite(&self) -> bool {
         self.discriminator.is_finite() && self.generator.as_ref().is_none_or(|g| g.total.is_finite())
@@ -117,15 +105,29 @@ pub struct GeneratorGradients {
     pub gradients: GradientsParams,
 }
 
-/// The classifier's verdict on a batch and what the counterfactual should get.
-struct Verdict {
-    bins: Tensor<1, Int>,
-    desired: Tensor<2>,
-    desired_bins: Tensor<1, Int>,
+/// Images, and the regions of them that [`Distance::Carl`] weighs.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `[batch, 1, height, width]` in [-1, 1].
+    pub images: Tensor<4>,
+    /// `[batch, regions, height, width]` of 0 and 1.
+    pub regions: Option<Tensor<4>>,
+}
+
+impl From<Tensor<4>> for Batch {
+    fn from(images: Tensor<4>) -> Self {
+        Self { images, regions: None }
+    }
+}
+
+/// A batch through E and G.
+struct Inpainted {
+    features: Vec<Tensor<4>>,
+    counterfactual: Tensor<4>,
 }
 
 /// Generator and discriminator, their optimizers, and the frozen classifier.
-pub struct CoinTrainer {
+pub struct CounterfactualTrainer {
     /// E and G, on an autodiff device.
     pub inpainter: Inpainter,
     /// D, on an autodiff device.
@@ -134,13 +136,18 @@ pub struct CoinTrainer {
     inpainter_optimizer: ModuleOptimizer,
     discriminator_optimizer: ModuleOptimizer,
     average: Option<ExponentialAverage<Inpainter>>,
-    config: CoinConfig,
+    config: CounterfactualConfig,
     step: u64,
 }
 
-impl CoinTrainer {
+impl CounterfactualTrainer {
     /// All three networks must live on the same autodiff device; the classifier is frozen here.
-    pub fn new(inpainter: Inpainter, discriminator: Discriminator, classifier: ResNet, config: CoinConfig) -> Self {
+    pub fn new(
+        inpainter: Inpainter,
+        discriminator: Discriminator,
+        classifier: ResNet,
+        config: CounterfactualConfig,
+    ) -> Self {
         let adam = AdamConfig::new().with_beta_1(0.0).with_beta_2(0.999).with_epsilon(1e-8);
         let average = (config.average_decay > 0.0).then(|| ExponentialAverage::of(&inpainter, config.average_decay));
         Self {
@@ -155,70 +162,61 @@ impl CoinTrainer {
         }
     }
 
-    /// One step on images `[batch, 1, height, width]` in [-1, 1].
-    pub fn step(&mut self, x: Tensor<4>, annealing: Annealing) -> CoinLosses {
-        let learning_rate = self.config.learning_rate * annealing.learning_rate;
-        let verdict = self.verdict(x.clone());
+    /// One step, at `rate` times the learning rate.
+    pub fn step(&mut self, batch: impl Into<Batch>, rate: f64) -> CounterfactualLosses {
+        let batch = batch.into();
+        let learning_rate = self.config.learning_rate * rate;
+        let verdict = self.verdict(&batch);
         let with_generator = self.step.is_multiple_of(self.config.generator_frequency.max(1));
 
-        let counterfactual = self.inpainter.forward(x.clone(), &Condition::All(0));
-        let fake = counterfactual.clone().detach();
+        let inpainted = self.inpaint(&batch, &verdict);
+        let fake = inpainted.counterfactual.clone().detach();
         let generator = with_generator.then(|| {
-            let GeneratorGradients { terms, gradients } =
-                self.generator_gradients(x.clone(), counterfactual, &verdict, annealing.kl);
+            let GeneratorGradients { terms, gradients } = self.generator_gradients(&batch, inpainted, &verdict);
             self.inpainter = self.inpainter_optimizer.step(learning_rate, self.inpainter.clone(), gradients);
             self.average = self.average.take().map(|average| average.update(&self.inpainter));
             terms
         });
 
-        let (terms, gradients) = self.discriminator_gradients(x, fake, &verdict);
+        let (terms, gradients) = self.discriminator_gradients(batch.images, fake, &verdict);
         self.discriminator = self.discriminator_optimizer.step(learning_rate, self.discriminator.clone(), gradients);
         self.step += 1;
         read_losses(generator, terms)
     }
 
-    /// Gradients of both networks for one batch, without a step or annealing; generator first.
-    pub fn gradients(&self, x: Tensor<4>) -> (GradientsParams, GradientsParams) {
-        let verdict = self.verdict(x.clone());
-        let counterfactual = self.inpainter.forward(x.clone(), &Condition::All(0));
-        let fake = counterfactual.clone().detach();
-        let generator = self.generator_gradients(x.clone(), counterfactual, &verdict, 1.0).gradients;
-        (generator, self.discriminator_gradients(x, fake, &verdict).1)
+    /// Gradients of both networks for one batch, without a step; generator first.
+    pub fn gradients(&self, batch: impl Into<Batch>) -> (GradientsParams, GradientsParams) {
+        let batch = batch.into();
+        let verdict = self.verdict(&batch);
+        let inpainted = self.inpaint(&batch, &verdict);
+        let fake = inpainted.counterfactual.clone().detach();
+        let generator = self.generator_gradients(&batch, inpainted, &verdict).gradients;
+        (generator, self.discriminator_gradients(batch.images, fake, &verdict).1)
     }
 
-    fn verdict(&self, x: Tensor<4>) -> Verdict {
-        let probability = sigmoid(self.classifier.forward(x)).detach();
-        let bins = condition::bin(probability.clone(), self.config.bins);
-        let batch = bins.dims()[0];
-        let abnormal = bins.clone().not_equal_elem(0).reshape([batch, 1]);
-        Verdict { desired_bins: bins.zeros_like(), desired: probability.mask_fill(abnormal, NORMAL), bins }
+    fn verdict(&self, batch: &Batch) -> Verdict {
+        self.config.method.verdict(self.classifier.forward(batch.images.clone()), self.config.bins)
     }
 
-    fn generator_gradients(
-        &self,
-        x: Tensor<4>,
-        counterfactual: Tensor<4>,
-        verdict: &Verdict,
-        kl_multiple: f64,
-    ) -> GeneratorGradients {
-        let config = &self.config;
+    fn inpaint(&self, batch: &Batch, verdict: &Verdict) -> Inpainted {
+        let (x, condition) = (batch.images.clone(), self.config.method.condition_after(verdict));
+        let features = self.inpainter.encoder.forward(x.clone());
+        Inpainted { counterfactual: self.inpainter.generator.forward(&features, x, &condition), features }
+    }
+
+    fn generator_gradients(&self, batch: &Batch, inpainted: Inpainted, verdict: &Verdict) -> GeneratorGradients {
+        let (config, x) = (&self.config, batch.images.clone());
+        let reconstruction = self.reconstruction(batch, &inpainted, verdict) * config.weight_reconstruction;
+        let Inpainted { counterfactual, .. } = inpainted;
         let judge = self.discriminator.clone().freeze();
         let fooled = judge.forward(counterfactual.clone(), verdict.desired_bins.clone());
         let adversarial = config.adversarial.generator(fooled) * config.weight_adversarial;
 
         let logits = self.classifier.forward(counterfactual.clone());
         let kl = if config.kl_on_logits { loss::kl_on_logits } else { loss::kl_on_probabilities };
-        let kl = kl(logits, verdict.desired.clone()) * (config.weight_kl * kl_multiple);
+        let kl = kl(logits, verdict.desired.clone()) * config.weight_kl;
 
-        let change = loss::l1(x.clone(), counterfactual.clone());
-        let reconstruction = match config.cycle {
-            Cycle::Off => change.clone(),
-            Cycle::Input => {
-                let again = self.inpainter.forward(counterfactual.clone(), &Condition::All(0));
-                change.clone() + loss::l1(x.clone(), again)
-            }
-        } * config.weight_reconstruction;
-        let minimal_change = change * config.weight_minimal_change;
+        let minimal_change = loss::l1(x.clone(), counterfactual.clone()) * config.weight_minimal_change;
         let total_variation = loss::total_variation(x, counterfactual) * config.weight_total_variation;
 
         let terms = vec![adversarial, kl, reconstruction, minimal_change, total_variation];
@@ -226,6 +224,30 @@ impl CoinTrainer {
         let gradients = GradientsParams::from_grads(total.backward(), &self.inpainter);
         let terms = terms.into_iter().chain([total]).map(Tensor::detach).collect();
         GeneratorGradients { terms: Tensor::cat(terms, 0), gradients }
+    }
+
+    /// What of the image must stay. COIN: the counterfactual is near the image, and so is its own counterfactual; v2: that
+    /// one is near the counterfactual. Singla et al.: the image is what is made of it, and of its counterfactual, when the
+    /// classifier's own verdict is asked for.
+    fn reconstruction(&self, batch: &Batch, inpainted: &Inpainted, verdict: &Verdict) -> Tensor<1> {
+        let Inpainted { features, counterfactual } = inpainted;
+        let Inpainter { generator, .. } = &self.inpainter;
+        let x = &batch.images;
+        let distance = |a: &Tensor<4>, b: Tensor<4>| self.config.distance.between(a.clone(), b, batch.regions.as_ref());
+        let inpaint = |x: &Tensor<4>, condition: Condition| self.inpainter.forward(x.clone(), &condition);
+        let as_found = || Condition::Each(verdict.bins.clone());
+        let direct = match self.config.method {
+            Method::Coin | Method::CoinV2 => distance(x, counterfactual.clone()),
+            Method::Singla => distance(x, generator.forward(features, x.clone(), &as_found())),
+        };
+        match (self.config.cycle, self.config.method) {
+            (Cycle::Off, _) => direct,
+            (Cycle::On, Method::Coin) => direct + distance(x, inpaint(counterfactual, Condition::All(0))),
+            (Cycle::On, Method::CoinV2) => {
+                direct + distance(counterfactual, inpaint(counterfactual, Condition::All(0)))
+            }
+            (Cycle::On, Method::Singla) => direct + distance(x, inpaint(counterfactual, as_found())),
+        }
     }
 
     fn discriminator_gradients(
@@ -263,7 +285,8 @@ impl CoinTrainer {
     pub fn calibrated(&self, inputs: impl IntoIterator<Item = Tensor<4>>) -> Inpainter {
         let network = self.trained().train();
         for x in inputs {
-            network.forward(x, &Condition::All(0));
+            let condition = self.config.method.condition(self.classifier.forward(x.clone()), self.config.bins);
+            network.forward(x, &condition);
         }
         network.valid()
     }
@@ -295,14 +318,14 @@ impl CoinTrainer {
     }
 }
 
-fn read_losses(generator: Option<Tensor<1>>, discriminator: Tensor<1>) -> CoinLosses {
+fn read_losses(generator: Option<Tensor<1>>, discriminator: Tensor<1>) -> CounterfactualLosses {
     // One read-back a step: every read stalls a graphics card.
     let with_generator = generator.is_some();
     let all: Vec<Tensor<1>> = generator.into_iter().chain([discriminator]).collect();
     let values = Tensor::cat(all, 0).try_into_vec_as::<f32>().unwrap_or_else(|_| vec![f32::NAN; 9]);
     let at = |i: usize| values.get(i).copied().unwrap_or(f32::NAN);
     let offset = if with_generator { 6 } else { 0 };
-    CoinLosses {
+    CounterfactualLosses {
         generator: with_generator.then(|| GeneratorLosses {
             adversarial: at(0),
             kl: at(1),

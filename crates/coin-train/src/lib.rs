@@ -12,6 +12,7 @@ pub mod files;
 pub mod interrupt;
 pub mod model;
 pub mod program;
+pub mod progress;
 pub mod recipe;
 pub mod report;
 pub mod run;

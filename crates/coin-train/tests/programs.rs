@@ -157,11 +157,20 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     let data = format!("slices:{}", slices.display());
     let mut evaluate = program("evaluate");
     evaluate.args(["--data", &data, "--seed", "7", "--device", "cpu", "--json", "--model"]).arg(&model);
-    let output = evaluate.arg("--out").arg(&out).output().unwrap();
+    evaluate.args(["--methods", "coin,rise,score-cam,layer-cam,grad-cam", "--rise-masks", "20", "--out"]).arg(&out);
+    let output = evaluate.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["slices"]["total"], 2, "one test patient, planted twice");
-    assert!(report["methods"]["coin"]["fid"].is_null());
+    let methods = &report["methods"];
+    assert!(methods["coin"]["fid"].is_null());
+    for other in ["rise", "score-cam", "layer-cam", "grad-cam"] {
+        assert_eq!(methods[other]["threshold"].as_f64().unwrap() as f32, 0.975);
+        assert!(methods[other]["iou"].is_f64() && methods[other]["cv"].is_null(), "{other}: {methods}");
+    }
+    let mut unknown = program("evaluate");
+    unknown.args(["--data", &data, "--device", "cpu", "--layer", "layer9", "--model"]).arg(&model);
+    refused(&unknown.arg("--out").arg(&out).output().unwrap(), &["--layer layer9", "layer4.1, layer4"]);
     assert!(out.join("report.html").exists() && out.join("sheet.png").exists());
 
     let cases = SliceFolder::open(&slices).unwrap().cases(Purpose::Test, 128, Window::PHANTOM).unwrap();

@@ -1,23 +1,29 @@
 //! Evaluates a model file on slices whose truth is known.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
+use coin_core::attribution::{RiseConfig, SALIENCY_THRESHOLD};
 use coin_train::data::{Dataset, Purpose, Sample, SliceFolder};
+use coin_train::evaluation::{self, Masking, Saliency, SaliencyMethod};
 use coin_train::model::ModelOptions;
 use coin_train::program::{self, BadInput, DataSpec};
 use coin_train::recipe::Protocol;
-use coin_train::report::{self, Report};
-use coin_train::{device, evaluation};
+use coin_train::report::{self, Report, Sheet};
+use coin_train::{device, progress};
 
-/// Evaluate a model: IoU, CV and the classifier's numbers, as report.json, report.html and sheet.png.
+/// Evaluate a model: IoU, CV and the classifier's numbers, as report.json, report.html and sheet.png; beside it saliency
+/// methods on the same classifier.
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Example:
-  evaluate --model models/coin-phantom/coin-phantom.safetensors --data phantom --out report"
+    after_help = "Examples:
+  evaluate --model models/coin-phantom/coin-phantom.safetensors --data phantom --out report
+  evaluate --model models/coin-phantom/coin-phantom.safetensors --data phantom --out report \\
+    --methods coin,rise,score-cam,layer-cam,grad-cam --rise-masks 500"
 )]
 struct Arguments {
     #[command(flatten)]
@@ -34,9 +40,18 @@ struct Arguments {
     /// Decides which anomalies are planted where.
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Explanations to evaluate.
+    /// Explanations to evaluate; COIN is always among them.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "coin")]
     methods: Vec<Method>,
+    /// Random masks of RISE.
+    #[arg(long, default_value_t = RiseConfig::paper().masks, value_name = "N")]
+    rise_masks: usize,
+    /// Layer of the classifier that ScoreCAM, LayerCAM and Grad-CAM look at.
+    #[arg(long, default_value = "layer4", value_name = "NAME")]
+    layer: String,
+    /// Threshold of the saliency methods' masks.
+    #[arg(long, default_value_t = SALIENCY_THRESHOLD, value_name = "T")]
+    saliency_threshold: f32,
     /// Folder for the report.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -62,6 +77,22 @@ enum Anomalies {
 #[derive(Clone, Copy, ValueEnum)]
 enum Method {
     Coin,
+    Rise,
+    ScoreCam,
+    LayerCam,
+    GradCam,
+}
+
+impl Method {
+    fn saliency(self) -> Option<SaliencyMethod> {
+        match self {
+            Self::Coin => None,
+            Self::Rise => Some(SaliencyMethod::Rise),
+            Self::ScoreCam => Some(SaliencyMethod::ScoreCam),
+            Self::LayerCam => Some(SaliencyMethod::LayerCam),
+            Self::GradCam => Some(SaliencyMethod::GradCam),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -85,17 +116,33 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
         Split::Test => (&[Purpose::Test], "test"),
         Split::All => (&[Purpose::Train, Purpose::Validation, Purpose::Test], "all"),
     };
+    if !(0.0..1.0).contains(&arguments.saliency_threshold) {
+        let reason = format!("--saliency-threshold {}: choose 0 to 1", arguments.saliency_threshold);
+        return Err(BadInput(reason).into());
+    }
+    let (classifier, masks) = (model.explainer.classifier.clone(), arguments.rise_masks);
+    let saliency = Saliency::of(classifier, &arguments.layer, masks, card.size, &model.device)?;
     let started = Instant::now();
     let data = Dataset::open(&protocol, folder.as_ref(), purposes)?;
     let samples = |purpose| data.samples(purpose, protocol.window, &protocol.anomaly, arguments.seed);
     let samples: Vec<Sample> = purposes.iter().copied().flat_map(samples).collect();
     let found = evaluation::evaluate(&model.explainer, &model.device, card.size, &samples, masking)?;
-    let chosen = report::representative(&found, &samples);
-    let sheet = report::sheet(&model.explainer, &model.device, card.size, &chosen, masking)?;
+    let shown = report::representative(&found, &samples);
+    let mut sheet = Sheet::of(&model.explainer, &model.device, card.size, &samples, &shown, masking)?;
+    let mut compared = BTreeMap::new();
+    let saliency_masking = Masking { threshold: arguments.saliency_threshold, ..masking };
+    for method in arguments.methods.iter().filter_map(|method| method.saliency()).collect::<BTreeSet<_>>() {
+        let bar = progress::bar(method.title(), found.slices.abnormal as u64, 0);
+        let found = saliency.evaluate(method, &samples, saliency_masking, &shown, || bar.inc(1))?;
+        bar.finish();
+        sheet = sheet.with_maps(method.title(), &found.maps);
+        compared.insert(method, found.report);
+    }
     let device = device::name(&model.device);
     let description = format!("{name}, split {split}, seed {}", arguments.seed);
     let seconds = started.elapsed().as_secs_f64();
-    let report = Report::new(&card.name, &description, &device, masking, &found, seconds);
+    let mut report = Report::new(&card.name, &description, &device, masking, &found, seconds);
+    report.methods.saliency = compared;
     report.write(&arguments.out, &sheet)?;
     eprintln!("{}", report.summary());
     if arguments.json {

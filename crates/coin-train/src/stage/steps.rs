@@ -2,11 +2,12 @@
 
 use anyhow::bail;
 use coin_core::training::{StateError, TrainerState};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::Ending;
 use crate::interrupt;
+use crate::progress;
 use crate::run::Run;
 
 /// What one stage does in the loop.
@@ -56,7 +57,7 @@ pub fn run<S: Stage>(stage: &mut S, run: &Run, steps: u64, validate_every: u64) 
     run.best(S::NAME).forget_after(stage.steps())?;
     let checkpoints = run.checkpoints(S::NAME);
     let mut best = best_logged(run, S::NAME)?;
-    let bar = bar(S::NAME, steps, stage.steps());
+    let bar = progress::bar(S::NAME, steps, stage.steps());
     while stage.steps() < steps {
         let found = stage.step();
         let step = stage.steps();
@@ -110,17 +111,6 @@ fn best_logged(run: &Run, stage: &str) -> anyhow::Result<Option<f64>> {
     let lines = run.logged()?;
     let scores = lines.iter().filter(|line| line["stage"] == stage).filter_map(|line| line["score"].as_f64());
     Ok(scores.max_by(f64::total_cmp))
-}
-
-fn bar(name: &'static str, steps: u64, done: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len}  {msg}  {eta} left");
-    let bar = ProgressBar::new(steps).with_prefix(name).with_position(done);
-    // The time left counts from here, not from before a resume.
-    bar.reset_eta();
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 /// A line above the bar, and on its own where there is no terminal to draw a bar on.

@@ -1,0 +1,96 @@
+//! COIN's numbers, and the classifier's.
+
+use burn::tensor::Device;
+use coin_core::explanation::{Explainer, Explanation};
+use coin_core::metrics::{Ranking, RankingSummary, Validity};
+use serde::{Deserialize, Serialize};
+
+use super::overlaps::Overlaps;
+use super::{Masking, MethodReport};
+use crate::data::Sample;
+
+/// Slices explained at once.
+const BATCH: usize = 8;
+
+/// Slices looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SliceCounts {
+    /// All.
+    pub total: usize,
+    /// With an anomaly.
+    pub abnormal: usize,
+}
+
+/// What an evaluation found.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// Slices looked at.
+    pub slices: SliceCounts,
+    /// The classifier's numbers.
+    pub classifier: RankingSummary,
+    /// COIN's numbers.
+    pub coin: MethodReport,
+    /// Threshold with the best pooled IoU on these samples, and that IoU.
+    pub best_threshold: Option<(f32, f64)>,
+    /// IoU of each abnormal sample, with its index.
+    pub iou_by_sample: Vec<(usize, f64)>,
+}
+
+/// Explains `samples` of `size` x `size` in batches and hands each explanation to `look`.
+pub fn explain_all(
+    explainer: &Explainer,
+    device: &Device,
+    size: usize,
+    samples: &[Sample],
+    mut look: impl FnMut(usize, &Sample, Explanation),
+) -> anyhow::Result<()> {
+    for (chunk, batch) in samples.chunks(BATCH).enumerate() {
+        let images = batch.iter().flat_map(|sample| sample.input.iter().copied()).collect();
+        let explanations = explainer.explain(images, size, device)?.read()?;
+        for (i, (sample, explanation)) in batch.iter().zip(explanations).enumerate() {
+            look(chunk * BATCH + i, sample, explanation);
+        }
+    }
+    Ok(())
+}
+
+/// The paper's numbers for `samples`.
+pub fn evaluate(
+    explainer: &Explainer,
+    device: &Device,
+    size: usize,
+    samples: &[Sample],
+    masking: Masking,
+) -> anyhow::Result<Evaluation> {
+    let mut ranking = Ranking::default();
+    let mut validity = Validity::paper();
+    let (mut overlaps, mut ceiling) = (Overlaps::new(masking, size), Overlaps::new(masking, size));
+    let mut outside = (0.0, 0u64);
+    explain_all(explainer, device, size, samples, |i, sample, explanation| {
+        ranking.add(f64::from(explanation.before), sample.truth.is_some());
+        validity.add(f64::from(explanation.before), f64::from(explanation.after));
+        let truth = |pixel: usize| sample.truth.as_ref().is_some_and(|truth| truth.as_slice()[pixel]);
+        for (_, difference) in explanation.difference.iter().enumerate().filter(|(pixel, _)| !truth(*pixel)) {
+            outside = (outside.0 + f64::from(*difference), outside.1 + 1);
+        }
+        let Some(truth) = &sample.truth else { return };
+        let perfect: Vec<f32> =
+            sample.input.iter().zip(&sample.clean).map(|(x, clean)| (x - clean).abs() / 2.0).collect();
+        overlaps.add(i, &explanation.difference, truth);
+        ceiling.add(i, &perfect, truth);
+    })?;
+    let abnormal = samples.iter().filter(|sample| sample.truth.is_some()).count();
+    Ok(Evaluation {
+        slices: SliceCounts { total: samples.len(), abnormal },
+        classifier: ranking.summary(),
+        best_threshold: overlaps.best_threshold(),
+        coin: MethodReport {
+            cv: validity.validity(),
+            counterfactual_accuracy: validity.counterfactual_accuracy(),
+            change_outside: (outside.1 > 0).then(|| outside.0 / outside.1 as f64),
+            ceiling_iou: ceiling.iou(),
+            ..overlaps.report()
+        },
+        iou_by_sample: overlaps.iou_by_sample,
+    })
+}

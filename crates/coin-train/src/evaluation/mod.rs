@@ -1,0 +1,61 @@
+//! How good an explanation is: the paper's numbers over samples whose truth is known, for COIN and for the saliency
+//! methods it is compared with.
+
+mod coin;
+mod overlaps;
+mod saliency;
+
+use coin_imaging::Mask;
+use serde::{Deserialize, Serialize};
+
+pub use coin::{Evaluation, SliceCounts, evaluate, explain_all};
+pub use saliency::{Saliency, SaliencyFound, SaliencyMethod};
+
+/// How a map becomes a mask.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Masking {
+    /// The mask is where the map exceeds this.
+    pub threshold: f32,
+    /// Opening, closing, largest component.
+    pub postprocess: bool,
+}
+
+impl Masking {
+    /// The mask of a `size * size` map.
+    pub fn apply(&self, map: &[f32], size: usize) -> Option<Mask> {
+        let mask = Mask::from_threshold(map, size, size, self.threshold)?;
+        Some(if self.postprocess { mask.postprocessed() } else { mask })
+    }
+}
+
+/// The paper's numbers of one method; a number that cannot be computed, or that the method does not have, is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MethodReport {
+    /// Threshold of the masks.
+    #[serde(default)]
+    pub threshold: f32,
+    /// Pooled over all pixels of all abnormal slices.
+    pub iou: Option<f64>,
+    /// Pooled Dice.
+    pub dice: Option<f64>,
+    /// Pooled precision.
+    pub precision: Option<f64>,
+    /// Pooled recall.
+    pub recall: Option<f64>,
+    /// Mean over abnormal slices.
+    pub iou_mean: Option<f64>,
+    /// Bootstrap interval of that mean.
+    pub iou_mean_ci95: Option<[f64; 2]>,
+    /// Pooled IoU without post-processing by threshold.
+    pub iou_by_threshold: Vec<(f32, f64)>,
+    /// Counterfactual validity.
+    pub cv: Option<f64>,
+    /// Share of counterfactuals called normal.
+    pub counterfactual_accuracy: Option<f64>,
+    /// Frechet inception distance; needs a network that is not shipped.
+    pub fid: Option<f64>,
+    /// Mean difference, in [0, 1], outside the anomaly.
+    pub change_outside: Option<f64>,
+    /// Pooled IoU of a perfect inpainter with the same masking: the protocol's ceiling.
+    pub ceiling_iou: Option<f64>,
+}

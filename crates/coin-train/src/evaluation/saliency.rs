@@ -1,0 +1,107 @@
+//! The numbers of the saliency methods, over abnormal samples: they explain the same classifier without COIN.
+
+use anyhow::Context as _;
+use burn::tensor::{Device, Tensor, TensorData};
+use coin_core::attribution::{self, Progress, Rise, RiseConfig};
+use coin_core::networks::{Layer, ResNet};
+use serde::{Deserialize, Serialize};
+
+use super::overlaps::Overlaps;
+use super::{Masking, MethodReport};
+use crate::data::Sample;
+use crate::program::BadInput;
+
+/// What COIN is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SaliencyMethod {
+    /// Random masks.
+    Rise,
+    /// Activations as masks.
+    ScoreCam,
+    /// Activations times positive gradients.
+    LayerCam,
+    /// Activations times mean gradients.
+    GradCam,
+}
+
+impl SaliencyMethod {
+    /// As papers write it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Rise => "RISE",
+            Self::ScoreCam => "ScoreCAM",
+            Self::LayerCam => "LayerCAM",
+            Self::GradCam => "Grad-CAM",
+        }
+    }
+}
+
+/// A classifier whose decisions are looked at.
+pub struct Saliency {
+    classifier: ResNet,
+    layer: Layer,
+    rise: Rise,
+    size: usize,
+    device: Device,
+}
+
+/// What a method found.
+pub struct SaliencyFound {
+    /// Its numbers.
+    pub report: MethodReport,
+    /// The maps of the samples that were asked for, in their order; `None` for normal ones.
+    pub maps: Vec<Option<Vec<f32>>>,
+}
+
+impl Saliency {
+    /// Looks at the layer of that name; RISE with so many masks.
+    pub fn of(classifier: ResNet, layer: &str, masks: usize, size: usize, device: &Device) -> anyhow::Result<Self> {
+        let layers = classifier.layers();
+        let Some((_, found)) = layers.iter().find(|(name, _)| name == layer) else {
+            let known: Vec<&str> = layers.iter().map(|(name, _)| name.as_str()).collect();
+            return Err(BadInput(format!("--layer {layer}: the classifier has {}", known.join(", "))).into());
+        };
+        let rise = Rise::draw(&RiseConfig { masks, ..RiseConfig::paper() }, [size, size]);
+        Ok(Self { layer: *found, rise, classifier, size, device: device.clone() })
+    }
+
+    /// The map of an input of `size * size` values in [-1, 1], in [0, 1].
+    pub fn map(&self, method: SaliencyMethod, input: &[f32], progress: Progress<'_>) -> anyhow::Result<Vec<f32>> {
+        let data = TensorData::new(input.to_vec(), [1, 1, self.size, self.size]);
+        let image = Tensor::<4>::from_data(data, &self.device);
+        let Self { classifier, layer, rise, .. } = self;
+        let map = match method {
+            SaliencyMethod::Rise => rise.map(classifier, image, progress),
+            SaliencyMethod::ScoreCam => attribution::score_cam(classifier, image, *layer, progress),
+            SaliencyMethod::LayerCam => Some(attribution::layer_cam(classifier, image, *layer)),
+            SaliencyMethod::GradCam => Some(attribution::grad_cam(classifier, image, *layer)),
+        };
+        let map = map.context("the map was stopped")?;
+        map.try_into_vec_as::<f32>()
+            .map_err(|reason| anyhow::anyhow!("the device did not give the map back: {reason:?}"))
+    }
+
+    /// The numbers of a method, keeping the maps of the samples `kept`; `done` hears of each abnormal sample.
+    pub fn evaluate(
+        &self,
+        method: SaliencyMethod,
+        samples: &[Sample],
+        masking: Masking,
+        kept: &[usize],
+        mut done: impl FnMut(),
+    ) -> anyhow::Result<SaliencyFound> {
+        let mut overlaps = Overlaps::new(masking, self.size);
+        let mut maps = vec![None; kept.len()];
+        for (i, sample) in samples.iter().enumerate() {
+            let Some(truth) = &sample.truth else { continue };
+            let map = self.map(method, &sample.input, &mut |_, _| true)?;
+            overlaps.add(i, &map, truth);
+            if let Some(place) = kept.iter().position(|&wanted| wanted == i) {
+                maps[place] = Some(map);
+            }
+            done();
+        }
+        Ok(SaliencyFound { report: overlaps.report(), maps })
+    }
+}

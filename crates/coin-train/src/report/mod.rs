@@ -1,0 +1,99 @@
+//! What an evaluation leaves behind: `report.json`, `report.html` and the picture sheet.
+
+mod page;
+mod sheet;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use coin_core::metrics::RankingSummary;
+use coin_imaging::write;
+use serde::{Deserialize, Serialize};
+
+use crate::evaluation::{Evaluation, Masking, MethodReport, SaliencyMethod, SliceCounts};
+use crate::files;
+
+pub use sheet::{Sheet, representative};
+
+/// Numbers by method name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Methods {
+    /// COIN itself.
+    pub coin: MethodReport,
+    /// What it is compared with.
+    #[serde(flatten)]
+    pub saliency: BTreeMap<SaliencyMethod, MethodReport>,
+}
+
+/// `report.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Name of the model.
+    pub model: String,
+    /// What it was evaluated on.
+    pub data: String,
+    /// Where it ran.
+    pub device: String,
+    /// Threshold of COIN's masks.
+    pub threshold: f32,
+    /// Slices looked at.
+    pub slices: SliceCounts,
+    /// The classifier's numbers.
+    pub classifier: RankingSummary,
+    /// The explanations' numbers.
+    pub methods: Methods,
+    /// Time the evaluation took.
+    pub seconds: f64,
+}
+
+impl Report {
+    /// From an evaluation and its circumstances.
+    pub fn new(model: &str, data: &str, device: &str, masking: Masking, found: &Evaluation, seconds: f64) -> Self {
+        Self {
+            model: model.into(),
+            data: data.into(),
+            device: device.into(),
+            threshold: masking.threshold,
+            slices: found.slices,
+            classifier: found.classifier,
+            methods: Methods { coin: found.coin.clone(), saliency: BTreeMap::new() },
+            seconds,
+        }
+    }
+
+    /// Writes `report.json` and `report.html` into `folder`, with `sheet` as `sheet.png`.
+    pub fn write(&self, folder: &Path, sheet: &Sheet) -> anyhow::Result<()> {
+        files::write(&folder.join("sheet.png"), &write::png(&sheet.picture())?)?;
+        files::write(&folder.join("report.html"), page::html(self).as_bytes())?;
+        Ok(files::write(&folder.join("report.json"), &serde_json::to_vec_pretty(self)?)?)
+    }
+
+    /// For the terminal: a line for COIN, and one for each other method.
+    pub fn summary(&self) -> String {
+        let coin = &self.methods.coin;
+        let first = format!(
+            "{} on {}: IoU {} at {:.2} (ceiling {}), Dice {}, CV {}, classifier AUROC {}, change outside {}, {} slices, {} abnormal",
+            self.model,
+            self.data,
+            number(coin.iou),
+            self.threshold,
+            number(coin.ceiling_iou),
+            number(coin.dice),
+            number(coin.cv),
+            number(self.classifier.auroc),
+            number(coin.change_outside),
+            self.slices.total,
+            self.slices.abnormal,
+        );
+        let others = self.methods.saliency.iter().map(|(method, found)| {
+            let (title, iou, threshold) = (method.title(), number(found.iou), found.threshold);
+            let best = found.iou_by_threshold.iter().map(|(_, iou)| *iou).max_by(f64::total_cmp);
+            format!("{title}: IoU {iou} at {threshold:.3} (best over thresholds {})", number(best))
+        });
+        [first].into_iter().chain(others).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or("-".into(), |value| format!("{value:.3}"))
+}

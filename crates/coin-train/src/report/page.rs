@@ -1,0 +1,101 @@
+//! `report.html`: one file with its tables and curves; the sheet lies beside it.
+
+use super::{Report, number};
+use crate::evaluation::MethodReport;
+
+/// Line colours: COIN's first, then the other methods'.
+const COLOURS: [&str; 5] = ["#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#8c564b"];
+
+/// The page of a report.
+pub fn html(report: &Report) -> String {
+    let coin = &report.methods.coin;
+    let saliency = report.methods.saliency.iter().map(|(method, found)| (method.title(), found));
+    let methods: Vec<(&str, &MethodReport)> = [("COIN", coin)].into_iter().chain(saliency).collect();
+    let row = |name: &str, value: &dyn Fn(&MethodReport) -> String| {
+        let cells: String = methods.iter().map(|(_, found)| format!("<td>{}</td>", value(found))).collect();
+        format!("<tr><th>{name}</th>{cells}</tr>")
+    };
+    let interval =
+        |found: &MethodReport| found.iou_mean_ci95.map_or("-".into(), |[low, high]| format!("{low:.3} to {high:.3}"));
+    let best = |found: &MethodReport| {
+        let best = found.iou_by_threshold.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        best.map_or("-".into(), |(threshold, iou)| format!("{iou:.3} at {threshold:.2}"))
+    };
+    let rows = [
+        row("Threshold", &|found| format!("{:.3}", found.threshold)),
+        row("Pooled IoU", &|found| number(found.iou)),
+        row("Best pooled IoU over thresholds", &best),
+        row("Ceiling of the protocol (perfect inpainting)", &|found| number(found.ceiling_iou)),
+        row("Dice", &|found| number(found.dice)),
+        row("Precision", &|found| number(found.precision)),
+        row("Recall", &|found| number(found.recall)),
+        row("Mean IoU of abnormal slices", &|found| number(found.iou_mean)),
+        row("95 % interval of that mean", &interval),
+        row("Counterfactual validity (CV)", &|found| number(found.cv)),
+        row("Counterfactuals called normal", &|found| number(found.counterfactual_accuracy)),
+        row("Mean change outside the anomaly", &|found| number(found.change_outside)),
+    ]
+    .concat();
+    let head: String = methods.iter().map(|(name, _)| format!("<th>{name}</th>")).collect();
+    let classifier =
+        [("AUROC", report.classifier.auroc), ("Accuracy", report.classifier.accuracy), ("F1", report.classifier.f1)]
+            .map(|(name, value)| format!("<tr><th>{name}</th><td>{}</td></tr>", number(value)))
+            .concat();
+    let lines: Vec<(&str, &[(f32, f64)])> =
+        methods.iter().map(|(name, found)| (*name, found.iou_by_threshold.as_slice())).collect();
+    format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>COIN: {model}</title><style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}}\
+         div{{overflow-x:auto}}table{{border-collapse:collapse}}th{{text-align:left;font-weight:400;padding-right:2rem}}\
+         thead th,td{{text-align:right;padding:0 0 0 1rem;font-variant-numeric:tabular-nums}}\
+         th,td{{border-bottom:1px solid #ccc}}img,svg{{max-width:100%}}</style>\
+         <h1>{model}</h1><p>{data}; {total} slices, {abnormal} abnormal; {device}; {seconds:.0} s. Research use only.</p>\
+         <div><table><thead><tr><td></td>{head}</tr></thead>{rows}</table></div>\
+         <h2>Classifier</h2><table>{classifier}</table>\
+         <h2>Pooled IoU by threshold</h2>{curves}<p><img src=\"sheet.png\" alt=\"Best, median and worst cases\"></p></html>\n",
+        curves = curves(&lines),
+        model = escaped(&report.model),
+        data = escaped(&report.data),
+        device = escaped(&report.device),
+        total = report.slices.total,
+        abnormal = report.slices.abnormal,
+        seconds = report.seconds,
+    )
+}
+
+/// IoU over threshold, both from 0 to 1, as an inline SVG; a line a method.
+fn curves(methods: &[(&str, &[(f32, f64)])]) -> String {
+    const SIDE: f64 = 320.0;
+    let ticks: String = [0.0, 0.25, 0.5, 0.75, 1.0]
+        .iter()
+        .map(|tick| {
+            let at = tick * SIDE;
+            let (back, label) = (SIDE - at, SIDE + 18.0);
+            format!(
+                "<path d=\"M{at} 0V{SIDE}M0 {back}H{SIDE}\" stroke=\"#ddd\"/>\
+                 <text x=\"{at}\" y=\"{label}\" text-anchor=\"middle\">{tick}</text>\
+                 <text x=\"-6\" y=\"{back}\" text-anchor=\"end\" dominant-baseline=\"middle\">{tick}</text>"
+            )
+        })
+        .collect();
+    let mut lines = String::new();
+    for (row, ((name, points), colour)) in methods.iter().zip(COLOURS.into_iter().cycle()).enumerate() {
+        let points: Vec<String> = points
+            .iter()
+            .map(|(threshold, iou)| format!("{:.1},{:.1}", f64::from(*threshold) * SIDE, (1.0 - iou) * SIDE))
+            .collect();
+        let (points, y) = (points.join(" "), 16 + 18 * row);
+        lines += &format!(
+            "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\
+             <text x=\"312\" y=\"{y}\" text-anchor=\"end\" fill=\"{colour}\">{name}</text>"
+        );
+    }
+    format!(
+        "<svg viewBox=\"-40 -10 380 360\" width=\"380\" role=\"img\" aria-label=\"Pooled IoU by threshold\" font-size=\"12\">\
+         {ticks}{lines}</svg>"
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}

@@ -1,0 +1,73 @@
+//! `sheet.png`: a row a sample, a column a picture of it.
+
+use burn::tensor::Device;
+use coin_core::explanation::Explainer;
+use coin_imaging::Mask;
+use coin_imaging::picture::Picture;
+
+use crate::data::Sample;
+use crate::evaluation::{self, Evaluation, Masking};
+
+/// See the module.
+pub struct Sheet {
+    captions: Vec<&'static str>,
+    rows: Vec<Vec<Picture>>,
+    size: usize,
+}
+
+impl Sheet {
+    /// Input, counterfactual, difference, and mask against truth of the samples `shown`.
+    pub fn of(
+        explainer: &Explainer,
+        device: &Device,
+        size: usize,
+        samples: &[Sample],
+        shown: &[usize],
+        masking: Masking,
+    ) -> anyhow::Result<Self> {
+        let shown: Vec<Sample> = shown.iter().filter_map(|&i| samples.get(i).cloned()).collect();
+        let mut rows = Vec::with_capacity(shown.len());
+        evaluation::explain_all(explainer, device, size, &shown, |_, sample, explanation| {
+            let input = Picture::of_normalised(&sample.input, size, size);
+            let none = || Mask::new(size, size, vec![false; size * size]);
+            let mask = masking.apply(&explanation.difference, size);
+            let overlaid = match (mask, sample.truth.clone().or_else(none)) {
+                (Some(mask), Some(truth)) => input.clone().with_mask(&mask, Some(&truth)),
+                _ => input.clone(),
+            };
+            rows.push(vec![
+                input,
+                Picture::of_normalised(&explanation.counterfactual, size, size),
+                Picture::of_difference(&explanation.difference, size, size),
+                overlaid,
+            ]);
+        })?;
+        Ok(Self { captions: vec!["input", "counterfactual", "difference", "mask and truth"], rows, size })
+    }
+
+    /// With a column of saliency maps, one a row; nothing is drawn where there is none.
+    pub fn with_maps(mut self, caption: &'static str, maps: &[Option<Vec<f32>>]) -> Self {
+        let nothing = vec![0.0; self.size * self.size];
+        self.captions.push(caption);
+        for (row, map) in self.rows.iter_mut().zip(maps) {
+            row.push(Picture::of_difference(map.as_ref().unwrap_or(&nothing), self.size, self.size));
+        }
+        self
+    }
+
+    /// As one picture.
+    pub fn picture(&self) -> Picture {
+        Picture::grid(&self.captions, &self.rows)
+    }
+}
+
+/// The cases for a sheet, by rule: best, quartiles, median and worst IoU, and the first normal slice.
+pub fn representative(found: &Evaluation, samples: &[Sample]) -> Vec<usize> {
+    let mut order = found.iou_by_sample.clone();
+    order.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let at = |quarter: usize| order.get((order.len().saturating_sub(1)) * quarter / 4);
+    let mut chosen: Vec<usize> = (0..=4).filter_map(|quarter| at(quarter).map(|(i, _)| *i)).collect();
+    chosen.dedup();
+    chosen.extend(samples.iter().position(|sample| sample.truth.is_none()));
+    chosen
+}

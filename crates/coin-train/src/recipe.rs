@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use coin_core::bundle;
+use coin_core::method::Method;
 use coin_core::networks::{DiscriminatorConfig, InpainterConfig, ResNetConfig};
-use coin_core::training::{ClassifierConfig, CoinConfig};
+use coin_core::training::{ClassifierConfig, CounterfactualConfig};
 use coin_imaging::Window;
 use coin_imaging::anomaly::AnomalyStyle;
+use coin_imaging::augmentation::Augmentation;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -112,6 +114,9 @@ pub struct ClassifierStage {
     /// What is planted for its training. A classifier that also knows faint anomalies calls an image normal only once
     /// hardly anything of the anomaly is left; it is judged on the recipe's `anomaly` all the same.
     pub anomaly: AnomalyRecipe,
+    /// How its slices are moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augmentation: Option<Augmentation>,
     /// Steps in all.
     pub steps: u64,
     /// Slices a step.
@@ -119,7 +124,7 @@ pub struct ClassifierStage {
     /// Steps between validations.
     pub validate_every: u64,
     /// When the learning rate falls.
-    pub learning_rate_drop: StepChange,
+    pub learning_rate_drop: LearningRateDrop,
     /// Optimizer and loss.
     pub training: ClassifierConfig,
 }
@@ -133,32 +138,29 @@ pub struct CounterfactualStage {
     pub batch: usize,
     /// Steps between validations.
     pub validate_every: u64,
-    /// When the learning rate falls.
-    pub learning_rate_drop: StepChange,
-    /// When the weight of the KL term rises: a low one first finds what is abnormal and holds back where the classifier
-    /// is sure already, a high one then removes the rest of it.
+    /// When the learning rate falls, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kl_rise: Option<StepChange>,
+    pub learning_rate_drop: Option<LearningRateDrop>,
     /// Architecture of E and G.
     pub inpainter: InpainterConfig,
     /// Architecture of D.
     pub discriminator: DiscriminatorConfig,
     /// Optimizers and loss.
-    pub training: CoinConfig,
+    pub training: CounterfactualConfig,
 }
 
-/// A hyperparameter that is multiplied from some step on.
+/// The one drop of a stage's learning rate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StepChange {
-    /// Steps before it.
+pub struct LearningRateDrop {
+    /// The first step with the lower rate.
     pub after: u64,
-    /// What it is multiplied by.
+    /// The lower rate as a multiple of the first.
     pub factor: f64,
 }
 
-impl StepChange {
-    /// The multiple at a step.
-    pub fn multiple(self, step: u64) -> f64 {
+impl LearningRateDrop {
+    /// The multiple of the learning rate at a step.
+    pub fn rate(self, step: u64) -> f64 {
         if step >= self.after { self.factor } else { 1.0 }
     }
 }
@@ -179,6 +181,10 @@ impl CounterfactualStage {
                 "training.bins: {bins} is not in 2..100, or more than discriminator.conditions, {}",
                 discriminator.conditions
             ));
+        }
+        if self.training.method != Method::Coin && self.inpainter.conditions != bins {
+            let found = self.inpainter.conditions;
+            return Some(format!("inpainter.conditions: this method needs one a bin, {bins}, and not {found}"));
         }
         None
     }
@@ -276,6 +282,10 @@ impl Recipe {
                 planted.into_iter().find_map(|(key, anomaly)| within(anomaly.problem(), key))
             })
             .or_else(|| {
+                let augmentation = self.classifier.augmentation.as_ref();
+                within(augmentation.and_then(Augmentation::problem), "classifier.augmentation")
+            })
+            .or_else(|| {
                 let validated = self.classifier.validate_every > 0 && self.counterfactual.validate_every > 0;
                 (!validated).then(|| "validate_every: must be at least 1".into())
             })
@@ -349,12 +359,6 @@ mod tests {
         assert!(refused.contains("anomaly.colour: unknown key"), "{refused}");
         let protocol: Protocol = toml::from_str(&text).unwrap();
         assert_eq!(protocol, Recipe::load("quick", &[]).unwrap().protocol());
-    }
-
-    #[test]
-    fn a_step_change_holds_from_its_step_on() {
-        let rise = StepChange { after: 2, factor: 14.0 };
-        assert_eq!([0, 1, 2, 3].map(|step| rise.multiple(step)), [1.0, 1.0, 14.0, 14.0]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use coin_train::device::{self, DeviceChoice};
 use coin_train::evaluation::{self, Masking};
 use coin_train::program::{self, BadInput, DataSpec};
 use coin_train::recipe::{self, DataRecipe, Recipe};
-use coin_train::report::{self, Report};
+use coin_train::report::{self, Report, Sheet};
 use coin_train::run::Run;
 use coin_train::stage::{Ending, PAPER_THRESHOLD, Training};
 use coin_train::{files, interrupt};
@@ -160,6 +160,7 @@ fn finish(training: &Training<'_>) -> anyhow::Result<Report> {
         title: recipe.title.clone(),
         inpainter: recipe.counterfactual.inpainter.clone(),
         classifier: recipe.classifier.network.clone(),
+        method: recipe.counterfactual.training.method,
         size: recipe.size,
         window: recipe.window.into(),
         threshold: PAPER_THRESHOLD,
@@ -189,8 +190,8 @@ fn finish(training: &Training<'_>) -> anyhow::Result<Report> {
     let description = format!("test split; {}", training.data.description);
     let device = device::name(training.device);
     let report = Report::new(&recipe.model, &description, &device, masking, &found, started.elapsed().as_secs_f64());
-    let chosen = report::representative(&found, &samples);
-    let sheet = report::sheet(&explainer, training.device, recipe.size, &chosen, masking)?;
+    let shown = report::representative(&found, &samples);
+    let sheet = Sheet::of(&explainer, training.device, recipe.size, &samples, &shown, masking)?;
     report.write(run.folder(), &sheet)?;
 
     bundle.card.threshold = threshold;

@@ -4,6 +4,7 @@ mod phantoms;
 mod slices;
 
 use coin_imaging::anomaly::{self, AnomalyStyle};
+use coin_imaging::augmentation::Augmentation;
 use coin_imaging::{Mask, Slice, Window};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -31,7 +32,7 @@ pub enum Purpose {
     Test,
 }
 
-/// A slice on the model's grid with its kidneys.
+/// A slice on the model's grid with its kidneys and outline.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// Where it came from, for people.
@@ -40,6 +41,8 @@ pub struct Case {
     pub slice: Slice,
     /// The kidneys on the same grid.
     pub kidneys: Mask,
+    /// The patient on the same grid.
+    pub body: Mask,
 }
 
 /// What a network sees, and what is true about it.
@@ -53,6 +56,8 @@ pub struct Sample {
     pub clean: Vec<f32>,
     /// The anomaly; `None` for a normal slice.
     pub truth: Option<Mask>,
+    /// Patient and kidneys, the regions of CARL.
+    pub regions: [Mask; 2],
 }
 
 /// Cases for each purpose.
@@ -125,17 +130,43 @@ impl Dataset {
             .collect()
     }
 
-    /// `size` training samples: decided by the seed and the step alone, so a resumed training sees the same.
-    pub fn batch(&self, window: Window, anomaly: &AnomalyRecipe, seed: u64, step: u64, size: usize) -> Vec<Sample> {
+    /// `size` training samples: decided by the seed and the step alone, so a resumed training sees the same, whatever the
+    /// number of threads.
+    pub fn batch(
+        &self,
+        window: Window,
+        anomaly: &AnomalyRecipe,
+        augmentation: Option<&Augmentation>,
+        seed: u64,
+        step: u64,
+        size: usize,
+    ) -> Vec<Sample> {
         (0..size as u64)
             .into_par_iter()
             .map(|i| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 rng.set_stream(step * size as u64 + i);
                 let chosen = rng.random_range(0..self.train.len().max(1) as u64) as usize;
-                sample(&self.train[chosen], window, anomaly, &mut rng)
+                let case = &self.train[chosen];
+                match augmentation {
+                    Some(augmentation) => {
+                        sample(&moved(case, window, augmentation, &mut rng), window, anomaly, &mut rng)
+                    }
+                    None => sample(case, window, anomaly, &mut rng),
+                }
             })
             .collect()
+    }
+}
+
+/// The case, moved at random; from beyond its border comes what the window shows black.
+fn moved(case: &Case, window: Window, augmentation: &Augmentation, rng: &mut impl Rng) -> Case {
+    let movement = augmentation.draw(case.slice.width(), case.slice.height(), rng);
+    Case {
+        name: case.name.clone(),
+        slice: movement.slice(&case.slice, window.low()),
+        kidneys: movement.mask(&case.kidneys),
+        body: movement.mask(&case.body),
     }
 }
 
@@ -146,13 +177,15 @@ fn sample(case: &Case, window: Window, anomaly: &AnomalyRecipe, rng: &mut impl R
     let style: AnomalyStyle = anomaly.style();
     let planted = wanted.then(|| anomaly::plant(&case.slice, &case.kidneys, window, &style, seed)).flatten();
     let clean = window.normalise_slice(&case.slice);
+    let regions = [case.body.clone(), case.kidneys.clone()];
     match planted {
         Some(planted) => Sample {
             name: case.name.clone(),
             input: window.normalise_slice(&planted.slice),
             clean,
             truth: Some(planted.mask),
+            regions,
         },
-        None => Sample { name: case.name.clone(), input: clean.clone(), clean, truth: None },
+        None => Sample { name: case.name.clone(), input: clean.clone(), clean, truth: None, regions },
     }
 }

@@ -1,5 +1,6 @@
 //! Phantom patients as cases.
 
+use coin_imaging::body;
 use coin_imaging::phantom::{Organ, Phantom};
 use rayon::prelude::*;
 
@@ -12,7 +13,8 @@ pub fn cases(first: u64, count: usize, size: usize) -> Vec<Case> {
         .map(|seed| {
             let phantom = Phantom::generate(seed, size);
             let kidneys = phantom.mask(Organ::Kidney);
-            Case { name: format!("phantom {seed}"), slice: phantom.slice, kidneys }
+            let body = body(&phantom.slice);
+            Case { name: format!("phantom {seed}"), slice: phantom.slice, kidneys, body }
         })
         .collect()
 }

@@ -35,10 +35,12 @@ impl Stage for ClassifierStage<'_> {
 
     fn step(&mut self) -> Step {
         let recipe = self.training.recipe;
-        let (step, size) = (self.trainer.steps(), recipe.classifier.batch);
-        let batch = self.training.data.batch(recipe.window, &recipe.classifier.anomaly, recipe.seed, step, size);
+        let (step, stage) = (self.trainer.steps(), &recipe.classifier);
+        let augmentation = stage.augmentation.as_ref();
+        let batch =
+            self.training.data.batch(recipe.window, &stage.anomaly, augmentation, recipe.seed, step, stage.batch);
         let labels: Vec<bool> = batch.iter().map(|sample| sample.truth.is_some()).collect();
-        let rate = recipe.classifier.learning_rate_drop.multiple(step);
+        let rate = stage.learning_rate_drop.rate(step);
         let loss = self.trainer.step(self.training.tensor(&batch), &labels, rate);
         Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() }
     }

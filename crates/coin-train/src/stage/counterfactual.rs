@@ -3,7 +3,7 @@
 use burn::module::Module as _;
 use coin_core::explanation::Explainer;
 use coin_core::networks::ResNet;
-use coin_core::training::{Annealing, CoinTrainer, StateError, TrainerState};
+use coin_core::training::{CounterfactualTrainer, StateError, TrainerState};
 use coin_core::weights;
 use coin_imaging::picture::Picture;
 use serde_json::json;
@@ -12,7 +12,7 @@ use super::steps::{Stage, Step, Validation};
 use super::{PAPER_THRESHOLD, Training};
 use crate::data::Sample;
 use crate::evaluation::Masking;
-use crate::report;
+use crate::report::Sheet;
 
 /// Keeps the data of this stage apart from the classifier's.
 const STREAM: u64 = 1 << 56;
@@ -22,7 +22,7 @@ const PICTURED: usize = 6;
 /// COIN in training.
 pub struct CounterfactualStage<'a> {
     pub training: &'a Training<'a>,
-    pub trainer: CoinTrainer,
+    pub trainer: CounterfactualTrainer,
     pub classifier: ResNet,
     pub validation: Vec<Sample>,
 }
@@ -39,7 +39,7 @@ impl Stage for CounterfactualStage<'_> {
     }
 
     fn is_finite(&self) -> bool {
-        let CoinTrainer { inpainter, discriminator, .. } = &self.trainer;
+        let CounterfactualTrainer { inpainter, discriminator, .. } = &self.trainer;
         weights::all_finite(&inpainter.valid()) && weights::all_finite(&discriminator.valid())
     }
 
@@ -47,12 +47,9 @@ impl Stage for CounterfactualStage<'_> {
         let (recipe, step) = (self.training.recipe, self.trainer.steps());
         let stage = &recipe.counterfactual;
         let seed = recipe.seed ^ STREAM;
-        let batch = self.training.data.batch(recipe.window, &recipe.anomaly, seed, step, stage.batch);
-        let annealing = Annealing {
-            learning_rate: stage.learning_rate_drop.multiple(step),
-            kl: stage.kl_rise.map_or(1.0, |rise| rise.multiple(step)),
-        };
-        let losses = self.trainer.step(self.training.tensor(&batch), annealing);
+        let batch = self.training.data.batch(recipe.window, &recipe.anomaly, None, seed, step, stage.batch);
+        let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
+        let losses = self.trainer.step(self.training.batch(&batch), rate);
         let generator = losses.generator.as_ref().map_or(f32::NAN, |generator| generator.total);
         Step {
             message: format!("G {generator:.3}  D {:.3}", losses.discriminator),
@@ -63,7 +60,8 @@ impl Stage for CounterfactualStage<'_> {
 
     fn validate(&self) -> anyhow::Result<Validation> {
         let inpainter = self.training.calibrated(&self.trainer);
-        let explainer = Explainer { inpainter, classifier: self.classifier.valid() };
+        let method = self.training.recipe.counterfactual.training.method;
+        let explainer = Explainer { inpainter, classifier: self.classifier.valid(), method };
         let found = self.training.validate(&explainer, &self.validation)?;
         let (threshold, iou) = found.best_threshold.unwrap_or((PAPER_THRESHOLD, 0.0));
         let name = format!("step-{:06}", self.steps());
@@ -87,10 +85,14 @@ impl Stage for CounterfactualStage<'_> {
 
 impl CounterfactualStage<'_> {
     fn grid(&self, explainer: &Explainer, threshold: f32) -> anyhow::Result<Picture> {
-        let abnormal = self.validation.iter().filter(|sample| sample.truth.is_some()).take(PICTURED - 1);
-        let normal = self.validation.iter().find(|sample| sample.truth.is_none());
-        let chosen: Vec<Sample> = abnormal.chain(normal).cloned().collect();
+        let with_truth = |wanted: bool| {
+            let samples = self.validation.iter().enumerate();
+            samples.filter(move |(_, sample)| sample.truth.is_some() == wanted).map(|(i, _)| i)
+        };
+        let shown: Vec<usize> = with_truth(true).take(PICTURED - 1).chain(with_truth(false).take(1)).collect();
         let masking = Masking { threshold, postprocess: false };
-        report::sheet(explainer, self.training.device, self.training.recipe.size, &chosen, masking)
+        let sheet =
+            Sheet::of(explainer, self.training.device, self.training.recipe.size, &self.validation, &shown, masking)?;
+        Ok(sheet.picture())
     }
 }

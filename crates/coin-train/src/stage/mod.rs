@@ -9,7 +9,8 @@ use burn::module::Module as _;
 use burn::tensor::{Device, Tensor, TensorData};
 use coin_core::explanation::Explainer;
 use coin_core::networks::{Inpainter, ResNet};
-use coin_core::training::{ClassifierTrainer, CoinTrainer};
+use coin_core::training::{Batch, ClassifierTrainer, CounterfactualTrainer, Distance};
+use coin_imaging::Mask;
 
 use crate::data::{Dataset, Purpose, Sample};
 use crate::evaluation::{self, Evaluation, Masking};
@@ -66,7 +67,7 @@ impl Training<'_> {
     /// and CV.
     pub fn counterfactual(&self) -> anyhow::Result<Ending> {
         let classifier = self.best_classifier()?;
-        let mut trainer = self.new_coin_trainer(classifier.clone());
+        let mut trainer = self.new_counterfactual_trainer(classifier.clone());
         if let Some(state) = self.run.checkpoints(CounterfactualStage::NAME).newest()? {
             trainer = trainer.load_state(&state)?;
         }
@@ -80,8 +81,9 @@ impl Training<'_> {
         let classifier = self.best_classifier()?;
         let best = self.run.best(CounterfactualStage::NAME).newest()?;
         let best = best.context("the counterfactual is not trained yet; run --stage counterfactual")?;
-        let trainer = self.new_coin_trainer(classifier.clone()).load_state(&best)?;
-        Ok(Explainer { inpainter: self.calibrated(&trainer), classifier: classifier.valid() })
+        let trainer = self.new_counterfactual_trainer(classifier.clone()).load_state(&best)?;
+        let method = self.recipe.counterfactual.training.method;
+        Ok(Explainer { inpainter: self.calibrated(&trainer), classifier: classifier.valid(), method })
     }
 
     /// Validation numbers of a model at the paper's threshold.
@@ -101,18 +103,18 @@ impl Training<'_> {
         ClassifierTrainer::new(network, self.recipe.classifier.training.clone())
     }
 
-    fn new_coin_trainer(&self, classifier: ResNet) -> CoinTrainer {
+    fn new_counterfactual_trainer(&self, classifier: ResNet) -> CounterfactualTrainer {
         let stage = &self.recipe.counterfactual;
         let (processor, device) = (processor(self.recipe.seed + 1), self.device.clone().autodiff());
         let inpainter = stage.inpainter.init(&processor).fork(&device);
         let discriminator = stage.discriminator.init(&processor).fork(&device);
-        CoinTrainer::new(inpainter, discriminator, classifier, stage.training.clone())
+        CounterfactualTrainer::new(inpainter, discriminator, classifier, stage.training.clone())
     }
 
     /// The inpainter as it explains.
-    fn calibrated(&self, trainer: &CoinTrainer) -> Inpainter {
+    fn calibrated(&self, trainer: &CounterfactualTrainer) -> Inpainter {
         let (recipe, seed) = (self.recipe, self.recipe.seed ^ CALIBRATION_STREAM);
-        let batch = |i| self.data.batch(recipe.window, &recipe.anomaly, seed, i, recipe.counterfactual.batch);
+        let batch = |i| self.data.batch(recipe.window, &recipe.anomaly, None, seed, i, recipe.counterfactual.batch);
         trainer.calibrated((0..CALIBRATION_BATCHES).map(|i| self.tensor(&batch(i))))
     }
 
@@ -122,6 +124,17 @@ impl Training<'_> {
         let best =
             best.ok_or_else(|| BadInput("the classifier is not trained yet; run --stage classifier first".into()))?;
         Ok(self.new_classifier_trainer().load_state(&best)?.classifier)
+    }
+
+    fn batch(&self, samples: &[Sample]) -> Batch {
+        let images = self.tensor(samples);
+        let regions = (self.recipe.counterfactual.training.distance == Distance::Carl).then(|| {
+            let size = self.recipe.size;
+            let masks = samples.iter().flat_map(|sample| &sample.regions).flat_map(Mask::as_slice);
+            let values: Vec<f32> = masks.map(|&inside| f32::from(u8::from(inside))).collect();
+            Tensor::from_data(TensorData::new(values, [samples.len(), 2, size, size]), &images.device())
+        });
+        Batch { images, regions }
     }
 
     fn tensor(&self, batch: &[Sample]) -> Tensor<4> {

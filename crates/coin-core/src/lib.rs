@@ -1,5 +1,5 @@
 //! What COIN computes (arXiv 2404.12832): the networks, their losses and training steps, the explanation of a slice,
-//! metrics, and the model file.
+//! the saliency methods it is compared with, metrics, and the model file.
 //!
 //! This crate knows tensors. It knows no files and no picture formats, and it names no backend: every function computes
 //! on the device its tensors come from.

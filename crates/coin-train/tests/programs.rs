@@ -171,6 +171,9 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     let mut unknown = program("evaluate");
     unknown.args(["--data", &data, "--device", "cpu", "--layer", "layer9", "--model"]).arg(&model);
     refused(&unknown.arg("--out").arg(&out).output().unwrap(), &["--layer layer9", "layer4.1, layer4"]);
+    let mut none = program("evaluate");
+    none.args(["--data", &data, "--device", "cpu", "--rise-masks", "0", "--model"]).arg(&model);
+    refused(&none.arg("--out").arg(&out).output().unwrap(), &["--rise-masks 0", "at least 1"]);
     assert!(out.join("report.html").exists() && out.join("sheet.png").exists());
 
     let cases = SliceFolder::open(&slices).unwrap().cases(Purpose::Test, 128, Window::PHANTOM).unwrap();

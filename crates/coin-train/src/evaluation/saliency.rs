@@ -62,6 +62,9 @@ impl Saliency {
             let known: Vec<&str> = layers.iter().map(|(name, _)| name.as_str()).collect();
             return Err(BadInput(format!("--layer {layer}: the classifier has {}", known.join(", "))).into());
         };
+        if masks == 0 {
+            return Err(BadInput("--rise-masks 0: choose at least 1".into()).into());
+        }
         let rise = Rise::draw(&RiseConfig { masks, ..RiseConfig::paper() }, [size, size]);
         Ok(Self { layer: *found, rise, classifier, size, device: device.clone() })
     }

@@ -150,7 +150,7 @@ fn stages(training: &Training<'_>, stage: Stage) -> anyhow::Result<Outcome> {
     }
 }
 
-/// Packs the model, and with what is in the file chooses the threshold on validation and looks at the test set once.
+/// Packs the model, and with what is in the file decides the threshold on validation and looks at the test set once.
 fn finish(training: &Training<'_>) -> anyhow::Result<Report> {
     let (recipe, run) = (training.recipe, training.run);
     let trained = training.trained()?;
@@ -182,8 +182,7 @@ fn finish(training: &Training<'_>) -> anyhow::Result<Report> {
 
     let explainer = bundle.explainer(training.device)?;
     let validated = training.validate(&explainer, &training.validation_samples())?;
-    let threshold = validated.best_threshold.map_or(PAPER_THRESHOLD, |(threshold, _)| threshold);
-    let masking = Masking { threshold, postprocess: false };
+    let masking = Masking { threshold: validated.chosen_threshold(), postprocess: false };
     let started = Instant::now();
     let samples = training.data.samples(Purpose::Test, recipe.window, &recipe.anomaly, TEST_SEED);
     let found = evaluation::evaluate(&explainer, training.device, recipe.size, &samples, masking)?;
@@ -194,7 +193,7 @@ fn finish(training: &Training<'_>) -> anyhow::Result<Report> {
     let sheet = Sheet::of(&explainer, training.device, recipe.size, &samples, &shown, masking)?;
     report.write(run.folder(), &sheet)?;
 
-    bundle.card.threshold = threshold;
+    bundle.card.threshold = masking.threshold;
     bundle.card.results = serde_json::to_value(&report)?;
     files::write(&run.folder().join(format!("{}.safetensors", recipe.model)), &bundle.write()?)?;
     Ok(report)

@@ -11,6 +11,8 @@ use crate::data::Sample;
 
 /// Slices explained at once.
 const BATCH: usize = 8;
+/// Gain of IoU for which a model gets a threshold of its own.
+const CLEARLY_BETTER: f64 = 0.01;
 
 /// Slices looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +36,17 @@ pub struct Evaluation {
     pub best_threshold: Option<(f32, f64)>,
     /// IoU of each abnormal sample, with its index.
     pub iou_by_sample: Vec<(usize, f64)>,
+}
+
+impl Evaluation {
+    /// The threshold to ship: the one these masks were made with, unless another is clearly better. On few samples the
+    /// best one is partly chance, and numbers at one threshold can be compared.
+    pub fn chosen_threshold(&self) -> f32 {
+        match (self.best_threshold, self.coin.iou) {
+            (Some((best, iou)), Some(here)) if iou > here + CLEARLY_BETTER => best,
+            _ => self.coin.threshold,
+        }
+    }
 }
 
 /// Explains `samples` of `size` x `size` in batches and hands each explanation to `look`.
@@ -93,4 +106,23 @@ pub fn evaluate(
         },
         iou_by_sample: overlaps.iou_by_sample,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_of_its_own_must_be_worth_it() {
+        let found = |best_threshold, iou| Evaluation {
+            slices: SliceCounts::default(),
+            classifier: RankingSummary::default(),
+            coin: MethodReport { threshold: 0.25, iou, ..MethodReport::default() },
+            best_threshold,
+            iou_by_sample: Vec::new(),
+        };
+        assert_eq!(found(Some((0.4, 0.609)), Some(0.6)).chosen_threshold(), 0.25);
+        assert_eq!(found(Some((0.4, 0.62)), Some(0.6)).chosen_threshold(), 0.4);
+        assert_eq!(found(None, None).chosen_threshold(), 0.25);
+    }
 }

@@ -45,7 +45,7 @@ pub struct Card {
     /// Architecture of the classifier.
     pub classifier: ResNetConfig,
     /// What its counterfactuals are to be.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Method::is_coin")]
     pub method: Method,
     /// Side of the square input in pixels.
     pub size: usize,
@@ -274,6 +274,8 @@ fn refuse(field: &'static str, problem: Option<String>) -> Result<(), BundleErro
 fn check_model(card: &Card) -> Result<(), BundleError> {
     refuse("name", name_problem(&card.name))?;
     refuse("inpainter", card.inpainter.problem())?;
+    let told = card.method.is_coin() || card.inpainter.conditions > 1;
+    refuse("method", (!told).then(|| "it tells the generator a condition, and inpainter.conditions is 1".into()))?;
     refuse("classifier", card.classifier.problem())?;
     refuse("size", side_problem(card, card.size))?;
     let [low, high] = card.window;

@@ -65,7 +65,7 @@ impl Explainer {
         let batch = images.len() / pixels;
         let x = Tensor::<4>::from_data(TensorData::new(images.clone(), [batch, 1, size, size]), device);
         let logits = self.classifier.forward(x.clone());
-        let condition = self.method.condition(logits.clone(), self.inpainter.conditions());
+        let condition = self.method.condition(|| logits.clone(), self.inpainter.conditions());
         let (before, counterfactual) = (sigmoid(logits), self.inpainter.forward(x, &condition));
         let after = sigmoid(self.classifier.forward(counterfactual.clone()));
         let output = Tensor::cat(vec![counterfactual.reshape([batch, pixels]), before, after], 1);

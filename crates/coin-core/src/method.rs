@@ -25,9 +25,7 @@ pub enum Method {
 /// The classifier's verdict on a batch, and what the counterfactuals should get.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    /// The classifier's probability, `[batch, 1]`.
-    pub probability: Tensor<2>,
-    /// Its bin, `[batch]`.
+    /// Bin of the classifier's probability, `[batch]`.
     pub bins: Tensor<1, Int>,
     /// Probability that the counterfactual should have, `[batch, 1]`.
     pub desired: Tensor<2>,
@@ -43,23 +41,37 @@ impl Method {
         let (desired, desired_bins) = match self {
             Self::Coin | Self::CoinV2 => {
                 let abnormal = found.clone().not_equal_elem(0).reshape([probability.dims()[0], 1]);
-                (probability.clone().mask_fill(abnormal, NORMAL), found.zeros_like())
+                (probability.mask_fill(abnormal, NORMAL), found.zeros_like())
             }
             Self::Singla => {
-                let opposite = -probability.clone() + 1.0;
+                let opposite = -probability + 1.0;
                 (opposite.clone(), condition::bin(opposite, bins))
             }
         };
-        Verdict { probability, bins: found, desired, desired_bins }
+        Verdict { bins: found, desired, desired_bins }
     }
 
-    /// The generator's condition for the counterfactual where the classifier gives `logits`. COIN's is always the same, and
-    /// costs nothing.
-    pub fn condition(self, logits: Tensor<2>, bins: usize) -> Condition {
+    /// The generator's condition for the counterfactual where the classifier gives these logits. COIN's is always the same,
+    /// and asks no classifier.
+    pub fn condition(self, logits: impl FnOnce() -> Tensor<2>, bins: usize) -> Condition {
         match self {
             Self::Coin => Condition::All(0),
-            Self::CoinV2 | Self::Singla => self.condition_after(&self.verdict(logits, bins)),
+            Self::CoinV2 | Self::Singla => self.condition_after(&self.verdict(logits(), bins)),
         }
+    }
+
+    /// Whether a counterfactual fell into the bin that was wanted, by the probabilities before and after; of so many bins.
+    pub fn reached(self, before: f64, after: f64, bins: usize) -> bool {
+        let bin = |probability: f64| ((probability * bins as f64) as usize).min(bins.saturating_sub(1));
+        match self {
+            Self::Coin | Self::CoinV2 => after < 0.5,
+            Self::Singla => bin(after) == bin(1.0 - before),
+        }
+    }
+
+    /// Whether this is COIN.
+    pub fn is_coin(&self) -> bool {
+        *self == Self::Coin
     }
 
     /// The generator's condition for the counterfactual after a verdict.

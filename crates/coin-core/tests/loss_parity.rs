@@ -6,6 +6,7 @@ mod archive;
 
 use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid};
 use coin_core::condition;
+use coin_core::method::Method;
 use coin_core::metrics::{Overlap, Validity};
 use coin_core::training::loss::{self, Adversarial};
 
@@ -122,9 +123,12 @@ fn pooled_iou_and_validity() {
 
     let mut validity = Validity::paper();
     for (before, after) in golden.floats("cv.f_x").into_iter().zip(golden.floats("cv.f_xcf")) {
-        validity.add(before.into(), after.into());
+        let (before, after) = (before.into(), after.into());
+        validity.add(before, after, Method::Coin.reached(before, after, 2));
     }
     close(&[validity.validity().unwrap() as f32], &golden.floats("cv.inpaint_tau80"), 1e-6);
+    let accuracy = validity.counterfactual_accuracy().unwrap() as f32;
+    close(&[accuracy], &golden.floats("cv.counter_acc_inpaint"), 1e-6);
 }
 
 #[test]

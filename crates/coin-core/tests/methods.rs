@@ -31,6 +31,14 @@ fn coin_wants_normal_and_singla_et_al_the_opposite() {
 }
 
 #[test]
+fn what_was_wanted_is_normal_or_the_opposite() {
+    let reached =
+        |method: Method| [(0.9, 0.1), (0.1, 0.2), (0.1, 0.9), (0.9, 0.8)].map(|(b, a)| method.reached(b, a, 2));
+    assert_eq!(reached(Method::Coin), [true, true, false, false]);
+    assert_eq!(reached(Method::Singla), [true, false, true, false]);
+}
+
+#[test]
 fn an_explanation_asks_the_generator_as_its_method_does() {
     let device = Device::flex();
     let weights = Golden::open("weights.safetensors");

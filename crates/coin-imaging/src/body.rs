@@ -1,32 +1,26 @@
 //! The outline of the patient.
 
-use crate::{Mask, Slice};
+use crate::Mask;
 
-/// Fat is denser than this, lung and air are not.
-const AIR_HU: f32 = -300.0;
-
-/// The patient without table and air around: the largest piece of tissue, with all that it encloses.
-pub fn body(slice: &Slice) -> Mask {
-    let [width, height] = [slice.width(), slice.height()];
-    let mask = |inside: Vec<bool>| Mask::new(width, height, inside).unwrap_or_else(|| unreachable!("a flag a pixel"));
-    let tissue = mask(slice.hu().iter().map(|&hu| hu > AIR_HU).collect()).opened();
-    let Some(largest) = tissue.largest_components(1).pop() else { return tissue };
-    let rest = mask(largest.as_slice().iter().map(|inside| !inside).collect());
-    let enclosed = |part: &Mask| {
-        let touches = |(x, y): (usize, usize)| x == 0 || y == 0 || x + 1 == width || y + 1 == height;
-        !part.pixels().any(touches)
-    };
+/// The patient in a picture of `width * height` values, without table and air around: the largest piece brighter than
+/// `air`, with all that it encloses. `None` when there are not as many values.
+pub fn body(picture: &[f32], width: usize, height: usize, air: f32) -> Option<Mask> {
+    let tissue = Mask::from_threshold(picture, width, height, air)?.opened();
+    let Some(largest) = tissue.largest_components(1).pop() else { return Some(tissue) };
+    let rest = Mask::new(width, height, largest.as_slice().iter().map(|inside| !inside).collect())?;
+    let at_border = |(x, y): (usize, usize)| x == 0 || y == 0 || x + 1 == width || y + 1 == height;
     let mut inside = largest.as_slice().to_vec();
-    for part in rest.largest_components(usize::MAX).iter().filter(|part| enclosed(part)) {
-        inside.iter_mut().zip(part.as_slice()).for_each(|(inside, part)| *inside |= part);
+    for enclosed in rest.largest_components(usize::MAX).iter().filter(|part| !part.pixels().any(at_border)) {
+        inside.iter_mut().zip(enclosed.as_slice()).for_each(|(inside, part)| *inside |= part);
     }
-    mask(inside)
+    Mask::new(width, height, inside)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::Window;
     use crate::phantom::{Organ, Phantom};
 
     #[test]
@@ -34,7 +28,8 @@ mod tests {
         for seed in 0..5 {
             let phantom = Phantom::generate(seed, 128);
             let outside = phantom.mask(Organ::Outside);
-            let found = body(&phantom.slice);
+            // As a network sees it: whatever is darker than the window is black.
+            let found = body(&Window::PHANTOM.normalise_slice(&phantom.slice), 128, 128, -1.0).unwrap();
             let differ = found.as_slice().iter().zip(outside.as_slice()).filter(|(body, outside)| body == outside);
             let differ = differ.count();
             assert!(differ * 50 < found.count(), "seed {seed}: {differ} of {} pixels", found.count());
@@ -43,7 +38,7 @@ mod tests {
 
     #[test]
     fn air_has_no_body() {
-        let air = Slice::new(20, 20, vec![-1000.0; 400], None).unwrap();
-        assert_eq!(body(&air).count(), 0);
+        assert_eq!(body(&[-1.0; 400], 20, 20, -1.0).unwrap().count(), 0);
+        assert_eq!(body(&[-1.0; 400], 20, 21, -1.0), None);
     }
 }

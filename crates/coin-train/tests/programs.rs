@@ -147,6 +147,28 @@ fn a_training_that_diverges_says_so_and_keeps_its_checkpoints_whole() {
 }
 
 #[test]
+fn singla_et_al_train_with_regions_and_moved_slices() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = train(folder.path());
+    for change in [
+        "counterfactual.training.method=singla",
+        "counterfactual.training.distance=carl",
+        "counterfactual.training.cycle=on",
+        "counterfactual.inpainter.conditions=2",
+        "classifier.augmentation={horizontal_flip=0.5, vertical_flip=0.1, affine=0.5, shift=0.07, scale=0.1, rotate=10.0}",
+    ] {
+        command.args(["--set", change]);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let model = std::fs::read(folder.path().join("quick/coin-phantom.safetensors")).unwrap();
+    let card = String::from_utf8_lossy(&model[8..20_000]).into_owned();
+    assert!(card.contains(r#"\"method\":\"singla\""#), "the model says how its counterfactuals are asked for");
+    let one = train(folder.path()).args(["--set", "counterfactual.training.method=singla"]).output().unwrap();
+    refused(&one, &["counterfactual", "inpainter.conditions", "one a bin, 2"]);
+}
+
+#[test]
 fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     let folder = tempfile::tempdir().unwrap();
     let (slices, out) = (folder.path().join("slices"), folder.path().join("out"));
@@ -173,7 +195,7 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     refused(&unknown.arg("--out").arg(&out).output().unwrap(), &["--layer layer9", "layer4.1, layer4"]);
     let mut none = program("evaluate");
     none.args(["--data", &data, "--device", "cpu", "--rise-masks", "0", "--model"]).arg(&model);
-    refused(&none.arg("--out").arg(&out).output().unwrap(), &["--rise-masks 0", "at least 1"]);
+    refused(&none.arg("--out").arg(&out).output().unwrap(), &["--rise-masks 0", "1 to 100000"]);
     assert!(out.join("report.html").exists() && out.join("sheet.png").exists());
 
     let cases = SliceFolder::open(&slices).unwrap().cases(Purpose::Test, 128, Window::PHANTOM).unwrap();

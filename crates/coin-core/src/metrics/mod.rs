@@ -4,7 +4,7 @@ mod overlap;
 mod ranking;
 mod validity;
 
-pub use overlap::{Overlap, ThresholdSweep};
+pub use overlap::{Overlap, ThresholdSweep, best_threshold};
 pub use ranking::{Ranking, RankingSummary};
 pub use validity::Validity;
 

@@ -87,8 +87,13 @@ impl ThresholdSweep {
 
     /// The threshold with the highest pooled IoU, the lowest such; `None` before any mask was added.
     pub fn best(&self) -> Option<(f32, f64)> {
-        self.iou().into_iter().rev().max_by(|a, b| a.1.total_cmp(&b.1))
+        best_threshold(&self.iou())
     }
+}
+
+/// Of `(threshold, IoU)` with rising thresholds, the one with the highest IoU, the lowest such.
+pub fn best_threshold(iou_by_threshold: &[(f32, f64)]) -> Option<(f32, f64)> {
+    iou_by_threshold.iter().copied().rev().max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
 #[cfg(test)]

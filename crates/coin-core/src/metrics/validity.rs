@@ -16,14 +16,14 @@ impl Validity {
         Self { tau: 0.8, confident: 0, changed: 0, total: 0, desired: 0 }
     }
 
-    /// Adds a slice by its probability before and after inpainting.
-    pub fn add(&mut self, before: f64, after: f64) {
+    /// Adds a slice by its probability before and after inpainting, and whether that is what was wanted.
+    pub fn add(&mut self, before: f64, after: f64, desired: bool) {
         if before > self.tau {
             self.confident += 1;
             self.changed += u64::from((before - after).abs() > self.tau);
         }
         self.total += 1;
-        self.desired += u64::from(after < 0.5);
+        self.desired += u64::from(desired);
     }
 
     /// CV: among slices called abnormal with more than tau, the share whose probability moved by more than tau.
@@ -31,7 +31,7 @@ impl Validity {
         (self.confident > 0).then(|| self.changed as f64 / self.confident as f64)
     }
 
-    /// Share of the counterfactuals that fall into the desired bin, "normal".
+    /// Share of the counterfactuals that fall into the desired bin.
     pub fn counterfactual_accuracy(&self) -> Option<f64> {
         (self.total > 0).then(|| self.desired as f64 / self.total as f64)
     }

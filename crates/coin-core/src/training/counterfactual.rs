@@ -55,6 +55,7 @@ pub struct CounterfactualConfig {
 pub enum Cycle {
     /// The counterfactual's own counterfactual is compared, too (the paper's).
     #[default]
+    #[serde(alias = "input")]
     On,
     /// No cyclic term; half the work.
     Off,
@@ -285,7 +286,7 @@ impl CounterfactualTrainer {
     pub fn calibrated(&self, inputs: impl IntoIterator<Item = Tensor<4>>) -> Inpainter {
         let network = self.trained().train();
         for x in inputs {
-            let condition = self.config.method.condition(self.classifier.forward(x.clone()), self.config.bins);
+            let condition = self.config.method.condition(|| self.classifier.forward(x.clone()), self.config.bins);
             network.forward(x, &condition);
         }
         network.valid()

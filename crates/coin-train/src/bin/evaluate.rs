@@ -133,7 +133,7 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let saliency_masking = Masking { threshold: arguments.saliency_threshold, ..masking };
     for method in arguments.methods.iter().filter_map(|method| method.saliency()).collect::<BTreeSet<_>>() {
         let bar = progress::bar(method.title(), found.slices.abnormal as u64, 0);
-        let found = saliency.evaluate(method, &samples, saliency_masking, &shown, || bar.inc(1))?;
+        let found = saliency.evaluate(method, &samples, saliency_masking, &shown, &bar)?;
         bar.finish();
         sheet = sheet.with_maps(method.title(), &found.maps);
         compared.insert(method, found.report);

@@ -32,7 +32,7 @@ pub enum Purpose {
     Test,
 }
 
-/// A slice on the model's grid with its kidneys and outline.
+/// A slice on the model's grid with its kidneys.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// Where it came from, for people.
@@ -41,8 +41,6 @@ pub struct Case {
     pub slice: Slice,
     /// The kidneys on the same grid.
     pub kidneys: Mask,
-    /// The patient on the same grid.
-    pub body: Mask,
 }
 
 /// What a network sees, and what is true about it.
@@ -56,8 +54,8 @@ pub struct Sample {
     pub clean: Vec<f32>,
     /// The anomaly; `None` for a normal slice.
     pub truth: Option<Mask>,
-    /// Patient and kidneys, the regions of CARL.
-    pub regions: [Mask; 2],
+    /// The kidneys.
+    pub kidneys: Mask,
 }
 
 /// Cases for each purpose.
@@ -166,7 +164,6 @@ fn moved(case: &Case, window: Window, augmentation: &Augmentation, rng: &mut imp
         name: case.name.clone(),
         slice: movement.slice(&case.slice, window.low()),
         kidneys: movement.mask(&case.kidneys),
-        body: movement.mask(&case.body),
     }
 }
 
@@ -177,15 +174,15 @@ fn sample(case: &Case, window: Window, anomaly: &AnomalyRecipe, rng: &mut impl R
     let style: AnomalyStyle = anomaly.style();
     let planted = wanted.then(|| anomaly::plant(&case.slice, &case.kidneys, window, &style, seed)).flatten();
     let clean = window.normalise_slice(&case.slice);
-    let regions = [case.body.clone(), case.kidneys.clone()];
+    let kidneys = case.kidneys.clone();
     match planted {
         Some(planted) => Sample {
             name: case.name.clone(),
             input: window.normalise_slice(&planted.slice),
             clean,
             truth: Some(planted.mask),
-            regions,
+            kidneys,
         },
-        None => Sample { name: case.name.clone(), input: clean.clone(), clean, truth: None, regions },
+        None => Sample { name: case.name.clone(), input: clean.clone(), clean, truth: None, kidneys },
     }
 }

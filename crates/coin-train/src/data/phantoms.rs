@@ -1,6 +1,5 @@
 //! Phantom patients as cases.
 
-use coin_imaging::body;
 use coin_imaging::phantom::{Organ, Phantom};
 use rayon::prelude::*;
 
@@ -13,8 +12,7 @@ pub fn cases(first: u64, count: usize, size: usize) -> Vec<Case> {
         .map(|seed| {
             let phantom = Phantom::generate(seed, size);
             let kidneys = phantom.mask(Organ::Kidney);
-            let body = body(&phantom.slice);
-            Case { name: format!("phantom {seed}"), slice: phantom.slice, kidneys, body }
+            Case { name: format!("phantom {seed}"), slice: phantom.slice, kidneys }
         })
         .collect()
 }

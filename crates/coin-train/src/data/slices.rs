@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use coin_imaging::{Fit, Limits, Scan, ScanError, Slice, Spacing, Window, WindowError, body, label_mask};
+use coin_imaging::{Fit, Limits, Scan, ScanError, Slice, Spacing, Window, WindowError, label_mask};
 use rayon::prelude::*;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -162,7 +162,7 @@ impl SliceFolder {
         let hu = fitted.hu().iter().map(|hu| hu.clamp(window.low(), window.high())).collect();
         let slice = Slice::new(size, size, hu, fitted.spacing());
         let slice = slice.map_err(|_| SliceFolderError::Sizes { path: image })?;
-        Ok(Case { name: row.file.clone(), body: body(&slice), slice, kidneys: fit.apply_mask(&kidneys) })
+        Ok(Case { name: row.file.clone(), slice, kidneys: fit.apply_mask(&kidneys) })
     }
 }
 

@@ -81,7 +81,8 @@ pub fn evaluate(
     let mut outside = (0.0, 0u64);
     explain_all(explainer, device, size, samples, |i, sample, explanation| {
         ranking.add(f64::from(explanation.before), sample.truth.is_some());
-        validity.add(f64::from(explanation.before), f64::from(explanation.after));
+        let (before, after) = (f64::from(explanation.before), f64::from(explanation.after));
+        validity.add(before, after, explainer.method.reached(before, after, explainer.inpainter.conditions()));
         let truth = |pixel: usize| sample.truth.as_ref().is_some_and(|truth| truth.as_slice()[pixel]);
         for (_, difference) in explanation.difference.iter().enumerate().filter(|(pixel, _)| !truth(*pixel)) {
             outside = (outside.0 + f64::from(*difference), outside.1 + 1);

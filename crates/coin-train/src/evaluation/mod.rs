@@ -5,6 +5,7 @@ mod coin;
 mod overlaps;
 mod saliency;
 
+use coin_core::metrics::best_threshold;
 use coin_imaging::Mask;
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +51,7 @@ pub struct MethodReport {
     pub iou_by_threshold: Vec<(f32, f64)>,
     /// Counterfactual validity.
     pub cv: Option<f64>,
-    /// Share of counterfactuals called normal.
+    /// Share of counterfactuals with the verdict that was wanted, COIN's being "normal".
     pub counterfactual_accuracy: Option<f64>,
     /// Frechet inception distance; needs a network that is not shipped.
     pub fid: Option<f64>,
@@ -58,4 +59,11 @@ pub struct MethodReport {
     pub change_outside: Option<f64>,
     /// Pooled IoU of a perfect inpainter with the same masking: the protocol's ceiling.
     pub ceiling_iou: Option<f64>,
+}
+
+impl MethodReport {
+    /// Threshold with the best pooled IoU, without post-processing; the lowest such, and that IoU.
+    pub fn best(&self) -> Option<(f32, f64)> {
+        best_threshold(&self.iou_by_threshold)
+    }
 }

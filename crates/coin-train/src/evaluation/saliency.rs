@@ -4,12 +4,16 @@ use anyhow::Context as _;
 use burn::tensor::{Device, Tensor, TensorData};
 use coin_core::attribution::{self, Progress, Rise, RiseConfig};
 use coin_core::networks::{Layer, ResNet};
+use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
 use super::overlaps::Overlaps;
 use super::{Masking, MethodReport};
 use crate::data::Sample;
 use crate::program::BadInput;
+
+/// More masks than anyone has time for.
+const MOST_MASKS: usize = 100_000;
 
 /// What COIN is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,8 +66,8 @@ impl Saliency {
             let known: Vec<&str> = layers.iter().map(|(name, _)| name.as_str()).collect();
             return Err(BadInput(format!("--layer {layer}: the classifier has {}", known.join(", "))).into());
         };
-        if masks == 0 {
-            return Err(BadInput("--rise-masks 0: choose at least 1".into()).into());
+        if !(1..=MOST_MASKS).contains(&masks) {
+            return Err(BadInput(format!("--rise-masks {masks}: choose 1 to {MOST_MASKS}")).into());
         }
         let rise = Rise::draw(&RiseConfig { masks, ..RiseConfig::paper() }, [size, size]);
         Ok(Self { layer: *found, rise, classifier, size, device: device.clone() })
@@ -85,25 +89,28 @@ impl Saliency {
             .map_err(|reason| anyhow::anyhow!("the device did not give the map back: {reason:?}"))
     }
 
-    /// The numbers of a method, keeping the maps of the samples `kept`; `done` hears of each abnormal sample.
+    /// The numbers of a method, keeping the maps of the samples `kept`; `bar` moves with each abnormal sample.
     pub fn evaluate(
         &self,
         method: SaliencyMethod,
         samples: &[Sample],
         masking: Masking,
         kept: &[usize],
-        mut done: impl FnMut(),
+        bar: &ProgressBar,
     ) -> anyhow::Result<SaliencyFound> {
         let mut overlaps = Overlaps::new(masking, self.size);
         let mut maps = vec![None; kept.len()];
         for (i, sample) in samples.iter().enumerate() {
             let Some(truth) = &sample.truth else { continue };
-            let map = self.map(method, &sample.input, &mut |_, _| true)?;
+            let map = self.map(method, &sample.input, &mut |done, all| {
+                bar.set_message(format!("{done} of {all}"));
+                true
+            })?;
             overlaps.add(i, &map, truth);
             if let Some(place) = kept.iter().position(|&wanted| wanted == i) {
                 maps[place] = Some(map);
             }
-            done();
+            bar.inc(1);
         }
         Ok(SaliencyFound { report: overlaps.report(), maps })
     }

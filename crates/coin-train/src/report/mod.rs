@@ -87,8 +87,8 @@ impl Report {
         );
         let others = self.methods.saliency.iter().map(|(method, found)| {
             let (title, iou, threshold) = (method.title(), number(found.iou), found.threshold);
-            let best = found.iou_by_threshold.iter().map(|(_, iou)| *iou).max_by(f64::total_cmp);
-            format!("{title}: IoU {iou} at {threshold:.3} (best over thresholds {})", number(best))
+            let best = number(found.best().map(|(_, iou)| iou));
+            format!("{title}: IoU {iou} at {threshold:.3} (best over thresholds {best})")
         });
         [first].into_iter().chain(others).collect::<Vec<_>>().join("\n")
     }

@@ -18,13 +18,12 @@ pub fn html(report: &Report) -> String {
     let interval =
         |found: &MethodReport| found.iou_mean_ci95.map_or("-".into(), |[low, high]| format!("{low:.3} to {high:.3}"));
     let best = |found: &MethodReport| {
-        let best = found.iou_by_threshold.iter().max_by(|a, b| a.1.total_cmp(&b.1));
-        best.map_or("-".into(), |(threshold, iou)| format!("{iou:.3} at {threshold:.2}"))
+        found.best().map_or("-".into(), |(threshold, iou)| format!("{iou:.3} at {threshold:.2}"))
     };
     let rows = [
         row("Threshold", &|found| format!("{:.3}", found.threshold)),
         row("Pooled IoU", &|found| number(found.iou)),
-        row("Best pooled IoU over thresholds", &best),
+        row("Best over thresholds of .01 to .99, without post-processing", &best),
         row("Ceiling of the protocol (perfect inpainting)", &|found| number(found.ceiling_iou)),
         row("Dice", &|found| number(found.dice)),
         row("Precision", &|found| number(found.precision)),
@@ -32,7 +31,7 @@ pub fn html(report: &Report) -> String {
         row("Mean IoU of abnormal slices", &|found| number(found.iou_mean)),
         row("95 % interval of that mean", &interval),
         row("Counterfactual validity (CV)", &|found| number(found.cv)),
-        row("Counterfactuals called normal", &|found| number(found.counterfactual_accuracy)),
+        row("Counterfactuals with the wanted verdict", &|found| number(found.counterfactual_accuracy)),
         row("Mean change outside the anomaly", &|found| number(found.change_outside)),
     ]
     .concat();

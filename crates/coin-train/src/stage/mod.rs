@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use coin_core::explanation::Explainer;
 use coin_core::networks::{Inpainter, ResNet};
 use coin_core::training::{Batch, ClassifierTrainer, CounterfactualTrainer, Distance};
-use coin_imaging::Mask;
+use coin_imaging::{Mask, body};
 
 use crate::data::{Dataset, Purpose, Sample};
 use crate::evaluation::{self, Evaluation, Masking};
@@ -128,10 +128,15 @@ impl Training<'_> {
 
     fn batch(&self, samples: &[Sample]) -> Batch {
         let images = self.tensor(samples);
+        // The reference's regions: the patient, who is what the window does not show black, and the kidneys.
         let regions = (self.recipe.counterfactual.training.distance == Distance::Carl).then(|| {
             let size = self.recipe.size;
-            let masks = samples.iter().flat_map(|sample| &sample.regions).flat_map(Mask::as_slice);
-            let values: Vec<f32> = masks.map(|&inside| f32::from(u8::from(inside))).collect();
+            let all = || Mask::new(size, size, vec![true; size * size]);
+            let regions =
+                |sample: &Sample| [body(&sample.clean, size, size, -1.0).or_else(all), Some(sample.kidneys.clone())];
+            let masks: Vec<Mask> = samples.iter().flat_map(regions).flatten().collect();
+            let values: Vec<f32> =
+                masks.iter().flat_map(Mask::as_slice).map(|&inside| u8::from(inside).into()).collect();
             Tensor::from_data(TensorData::new(values, [samples.len(), 2, size, size]), &images.device())
         });
         Batch { images, regions }

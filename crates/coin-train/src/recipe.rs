@@ -347,6 +347,12 @@ mod tests {
     }
 
     #[test]
+    fn the_kidney_classifier_s_slices_are_moved_as_in_the_paper() {
+        let recipe = Recipe::load("kits23-anomalies", &[]).unwrap();
+        assert_eq!(recipe.classifier.augmentation, Some(Augmentation::PAPER));
+    }
+
+    #[test]
     fn recipes_refuse_unknown_keys_and_protocols_do_not() {
         let text = EMBEDDED[0].1.replace("[anomaly]", "[anomaly]\ncolour = 3");
         let folder = tempfile::tempdir().unwrap();

@@ -9,8 +9,11 @@ mod rise;
 mod score;
 
 use burn::tensor::Tensor;
+use burn::tensor::activation::sigmoid;
 use burn::tensor::module::interpolate;
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
+
+use crate::networks::ResNet;
 
 #[cfg(feature = "train")]
 pub use gradient::{grad_cam, layer_cam};
@@ -35,6 +38,13 @@ fn min_max(maps: Tensor<4>) -> Tensor<4> {
     let range = flat.clone().max_dim(2) - least.clone();
     let constant = range.clone().equal_elem(0.0);
     ((flat - least) / range.mask_fill(constant, 1.0)).reshape([batch, channels, height, width])
+}
+
+/// The maps `[n, 1, height, width]`, each times the probability of the image seen through its mask, summed.
+fn weighted_sum(classifier: &ResNet, image: &Tensor<4>, masks: Tensor<4>, maps: Tensor<4>) -> Tensor<4> {
+    let count = masks.dims()[0];
+    let scores = sigmoid(classifier.forward(masks * image.clone()));
+    (maps * scores.reshape([count, 1, 1, 1])).sum_dim(0)
 }
 
 /// Bilinear, pixel centres onto pixel centres.

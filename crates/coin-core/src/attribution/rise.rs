@@ -1,11 +1,10 @@
 //! RISE (Petsiuk et al. 2018): the mean of random masks, each counting as much as the classifier likes what it shows.
 
-use burn::tensor::activation::sigmoid;
 use burn::tensor::{Tensor, TensorData};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use super::{BATCH, Progress, min_max};
+use super::{BATCH, Progress, min_max, weighted_sum};
 use crate::networks::ResNet;
 
 /// How masks are drawn.
@@ -71,8 +70,7 @@ impl Rise {
             let values: Vec<f32> = batch.iter().flat_map(|mask| self.enlarged(mask, [height, width])).collect();
             let shape = [batch.len(), 1, height, width];
             let masks = Tensor::<4>::from_data(TensorData::new(values, shape), &image.device());
-            let scores = sigmoid(classifier.forward(masks.clone() * image.clone()));
-            sum = sum + (masks * scores.reshape([batch.len(), 1, 1, 1])).sum_dim(0);
+            sum = sum + weighted_sum(classifier, &image, masks.clone(), masks);
             done += batch.len();
             if !progress(done, self.masks.len()) {
                 return None;

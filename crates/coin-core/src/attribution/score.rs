@@ -1,9 +1,9 @@
 //! ScoreCAM: each activation map counts as much as the classifier likes the image seen through it.
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::{relu, sigmoid};
+use burn::tensor::activation::relu;
 
-use super::{BATCH, Progress, min_max, resized};
+use super::{BATCH, Progress, min_max, resized, weighted_sum};
 use crate::networks::{Layer, ResNet};
 
 /// ScoreCAM of one image at a layer, `None` when `progress` stopped it.
@@ -20,8 +20,7 @@ pub fn score_cam(classifier: &ResNet, image: Tensor<4>, layer: Layer, progress: 
     for start in (0..channels).step_by(BATCH) {
         let end = channels.min(start + BATCH);
         let maps = maps.clone().narrow(0, start, end - start);
-        let scores = sigmoid(classifier.forward(min_max(maps.clone()) * image.clone()));
-        sum = sum + (maps * scores.reshape([end - start, 1, 1, 1])).sum_dim(0);
+        sum = sum + weighted_sum(classifier, &image, min_max(maps.clone()), maps);
         if !progress(end, channels) {
             return None;
         }

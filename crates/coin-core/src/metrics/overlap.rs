@@ -84,11 +84,6 @@ impl ThresholdSweep {
         let pairs = self.thresholds.iter().zip(&self.overlaps);
         pairs.filter_map(|(&threshold, overlap)| Some((threshold, overlap.iou()?))).collect()
     }
-
-    /// The threshold with the highest pooled IoU, the lowest such; `None` before any mask was added.
-    pub fn best(&self) -> Option<(f32, f64)> {
-        best_threshold(&self.iou())
-    }
 }
 
 /// Of `(threshold, IoU)` with rising thresholds, the one with the highest IoU, the lowest such.
@@ -113,6 +108,6 @@ mod tests {
     fn sweep_is_strictly_greater_and_finds_the_best_threshold() {
         let mut sweep = ThresholdSweep::hundredths();
         sweep.add(&[0.25, 0.5, 0.6, 0.1], &[false, true, true, false]);
-        assert_eq!(sweep.best(), Some((0.25, 1.0)));
+        assert_eq!(best_threshold(&sweep.iou()), Some((0.25, 1.0)));
     }
 }

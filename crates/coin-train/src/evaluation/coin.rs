@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use coin_core::explanation::{Explainer, Explanation};
-use coin_core::metrics::{Ranking, RankingSummary, Validity};
+use coin_core::metrics::{Overlap, Ranking, RankingSummary, Validity};
 use serde::{Deserialize, Serialize};
 
 use super::overlaps::Overlaps;
@@ -32,8 +32,6 @@ pub struct Evaluation {
     pub classifier: RankingSummary,
     /// COIN's numbers.
     pub coin: MethodReport,
-    /// Threshold with the best pooled IoU on these samples, and that IoU.
-    pub best_threshold: Option<(f32, f64)>,
     /// IoU of each abnormal sample, with its index.
     pub iou_by_sample: Vec<(usize, f64)>,
 }
@@ -42,7 +40,7 @@ impl Evaluation {
     /// The threshold to ship: the one these masks were made with, unless another is clearly better. On few samples the
     /// best one is partly chance, and numbers at one threshold can be compared.
     pub fn chosen_threshold(&self) -> f32 {
-        match (self.best_threshold, self.coin.iou) {
+        match (self.coin.best(), self.coin.iou) {
             (Some((best, iou)), Some(here)) if iou > here + CLEARLY_BETTER => best,
             _ => self.coin.threshold,
         }
@@ -77,7 +75,7 @@ pub fn evaluate(
 ) -> anyhow::Result<Evaluation> {
     let mut ranking = Ranking::default();
     let mut validity = Validity::paper();
-    let (mut overlaps, mut ceiling) = (Overlaps::new(masking, size), Overlaps::new(masking, size));
+    let (mut overlaps, mut ceiling) = (Overlaps::new(masking, size), Overlap::default());
     let mut outside = (0.0, 0u64);
     explain_all(explainer, device, size, samples, |i, sample, explanation| {
         ranking.add(f64::from(explanation.before), sample.truth.is_some());
@@ -91,13 +89,12 @@ pub fn evaluate(
         let perfect: Vec<f32> =
             sample.input.iter().zip(&sample.clean).map(|(x, clean)| (x - clean).abs() / 2.0).collect();
         overlaps.add(i, &explanation.difference, truth);
-        ceiling.add(i, &perfect, truth);
+        ceiling.add(masking.overlap(&perfect, size, truth));
     })?;
     let abnormal = samples.iter().filter(|sample| sample.truth.is_some()).count();
     Ok(Evaluation {
         slices: SliceCounts { total: samples.len(), abnormal },
         classifier: ranking.summary(),
-        best_threshold: overlaps.best_threshold(),
         coin: MethodReport {
             cv: validity.validity(),
             counterfactual_accuracy: validity.counterfactual_accuracy(),
@@ -115,11 +112,15 @@ mod tests {
 
     #[test]
     fn a_threshold_of_its_own_must_be_worth_it() {
-        let found = |best_threshold, iou| Evaluation {
+        let found = |best: Option<(f32, f64)>, iou| Evaluation {
             slices: SliceCounts::default(),
             classifier: RankingSummary::default(),
-            coin: MethodReport { threshold: 0.25, iou, ..MethodReport::default() },
-            best_threshold,
+            coin: MethodReport {
+                threshold: 0.25,
+                iou,
+                iou_by_threshold: best.into_iter().collect(),
+                ..MethodReport::default()
+            },
             iou_by_sample: Vec::new(),
         };
         assert_eq!(found(Some((0.4, 0.609)), Some(0.6)).chosen_threshold(), 0.25);

@@ -5,7 +5,7 @@ mod coin;
 mod overlaps;
 mod saliency;
 
-use coin_core::metrics::best_threshold;
+use coin_core::metrics::{Overlap, best_threshold};
 use coin_imaging::Mask;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,14 @@ impl Masking {
     pub fn apply(&self, map: &[f32], size: usize) -> Option<Mask> {
         let mask = Mask::from_threshold(map, size, size, self.threshold)?;
         Some(if self.postprocess { mask.postprocessed() } else { mask })
+    }
+
+    /// The overlap of that mask with the truth.
+    fn overlap(&self, map: &[f32], size: usize, truth: &Mask) -> Overlap {
+        match self.apply(map, size) {
+            Some(mask) => Overlap::of(mask.as_slice().iter().copied(), truth.as_slice().iter().copied()),
+            None => Overlap::default(),
+        }
     }
 }
 

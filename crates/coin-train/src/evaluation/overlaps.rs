@@ -26,23 +26,10 @@ impl Overlaps {
 
     /// Adds the map of sample `index`.
     pub fn add(&mut self, index: usize, map: &[f32], truth: &Mask) {
-        let found = match self.masking.apply(map, self.size) {
-            Some(mask) => Overlap::of(mask.as_slice().iter().copied(), truth.as_slice().iter().copied()),
-            None => Overlap::default(),
-        };
+        let found = self.masking.overlap(map, self.size, truth);
         self.pooled.add(found);
         self.sweep.add(map, truth.as_slice());
         self.iou_by_sample.extend(found.iou().map(|iou| (index, iou)));
-    }
-
-    /// Threshold with the best pooled IoU, and that IoU.
-    pub fn best_threshold(&self) -> Option<(f32, f64)> {
-        self.sweep.best()
-    }
-
-    /// Pooled IoU.
-    pub fn iou(&self) -> Option<f64> {
-        self.pooled.iou()
     }
 
     /// The numbers that masks alone give.

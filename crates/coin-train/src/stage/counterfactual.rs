@@ -63,7 +63,7 @@ impl Stage for CounterfactualStage<'_> {
         let method = self.training.recipe.counterfactual.training.method;
         let explainer = Explainer { inpainter, classifier: self.classifier.valid(), method };
         let found = self.training.validate(&explainer, &self.validation)?;
-        let (threshold, iou) = found.best_threshold.unwrap_or((PAPER_THRESHOLD, 0.0));
+        let (threshold, iou) = found.coin.best().unwrap_or((PAPER_THRESHOLD, 0.0));
         let name = format!("step-{:06}", self.steps());
         self.training.run.picture(&name, &self.grid(&explainer, threshold)?)?;
         let coin = found.coin;

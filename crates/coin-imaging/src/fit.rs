@@ -20,11 +20,18 @@ impl Fit {
     /// The map for slices of this one's shape and spacing. `size` is at least 1.
     #[must_use]
     pub fn of(slice: &Slice, size: usize) -> Self {
-        let size = size.max(1);
         let spacing = slice.spacing_or_assumed();
-        let (row_mm, column_mm) = (f64::from(spacing.row_mm()), f64::from(spacing.column_mm()));
-        let width_mm = slice.width() as f64 * column_mm;
-        let height_mm = slice.height() as f64 * row_mm;
+        let fit = Self::of_grid(slice.width(), slice.height(), [spacing.row_mm(), spacing.column_mm()], size);
+        Self { spacing: slice.spacing().and(fit.spacing), ..fit }
+    }
+
+    /// The map for grids of `width` x `height` pixels that are this far apart: rows, then columns. `size` is at least 1.
+    #[must_use]
+    pub fn of_grid(width: usize, height: usize, pixel: [f32; 2], size: usize) -> Self {
+        let size = size.max(1);
+        let [row_mm, column_mm] = pixel.map(f64::from);
+        let width_mm = width as f64 * column_mm;
+        let height_mm = height as f64 * row_mm;
         let side_mm = width_mm.max(height_mm);
         let axis = |pixels: usize, extent_mm: f64, pixel_mm: f64| Axis {
             input: pixels,
@@ -34,9 +41,9 @@ impl Fit {
         };
         let side = (side_mm / size as f64) as f32;
         Self {
-            columns: axis(slice.width(), width_mm, column_mm),
-            rows: axis(slice.height(), height_mm, row_mm),
-            spacing: slice.spacing().and(Spacing::new(side, side).ok()),
+            columns: axis(width, width_mm, column_mm),
+            rows: axis(height, height_mm, row_mm),
+            spacing: Spacing::new(side, side).ok(),
         }
     }
 

@@ -13,6 +13,11 @@ pub struct Limits {
     pub side: u32,
 }
 
+impl Limits {
+    /// For the volumes of a data set that the user named: 4 GiB and 2^30 voxels.
+    pub const VOLUMES: Self = Self { bytes: 4 << 30, voxels: 1 << 30, slices: 8192, side: 8192 };
+}
+
 impl Default for Limits {
     /// 512 MiB, 2^27 voxels, 4096 slices, 8192 pixels a side.
     fn default() -> Self {

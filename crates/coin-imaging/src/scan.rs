@@ -117,8 +117,15 @@ impl Scan {
 
     /// The slice `index`, from 0.
     pub fn slice(&self, index: usize) -> Result<&Slice, ScanError> {
-        let count = self.slices.len();
-        self.slices.get(index).ok_or_else(|| ScanError::NoSlice { name: self.name.clone(), index, count })
+        self.slices.get(index).ok_or_else(|| self.no_slice(index, self.slices.len()))
+    }
+
+    pub(crate) fn no_slice(&self, index: usize, count: usize) -> ScanError {
+        ScanError::NoSlice { name: self.name.clone(), index, count }
+    }
+
+    pub(crate) fn invalid(&self, field: &str, reason: impl ToString) -> ScanError {
+        ScanError::invalid(&self.name, field, reason)
     }
 }
 

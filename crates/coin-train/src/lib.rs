@@ -10,6 +10,7 @@ pub mod evaluation;
 pub mod explained;
 pub mod files;
 pub mod interrupt;
+pub mod ladder;
 pub mod model;
 pub mod program;
 pub mod progress;

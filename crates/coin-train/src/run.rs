@@ -10,8 +10,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::checkpoint::Checkpoints;
-use crate::program::{BadInput, DataSpec};
+use crate::data::DataSpec;
+use crate::program::BadInput;
 use crate::recipe::Recipe;
+use crate::report::Report;
 use crate::{curves, files};
 
 const RECIPE: &str = "recipe.toml";
@@ -26,21 +28,35 @@ pub struct Run {
 
 impl Run {
     /// A new folder `runs/NAME`, or `runs/NAME-2` and so on where that exists.
-    pub fn create(runs: &Path, recipe: &Recipe, data: &DataSpec) -> anyhow::Result<Self> {
+    pub fn create(runs: &Path, recipe: &Recipe, data: &[DataSpec]) -> anyhow::Result<Self> {
         let names = std::iter::once(recipe.name.clone()).chain((2..).map(|i| format!("{}-{i}", recipe.name)));
         let folder = names.map(|name| runs.join(name)).find(|folder| !folder.exists());
-        let run = Self { folder: folder.context("no free name for the run")? };
-        let data = match data {
-            DataSpec::Slices(path) => DataSpec::Slices(std::path::absolute(path)?),
-            DataSpec::Phantom => DataSpec::Phantom,
-        };
-        files::write(&run.folder.join(DATA), data.to_string().as_bytes())?;
+        Self::write(folder.context("no free name for the run")?, recipe, data)
+    }
+
+    fn write(folder: PathBuf, recipe: &Recipe, data: &[DataSpec]) -> anyhow::Result<Self> {
+        let run = Self { folder };
+        files::write(&run.folder.join(DATA), lines(&absolute(data)?).as_bytes())?;
         files::write(&run.folder.join(RECIPE), toml::to_string_pretty(recipe)?.as_bytes())?;
         Ok(run)
     }
 
+    /// The run in `folder`, made where there is none; one of another recipe or other data is refused.
+    pub fn open(folder: &Path, recipe: &Recipe, data: &[DataSpec]) -> anyhow::Result<Self> {
+        if !folder.join(RECIPE).exists() {
+            return Self::write(folder.to_owned(), recipe, data);
+        }
+        let (run, found, on) = Self::resume(folder)?;
+        if found != *recipe || on != absolute(data)? {
+            let reason =
+                format!("{} holds a run of another recipe or other data; choose another folder", folder.display());
+            return Err(BadInput(reason).into());
+        }
+        Ok(run)
+    }
+
     /// An existing run, its recipe and its data.
-    pub fn resume(folder: &Path) -> anyhow::Result<(Self, Recipe, DataSpec)> {
+    pub fn resume(folder: &Path) -> anyhow::Result<(Self, Recipe, Vec<DataSpec>)> {
         let recipe = folder.join(RECIPE);
         if !recipe.exists() {
             let reason =
@@ -48,13 +64,44 @@ impl Run {
             return Err(BadInput(reason).into());
         }
         let recipe = Recipe::load(&recipe.to_string_lossy(), &[])?;
-        let data = String::from_utf8_lossy(&files::read(&folder.join(DATA))?).trim().parse()?;
+        let data = String::from_utf8_lossy(&files::read(&folder.join(DATA))?)
+            .lines()
+            .map(str::parse)
+            .collect::<Result<_, _>>()?;
         Ok((Self { folder: folder.to_owned() }, recipe, data))
     }
 
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Takes over the classifier of another run, with its log, unless there is one already.
+    pub fn adopt_classifier(&self, from: &Self) -> anyhow::Result<()> {
+        const STAGE: &str = "classifier";
+        if self.best(STAGE).newest()?.is_some() {
+            return Ok(());
+        }
+        for line in from.logged()?.into_iter().filter(|line| line["stage"] == STAGE) {
+            self.log(&line)?;
+        }
+        for (ours, theirs) in [(self.checkpoints(STAGE), from.checkpoints(STAGE)), (self.best(STAGE), from.best(STAGE))]
+        {
+            if let Some(state) = theirs.newest()? {
+                ours.save(&state)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the finished run reported.
+    pub fn report(&self) -> anyhow::Result<Option<Report>> {
+        let path = self.folder.join("report.json");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let report = serde_json::from_slice(&files::read(&path)?).with_context(|| path.display().to_string())?;
+        Ok(Some(report))
     }
 
     /// The checkpoints of a stage.
@@ -106,4 +153,12 @@ impl Run {
     pub fn picture(&self, name: &str, picture: &Picture) -> anyhow::Result<()> {
         Ok(files::write(&self.folder.join("pictures").join(format!("{name}.png")), &write::png(picture)?)?)
     }
+}
+
+fn absolute(data: &[DataSpec]) -> std::io::Result<Vec<DataSpec>> {
+    data.iter().map(DataSpec::absolute).collect()
+}
+
+fn lines(data: &[DataSpec]) -> String {
+    data.iter().map(|spec| format!("{spec}\n")).collect()
 }

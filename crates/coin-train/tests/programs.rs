@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use coin_imaging::phantom::Phantom;
 use coin_imaging::{Limits, Scan, Window};
-use coin_train::data::{Purpose, SliceFolder};
+use coin_train::data::{Purpose, SliceTable};
 use serde_json::Value;
 
 /// The recipe `quick`, shrunk to seconds.
@@ -198,9 +198,11 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     refused(&none.arg("--out").arg(&out).output().unwrap(), &["--rise-masks 0", "1 to 100000"]);
     assert!(out.join("report.html").exists() && out.join("sheet.png").exists());
 
-    let cases = SliceFolder::open(&slices).unwrap().cases(Purpose::Test, 128, Window::PHANTOM).unwrap();
+    let table = SliceTable::open(&slices).unwrap();
+    let tested = table.rows().iter().find(|row| row.split == Some(Purpose::Test)).unwrap();
+    let case = tested.case(128, Window::PHANTOM, false).unwrap();
     let patient = Phantom::generate(2, 128).slice;
-    let off = patient.hu().iter().zip(cases[0].slice.hu()).map(|(&hu, read)| {
+    let off = patient.hu().iter().zip(case.slice.hu()).map(|(&hu, read)| {
         let shown = hu.clamp(Window::PHANTOM.low(), Window::PHANTOM.high());
         (shown - read).abs()
     });
@@ -301,7 +303,7 @@ fn bad_input_is_one_sentence_with_the_remedy() {
     std::fs::write(empty.join("slices.csv"), "file,case,grid,split,kidney_px,tumour_px,cyst_px,spacing_xy_mm\n")
         .unwrap();
     let anomalies = ["--recipe", "kits23-anomalies", "--data", &data, "--out", out];
-    refused(&run("train", &anomalies), &["slices.csv", "no slice of split train"]);
+    refused(&run("train", &anomalies), &["empty: no slice of the train split", "300 pixels of kidney"]);
     std::fs::write(
         empty.join("slices.csv"),
         "file,case,split,kidney_px,tumour_px,cyst_px,spacing_xy_mm,low_hu,high_hu\na.png,a,train,900,0,0,1,300,-100\n",
@@ -309,7 +311,7 @@ fn bad_input_is_one_sentence_with_the_remedy() {
     .unwrap();
     std::fs::create_dir(empty.join("images")).unwrap();
     std::fs::write(empty.join("images/a.png"), []).unwrap();
-    refused(&run("train", &anomalies), &["slices.csv", "low_hu and high_hu of a.png", "the lower bound comes first"]);
+    refused(&run("train", &anomalies), &["slices.csv", "a.png: low_hu and high_hu", "the lower bound comes first"]);
 
     let broken = folder.path().join("broken.safetensors");
     std::fs::write(&broken, b"not a model").unwrap();

@@ -45,7 +45,9 @@ pub fn volume() -> Option<PathBuf> {
     let folder = downloads("totalsegmentator", &package)?;
     let archive = first_with(&folder, ".tar.gz")?;
     unpacked(&folder, &folder.join(VOLUME), || {
-        run_in(&folder, "tar", &["-xzf", &archive.to_string_lossy(), "--no-anchored", "example_ct.nii.gz"], &[])
+        let wanted = ["example_ct.nii.gz", "example_seg_fast_force_split.nii.gz"];
+        let archive = archive.to_string_lossy();
+        run_in(&folder, "tar", &[&["-xzf", &archive, "--no-anchored"], &wanted[..]].concat(), &[])
     })
     .or_else(|| find(&folder, "reference_files/example_ct.nii.gz"))
 }

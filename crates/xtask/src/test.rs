@@ -16,6 +16,7 @@ pub fn all() -> anyhow::Result<()> {
     run("cargo", &["fmt", "--all", "--check"])?;
     let lints = ["--all-targets", "--release", "--", "--deny", "warnings"];
     run("cargo", &[&["clippy"], &NATIVE[..], &lints].concat())?;
+    samples::prepare()?;
     run("cargo", &[&["test", "--release"], &NATIVE[..]].concat())?;
     page::build()?;
     page::lint()?;

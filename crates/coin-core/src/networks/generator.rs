@@ -46,9 +46,16 @@ impl Generator {
     /// `features` as [`super::Encoder::forward`] gives them, `x` `[batch, 1, height, width]`; the counterfactual has
     /// the shape of `x`.
     pub fn forward(&self, features: &[Tensor<4>], x: Tensor<4>, condition: &Condition) -> Tensor<4> {
+        match self.output(features, condition) {
+            Some(out) => self.fuse.forward(out, x, self.joint.as_ref()),
+            None => x,
+        }
+    }
+
+    /// What the last convolution gives, `[batch, 1, height, width]`, before it is fused with the input; `None` without features.
+    pub(super) fn output(&self, features: &[Tensor<4>], condition: &Condition) -> Option<Tensor<4>> {
         let mut deepest_first = features.iter().rev();
-        let Some(bottleneck) = deepest_first.next() else { return x };
-        let mut running = bottleneck.clone();
+        let mut running = deepest_first.next()?.clone();
         for (i, block) in self.blocks.iter().enumerate() {
             if i > 0
                 && let Some(same_size) = deepest_first.next()
@@ -58,8 +65,7 @@ impl Generator {
             }
             running = block.forward(running, condition);
         }
-        let out = self.head.forward(relu(self.head_norm.forward(running)));
-        self.fuse.forward(out, x, self.joint.as_ref())
+        Some(self.head.forward(relu(self.head_norm.forward(running))))
     }
 
     pub(super) fn folded(mut self) -> Self {

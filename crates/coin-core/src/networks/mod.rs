@@ -11,6 +11,7 @@ mod inpainter;
 mod normalisation;
 mod resnet;
 mod spectral;
+mod unet;
 mod upsampling;
 
 pub use convolution::{Convolution, ConvolutionConfig};
@@ -22,6 +23,7 @@ pub use inpainter::{Inpainter, InpainterConfig};
 pub use normalisation::{BatchNorm, ConditionalBatchNorm};
 pub use resnet::{Layer, ResNet, ResNetConfig};
 pub use spectral::SpectralNorm;
+pub use unet::UNet;
 pub use upsampling::Upsampling;
 
 use burn::module::{Module, ModuleVisitor, Param};

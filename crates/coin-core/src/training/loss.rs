@@ -66,6 +66,15 @@ impl Distance {
     }
 }
 
+/// Binary cross-entropy plus soft Dice loss, the usual pair for segmentation, of `logits` against `truth` of 0 and 1, both
+/// `[batch, 1, height, width]`; Dice over the whole batch, so that slices without a lesion count too.
+pub fn segmentation(logits: Tensor<4>, truth: Tensor<4>) -> Tensor<1> {
+    let cross_entropy = relu(logits.clone()) - logits.clone() * truth.clone() - log_sigmoid(logits.clone().abs());
+    let found = sigmoid(logits);
+    let dice = ((found.clone() * truth.clone()).sum() * 2.0 + 1.0) / (found.sum() + truth.sum() + 1.0);
+    cross_entropy.mean() + (-dice + 1.0)
+}
+
 /// KL divergence of Bernoulli `target` from Bernoulli `sigmoid(logits)`, both `[batch, 1]`.
 ///
 /// Probabilities are clamped to [1e-5, 1 - 1e-5] as in the reference, so a logit beyond 11.5 gives no gradient;

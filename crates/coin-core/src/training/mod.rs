@@ -1,9 +1,10 @@
-//! What is trained, one step at a time: the classifier, and counterfactuals against it.
+//! What is trained, one step at a time: the classifier, counterfactuals against it, and the segmenter they are held against.
 
 mod average;
 mod classifier;
 mod counterfactual;
 pub mod loss;
+mod segmenter;
 mod state;
 
 pub use average::ExponentialAverage;
@@ -12,4 +13,5 @@ pub use counterfactual::{
     Batch, CounterfactualConfig, CounterfactualLosses, CounterfactualTrainer, Cycle, GeneratorGradients,
 };
 pub use loss::{Adversarial, Distance};
+pub use segmenter::{SegmenterConfig, SegmenterTrainer};
 pub use state::{StateError, TrainerState};

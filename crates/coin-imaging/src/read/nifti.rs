@@ -23,6 +23,7 @@ pub struct Geometry {
     columns: Axis,
     rows: Axis,
     slices: Axis,
+    slice_mm: f32,
 }
 
 impl Geometry {
@@ -36,6 +37,12 @@ impl Geometry {
     #[must_use]
     pub fn height(&self) -> usize {
         self.rows.length
+    }
+
+    /// From one slice to the next, in mm.
+    #[must_use]
+    pub fn slice_mm(&self) -> f32 {
+        self.slice_mm
     }
 
     /// Number of slices.
@@ -315,14 +322,15 @@ impl<'a> Header<'a> {
             let reversed = (steps[from][world] > 0.0) != towards_positive;
             Axis { length: lengths[from], stride: strides[from], reversed }
         };
+        let [column_mm, row_mm, slice_mm] = nearest.map(|from| lengths_mm[from]);
         let geometry = Geometry {
             header: raw,
             big_endian: self.fields.endianness == Endianness::Big,
             columns: axis(0, false),
             rows: axis(1, false),
             slices: axis(2, true),
+            slice_mm: slice_mm as f32,
         };
-        let [column_mm, row_mm, slice_mm] = nearest.map(|from| lengths_mm[from]);
         let spacing = Spacing::new(row_mm as f32, column_mm as f32);
         let spacing = spacing.map_err(|reason| refuse(reason.to_string()))?;
         Spacing::new(slice_mm as f32, 1.0).map_err(|_| refuse(format!("slices are {slice_mm} mm apart")))?;

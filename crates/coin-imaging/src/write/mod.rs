@@ -4,4 +4,4 @@ mod nifti;
 mod png;
 
 pub use nifti::{VolumeError, Voxel, nifti};
-pub use png::{WriteError, grey_png, png};
+pub use png::{WriteError, deep_grey_png, grey_png, png};

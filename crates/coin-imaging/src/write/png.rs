@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, GrayImage, ImageFormat};
+use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma};
 use thiserror::Error;
 
 use crate::picture::Picture;
@@ -20,6 +20,12 @@ pub fn png(picture: &Picture) -> Result<Vec<u8>, WriteError> {
 /// `width * height` grey levels or labels as 8-bit PNG.
 pub fn grey_png(width: usize, height: usize, greys: Vec<u8>) -> Result<Vec<u8>, WriteError> {
     let image = GrayImage::from_raw(width as u32, height as u32, greys);
+    encode(&image.ok_or_else(|| WriteError(format!("the values do not fill {width} x {height}")))?.into())
+}
+
+/// `width * height` grey levels as 16-bit PNG.
+pub fn deep_grey_png(width: usize, height: usize, greys: Vec<u16>) -> Result<Vec<u8>, WriteError> {
+    let image = ImageBuffer::<Luma<u16>, _>::from_raw(width as u32, height as u32, greys);
     encode(&image.ok_or_else(|| WriteError(format!("the values do not fill {width} x {height}")))?.into())
 }
 

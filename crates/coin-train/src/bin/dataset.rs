@@ -1,22 +1,24 @@
 //! Looks into data sources and writes phantom sets.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use coin_imaging::anomaly::{self, AnomalyStyle};
-use coin_imaging::phantom::{Organ, Phantom};
-use coin_imaging::{Window, write};
-use coin_train::data::{KIDNEY, SliceFolder, TUMOUR};
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use coin_imaging::picture::Picture;
+use coin_imaging::{Plane, Window, write};
+use coin_train::data::{DataOptions, DataSpec, Fingerprint, Purpose, Row, SliceTable, phantoms, source};
 use coin_train::files;
-use coin_train::program::{self, BadInput, DataSpec};
+use coin_train::program::{self, BadInput};
 
 /// Data sources of COIN.
 #[derive(Parser)]
 #[command(
     version,
     after_help = "Examples:
-  dataset inspect slices:DIR
+  dataset inspect kits:DIR               what is there, what cannot be used and why
+  dataset fingerprint totalsegmentator:DIR
+  dataset preview slices:DIR --out sheet.png
   dataset phantom --count 20 --out phantoms"
 )]
 struct Arguments {
@@ -26,11 +28,29 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Say what a data source holds.
-    Inspect {
-        /// phantom or slices:DIR.
-        #[arg(value_name = "SPEC")]
-        data: DataSpec,
+    /// Say what data sources hold, what cannot be used and why.
+    Inspect(Sources),
+    /// The HU of kidneys and lesions, and the window that shows them (0.5th to 99.5th percentile).
+    Fingerprint {
+        #[command(flatten)]
+        sources: Sources,
+        /// Print one JSON object on stdout.
+        #[arg(long)]
+        json: bool,
+    },
+    /// A contact sheet: slices, evenly spread, with kidneys green and lesions red.
+    Preview {
+        #[command(flatten)]
+        sources: Sources,
+        /// Slices to show.
+        #[arg(long, default_value_t = 12)]
+        count: usize,
+        /// HU that become black and white.
+        #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true)]
+        window: Option<Vec<f32>>,
+        /// The picture to write.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
     /// Write phantom patients in the layout of `slices`; every second one has an anomaly, labelled as a tumour.
     Phantom {
@@ -49,64 +69,121 @@ enum Chore {
     },
 }
 
+/// Which data, and how it is cut.
+#[derive(Args)]
+struct Sources {
+    /// phantom, or KIND:DIR with KIND totalsegmentator, kits, nnunet, slices or lungs.
+    #[arg(value_name = "SPEC", required = true)]
+    specs: Vec<DataSpec>,
+    /// How volumes are cut: axial, coronal or sagittal.
+    #[arg(long, default_value = "axial", value_parser = plane)]
+    plane: Plane,
+    /// Where slices of volumes are kept; the user's cache folder without it.
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+}
+
+impl Sources {
+    /// All slices, without the cases that cannot be used, of which a warning tells.
+    fn table(&self) -> anyhow::Result<Option<SliceTable>> {
+        let options = DataOptions { specs: self.specs.clone(), cache: self.cache.clone(), skip_incomplete: true };
+        options.table(self.plane)
+    }
+
+    fn folders(&self) -> anyhow::Result<SliceTable> {
+        self.table()?.ok_or_else(|| BadInput("phantoms are made on the spot: name a folder".into()).into())
+    }
+}
+
+fn plane(name: &str) -> Result<Plane, String> {
+    let planes = [Plane::Axial, Plane::Coronal, Plane::Sagittal];
+    planes.into_iter().find(|plane| plane.name() == name).ok_or_else(|| "choose axial, coronal or sagittal".into())
+}
+
 fn main() -> ExitCode {
     program::run(|| match Arguments::parse().chore {
-        Chore::Inspect { data } => inspect(&data),
+        Chore::Inspect(sources) => inspect(&sources),
+        Chore::Fingerprint { sources, json } => fingerprint(&sources, json),
+        Chore::Preview { sources, count, window, out } => preview(&sources, count, window.as_deref(), &out),
         Chore::Phantom { count, seed, size, out } => phantom(seed..seed.saturating_add(count), size, &out),
     })
 }
 
 #[allow(clippy::print_stdout)]
-fn inspect(data: &DataSpec) -> anyhow::Result<()> {
-    let DataSpec::Slices(path) = data else {
-        println!("phantoms are made on the spot: any number of patients, 384 mm wide, organ masks, true HU");
-        return Ok(());
-    };
-    let folder = SliceFolder::open(path)?;
-    println!("{}: {} slices", path.display(), folder.rows().len());
-    println!("{:8} {:>8} {:>8} {:>8} {:>8}", "split", "slices", "kidney", "tumour", "cyst");
-    for split in ["train", "test"] {
-        let rows = || folder.rows().iter().filter(|row| row.split == split);
-        let with = |pixels: fn(&coin_train::data::SliceRow) -> u32| rows().filter(|row| pixels(row) > 0).count();
+fn inspect(sources: &Sources) -> anyhow::Result<()> {
+    for spec in &sources.specs {
+        match spec {
+            DataSpec::Phantom => {
+                println!("phantom: made on the spot, any number of patients, 384 mm wide, organ masks, true HU");
+            }
+            DataSpec::Folder(kind, path) => {
+                let found = source::look(*kind, path)?;
+                if !found.volumes.is_empty() || !found.skipped.is_empty() {
+                    println!("{spec}: {} volumes, {} cases without a file", found.volumes.len(), found.skipped.len());
+                }
+            }
+        }
+    }
+    let Some(table) = sources.table()? else { return Ok(()) };
+    println!("{}: {} {} slices with a kidney or a lesion", table.name(), table.rows().len(), sources.plane.name());
+    println!("{:10} {:>8} {:>8} {:>8} {:>8} {:>8}", "split", "patients", "slices", "kidney", "tumour", "cyst");
+    let splits = Purpose::ALL.into_iter().map(Some).chain([None]);
+    for split in splits {
+        let rows = || table.rows().iter().filter(move |row| row.split == split);
+        let with = |pixels: fn(&Row) -> u32| rows().filter(|row| pixels(row) > 0).count();
+        let patients: std::collections::BTreeSet<&str> = rows().map(|row| row.patient.as_str()).collect();
+        if patients.is_empty() {
+            continue;
+        }
         let (kidney, tumour, cyst) = (with(|row| row.kidney_px), with(|row| row.tumour_px), with(|row| row.cyst_px));
-        println!("{split:8} {:8} {kidney:8} {tumour:8} {cyst:8}", rows().count());
+        let name = split.map_or("not said", Purpose::name);
+        println!("{name:10} {:8} {:8} {kidney:8} {tumour:8} {cyst:8}", patients.len(), rows().count());
     }
     Ok(())
 }
 
-fn phantom(seeds: std::ops::Range<u64>, size: usize, out: &std::path::Path) -> anyhow::Result<()> {
+#[allow(clippy::print_stdout)]
+fn fingerprint(sources: &Sources, json: bool) -> anyhow::Result<()> {
+    let found = Fingerprint::of(&sources.folders()?)?.context("no pixel is labelled")?;
+    if json {
+        println!("{}", serde_json::to_string(&found)?);
+        return Ok(());
+    }
+    let Fingerprint { pixels, mean, deviation, percentile_00_5, percentile_99_5 } = found;
+    println!("{pixels} labelled pixels, {mean:.1} HU on average, standard deviation {deviation:.1} HU");
+    println!("train with --set window=[{percentile_00_5:.1},{percentile_99_5:.1}]");
+    Ok(())
+}
+
+fn preview(sources: &Sources, count: usize, window: Option<&[f32]>, out: &Path) -> anyhow::Result<()> {
+    const SIZE: usize = 192;
+    const ACROSS: usize = 3;
+    let table = sources.folders()?;
+    let rows = table.rows();
+    let window = match window {
+        Some(&[low, high]) => Window::new(low, high).map_err(|reason| BadInput(format!("--window: {reason}")))?,
+        _ => Window::ABDOMEN,
+    };
+    let count = count.clamp(1, rows.len().max(1));
+    let shown = (0..count).filter_map(|i| rows.get(i * rows.len() / count));
+    let pairs = shown.map(|row| {
+        let case = row.case(SIZE, window, row.tumour_px > 0)?;
+        let slice = Picture::of_normalised(&window.normalise_slice(&case.slice), SIZE, SIZE);
+        let labelled = match &case.tumour {
+            Some(tumour) => slice.clone().with_mask(tumour, None),
+            None => slice.clone().with_mask(&case.kidneys, Some(&case.kidneys)),
+        };
+        anyhow::Ok([slice, labelled])
+    });
+    let pictures: Vec<Picture> = pairs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    let rows: Vec<Vec<Picture>> = pictures.chunks(2 * ACROSS).map(<[Picture]>::to_vec).collect();
+    let captions = ["slice", "labels"].repeat(ACROSS);
+    Ok(files::write(out, &write::png(&Picture::grid(&captions, &rows))?)?)
+}
+
+fn phantom(seeds: std::ops::Range<u64>, size: usize, out: &Path) -> anyhow::Result<()> {
     if !(32..=2048).contains(&size) {
         return Err(BadInput(format!("--size {size}: choose 32 to 2048 pixels")).into());
     }
-    let window = Window::PHANTOM;
-    let [low, high] = <[f32; 2]>::from(window).map(|hu| hu.to_string());
-    let columns = ["file", "case", "grid", "split", "kidney_px", "tumour_px", "cyst_px", "spacing_xy_mm"];
-    let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(columns.into_iter().chain(["low_hu", "high_hu"]))?;
-    for seed in seeds {
-        let phantom = Phantom::generate(seed, size);
-        let kidneys = phantom.mask(Organ::Kidney);
-        let planted = anomaly::plant(&phantom.slice, &kidneys, window, &AnomalyStyle::PHANTOM, seed);
-        let spacing = phantom.slice.spacing_or_assumed().column_mm();
-        let mut labels: Vec<u8> = kidneys.as_slice().iter().map(|&inside| if inside { KIDNEY } else { 0 }).collect();
-        let slice = match planted.filter(|_| seed % 2 == 1) {
-            Some(planted) => {
-                let marked = labels.iter_mut().zip(planted.mask.as_slice()).filter(|(_, inside)| **inside);
-                marked.for_each(|(label, _)| *label = TUMOUR);
-                planted.slice
-            }
-            None => phantom.slice,
-        };
-        let count = |wanted: u8| labels.iter().filter(|&&label| label == wanted).count().to_string();
-        let (kidney, tumour) = (count(KIDNEY), count(TUMOUR));
-        let greys = slice.hu().iter().map(|&hu| window.grey(hu)).collect();
-        let file = format!("phantom_{seed:05}.png");
-        files::write(&out.join("images").join(&file), &write::grey_png(size, size, greys)?)?;
-        files::write(&out.join("masks").join(&file), &write::grey_png(size, size, labels)?)?;
-        let split = if seed / 2 % 2 == 1 { "test" } else { "train" };
-        let case = format!("phantom_{seed:05}");
-        let spacing = spacing.to_string();
-        table.write_record([&file, &case, "native", split, &kidney, &tumour, "0", &spacing, &low, &high])?;
-    }
-    Ok(files::write(&out.join("slices.csv"), &table.into_inner()?)?)
+    Ok(phantoms::write_set(seeds, size, out)?)
 }

@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 use coin_core::attribution::{RiseConfig, SALIENCY_THRESHOLD};
-use coin_train::data::{Dataset, Purpose, Sample, SliceFolder};
+use coin_train::data::{DataOptions, Dataset, Purpose};
 use coin_train::evaluation::{self, Masking, Saliency, SaliencyMethod};
 use coin_train::model::ModelOptions;
-use coin_train::program::{self, BadInput, DataSpec};
+use coin_train::program::{self, BadInput};
 use coin_train::recipe::Protocol;
 use coin_train::report::{self, Report, Sheet};
 use coin_train::{device, progress};
@@ -28,9 +28,8 @@ use coin_train::{device, progress};
 struct Arguments {
     #[command(flatten)]
     model: ModelOptions,
-    /// The data: phantom or slices:DIR.
-    #[arg(long, value_name = "SPEC")]
-    data: DataSpec,
+    #[command(flatten)]
+    data: DataOptions,
     /// Which slices.
     #[arg(long, value_enum, default_value_t = Split::Test)]
     split: Split,
@@ -108,8 +107,8 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.anomalies == Anomalies::None {
         protocol.anomaly.probability = 0.0;
     }
-    let folder = arguments.data.folder()?;
-    let name = folder.as_ref().map_or_else(|| "phantoms".to_owned(), SliceFolder::name);
+    let table = arguments.data.table(protocol.data.selection().1.plane)?;
+    let name = table.as_ref().map_or_else(|| "phantoms".to_owned(), |table| table.name().to_owned());
     let (purposes, split): (&[Purpose], _) = match arguments.split {
         Split::Train => (&[Purpose::Train], "train"),
         Split::Validation => (&[Purpose::Validation], "validation"),
@@ -123,16 +122,15 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let (classifier, masks) = (model.explainer.classifier.clone(), arguments.rise_masks);
     let saliency = Saliency::of(classifier, &arguments.layer, masks, card.size, &model.device)?;
     let started = Instant::now();
-    let data = Dataset::open(&protocol, folder.as_ref(), purposes)?;
-    let samples = |purpose| data.samples(purpose, protocol.window, &protocol.anomaly, arguments.seed);
-    let samples: Vec<Sample> = purposes.iter().copied().flat_map(samples).collect();
+    let data = Dataset::open(&protocol, table.as_ref(), purposes)?;
+    let samples = data.samples(purposes, protocol.window, &protocol.anomaly, arguments.seed);
     let found = evaluation::evaluate(&model.explainer, &model.device, card.size, &samples, masking)?;
-    let shown = report::representative(&found, &samples);
+    let shown = report::representative(&found);
     let mut sheet = Sheet::of(&model.explainer, &model.device, card.size, &samples, &shown, masking)?;
     let mut compared = BTreeMap::new();
     let saliency_masking = Masking { threshold: arguments.saliency_threshold, ..masking };
     for method in arguments.methods.iter().filter_map(|method| method.saliency()).collect::<BTreeSet<_>>() {
-        let bar = progress::bar(method.title(), found.slices.abnormal as u64, 0);
+        let bar = progress::bar(method.title(), samples.len() as u64, 0);
         let found = saliency.evaluate(method, &samples, saliency_masking, &shown, &bar)?;
         bar.finish();
         sheet = sheet.with_maps(method.title(), &found.maps);

@@ -1,26 +1,19 @@
 //! Trains a classifier and COIN against it, evaluates the result and packs the model file.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
 
-use burn::module::Module as _;
-use burn::tensor::Device;
 use clap::{Parser, ValueEnum};
-use coin_core::bundle::{Bundle, Card, FORMAT, SelfTest};
-use coin_train::data::{Dataset, Purpose};
+use coin_train::data::{DataOptions, DataSpec, Dataset, Purpose};
 use coin_train::device::{self, DeviceChoice};
-use coin_train::evaluation::{self, Masking};
-use coin_train::program::{self, BadInput, DataSpec};
+use coin_train::interrupt;
+use coin_train::program::{self, BadInput};
 use coin_train::recipe::{self, DataRecipe, Recipe};
-use coin_train::report::{self, Report, Sheet};
+use coin_train::report::Report;
 use coin_train::run::Run;
-use coin_train::stage::{Ending, PAPER_THRESHOLD, Training};
-use coin_train::{files, interrupt};
-use serde_json::{Value, json};
-
-/// The test set of a training is planted from this seed, once.
-const TEST_SEED: u64 = 7;
+use coin_train::stage::{Ending, Training};
+use serde_json::json;
 
 /// Train COIN: a classifier, then the counterfactual against it, then an evaluation and the model file.
 #[derive(Parser)]
@@ -39,15 +32,17 @@ struct Arguments {
     /// Change a key of the recipe.
     #[arg(long = "set", value_name = "KEY=VALUE", conflicts_with = "resume")]
     changes: Vec<String>,
-    /// The data: phantom or slices:DIR.
-    #[arg(long, default_value = "phantom", value_name = "SPEC", conflicts_with = "resume")]
-    data: DataSpec,
+    #[command(flatten)]
+    data: DataOptions,
     /// Where to compute: auto, cpu, vulkan or cuda[:N].
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     /// Which stage to train; the counterfactual alone goes on in a run whose classifier is trained.
     #[arg(long, value_enum, default_value_t = Stage::All)]
     stage: Stage,
+    /// Take over the classifier of this run instead of training one.
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    classifier: Option<PathBuf>,
     /// Go on with this run, its recipe and its data.
     #[arg(long, value_name = "RUN")]
     resume: Option<PathBuf>,
@@ -69,6 +64,7 @@ struct Arguments {
 enum Stage {
     Classifier,
     Counterfactual,
+    Segmenter,
     All,
 }
 
@@ -79,38 +75,50 @@ fn main() -> ExitCode {
 #[allow(clippy::print_stdout)]
 fn train(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.list_recipes {
-        recipe::embedded().for_each(|name| println!("{name}"));
+        recipe::embedded().iter().for_each(|name| println!("{name}"));
         return Ok(());
     }
-    let (resumed, recipe, spec) = match &arguments.resume {
+    let (resumed, recipe, specs) = match &arguments.resume {
         Some(folder) => {
             let (run, recipe, data) = Run::resume(folder)?;
             (Some(run), recipe, data)
         }
-        None if arguments.stage == Stage::Counterfactual => {
-            let reason = "--stage counterfactual: it needs a trained classifier; name its run with --resume RUN";
+        None if arguments.stage == Stage::Counterfactual && arguments.classifier.is_none() => {
+            let reason = "--stage counterfactual: it needs a trained classifier; name its run with --resume RUN or --classifier RUN";
             return Err(BadInput(reason.into()).into());
         }
         None => {
             let mut changes = arguments.changes.clone();
             changes.extend(arguments.seed.map(|seed| format!("seed={seed}")));
-            (None, Recipe::load(&arguments.recipe, &changes)?, arguments.data.clone())
+            (None, Recipe::load(&arguments.recipe, &changes)?, arguments.data.specs.clone())
         }
     };
-    if let (DataRecipe::Phantom { .. }, DataSpec::Slices(_)) = (&recipe.data, &spec) {
-        let reason =
-            format!("--data {spec}: recipe {} makes its own phantoms; choose a recipe for slices", recipe.name);
+    if let (DataRecipe::Phantom { .. }, Some(DataSpec::Folder(..))) = (&recipe.data, specs.first()) {
+        let reason = format!("--data: recipe {} makes its own phantoms; choose a recipe for slices", recipe.name);
         return Err(BadInput(reason).into());
     }
+    let classifier = arguments.classifier.as_deref().map(Run::resume).transpose()?;
+    if let Some((run, of, _)) = &classifier
+        && of.classifier.network != recipe.classifier.network
+    {
+        let folder = run.folder().display();
+        return Err(BadInput(format!(
+            "--classifier {folder}: it has another architecture than recipe {}",
+            recipe.name
+        ))
+        .into());
+    }
     interrupt::listen()?;
-    let folder = spec.folder()?;
-    let purposes = [Purpose::Train, Purpose::Validation, Purpose::Test];
-    let data = Dataset::open(&recipe.protocol(), folder.as_ref(), &purposes)?;
+    let table = arguments.data.of(specs.clone()).table(recipe.data.selection().1.plane)?;
+    let data = Dataset::open(&recipe.protocol(), table.as_ref(), &Purpose::ALL)?;
     let device = arguments.device.open()?;
     let run = match resumed {
         Some(run) => run,
-        None => Run::create(&arguments.out, &recipe, &spec)?,
+        None => Run::create(&arguments.out, &recipe, &specs)?,
     };
+    if let Some((classifier, _, _)) = classifier {
+        run.adopt_classifier(&classifier)?;
+    }
     eprintln!("{} on {}, {}, into {}", recipe.name, device::name(&device), data.description, run.folder().display());
     let training = Training { recipe: &recipe, data: &data, run: &run, device: &device };
     let (finished, report) = match stages(&training, arguments.stage)? {
@@ -137,64 +145,20 @@ enum Outcome {
     Evaluated(Box<Report>),
 }
 
-fn stages(training: &Training<'_>, stage: Stage) -> anyhow::Result<Outcome> {
-    if stage != Stage::Counterfactual && training.classifier()? == Ending::Interrupted {
-        return Ok(Outcome::Interrupted);
+fn stages<'a>(training: &Training<'a>, wanted: Stage) -> anyhow::Result<Outcome> {
+    type Run<'a> = fn(&Training<'a>) -> anyhow::Result<Ending>;
+    let stages: [(Stage, Run<'a>); 3] = [
+        (Stage::Classifier, Training::classifier),
+        (Stage::Counterfactual, Training::counterfactual),
+        (Stage::Segmenter, Training::segmenter),
+    ];
+    for (_, run) in stages.iter().filter(|(stage, _)| wanted == Stage::All || wanted == *stage) {
+        if run(training)? == Ending::Interrupted {
+            return Ok(Outcome::Interrupted);
+        }
     }
-    if stage == Stage::Classifier {
-        return Ok(Outcome::Trained);
+    match wanted {
+        Stage::Classifier | Stage::Segmenter => Ok(Outcome::Trained),
+        Stage::Counterfactual | Stage::All => Ok(Outcome::Evaluated(Box::new(training.finish(BTreeMap::new())?))),
     }
-    match training.counterfactual()? {
-        Ending::Interrupted => Ok(Outcome::Interrupted),
-        Ending::Done => Ok(Outcome::Evaluated(Box::new(finish(training)?))),
-    }
-}
-
-/// Packs the model, and with what is in the file decides the threshold on validation and looks at the test set once.
-fn finish(training: &Training<'_>) -> anyhow::Result<Report> {
-    let (recipe, run) = (training.recipe, training.run);
-    let trained = training.trained()?;
-    let card = Card {
-        format: FORMAT,
-        name: recipe.model.clone(),
-        title: recipe.title.clone(),
-        inpainter: recipe.counterfactual.inpainter.clone(),
-        classifier: recipe.classifier.network.clone(),
-        method: recipe.counterfactual.training.method,
-        size: recipe.size,
-        window: recipe.window.into(),
-        threshold: PAPER_THRESHOLD,
-        postprocess: false,
-        recipe: serde_json::to_value(recipe)?,
-        data: training.data.description.clone(),
-        results: Value::Null,
-        licence: recipe.licence.clone(),
-        weights_sha256: String::new(),
-        self_test: SelfTest::unknown(),
-    };
-    let processor = Device::flex();
-    let mut bundle = Bundle::pack(
-        card,
-        trained.inpainter.to_device(&processor),
-        trained.classifier.to_device(&processor),
-        &processor,
-    )?;
-
-    let explainer = bundle.explainer(training.device)?;
-    let validated = training.validate(&explainer, &training.validation_samples())?;
-    let masking = Masking { threshold: validated.chosen_threshold(), postprocess: false };
-    let started = Instant::now();
-    let samples = training.data.samples(Purpose::Test, recipe.window, &recipe.anomaly, TEST_SEED);
-    let found = evaluation::evaluate(&explainer, training.device, recipe.size, &samples, masking)?;
-    let description = format!("test split; {}", training.data.description);
-    let device = device::name(training.device);
-    let report = Report::new(&recipe.model, &description, &device, masking, &found, started.elapsed().as_secs_f64());
-    let shown = report::representative(&found, &samples);
-    let sheet = Sheet::of(&explainer, training.device, recipe.size, &samples, &shown, masking)?;
-    report.write(run.folder(), &sheet)?;
-
-    bundle.card.threshold = masking.threshold;
-    bundle.card.results = serde_json::to_value(&report)?;
-    files::write(&run.folder().join(format!("{}.safetensors", recipe.model)), &bundle.write()?)?;
-    Ok(report)
 }

@@ -6,11 +6,9 @@ use coin_core::metrics::{Overlap, Ranking, RankingSummary, Validity};
 use serde::{Deserialize, Serialize};
 
 use super::overlaps::Overlaps;
-use super::{Masking, MethodReport};
-use crate::data::Sample;
+use super::{BATCH, Masking, MethodReport};
+use crate::data::{Sample, Samples};
 
-/// Slices explained at once.
-const BATCH: usize = 8;
 /// Gain of IoU for which a model gets a threshold of its own.
 const CLEARLY_BETTER: f64 = 0.01;
 
@@ -34,6 +32,8 @@ pub struct Evaluation {
     pub coin: MethodReport,
     /// IoU of each abnormal sample, with its index.
     pub iou_by_sample: Vec<(usize, f64)>,
+    /// Index of the first normal sample.
+    pub first_normal: Option<usize>,
 }
 
 impl Evaluation {
@@ -52,17 +52,28 @@ pub fn explain_all(
     explainer: &Explainer,
     device: &Device,
     size: usize,
-    samples: &[Sample],
+    samples: &Samples<'_>,
     mut look: impl FnMut(usize, &Sample, Explanation),
 ) -> anyhow::Result<()> {
-    for (chunk, batch) in samples.chunks(BATCH).enumerate() {
-        let images = batch.iter().flat_map(|sample| sample.input.iter().copied()).collect();
-        let explanations = explainer.explain(images, size, device)?.read()?;
-        for (i, (sample, explanation)) in batch.iter().zip(explanations).enumerate() {
-            look(chunk * BATCH + i, sample, explanation);
+    for batch in samples.batches(BATCH) {
+        let batch = batch?;
+        let explanations = explain(explainer, device, size, batch.iter().map(|(_, sample)| sample))?;
+        for ((i, sample), explanation) in batch.iter().zip(explanations) {
+            look(*i, sample, explanation);
         }
     }
     Ok(())
+}
+
+/// Explains a batch.
+pub fn explain<'a>(
+    explainer: &Explainer,
+    device: &Device,
+    size: usize,
+    samples: impl Iterator<Item = &'a Sample>,
+) -> anyhow::Result<Vec<Explanation>> {
+    let images = samples.flat_map(|sample| sample.input.iter().copied()).collect();
+    Ok(explainer.explain(images, size, device)?.read()?)
 }
 
 /// The paper's numbers for `samples`.
@@ -70,28 +81,35 @@ pub fn evaluate(
     explainer: &Explainer,
     device: &Device,
     size: usize,
-    samples: &[Sample],
+    samples: &Samples<'_>,
     masking: Masking,
 ) -> anyhow::Result<Evaluation> {
     let mut ranking = Ranking::default();
     let mut validity = Validity::paper();
     let (mut overlaps, mut ceiling) = (Overlaps::new(masking, size), Overlap::default());
     let mut outside = (0.0, 0u64);
+    let (mut abnormal, mut first_normal) = (0, None);
     explain_all(explainer, device, size, samples, |i, sample, explanation| {
-        ranking.add(f64::from(explanation.before), sample.truth.is_some());
+        ranking.add(f64::from(explanation.before), sample.abnormal);
+        abnormal += usize::from(sample.abnormal);
+        if !sample.abnormal {
+            first_normal.get_or_insert(i);
+        }
         let (before, after) = (f64::from(explanation.before), f64::from(explanation.after));
         validity.add(before, after, explainer.method.reached(before, after, explainer.inpainter.conditions()));
-        let truth = |pixel: usize| sample.truth.as_ref().is_some_and(|truth| truth.as_slice()[pixel]);
-        for (_, difference) in explanation.difference.iter().enumerate().filter(|(pixel, _)| !truth(*pixel)) {
-            outside = (outside.0 + f64::from(*difference), outside.1 + 1);
+        if sample.truth.is_some() || !sample.abnormal {
+            let truth = |pixel: usize| sample.truth.as_ref().is_some_and(|truth| truth.as_slice()[pixel]);
+            for (_, difference) in explanation.difference.iter().enumerate().filter(|(pixel, _)| !truth(*pixel)) {
+                outside = (outside.0 + f64::from(*difference), outside.1 + 1);
+            }
         }
         let Some(truth) = &sample.truth else { return };
-        let perfect: Vec<f32> =
-            sample.input.iter().zip(&sample.clean).map(|(x, clean)| (x - clean).abs() / 2.0).collect();
         overlaps.add(i, &explanation.difference, truth);
-        ceiling.add(masking.overlap(&perfect, size, truth));
+        if let Some(clean) = &sample.clean {
+            let perfect: Vec<f32> = sample.input.iter().zip(clean).map(|(x, clean)| (x - clean).abs() / 2.0).collect();
+            ceiling.add(masking.overlap(&perfect, size, truth));
+        }
     })?;
-    let abnormal = samples.iter().filter(|sample| sample.truth.is_some()).count();
     Ok(Evaluation {
         slices: SliceCounts { total: samples.len(), abnormal },
         classifier: ranking.summary(),
@@ -103,6 +121,7 @@ pub fn evaluate(
             ..overlaps.report()
         },
         iou_by_sample: overlaps.iou_by_sample,
+        first_normal,
     })
 }
 
@@ -122,6 +141,7 @@ mod tests {
                 ..MethodReport::default()
             },
             iou_by_sample: Vec::new(),
+            first_normal: None,
         };
         assert_eq!(found(Some((0.4, 0.609)), Some(0.6)).chosen_threshold(), 0.25);
         assert_eq!(found(Some((0.4, 0.62)), Some(0.6)).chosen_threshold(), 0.4);

@@ -1,16 +1,21 @@
 //! How good an explanation is: the paper's numbers over samples whose truth is known, for COIN and for the saliency
-//! methods it is compared with.
+//! methods and the supervised segmenter it is compared with.
 
 mod coin;
 mod overlaps;
 mod saliency;
+mod segmenter;
 
 use coin_core::metrics::{Overlap, best_threshold};
 use coin_imaging::Mask;
 use serde::{Deserialize, Serialize};
 
-pub use coin::{Evaluation, SliceCounts, evaluate, explain_all};
+pub use coin::{Evaluation, SliceCounts, evaluate, explain};
 pub use saliency::{Saliency, SaliencyFound, SaliencyMethod};
+pub use segmenter::{SEGMENTER_MASKING, evaluate_segmenter};
+
+/// Slices computed at once.
+const BATCH: usize = 8;
 
 /// How a map becomes a mask.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,8 +8,8 @@ use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
 use super::overlaps::Overlaps;
-use super::{Masking, MethodReport};
-use crate::data::Sample;
+use super::{BATCH, Masking, MethodReport};
+use crate::data::Samples;
 use crate::program::BadInput;
 
 /// More masks than anyone has time for.
@@ -89,28 +89,30 @@ impl Saliency {
             .map_err(|reason| anyhow::anyhow!("the device did not give the map back: {reason:?}"))
     }
 
-    /// The numbers of a method, keeping the maps of the samples `kept`; `bar` moves with each abnormal sample.
+    /// The numbers of a method, keeping the maps of the samples `kept`; `bar` moves with each sample.
     pub fn evaluate(
         &self,
         method: SaliencyMethod,
-        samples: &[Sample],
+        samples: &Samples<'_>,
         masking: Masking,
         kept: &[usize],
         bar: &ProgressBar,
     ) -> anyhow::Result<SaliencyFound> {
         let mut overlaps = Overlaps::new(masking, self.size);
         let mut maps = vec![None; kept.len()];
-        for (i, sample) in samples.iter().enumerate() {
-            let Some(truth) = &sample.truth else { continue };
-            let map = self.map(method, &sample.input, &mut |done, all| {
-                bar.set_message(format!("{done} of {all}"));
-                true
-            })?;
-            overlaps.add(i, &map, truth);
-            if let Some(place) = kept.iter().position(|&wanted| wanted == i) {
-                maps[place] = Some(map);
+        for batch in samples.batches(BATCH) {
+            for (i, sample) in batch? {
+                bar.inc(1);
+                let Some(truth) = &sample.truth else { continue };
+                let map = self.map(method, &sample.input, &mut |done, all| {
+                    bar.set_message(format!("{done} of {all}"));
+                    true
+                })?;
+                overlaps.add(i, &map, truth);
+                if let Some(place) = kept.iter().position(|&wanted| wanted == i) {
+                    maps[place] = Some(map);
+                }
             }
-            bar.inc(1);
         }
         Ok(SaliencyFound { report: overlaps.report(), maps })
     }

@@ -20,9 +20,20 @@ pub use sheet::{Sheet, representative};
 pub struct Methods {
     /// COIN itself.
     pub coin: MethodReport,
-    /// What it is compared with.
+    /// The supervised segmenter, where one was trained: the bound of what masks give.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unet: Option<MethodReport>,
+    /// Saliency methods on the same classifier.
     #[serde(flatten)]
     pub saliency: BTreeMap<SaliencyMethod, MethodReport>,
+}
+
+impl Methods {
+    /// What COIN is compared with, with names as papers write them.
+    pub fn others(&self) -> impl Iterator<Item = (&'static str, &MethodReport)> {
+        let unet = self.unet.iter().map(|found| ("U-Net, supervised", found));
+        self.saliency.iter().map(|(method, found)| (method.title(), found)).chain(unet)
+    }
 }
 
 /// `report.json`.
@@ -56,7 +67,7 @@ impl Report {
             threshold: masking.threshold,
             slices: found.slices,
             classifier: found.classifier,
-            methods: Methods { coin: found.coin.clone(), saliency: BTreeMap::new() },
+            methods: Methods { coin: found.coin.clone(), ..Methods::default() },
             seconds,
         }
     }
@@ -85,8 +96,8 @@ impl Report {
             self.slices.total,
             self.slices.abnormal,
         );
-        let others = self.methods.saliency.iter().map(|(method, found)| {
-            let (title, iou, threshold) = (method.title(), number(found.iou), found.threshold);
+        let others = self.methods.others().map(|(title, found)| {
+            let (iou, threshold) = (number(found.iou), found.threshold);
             let best = number(found.best().map(|(_, iou)| iou));
             format!("{title}: IoU {iou} at {threshold:.3} (best over thresholds {best})")
         });

@@ -9,8 +9,7 @@ const COLOURS: [&str; 5] = ["#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#8c564b
 /// The page of a report.
 pub fn html(report: &Report) -> String {
     let coin = &report.methods.coin;
-    let saliency = report.methods.saliency.iter().map(|(method, found)| (method.title(), found));
-    let methods: Vec<(&str, &MethodReport)> = [("COIN", coin)].into_iter().chain(saliency).collect();
+    let methods: Vec<(&str, &MethodReport)> = [("COIN", coin)].into_iter().chain(report.methods.others()).collect();
     let row = |name: &str, value: &dyn Fn(&MethodReport) -> String| {
         let cells: String = methods.iter().map(|(_, found)| format!("<td>{}</td>", value(found))).collect();
         format!("<tr><th>{name}</th>{cells}</tr>")

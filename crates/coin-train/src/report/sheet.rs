@@ -5,7 +5,7 @@ use coin_core::explanation::Explainer;
 use coin_imaging::Mask;
 use coin_imaging::picture::Picture;
 
-use crate::data::Sample;
+use crate::data::Samples;
 use crate::evaluation::{self, Evaluation, Masking};
 
 /// See the module.
@@ -21,13 +21,14 @@ impl Sheet {
         explainer: &Explainer,
         device: &Device,
         size: usize,
-        samples: &[Sample],
+        samples: &Samples<'_>,
         shown: &[usize],
         masking: Masking,
     ) -> anyhow::Result<Self> {
-        let shown: Vec<Sample> = shown.iter().filter_map(|&i| samples.get(i).cloned()).collect();
         let mut rows = Vec::with_capacity(shown.len());
-        evaluation::explain_all(explainer, device, size, &shown, |_, sample, explanation| {
+        for sample in samples.at(shown)? {
+            let found = evaluation::explain(explainer, device, size, std::iter::once(&sample))?;
+            let Some(explanation) = found.into_iter().next() else { continue };
             let input = Picture::of_normalised(&sample.input, size, size);
             let none = || Mask::new(size, size, vec![false; size * size]);
             let mask = masking.apply(&explanation.difference, size);
@@ -41,7 +42,7 @@ impl Sheet {
                 Picture::of_difference(&explanation.difference, size, size),
                 overlaid,
             ]);
-        })?;
+        }
         Ok(Self { captions: vec!["input", "counterfactual", "difference", "mask and truth"], rows, size })
     }
 
@@ -62,12 +63,12 @@ impl Sheet {
 }
 
 /// The cases for a sheet, by rule: best, quartiles, median and worst IoU, and the first normal slice.
-pub fn representative(found: &Evaluation, samples: &[Sample]) -> Vec<usize> {
+pub fn representative(found: &Evaluation) -> Vec<usize> {
     let mut order = found.iou_by_sample.clone();
     order.sort_by(|a, b| b.1.total_cmp(&a.1));
     let at = |quarter: usize| order.get((order.len().saturating_sub(1)) * quarter / 4);
     let mut chosen: Vec<usize> = (0..=4).filter_map(|quarter| at(quarter).map(|(i, _)| *i)).collect();
     chosen.dedup();
-    chosen.extend(samples.iter().position(|sample| sample.truth.is_none()));
+    chosen.extend(found.first_normal);
     chosen
 }

@@ -9,13 +9,13 @@ use serde_json::json;
 
 use super::steps::{Stage, Step, Validation};
 use super::{Training, images};
-use crate::data::Sample;
+use crate::data::{Sample, Samples};
 
 /// A classifier in training.
 pub struct ClassifierStage<'a> {
     pub training: &'a Training<'a>,
     pub trainer: ClassifierTrainer,
-    pub validation: Vec<Sample>,
+    pub validation: Samples<'a>,
 }
 
 impl Stage for ClassifierStage<'_> {
@@ -33,16 +33,16 @@ impl Stage for ClassifierStage<'_> {
         weights::all_finite(&self.trainer.trained())
     }
 
-    fn step(&mut self) -> Step {
+    fn step(&mut self) -> anyhow::Result<Step> {
         let recipe = self.training.recipe;
         let (step, stage) = (self.trainer.steps(), &recipe.classifier);
         let augmentation = stage.augmentation.as_ref();
         let batch =
-            self.training.data.batch(recipe.window, &stage.anomaly, augmentation, recipe.seed, step, stage.batch);
-        let labels: Vec<bool> = batch.iter().map(|sample| sample.truth.is_some()).collect();
-        let rate = stage.learning_rate_drop.rate(step);
+            self.training.data.batch(recipe.window, &stage.anomaly, augmentation, recipe.seed, step, stage.batch)?;
+        let labels: Vec<bool> = batch.iter().map(|sample| sample.abnormal).collect();
+        let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
         let loss = self.trainer.step(self.training.tensor(&batch), &labels, rate);
-        Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() }
+        Ok(Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() })
     }
 
     fn validate(&self) -> anyhow::Result<Validation> {
@@ -61,12 +61,13 @@ impl ClassifierStage<'_> {
     fn rank(&self, classifier: &ResNet) -> anyhow::Result<Ranking> {
         let recipe = self.training.recipe;
         let mut ranking = Ranking::default();
-        for batch in self.validation.chunks(recipe.classifier.batch) {
-            let x = images(batch, recipe.size, self.training.device);
+        for batch in self.validation.batches(recipe.classifier.batch) {
+            let batch: Vec<Sample> = batch?.into_iter().map(|(_, sample)| sample).collect();
+            let x = images(&batch, recipe.size, self.training.device);
             let probabilities = sigmoid(classifier.forward(x)).try_into_vec_as::<f32>();
             let probabilities = probabilities.map_err(|reason| anyhow::anyhow!("the device failed: {reason:?}"))?;
             for (sample, probability) in batch.iter().zip(probabilities) {
-                ranking.add(f64::from(probability), sample.truth.is_some());
+                ranking.add(f64::from(probability), sample.abnormal);
             }
         }
         Ok(ranking)

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::steps::{Stage, Step, Validation};
 use super::{PAPER_THRESHOLD, Training};
-use crate::data::Sample;
-use crate::evaluation::Masking;
+use crate::data::Samples;
+use crate::evaluation::{Evaluation, Masking};
 use crate::report::Sheet;
 
 /// Keeps the data of this stage apart from the classifier's.
@@ -24,7 +24,7 @@ pub struct CounterfactualStage<'a> {
     pub training: &'a Training<'a>,
     pub trainer: CounterfactualTrainer,
     pub classifier: ResNet,
-    pub validation: Vec<Sample>,
+    pub validation: Samples<'a>,
 }
 
 impl Stage for CounterfactualStage<'_> {
@@ -43,30 +43,30 @@ impl Stage for CounterfactualStage<'_> {
         weights::all_finite(&inpainter.valid()) && weights::all_finite(&discriminator.valid())
     }
 
-    fn step(&mut self) -> Step {
+    fn step(&mut self) -> anyhow::Result<Step> {
         let (recipe, step) = (self.training.recipe, self.trainer.steps());
         let stage = &recipe.counterfactual;
         let seed = recipe.seed ^ STREAM;
-        let batch = self.training.data.batch(recipe.window, &recipe.anomaly, None, seed, step, stage.batch);
+        let batch = self.training.data.batch(recipe.window, &recipe.anomaly, None, seed, step, stage.batch)?;
         let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
         let losses = self.trainer.step(self.training.batch(&batch), rate);
         let generator = losses.generator.as_ref().map_or(f32::NAN, |generator| generator.total);
-        Step {
+        Ok(Step {
             message: format!("G {generator:.3}  D {:.3}", losses.discriminator),
             finite: losses.is_finite(),
             log: ("losses", json!(losses)),
-        }
+        })
     }
 
     fn validate(&self) -> anyhow::Result<Validation> {
-        let inpainter = self.training.calibrated(&self.trainer);
+        let inpainter = self.training.calibrated(&self.trainer)?;
         let method = self.training.recipe.counterfactual.training.method;
         let explainer = Explainer { inpainter, classifier: self.classifier.valid(), method };
         let found = self.training.validate(&explainer, &self.validation)?;
         let (threshold, iou) = found.coin.best().unwrap_or((PAPER_THRESHOLD, 0.0));
         let name = format!("step-{:06}", self.steps());
-        self.training.run.picture(&name, &self.grid(&explainer, threshold)?)?;
-        let coin = found.coin;
+        self.training.run.picture(&name, &self.grid(&explainer, &found, threshold)?)?;
+        let coin = &found.coin;
         Ok(Validation {
             // At the paper's threshold, so that a change of the right height counts for more than one that a threshold of
             // its own makes up for. A mask explains nothing where the verdict stays.
@@ -84,12 +84,9 @@ impl Stage for CounterfactualStage<'_> {
 }
 
 impl CounterfactualStage<'_> {
-    fn grid(&self, explainer: &Explainer, threshold: f32) -> anyhow::Result<Picture> {
-        let with_truth = |wanted: bool| {
-            let samples = self.validation.iter().enumerate();
-            samples.filter(move |(_, sample)| sample.truth.is_some() == wanted).map(|(i, _)| i)
-        };
-        let shown: Vec<usize> = with_truth(true).take(PICTURED - 1).chain(with_truth(false).take(1)).collect();
+    fn grid(&self, explainer: &Explainer, found: &Evaluation, threshold: f32) -> anyhow::Result<Picture> {
+        let abnormal = found.iou_by_sample.iter().map(|(i, _)| *i);
+        let shown: Vec<usize> = abnormal.take(PICTURED - 1).chain(found.first_normal).collect();
         let masking = Masking { threshold, postprocess: false };
         let sheet =
             Sheet::of(explainer, self.training.device, self.training.recipe.size, &self.validation, &shown, masking)?;

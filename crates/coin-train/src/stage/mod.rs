@@ -1,25 +1,30 @@
-//! The two stages of a training: the classifier, then the counterfactual against it.
+//! The stages of a training: the classifier, the counterfactual against it, and the segmenter it is held against.
 
 mod classifier;
 mod counterfactual;
+mod packing;
+mod segmenter;
 mod steps;
 
 use anyhow::Context as _;
 use burn::module::Module as _;
 use burn::tensor::{Device, Tensor, TensorData};
 use coin_core::explanation::Explainer;
-use coin_core::networks::{Inpainter, ResNet};
-use coin_core::training::{Batch, ClassifierTrainer, CounterfactualTrainer, Distance};
+use coin_core::networks::{Inpainter, ResNet, UNet};
+use coin_core::training::{Batch, ClassifierTrainer, CounterfactualTrainer, Distance, SegmenterTrainer};
 use coin_imaging::{Mask, body};
 
-use crate::data::{Dataset, Purpose, Sample};
+use crate::data::{DataError, Dataset, Purpose, Sample, Samples};
 use crate::evaluation::{self, Evaluation, Masking};
 use crate::program::BadInput;
-use crate::recipe::Recipe;
+use crate::recipe::{self, Recipe};
 use crate::run::Run;
+
+pub use packing::TEST_SEED;
 
 use classifier::ClassifierStage;
 use counterfactual::CounterfactualStage;
+use segmenter::SegmenterStage;
 use steps::Stage as _;
 
 /// The reference threshold on the difference map (paper section 4).
@@ -76,6 +81,27 @@ impl Training<'_> {
         steps::run(&mut stage, self.run, self.recipe.counterfactual.steps, self.recipe.counterfactual.validate_every)
     }
 
+    /// Trains the segmenter, where the recipe has one, from the newest checkpoint on; keeps the state with the best
+    /// validation IoU.
+    pub fn segmenter(&self) -> anyhow::Result<Ending> {
+        let Some(stage) = &self.recipe.segmenter else { return Ok(Ending::Done) };
+        let mut trainer = self.new_segmenter_trainer(stage);
+        if let Some(state) = self.run.checkpoints(SegmenterStage::NAME).newest()? {
+            trainer = trainer.load_state(&state)?;
+        }
+        let (steps, validate_every) = (stage.steps, stage.validate_every);
+        let mut stage = SegmenterStage { training: self, stage, trainer, validation: self.validation_samples() };
+        steps::run(&mut stage, self.run, steps, validate_every)
+    }
+
+    /// The best segmenter, where one is trained.
+    pub fn trained_segmenter(&self) -> anyhow::Result<Option<UNet>> {
+        let Some(stage) = &self.recipe.segmenter else { return Ok(None) };
+        let best = self.run.best(SegmenterStage::NAME).newest()?;
+        let load = |state| anyhow::Ok(self.new_segmenter_trainer(stage).load_state(&state)?.trained());
+        best.map(load).transpose()
+    }
+
     /// The networks of the best states.
     pub fn trained(&self) -> anyhow::Result<Explainer> {
         let classifier = self.best_classifier()?;
@@ -83,24 +109,29 @@ impl Training<'_> {
         let best = best.context("the counterfactual is not trained yet; run --stage counterfactual")?;
         let trainer = self.new_counterfactual_trainer(classifier.clone()).load_state(&best)?;
         let method = self.recipe.counterfactual.training.method;
-        Ok(Explainer { inpainter: self.calibrated(&trainer), classifier: classifier.valid(), method })
+        Ok(Explainer { inpainter: self.calibrated(&trainer)?, classifier: classifier.valid(), method })
     }
 
     /// Validation numbers of a model at the paper's threshold.
-    pub fn validate(&self, explainer: &Explainer, samples: &[Sample]) -> anyhow::Result<Evaluation> {
+    pub fn validate(&self, explainer: &Explainer, samples: &Samples<'_>) -> anyhow::Result<Evaluation> {
         let masking = Masking { threshold: PAPER_THRESHOLD, postprocess: false };
         evaluation::evaluate(explainer, self.device, self.recipe.size, samples, masking)
     }
 
     /// The samples that choose checkpoint and threshold.
-    pub fn validation_samples(&self) -> Vec<Sample> {
-        self.data.samples(Purpose::Validation, self.recipe.window, &self.recipe.anomaly, VALIDATION_SEED)
+    pub fn validation_samples(&self) -> Samples<'_> {
+        self.data.samples(&[Purpose::Validation], self.recipe.window, &self.recipe.anomaly, VALIDATION_SEED)
     }
 
     fn new_classifier_trainer(&self) -> ClassifierTrainer {
         let network = self.recipe.classifier.network.init(&processor(self.recipe.seed));
         let network = network.fork(&self.device.clone().autodiff());
         ClassifierTrainer::new(network, self.recipe.classifier.training.clone())
+    }
+
+    fn new_segmenter_trainer(&self, stage: &recipe::SegmenterStage) -> SegmenterTrainer {
+        let network = UNet::init(&self.recipe.counterfactual.inpainter, &processor(self.recipe.seed + 2));
+        SegmenterTrainer::new(network.fork(&self.device.clone().autodiff()), stage.training.clone())
     }
 
     fn new_counterfactual_trainer(&self, classifier: ResNet) -> CounterfactualTrainer {
@@ -112,10 +143,11 @@ impl Training<'_> {
     }
 
     /// The inpainter as it explains.
-    fn calibrated(&self, trainer: &CounterfactualTrainer) -> Inpainter {
+    fn calibrated(&self, trainer: &CounterfactualTrainer) -> Result<Inpainter, DataError> {
         let (recipe, seed) = (self.recipe, self.recipe.seed ^ CALIBRATION_STREAM);
         let batch = |i| self.data.batch(recipe.window, &recipe.anomaly, None, seed, i, recipe.counterfactual.batch);
-        trainer.calibrated((0..CALIBRATION_BATCHES).map(|i| self.tensor(&batch(i))))
+        let batches = (0..CALIBRATION_BATCHES).map(|i| Ok(self.tensor(&batch(i)?)));
+        Ok(trainer.calibrated(batches.collect::<Result<Vec<_>, DataError>>()?))
     }
 
     /// The best classifier, on the training device.
@@ -132,8 +164,12 @@ impl Training<'_> {
         let regions = (self.recipe.counterfactual.training.distance == Distance::Carl).then(|| {
             let size = self.recipe.size;
             let all = || Mask::new(size, size, vec![true; size * size]);
-            let regions =
-                |sample: &Sample| [body(&sample.clean, size, size, -1.0).or_else(all), Some(sample.kidneys.clone())];
+            let regions = |sample: &Sample| {
+                [
+                    body(sample.clean.as_ref().unwrap_or(&sample.input), size, size, -1.0).or_else(all),
+                    Some(sample.kidneys.clone()),
+                ]
+            };
             let masks: Vec<Mask> = samples.iter().flat_map(regions).flatten().collect();
             let values: Vec<f32> =
                 masks.iter().flat_map(Mask::as_slice).map(|&inside| u8::from(inside).into()).collect();

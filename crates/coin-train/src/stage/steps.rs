@@ -25,7 +25,7 @@ pub trait Stage {
     fn state(&self) -> Result<TrainerState, StateError>;
 
     /// Takes a step.
-    fn step(&mut self) -> Step;
+    fn step(&mut self) -> anyhow::Result<Step>;
 
     /// Looks at the validation samples.
     fn validate(&self) -> anyhow::Result<Validation>;
@@ -59,7 +59,7 @@ pub fn run<S: Stage>(stage: &mut S, run: &Run, steps: u64, validate_every: u64) 
     let mut best = best_logged(run, S::NAME)?;
     let bar = progress::bar(S::NAME, steps, stage.steps());
     while stage.steps() < steps {
-        let found = stage.step();
+        let found = stage.step()?;
         let step = stage.steps();
         let last = step == steps;
         let asked = interrupt::asked();

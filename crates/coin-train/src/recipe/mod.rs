@@ -1,22 +1,20 @@
 //! Training recipes: TOML files, some of them embedded.
 
-use std::path::Path;
+mod data;
+mod library;
 
 use coin_core::bundle;
 use coin_core::method::Method;
 use coin_core::networks::{DiscriminatorConfig, InpainterConfig, ResNetConfig};
-use coin_core::training::{ClassifierConfig, CounterfactualConfig};
+use coin_core::training::{ClassifierConfig, CounterfactualConfig, SegmenterConfig};
 use coin_imaging::Window;
 use coin_imaging::anomaly::AnomalyStyle;
 use coin_imaging::augmentation::Augmentation;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The recipes that the program carries: name and text.
-const EMBEDDED: [(&str, &str); 2] = [
-    ("quick", include_str!("../recipes/quick.toml")),
-    ("kits23-anomalies", include_str!("../recipes/kits23-anomalies.toml")),
-];
+pub use data::{Abnormal, DataRecipe, Selection};
+pub use library::embedded;
 
 /// Everything that decides a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +41,9 @@ pub struct Recipe {
     pub classifier: ClassifierStage,
     /// The counterfactual's stage.
     pub counterfactual: CounterfactualStage,
+    /// The stage of a segmenter that sees masks, to hold the counterfactual against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segmenter: Option<SegmenterStage>,
 }
 
 /// What an evaluation needs to know of the recipe that a model was trained by. Read from model files, whose recipes may
@@ -59,27 +60,6 @@ pub struct Protocol {
     pub data: DataRecipe,
     /// What is planted.
     pub anomaly: AnomalyRecipe,
-}
-
-/// Where slices come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "source", rename_all = "lowercase")]
-pub enum DataRecipe {
-    /// Made on the spot: so many patients for each purpose.
-    Phantom {
-        /// Patients to train on.
-        train: usize,
-        /// Patients that choose checkpoint and threshold.
-        validation: usize,
-        /// Patients that are looked at once.
-        test: usize,
-    },
-    /// A folder of slices, given by `--data slices:DIR`.
-    Slices {
-        /// What the slices are, for model cards.
-        #[serde(default)]
-        name: String,
-    },
 }
 
 /// What is planted and how often.
@@ -123,8 +103,9 @@ pub struct ClassifierStage {
     pub batch: usize,
     /// Steps between validations.
     pub validate_every: u64,
-    /// When the learning rate falls.
-    pub learning_rate_drop: LearningRateDrop,
+    /// When the learning rate falls, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_rate_drop: Option<LearningRateDrop>,
     /// Optimizer and loss.
     pub training: ClassifierConfig,
 }
@@ -147,6 +128,22 @@ pub struct CounterfactualStage {
     pub discriminator: DiscriminatorConfig,
     /// Optimizers and loss.
     pub training: CounterfactualConfig,
+}
+
+/// The segmenter's stage; its network is a U-Net of the inpainter's widths.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SegmenterStage {
+    /// Steps in all.
+    pub steps: u64,
+    /// Slices a step.
+    pub batch: usize,
+    /// Steps between validations.
+    pub validate_every: u64,
+    /// When the learning rate falls, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_rate_drop: Option<LearningRateDrop>,
+    /// Optimizer.
+    pub training: SegmenterConfig,
 }
 
 /// The one drop of a stage's learning rate.
@@ -219,36 +216,7 @@ pub enum RecipeError {
     },
 }
 
-/// Names of the embedded recipes.
-pub fn embedded() -> impl Iterator<Item = &'static str> {
-    EMBEDDED.iter().map(|(name, _)| *name)
-}
-
 impl Recipe {
-    /// An embedded recipe by name or a TOML file by path, with `key=value` changes applied.
-    pub fn load(name: &str, changes: &[String]) -> Result<Self, RecipeError> {
-        let embedded = EMBEDDED.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
-        let text = match embedded {
-            Some(text) => text,
-            None => std::fs::read_to_string(Path::new(name)).map_err(|_| RecipeError::Unknown {
-                name: name.into(),
-                known: self::embedded().collect::<Vec<_>>().join(", "),
-            })?,
-        };
-        let invalid = |reason: String| RecipeError::Invalid { name: name.into(), reason };
-        let mut table: toml::Table = text.parse().map_err(|reason: toml::de::Error| invalid(reason.to_string()))?;
-        for change in changes {
-            set(&mut table, change)?;
-        }
-        let recipe: Self = table.clone().try_into().map_err(|reason: toml::de::Error| invalid(reason.to_string()))?;
-        let known = toml::Table::try_from(&recipe).map_err(|reason| invalid(reason.to_string()))?;
-        let problem = unknown(&table, &known).map(|key| format!("{key}: unknown key"));
-        match problem.or_else(|| recipe.problem()) {
-            Some(reason) => Err(invalid(reason)),
-            None => Ok(recipe),
-        }
-    }
-
     /// What an evaluation needs of it.
     pub fn protocol(&self) -> Protocol {
         Protocol {
@@ -274,7 +242,8 @@ impl Recipe {
                 (!fits).then(|| format!("size: {} is not a multiple of {multiple} up to 2048", self.size))
             })
             .or_else(|| {
-                let positive = self.classifier.batch > 1 && self.counterfactual.batch > 1;
+                let segmented = self.segmenter.as_ref().is_none_or(|stage| stage.batch > 1);
+                let positive = self.classifier.batch > 1 && self.counterfactual.batch > 1 && segmented;
                 (!positive).then(|| "batch: batch normalisation needs at least 2 slices a step".into())
             })
             .or_else(|| {
@@ -286,59 +255,20 @@ impl Recipe {
                 within(augmentation.and_then(Augmentation::problem), "classifier.augmentation")
             })
             .or_else(|| {
-                let validated = self.classifier.validate_every > 0 && self.counterfactual.validate_every > 0;
+                let segmented = self.segmenter.as_ref().is_none_or(|stage| stage.validate_every > 0);
+                let validated =
+                    self.classifier.validate_every > 0 && self.counterfactual.validate_every > 0 && segmented;
                 (!validated).then(|| "validate_every: must be at least 1".into())
             })
             .or_else(|| within(self.counterfactual.problem(self.size), "counterfactual"))
-            .or_else(|| match self.data {
-                DataRecipe::Phantom { train, validation, test } if train.min(validation).min(test) == 0 => {
-                    Some("data: train, validation and test need at least 1 patient each".into())
-                }
-                _ => None,
-            })
+            .or_else(|| within(self.data.problem(), "data"))
     }
-}
-
-/// The first key of `given` that `known` lacks. Recipes refuse such keys here and not while they are read, because model
-/// files hold recipes with keys of other times.
-fn unknown(given: &toml::Table, known: &toml::Table) -> Option<String> {
-    given.iter().find_map(|(key, value)| match (value, known.get(key)) {
-        (_, None) => Some(key.clone()),
-        (toml::Value::Table(given), Some(toml::Value::Table(known))) => {
-            unknown(given, known).map(|inner| format!("{key}.{inner}"))
-        }
-        _ => None,
-    })
-}
-
-/// Sets `a.b.c=value` in a table; the value is TOML, or else a string.
-fn set(table: &mut toml::Table, change: &str) -> Result<(), RecipeError> {
-    let wrong = |reason: &str| RecipeError::Change { change: change.into(), reason: reason.into() };
-    let (path, value) = change.split_once('=').ok_or_else(|| wrong("write it as key=value"))?;
-    let parsed = format!("value = {value}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("value"));
-    let value = parsed.unwrap_or_else(|| toml::Value::String(value.to_owned()));
-    let mut keys: Vec<&str> = path.trim().split('.').collect();
-    let last = keys.pop().unwrap_or_default();
-    let mut inner = table;
-    for key in keys {
-        let next = inner.get_mut(key).and_then(toml::Value::as_table_mut);
-        inner = next.ok_or_else(|| wrong(&format!("the recipe has no table {key}")))?;
-    }
-    inner.insert(last.to_owned(), value);
-    Ok(())
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_embedded_recipe_is_valid() {
-        for name in embedded() {
-            assert_eq!(Recipe::load(name, &[]).unwrap().name, name);
-        }
-    }
 
     #[test]
     fn the_phantom_model_knows_the_anomalies_that_dataset_phantom_plants() {
@@ -350,30 +280,5 @@ mod tests {
     fn the_kidney_classifier_s_slices_are_moved_as_in_the_paper() {
         let recipe = Recipe::load("kits23-anomalies", &[]).unwrap();
         assert_eq!(recipe.classifier.augmentation, Some(Augmentation::PAPER));
-    }
-
-    #[test]
-    fn recipes_refuse_unknown_keys_and_protocols_do_not() {
-        let text = EMBEDDED[0].1.replace("[anomaly]", "[anomaly]\ncolour = 3");
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("mine.toml");
-        std::fs::write(&path, &text).unwrap();
-        let refused = Recipe::load(&path.to_string_lossy(), &[]).unwrap_err().to_string();
-        assert!(refused.contains("anomaly.colour: unknown key"), "{refused}");
-        let protocol: Protocol = toml::from_str(&text).unwrap();
-        assert_eq!(protocol, Recipe::load("quick", &[]).unwrap().protocol());
-    }
-
-    #[test]
-    fn changes_are_typed_and_unknown_keys_refused() {
-        let change = |change: &str| Recipe::load("quick", &[change.to_owned()]);
-        assert_eq!(
-            change("counterfactual.training.learning_rate=1e-4").unwrap().counterfactual.training.learning_rate,
-            1e-4
-        );
-        assert_eq!(change("title=Mine").unwrap().title, "Mine");
-        assert!(change("learning_rat=1").unwrap_err().to_string().contains("learning_rat: unknown key"));
-        assert!(change("size=100").unwrap_err().to_string().contains("size"));
-        assert!(change("size=large").unwrap_err().to_string().contains("size"));
     }
 }

@@ -1,0 +1,172 @@
+//! Trains the rows of the paper's ladder and writes their table beside the paper's.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use burn::tensor::Device;
+use clap::Parser;
+use coin_core::attribution::SALIENCY_THRESHOLD;
+use coin_train::data::{DataOptions, Dataset, Purpose};
+use coin_train::device::{self, DeviceChoice};
+use coin_train::evaluation::{Masking, MethodReport, Saliency, SaliencyMethod};
+use coin_train::ladder::{COIN, Ladder, ROWS, Row};
+use coin_train::program::{self, BadInput};
+use coin_train::recipe::Recipe;
+use coin_train::report::Report;
+use coin_train::run::Run;
+use coin_train::stage::{Ending, TEST_SEED, Training};
+use coin_train::{files, interrupt, progress};
+
+/// Train the paper's ladder (rows A to H, COIN), saliency methods and a supervised U-Net on the same slices, and write the
+/// table beside the paper's. What is trained already is not trained again: call it once more after an interruption.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Examples:
+  ladder                                     small rows on phantoms, one seed
+  ladder --seeds 777,778,779 --out runs/ladder
+  ladder --rows H,COIN                       two of them
+  ladder --full --data slices:DIR --device cuda"
+)]
+struct Arguments {
+    /// Rows to train.
+    #[arg(long, value_delimiter = ',', default_value = "A,B,C,D,E,F,G,H,COIN", value_name = "NAMES")]
+    rows: Vec<String>,
+    /// Each row is trained once from each of these seeds; rows of a seed share their classifier.
+    #[arg(long, value_delimiter = ',', default_value = "777", value_name = "SEEDS")]
+    seeds: Vec<u64>,
+    /// The paper's sizes instead of their small twins.
+    #[arg(long)]
+    full: bool,
+    /// Change a key of every row's recipe.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    changes: Vec<String>,
+    #[command(flatten)]
+    data: DataOptions,
+    /// Random masks of RISE.
+    #[arg(long, default_value_t = 500, value_name = "N")]
+    rise_masks: usize,
+    /// Where to compute: auto, cpu, vulkan or cuda[:N].
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+    /// Folder for runs and table.
+    #[arg(long, default_value = "runs/ladder", value_name = "DIR")]
+    out: PathBuf,
+}
+
+fn main() -> ExitCode {
+    program::run(|| climb(&Arguments::parse()))
+}
+
+/// What every row works with.
+struct Common<'a> {
+    arguments: &'a Arguments,
+    data: Dataset,
+    device: Device,
+}
+
+#[allow(clippy::print_stdout)]
+fn climb(arguments: &Arguments) -> anyhow::Result<()> {
+    let rows: Vec<&Row> = arguments.rows.iter().map(|name| row(name)).collect::<Result<_, _>>()?;
+    let protocol = arguments.recipe(row(COIN)?, None)?.protocol();
+    interrupt::listen()?;
+    let table = arguments.data.table(protocol.data.selection().1.plane)?;
+    let data = Dataset::open(&protocol, table.as_ref(), &Purpose::ALL)?;
+    let common = Common { arguments, data, device: arguments.device.open()? };
+    eprintln!("on {}, {}", device::name(&common.device), common.data.description);
+    let mut ladder = Ladder::default();
+    for &seed in &arguments.seeds {
+        for row in &rows {
+            let Some(report) = common.climb(row, seed)? else {
+                eprintln!("saved; call the same again to go on");
+                return Ok(());
+            };
+            ladder.rows.entry(row.name.to_owned()).or_default().push(report.methods.coin);
+            ladder.unet.extend(report.methods.unet);
+            for (method, found) in report.methods.saliency {
+                ladder.saliency.entry(method).or_default().push(found);
+            }
+        }
+    }
+    let table = ladder.table(|row| arguments.recipe(row, None).unwrap_or_else(|_| unreachable!("loaded before")));
+    files::write(&arguments.out.join("ladder.json"), &serde_json::to_vec_pretty(&ladder)?)?;
+    files::write(&arguments.out.join("ladder.md"), table.as_bytes())?;
+    print!("{table}");
+    Ok(())
+}
+
+fn row(name: &str) -> Result<&'static Row, BadInput> {
+    let known = || ROWS.map(|row| row.name).join(", ");
+    let found = ROWS.iter().find(|row| row.name.eq_ignore_ascii_case(name));
+    found.ok_or_else(|| BadInput(format!("--rows {name}: the rows are {}", known())))
+}
+
+impl Arguments {
+    /// The recipe of a row, with another seed where one is given.
+    fn recipe(&self, row: &Row, seed: Option<u64>) -> anyhow::Result<Recipe> {
+        let name = if self.full { row.recipe.to_owned() } else { format!("{}-small", row.recipe) };
+        let mut changes = self.changes.clone();
+        changes.extend(seed.map(|seed| format!("seed={seed}")));
+        let mut recipe = Recipe::load(&name, &changes)?;
+        // One bound for all rows.
+        recipe.segmenter = recipe.segmenter.filter(|_| row.name == COIN);
+        Ok(recipe)
+    }
+
+    fn folder(&self, name: &str, seed: u64) -> PathBuf {
+        self.out.join(format!("{}-{seed}", name.to_ascii_lowercase()))
+    }
+}
+
+impl Common<'_> {
+    /// A row from one seed; `None` after Ctrl-C.
+    fn climb(&self, row: &Row, seed: u64) -> anyhow::Result<Option<Report>> {
+        let recipe = self.arguments.recipe(row, Some(seed))?;
+        let folder = self.arguments.folder(row.name, seed);
+        let run = Run::open(&folder, &recipe, &self.arguments.data.specs)?;
+        if let Some(report) = run.report()? {
+            return Ok(Some(report));
+        }
+        eprintln!("{} from seed {seed}, into {}", row.name, folder.display());
+        let training = Training { recipe: &recipe, data: &self.data, run: &run, device: &self.device };
+        let Some(classifier) = self.classifier(&recipe, seed)? else { return Ok(None) };
+        run.adopt_classifier(&classifier)?;
+        for stage in [Training::counterfactual, Training::segmenter] {
+            if stage(&training)? == Ending::Interrupted {
+                return Ok(None);
+            }
+        }
+        let saliency = if row.name == COIN { self.saliency(&training)? } else { BTreeMap::new() };
+        let report = training.finish(saliency)?;
+        eprintln!("{}", report.summary());
+        Ok(Some(report))
+    }
+
+    /// The classifier that the rows of a seed share; `None` after Ctrl-C.
+    fn classifier(&self, recipe: &Recipe, seed: u64) -> anyhow::Result<Option<Run>> {
+        let shared =
+            Recipe { name: "classifier".into(), segmenter: None, ..self.arguments.recipe(row(COIN)?, Some(seed))? };
+        debug_assert_eq!(shared.classifier, recipe.classifier);
+        let run = Run::open(&self.arguments.folder("classifier", seed), &shared, &self.arguments.data.specs)?;
+        let training = Training { recipe: &shared, data: &self.data, run: &run, device: &self.device };
+        Ok((training.classifier()? == Ending::Done).then_some(run))
+    }
+
+    fn saliency(&self, training: &Training<'_>) -> anyhow::Result<BTreeMap<SaliencyMethod, MethodReport>> {
+        let recipe = training.recipe;
+        let classifier = training.trained()?.classifier;
+        let saliency = Saliency::of(classifier, "layer4", self.arguments.rise_masks, recipe.size, &self.device)?;
+        let samples = self.data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, TEST_SEED);
+        let masking = Masking { threshold: SALIENCY_THRESHOLD, postprocess: false };
+        let methods =
+            [SaliencyMethod::Rise, SaliencyMethod::ScoreCam, SaliencyMethod::LayerCam, SaliencyMethod::GradCam];
+        let found = methods.into_iter().map(|method| {
+            let bar = progress::bar(method.title(), samples.len() as u64, 0);
+            let found = saliency.evaluate(method, &samples, masking, &[], &bar)?;
+            bar.finish();
+            Ok((method, found.report))
+        });
+        found.collect()
+    }
+}

@@ -1,0 +1,125 @@
+//! Slices on the model's grid, read when they are needed and kept while there is room.
+
+use std::sync::{Arc, OnceLock};
+
+use coin_imaging::{Mask, Slice, Window};
+
+use super::table::{Label, Row};
+use super::{DataError, phantoms};
+use crate::recipe::{Abnormal, Selection};
+
+/// Bytes of slices that are kept in memory.
+const KEPT_BYTES: usize = 2 << 30;
+
+/// A slice on the model's grid with its kidneys.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Where it came from, for people.
+    pub name: String,
+    /// `size * size` pixels in HU.
+    pub slice: Slice,
+    /// The kidneys on the same grid.
+    pub kidneys: Mask,
+    /// The tumour on the same grid, where one makes the slice abnormal.
+    pub tumour: Option<Mask>,
+}
+
+/// The slices of one purpose.
+#[derive(Debug, Default)]
+pub struct Cases {
+    entries: Vec<Entry>,
+    size: usize,
+    window: Option<Window>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    origin: Origin,
+    /// What the slice is before anything is planted.
+    abnormal: bool,
+    kept: OnceLock<Arc<Case>>,
+}
+
+#[derive(Debug)]
+enum Origin {
+    Phantom(u64),
+    Row(Row),
+}
+
+impl Cases {
+    /// `count` phantom patients from seed `first` on.
+    pub fn phantoms(first: u64, count: usize, size: usize) -> Self {
+        let entry = |seed| Entry { origin: Origin::Phantom(seed), abnormal: false, kept: OnceLock::new() };
+        Self { entries: (first..first + count as u64).map(entry).collect(), size, window: None }
+    }
+
+    /// The rows that are `selected`, cut to `window`.
+    pub fn of_rows<'a>(
+        rows: impl IntoIterator<Item = &'a Row>,
+        selection: &Selection,
+        size: usize,
+        window: Window,
+    ) -> Self {
+        let entry = |row: &Row| {
+            let abnormal = abnormal(row, selection)?;
+            Some(Entry { origin: Origin::Row(row.clone()), abnormal, kept: OnceLock::new() })
+        };
+        Self { entries: rows.into_iter().filter_map(entry).collect(), size, window: Some(window) }
+    }
+
+    /// Number of slices.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Which slices are abnormal, or normal, before anything is planted.
+    pub fn of_label(&self, abnormal: bool) -> Vec<usize> {
+        (0..self.len()).filter(|&i| self.entries[i].abnormal == abnormal).collect()
+    }
+
+    /// Whether slice `index` is abnormal before anything is planted.
+    pub fn is_abnormal(&self, index: usize) -> bool {
+        self.entries.get(index).is_some_and(|entry| entry.abnormal)
+    }
+
+    /// Slice `index`, below [`Self::len`].
+    ///
+    /// # Errors
+    /// When its files cannot be read any more.
+    pub fn get(&self, index: usize) -> Result<Arc<Case>, DataError> {
+        let entry = &self.entries[index];
+        if let Some(case) = entry.kept.get() {
+            return Ok(case.clone());
+        }
+        let case = Arc::new(match (&entry.origin, self.window) {
+            (Origin::Row(row), Some(window)) => row.case(self.size, window, entry.abnormal)?,
+            (Origin::Row(row), None) => row.case(self.size, row.greys, entry.abnormal)?,
+            (Origin::Phantom(seed), _) => phantoms::case(*seed, self.size),
+        });
+        // Four bytes of HU and up to two of masks a pixel.
+        if index < KEPT_BYTES / (6 * self.size * self.size).max(1) {
+            return Ok(entry.kept.get_or_init(|| case).clone());
+        }
+        Ok(case)
+    }
+}
+
+/// Whether a slice is abnormal in itself; `None` for one that is left out.
+fn abnormal(row: &Row, selection: &Selection) -> Option<bool> {
+    let enough = row.kidney_px >= selection.kidney_pixels;
+    match selection.abnormal {
+        // Only what is planted may make a slice abnormal.
+        Abnormal::Planted => (enough && row.tumour_px == 0 && row.cyst_px == 0).then_some(false),
+        // A slice with a little tumour is neither.
+        Abnormal::Tumour => match row.tumour_px {
+            0 => enough.then_some(false),
+            pixels => (pixels >= selection.tumour_pixels).then_some(true),
+        },
+        Abnormal::Labelled => row.label.map(|label| label == Label::Abnormal),
+    }
+}

@@ -1,0 +1,225 @@
+//! Cases for each purpose, and the batches and samples that are made of them.
+
+use coin_imaging::Window;
+use coin_imaging::augmentation::Augmentation;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use super::cases::Cases;
+use super::{DataError, Purpose, Sample, SliceTable};
+use crate::program::BadInput;
+use crate::recipe::{Abnormal, AnomalyRecipe, DataRecipe, Protocol};
+
+/// How often each evaluation slice of a folder is planted, with different anomalies.
+const PLANTINGS: u64 = 2;
+
+/// Patients of phantom sets start here, so that no seed serves two purposes.
+const PHANTOM_SPLITS: [u64; 3] = [0, 1_000_000, 2_000_000];
+
+/// See the module.
+#[derive(Debug)]
+pub struct Dataset {
+    /// Words for model cards.
+    pub description: String,
+    /// A hash of what the data is.
+    pub digest: String,
+    train: Cases,
+    validation: Cases,
+    test: Cases,
+    plantings: u64,
+    /// Whether anomalies are planted.
+    planted: bool,
+    /// Training slices that are normal and abnormal, where batches take as many of either.
+    balance: Option<[Vec<usize>; 2]>,
+}
+
+impl Dataset {
+    /// The data of a protocol for these purposes; `table` where its source is a folder.
+    ///
+    /// # Errors
+    /// When the table has no slice for a purpose, or its patients cannot be divided.
+    pub fn open(protocol: &Protocol, table: Option<&SliceTable>, purposes: &[Purpose]) -> anyhow::Result<Self> {
+        match (&protocol.data, table) {
+            (DataRecipe::Phantom { train, validation, test }, None) => {
+                let counts = [*train, *validation, *test];
+                let cases = |purpose: Purpose| {
+                    let split = purpose as usize;
+                    let count = if purposes.contains(&purpose) { counts[split] } else { 0 };
+                    Cases::phantoms(PHANTOM_SPLITS[split], count, protocol.size)
+                };
+                Ok(Self {
+                    description: format!("procedural abdomen phantoms: {train} patients to train on"),
+                    digest: format!("phantoms {train} {validation} {test}"),
+                    train: cases(Purpose::Train),
+                    validation: cases(Purpose::Validation),
+                    test: cases(Purpose::Test),
+                    plantings: 1,
+                    planted: true,
+                    balance: None,
+                })
+            }
+            (DataRecipe::Slices { .. }, None) => {
+                Err(BadInput(format!("{} needs slices: say --data KIND:DIR, for instance slices:DIR", protocol.name))
+                    .into())
+            }
+            (data, Some(table)) => Ok(Self::of_table(data, protocol, table, purposes)?),
+        }
+    }
+
+    fn of_table(
+        data: &DataRecipe,
+        protocol: &Protocol,
+        table: &SliceTable,
+        purposes: &[Purpose],
+    ) -> Result<Self, DataError> {
+        let (name, selection) = data.selection();
+        let assigned = selection.split.assign(table.rows())?;
+        let cases = |purpose: Purpose| {
+            if !purposes.contains(&purpose) {
+                return Ok(Cases::default());
+            }
+            let rows = table.rows().iter().filter(|row| assigned.get(&row.patient) == Some(&purpose));
+            let cases = Cases::of_rows(rows, &selection, protocol.size, protocol.window);
+            match cases.is_empty() {
+                true => Err(DataError::Empty {
+                    data: table.name().to_owned(),
+                    split: purpose.name(),
+                    wanted: selection.wanted(),
+                }),
+                false => Ok(cases),
+            }
+        };
+        let (train, validation, test) = (cases(Purpose::Train)?, cases(Purpose::Validation)?, cases(Purpose::Test)?);
+        let of = if name.is_empty() { table.name().to_owned() } else { name };
+        let planted = selection.abnormal == Abnormal::Planted;
+        let balance = (selection.balanced && !planted).then(|| [false, true].map(|abnormal| train.of_label(abnormal)));
+        let digest = table.digest();
+        let description = format!("{} training slices of {of}", train.len());
+        let plantings = if planted { PLANTINGS } else { 1 };
+        Ok(Self { description, digest, train, validation, test, plantings, planted, balance })
+    }
+
+    /// Cases for a purpose.
+    pub fn cases(&self, purpose: Purpose) -> &Cases {
+        match purpose {
+            Purpose::Train => &self.train,
+            Purpose::Validation => &self.validation,
+            Purpose::Test => &self.test,
+        }
+    }
+
+    /// The samples of these purposes, one after the other: the same from the same seed. Slices of a folder are planted
+    /// twice, being few.
+    pub fn samples<'a>(
+        &'a self,
+        purposes: &[Purpose],
+        window: Window,
+        anomaly: &'a AnomalyRecipe,
+        seed: u64,
+    ) -> Samples<'a> {
+        let plantings = if anomaly.probability > 0.0 { self.plantings } else { 1 };
+        let jobs = |purpose: &Purpose| {
+            let cases = self.cases(*purpose);
+            (0..plantings).flat_map(|_| 0..cases.len()).zip(0..).map(move |(index, stream)| Job {
+                cases,
+                index,
+                stream,
+            })
+        };
+        let anomaly = self.planted.then_some(anomaly);
+        Samples { jobs: purposes.iter().flat_map(jobs).collect(), window, anomaly, seed }
+    }
+
+    /// `size` training samples: decided by the seed and the step alone, so a resumed training sees the same, whatever the
+    /// number of threads.
+    ///
+    /// # Errors
+    /// When a file of a slice cannot be read any more.
+    pub fn batch(
+        &self,
+        window: Window,
+        anomaly: &AnomalyRecipe,
+        augmentation: Option<&Augmentation>,
+        seed: u64,
+        step: u64,
+        size: usize,
+    ) -> Result<Vec<Sample>, DataError> {
+        let anomaly = self.planted.then_some(anomaly);
+        (0..size as u64)
+            .into_par_iter()
+            .map(|i| {
+                let mut rng = ChaCha8Rng::seed_from_u64(seed);
+                rng.set_stream(step * size as u64 + i);
+                let chosen = match &self.balance {
+                    Some(labels) => {
+                        let of_label = &labels[usize::from(rng.random_bool(0.5))];
+                        let place = rng.random_range(0..of_label.len().max(1) as u64) as usize;
+                        of_label.get(place).copied().unwrap_or(0)
+                    }
+                    None => rng.random_range(0..self.train.len().max(1) as u64) as usize,
+                };
+                let (case, abnormal) = (self.train.get(chosen)?, self.train.is_abnormal(chosen));
+                Ok(match augmentation {
+                    Some(augmentation) => {
+                        let case = case.moved(window, augmentation, &mut rng);
+                        Sample::of(&case, abnormal, window, anomaly, &mut rng)
+                    }
+                    None => Sample::of(&case, abnormal, window, anomaly, &mut rng),
+                })
+            })
+            .collect()
+    }
+}
+
+/// Samples for evaluation, made when they are looked at: a test set never has to fit in memory.
+#[derive(Clone, Debug)]
+pub struct Samples<'a> {
+    jobs: Vec<Job<'a>>,
+    window: Window,
+    anomaly: Option<&'a AnomalyRecipe>,
+    seed: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Job<'a> {
+    cases: &'a Cases,
+    index: usize,
+    stream: u64,
+}
+
+impl Samples<'_> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
+    /// Those at these places, each below [`Self::len`], in their order.
+    ///
+    /// # Errors
+    /// When a file of a slice cannot be read any more.
+    pub fn at(&self, places: &[usize]) -> Result<Vec<Sample>, DataError> {
+        places.par_iter().map(|&place| self.sample(self.jobs[place])).collect()
+    }
+
+    /// All of them, `size` at a time, each with its place.
+    pub fn batches(&self, size: usize) -> impl Iterator<Item = Result<Vec<(usize, Sample)>, DataError>> + '_ {
+        (0..self.len()).step_by(size.max(1)).map(move |start| {
+            let places: Vec<usize> = (start..self.len().min(start + size.max(1))).collect();
+            let samples = self.at(&places)?;
+            Ok(places.into_iter().zip(samples).collect())
+        })
+    }
+
+    fn sample(&self, Job { cases, index, stream }: Job<'_>) -> Result<Sample, DataError> {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(stream);
+        let case = cases.get(index)?;
+        Ok(Sample::of(&case, cases.is_abnormal(index), self.window, self.anomaly, &mut rng))
+    }
+}

@@ -1,0 +1,64 @@
+//! Why data cannot be used. Each message is one sentence with the file or case, what is wrong and what to do.
+
+use std::path::PathBuf;
+
+use coin_imaging::ScanError;
+use coin_imaging::write::WriteError;
+use thiserror::Error;
+
+use crate::files::FileError;
+
+/// See the module.
+#[derive(Debug, Error)]
+pub enum DataError {
+    /// A folder or table is not what its kind says.
+    #[error("{path}: {reason}")]
+    Folder {
+        /// The folder or table.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// A case that cannot be used.
+    #[error("case {case}: {reason}; mend it, or leave such cases out with --skip-incomplete")]
+    Case {
+        /// The case.
+        case: String,
+        /// What is wrong, with the file.
+        reason: String,
+    },
+    /// Patients are not divided as they must be.
+    #[error("data.split: {0}")]
+    Split(String),
+    /// Nothing fits.
+    #[error("{data}: no slice of the {split} split has {wanted}")]
+    Empty {
+        /// The data.
+        data: String,
+        /// The split.
+        split: &'static str,
+        /// What was looked for.
+        wanted: String,
+    },
+    /// An image and its mask differ.
+    #[error("{path}: image and mask differ in size")]
+    Sizes {
+        /// The image.
+        path: PathBuf,
+    },
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A file is not what it should be.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// A slice could not be encoded.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+impl DataError {
+    pub(super) fn folder(path: impl Into<PathBuf>, reason: impl ToString) -> Self {
+        Self::Folder { path: path.into(), reason: reason.to_string() }
+    }
+}

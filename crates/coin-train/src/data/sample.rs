@@ -1,0 +1,73 @@
+//! What a network sees, and what is true about it.
+
+use coin_imaging::anomaly::{self, AnomalyStyle};
+use coin_imaging::augmentation::Augmentation;
+use coin_imaging::{Mask, Window};
+use rand::{Rng, RngExt};
+
+use super::Case;
+use crate::recipe::AnomalyRecipe;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// Where it came from, for people.
+    pub name: String,
+    /// `size * size` values in [-1, 1].
+    pub input: Vec<f32>,
+    /// The same without the anomaly, what a perfect inpainter would give; `None` where nobody knows.
+    pub clean: Option<Vec<f32>>,
+    /// Whether something is wrong.
+    pub abnormal: bool,
+    /// Where it is; `None` for a normal slice, and where nobody knows.
+    pub truth: Option<Mask>,
+    /// The kidneys.
+    pub kidneys: Mask,
+}
+
+impl Sample {
+    /// The case as it is, or with an anomaly planted where one is given and the kidneys allow it: with its probability.
+    pub(super) fn of(
+        case: &Case,
+        abnormal: bool,
+        window: Window,
+        anomaly: Option<&AnomalyRecipe>,
+        rng: &mut impl Rng,
+    ) -> Self {
+        let own = window.normalise_slice(&case.slice);
+        let (name, kidneys) = (case.name.clone(), case.kidneys.clone());
+        let planted = anomaly.and_then(|anomaly| {
+            let wanted = rng.random_bool(anomaly.probability);
+            let seed = rng.random();
+            let style: AnomalyStyle = anomaly.style();
+            wanted.then(|| anomaly::plant(&case.slice, &case.kidneys, window, &style, seed)).flatten()
+        });
+        match planted {
+            Some(planted) => Self {
+                name,
+                input: window.normalise_slice(&planted.slice),
+                clean: Some(own),
+                abnormal: true,
+                truth: Some(planted.mask),
+                kidneys,
+            },
+            None => {
+                let clean = (!abnormal).then(|| own.clone());
+                Self { name, input: own, clean, abnormal, truth: case.tumour.clone(), kidneys }
+            }
+        }
+    }
+}
+
+impl Case {
+    /// The case, moved at random; from beyond its border comes what the window shows black.
+    pub(super) fn moved(&self, window: Window, augmentation: &Augmentation, rng: &mut impl Rng) -> Self {
+        let movement = augmentation.draw(self.slice.width(), self.slice.height(), rng);
+        Self {
+            name: self.name.clone(),
+            slice: movement.slice(&self.slice, window.low()),
+            kidneys: movement.mask(&self.kidneys),
+            tumour: self.tumour.as_ref().map(|tumour| movement.mask(tumour)),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Volumes into slices, once: a slice folder a case, which later runs read instead of the volume.
+
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use coin_imaging::{Limits, Plane, Scan, ScanError, Slice, Window, write};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{LabelFile, SourceKind, Volume};
+use crate::data::table::{CYST, KIDNEY, Line, TUMOUR};
+use crate::data::{DataError, Purpose, SliceTable};
+use crate::{files, progress};
+
+/// HU of the darkest 16-bit grey; each further grey is one HU more, so that all that scanners store is kept.
+const LOWEST_HU: f32 = -32768.0;
+/// HU of the brightest.
+const HIGHEST_HU: f32 = LOWEST_HU + 65535.0;
+/// What a whole cut leaves last.
+const SOURCES: &str = "sources.json";
+
+/// What a case was cut from.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Source {
+    path: PathBuf,
+    bytes: u64,
+    modified: u64,
+}
+
+/// The slices of all volumes that show a kidney, tumour or cyst, cut in `plane`; those that are cut already are not read
+/// again.
+pub fn all(
+    kind: SourceKind,
+    folder: &Path,
+    volumes: &[Volume],
+    plane: Plane,
+    cache: &Path,
+    skip_incomplete: bool,
+) -> Result<SliceTable, DataError> {
+    let whole = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let place = hex::encode(&Sha256::digest(whole.to_string_lossy().as_bytes())[..6]);
+    let cache = cache.join(format!("{}-{place}", kind.name())).join(plane.name());
+    let bar = progress::bar("slices", volumes.len() as u64, 0);
+    let tables: Vec<Result<Option<SliceTable>, DataError>> = volumes
+        .par_iter()
+        .map(|volume| {
+            let table = one(volume, plane, &cache.join(&volume.case));
+            bar.inc(1);
+            match table {
+                Err(reason) if skip_incomplete => {
+                    bar.suspend(|| tracing::warn!("{reason}; left out"));
+                    Ok(None)
+                }
+                table => table.map(Some),
+            }
+        })
+        .collect();
+    bar.finish_and_clear();
+    let tables = tables.into_iter().filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
+    let rows = tables.iter().flat_map(|table| table.rows().iter().cloned()).collect();
+    Ok(SliceTable::new(folder.file_name().unwrap_or_default().to_string_lossy(), rows))
+}
+
+fn one(volume: &Volume, plane: Plane, folder: &Path) -> Result<SliceTable, DataError> {
+    let files: Vec<&PathBuf> =
+        [&volume.image].into_iter().chain(volume.labels.iter().map(|label| &label.path)).collect();
+    let sources = files.into_iter().map(source).collect::<Result<Vec<_>, _>>()?;
+    let cut: Option<Vec<Source>> =
+        std::fs::read(folder.join(SOURCES)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    if cut.as_ref() != Some(&sources) {
+        cut_one(volume, plane, folder, &sources)?;
+    }
+    let table = SliceTable::open(folder)?;
+    // The split may have changed since.
+    let rows = table.rows().iter().cloned().map(|mut row| {
+        row.split = volume.split;
+        row
+    });
+    Ok(SliceTable::new(volume.case.clone(), rows.collect()))
+}
+
+fn source(path: &PathBuf) -> Result<Source, DataError> {
+    let unreadable = |reason| files::FileError::Read { path: path.clone(), reason };
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    Ok(Source { path: path.clone(), bytes: metadata.len(), modified: modified.map_or(0, |time| time.as_secs()) })
+}
+
+fn cut_one(volume: &Volume, plane: Plane, folder: &Path, sources: &[Source]) -> Result<(), DataError> {
+    let case = |reason: String| DataError::Case { case: volume.case.clone(), reason };
+    let scan = open(&volume.image)?;
+    let mut labels = Vec::with_capacity(volume.labels.len());
+    for label in &volume.labels {
+        let labelled = open(&label.path)?;
+        let shape =
+            |scan: &Scan| Ok::<_, ScanError>((scan.slice(0)?.width(), scan.slice(0)?.height(), scan.slice_count()));
+        if shape(&labelled)? != shape(&scan)? {
+            let (path, image) = (label.path.display(), volume.image.display());
+            return Err(case(format!("{path} and {image} differ in shape")));
+        }
+        labels.push((label, labelled));
+    }
+    let failed = |reason| files::FileError::Write { path: folder.to_owned(), reason };
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).map_err(failed)?;
+    }
+    let mut table = csv::Writer::from_writer(Vec::new());
+    for index in 0..scan.count(plane) {
+        let mut classes = Vec::new();
+        for (label, labelled) in &labels {
+            add(&mut classes, &labelled.cut(plane, index)?, label).map_err(&case)?;
+        }
+        let count = |class: u8| classes.iter().filter(|&&found| found == class).count() as u32;
+        let (kidney_px, tumour_px, cyst_px) = (count(KIDNEY), count(TUMOUR), count(CYST));
+        if kidney_px + tumour_px + cyst_px == 0 {
+            continue;
+        }
+        let slice = scan.cut(plane, index)?;
+        let file = format!("{}-{}-{index:04}.png", volume.case, plane.name());
+        let greys = slice.hu().iter().map(|hu| (hu.round() - LOWEST_HU).clamp(0.0, 65535.0) as u16).collect();
+        let (width, height) = (slice.width(), slice.height());
+        files::write(&folder.join("images").join(&file), &write::deep_grey_png(width, height, greys)?)?;
+        files::write(&folder.join("masks").join(&file), &write::grey_png(width, height, classes)?)?;
+        let spacing = slice.spacing();
+        let line = Line {
+            file,
+            case: volume.case.clone(),
+            split: volume.split.map(Purpose::name).unwrap_or_default().into(),
+            kidney_px,
+            tumour_px,
+            cyst_px,
+            spacing_xy_mm: spacing.map(|spacing| spacing.column_mm()),
+            spacing_row_mm: spacing.map(|spacing| spacing.row_mm()),
+            low_hu: Some(LOWEST_HU),
+            high_hu: Some(HIGHEST_HU),
+            label: None,
+        };
+        table.serialize(line).map_err(|reason| case(reason.to_string()))?;
+    }
+    let mut lines = table.into_inner().map_err(|reason| case(reason.to_string()))?;
+    if lines.is_empty() {
+        // A volume without kidney: the table says so with its columns alone.
+        lines = b"file,case,split,kidney_px,tumour_px,cyst_px,spacing_xy_mm\n".to_vec();
+    }
+    files::write(&folder.join("slices.csv"), &lines)?;
+    let sources = serde_json::to_vec(sources).map_err(|reason| case(reason.to_string()))?;
+    // Last: without it the case is cut anew.
+    Ok(files::write(&folder.join(SOURCES), &sources)?)
+}
+
+fn open(path: &Path) -> Result<Scan, DataError> {
+    let limits = Limits::VOLUMES;
+    let bytes = files::read_limited(path, limits.bytes)?;
+    Ok(Scan::open(&bytes, &path.to_string_lossy(), Window::ABDOMEN, &limits)?)
+}
+
+/// Puts what a slice of labels means over what is there.
+fn add(classes: &mut Vec<u8>, slice: &Slice, label: &LabelFile) -> Result<(), String> {
+    classes.resize(slice.hu().len(), 0);
+    for (class, &value) in classes.iter_mut().zip(slice.hu()) {
+        if value == 0.0 {
+            continue;
+        }
+        let known = label.classes.iter().find(|(known, _)| f32::from(*known) == value);
+        let Some((_, meant)) = known else {
+            let known: Vec<String> = label.classes.iter().map(|(known, _)| known.to_string()).collect();
+            return Err(format!(
+                "{} has the label {value}, which is none of {}",
+                label.path.display(),
+                known.join(", ")
+            ));
+        };
+        *class = (*class).max(*meant);
+    }
+    Ok(())
+}

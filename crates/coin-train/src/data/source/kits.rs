@@ -1,0 +1,54 @@
+//! The KiTS challenges of 2019, 2021 and 2023.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{Found, LabelFile, Volume, folders};
+use crate::data::table::{CYST, KIDNEY, TUMOUR};
+use crate::data::{DataError, Purpose};
+use crate::files;
+
+/// See [`super::look`].
+pub fn look(folder: &Path) -> Result<Found, DataError> {
+    // KiTS21 has its cases one folder further down.
+    let cases = match folders(folder, "case_")? {
+        cases if cases.is_empty() && folder.join("data").is_dir() => folders(&folder.join("data"), "case_")?,
+        cases => cases,
+    };
+    let splits = splits(folder)?;
+    let mut found = Found::default();
+    for (case, path) in cases {
+        let image = path.join("imaging.nii.gz");
+        // KiTS21 has several people's labels, of which this is the one to train with.
+        let labels = ["segmentation.nii.gz", "aggregated_MAJ_seg.nii.gz"].map(|name| path.join(name));
+        let label = labels.into_iter().find(|path| path.exists());
+        match label {
+            _ if !image.exists() => found.skip(&case, "imaging.nii.gz is missing"),
+            None => found.skip(&case, "segmentation.nii.gz is missing"),
+            Some(path) => {
+                let classes = vec![(1, KIDNEY), (2, TUMOUR), (3, CYST)];
+                let labels = vec![LabelFile { path, classes }];
+                found.volumes.push(Volume { split: splits.get(&case).copied(), case, image, labels });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Lists of cases in `splits/train_scans.csv` and so on, as COIN's reference keeps them.
+fn splits(folder: &Path) -> Result<BTreeMap<String, Purpose>, DataError> {
+    let mut splits = BTreeMap::new();
+    for (name, purpose) in [("train", Purpose::Train), ("val", Purpose::Validation), ("test", Purpose::Test)] {
+        let list = folder.join("splits").join(format!("{name}_scans.csv"));
+        if !list.exists() {
+            continue;
+        }
+        let text = String::from_utf8_lossy(&files::read(&list)?).into_owned();
+        for case in text.lines().map(str::trim).filter(|case| !case.is_empty()) {
+            if splits.insert(case.to_owned(), purpose).is_some_and(|other| other != purpose) {
+                return Err(DataError::folder(&list, format!("{case} is in another list too; leave it in one")));
+            }
+        }
+    }
+    Ok(splits)
+}

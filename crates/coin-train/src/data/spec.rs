@@ -1,0 +1,108 @@
+//! How data is named on the command line.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::Args;
+
+use super::source::SourceKind;
+use super::{DataError, SliceTable, source};
+use crate::program::BadInput;
+use coin_imaging::Plane;
+
+/// Where data comes from: `phantom` or `kind:path`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DataSpec {
+    /// Made on the spot.
+    Phantom,
+    /// A folder of patients.
+    Folder(SourceKind, PathBuf),
+}
+
+impl DataSpec {
+    /// The same from whatever folder a program is called in.
+    pub fn absolute(&self) -> std::io::Result<Self> {
+        Ok(match self {
+            Self::Phantom => Self::Phantom,
+            Self::Folder(kind, path) => Self::Folder(*kind, std::path::absolute(path)?),
+        })
+    }
+}
+
+impl fmt::Display for DataSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Phantom => f.write_str("phantom"),
+            Self::Folder(kind, path) => write!(f, "{}:{}", kind.name(), path.display()),
+        }
+    }
+}
+
+impl FromStr for DataSpec {
+    type Err = BadInput;
+
+    fn from_str(text: &str) -> Result<Self, BadInput> {
+        let kind = |name: &str| SourceKind::ALL.into_iter().find(|kind| kind.name() == name);
+        match text.split_once(':').map(|(name, path)| (kind(name), path)) {
+            None if text == "phantom" => Ok(Self::Phantom),
+            Some((Some(kind), path)) if !path.is_empty() => Ok(Self::Folder(kind, path.into())),
+            _ => {
+                let kinds = SourceKind::ALL.map(|kind| format!("{}:DIR", kind.name())).join(", ");
+                Err(BadInput(format!("{text}: write phantom or one of {kinds}")))
+            }
+        }
+    }
+}
+
+/// The options of every program that reads data.
+#[derive(Args, Clone, Debug)]
+pub struct DataOptions {
+    /// The data: phantom, or KIND:DIR with KIND totalsegmentator, kits, nnunet, slices or lungs; several are merged.
+    #[arg(long = "data", value_name = "SPEC", default_value = "phantom")]
+    pub specs: Vec<DataSpec>,
+    /// Where slices of volumes are kept, so that each volume is unpacked once; the user's cache folder without it.
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// Leave out cases that cannot be used, with a warning each, instead of stopping at the first.
+    #[arg(long)]
+    pub skip_incomplete: bool,
+}
+
+impl DataOptions {
+    /// The same for another program's data.
+    #[must_use]
+    pub fn of(&self, specs: Vec<DataSpec>) -> Self {
+        Self { specs, ..self.clone() }
+    }
+
+    /// The slices of all folders, cut in this plane; `None` for phantoms.
+    ///
+    /// # Errors
+    /// When phantoms are named beside folders, or a folder is not what its kind says.
+    pub fn table(&self, plane: Plane) -> anyhow::Result<Option<SliceTable>> {
+        let folders: Vec<(SourceKind, &Path)> = self
+            .specs
+            .iter()
+            .filter_map(|spec| match spec {
+                DataSpec::Phantom => None,
+                DataSpec::Folder(kind, path) => Some((*kind, path.as_path())),
+            })
+            .collect();
+        if folders.is_empty() {
+            return Ok(None);
+        }
+        if folders.len() < self.specs.len() {
+            return Err(
+                BadInput("--data phantom cannot be merged with folders; write a phantom set first".into()).into()
+            );
+        }
+        let cache = match &self.cache {
+            Some(cache) => cache.clone(),
+            None => dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("coin"),
+        };
+        let tables =
+            folders.into_iter().map(|(kind, path)| source::table(kind, path, plane, &cache, self.skip_incomplete));
+        Ok(Some(SliceTable::merged(tables.collect::<Result<Vec<_>, DataError>>()?)))
+    }
+}

@@ -1,0 +1,208 @@
+//! Which patients are for training, validation and test. A patient is never in two of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::table::Row;
+use super::{DataError, Purpose};
+use crate::files;
+
+/// One training patient in so many is kept for validation where the data does not say which.
+const VALIDATION_SHARE: u8 = 6;
+
+/// How patients are divided.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Split {
+    /// As the data says; validation is a fixed sixth of the training patients where it names none.
+    #[default]
+    Given,
+    /// By a hash of each patient's name: the same patients on every machine and in every order.
+    Ratio {
+        /// Share of validation.
+        validation: f64,
+        /// Share of test.
+        test: f64,
+    },
+    /// Folds of patients with about the same area of tumour: one for test, the next for validation, the others for training.
+    Folds {
+        /// Number of folds, at least 3.
+        folds: usize,
+        /// The test fold, from 0.
+        fold: usize,
+    },
+    /// Lists in a TOML or JSON file: `train`, `validation` and `test`, or nnU-Net's `splits_final.json`, whose first fold's
+    /// `val` is the test list. Validation is a sixth of the training patients where no list names it; patients in no list
+    /// are left out.
+    Lists {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+impl Split {
+    /// What is wrong with it, if anything.
+    pub fn problem(&self) -> Option<String> {
+        match self {
+            Self::Ratio { validation, test } => {
+                let shares = [*validation, *test, validation + test].iter().all(|share| (0.0..1.0).contains(share));
+                (!shares).then(|| format!("validation {validation} and test {test} leave no patients to train on"))
+            }
+            Self::Folds { folds, fold } => {
+                (*folds < 3 || fold >= folds).then(|| format!("fold {fold} of {folds}: take at least 3 folds, from 0"))
+            }
+            Self::Given | Self::Lists { .. } => None,
+        }
+    }
+
+    /// What each patient is for; a patient who is missing is for nothing.
+    pub fn assign(&self, rows: &[Row]) -> Result<BTreeMap<String, Purpose>, DataError> {
+        let patients: BTreeSet<&str> = rows.iter().map(|row| row.patient.as_str()).collect();
+        match self {
+            Self::Given => given(rows),
+            Self::Ratio { validation, test } => Ok(patients
+                .into_iter()
+                .map(|patient| {
+                    let at = share(patient);
+                    let purpose = match at {
+                        _ if at < *test => Purpose::Test,
+                        _ if at < test + validation => Purpose::Validation,
+                        _ => Purpose::Train,
+                    };
+                    (patient.to_owned(), purpose)
+                })
+                .collect()),
+            Self::Folds { folds, fold } => Ok(folded(rows, *folds, *fold)),
+            Self::Lists { file } => {
+                let lists = Lists::read(file)?;
+                lists.assign(&patients, &file.display().to_string())
+            }
+        }
+    }
+}
+
+fn given(rows: &[Row]) -> Result<BTreeMap<String, Purpose>, DataError> {
+    let mut purposes = BTreeMap::new();
+    for row in rows {
+        let Some(purpose) = row.split else { continue };
+        if *purposes.entry(row.patient.clone()).or_insert(purpose) != purpose {
+            let reason = format!("patient {} has slices of two splits; give all of a patient one", row.patient);
+            return Err(DataError::Split(reason));
+        }
+    }
+    if purposes.is_empty() && !rows.is_empty() {
+        let reason =
+            "the data does not say which patients are for training; choose kind = \"ratio\", \"folds\" or \"lists\"";
+        return Err(DataError::Split(reason.into()));
+    }
+    Ok(with_validation(purposes))
+}
+
+/// With a sixth of the training patients for validation where there are none.
+fn with_validation(mut purposes: BTreeMap<String, Purpose>) -> BTreeMap<String, Purpose> {
+    if !purposes.values().any(|purpose| *purpose == Purpose::Validation) {
+        let train = purposes.iter_mut().filter(|(_, purpose)| **purpose == Purpose::Train);
+        train
+            .filter(|(patient, _)| kept_for_validation(patient))
+            .for_each(|(_, purpose)| *purpose = Purpose::Validation);
+    }
+    purposes
+}
+
+/// Deals patients out to folds, most tumour first, each to the fold with the least so far.
+fn folded(rows: &[Row], folds: usize, fold: usize) -> BTreeMap<String, Purpose> {
+    let mut area: BTreeMap<&str, u64> = BTreeMap::new();
+    for row in rows {
+        *area.entry(row.patient.as_str()).or_default() += u64::from(row.tumour_px);
+    }
+    let mut patients: Vec<(&str, u64)> = area.into_iter().collect();
+    patients.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| digest(a.0).cmp(&digest(b.0))));
+    // Area first, then the number of patients, so that those without tumour spread too.
+    let mut held = vec![(0_u64, 0_usize); folds];
+    let mut purposes = BTreeMap::new();
+    for (patient, area) in patients {
+        let Some(least) = (0..folds).min_by_key(|&i| held[i]) else { continue };
+        held[least] = (held[least].0 + area, held[least].1 + 1);
+        let purpose = match least {
+            _ if least == fold => Purpose::Test,
+            _ if least == (fold + 1) % folds => Purpose::Validation,
+            _ => Purpose::Train,
+        };
+        purposes.insert(patient.to_owned(), purpose);
+    }
+    purposes
+}
+
+/// Lists of patients.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lists {
+    train: Vec<String>,
+    #[serde(default)]
+    validation: Vec<String>,
+    #[serde(default)]
+    test: Vec<String>,
+}
+
+/// One fold of nnU-Net's `splits_final.json`.
+#[derive(Deserialize)]
+struct Fold {
+    train: Vec<String>,
+    val: Vec<String>,
+}
+
+impl Lists {
+    fn read(file: &std::path::Path) -> Result<Self, DataError> {
+        let bytes = files::read(file)?;
+        let wrong = |reason: String| {
+            DataError::folder(file, format!("{reason}; name train, validation and test, each a list of patients"))
+        };
+        let text = String::from_utf8(bytes).map_err(|_| wrong("it is no text".into()))?;
+        if file.extension().is_none_or(|extension| extension != "json") {
+            return toml::from_str(&text).map_err(|reason| wrong(reason.to_string()));
+        }
+        match serde_json::from_str::<Vec<Fold>>(&text).map(|folds| folds.into_iter().next()) {
+            Ok(Some(Fold { train, val })) => Ok(Self { train, validation: Vec::new(), test: val }),
+            Ok(None) => Err(wrong("it has no fold".into())),
+            Err(_) => serde_json::from_str(&text).map_err(|reason| wrong(reason.to_string())),
+        }
+    }
+
+    fn assign(self, patients: &BTreeSet<&str>, file: &str) -> Result<BTreeMap<String, Purpose>, DataError> {
+        let lists = [(Purpose::Train, self.train), (Purpose::Validation, self.validation), (Purpose::Test, self.test)];
+        let mut purposes = BTreeMap::new();
+        for (purpose, list) in lists {
+            for patient in list {
+                if !patients.contains(patient.as_str()) {
+                    return Err(DataError::Split(format!(
+                        "{file} names {patient}, who is not in the data; correct the list"
+                    )));
+                }
+                if let Some(other) = purposes.insert(patient.clone(), purpose)
+                    && other != purpose
+                {
+                    let reason = format!("{file} has {patient} in two lists; leave every patient in one");
+                    return Err(DataError::Split(reason));
+                }
+            }
+        }
+        Ok(with_validation(purposes))
+    }
+}
+
+fn digest(patient: &str) -> [u8; 32] {
+    Sha256::digest(patient.as_bytes()).into()
+}
+
+fn kept_for_validation(patient: &str) -> bool {
+    digest(patient)[0].is_multiple_of(VALIDATION_SHARE)
+}
+
+/// A number in [0, 1) that belongs to the patient.
+fn share(patient: &str) -> f64 {
+    let [a, b, c, d, ..] = digest(patient);
+    f64::from(u32::from_le_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0)
+}

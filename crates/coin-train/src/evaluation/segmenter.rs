@@ -1,0 +1,37 @@
+//! The numbers of the supervised segmenter, over abnormal samples.
+
+use burn::tensor::activation::sigmoid;
+use burn::tensor::{Device, Tensor, TensorData};
+use coin_core::networks::UNet;
+
+use super::overlaps::Overlaps;
+use super::{BATCH, Masking, MethodReport};
+use crate::data::{Sample, Samples};
+
+/// Where a probability means lesion.
+pub const SEGMENTER_MASKING: Masking = Masking { threshold: 0.5, postprocess: false };
+
+/// How well `segmenter` finds what is abnormal in `samples` of `size` x `size`.
+pub fn evaluate_segmenter(
+    segmenter: &UNet,
+    device: &Device,
+    size: usize,
+    samples: &Samples<'_>,
+    masking: Masking,
+) -> anyhow::Result<MethodReport> {
+    let mut overlaps = Overlaps::new(masking, size);
+    for batch in samples.batches(BATCH) {
+        let batch: Vec<(usize, Sample)> = batch?.into_iter().filter(|(_, sample)| sample.truth.is_some()).collect();
+        if batch.is_empty() {
+            continue;
+        }
+        let images: Vec<f32> = batch.iter().flat_map(|(_, sample)| sample.input.iter().copied()).collect();
+        let x = Tensor::<4>::from_data(TensorData::new(images, [batch.len(), 1, size, size]), device);
+        let maps = sigmoid(segmenter.forward(x)).try_into_vec_as::<f32>();
+        let maps = maps.map_err(|reason| anyhow::anyhow!("the device did not give the masks back: {reason:?}"))?;
+        for ((i, sample), map) in batch.iter().zip(maps.chunks_exact(size * size)) {
+            sample.truth.iter().for_each(|truth| overlaps.add(*i, map, truth));
+        }
+    }
+    Ok(overlaps.report())
+}

@@ -1,0 +1,106 @@
+//! Where slices come from, and which of them are used for what.
+
+use coin_imaging::Plane;
+use serde::{Deserialize, Serialize};
+
+use crate::data::Split;
+
+/// Where slices come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "source", rename_all = "lowercase")]
+pub enum DataRecipe {
+    /// Made on the spot: so many patients for each purpose.
+    Phantom {
+        /// Patients to train on.
+        train: usize,
+        /// Patients that choose checkpoint and threshold.
+        validation: usize,
+        /// Patients that are looked at once.
+        test: usize,
+    },
+    /// The folders that `--data` names.
+    Slices {
+        /// What the slices are, for model cards.
+        #[serde(default)]
+        name: String,
+        /// Which of them are used.
+        #[serde(flatten)]
+        selection: Selection,
+    },
+}
+
+impl DataRecipe {
+    /// The name of the slices and which of them are used; the usual ones where a recipe for phantoms is given a folder.
+    pub fn selection(&self) -> (String, Selection) {
+        match self {
+            Self::Slices { name, selection } => (name.clone(), selection.clone()),
+            Self::Phantom { .. } => (String::new(), Selection::default()),
+        }
+    }
+
+    pub(super) fn problem(&self) -> Option<String> {
+        match self {
+            Self::Phantom { train, validation, test } => {
+                let none = *train.min(validation).min(test) == 0;
+                none.then(|| "train, validation and test need at least 1 patient each".into())
+            }
+            Self::Slices { selection, .. } => selection.split.problem().map(|problem| format!("split: {problem}")),
+        }
+    }
+}
+
+/// Which slices are used, what makes them abnormal, and whose are for what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Selection {
+    /// How volumes are cut.
+    pub plane: Plane,
+    /// What makes a slice abnormal.
+    pub abnormal: Abnormal,
+    /// Fewest pixels of kidney, at the image's own resolution, of a normal slice.
+    pub kidney_pixels: u32,
+    /// Fewest pixels of tumour, at the image's own resolution, of an abnormal slice.
+    pub tumour_pixels: u32,
+    /// Batches take as many abnormal slices as normal ones.
+    pub balanced: bool,
+    /// Which patients are for training, validation and test.
+    pub split: Split,
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Self {
+            plane: Plane::Axial,
+            abnormal: Abnormal::Planted,
+            kidney_pixels: 300,
+            tumour_pixels: 100,
+            balanced: false,
+            split: Split::Given,
+        }
+    }
+}
+
+impl Selection {
+    /// What is looked for, in words.
+    pub fn wanted(&self) -> String {
+        let kidney = format!("at least {} pixels of kidney", self.kidney_pixels);
+        match self.abnormal {
+            Abnormal::Planted => format!("{kidney} without tumour or cyst"),
+            Abnormal::Tumour => format!("at least {} pixels of tumour, or {kidney} without tumour", self.tumour_pixels),
+            Abnormal::Labelled => "a label, normal or abnormal".into(),
+        }
+    }
+}
+
+/// What makes a slice abnormal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Abnormal {
+    /// A planted anomaly, in slices without tumour or cyst.
+    #[default]
+    Planted,
+    /// A tumour; nothing is planted.
+    Tumour,
+    /// The data says so of the whole slice; nothing is planted, and where it is, nobody knows.
+    Labelled,
+}

@@ -1,0 +1,220 @@
+//! The recipes that the program carries, and how a recipe is put together: what it extends, its small twin, changes.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::{Recipe, RecipeError};
+
+/// Recipes that are a file each: name and text.
+const FILES: [(&str, &str); 3] = [
+    ("quick", include_str!("../../recipes/quick.toml")),
+    ("kits23-anomalies", include_str!("../../recipes/kits23-anomalies.toml")),
+    ("paper-synthetic", include_str!("../../recipes/paper-synthetic.toml")),
+];
+/// Recipes that change a few keys of another: a table a recipe.
+const VARIANTS: &str = include_str!("../../recipes/paper-variants.toml");
+/// What makes the small twin of a paper's recipe.
+const SMALL: &str = include_str!("../../recipes/small.toml");
+/// How the names of small twins end.
+const SMALL_SUFFIX: &str = "-small";
+/// How the names of recipes begin that have a small twin.
+const PAPER_PREFIX: &str = "paper-";
+/// The key that names what a recipe starts from.
+const EXTENDS: &str = "extends";
+
+/// Names of the embedded recipes.
+pub fn embedded() -> Vec<String> {
+    let variants = VARIANTS.parse::<Table>().unwrap_or_default();
+    let mut names: Vec<String> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    names.extend(variants.keys().cloned());
+    let twins: Vec<String> = names
+        .iter()
+        .filter(|name| name.starts_with(PAPER_PREFIX))
+        .map(|name| format!("{name}{SMALL_SUFFIX}"))
+        .collect();
+    names.extend(twins);
+    names
+}
+
+impl Recipe {
+    /// An embedded recipe by name or a TOML file by path, with `key=value` changes applied.
+    pub fn load(name: &str, changes: &[String]) -> Result<Self, RecipeError> {
+        let invalid = |reason: String| RecipeError::Invalid { name: name.into(), reason };
+        let mut table = table(name)?;
+        for change in changes {
+            set(&mut table, change)?;
+        }
+        let recipe: Self = table.clone().try_into().map_err(|reason: toml::de::Error| invalid(reason.to_string()))?;
+        let known = Table::try_from(&recipe).map_err(|reason| invalid(reason.to_string()))?;
+        let problem = unknown(&table, &known).map(|key| format!("{key}: unknown key"));
+        match problem.or_else(|| recipe.problem()) {
+            Some(reason) => Err(invalid(reason)),
+            None => Ok(recipe),
+        }
+    }
+}
+
+/// The recipe of that name or in that file, with all that it extends.
+fn table(name: &str) -> Result<Table, RecipeError> {
+    if let Some(large) = name.strip_suffix(SMALL_SUFFIX).filter(|large| large.starts_with(PAPER_PREFIX)) {
+        let mut twin = table(large)?;
+        merge(&mut twin, parse(name, SMALL)?);
+        twin.insert("name".into(), Value::String(name.into()));
+        twin.insert("model".into(), Value::String(name.into()));
+        return Ok(twin);
+    }
+    let own = match FILES.iter().find(|(known, _)| *known == name) {
+        Some((_, text)) => parse(name, text)?,
+        None => match parse(name, VARIANTS)?.remove(name) {
+            Some(Value::Table(variant)) => named(variant, name),
+            _ => {
+                let text = std::fs::read_to_string(Path::new(name));
+                let unknown = |_| RecipeError::Unknown { name: name.into(), known: embedded().join(", ") };
+                parse(name, &text.map_err(unknown)?)?
+            }
+        },
+    };
+    extended(own, name)
+}
+
+/// A variant bears the name of its table.
+fn named(mut variant: Table, name: &str) -> Table {
+    variant.insert("name".into(), Value::String(name.into()));
+    variant.insert("model".into(), Value::String(name.into()));
+    variant
+}
+
+/// `own` over what it extends, if anything: an embedded recipe, so that no file extends itself.
+fn extended(mut own: Table, name: &str) -> Result<Table, RecipeError> {
+    let Some(base) = own.remove(EXTENDS) else { return Ok(own) };
+    let invalid = |reason: String| RecipeError::Invalid { name: name.into(), reason };
+    let known = embedded();
+    match base.as_str().filter(|base| *base != name && known.iter().any(|known| known == base)) {
+        Some(base) => {
+            let mut whole = table(base)?;
+            merge(&mut whole, own);
+            Ok(whole)
+        }
+        None => Err(invalid(format!("{EXTENDS}: {base} is none of the embedded recipes: {}", known.join(", ")))),
+    }
+}
+
+fn parse(name: &str, text: &str) -> Result<Table, RecipeError> {
+    text.parse()
+        .map_err(|reason: toml::de::Error| RecipeError::Invalid { name: name.into(), reason: reason.to_string() })
+}
+
+/// Puts `changes` over `table`, key by key inside tables. A table that says another `source` than the one below it replaces
+/// it, for its other keys mean something else.
+fn merge(table: &mut Table, changes: Table) {
+    for (key, value) in changes {
+        match (table.get_mut(&key), value) {
+            (Some(Value::Table(inner)), Value::Table(changes)) if same_source(inner, &changes) => {
+                merge(inner, changes);
+            }
+            (_, value) => {
+                table.insert(key, value);
+            }
+        }
+    }
+}
+
+fn same_source(table: &Table, changes: &Table) -> bool {
+    changes.get("source").is_none_or(|source| table.get("source") == Some(source))
+}
+
+/// The first key of `given` that `known` lacks. Recipes refuse such keys here and not while they are read, because model
+/// files hold recipes with keys of other times.
+fn unknown(given: &Table, known: &Table) -> Option<String> {
+    given.iter().find_map(|(key, value)| match (value, known.get(key)) {
+        (_, None) => Some(key.clone()),
+        (Value::Table(given), Some(Value::Table(known))) => unknown(given, known).map(|inner| format!("{key}.{inner}")),
+        _ => None,
+    })
+}
+
+/// Sets `a.b.c=value` in a table; the value is TOML, or else a string.
+fn set(table: &mut Table, change: &str) -> Result<(), RecipeError> {
+    let wrong = |reason: &str| RecipeError::Change { change: change.into(), reason: reason.into() };
+    let (path, value) = change.split_once('=').ok_or_else(|| wrong("write it as key=value"))?;
+    let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
+    let mut keys: Vec<&str> = path.trim().split('.').collect();
+    let last = keys.pop().unwrap_or_default();
+    let mut inner = table;
+    for key in keys {
+        let next = inner.get_mut(key).and_then(Value::as_table_mut);
+        inner = next.ok_or_else(|| wrong(&format!("the recipe has no table {key}")))?;
+    }
+    inner.insert(last.to_owned(), value);
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use coin_core::method::Method;
+
+    use super::super::Protocol;
+    use super::*;
+
+    #[test]
+    fn every_embedded_recipe_is_valid() {
+        for name in embedded() {
+            assert_eq!(Recipe::load(&name, &[]).unwrap().name, name);
+        }
+    }
+
+    #[test]
+    fn a_small_twin_differs_in_size_and_not_in_method() {
+        let (large, small) = (Recipe::load("paper-b", &[]).unwrap(), Recipe::load("paper-b-small", &[]).unwrap());
+        assert!(small.size < large.size && small.counterfactual.batch < large.counterfactual.batch);
+        assert!(small.counterfactual.inpainter.weight_count() * 50 < large.counterfactual.inpainter.weight_count());
+        for recipe in [large, small] {
+            let (inpainter, training) = (recipe.counterfactual.inpainter, recipe.counterfactual.training);
+            assert_eq!((training.method, inpainter.conditions, inpainter.skips), (Method::Singla, 2, vec![]));
+        }
+    }
+
+    #[test]
+    fn a_file_extends_an_embedded_recipe_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.toml");
+        let load = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Recipe::load(&path.to_string_lossy(), &[])
+        };
+        let quick = Recipe::load("quick", &[]).unwrap();
+        let mine = load("extends = \"quick\"\nname = \"mine\"\ncounterfactual.training.weight_kl = 2.0").unwrap();
+        assert_eq!((mine.name.as_str(), mine.counterfactual.training.weight_kl), ("mine", 2.0));
+        assert_eq!(mine.classifier, quick.classifier);
+        let refused = load("extends = \"mine.toml\"").unwrap_err().to_string();
+        assert!(refused.contains("extends") && refused.contains("quick"), "{refused}");
+    }
+
+    #[test]
+    fn recipes_refuse_unknown_keys_and_protocols_do_not() {
+        let text = FILES[0].1.replace("[anomaly]", "[anomaly]\ncolour = 3");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.toml");
+        std::fs::write(&path, &text).unwrap();
+        let refused = Recipe::load(&path.to_string_lossy(), &[]).unwrap_err().to_string();
+        assert!(refused.contains("anomaly.colour: unknown key"), "{refused}");
+        let protocol: Protocol = toml::from_str(&text).unwrap();
+        assert_eq!(protocol, Recipe::load("quick", &[]).unwrap().protocol());
+    }
+
+    #[test]
+    fn changes_are_typed_and_unknown_keys_refused() {
+        let change = |change: &str| Recipe::load("quick", &[change.to_owned()]);
+        assert_eq!(
+            change("counterfactual.training.learning_rate=1e-4").unwrap().counterfactual.training.learning_rate,
+            1e-4
+        );
+        assert_eq!(change("title=Mine").unwrap().title, "Mine");
+        assert!(change("learning_rat=1").unwrap_err().to_string().contains("learning_rat: unknown key"));
+        assert!(change("size=100").unwrap_err().to_string().contains("size"));
+        assert!(change("size=large").unwrap_err().to_string().contains("size"));
+    }
+}

@@ -1,0 +1,76 @@
+//! What becomes of a trained run: its model file, its report and its picture sheet.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use burn::module::Module as _;
+use burn::tensor::Device;
+use coin_core::bundle::{Bundle, Card, FORMAT, SelfTest};
+use serde_json::Value;
+
+use super::{PAPER_THRESHOLD, Training};
+use crate::data::Purpose;
+use crate::evaluation::{self, Masking, MethodReport, SEGMENTER_MASKING, SaliencyMethod};
+use crate::report::{self, Report, Sheet};
+use crate::{device, files};
+
+/// The test set of a training is planted from this seed, once.
+pub const TEST_SEED: u64 = 7;
+
+impl Training<'_> {
+    /// Packs the model, and with what is in the file decides the threshold on validation and looks at the test set once;
+    /// `saliency` is what it is compared with in the report.
+    pub fn finish(&self, saliency: BTreeMap<SaliencyMethod, MethodReport>) -> anyhow::Result<Report> {
+        let (recipe, run) = (self.recipe, self.run);
+        let trained = self.trained()?;
+        let card = Card {
+            format: FORMAT,
+            name: recipe.model.clone(),
+            title: recipe.title.clone(),
+            inpainter: recipe.counterfactual.inpainter.clone(),
+            classifier: recipe.classifier.network.clone(),
+            method: recipe.counterfactual.training.method,
+            size: recipe.size,
+            window: recipe.window.into(),
+            threshold: PAPER_THRESHOLD,
+            postprocess: false,
+            recipe: serde_json::to_value(recipe)?,
+            data: self.data.description.clone(),
+            results: Value::Null,
+            licence: recipe.licence.clone(),
+            weights_sha256: String::new(),
+            self_test: SelfTest::unknown(),
+        };
+        let processor = Device::flex();
+        let mut bundle = Bundle::pack(
+            card,
+            trained.inpainter.to_device(&processor),
+            trained.classifier.to_device(&processor),
+            &processor,
+        )?;
+
+        let explainer = bundle.explainer(self.device)?;
+        let validated = self.validate(&explainer, &self.validation_samples())?;
+        let masking = Masking { threshold: validated.chosen_threshold(), postprocess: false };
+        let started = Instant::now();
+        let samples = self.data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, TEST_SEED);
+        let found = evaluation::evaluate(&explainer, self.device, recipe.size, &samples, masking)?;
+        let supervised = self.trained_segmenter()?.map(|segmenter| {
+            evaluation::evaluate_segmenter(&segmenter, self.device, recipe.size, &samples, SEGMENTER_MASKING)
+        });
+        let description = format!("test split; {}", self.data.description);
+        let device = device::name(self.device);
+        let seconds = started.elapsed().as_secs_f64();
+        let mut report = Report::new(&recipe.model, &description, &device, masking, &found, seconds);
+        report.methods.unet = supervised.transpose()?;
+        report.methods.saliency = saliency;
+        let shown = report::representative(&found);
+        let sheet = Sheet::of(&explainer, self.device, recipe.size, &samples, &shown, masking)?;
+        report.write(run.folder(), &sheet)?;
+
+        bundle.card.threshold = masking.threshold;
+        bundle.card.results = serde_json::to_value(&report)?;
+        files::write(&run.folder().join(format!("{}.safetensors", recipe.model)), &bundle.write()?)?;
+        Ok(report)
+    }
+}

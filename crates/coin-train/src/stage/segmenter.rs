@@ -1,0 +1,67 @@
+//! The segmenter's stage: the bound of what masks give, which COIN never sees.
+
+use burn::tensor::{Tensor, TensorData};
+use coin_core::training::{SegmenterTrainer, StateError, TrainerState};
+use coin_core::weights;
+use serde_json::json;
+
+use super::Training;
+use super::steps::{Stage, Step, Validation};
+use crate::data::{Sample, Samples};
+use crate::evaluation::{self, SEGMENTER_MASKING};
+
+/// Keeps the data of this stage apart from the others'.
+const STREAM: u64 = 1 << 55;
+
+/// A segmenter in training.
+pub struct SegmenterStage<'a> {
+    pub training: &'a Training<'a>,
+    pub stage: &'a crate::recipe::SegmenterStage,
+    pub trainer: SegmenterTrainer,
+    pub validation: Samples<'a>,
+}
+
+impl Stage for SegmenterStage<'_> {
+    const NAME: &'static str = "segmenter";
+
+    fn steps(&self) -> u64 {
+        self.trainer.steps()
+    }
+
+    fn state(&self) -> Result<TrainerState, StateError> {
+        self.trainer.state()
+    }
+
+    fn is_finite(&self) -> bool {
+        weights::all_finite(&self.trainer.trained())
+    }
+
+    fn step(&mut self) -> anyhow::Result<Step> {
+        let (recipe, step) = (self.training.recipe, self.trainer.steps());
+        let seed = recipe.seed ^ STREAM;
+        let batch = self.training.data.batch(recipe.window, &recipe.anomaly, None, seed, step, self.stage.batch)?;
+        let images = self.training.tensor(&batch);
+        let inside = |sample: &Sample| match &sample.truth {
+            Some(truth) => truth.as_slice().iter().map(|&inside| f32::from(u8::from(inside))).collect(),
+            None => vec![0.0; recipe.size * recipe.size],
+        };
+        let masks: Vec<f32> = batch.iter().flat_map(inside).collect();
+        let masks = Tensor::from_data(TensorData::new(masks, images.dims()), &images.device());
+        let rate = self.stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
+        let loss = self.trainer.step(images, masks, rate);
+        Ok(Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() })
+    }
+
+    fn validate(&self) -> anyhow::Result<Validation> {
+        let Training { device, recipe, .. } = self.training;
+        let found = evaluation::evaluate_segmenter(
+            &self.trainer.trained(),
+            device,
+            recipe.size,
+            &self.validation,
+            SEGMENTER_MASKING,
+        )?;
+        let iou = found.iou.unwrap_or(0.0);
+        Ok(Validation { score: iou, log: json!({ "validation": found }), said: format!("validation IoU {iou:.3}") })
+    }
+}

@@ -1,0 +1,348 @@
+//! Every data source on a small folder in its exact layout, TotalSegmentator also on a real CT; splits, and what is refused.
+
+#![allow(clippy::unwrap_used)]
+
+mod volumes;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use coin_imaging::{Limits, Plane, Scan, Window, write};
+use coin_train::data::source::{self, SourceKind};
+use coin_train::data::{DataError, Dataset, Purpose, Row, SliceTable, Split};
+use coin_train::recipe::{Protocol, Recipe};
+use volumes::{SIDES, ct, labels};
+
+fn table(kind: SourceKind, folder: &Path) -> Result<SliceTable, DataError> {
+    cut(kind, folder, Plane::Axial)
+}
+
+fn cut(kind: SourceKind, folder: &Path, plane: Plane) -> Result<SliceTable, DataError> {
+    source::table(kind, folder, plane, &folder.join("cache"), false)
+}
+
+/// Patient, purpose, and pixels of kidney, tumour and cyst.
+fn rows(table: &SliceTable) -> Vec<(&str, Option<Purpose>, [u32; 3])> {
+    let row = |row: &'_ Row| (row.split, [row.kidney_px, row.tumour_px, row.cyst_px]);
+    table.rows().iter().map(|found| (found.patient.as_str(), row(found).0, row(found).1)).collect()
+}
+
+const WHOLE: u32 = 20 * SIDES[1] as u32;
+
+fn kits(folder: &Path, cases: &[&str]) {
+    for case in cases {
+        ct(&folder.join(case).join("imaging.nii.gz"));
+        labels(&folder.join(case).join("segmentation.nii.gz"), 1, 2);
+    }
+}
+
+#[test]
+fn kits_folders_give_their_slices_with_kidney_in_hu_and_mm() {
+    let folder = tempfile::tempdir().unwrap();
+    kits(folder.path(), &["case_00000", "case_00001"]);
+    std::fs::create_dir(folder.path().join("splits")).unwrap();
+    std::fs::write(folder.path().join("splits/train_scans.csv"), "case_00000\n").unwrap();
+    std::fs::write(folder.path().join("splits/test_scans.csv"), "case_00001\n").unwrap();
+    let found = table(SourceKind::Kits, folder.path()).unwrap();
+    let case = |name, purpose| {
+        [[WHOLE, 0, 0], [WHOLE - 100, 100, 0], [WHOLE, 0, 0]].map(|pixels| (name, Some(purpose), pixels))
+    };
+    let expected = [case("case_00000", Purpose::Train), case("case_00001", Purpose::Test)].concat();
+    assert_eq!(rows(&found), expected);
+
+    let slice = found.rows()[1].slice().unwrap();
+    assert_eq!((slice.width(), slice.height()), (SIDES[0], SIDES[1]));
+    assert_eq!(slice.spacing().unwrap().row_mm(), 1.5);
+    assert_eq!(slice.hu()[7 * SIDES[0] + 30], 307.0);
+    let tumour = found.rows()[1].labelled(&[2]).unwrap();
+    assert_eq!((tumour.bounding_box(), tumour.count()), (Some((4, 4, 13, 13)), 100));
+}
+
+#[test]
+fn coronal_and_sagittal_slices_have_the_head_at_the_top() {
+    let folder = tempfile::tempdir().unwrap();
+    kits(folder.path(), &["case_00000"]);
+    let coronal = cut(SourceKind::Kits, folder.path(), Plane::Coronal).unwrap();
+    assert_eq!(coronal.rows().len(), SIDES[1], "every row has kidney");
+    let slice = coronal.rows()[10].slice().unwrap();
+    assert_eq!((slice.width(), slice.height(), slice.hu()[0]), (SIDES[0], SIDES[2], 510.0));
+    assert_eq!(slice.spacing().map(|mm| (mm.row_mm(), mm.column_mm())), Some((3.0, 1.5)));
+    let sagittal = cut(SourceKind::Kits, folder.path(), Plane::Sagittal).unwrap();
+    assert_eq!(sagittal.rows().len(), 20, "the left half has kidney");
+    assert_eq!(sagittal.rows()[4].labelled(&[2]).unwrap().bounding_box(), Some((4, 2, 13, 2)));
+}
+
+#[test]
+fn both_layouts_of_totalsegmentator_are_read() {
+    let release = tempfile::tempdir().unwrap();
+    for (case, cyst) in [("s0000", false), ("s0001", true)] {
+        ct(&release.path().join(case).join("ct.nii.gz"));
+        let structure = |name: &str| release.path().join(case).join("segmentations").join(format!("{name}.nii.gz"));
+        labels(&structure("kidney_left"), 1, 0);
+        volumes::write(&structure("kidney_right"), SIDES, true, |x, _, z| f32::from(u8::from(z == 2 && x >= 35)));
+        if cyst {
+            labels(&structure("kidney_cyst_left"), 0, 1);
+        }
+    }
+    std::fs::write(release.path().join("meta.csv"), "image_id;age;split\ns0000;50;train\ns0001;60;val\n").unwrap();
+    let found = table(SourceKind::TotalSegmentator, release.path()).unwrap();
+    let right = 5 * SIDES[1] as u32;
+    assert_eq!(
+        rows(&found),
+        [
+            ("s0000", Some(Purpose::Train), [WHOLE + right, 0, 0]),
+            ("s0000", Some(Purpose::Train), [WHOLE - 100, 0, 0]),
+            ("s0000", Some(Purpose::Train), [WHOLE, 0, 0]),
+            ("s0001", Some(Purpose::Validation), [WHOLE + right, 0, 0]),
+            ("s0001", Some(Purpose::Validation), [WHOLE - 100, 0, 100]),
+            ("s0001", Some(Purpose::Validation), [WHOLE, 0, 0]),
+        ]
+    );
+
+    let reference = tempfile::tempdir().unwrap();
+    ct(&reference.path().join("train/part_1/s0000.nii.gz"));
+    ct(&reference.path().join("test/s0001.nii.gz"));
+    for case in ["s0000", "s0001"] {
+        labels(&reference.path().join(format!("nnUNet_predictions/{case}.nii.gz")), 1, 1);
+    }
+    let found = table(SourceKind::TotalSegmentator, reference.path()).unwrap();
+    let purposes: Vec<_> = found.rows().iter().map(|row| (row.patient.as_str(), row.split)).collect();
+    assert_eq!(purposes[0], ("s0000", Some(Purpose::Train)));
+    assert_eq!((purposes[5], purposes.len()), (("s0001", Some(Purpose::Test)), 6));
+}
+
+#[test]
+fn nnunet_folders_of_both_versions_say_what_their_labels_mean() {
+    for labels_of in [
+        r#"{"background": 0, "kidney": 4, "renal_tumor": 7, "liver": 1}"#,
+        r#"{"0": "background", "4": "kidney", "7": "tumour"}"#,
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("dataset.json"), format!("{{\"labels\": {labels_of}}}")).unwrap();
+        for case in ["a", "b", "c"] {
+            ct(&folder.path().join(format!("imagesTr/{case}_0000.nii.gz")));
+            labels(&folder.path().join(format!("labelsTr/{case}.nii.gz")), 4, 7);
+        }
+        std::fs::write(folder.path().join("splits_final.json"), r#"[{"train": ["a", "b"], "val": ["c"]}]"#).unwrap();
+        let found = table(SourceKind::NnUnet, folder.path()).unwrap();
+        let purposes: BTreeMap<&str, _> = found.rows().iter().map(|row| (row.patient.as_str(), row.split)).collect();
+        let (train, test) = (Some(Purpose::Train), Some(Purpose::Test));
+        assert_eq!(purposes, BTreeMap::from([("a", train), ("b", train), ("c", test)]));
+        assert_eq!(found.rows()[1].tumour_px, 100);
+
+        ct(&folder.path().join("imagesTs/d_0000.nii.gz"));
+        labels(&folder.path().join("labelsTs/d.nii.gz"), 4, 7);
+        let found = table(SourceKind::NnUnet, folder.path()).unwrap();
+        let purposes: BTreeMap<&str, _> = found.rows().iter().map(|row| (row.patient.as_str(), row.split)).collect();
+        assert_eq!((purposes["c"], purposes["d"]), (Some(Purpose::Validation), test));
+    }
+}
+
+fn grey(path: &Path, side: usize, level: impl Fn(usize, usize) -> u8) {
+    let greys = (0..side * side).map(|i| level(i % side, i / side)).collect();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, write::grey_png(side, side, greys).unwrap()).unwrap();
+}
+
+#[test]
+fn lungs_are_labelled_by_folder_and_outlined_on_a_grid_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    for (class, level) in [("COVID", 200), ("Normal", 50)] {
+        for i in 0..30 {
+            let name = format!("{class}-{i}.png");
+            grey(&folder.path().join(class).join("images").join(&name), 30, |_, _| level);
+            grey(&folder.path().join(class).join("masks").join(&name), 60, |x, _| if x < 30 { 255 } else { 0 });
+        }
+    }
+    let found = table(SourceKind::Lungs, folder.path()).unwrap();
+    let mut recipe = Recipe::load("kits23-anomalies", &["size=32".into()]).unwrap();
+    recipe.window = Window::new(0.0, 255.0).unwrap();
+    let protocol = Protocol { data: toml::from_str(LUNGS).unwrap(), ..recipe.protocol() };
+    let data = Dataset::open(&protocol, Some(&found), &Purpose::ALL).unwrap();
+    let batch = data.batch(recipe.window, &recipe.anomaly, None, 1, 0, 64).unwrap();
+    let abnormal = batch.iter().filter(|sample| sample.abnormal).count();
+    assert!((20..45).contains(&abnormal), "{abnormal} of 64 from balanced batches");
+    for sample in batch {
+        let level = if sample.abnormal { 200.0 } else { 50.0 };
+        assert!(sample.input.iter().all(|value| (value - (level / 127.5 - 1.0)).abs() < 1e-5));
+        assert_eq!((sample.kidneys.bounding_box(), sample.truth), (Some((0, 0, 15, 31)), None));
+    }
+}
+
+const LUNGS: &str = "source = \"slices\"\nabnormal = \"labelled\"\nbalanced = true\n\
+                     split = { kind = \"ratio\", validation = 0.2, test = 0.2 }";
+
+#[test]
+fn merged_sources_keep_all_patients_and_volumes_are_unpacked_once() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    kits(first.path(), &["case_00000"]);
+    kits(second.path(), &["case_00007"]);
+    let merged = || {
+        SliceTable::merged(vec![
+            table(SourceKind::Kits, first.path()).unwrap(),
+            table(SourceKind::Kits, second.path()).unwrap(),
+        ])
+    };
+    let found = merged();
+    let patients: BTreeSet<&str> = found.rows().iter().map(|row| row.patient.as_str()).collect();
+    assert_eq!(patients, BTreeSet::from(["case_00000", "case_00007"]));
+
+    // The same bytes and time, but no volume any more: whoever unpacked it again would fail.
+    let volume = first.path().join("case_00000/imaging.nii.gz");
+    let (bytes, time) =
+        (std::fs::metadata(&volume).unwrap().len(), std::fs::metadata(&volume).unwrap().modified().unwrap());
+    std::fs::write(&volume, vec![0; bytes as usize]).unwrap();
+    std::fs::File::options().write(true).open(&volume).unwrap().set_modified(time).unwrap();
+    assert_eq!(merged().digest(), found.digest());
+    std::fs::write(&volume, vec![0; bytes as usize + 1]).unwrap();
+    let message = table(SourceKind::Kits, first.path()).unwrap_err().to_string();
+    assert!(message.contains("imaging.nii.gz"), "a changed volume is read again: {message}");
+}
+
+#[test]
+fn cases_that_cannot_be_used_are_named_or_left_out() {
+    type Spoil = fn(&Path);
+    let spoilt: [(Spoil, &[&str]); 5] = [
+        (|case| std::fs::remove_file(case.join("segmentation.nii.gz")).unwrap(), &["segmentation.nii.gz is missing"]),
+        (
+            |case| volumes::write(&case.join("segmentation.nii.gz"), [40, 32, 5], true, |_, _, _| 1.0),
+            &["segmentation.nii.gz", "differ in shape"],
+        ),
+        (|case| labels(&case.join("segmentation.nii.gz"), 1, 9), &["segmentation.nii.gz has the label 9", "1, 2, 3"]),
+        (
+            |case| volumes::write(&case.join("imaging.nii.gz"), SIDES, false, |_, _, _| f32::NAN),
+            &["imaging.nii.gz", "not a finite number"],
+        ),
+        (
+            |case| volumes::write(&case.join("imaging.nii.gz"), [0, 32, 6], false, |_, _, _| 0.0),
+            &["imaging.nii.gz", "an axis has no voxels"],
+        ),
+    ];
+    for (spoil, words) in spoilt {
+        let folder = tempfile::tempdir().unwrap();
+        kits(folder.path(), &["case_00000", "case_00001"]);
+        spoil(&folder.path().join("case_00001"));
+        let message = table(SourceKind::Kits, folder.path()).unwrap_err().to_string();
+        words.iter().for_each(|word| assert!(message.contains(word), "no {word:?} in: {message}"));
+        let kept =
+            source::table(SourceKind::Kits, folder.path(), Plane::Axial, &folder.path().join("cache"), true).unwrap();
+        let patients: BTreeSet<&str> = kept.rows().iter().map(|row| row.patient.as_str()).collect();
+        assert_eq!(patients, BTreeSet::from(["case_00000"]));
+    }
+}
+
+/// 60 patients, of whom the i-th has i % 7 slices with 100 i pixels of tumour each, and one without.
+fn patients() -> SliceTable {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = "file,case,split,kidney_px,tumour_px,cyst_px,spacing_xy_mm\n".to_owned();
+    for i in 0..60 {
+        for slice in 0..=i % 7 {
+            let tumour = if slice == 0 { 0 } else { 100 * i };
+            table += &format!("{i}_{slice}.png,patient_{i},,1000,{tumour},0,1.5\n");
+        }
+    }
+    std::fs::write(folder.path().join("slices.csv"), table).unwrap();
+    SliceTable::open(folder.path()).unwrap()
+}
+
+#[test]
+fn ratios_and_folds_divide_patients_the_same_way_every_time() {
+    let table = patients();
+    let count =
+        |assigned: &BTreeMap<String, Purpose>, wanted| assigned.values().filter(|found| **found == wanted).count();
+    let ratio = Split::Ratio { validation: 0.2, test: 0.3 };
+    let assigned = ratio.assign(table.rows()).unwrap();
+    assert_eq!(assigned, ratio.assign(&table.rows().iter().rev().cloned().collect::<Vec<_>>()).unwrap());
+    assert_eq!(assigned.len(), 60);
+    assert!(
+        (10..=26).contains(&count(&assigned, Purpose::Test))
+            && (5..=19).contains(&count(&assigned, Purpose::Validation))
+    );
+
+    let mut tested = BTreeSet::new();
+    for fold in 0..5 {
+        let assigned = Split::Folds { folds: 5, fold }.assign(table.rows()).unwrap();
+        let area = |wanted: Purpose| -> u32 {
+            table.rows().iter().filter(|row| assigned[&row.patient] == wanted).map(|row| row.tumour_px).sum()
+        };
+        let all: u32 = table.rows().iter().map(|row| row.tumour_px).sum();
+        for purpose in [Purpose::Test, Purpose::Validation] {
+            let share = f64::from(area(purpose)) / f64::from(all);
+            assert!((share - 0.2).abs() < 0.02, "fold {fold} has {share} of the tumour");
+        }
+        tested
+            .extend(assigned.into_iter().filter(|(_, purpose)| *purpose == Purpose::Test).map(|(patient, _)| patient));
+    }
+    assert_eq!(tested.len(), 60, "every patient is tested once");
+}
+
+#[test]
+fn lists_and_tables_that_leak_or_name_strangers_are_refused() {
+    let (table, folder) = (patients(), tempfile::tempdir().unwrap());
+    let listed = |name: &str, text: &str| {
+        let file: PathBuf = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        Split::Lists { file }.assign(table.rows()).map_err(|reason| reason.to_string())
+    };
+    let kept =
+        listed("a.toml", "train = [\"patient_1\"]\nvalidation = [\"patient_2\"]\ntest = [\"patient_3\"]").unwrap();
+    let expected = [("patient_1", Purpose::Train), ("patient_2", Purpose::Validation), ("patient_3", Purpose::Test)];
+    assert_eq!(kept, expected.into_iter().map(|(name, purpose)| (name.to_owned(), purpose)).collect());
+    let leak = listed("b.json", r#"{"train": ["patient_1"], "test": ["patient_1"]}"#).unwrap_err();
+    assert!(leak.contains("b.json") && leak.contains("patient_1 in two lists"), "{leak}");
+    let stranger = listed("c.json", r#"[{"train": ["patient_1"], "val": ["nobody"]}]"#).unwrap_err();
+    assert!(stranger.contains("nobody, who is not in the data"), "{stranger}");
+
+    let mut rows = table.rows().to_vec();
+    rows.iter_mut().for_each(|row| row.split = Some(Purpose::Train));
+    rows[2].split = Some(Purpose::Test);
+    let leak = Split::Given.assign(&rows).unwrap_err().to_string();
+    assert!(leak.contains("patient_1 has slices of two splits"), "{leak}");
+    let silent = Split::Given.assign(table.rows()).unwrap_err().to_string();
+    assert!(silent.contains("ratio"), "{silent}");
+}
+
+#[test]
+fn slices_of_real_ct_are_cut_as_they_are() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/samples/totalsegmentator");
+    let reference = ["totalsegmentator-2.18.0", "TotalSegmentator-2.18.0"]
+        .map(|top| samples.join(top).join("tests/reference_files"));
+    let Some(reference) = reference.iter().find(|folder| folder.join("example_seg_fast_force_split.nii.gz").exists())
+    else {
+        println!("SKIPPED: TotalSegmentator's sample is not in {}; cargo xtask test fetches it", samples.display());
+        return;
+    };
+    let open = |name: &str| {
+        let bytes = std::fs::read(reference.join(name)).unwrap();
+        Scan::open(&bytes, name, Window::ABDOMEN, &Limits::default()).unwrap()
+    };
+    let (scan, segmented) = (open("example_ct.nii.gz"), open("example_seg_fast_force_split.nii.gz"));
+    let folder = tempfile::tempdir().unwrap();
+    let case = folder.path().join("s0000");
+    std::fs::create_dir_all(case.join("segmentations")).unwrap();
+    std::fs::copy(reference.join("example_ct.nii.gz"), case.join("ct.nii.gz")).unwrap();
+    for (label, name) in [(2.0, "kidney_right"), (3.0, "kidney_left")] {
+        let inside =
+            |i| segmented.slice(i).unwrap().hu().iter().map(|&found| u8::from(found == label)).collect::<Vec<_>>();
+        let masks: Vec<Vec<u8>> = (0..segmented.slice_count()).map(inside).collect();
+        let bytes = write::nifti(&masks, segmented.geometry().unwrap()).unwrap();
+        std::fs::write(case.join(format!("segmentations/{name}.nii.gz")), bytes).unwrap();
+    }
+    let found = table(SourceKind::TotalSegmentator, folder.path()).unwrap();
+    let kidneys = |i: usize| segmented.slice(i).unwrap().hu().iter().filter(|label| [2.0, 3.0].contains(label)).count();
+    let shown: Vec<usize> = (0..segmented.slice_count()).filter(|&i| kidneys(i) > 0).collect();
+    assert!(shown.len() > 20, "both kidneys are in it");
+    assert_eq!(found.rows().len(), shown.len());
+    for (row, i) in found.rows().iter().zip(shown) {
+        assert_eq!(row.kidney_px as usize, kidneys(i));
+        let off = row
+            .slice()
+            .unwrap()
+            .hu()
+            .iter()
+            .zip(scan.slice(i).unwrap().hu())
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f32::max);
+        assert!(off <= 0.51, "slice {i} is off by {off} HU");
+    }
+}

@@ -1,0 +1,54 @@
+//! Small NIfTI volumes, and folders in the layouts of the public data sets.
+#![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its part, and a sample that fails is a bug")]
+
+use std::io::Write as _;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+/// Sides of every volume: columns, rows, slices.
+pub const SIDES: [usize; 3] = [40, 32, 6];
+
+/// A gzipped volume of 1.5 x 1.5 x 3 mm voxels whose value at column, row and slice of the radiological view is given;
+/// float32, or uint8 for labels.
+pub fn write(path: &Path, sides: [usize; 3], labels: bool, value: impl Fn(usize, usize, usize) -> f32) {
+    let mut bytes = vec![0_u8; 352];
+    let mut put = |offset: usize, part: &[u8]| bytes[offset..offset + part.len()].copy_from_slice(part);
+    let [columns, rows, slices] = sides;
+    put(0, &348_i32.to_le_bytes());
+    put(40, &[3, columns as i16, rows as i16, slices as i16, 1, 1, 1, 1].map(i16::to_le_bytes).concat());
+    let (kind, bits) = if labels { (2_i16, 8_i16) } else { (16, 32) };
+    put(70, &kind.to_le_bytes());
+    put(72, &bits.to_le_bytes());
+    put(108, &352_f32.to_le_bytes());
+    put(254, &1_i16.to_le_bytes());
+    put(280, &[-1.5_f32, 0.0, 0.0, 0.0, 0.0, -1.5, 0.0, 0.0, 0.0, 0.0, 3.0, 0.0].map(f32::to_le_bytes).concat());
+    put(344, b"n+1\0");
+    for z in 0..slices {
+        for y in 0..rows {
+            for x in 0..columns {
+                let value = value(x, y, z);
+                if labels { bytes.push(value as u8) } else { bytes.extend(value.to_le_bytes()) }
+            }
+        }
+    }
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut gzip = GzEncoder::new(std::fs::File::create(path).unwrap(), Compression::fast());
+    gzip.write_all(&bytes).unwrap();
+    gzip.finish().unwrap();
+}
+
+/// A CT whose HU say where they are: 100 z + y + x / 100, rounded when it is cut.
+pub fn ct(path: &Path) {
+    write(path, SIDES, false, |x, y, z| (100 * z + y) as f32 + x as f32 / 100.0);
+}
+
+/// Kidney on the left half of slices 2 to 4, tumour in a box of it in slice 3.
+pub fn labels(path: &Path, kidney: u8, tumour: u8) {
+    write(path, SIDES, true, |x, y, z| match () {
+        () if z == 3 && (4..14).contains(&x) && (4..14).contains(&y) => f32::from(tumour),
+        () if (2..5).contains(&z) && x < 20 => f32::from(kidney),
+        () => 0.0,
+    });
+}

@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use crate::explanation::{Explainer, Explanation, ExplanationError, Pending};
 use crate::method::Method;
-use crate::networks::{Inpainter, InpainterConfig, ResNet, ResNetConfig};
+use crate::networks::{Classifier, ClassifierArchitecture, Inpainter, InpainterConfig};
 use crate::weights::{self, Weight, Weights, WeightsError};
 
 /// The version of the format that this code writes, and the newest that it reads.
@@ -43,7 +43,7 @@ pub struct Card {
     /// Architecture of encoder and generator.
     pub inpainter: InpainterConfig,
     /// Architecture of the classifier.
-    pub classifier: ResNetConfig,
+    pub classifier: ClassifierArchitecture,
     /// What its counterfactuals are to be.
     #[serde(default, skip_serializing_if = "Method::is_coin")]
     pub method: Method,
@@ -142,7 +142,7 @@ impl Bundle {
     pub fn pack(
         mut card: Card,
         inpainter: Inpainter,
-        classifier: ResNet,
+        classifier: Classifier,
         device: &Device,
     ) -> Result<Self, BundleError> {
         let rounded = |weights: Weights| weights.into_iter().map(|(name, weight)| (name, round_to_half(weight)));

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use thiserror::Error;
 
 use crate::method::Method;
-use crate::networks::{Inpainter, ResNet};
+use crate::networks::{Classifier, Inpainter};
 
 /// The two networks that explain a slice, with inference weights on one device.
 #[derive(Clone, Debug)]
@@ -13,7 +13,7 @@ pub struct Explainer {
     /// E and G.
     pub inpainter: Inpainter,
     /// f.
-    pub classifier: ResNet,
+    pub classifier: Classifier,
     /// What a counterfactual is to be.
     pub method: Method,
 }

@@ -13,6 +13,7 @@ pub mod explanation;
 pub mod method;
 pub mod metrics;
 pub mod networks;
+pub mod pytorch;
 #[cfg(feature = "train")]
 pub mod training;
 pub mod weights;

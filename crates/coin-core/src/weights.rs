@@ -88,18 +88,35 @@ pub fn prefixed(weights: Weights, prefix: &str) -> Weights {
     weights.into_iter().map(|(name, weight)| (format!("{prefix}.{name}"), weight)).collect()
 }
 
+/// A variant of an enumeration adds nothing to a path: which of them it is, the architecture says.
+fn is_variant(container: &str) -> bool {
+    container.starts_with("Enum:")
+}
+
+fn enter(path: &mut Vec<String>, name: &str, container: &str) {
+    if !is_variant(container) {
+        path.push(name.to_owned());
+    }
+}
+
+fn exit(path: &mut Vec<String>, container: &str) {
+    if !is_variant(container) {
+        path.pop();
+    }
+}
+
 struct Collector {
     path: Vec<String>,
     weights: Result<Weights, WeightsError>,
 }
 
 impl ModuleVisitor for Collector {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        enter(&mut self.path, name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        exit(&mut self.path, container);
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -123,12 +140,12 @@ struct Applier {
 }
 
 impl ModuleMapper for Applier {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        enter(&mut self.path, name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        exit(&mut self.path, container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -156,11 +173,11 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::networks::ResNetConfig;
+    use crate::networks::ClassifierArchitecture;
 
     #[test]
     fn one_bad_value_in_a_weight_or_a_statistic_is_found() {
-        let network = || ResNetConfig { width: 1 }.init(&Device::flex());
+        let network = || ClassifierArchitecture::resnet_18(1).init(&Device::flex());
         assert!(all_finite(&network()));
         for (name, value) in [("dense", f32::NAN), ("stem_norm.statistics.running_variance", f32::INFINITY)] {
             let mut weights = collect(&network()).unwrap();

@@ -8,11 +8,11 @@ mod reference;
 use archive::Archive;
 use burn::tensor::{Device, Tensor};
 use coin_core::attribution::{self, GridMask, Rise, RiseConfig};
-use coin_core::networks::{Layer, ResNet};
+use coin_core::networks::{Classifier, Layer};
 use reference::{Golden, classifier};
 
 /// The classifier, the image whose maps the reference made, and layer4.
-fn case() -> (ResNet, Tensor<4>, Layer) {
+fn case() -> (Classifier, Tensor<4>, Layer) {
     let device = Device::flex();
     let classifier = classifier(&Golden::open("weights.safetensors"), &device);
     let images: Tensor<4> = Golden::open("inputs.safetensors").tensor("x", &device);
@@ -20,7 +20,7 @@ fn case() -> (ResNet, Tensor<4>, Layer) {
     (classifier, images.narrow(0, 1, 1), layer)
 }
 
-fn layer(classifier: &ResNet, name: &str) -> Layer {
+fn layer(classifier: &Classifier, name: &str) -> Layer {
     classifier.layers().into_iter().find(|(known, _)| known == name).unwrap().1
 }
 

@@ -7,7 +7,7 @@ use std::error::Error;
 use burn::tensor::Device;
 use coin_core::bundle::{Bundle, BundleError, Card, FORMAT, SelfTest};
 use coin_core::method::Method;
-use coin_core::networks::{Fuse, InpainterConfig, ResNetConfig, Upsampling};
+use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
 use coin_core::weights::{self, Weights};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ fn card() -> Card {
             spectral_norm: true,
             zero_head: false,
         },
-        classifier: ResNetConfig { width: 2 },
+        classifier: ClassifierArchitecture::resnet_18(2),
         method: Method::Coin,
         size: 64,
         window: [-100.0, 300.0],
@@ -165,7 +165,7 @@ fn a_network_that_the_file_does_not_hold_is_refused_before_it_is_made() {
         assert!(refused.starts_with(&expected), "{refused}");
     }
     let wider = with_card(&file, |card| card["classifier"]["width"] = json!(1024));
-    let needed = ResNetConfig { width: 1024 }.weight_count();
+    let needed = ClassifierArchitecture::resnet_18(1024).weight_count();
     let refused = Bundle::read(&wider).unwrap_err().to_string();
     assert!(refused.starts_with(&format!("field classifier: it needs {needed} weights, ")), "{refused}");
 }
@@ -186,10 +186,10 @@ fn an_architecture_counts_its_weights_without_making_them() {
         assert_eq!(normalised.weight_count(), count(weights::collect(&inpainter).unwrap()), "{normalised:?}");
         assert_eq!(folded.weight_count(), count(weights::collect(&inpainter.folded()).unwrap()), "{folded:?}");
     }
-    for config in [1, 2, 5].map(|width| ResNetConfig { width }) {
+    for config in [1, 2, 5].map(ClassifierArchitecture::resnet_18) {
         assert_eq!(config.weight_count(), count(weights::collect(&config.init(&device)).unwrap()), "{config:?}");
     }
-    assert_eq!(ResNetConfig { width: usize::MAX }.weight_count(), u64::MAX);
+    assert_eq!(ClassifierArchitecture::resnet_18(usize::MAX).weight_count(), u64::MAX);
     assert_eq!(InpainterConfig { widths: vec![usize::MAX; 8], ..card().inpainter }.weight_count(), u64::MAX);
 }
 

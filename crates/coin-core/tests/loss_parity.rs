@@ -7,7 +7,7 @@ mod archive;
 use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid};
 use coin_core::condition;
 use coin_core::method::Method;
-use coin_core::metrics::{Overlap, Validity};
+use coin_core::metrics::{Features, Overlap, Validity};
 use coin_core::training::loss::{self, Adversarial};
 
 use archive::Archive;
@@ -129,6 +129,17 @@ fn pooled_iou_and_validity() {
     close(&[validity.validity().unwrap() as f32], &golden.floats("cv.inpaint_tau80"), 1e-6);
     let accuracy = validity.counterfactual_accuracy().unwrap() as f32;
     close(&[accuracy], &golden.floats("cv.counter_acc_inpaint"), 1e-6);
+}
+
+#[test]
+fn frechet_distance_of_features() {
+    let golden = Archive::open("metrics.npz");
+    let [real, fake] = ["fid.feat_real", "fid.feat_fake"].map(|name| {
+        let mut features = Features::new(8);
+        golden.floats(name).chunks_exact(8).for_each(|row| features.add(row));
+        features
+    });
+    close(&[real.distance(&fake).unwrap() as f32], &golden.floats("fid.value"), 1e-5);
 }
 
 #[test]

@@ -6,13 +6,15 @@ mod reference;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, activation::relu};
-use coin_core::networks::{Fuse, Inpainter, InpainterConfig};
+use coin_core::networks::{Family, Fuse, Inpainter, InpainterConfig};
+use coin_core::pytorch::Network;
 use coin_core::training::{
-    Adversarial, CounterfactualConfig, CounterfactualLosses, CounterfactualTrainer, Cycle, Distance,
+    Adversarial, ClassifierConfig, ClassifierTrainer, CounterfactualConfig, CounterfactualLosses,
+    CounterfactualTrainer, Cycle, Distance,
 };
 use coin_core::weights;
 use reference::steps::{self, batch_with_regions, coin_v2, singla, synthetic, tumour};
-use reference::{Golden, reference_name};
+use reference::{Golden, classifier, difference, reference_name};
 
 fn trainer(recipe: (InpainterConfig, CounterfactualConfig)) -> (CounterfactualTrainer, Tensor<4>) {
     steps::trainer(recipe, &Device::flex().autodiff())
@@ -107,21 +109,10 @@ fn losses_of_the_other_adversarial_losses() {
 fn assert_some_parameters(trainer: &CounterfactualTrainer, file: &str) {
     let golden = Golden::open(file);
     let Inpainter { encoder, generator } = &trainer.inpainter;
-    let mut compared = 0;
-    for (net, weights) in
-        [("enc", weights::collect(&encoder.valid()).unwrap()), ("gen", weights::collect(&generator.valid()).unwrap())]
-    {
-        for (path, weight) in weights {
-            let name = format!("after3.{}", reference_name(net, &path));
-            if golden.has(&name) {
-                let theirs = &golden.get(&name).values;
-                let error = weight.values.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-                assert!(error <= 1.2e-3, "{file} {name}: off by {error}");
-                compared += 1;
-            }
-        }
-    }
-    assert_eq!(compared, 5, "{file}");
+    let found =
+        [worst_parameter(encoder, "enc", &golden, "after3"), worst_parameter(generator, "gen", &golden, "after3")];
+    assert_eq!(found.iter().map(|worst| worst.compared).sum::<usize>(), 5, "{file}");
+    found.iter().for_each(Worst::assert_small);
 }
 
 #[test]
@@ -131,18 +122,41 @@ fn losses_and_statistics_with_the_generator_every_fifth_step() {
     let trainer = assert_losses(recipe, "train_inpaint_freq5.safetensors", 6, TOLERANCES);
     let golden = Golden::open("train_inpaint_freq5.safetensors");
     let worst = worst_parameter(&trainer.inpainter.encoder, "enc", &golden, "after6");
-    assert!(worst.1 <= 1.2e-3, "{}: off by {}", worst.0, worst.1);
+    assert_eq!(worst.compared, worst.all);
+    worst.assert_small();
 }
 
-/// Name and size of the largest difference to the golden parameters and statistics of network `net`.
-fn worst_parameter<M: Module>(module: &M, net: &str, golden: &Golden, prefix: &str) -> (String, f32) {
-    let mut worst = (String::new(), 0.0);
-    for (path, weight) in weights::collect(&module.valid()).unwrap() {
+/// The largest difference to golden parameters and statistics.
+struct Worst {
+    name: String,
+    error: f32,
+    /// Tensors that the file keeps, and tensors of the network.
+    compared: usize,
+    all: usize,
+}
+
+impl Worst {
+    /// Adam's first steps are about as large as its rate, whatever the gradient, so that one of hardly any size may go
+    /// either way: twice 2e-4 in each of three steps.
+    fn assert_small(&self) {
+        assert!(self.error <= 1.2e-3, "{}: off by {}", self.name, self.error);
+    }
+}
+
+/// The largest difference of network `net` to those golden parameters that the file keeps.
+fn worst_parameter<M: Module>(module: &M, net: &str, golden: &Golden, prefix: &str) -> Worst {
+    let weights = weights::collect(&module.valid()).unwrap();
+    let mut worst = Worst { name: String::new(), error: 0.0, compared: 0, all: weights.len() };
+    for (path, weight) in weights {
         let name = format!("{prefix}.{}", reference_name(net, &path));
+        if !golden.has(&name) {
+            continue;
+        }
         let theirs = &golden.get(&name).values;
         let error = weight.values.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        if error > worst.1 {
-            worst = (name, error);
+        worst.compared += 1;
+        if error >= worst.error {
+            worst = Worst { name, error, ..worst };
         }
     }
     worst
@@ -153,13 +167,45 @@ fn parameters_after_three_steps() {
     let golden = Golden::open("train_inpaint_freq1.safetensors");
     let trainer = assert_losses(synthetic(), "train_inpaint_freq1.safetensors", 3, TOLERANCES);
     let Inpainter { encoder, generator } = &trainer.inpainter;
-    for (name, error) in [
+    for worst in [
         worst_parameter(encoder, "enc", &golden, "after3"),
         worst_parameter(generator, "gen", &golden, "after3"),
         worst_parameter(&trainer.discriminator, "disc", &golden, "after3"),
     ] {
-        assert!(error <= 1.2e-3, "{name}: off by {error}");
+        assert_eq!(worst.compared, worst.all, "of the network of {}", worst.name);
+        worst.assert_small();
     }
+}
+
+#[test]
+fn the_classifier_s_first_three_steps() {
+    let (device, golden) = (Device::flex().autodiff(), Golden::open("train_classifier.safetensors"));
+    let (weights, inputs) = (Golden::open("weights.safetensors"), Golden::open("inputs.safetensors"));
+    let x = inputs.tensor::<4>("x", &device);
+    // In training, on the statistics of the batch.
+    assert!(difference(classifier(&weights, &device).forward(x.clone()), golden.get("logits_train0")) < 1e-5);
+
+    let config = ClassifierConfig { learning_rate: 1e-3, weight_decay: 0.0, label_smoothing: 0.0 };
+    let mut trainer = ClassifierTrainer::new(classifier(&weights, &device), config);
+    let theirs = golden.get("loss").values.clone();
+    for (step, theirs) in theirs.into_iter().enumerate() {
+        let ours = trainer.step(x.clone(), &[false, true], 1.0);
+        // From the second step on the two images are told apart, and what is left of the loss hangs on rounding.
+        let allowed = if step == 0 { 2e-5 } else { 2e-4 };
+        assert!((ours - theirs).abs() <= allowed, "step {step}: {ours} against {theirs}");
+    }
+    let mut compared = 0;
+    for (path, weight) in weights::collect(&trainer.trained()).unwrap() {
+        let name = Network::Classifier(Family::ResNet18).name(&path);
+        if golden.has(&format!("after3.{name}")) {
+            let theirs = &golden.get(&format!("after3.{name}")).values;
+            let error = weight.values.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            // Three steps of 1e-3, either way; a running mean of what such weights give.
+            assert!(error <= 6e-3, "{name}: off by {error}");
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 8);
 }
 
 #[test]

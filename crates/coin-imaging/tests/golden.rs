@@ -4,7 +4,7 @@
 mod archive;
 
 use archive::array;
-use coin_imaging::{Fit, Mask, Slice, Spacing};
+use coin_imaging::{Fit, Mask, Slice, Spacing, Window};
 
 /// The square masks of `side` pixels in an array.
 fn masks(name: &str, side: usize) -> Vec<Mask> {
@@ -29,6 +29,33 @@ fn masks_are_postprocessed_as_in_the_reference() {
     let (found, expected) = (masks("iou.seg", 32), masks("iou.seg_postprocessed", 32));
     assert_eq!(found.len(), 4);
     assert_eq!(found.iter().map(Mask::postprocessed).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn iou_after_postprocessing_is_pooled_over_abnormal_slices() {
+    let (found, truth) = (masks("iou.seg", 32), masks("iou.mask", 32));
+    let labels: Vec<i64> = array("metrics.npz", "iou.label");
+    let (mut both, mut either) = (0, 0);
+    for ((found, truth), _) in found.iter().zip(&truth).zip(&labels).filter(|(_, label)| **label == 1) {
+        let cleaned = found.postprocessed();
+        let pixels = || cleaned.as_slice().iter().zip(truth.as_slice());
+        both += pixels().filter(|(found, truth)| **found && **truth).count();
+        either += pixels().filter(|(found, truth)| **found || **truth).count();
+    }
+    let expected: Vec<f64> = array("metrics.npz", "iou.pooled_t25_post");
+    assert!((both as f64 / either as f64 - expected[0]).abs() < 1e-6);
+}
+
+#[test]
+fn hu_are_normalised_by_a_fingerprint_as_in_the_reference() {
+    let [_, _, low, high] = array::<f64>("data.npz", "norm.fingerprint_mean_std_p005_p995")[..] else { panic!() };
+    let window = Window::new(low as f32, high as f32).unwrap();
+    let hu: Vec<i16> = array("data.npz", "norm.hu");
+    let expected: Vec<f32> = array("data.npz", "norm.ct.rescale1");
+    for (hu, expected) in hu.into_iter().zip(expected) {
+        let found = window.normalise(hu.into());
+        assert!((found - expected).abs() < 1e-5, "{hu} HU: {found} instead of {expected}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub mod files;
 pub mod interrupt;
 pub mod ladder;
 pub mod model;
+pub mod pretrained;
 pub mod program;
 pub mod progress;
 pub mod recipe;

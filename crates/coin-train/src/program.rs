@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::data::DataError;
 use crate::device::DeviceError;
 use crate::files::FileError;
+use crate::pretrained::PretrainedError;
 use crate::recipe::RecipeError;
 
 /// Bad usage or bad input that the caller can mend.
@@ -30,6 +31,7 @@ pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
             || cause.is::<BundleError>()
             || cause.is::<ScanError>()
             || cause.is::<DataError>()
+            || cause.is::<PretrainedError>()
             || cause.is::<FileError>()
     });
     ExitCode::from(if mendable { 2 } else { 1 })

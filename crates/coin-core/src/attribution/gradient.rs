@@ -5,19 +5,19 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
 use super::{min_max, resized};
-use crate::networks::{Layer, ResNet};
+use crate::networks::{Classifier, Layer};
 
 /// LayerCAM of one image at a layer: the sum over channels of activation times positive gradient.
-pub fn layer_cam(classifier: &ResNet, image: Tensor<4>, layer: Layer) -> Tensor<4> {
+pub fn layer_cam(classifier: &Classifier, image: Tensor<4>, layer: Layer) -> Tensor<4> {
     weighted(classifier, image, layer, relu)
 }
 
 /// Grad-CAM of one image at a layer: the sum over channels of activation times the channel's mean gradient, where positive.
-pub fn grad_cam(classifier: &ResNet, image: Tensor<4>, layer: Layer) -> Tensor<4> {
+pub fn grad_cam(classifier: &Classifier, image: Tensor<4>, layer: Layer) -> Tensor<4> {
     weighted(classifier, image, layer, |gradient| gradient.mean_dim(3).mean_dim(2))
 }
 
-fn weighted(classifier: &ResNet, image: Tensor<4>, layer: Layer, weights: fn(Tensor<4>) -> Tensor<4>) -> Tensor<4> {
+fn weighted(classifier: &Classifier, image: Tensor<4>, layer: Layer, weights: fn(Tensor<4>) -> Tensor<4>) -> Tensor<4> {
     let [_, _, height, width] = image.dims();
     let activations = classifier.activations(image, layer);
     let classifier = classifier.clone().fork(&activations.device().autodiff()).freeze();

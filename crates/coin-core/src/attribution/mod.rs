@@ -13,7 +13,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::module::interpolate;
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 
-use crate::networks::ResNet;
+use crate::networks::Classifier;
 
 #[cfg(feature = "train")]
 pub use gradient::{grad_cam, layer_cam};
@@ -41,7 +41,7 @@ fn min_max(maps: Tensor<4>) -> Tensor<4> {
 }
 
 /// The maps `[n, 1, height, width]`, each times the probability of the image seen through its mask, summed.
-fn weighted_sum(classifier: &ResNet, image: &Tensor<4>, masks: Tensor<4>, maps: Tensor<4>) -> Tensor<4> {
+fn weighted_sum(classifier: &Classifier, image: &Tensor<4>, masks: Tensor<4>, maps: Tensor<4>) -> Tensor<4> {
     let count = masks.dims()[0];
     let scores = sigmoid(classifier.forward(masks * image.clone()));
     (maps * scores.reshape([count, 1, 1, 1])).sum_dim(0)

@@ -5,7 +5,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::{BATCH, Progress, min_max, weighted_sum};
-use crate::networks::ResNet;
+use crate::networks::Classifier;
 
 /// How masks are drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,7 +62,7 @@ impl Rise {
     }
 
     /// The map of one image, `None` when `progress` stopped it. What a mask hides becomes mid-grey.
-    pub fn map(&self, classifier: &ResNet, image: Tensor<4>, progress: Progress<'_>) -> Option<Tensor<4>> {
+    pub fn map(&self, classifier: &Classifier, image: Tensor<4>, progress: Progress<'_>) -> Option<Tensor<4>> {
         let [_, _, height, width] = image.dims();
         let mut sum = image.zeros_like();
         let mut done = 0;

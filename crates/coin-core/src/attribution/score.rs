@@ -4,13 +4,13 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
 use super::{BATCH, Progress, min_max, resized, weighted_sum};
-use crate::networks::{Layer, ResNet};
+use crate::networks::{Classifier, Layer};
 
 /// ScoreCAM of one image at a layer, `None` when `progress` stopped it.
 ///
 /// The weight of an activation map is the probability of the image multiplied by the map, resized and scaled to [0, 1];
 /// the weighted sum is of the maps as they are.
-pub fn score_cam(classifier: &ResNet, image: Tensor<4>, layer: Layer, progress: Progress<'_>) -> Option<Tensor<4>> {
+pub fn score_cam(classifier: &Classifier, image: Tensor<4>, layer: Layer, progress: Progress<'_>) -> Option<Tensor<4>> {
     let [_, _, height, width] = image.dims();
     let maps = resized(classifier.activations(image.clone(), layer), [height, width]);
     let channels = maps.dims()[1];

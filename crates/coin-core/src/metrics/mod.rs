@@ -1,9 +1,13 @@
 //! The numbers of the paper's tables, computed on streams: a test set never has to fit in memory.
 
+#[cfg(feature = "train")]
+mod frechet;
 mod overlap;
 mod ranking;
 mod validity;
 
+#[cfg(feature = "train")]
+pub use frechet::Features;
 pub use overlap::{Overlap, ThresholdSweep, best_threshold};
 pub use ranking::{Ranking, RankingSummary};
 pub use validity::Validity;

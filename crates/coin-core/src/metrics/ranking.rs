@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Bins of the calibration error, as in torchmetrics.
+const CALIBRATION_BINS: usize = 15;
+
 /// Probabilities and labels, collected one by one.
 #[derive(Clone, Debug, Default)]
 pub struct Ranking {
@@ -17,6 +20,9 @@ pub struct RankingSummary {
     pub auroc: Option<f64>,
     /// F1 of "abnormal" at probability >= 0.5.
     pub f1: Option<f64>,
+    /// Expected calibration error: how far probabilities are from the share that is abnormal, over 15 bins.
+    #[serde(default)]
+    pub calibration_error: Option<f64>,
 }
 
 impl Ranking {
@@ -36,8 +42,21 @@ impl Ranking {
         RankingSummary {
             accuracy: (!self.scored.is_empty()).then(|| right / self.scored.len() as f64),
             auroc: self.auroc(),
+            calibration_error: self.calibration_error(),
             f1: (f1_denominator > 0.0).then(|| 2.0 * true_positive / f1_denominator),
         }
+    }
+
+    fn calibration_error(&self) -> Option<f64> {
+        // Slices, sum of probabilities and abnormal slices of each bin; a bin holds its upper bound.
+        let mut bins = [(0.0, 0.0, 0.0); CALIBRATION_BINS];
+        for &(probability, abnormal) in &self.scored {
+            let place = (probability * CALIBRATION_BINS as f64).ceil() as usize;
+            let bin = &mut bins[place.clamp(1, CALIBRATION_BINS) - 1];
+            *bin = (bin.0 + 1.0, bin.1 + probability, bin.2 + f64::from(u8::from(abnormal)));
+        }
+        let off: f64 = bins.iter().map(|(_, probability, abnormal)| (probability - abnormal).abs()).sum();
+        (!self.scored.is_empty()).then(|| off / self.scored.len() as f64)
     }
 
     fn auroc(&self) -> Option<f64> {
@@ -60,6 +79,16 @@ impl Ranking {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calibration_is_torchmetrics_s() {
+        let probabilities = [0.1, 0.4, 0.45, 0.9, 0.95, 0.55, 0.2, 0.8];
+        let labels = [false, true, false, true, true, true, false, false];
+        let mut ranking = Ranking::default();
+        probabilities.into_iter().zip(labels).for_each(|(p, y)| ranking.add(p, y));
+        // BinaryCalibrationError(n_bins=15, norm="l1") of torchmetrics 1.9.
+        assert!(ranking.summary().calibration_error.is_some_and(|error| (error - 0.34375).abs() < 1e-4));
+    }
 
     #[test]
     fn auroc_counts_ordered_pairs_and_halves_ties() {

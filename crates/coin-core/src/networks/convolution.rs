@@ -1,4 +1,4 @@
-//! A square convolution with stride 1 or 2, same padding and, where asked, spectral normalisation.
+//! A square convolution and, where asked, its spectral normalisation.
 
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::ops::ConvOptions;
@@ -13,6 +13,7 @@ pub struct ConvolutionConfig {
     outputs: usize,
     kernel: usize,
     stride: usize,
+    groups: usize,
     bias: bool,
     spectral_norm: bool,
     initializer: Initializer,
@@ -26,6 +27,7 @@ impl ConvolutionConfig {
             outputs,
             kernel,
             stride: 1,
+            groups: 1,
             bias: false,
             spectral_norm: false,
             initializer: Initializer::XavierUniform { gain: 1.0 },
@@ -35,6 +37,12 @@ impl ConvolutionConfig {
     /// With this stride.
     pub fn stride(mut self, stride: usize) -> Self {
         self.stride = stride;
+        self
+    }
+
+    /// Of so many groups of channels, each within itself.
+    pub fn groups(mut self, groups: usize) -> Self {
+        self.groups = groups;
         self
     }
 
@@ -64,34 +72,39 @@ impl ConvolutionConfig {
     /// Makes the layer on `device`.
     pub fn init(&self, device: &Device) -> Convolution {
         let area = self.kernel * self.kernel;
-        let shape = [self.outputs, self.inputs, self.kernel, self.kernel];
-        let fans = (Some(self.inputs * area), Some(self.outputs * area));
+        let inputs = self.inputs / self.groups;
+        let shape = [self.outputs, inputs, self.kernel, self.kernel];
+        // PyTorch's fan-out does not know of groups either.
+        let fans = (Some(inputs * area), Some(self.outputs * area));
         Convolution {
             weight: self.initializer.init_with(shape, fans.0, fans.1, device),
             bias: self.bias.then(|| Initializer::Zeros.init([self.outputs], device)),
             spectral_norm: self.spectral_norm.then(|| SpectralNorm::init(self.outputs, device)),
             stride: self.stride,
+            groups: self.groups,
         }
     }
 }
 
-/// A convolution with odd square kernel and same padding.
+/// A convolution with a square kernel: padded to keep the size when the side is odd, unpadded when it is even.
 #[derive(Module, Debug)]
 pub struct Convolution {
-    /// `[outputs, inputs, kernel, kernel]`.
+    /// `[outputs, inputs / groups, kernel, kernel]`.
     pub weight: Param<Tensor<4>>,
     /// `[outputs]`.
     pub bias: Option<Param<Tensor<1>>>,
     /// Present when the weight is divided by its spectral norm.
     pub spectral_norm: Option<SpectralNorm>,
     stride: usize,
+    groups: usize,
 }
 
 impl Convolution {
     /// `[batch, inputs, height, width]` to `[batch, outputs, height / stride, width / stride]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let kernel = self.weight.val().dims()[2];
-        let options = ConvOptions::new([self.stride; 2], [kernel / 2; 2], [1, 1], 1);
+        let padding = if kernel.is_multiple_of(2) { 0 } else { kernel / 2 };
+        let options = ConvOptions::new([self.stride; 2], [padding; 2], [1, 1], self.groups);
         let bias = self.bias.as_ref().map(|bias| bias.val());
         module::conv2d(x, self.effective_weight(), bias, options)
     }

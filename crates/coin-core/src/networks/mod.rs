@@ -2,6 +2,7 @@
 //! and the classifier. Images are `[batch, 1, height, width]` in [-1, 1]; each block of the encoder halves the sides, so
 //! they must be divisible by 2 to the number of blocks ([`InpainterConfig::side_multiple`]).
 
+mod classifier;
 mod convolution;
 mod discriminator;
 mod encoder;
@@ -9,11 +10,11 @@ mod fuse;
 mod generator;
 mod inpainter;
 mod normalisation;
-mod resnet;
 mod spectral;
 mod unet;
 mod upsampling;
 
+pub use classifier::{Classifier, ClassifierArchitecture, Family, Layer};
 pub use convolution::{Convolution, ConvolutionConfig};
 pub use discriminator::{Discriminator, DiscriminatorConfig};
 pub use encoder::Encoder;
@@ -21,7 +22,6 @@ pub use fuse::Fuse;
 pub use generator::Generator;
 pub use inpainter::{Inpainter, InpainterConfig};
 pub use normalisation::{BatchNorm, ConditionalBatchNorm};
-pub use resnet::{Layer, ResNet, ResNetConfig};
 pub use spectral::SpectralNorm;
 pub use unet::UNet;
 pub use upsampling::Upsampling;

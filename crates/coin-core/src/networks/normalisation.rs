@@ -7,7 +7,7 @@ use burn::tensor::{Device, Int, Tensor, module};
 
 use crate::condition::Condition;
 
-const EPSILON: f64 = 1e-5;
+const USUAL_EPSILON: f64 = 1e-5;
 const MOMENTUM: f64 = 0.1;
 
 /// Running mean and variance, and the normalisation by batch (training) or running (evaluation, frozen) statistics.
@@ -18,6 +18,7 @@ pub struct Statistics {
     /// `[channels]`, unbiased.
     pub running_variance: RunningState<Tensor<1>>,
     training: Param<Flag>,
+    epsilon: f64,
 }
 
 impl Statistics {
@@ -26,6 +27,7 @@ impl Statistics {
             running_mean: RunningState::new(Tensor::zeros([channels], device)),
             running_variance: RunningState::new(Tensor::ones([channels], device)),
             training: Param::from_bool(true),
+            epsilon: USUAL_EPSILON,
         }
     }
 
@@ -34,11 +36,11 @@ impl Statistics {
         if !(device.is_autodiff() && self.training.is_enabled()) {
             let mean = self.running_mean.value().to_device(&device);
             let variance = self.running_variance.value().to_device(&device);
-            return module::batch_norm(x, gamma, beta, mean, variance, EPSILON);
+            return module::batch_norm(x, gamma, beta, mean, variance, self.epsilon);
         }
         let [batch, _, height, width] = x.dims();
         let count = (batch * height * width) as f64;
-        let normalised = module::batch_norm_train(x, gamma, beta, EPSILON);
+        let normalised = module::batch_norm_train(x, gamma, beta, self.epsilon);
         let unbiased = normalised.variance.detach() * (count / (count - 1.0).max(1.0));
         blend(&self.running_mean, normalised.mean.detach());
         blend(&self.running_variance, unbiased);
@@ -70,6 +72,13 @@ impl BatchNorm {
             beta: Initializer::Zeros.init([channels], device),
             statistics: Statistics::init(channels, device),
         }
+    }
+
+    /// With another number added to the variance than 1e-5.
+    #[must_use]
+    pub fn with_epsilon(mut self, epsilon: f64) -> Self {
+        self.statistics.epsilon = epsilon;
+        self
     }
 
     /// Keeps the shape `[batch, channels, height, width]`.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::loss::binary_cross_entropy;
 use super::state::{StateError, TrainerState};
-use crate::networks::ResNet;
+use crate::networks::Classifier;
 
 /// Hyperparameters of the classifier's training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct ClassifierConfig {
 /// A classifier and its optimizer.
 pub struct ClassifierTrainer {
     /// The network as it is now, on an autodiff device.
-    pub classifier: ResNet,
+    pub classifier: Classifier,
     optimizer: ModuleOptimizer,
     config: ClassifierConfig,
     step: u64,
@@ -33,7 +33,7 @@ pub struct ClassifierTrainer {
 
 impl ClassifierTrainer {
     /// Starts with `classifier`, which must live on an autodiff device.
-    pub fn new(classifier: ResNet, config: ClassifierConfig) -> Self {
+    pub fn new(classifier: Classifier, config: ClassifierConfig) -> Self {
         let adam = AdamConfig::new().with_epsilon(1e-8);
         let adam = match config.weight_decay {
             0.0 => adam,
@@ -63,7 +63,7 @@ impl ClassifierTrainer {
     }
 
     /// The network for inference: running statistics, no gradients.
-    pub fn trained(&self) -> ResNet {
+    pub fn trained(&self) -> Classifier {
         self.classifier.valid()
     }
 

@@ -11,7 +11,7 @@ use super::loss::{self, Adversarial, Distance};
 use super::state::{StateError, TrainerState};
 use crate::condition::Condition;
 use crate::method::{Method, Verdict};
-use crate::networks::{Discriminator, Inpainter, ResNet};
+use crate::networks::{Classifier, Discriminator, Inpainter};
 
 /// Hyperparameters of a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -133,7 +133,7 @@ pub struct CounterfactualTrainer {
     pub inpainter: Inpainter,
     /// D, on an autodiff device.
     pub discriminator: Discriminator,
-    classifier: ResNet,
+    classifier: Classifier,
     inpainter_optimizer: ModuleOptimizer,
     discriminator_optimizer: ModuleOptimizer,
     average: Option<ExponentialAverage<Inpainter>>,
@@ -146,7 +146,7 @@ impl CounterfactualTrainer {
     pub fn new(
         inpainter: Inpainter,
         discriminator: Discriminator,
-        classifier: ResNet,
+        classifier: Classifier,
         config: CounterfactualConfig,
     ) -> Self {
         let adam = AdamConfig::new().with_beta_1(0.0).with_beta_2(0.999).with_epsilon(1e-8);

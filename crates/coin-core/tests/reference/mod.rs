@@ -11,8 +11,10 @@ use std::path::PathBuf;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use coin_core::networks::{
-    Discriminator, DiscriminatorConfig, Fuse, Inpainter, InpainterConfig, ResNet, ResNetConfig, Upsampling,
+    Classifier, ClassifierArchitecture, Discriminator, DiscriminatorConfig, Family, Fuse, Inpainter, InpainterConfig,
+    Upsampling,
 };
+use coin_core::pytorch::Network;
 use coin_core::weights::{self, Weight, Weights};
 use safetensors::{Dtype, SafeTensors};
 
@@ -55,71 +57,13 @@ impl Golden {
 
 /// The reference's name of our tensor `path` in network `net`.
 pub fn reference_name(net: &str, path: &str) -> String {
-    let mut name = path.to_owned();
-    let rules: &[(&str, &str)] = match net {
-        "enc" => &[
-            ("stem_norm", "first_block.2"),
-            ("stem", "first_block.0"),
-            ("shortcut", "left_branch.1"),
-            ("norm_1", "right_branch.0"),
-            ("conv_1", "right_branch.3"),
-            ("norm_2", "right_branch.4"),
-            ("conv_2", "right_branch.6"),
-        ],
-        "gen" => &[
-            ("head_norm", "last_block.0"),
-            ("head", "last_block.2"),
-            ("joint", "fuse_conv"),
-            ("shortcut", "left_branch.1"),
-            ("norm_1.statistics", "cbn_relu_first.bn"),
-            ("norm_1.table", "cbn_relu_first.embed.weight"),
-            ("norm_2.statistics", "cbn_relu_second.bn"),
-            ("norm_2.table", "cbn_relu_second.embed.weight"),
-            ("conv_1", "upsample_conv.1"),
-            ("conv_2", "last_conv"),
-        ],
-        "disc" => &[
-            ("dense_bias", "sn_dense.bias"),
-            ("dense_norm", "sn_dense"),
-            ("embedding", "embd.weight"),
-            ("blocks.0.shortcut", "blocks.0.left_branch.1"),
-            ("shortcut", "left_branch.0"),
-            ("conv_1", "right_branch.1"),
-            ("conv_2", "right_branch.3"),
-        ],
-        _ => &[
-            ("stem_norm", "bn1"),
-            ("stem", "conv1"),
-            ("dense_bias", "fc.bias"),
-            ("stages.0", "layer1"),
-            ("stages.1", "layer2"),
-            ("stages.2", "layer3"),
-            ("stages.3", "layer4"),
-            ("shortcut_norm", "downsample.1"),
-            ("shortcut", "downsample.0"),
-            ("norm_", "bn"),
-            ("conv_", "conv"),
-        ],
+    let network = match net {
+        "enc" => Network::Encoder,
+        "gen" => Network::Generator,
+        "disc" => Network::Discriminator,
+        _ => Network::Classifier(Family::ResNet18),
     };
-    for (ours, theirs) in rules {
-        name = name.replace(ours, theirs);
-    }
-    if net == "disc" && path == "dense" {
-        name = "sn_dense.weight".into();
-    }
-    if net == "classifier_f" && path == "dense" {
-        name = "fc.weight".into();
-    }
-    for (ours, theirs) in [
-        ("spectral_norm.u", "u"),
-        ("statistics.", ""),
-        ("running_variance", "running_var"),
-        ("gamma", "weight"),
-        ("beta", "bias"),
-    ] {
-        name = name.replace(ours, theirs);
-    }
-    format!("{net}.{name}")
+    format!("{net}.{}", network.name(path))
 }
 
 /// Loads `module` from tensors that the reference names `prefix` + name.
@@ -163,8 +107,8 @@ pub fn discriminator(from: &Golden, device: &Device) -> Discriminator {
     load(config.init(device), "disc", &[(from, "")])
 }
 
-pub fn classifier(from: &Golden, device: &Device) -> ResNet {
-    load(ResNetConfig { width: 4 }.init(device), "classifier_f", &[(from, "")])
+pub fn classifier(from: &Golden, device: &Device) -> Classifier {
+    load(ClassifierArchitecture::resnet_18(4).init(device), "classifier_f", &[(from, "")])
 }
 
 /// Largest absolute difference of a tensor to the golden one; the shapes must agree.

@@ -37,6 +37,22 @@ pub fn tumour() -> (InpainterConfig, CounterfactualConfig) {
     (network, config)
 }
 
+/// The synthetic recipe with other weights: adversarial, KL, reconstruction, total variation; no minimal change.
+pub fn with_weights(
+    [adversarial, kl, reconstruction, total_variation]: [f64; 4],
+) -> (InpainterConfig, CounterfactualConfig) {
+    let (network, config) = synthetic();
+    let config = CounterfactualConfig {
+        weight_adversarial: adversarial,
+        weight_kl: kl,
+        weight_reconstruction: reconstruction,
+        weight_minimal_change: 0.0,
+        weight_total_variation: total_variation,
+        ..config
+    };
+    (network, config)
+}
+
 /// COIN v2, as the paper's recipe for synthetic anomalies.
 pub fn coin_v2() -> (InpainterConfig, CounterfactualConfig) {
     let (network, config) = synthetic();

@@ -125,7 +125,7 @@ fn inspect(sources: &Sources) -> anyhow::Result<()> {
         }
     }
     let Some(table) = sources.table()? else { return Ok(()) };
-    println!("{}: {} {} slices with a kidney or a lesion", table.name(), table.rows().len(), sources.plane.name());
+    println!("{}: {} {} slices", table.name(), table.rows().len(), sources.plane.name());
     println!("{:10} {:>8} {:>8} {:>8} {:>8} {:>8}", "split", "patients", "slices", "kidney", "tumour", "cyst");
     let splits = Purpose::ALL.into_iter().map(Some).chain([None]);
     for split in splits {

@@ -45,9 +45,9 @@ struct Arguments {
     /// Random masks of RISE.
     #[arg(long, default_value_t = RiseConfig::paper().masks, value_name = "N")]
     rise_masks: usize,
-    /// Layer of the classifier that ScoreCAM, LayerCAM and Grad-CAM look at.
-    #[arg(long, default_value = "layer4", value_name = "NAME")]
-    layer: String,
+    /// Layer of the classifier that ScoreCAM, LayerCAM and Grad-CAM look at; its last one without it, as in the paper.
+    #[arg(long, value_name = "NAME")]
+    layer: Option<String>,
     /// Threshold of the saliency methods' masks.
     #[arg(long, default_value_t = SALIENCY_THRESHOLD, value_name = "T")]
     saliency_threshold: f32,
@@ -120,7 +120,7 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
         return Err(BadInput(reason).into());
     }
     let (classifier, masks) = (model.explainer.classifier.clone(), arguments.rise_masks);
-    let saliency = Saliency::of(classifier, &arguments.layer, masks, card.size, &model.device)?;
+    let saliency = Saliency::of(classifier, arguments.layer.as_deref(), masks, card.size, &model.device)?;
     let started = Instant::now();
     let data = Dataset::open(&protocol, table.as_ref(), purposes)?;
     let samples = data.samples(purposes, protocol.window, &protocol.anomaly, arguments.seed);

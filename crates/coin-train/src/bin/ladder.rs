@@ -156,7 +156,7 @@ impl Common<'_> {
     fn saliency(&self, training: &Training<'_>) -> anyhow::Result<BTreeMap<SaliencyMethod, MethodReport>> {
         let recipe = training.recipe;
         let classifier = training.trained()?.classifier;
-        let saliency = Saliency::of(classifier, "layer4", self.arguments.rise_masks, recipe.size, &self.device)?;
+        let saliency = Saliency::of(classifier, None, self.arguments.rise_masks, recipe.size, &self.device)?;
         let samples = self.data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, TEST_SEED);
         let masking = Masking { threshold: SALIENCY_THRESHOLD, postprocess: false };
         let methods =

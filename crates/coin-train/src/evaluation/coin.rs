@@ -5,6 +5,7 @@ use coin_core::explanation::{Explainer, Explanation};
 use coin_core::metrics::{Overlap, Ranking, RankingSummary, Validity};
 use serde::{Deserialize, Serialize};
 
+use super::features::FeatureDistance;
 use super::overlaps::Overlaps;
 use super::{BATCH, Masking, MethodReport};
 use crate::data::{Sample, Samples};
@@ -47,24 +48,6 @@ impl Evaluation {
     }
 }
 
-/// Explains `samples` of `size` x `size` in batches and hands each explanation to `look`.
-pub fn explain_all(
-    explainer: &Explainer,
-    device: &Device,
-    size: usize,
-    samples: &Samples<'_>,
-    mut look: impl FnMut(usize, &Sample, Explanation),
-) -> anyhow::Result<()> {
-    for batch in samples.batches(BATCH) {
-        let batch = batch?;
-        let explanations = explain(explainer, device, size, batch.iter().map(|(_, sample)| sample))?;
-        for ((i, sample), explanation) in batch.iter().zip(explanations) {
-            look(*i, sample, explanation);
-        }
-    }
-    Ok(())
-}
-
 /// Explains a batch.
 pub fn explain<'a>(
     explainer: &Explainer,
@@ -84,45 +67,94 @@ pub fn evaluate(
     samples: &Samples<'_>,
     masking: Masking,
 ) -> anyhow::Result<Evaluation> {
-    let mut ranking = Ranking::default();
-    let mut validity = Validity::paper();
-    let (mut overlaps, mut ceiling) = (Overlaps::new(masking, size), Overlap::default());
-    let mut outside = (0.0, 0u64);
-    let (mut abnormal, mut first_normal) = (0, None);
-    explain_all(explainer, device, size, samples, |i, sample, explanation| {
-        ranking.add(f64::from(explanation.before), sample.abnormal);
-        abnormal += usize::from(sample.abnormal);
+    let mut tally = Tally::new(explainer, size, masking);
+    let mut features = FeatureDistance::new(&explainer.classifier, device, size);
+    for batch in samples.batches(BATCH) {
+        let batch = batch?;
+        let explanations = explain(explainer, device, size, batch.iter().map(|(_, sample)| sample))?;
+        features.add(
+            batch.iter().flat_map(|(_, sample)| sample.input.iter().copied()).collect(),
+            explanations.iter().flat_map(|explanation| explanation.counterfactual.iter().copied()).collect(),
+        )?;
+        batch.iter().zip(&explanations).for_each(|((i, sample), explanation)| tally.add(*i, sample, explanation));
+    }
+    let mut found = tally.evaluation();
+    found.coin.frechet_classifier = features.distance();
+    Ok(found)
+}
+
+/// What is counted while samples go by.
+struct Tally<'a> {
+    explainer: &'a Explainer,
+    size: usize,
+    masking: Masking,
+    slices: SliceCounts,
+    ranking: Ranking,
+    validity: Validity,
+    overlaps: Overlaps,
+    ceiling: Overlap,
+    /// Sum and number of the differences outside anomalies.
+    outside: (f64, u64),
+    first_normal: Option<usize>,
+}
+
+impl<'a> Tally<'a> {
+    fn new(explainer: &'a Explainer, size: usize, masking: Masking) -> Self {
+        Self {
+            explainer,
+            size,
+            masking,
+            slices: SliceCounts::default(),
+            ranking: Ranking::default(),
+            validity: Validity::paper(),
+            overlaps: Overlaps::new(masking, size),
+            ceiling: Overlap::default(),
+            outside: (0.0, 0),
+            first_normal: None,
+        }
+    }
+
+    fn add(&mut self, index: usize, sample: &Sample, explanation: &Explanation) {
+        self.slices.total += 1;
+        self.slices.abnormal += usize::from(sample.abnormal);
         if !sample.abnormal {
-            first_normal.get_or_insert(i);
+            self.first_normal.get_or_insert(index);
         }
         let (before, after) = (f64::from(explanation.before), f64::from(explanation.after));
-        validity.add(before, after, explainer.method.reached(before, after, explainer.inpainter.conditions()));
+        self.ranking.add(before, sample.abnormal);
+        let Explainer { method, inpainter, .. } = self.explainer;
+        self.validity.add(before, after, method.reached(before, after, inpainter.conditions()));
+        // Where an anomaly is unknown, so is what lies outside it.
         if sample.truth.is_some() || !sample.abnormal {
             let truth = |pixel: usize| sample.truth.as_ref().is_some_and(|truth| truth.as_slice()[pixel]);
             for (_, difference) in explanation.difference.iter().enumerate().filter(|(pixel, _)| !truth(*pixel)) {
-                outside = (outside.0 + f64::from(*difference), outside.1 + 1);
+                self.outside = (self.outside.0 + f64::from(*difference), self.outside.1 + 1);
             }
         }
         let Some(truth) = &sample.truth else { return };
-        overlaps.add(i, &explanation.difference, truth);
+        self.overlaps.add(index, &explanation.difference, truth);
         if let Some(clean) = &sample.clean {
             let perfect: Vec<f32> = sample.input.iter().zip(clean).map(|(x, clean)| (x - clean).abs() / 2.0).collect();
-            ceiling.add(masking.overlap(&perfect, size, truth));
+            self.ceiling.add(self.masking.overlap(&perfect, self.size, truth));
         }
-    })?;
-    Ok(Evaluation {
-        slices: SliceCounts { total: samples.len(), abnormal },
-        classifier: ranking.summary(),
-        coin: MethodReport {
-            cv: validity.validity(),
-            counterfactual_accuracy: validity.counterfactual_accuracy(),
-            change_outside: (outside.1 > 0).then(|| outside.0 / outside.1 as f64),
-            ceiling_iou: ceiling.iou(),
-            ..overlaps.report()
-        },
-        iou_by_sample: overlaps.iou_by_sample,
-        first_normal,
-    })
+    }
+
+    fn evaluation(self) -> Evaluation {
+        let (sum, count) = self.outside;
+        Evaluation {
+            slices: self.slices,
+            classifier: self.ranking.summary(),
+            coin: MethodReport {
+                cv: self.validity.validity(),
+                counterfactual_accuracy: self.validity.counterfactual_accuracy(),
+                change_outside: (count > 0).then(|| sum / count as f64),
+                ceiling_iou: self.ceiling.iou(),
+                ..self.overlaps.report()
+            },
+            iou_by_sample: self.overlaps.iou_by_sample,
+            first_normal: self.first_normal,
+        }
+    }
 }
 
 #[cfg(test)]

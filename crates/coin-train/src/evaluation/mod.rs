@@ -2,6 +2,7 @@
 //! methods and the supervised segmenter it is compared with.
 
 mod coin;
+mod features;
 mod overlaps;
 mod saliency;
 mod segmenter;
@@ -68,6 +69,9 @@ pub struct MethodReport {
     pub counterfactual_accuracy: Option<f64>,
     /// Frechet inception distance; needs a network that is not shipped.
     pub fid: Option<f64>,
+    /// Frechet distance between images and counterfactuals in the classifier's own features; no FID.
+    #[serde(default)]
+    pub frechet_classifier: Option<f64>,
     /// Mean difference, in [0, 1], outside the anomaly.
     pub change_outside: Option<f64>,
     /// Pooled IoU of a perfect inpainter with the same masking: the protocol's ceiling.

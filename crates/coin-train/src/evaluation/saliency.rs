@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use burn::tensor::{Device, Tensor, TensorData};
 use coin_core::attribution::{self, Progress, Rise, RiseConfig};
-use coin_core::networks::{Layer, ResNet};
+use coin_core::networks::{Classifier, Layer};
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,7 @@ impl SaliencyMethod {
 
 /// A classifier whose decisions are looked at.
 pub struct Saliency {
-    classifier: ResNet,
+    classifier: Classifier,
     layer: Layer,
     rise: Rise,
     size: usize,
@@ -59,11 +59,22 @@ pub struct SaliencyFound {
 }
 
 impl Saliency {
-    /// Looks at the layer of that name; RISE with so many masks.
-    pub fn of(classifier: ResNet, layer: &str, masks: usize, size: usize, device: &Device) -> anyhow::Result<Self> {
+    /// Looks at the layer of that name, or the last one; RISE with so many masks.
+    pub fn of(
+        classifier: Classifier,
+        layer: Option<&str>,
+        masks: usize,
+        size: usize,
+        device: &Device,
+    ) -> anyhow::Result<Self> {
         let layers = classifier.layers();
-        let Some((_, found)) = layers.iter().find(|(name, _)| name == layer) else {
+        let found = match layer {
+            Some(layer) => layers.iter().find(|(name, _)| name == layer),
+            None => layers.last(),
+        };
+        let Some((_, found)) = found else {
             let known: Vec<&str> = layers.iter().map(|(name, _)| name.as_str()).collect();
+            let layer = layer.unwrap_or_default();
             return Err(BadInput(format!("--layer {layer}: the classifier has {}", known.join(", "))).into());
         };
         if !(1..=MOST_MASKS).contains(&masks) {

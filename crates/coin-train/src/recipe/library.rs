@@ -7,10 +7,12 @@ use toml::{Table, Value};
 use super::{Recipe, RecipeError};
 
 /// Recipes that are a file each: name and text.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 5] = [
     ("quick", include_str!("../../recipes/quick.toml")),
     ("kits23-anomalies", include_str!("../../recipes/kits23-anomalies.toml")),
+    ("kits23-tumour", include_str!("../../recipes/kits23-tumour.toml")),
     ("paper-synthetic", include_str!("../../recipes/paper-synthetic.toml")),
+    ("paper-tumour", include_str!("../../recipes/paper-tumour.toml")),
 ];
 /// Recipes that change a few keys of another: a table a recipe.
 const VARIANTS: &str = include_str!("../../recipes/paper-variants.toml");
@@ -105,12 +107,12 @@ fn parse(name: &str, text: &str) -> Result<Table, RecipeError> {
         .map_err(|reason: toml::de::Error| RecipeError::Invalid { name: name.into(), reason: reason.to_string() })
 }
 
-/// Puts `changes` over `table`, key by key inside tables. A table that says another `source` than the one below it replaces
+/// Puts `changes` over `table`, key by key inside tables. A table of another `source` or `kind` than the one below it replaces
 /// it, for its other keys mean something else.
 fn merge(table: &mut Table, changes: Table) {
     for (key, value) in changes {
         match (table.get_mut(&key), value) {
-            (Some(Value::Table(inner)), Value::Table(changes)) if same_source(inner, &changes) => {
+            (Some(Value::Table(inner)), Value::Table(changes)) if of_same_kind(inner, &changes) => {
                 merge(inner, changes);
             }
             (_, value) => {
@@ -120,8 +122,8 @@ fn merge(table: &mut Table, changes: Table) {
     }
 }
 
-fn same_source(table: &Table, changes: &Table) -> bool {
-    changes.get("source").is_none_or(|source| table.get("source") == Some(source))
+fn of_same_kind(table: &Table, changes: &Table) -> bool {
+    ["source", "kind"].iter().all(|tag| changes.get(*tag).is_none_or(|kind| table.get(*tag) == Some(kind)))
 }
 
 /// The first key of `given` that `known` lacks. Recipes refuse such keys here and not while they are read, because model

@@ -3,9 +3,11 @@
 mod data;
 mod library;
 
+use std::path::PathBuf;
+
 use coin_core::bundle;
 use coin_core::method::Method;
-use coin_core::networks::{DiscriminatorConfig, InpainterConfig, ResNetConfig};
+use coin_core::networks::{ClassifierArchitecture, DiscriminatorConfig, InpainterConfig};
 use coin_core::training::{ClassifierConfig, CounterfactualConfig, SegmenterConfig};
 use coin_imaging::Window;
 use coin_imaging::anomaly::AnomalyStyle;
@@ -90,7 +92,10 @@ impl AnomalyRecipe {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassifierStage {
     /// Architecture.
-    pub network: ResNetConfig,
+    pub network: ClassifierArchitecture,
+    /// A checkpoint of torchvision's weights to start from instead of random ones: `.pth` or `.safetensors`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretrained: Option<PathBuf>,
     /// What is planted for its training. A classifier that also knows faint anomalies calls an image normal only once
     /// hardly anything of the anomaly is left; it is judged on the recipe's `anomaly` all the same.
     pub anomaly: AnomalyRecipe,

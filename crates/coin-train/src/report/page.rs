@@ -31,14 +31,19 @@ pub fn html(report: &Report) -> String {
         row("95 % interval of that mean", &interval),
         row("Counterfactual validity (CV)", &|found| number(found.cv)),
         row("Counterfactuals with the wanted verdict", &|found| number(found.counterfactual_accuracy)),
+        row("Frechet distance in the classifier's features (no FID)", &|found| number(found.frechet_classifier)),
         row("Mean change outside the anomaly", &|found| number(found.change_outside)),
     ]
     .concat();
     let head: String = methods.iter().map(|(name, _)| format!("<th>{name}</th>")).collect();
-    let classifier =
-        [("AUROC", report.classifier.auroc), ("Accuracy", report.classifier.accuracy), ("F1", report.classifier.f1)]
-            .map(|(name, value)| format!("<tr><th>{name}</th><td>{}</td></tr>", number(value)))
-            .concat();
+    let classifier = [
+        ("AUROC", report.classifier.auroc),
+        ("Accuracy", report.classifier.accuracy),
+        ("F1", report.classifier.f1),
+        ("Calibration error", report.classifier.calibration_error),
+    ]
+    .map(|(name, value)| format!("<tr><th>{name}</th><td>{}</td></tr>", number(value)))
+    .concat();
     let lines: Vec<(&str, &[(f32, f64)])> =
         methods.iter().map(|(name, found)| (*name, found.iou_by_threshold.as_slice())).collect();
     format!(

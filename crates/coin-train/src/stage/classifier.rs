@@ -2,7 +2,7 @@
 
 use burn::tensor::activation::sigmoid;
 use coin_core::metrics::Ranking;
-use coin_core::networks::ResNet;
+use coin_core::networks::Classifier;
 use coin_core::training::{ClassifierTrainer, StateError, TrainerState};
 use coin_core::weights;
 use serde_json::json;
@@ -58,7 +58,7 @@ impl Stage for ClassifierStage<'_> {
 }
 
 impl ClassifierStage<'_> {
-    fn rank(&self, classifier: &ResNet) -> anyhow::Result<Ranking> {
+    fn rank(&self, classifier: &Classifier) -> anyhow::Result<Ranking> {
         let recipe = self.training.recipe;
         let mut ranking = Ranking::default();
         for batch in self.validation.batches(recipe.classifier.batch) {

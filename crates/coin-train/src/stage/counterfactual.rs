@@ -2,7 +2,7 @@
 
 use burn::module::Module as _;
 use coin_core::explanation::Explainer;
-use coin_core::networks::ResNet;
+use coin_core::networks::Classifier;
 use coin_core::training::{CounterfactualTrainer, StateError, TrainerState};
 use coin_core::weights;
 use coin_imaging::picture::Picture;
@@ -23,7 +23,7 @@ const PICTURED: usize = 6;
 pub struct CounterfactualStage<'a> {
     pub training: &'a Training<'a>,
     pub trainer: CounterfactualTrainer,
-    pub classifier: ResNet,
+    pub classifier: Classifier,
     pub validation: Samples<'a>,
 }
 

@@ -10,12 +10,13 @@ use anyhow::Context as _;
 use burn::module::Module as _;
 use burn::tensor::{Device, Tensor, TensorData};
 use coin_core::explanation::Explainer;
-use coin_core::networks::{Inpainter, ResNet, UNet};
+use coin_core::networks::{Classifier, Inpainter, UNet};
 use coin_core::training::{Batch, ClassifierTrainer, CounterfactualTrainer, Distance, SegmenterTrainer};
 use coin_imaging::{Mask, body};
 
 use crate::data::{DataError, Dataset, Purpose, Sample, Samples};
 use crate::evaluation::{self, Evaluation, Masking};
+use crate::pretrained::Pretrained;
 use crate::program::BadInput;
 use crate::recipe::{self, Recipe};
 use crate::run::Run;
@@ -60,10 +61,10 @@ pub struct Training<'a> {
 impl Training<'_> {
     /// Trains the classifier from the newest checkpoint on; keeps the state with the best validation AUROC and accuracy.
     pub fn classifier(&self) -> anyhow::Result<Ending> {
-        let mut trainer = self.new_classifier_trainer();
-        if let Some(state) = self.run.checkpoints(ClassifierStage::NAME).newest()? {
-            trainer = trainer.load_state(&state)?;
-        }
+        let trainer = match self.run.checkpoints(ClassifierStage::NAME).newest()? {
+            Some(state) => self.new_classifier_trainer().load_state(&state)?,
+            None => self.first_classifier_trainer()?,
+        };
         let mut stage = ClassifierStage { training: self, trainer, validation: self.validation_samples() };
         steps::run(&mut stage, self.run, self.recipe.classifier.steps, self.recipe.classifier.validate_every)
     }
@@ -123,6 +124,15 @@ impl Training<'_> {
         self.data.samples(&[Purpose::Validation], self.recipe.window, &self.recipe.anomaly, VALIDATION_SEED)
     }
 
+    /// The classifier before its first step: with the recipe's pretrained weights, where it has some.
+    fn first_classifier_trainer(&self) -> anyhow::Result<ClassifierTrainer> {
+        let Some(path) = &self.recipe.classifier.pretrained else { return Ok(self.new_classifier_trainer()) };
+        let network = self.recipe.classifier.network.init(&processor(self.recipe.seed));
+        let network = Pretrained::open(path)?.classifier(network, &self.recipe.classifier.network)?;
+        let network = network.fork(&self.device.clone().autodiff());
+        Ok(ClassifierTrainer::new(network, self.recipe.classifier.training.clone()))
+    }
+
     fn new_classifier_trainer(&self) -> ClassifierTrainer {
         let network = self.recipe.classifier.network.init(&processor(self.recipe.seed));
         let network = network.fork(&self.device.clone().autodiff());
@@ -134,7 +144,7 @@ impl Training<'_> {
         SegmenterTrainer::new(network.fork(&self.device.clone().autodiff()), stage.training.clone())
     }
 
-    fn new_counterfactual_trainer(&self, classifier: ResNet) -> CounterfactualTrainer {
+    fn new_counterfactual_trainer(&self, classifier: Classifier) -> CounterfactualTrainer {
         let stage = &self.recipe.counterfactual;
         let (processor, device) = (processor(self.recipe.seed + 1), self.device.clone().autodiff());
         let inpainter = stage.inpainter.init(&processor).fork(&device);
@@ -151,7 +161,7 @@ impl Training<'_> {
     }
 
     /// The best classifier, on the training device.
-    fn best_classifier(&self) -> anyhow::Result<ResNet> {
+    fn best_classifier(&self) -> anyhow::Result<Classifier> {
         let best = self.run.best(ClassifierStage::NAME).newest()?;
         let best =
             best.ok_or_else(|| BadInput("the classifier is not trained yet; run --stage classifier first".into()))?;

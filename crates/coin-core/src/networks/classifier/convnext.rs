@@ -1,0 +1,225 @@
+//! ConvNeXt-Tiny.
+
+use std::num::Saturating;
+
+use burn::module::{Initializer, Module, Param};
+use burn::tensor::activation::gelu;
+use burn::tensor::{Device, Tensor};
+
+use super::{Steps, convolution_weights, dense, logits, pooled};
+use crate::networks::{Convolution, ConvolutionConfig};
+
+/// Blocks of each stage; each stage is twice as wide as the one before.
+const BLOCKS: [usize; 4] = [3, 3, 9, 3];
+/// How much wider a block is inside.
+const EXPANSION: usize = 4;
+/// Side of the convolution within each channel.
+const KERNEL: usize = 7;
+/// Of the normalisations.
+const EPSILON: f64 = 1e-6;
+/// How little a block changes at first.
+const FIRST_SCALE: f64 = 1e-6;
+
+pub(super) fn weight_count(width: usize) -> Saturating<u64> {
+    let norm = |channels: usize| Saturating(2 * channels as u64);
+    let with_bias = |inputs, outputs, kernel| convolution_weights(inputs, outputs, kernel) + Saturating(outputs as u64);
+    let stage = |(stage, count): (usize, usize)| {
+        let channels = width << stage;
+        let inside = channels * EXPANSION;
+        let block = with_bias(1, channels, KERNEL) + norm(channels) + with_bias(channels, inside, 1);
+        let block = block + with_bias(inside, channels, 1) + Saturating(channels as u64);
+        let halving = match stage {
+            0 => with_bias(1, channels, 4) + norm(channels),
+            _ => norm(channels / 2) + with_bias(channels / 2, channels, 2),
+        };
+        halving + Saturating(count as u64) * block
+    };
+    let features = width << (BLOCKS.len() - 1);
+    let head = norm(features) + Saturating(features as u64 + 1);
+    BLOCKS.into_iter().enumerate().map(stage).fold(head, |sum, stage| sum + stage)
+}
+
+/// See the module.
+#[derive(Module, Debug)]
+pub struct ConvNeXt {
+    /// 4x4 convolution of stride 4.
+    pub stem: Convolution,
+    /// Normalisation after the stem.
+    pub stem_norm: ChannelNorm,
+    /// Between the stages.
+    pub halvings: Vec<Halving>,
+    /// Four stages of blocks.
+    pub stages: Vec<Vec<Block>>,
+    /// Normalisation of the pooled features.
+    pub head_norm: ChannelNorm,
+    /// `[1, features]`.
+    pub dense: Param<Tensor<2>>,
+    /// `[1]`.
+    pub dense_bias: Param<Tensor<1>>,
+}
+
+impl ConvNeXt {
+    pub(super) fn init(width: usize, device: &Device) -> Self {
+        let channels = |stage: usize| width << stage;
+        let features = channels(BLOCKS.len() - 1);
+        let stage = |(stage, count): (usize, usize)| (0..count).map(|_| Block::init(channels(stage), device)).collect();
+        let (dense, dense_bias) = dense(features, device);
+        Self {
+            stem: normal(1, width, 4).stride(4).init(device),
+            stem_norm: ChannelNorm::init(width, device),
+            halvings: (1..BLOCKS.len())
+                .map(|stage| Halving::init(channels(stage - 1), channels(stage), device))
+                .collect(),
+            stages: BLOCKS.into_iter().enumerate().map(stage).collect(),
+            head_norm: ChannelNorm::init(features, device),
+            dense,
+            dense_bias,
+        }
+    }
+
+    /// Steps before a stage: the stem, and every block and halving of the stages before it.
+    fn before(&self, stage: usize) -> usize {
+        1 + self.stages.iter().take(stage).map(|blocks| blocks.len() + 1).sum::<usize>()
+    }
+}
+
+impl Steps for ConvNeXt {
+    fn depth(&self) -> usize {
+        self.before(self.stages.len()) - 1
+    }
+
+    fn step(&self, index: usize, x: Tensor<4>) -> Tensor<4> {
+        let stage = (0..self.stages.len()).rev().find(|&stage| self.before(stage) <= index);
+        let Some(stage) = stage else { return self.stem_norm.forward(self.stem.forward(x)) };
+        match (self.stages[stage].get(index - self.before(stage)), self.halvings.get(stage)) {
+            (Some(block), _) => block.forward(x),
+            (None, Some(halving)) => halving.forward(x),
+            (None, None) => x,
+        }
+    }
+
+    fn head(&self, x: Tensor<4>) -> Tensor<2> {
+        let [batch, channels, _, _] = x.dims();
+        let features = self.head_norm.forward(pooled(x).reshape([batch, channels, 1, 1]));
+        logits(features.reshape([batch, channels]), &self.dense, &self.dense_bias)
+    }
+
+    /// `features.0`, the stem, to `features.7`; stages have odd numbers and their blocks (`features.1.0`) before them.
+    fn places(&self) -> Vec<(String, usize)> {
+        let mut places = vec![("features.0".to_owned(), 0)];
+        for (stage, blocks) in self.stages.iter().enumerate() {
+            let (number, first) = (2 * stage + 1, self.before(stage));
+            places.extend((0..blocks.len()).map(|block| (format!("features.{number}.{block}"), first + block)));
+            places.push((format!("features.{number}"), first + blocks.len() - 1));
+            if stage < self.halvings.len() {
+                places.push((format!("features.{}", number + 1), first + blocks.len()));
+            }
+        }
+        places
+    }
+}
+
+fn normal(inputs: usize, outputs: usize, kernel: usize) -> ConvolutionConfig {
+    ConvolutionConfig::new(inputs, outputs, kernel).initializer(Initializer::Normal { mean: 0.0, std: 0.02 }).bias()
+}
+
+/// Layer normalisation over the channels of each pixel.
+#[derive(Module, Debug)]
+pub struct ChannelNorm {
+    /// Scale, `[channels]`.
+    pub gamma: Param<Tensor<1>>,
+    /// Shift, `[channels]`.
+    pub beta: Param<Tensor<1>>,
+}
+
+impl ChannelNorm {
+    fn init(channels: usize, device: &Device) -> Self {
+        Self { gamma: Initializer::Ones.init([channels], device), beta: Initializer::Zeros.init([channels], device) }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let channels = x.dims()[1];
+        let centred = x.clone() - x.mean_dim(1);
+        let variance = centred.clone().powf_scalar(2.0).mean_dim(1);
+        let each = |values: Tensor<1>| values.reshape([1, channels, 1, 1]);
+        centred / (variance + EPSILON).sqrt() * each(self.gamma.val()) + each(self.beta.val())
+    }
+}
+
+/// Halves the sides and doubles the channels.
+#[derive(Module, Debug)]
+pub struct Halving {
+    /// Normalisation before it.
+    pub norm: ChannelNorm,
+    /// 2x2 convolution of stride 2.
+    pub conv: Convolution,
+}
+
+impl Halving {
+    fn init(inputs: usize, outputs: usize, device: &Device) -> Self {
+        Self { norm: ChannelNorm::init(inputs, device), conv: normal(inputs, outputs, 2).stride(2).init(device) }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.conv.forward(self.norm.forward(x))
+    }
+}
+
+/// A convolution within each channel, then two across them, beside the identity.
+#[derive(Module, Debug)]
+pub struct Block {
+    /// 7x7 within each channel.
+    pub depthwise: Convolution,
+    /// Normalisation after it.
+    pub norm: ChannelNorm,
+    /// Widens.
+    pub expand: Across,
+    /// Narrows.
+    pub project: Across,
+    /// How much of the result is added, `[channels, 1, 1]`.
+    pub scale: Param<Tensor<3>>,
+}
+
+impl Block {
+    fn init(channels: usize, device: &Device) -> Self {
+        Self {
+            depthwise: normal(channels, channels, KERNEL).groups(channels).init(device),
+            norm: ChannelNorm::init(channels, device),
+            expand: Across::init(channels, channels * EXPANSION, device),
+            project: Across::init(channels * EXPANSION, channels, device),
+            scale: Initializer::Constant { value: FIRST_SCALE }.init([channels, 1, 1], device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let y = self.norm.forward(self.depthwise.forward(x.clone()));
+        let y = self.project.forward(gelu(self.expand.forward(y)));
+        x + y * self.scale.val().unsqueeze()
+    }
+}
+
+/// A dense layer over the channels of each pixel.
+#[derive(Module, Debug)]
+pub struct Across {
+    /// `[outputs, inputs]`.
+    pub weight: Param<Tensor<2>>,
+    /// `[outputs]`.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl Across {
+    fn init(inputs: usize, outputs: usize, device: &Device) -> Self {
+        Self {
+            weight: Initializer::Normal { mean: 0.0, std: 0.02 }.init([outputs, inputs], device),
+            bias: Initializer::Zeros.init([outputs], device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let [batch, _, height, width] = x.dims();
+        let [outputs, inputs] = self.weight.val().dims();
+        let flat = x.reshape([batch, inputs, height * width]);
+        let y = self.weight.val().unsqueeze::<3>().matmul(flat) + self.bias.val().reshape([1, outputs, 1]);
+        y.reshape([batch, outputs, height, width])
+    }
+}

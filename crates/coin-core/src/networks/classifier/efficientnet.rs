@@ -1,0 +1,257 @@
+//! EfficientNetV2-S.
+
+use std::num::Saturating;
+
+use burn::module::{Module, Param};
+use burn::tensor::activation::{sigmoid, silu};
+use burn::tensor::{Device, Tensor};
+
+use super::{Steps, convolution_weights, dense, kaiming, logits, norm_weights, pooled};
+use crate::networks::{BatchNorm, Convolution, ConvolutionConfig};
+
+/// Width of torchvision's.
+const USUAL_WIDTH: usize = 24;
+/// Channels before the head in torchvision's.
+const USUAL_FEATURES: usize = 1280;
+/// Of the normalisations.
+const EPSILON: f64 = 1e-3;
+
+/// A stage of torchvision's: whether its blocks are fused, how much wider they are inside, stride, channels, blocks.
+type Stage = (bool, usize, usize, usize, usize);
+
+const STAGES: [Stage; 6] = [
+    (true, 1, 1, 24, 2),
+    (true, 4, 2, 48, 4),
+    (true, 4, 2, 64, 4),
+    (false, 4, 2, 128, 6),
+    (false, 6, 1, 160, 9),
+    (false, 6, 2, 256, 15),
+];
+
+/// Channels of torchvision's at another width: a multiple of 8 that is not smaller by more than a tenth.
+fn scaled(channels: usize, width: usize) -> usize {
+    let exact = channels as f64 * width as f64 / USUAL_WIDTH as f64;
+    let nearest = ((exact + 4.0) as usize / 8 * 8).max(8);
+    if (nearest as f64) < 0.9 * exact { nearest + 8 } else { nearest }
+}
+
+/// What a block is: fused or not, channels in, inside and out, stride.
+#[derive(Clone, Copy)]
+struct Sides {
+    fused: bool,
+    inputs: usize,
+    inside: usize,
+    outputs: usize,
+    stride: usize,
+}
+
+impl Sides {
+    /// Channels between the two convolutions that weigh the channels.
+    fn squeezed(self) -> usize {
+        (self.inputs / 4).max(1)
+    }
+
+    /// Whether the block is one convolution.
+    fn single(self) -> bool {
+        self.fused && self.inside == self.inputs
+    }
+}
+
+fn sides(width: usize) -> Vec<Vec<Sides>> {
+    let mut inputs = scaled(STAGES[0].3, width);
+    let stage = |(fused, expansion, stride, channels, count): Stage| {
+        let outputs = scaled(channels, width);
+        let block = |block: usize| {
+            let inputs = std::mem::replace(&mut inputs, outputs);
+            Sides { fused, inputs, inside: inputs * expansion, outputs, stride: if block == 0 { stride } else { 1 } }
+        };
+        (0..count).map(block).collect()
+    };
+    STAGES.into_iter().map(stage).collect()
+}
+
+pub(super) fn weight_count(width: usize) -> Saturating<u64> {
+    let block = |sides: &Sides| {
+        let Sides { fused, inputs, inside, outputs, .. } = *sides;
+        let layer = |inputs, outputs, kernel| convolution_weights(inputs, outputs, kernel) + norm_weights(outputs);
+        let squeezed = sides.squeezed();
+        let biases = Saturating((squeezed + inside) as u64);
+        match fused {
+            true if sides.single() => layer(inputs, outputs, 3),
+            true => layer(inputs, inside, 3) + layer(inside, outputs, 1),
+            false => {
+                let squeeze = Saturating(2) * convolution_weights(inside, squeezed, 1) + biases;
+                layer(inputs, inside, 1) + layer(1, inside, 3) + squeeze + layer(inside, outputs, 1)
+            }
+        }
+    };
+    let (first, last, features) =
+        (scaled(STAGES[0].3, width), scaled(STAGES[5].3, width), scaled(USUAL_FEATURES, width));
+    let ends = convolution_weights(1, first, 3) + norm_weights(first);
+    let ends = ends + convolution_weights(last, features, 1) + norm_weights(features) + Saturating(features as u64 + 1);
+    sides(width).iter().flatten().map(block).fold(ends, |sum, block| sum + block)
+}
+
+/// See the module.
+#[derive(Module, Debug)]
+pub struct EfficientNet {
+    /// 3x3 convolution of stride 2.
+    pub stem: Layered,
+    /// Six stages of blocks.
+    pub stages: Vec<Vec<Block>>,
+    /// 1x1 convolution to the features.
+    pub top: Layered,
+    /// `[1, features]`.
+    pub dense: Param<Tensor<2>>,
+    /// `[1]`.
+    pub dense_bias: Param<Tensor<1>>,
+}
+
+impl EfficientNet {
+    pub(super) fn init(width: usize, device: &Device) -> Self {
+        let (first, last) = (scaled(STAGES[0].3, width), scaled(STAGES[5].3, width));
+        let features = scaled(USUAL_FEATURES, width);
+        let stage = |stage: Vec<Sides>| stage.into_iter().map(|sides| Block::init(sides, device)).collect();
+        let (dense, dense_bias) = dense(features, device);
+        Self {
+            stem: Layered::init(kaiming(1, first, 3).stride(2), first, device),
+            stages: sides(width).into_iter().map(stage).collect(),
+            top: Layered::init(kaiming(last, features, 1), features, device),
+            dense,
+            dense_bias,
+        }
+    }
+}
+
+impl Steps for EfficientNet {
+    fn depth(&self) -> usize {
+        self.stages.iter().flatten().count() + 2
+    }
+
+    fn step(&self, index: usize, x: Tensor<4>) -> Tensor<4> {
+        match (index, index.checked_sub(1).and_then(|block| self.stages.iter().flatten().nth(block))) {
+            (_, Some(block)) => block.forward(x),
+            (0, None) => silu(self.stem.forward(x)),
+            (_, None) => silu(self.top.forward(x)),
+        }
+    }
+
+    fn head(&self, x: Tensor<4>) -> Tensor<2> {
+        logits(pooled(x), &self.dense, &self.dense_bias)
+    }
+
+    /// `features.0` to `features.7`, with the blocks of each stage (`features.1.0`) before it.
+    fn places(&self) -> Vec<(String, usize)> {
+        let mut places = vec![("features.0".to_owned(), 0)];
+        let mut end = 1;
+        for (stage, blocks) in (1..).zip(&self.stages) {
+            places.extend((0..blocks.len()).map(|block| (format!("features.{stage}.{block}"), end + block)));
+            end += blocks.len();
+            places.push((format!("features.{stage}"), end - 1));
+        }
+        places.push((format!("features.{}", self.stages.len() + 1), end));
+        places
+    }
+}
+
+/// A convolution and its normalisation.
+#[derive(Module, Debug)]
+pub struct Layered {
+    /// The convolution.
+    pub conv: Convolution,
+    /// The normalisation after it.
+    pub norm: BatchNorm,
+}
+
+impl Layered {
+    fn init(conv: ConvolutionConfig, outputs: usize, device: &Device) -> Self {
+        Self { conv: conv.init(device), norm: BatchNorm::init(outputs, device).with_epsilon(EPSILON) }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.norm.forward(self.conv.forward(x))
+    }
+}
+
+/// An inverted bottleneck: wider inside than at its ends.
+#[derive(Module, Debug)]
+pub struct Block {
+    /// Widens: 3x3 with the stride in a fused block, else 1x1.
+    pub expand: Layered,
+    /// 3x3 within each channel, with the stride; not in a fused block.
+    pub depthwise: Option<Layered>,
+    /// Weighs the channels; not in a fused block.
+    pub excitation: Option<Excitation>,
+    /// Narrows; a fused block that is no wider inside ends with its first convolution.
+    pub project: Option<Layered>,
+    residual: bool,
+}
+
+impl Block {
+    fn init(sides: Sides, device: &Device) -> Self {
+        let Sides { fused, inputs, inside, outputs, stride } = sides;
+        let widened = if sides.single() { outputs } else { inside };
+        let expand = if fused { kaiming(inputs, widened, 3).stride(stride) } else { kaiming(inputs, widened, 1) };
+        let depthwise = || Layered::init(kaiming(inside, inside, 3).stride(stride).groups(inside), inside, device);
+        Self {
+            expand: Layered::init(expand, widened, device),
+            depthwise: (!fused).then(depthwise),
+            excitation: (!fused).then(|| Excitation::init(inside, sides.squeezed(), device)),
+            project: (!sides.single()).then(|| Layered::init(kaiming(inside, outputs, 1), outputs, device)),
+            residual: stride == 1 && inputs == outputs,
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let y = silu(self.expand.forward(x.clone()));
+        let y = match &self.depthwise {
+            Some(depthwise) => silu(depthwise.forward(y)),
+            None => y,
+        };
+        let y = match &self.excitation {
+            Some(excitation) => excitation.forward(y),
+            None => y,
+        };
+        let y = match &self.project {
+            Some(project) => project.forward(y),
+            None => y,
+        };
+        if self.residual { y + x } else { y }
+    }
+}
+
+/// Weighs each channel by what all channels are on average.
+#[derive(Module, Debug)]
+pub struct Excitation {
+    /// 1x1 convolution that narrows.
+    pub squeeze: Convolution,
+    /// 1x1 convolution that widens again.
+    pub excite: Convolution,
+}
+
+impl Excitation {
+    fn init(channels: usize, squeezed: usize, device: &Device) -> Self {
+        Self {
+            squeeze: kaiming(channels, squeezed, 1).bias().init(device),
+            excite: kaiming(squeezed, channels, 1).bias().init(device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let mean = x.clone().mean_dim(3).mean_dim(2);
+        x * sigmoid(self.excite.forward(silu(self.squeeze.forward(mean))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_at_the_usual_width_are_torchvision_s_and_others_multiples_of_eight() {
+        for channels in [24, 48, 64, 128, 160, 256, 1280] {
+            assert_eq!(scaled(channels, USUAL_WIDTH), channels);
+        }
+        assert_eq!([24, 64, 128, 256].map(|channels| scaled(channels, 8)), [8, 24, 40, 88]);
+    }
+}

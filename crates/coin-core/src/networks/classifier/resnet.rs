@@ -1,0 +1,179 @@
+//! ResNet-18, 34 and 50.
+
+use std::num::Saturating;
+
+use burn::module::{Module, Param};
+use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::{Device, Tensor, activation::relu, module};
+
+use super::{ClassifierArchitecture, Family, Steps, convolution_weights, dense, kaiming, logits, norm_weights, pooled};
+use crate::networks::{BatchNorm, Convolution};
+
+/// What comes before the blocks: the stem with its activation, and its pooling.
+const STEM: usize = 2;
+/// How much wider the output of a bottleneck block is than its inside.
+const EXPANSION: usize = 4;
+
+/// Blocks of each stage, and whether they are bottlenecks.
+fn blocks(family: Family) -> ([usize; 4], bool) {
+    match family {
+        Family::ResNet34 => ([3, 4, 6, 3], false),
+        Family::ResNet50 => ([3, 4, 6, 3], true),
+        _ => ([2, 2, 2, 2], false),
+    }
+}
+
+/// A block's channels: in, inside, out; and its stride.
+type Sides = (usize, usize, usize, usize);
+
+/// The sides of all blocks, stage by stage.
+fn sides(architecture: &ClassifierArchitecture) -> Vec<Vec<Sides>> {
+    let (counts, bottleneck) = blocks(architecture.family);
+    let mut inputs = architecture.width;
+    let stages = counts.into_iter().enumerate();
+    let stage = |(stage, count): (usize, usize)| {
+        let inside = architecture.width << stage;
+        let outputs = if bottleneck { inside * EXPANSION } else { inside };
+        let block = |block: usize| {
+            let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+            (std::mem::replace(&mut inputs, outputs), inside, outputs, stride)
+        };
+        (0..count).map(block).collect()
+    };
+    stages.map(stage).collect()
+}
+
+pub(super) fn weight_count(architecture: &ClassifierArchitecture) -> Saturating<u64> {
+    let bottleneck = blocks(architecture.family).1;
+    let all = sides(architecture);
+    let block = |&(inputs, inside, outputs, stride): &Sides| {
+        let first = convolution_weights(inputs, inside, if bottleneck { 1 } else { 3 }) + norm_weights(inside);
+        let second = convolution_weights(inside, inside, 3) + norm_weights(inside);
+        let third = convolution_weights(inside, outputs, 1) + norm_weights(outputs);
+        let shortcut = convolution_weights(inputs, outputs, 1) + norm_weights(outputs);
+        let none = Saturating(0);
+        let changes = stride != 1 || inputs != outputs;
+        first + second + if bottleneck { third } else { none } + if changes { shortcut } else { none }
+    };
+    let stem = convolution_weights(1, architecture.width, 7) + norm_weights(architecture.width);
+    let features = all.last().and_then(|stage| stage.last()).map_or(0, |&(_, _, outputs, _)| outputs);
+    all.iter().flatten().map(block).fold(stem + Saturating(features as u64 + 1), |sum, block| sum + block)
+}
+
+/// See the module.
+#[derive(Module, Debug)]
+pub struct ResNet {
+    /// 7x7 convolution of stride 2.
+    pub stem: Convolution,
+    /// Normalisation after the stem.
+    pub stem_norm: BatchNorm,
+    /// Four stages of blocks.
+    pub stages: Vec<Vec<Block>>,
+    /// `[1, features]`.
+    pub dense: Param<Tensor<2>>,
+    /// `[1]`.
+    pub dense_bias: Param<Tensor<1>>,
+}
+
+impl ResNet {
+    pub(super) fn init(architecture: &ClassifierArchitecture, device: &Device) -> Self {
+        let bottleneck = blocks(architecture.family).1;
+        let all = sides(architecture);
+        let features = all.last().and_then(|stage| stage.last()).map_or(1, |&(_, _, outputs, _)| outputs);
+        let stages = all
+            .into_iter()
+            .map(|stage| stage.into_iter().map(|sides| Block::init(sides, bottleneck, device)).collect());
+        let stages = stages.collect();
+        let (dense, dense_bias) = dense(features, device);
+        Self {
+            stem: kaiming(1, architecture.width, 7).stride(2).init(device),
+            stem_norm: BatchNorm::init(architecture.width, device),
+            stages,
+            dense,
+            dense_bias,
+        }
+    }
+}
+
+impl Steps for ResNet {
+    fn depth(&self) -> usize {
+        STEM + self.stages.iter().flatten().count()
+    }
+
+    fn step(&self, index: usize, x: Tensor<4>) -> Tensor<4> {
+        match (index, index.checked_sub(STEM).and_then(|block| self.stages.iter().flatten().nth(block))) {
+            (_, Some(block)) => block.forward(x),
+            (0, None) => relu(self.stem_norm.forward(self.stem.forward(x))),
+            (_, None) => module::max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1])),
+        }
+    }
+
+    fn head(&self, x: Tensor<4>) -> Tensor<2> {
+        logits(pooled(x), &self.dense, &self.dense_bias)
+    }
+
+    /// `relu`, `maxpool`, then each block (`layer1.0`) and each stage (`layer1`, which ends where its last block does).
+    fn places(&self) -> Vec<(String, usize)> {
+        let mut places = vec![("relu".to_owned(), 0), ("maxpool".to_owned(), 1)];
+        let mut end = STEM;
+        for (stage, blocks) in (1..).zip(&self.stages) {
+            places.extend((0..blocks.len()).map(|block| (format!("layer{stage}.{block}"), end + block)));
+            end += blocks.len();
+            places.push((format!("layer{stage}"), end - 1));
+        }
+        places
+    }
+}
+
+/// Two or three convolutions beside the identity.
+#[derive(Module, Debug)]
+pub struct Block {
+    /// First convolution: 3x3, or 1x1 in a bottleneck.
+    pub conv_1: Convolution,
+    /// Normalisation after it.
+    pub norm_1: BatchNorm,
+    /// 3x3 convolution.
+    pub conv_2: Convolution,
+    /// Normalisation after it.
+    pub norm_2: BatchNorm,
+    /// 1x1 convolution that widens, in a bottleneck.
+    pub conv_3: Option<Convolution>,
+    /// Normalisation after it.
+    pub norm_3: Option<BatchNorm>,
+    /// 1x1 convolution of the identity where the shape changes.
+    pub shortcut: Option<Convolution>,
+    /// Normalisation after it.
+    pub shortcut_norm: Option<BatchNorm>,
+}
+
+impl Block {
+    fn init((inputs, inside, outputs, stride): Sides, bottleneck: bool, device: &Device) -> Self {
+        let changes = stride != 1 || inputs != outputs;
+        // Torchvision halves the sides in the 3x3 convolution of a bottleneck.
+        let (first, strides) = if bottleneck { (1, [1, stride]) } else { (3, [stride, 1]) };
+        Self {
+            conv_1: kaiming(inputs, inside, first).stride(strides[0]).init(device),
+            norm_1: BatchNorm::init(inside, device),
+            conv_2: kaiming(inside, inside, 3).stride(strides[1]).init(device),
+            norm_2: BatchNorm::init(inside, device),
+            conv_3: bottleneck.then(|| kaiming(inside, outputs, 1).init(device)),
+            norm_3: bottleneck.then(|| BatchNorm::init(outputs, device)),
+            shortcut: changes.then(|| kaiming(inputs, outputs, 1).stride(stride).init(device)),
+            shortcut_norm: changes.then(|| BatchNorm::init(outputs, device)),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let identity = match (&self.shortcut, &self.shortcut_norm) {
+            (Some(shortcut), Some(norm)) => norm.forward(shortcut.forward(x.clone())),
+            _ => x.clone(),
+        };
+        let y = relu(self.norm_1.forward(self.conv_1.forward(x)));
+        let y = self.norm_2.forward(self.conv_2.forward(y));
+        let y = match (&self.conv_3, &self.norm_3) {
+            (Some(conv), Some(norm)) => norm.forward(conv.forward(relu(y))),
+            _ => y,
+        };
+        relu(y + identity)
+    }
+}

@@ -1,0 +1,127 @@
+//! Torchvision's classifiers: the same names, shapes, logits and gradients of the image.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use coin_core::networks::{Classifier, ClassifierArchitecture, Family};
+use coin_core::pytorch::Network;
+use coin_core::weights::{self, Weight};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Answers {
+    parameters: usize,
+    logits: Vec<f32>,
+    gradient: Vec<f32>,
+}
+
+/// What `tests/golden/classifiers.py` says of every family.
+fn golden() -> BTreeMap<String, Answers> {
+    serde_json::from_str(include_str!("../../../tests/golden/classifiers.json")).unwrap()
+}
+
+fn family(name: &str) -> ClassifierArchitecture {
+    let width = match name {
+        "efficientnet-v2-s" => 24,
+        "convnext-tiny" => 96,
+        _ => 64,
+    };
+    serde_json::from_value(serde_json::json!({ "family": name, "width": width })).unwrap()
+}
+
+/// As `made` in the script.
+fn made(name: &str, count: usize) -> impl Iterator<Item = f64> {
+    let start = name.bytes().map(u64::from).sum::<u64>() * 7919;
+    (start..start + count as u64).map(|mut x| {
+        for multiplier in [0x85EB_CA6B_u64, 0xC2B2_AE35] {
+            x = (x ^ (x >> 16)).wrapping_mul(multiplier) & 0xFFFF_FFFF;
+        }
+        (x ^ (x >> 16)) as f64 / f64::from(1_u32 << 31) - 1.0
+    })
+}
+
+/// As `weight` in the script.
+fn weight(name: &str, shape: &[usize]) -> Weight {
+    let count = shape.iter().product::<usize>();
+    let fan_in = shape.iter().skip(1).product::<usize>() as f64;
+    let value = |u: f64| match name.rsplit('.').next().unwrap() {
+        "layer_scale" => 0.2 + 0.1 * u,
+        "running_var" => 1.0 + 0.3 * u,
+        "weight" if shape.len() == 1 => 1.0 + 0.2 * u,
+        "weight" => u * (3.0 / fan_in).sqrt(),
+        _ => 0.1 * u,
+    };
+    Weight { shape: shape.to_vec(), values: made(name, count).map(|u| value(u) as f32).collect() }
+}
+
+fn network(architecture: &ClassifierArchitecture, device: &Device) -> Classifier {
+    let classifier = architecture.init(device);
+    let network = Network::Classifier(architecture.family);
+    let shapes: BTreeMap<String, Vec<usize>> = weights::collect(&classifier)
+        .unwrap()
+        .into_iter()
+        .map(|(path, found)| (network.name(&path), found.shape))
+        .collect();
+    network.load(classifier, |name| Some(weight(name, &shapes[name]))).unwrap()
+}
+
+#[test]
+fn every_family_gives_torchvision_s_logits_and_gradients() {
+    let device = Device::flex().autodiff();
+    for (name, answers) in golden() {
+        let architecture = family(&name);
+        let classifier = burn::module::Module::freeze(network(&architecture, &device));
+        let data = TensorData::new(made("input", 2 * 64 * 64).map(|u| u as f32).collect::<Vec<_>>(), [2, 1, 64, 64]);
+        let x = Tensor::<4>::from_data(data, &device).require_grad();
+        let logits = classifier.forward(x.clone());
+        let found = logits.clone().try_into_vec_as::<f32>().unwrap();
+        for (found, expected) in found.iter().zip(&answers.logits) {
+            assert!((found - expected).abs() < 2e-5, "{name}: {found} is not {expected}");
+        }
+        let gradients = logits.sum().backward();
+        let gradient = x.grad(&gradients).unwrap().try_into_vec_as::<f32>().unwrap();
+        let largest = answers.gradient.iter().fold(0.0, |largest: f32, value| largest.max(value.abs()));
+        for (found, expected) in gradient.iter().step_by(127).zip(&answers.gradient) {
+            assert!((found - expected).abs() < 1e-3 * largest, "{name}: {found} is not {expected}, of {largest}");
+        }
+    }
+}
+
+#[test]
+fn every_family_has_torchvision_s_number_of_parameters_and_says_how_many_weights_it_stores() {
+    for (name, answers) in golden() {
+        let architecture = family(&name);
+        let stored = weights::collect(&architecture.init(&Device::flex())).unwrap();
+        let count = |wanted: &dyn Fn(&str) -> bool| {
+            stored.iter().filter(|(path, _)| wanted(path)).map(|(_, weight)| weight.values.len()).sum::<usize>()
+        };
+        assert_eq!(count(&|path| !path.contains("running_")), answers.parameters, "{name}");
+        for width in [1, 3, architecture.width] {
+            let architecture = ClassifierArchitecture { width, ..architecture.clone() };
+            let stored = weights::collect(&architecture.init(&Device::flex())).unwrap();
+            let held: usize = stored.values().map(|weight| weight.values.len()).sum();
+            assert_eq!(architecture.weight_count(), held as u64, "{name} of width {width}");
+        }
+        assert_eq!(ClassifierArchitecture { width: usize::MAX, ..architecture }.weight_count(), u64::MAX);
+    }
+}
+
+#[test]
+fn every_layer_of_every_family_leads_on_to_the_logit() {
+    let device = Device::flex();
+    for family in [Family::ResNet34, Family::ResNet50, Family::EfficientNetV2S, Family::ConvNeXtTiny] {
+        let classifier = burn::module::Module::no_grad(ClassifierArchitecture { family, width: 4 }.init(&device));
+        let data = made("input", 64 * 64).map(|u| u as f32).collect::<Vec<_>>();
+        let x = Tensor::<4>::from_data(TensorData::new(data, [1, 1, 64, 64]), &device);
+        let whole = classifier.forward(x.clone()).into_scalar::<f32>();
+        let layers = classifier.layers();
+        for (name, layer) in &layers {
+            let found = classifier.logits(classifier.activations(x.clone(), *layer), *layer).into_scalar::<f32>();
+            assert!((found - whole).abs() < 1e-6, "{family:?} {name}: {found} is not {whole}");
+        }
+        let (name, last) = layers.last().unwrap();
+        assert_eq!(classifier.activations(x.clone(), *last).dims()[2..], [2, 2], "{family:?} ends with {name}");
+    }
+}

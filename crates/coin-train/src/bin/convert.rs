@@ -1,0 +1,186 @@
+//! Checkpoints of COIN's reference into model files, and checks of model files.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use burn::tensor::Device;
+use clap::{Parser, Subcommand, ValueEnum};
+use coin_core::bundle::{Card, FORMAT, SelfTest};
+use coin_core::method::Method;
+use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
+use coin_imaging::Window;
+use coin_train::device::DeviceChoice;
+use coin_train::files;
+use coin_train::model::Model;
+use coin_train::pretrained::Pretrained;
+use coin_train::program::{self, BadInput};
+use serde_json::{Value, json};
+
+/// Side of the picture on which two models are compared.
+const COMPARED: usize = 128;
+/// Largest difference between models that are the same.
+const SAME: f32 = 2e-3;
+
+/// Convert models.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Examples:
+  convert import checkpoint_150.pth --name coin-totalsegmentator --window -160 240 --out model.safetensors
+  convert import tumours.pth --name coin-tuh --upsampling bilinear --window -80 310 --out model.safetensors
+  convert verify model.safetensors --against other.safetensors"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Make a model file of a checkpoint of COIN's reference (enc.*, gen.*, classifier_f.*), .pth or .safetensors.
+    Import(Import),
+    /// Run a model's self-test, and compare what it gives with another model.
+    Verify {
+        /// The model file.
+        model: PathBuf,
+        /// A model that should be the same.
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
+        /// Where to compute: auto, cpu, vulkan or cuda[:N].
+        #[arg(long, default_value = "cpu")]
+        device: DeviceChoice,
+    },
+}
+
+#[derive(clap::Args)]
+struct Import {
+    /// The checkpoint.
+    checkpoint: PathBuf,
+    /// Name of the model in file names.
+    #[arg(long)]
+    name: String,
+    /// Name of the model for people; the same without it.
+    #[arg(long)]
+    title: Option<String>,
+    /// HU that became -1 and 1 in its training.
+    #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true, required = true)]
+    window: Vec<f32>,
+    /// Side of its input in pixels.
+    #[arg(long, default_value_t = 256)]
+    size: usize,
+    /// How its generator doubles maps, which a checkpoint does not say.
+    #[arg(long, value_enum, default_value_t = Doubling::Nearest)]
+    upsampling: Doubling,
+    /// Its generator makes the picture anew, without the input (ptb_based: False).
+    #[arg(long)]
+    without_perturbation: bool,
+    /// What was asked of its counterfactuals.
+    #[arg(long, value_enum, default_value_t = Asked::Coin)]
+    method: Asked,
+    /// Licence of the weights.
+    #[arg(long, default_value = "unknown")]
+    licence: String,
+    /// What it was trained on.
+    #[arg(long, default_value = "unknown")]
+    trained_on: String,
+    /// The model file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Doubling {
+    Nearest,
+    Bilinear,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Asked {
+    Coin,
+    CoinV2,
+    Singla,
+}
+
+fn main() -> ExitCode {
+    program::run(|| match Arguments::parse().chore {
+        Chore::Import(import) => self::import(&import),
+        Chore::Verify { model, against, device } => verify(&model, against.as_deref(), device),
+    })
+}
+
+fn import(import: &Import) -> anyhow::Result<()> {
+    let window = match import.window[..] {
+        [low, high] => Window::new(low, high).map_err(|reason| BadInput(format!("--window: {reason}")))?,
+        _ => return Err(BadInput("--window: name two bounds in HU".into()).into()),
+    };
+    let upsampling = match import.upsampling {
+        Doubling::Nearest => Upsampling::Nearest,
+        Doubling::Bilinear => Upsampling::Bilinear,
+    };
+    let adapt = |config: InpainterConfig| {
+        let fuse = if import.without_perturbation { Fuse::None } else { config.fuse };
+        InpainterConfig { upsampling, fuse, ..config }
+    };
+    let device = Device::flex();
+    let reference = Pretrained::open(&import.checkpoint)?.reference(adapt, &device)?;
+    let method = match import.method {
+        Asked::Coin => Method::Coin,
+        Asked::CoinV2 => Method::CoinV2,
+        Asked::Singla => Method::Singla,
+    };
+    let card = Card {
+        format: FORMAT,
+        name: import.name.clone(),
+        title: import.title.clone().unwrap_or_else(|| import.name.clone()),
+        inpainter: reference.config.clone(),
+        classifier: ClassifierArchitecture::resnet_18(1),
+        method,
+        size: import.size,
+        window: window.into(),
+        threshold: coin_train::stage::PAPER_THRESHOLD,
+        postprocess: false,
+        recipe: json!({ "name": "imported" }),
+        data: import.trained_on.clone(),
+        results: Value::Null,
+        licence: import.licence.clone(),
+        weights_sha256: String::new(),
+        self_test: SelfTest::unknown(),
+    };
+    let bundle = reference.pack(card, &device)?;
+    files::write(&import.out, &bundle.write()?)?;
+    let (inpainter, classifier) = (&bundle.card.inpainter, &bundle.card.classifier);
+    eprintln!(
+        "{}: widths {:?}, skips {:?}, {} conditions; classifier {:?} of width {}",
+        import.out.display(),
+        inpainter.widths,
+        inpainter.skips,
+        inpainter.conditions,
+        classifier.family,
+        classifier.width
+    );
+    Ok(())
+}
+
+#[allow(clippy::print_stdout)]
+fn verify(path: &Path, against: Option<&Path>, device: DeviceChoice) -> anyhow::Result<()> {
+    // Opening runs the self-test.
+    let model = Model::open(path, device)?;
+    println!("{}: {}, self-test passed", path.display(), model.card.title);
+    let Some(other) = against else { return Ok(()) };
+    let other = Model::open(other, device)?;
+    let input: Vec<f32> = (0..COMPARED * COMPARED).map(|i| ((i * 7919) % 2000) as f32 / 1000.0 - 1.0).collect();
+    let explain = |model: &Model| model.explainer.explain(input.clone(), COMPARED, &model.device)?.read();
+    let (ours, theirs) = (explain(&model)?, explain(&other)?);
+    let pairs = ours.iter().zip(&theirs).flat_map(|(a, b)| {
+        let pixels = a.counterfactual.iter().zip(&b.counterfactual);
+        pixels.chain([(&a.before, &b.before), (&a.after, &b.after)])
+    });
+    // `f32::max` would pass over NaN.
+    let worse = |worst: f32, error: f32| if error > worst || error.is_nan() { error } else { worst };
+    let difference = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, worse);
+    println!("largest difference to {}: {difference:.2e}", other.card.title);
+    if difference.is_nan() || difference > SAME {
+        return Err(BadInput(format!("the models differ by {difference:.3}, more than {SAME}")).into());
+    }
+    Ok(())
+}

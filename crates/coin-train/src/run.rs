@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::checkpoint::Checkpoints;
 use crate::data::DataSpec;
+use crate::origin::Origin;
 use crate::program::BadInput;
 use crate::recipe::Recipe;
 use crate::report::Report;
@@ -18,6 +19,7 @@ use crate::{curves, files};
 
 const RECIPE: &str = "recipe.toml";
 const DATA: &str = "data.txt";
+const ORIGIN: &str = "origin.json";
 const METRICS: &str = "metrics.jsonl";
 
 /// A run on disk.
@@ -74,6 +76,24 @@ impl Run {
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Writes down what the run comes from, when it begins.
+    ///
+    /// # Errors
+    /// When it goes on with other data than it began with.
+    pub fn begin(&self, origin: &Origin) -> anyhow::Result<()> {
+        let path = self.folder.join(ORIGIN);
+        if !path.exists() {
+            return Ok(files::write(&path, &serde_json::to_vec_pretty(origin)?)?);
+        }
+        let first: Origin = serde_json::from_slice(&files::read(&path)?).with_context(|| path.display().to_string())?;
+        if first.data_sha256 != origin.data_sha256 {
+            let folder = self.folder.display();
+            let reason = format!("{folder} began with other data than there is now; restore it, or begin another run");
+            return Err(BadInput(reason).into());
+        }
+        Ok(())
     }
 
     /// Takes over the classifier of another run, with its log, unless there is one already.
@@ -161,4 +181,20 @@ fn absolute(data: &[DataSpec]) -> std::io::Result<Vec<DataSpec>> {
 
 fn lines(data: &[DataSpec]) -> String {
     data.iter().map(|spec| format!("{spec}\n")).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_does_not_go_on_with_other_data() {
+        let (folder, recipe) = (tempfile::tempdir().unwrap(), Recipe::load("quick", &[]).unwrap());
+        let run = Run::create(folder.path(), &recipe, &[DataSpec::Phantom]).unwrap();
+        run.begin(&Origin::now("one", "CPU")).unwrap();
+        run.begin(&Origin::now("one", "another device")).unwrap();
+        let message = run.begin(&Origin::now("two", "CPU")).unwrap_err().to_string();
+        assert!(message.contains("quick began with other data"), "{message}");
+    }
 }

@@ -82,6 +82,12 @@ fn a_killed_training_goes_on_to_the_same_losses_and_models() {
     assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
 
     assert_eq!(log(&whole.join("quick")), log(&cut.join("quick")));
+    let origin: Value = serde_json::from_slice(&std::fs::read(cut.join("quick/origin.json")).unwrap()).unwrap();
+    assert_eq!(
+        (origin["device"].as_str(), origin["data_sha256"].as_str().unwrap().len()),
+        (Some("CPU"), 64),
+        "{origin}"
+    );
     let model = |run: &Path| std::fs::read(run.join("quick/coin-phantom.safetensors")).unwrap();
     let weights = |bytes: Vec<u8>| {
         let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
@@ -319,4 +325,39 @@ fn bad_input_is_one_sentence_with_the_remedy() {
     refused(&run("evaluate", &["--model", broken, "--data", "phantom", "--out", out]), &["broken.safetensors"]);
     refused(&run("explain", &["--model", "missing.safetensors", "x.png", "--out", out]), &["missing.safetensors"]);
     assert!(!Path::new(out).join("report.json").exists());
+}
+
+#[test]
+fn shares_of_an_archive_are_explained_once_and_around_what_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (archive, out) = (folder.path().join("archive"), folder.path().join("out"));
+    let made = program("dataset").args(["phantom", "--count", "4", "--size", "64", "--out"]).arg(&archive).output();
+    assert!(made.unwrap().status.success());
+    let images = archive.join("images");
+    std::fs::write(images.join("phantom_00001b.png"), b"no picture").unwrap();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/coin-phantom/coin-phantom.safetensors");
+    let share = |shard: &str| {
+        let mut explain = program("explain");
+        explain.args(["--device", "cpu", "--shard", shard, "--model"]).arg(&model).arg(&images);
+        explain.arg("--out").arg(&out).output().unwrap()
+    };
+    let done = || {
+        let explained = |i: u32| out.join(format!("images/phantom_{i:05}/summary.json"));
+        (0..4)
+            .filter(|&i| explained(i).exists())
+            .map(|i| (i, std::fs::metadata(explained(i)).unwrap().modified().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    // In order: 0, 1, 1b, 2, 3.
+    refused(&share("1/2"), &["1 of the files could not be explained"]);
+    let first = done();
+    assert_eq!(first.iter().map(|(i, _)| *i).collect::<Vec<_>>(), [0, 3]);
+    assert!(share("2/2").status.success());
+    refused(&share("1/2"), &["1 of the files"]);
+    let all = done();
+    assert_eq!((all.len(), all[0], all[3]), (4, first[0], first[1]), "what is explained is not explained again");
+    std::fs::remove_file(out.join("images/phantom_00000/complete.txt")).unwrap();
+    refused(&share("1/2"), &["1 of the files"]);
+    assert!(done()[0].1 > first[0].1, "what is not whole is explained again");
+    refused(&share("3/2"), &[]);
 }

@@ -1,17 +1,23 @@
 //! Explains scans with a model file.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
 use coin_imaging::{Limits, Scan, Window};
+use coin_train::evaluation::Masking;
 use coin_train::explained::{ExplainedSlice, ExplainedVolume};
-use coin_train::files;
-use coin_train::model::ModelOptions;
+use coin_train::files::{self, FileError};
+use coin_train::inputs::{self, Input, Shard};
+use coin_train::model::{Model, ModelOptions};
 use coin_train::program::{self, BadInput};
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+/// What a whole result of a share holds last.
+const COMPLETE: &str = "complete.txt";
 
 /// Explain slices: verdict before and after, counterfactual, difference map and mask. Research use only.
 #[derive(Parser)]
@@ -19,12 +25,13 @@ use serde::Serialize;
     version,
     after_help = "Examples:
   explain --model models/coin-phantom/coin-phantom.safetensors slice.png --out explained
-  explain --model MODEL volume.nii.gz --slice 80 --out explained"
+  explain --model MODEL volume.nii.gz --slice 80 --out explained
+  explain --model MODEL archive --shard 3/16 --out explained   the third of 16 machines; again goes on"
 )]
 struct Arguments {
     #[command(flatten)]
     model: ModelOptions,
-    /// PNG, JPEG, DICOM or NIfTI files.
+    /// PNG, JPEG, DICOM or NIfTI files, or folders of them.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
     /// Only this slice of each volume; the first is 1.
@@ -33,6 +40,10 @@ struct Arguments {
     /// HU that black and white of a picture mean, instead of the model's window.
     #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true)]
     greys: Option<Vec<f32>>,
+    /// Only the I-th of N shares of the inputs; those whose results are whole already are passed over, and those that
+    /// cannot be read are named and left out.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
     /// Folder for the results; each input gets a folder in it.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -40,9 +51,6 @@ struct Arguments {
     #[arg(long)]
     json: bool,
 }
-
-/// Endings that a result's folder does without; the longer ones first.
-const ENDINGS: [&str; 8] = [".nii.gz", ".nii", ".png", ".jpeg", ".jpg", ".dicom", ".dcm", ".ima"];
 
 /// `summary.json` of one slice.
 #[derive(Serialize)]
@@ -72,36 +80,94 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
         Some(&[low, high]) => Window::new(low, high).map_err(|reason| BadInput(format!("--greys: {reason}")))?,
         _ => model.window,
     };
-    let mut summaries = Vec::new();
-    let limits = Limits::default();
-    for (input, folder) in arguments.inputs.iter().zip(folders(&arguments.inputs)) {
-        let name = input.display().to_string();
-        let scan = Scan::open(&files::read_limited(input, limits.bytes)?, &name, greys, &limits)?;
-        let folder = arguments.out.join(folder);
-        let wanted = arguments.slice.map_or(1..=scan.slice_count(), |slice| slice.get()..=slice.get());
-        let mut volume = ExplainedVolume::of(&scan);
+    let task = Task { arguments, model, masking, greys };
+    let (mut summaries, mut failed) = (Vec::new(), 0_usize);
+    for input in arguments.shard.unwrap_or(Shard::WHOLE).take(inputs::all(&arguments.inputs)?) {
+        match task.explain(&input) {
+            Ok(found) => summaries.extend(found),
+            // An archive has files that are no scans: the others are explained all the same.
+            Err(reason) if arguments.shard.is_some() && !cannot_write(&reason) => {
+                tracing::warn!("{reason:#}; left out");
+                failed += 1;
+            }
+            Err(reason) => return Err(reason),
+        }
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string(&summaries)?);
+    }
+    match failed {
+        0 => Ok(()),
+        _ => Err(BadInput(format!("{failed} of the files could not be explained; each is named above")).into()),
+    }
+}
+
+/// Whether it is the results' folder that fails, which no other input can mend.
+fn cannot_write(reason: &anyhow::Error) -> bool {
+    reason.chain().any(|cause| matches!(cause.downcast_ref(), Some(FileError::Write { .. })))
+}
+
+/// What every input is explained with.
+struct Task<'a> {
+    arguments: &'a Arguments,
+    model: Model,
+    masking: Masking,
+    greys: Window,
+}
+
+impl Task<'_> {
+    /// Explains an input, unless its results are there already and whole; its summaries.
+    fn explain(&self, input: &Input) -> anyhow::Result<Vec<Summary>> {
+        let folder = self.arguments.out.join(&input.folder);
+        let (name, limits) = (input.file.display().to_string(), Limits::default());
+        let bytes = files::read_limited(&input.file, limits.bytes)?;
+        let complete = folder.join(COMPLETE);
+        let fingerprint = self.fingerprint(&bytes);
+        if self.arguments.shard.is_some() {
+            if std::fs::read_to_string(&complete).is_ok_and(|found| found == fingerprint) {
+                eprintln!("{name}: explained before, {}", folder.display());
+                return Ok(Vec::new());
+            }
+            // From here on the folder is not whole until the end.
+            if complete.exists() {
+                std::fs::remove_file(&complete)
+                    .map_err(|reason| FileError::Write { path: complete.clone(), reason })?;
+            }
+        }
+        let scan = Scan::open(&bytes, &name, self.greys, &limits)?;
+        let summaries = self.explain_scan(&name, &scan, &folder)?;
+        if self.arguments.shard.is_some() {
+            files::write(&complete, fingerprint.as_bytes())?;
+        }
+        Ok(summaries)
+    }
+
+    fn explain_scan(&self, name: &str, scan: &Scan, folder: &Path) -> anyhow::Result<Vec<Summary>> {
+        let wanted = self.arguments.slice.map_or(1..=scan.slice_count(), |slice| slice.get()..=slice.get());
+        let mut volume = ExplainedVolume::of(scan);
+        let mut summaries = Vec::new();
         for number in wanted {
             let index = number - 1;
             let slice = scan.slice(index)?;
             let folder = match scan.slice_count() {
-                1 => folder.clone(),
+                1 => folder.to_owned(),
                 _ => folder.join(format!("slice-{number:04}")),
             };
             let started = Instant::now();
-            let explained = ExplainedSlice::of(&model, slice, masking)?;
+            let explained = ExplainedSlice::of(&self.model, slice, self.masking)?;
             let seconds = started.elapsed().as_secs_f64();
             explained.write(&folder)?;
             if let Some(volume) = &mut volume {
                 volume.put(index, slice, &explained);
             }
             let summary = Summary {
-                input: name.clone(),
+                input: name.to_owned(),
                 slice: number,
-                model: model.card.name.clone(),
-                size: model.card.size,
+                model: self.model.card.name.clone(),
+                size: self.model.card.size,
                 before: explained.explanation.before,
                 after: explained.explanation.after,
-                threshold: masking.threshold,
+                threshold: self.masking.threshold,
                 mask_pixels: explained.mask.count(),
                 seconds,
                 notice: "Research use only",
@@ -117,41 +183,15 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
             summaries.push(summary);
         }
         if let Some(volume) = volume {
-            volume.write(&folder)?;
+            volume.write(folder)?;
         }
+        Ok(summaries)
     }
-    if arguments.json {
-        println!("{}", serde_json::to_string(&summaries)?);
-    }
-    Ok(())
-}
 
-/// A folder for each input: its name without the ending, numbered where two inputs share it.
-fn folders(inputs: &[PathBuf]) -> Vec<String> {
-    let mut taken: Vec<String> = Vec::with_capacity(inputs.len());
-    for input in inputs {
-        let name = input.file_name().unwrap_or_default().to_string_lossy();
-        let stem = ENDINGS.iter().find_map(|ending| {
-            let cut = name.len().checked_sub(ending.len())?;
-            let (stem, found) = (name.get(..cut)?, name.get(cut..)?);
-            (found.eq_ignore_ascii_case(ending) && !stem.is_empty()).then_some(stem)
-        });
-        let stem = stem.unwrap_or(&name);
-        let numbered = (2..).map(|i| format!("{stem}-{i}"));
-        let free = std::iter::once(stem.to_owned()).chain(numbered).find(|folder| !taken.contains(folder));
-        taken.extend(free);
-    }
-    taken
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_input_has_a_folder_of_its_own() {
-        let inputs = ["a/x.png", "b/x.png", "1.2.840.1.dcm", "1.2.840.2.dcm", "v.nii.gz", ".png", "no-ending"];
-        let inputs: Vec<PathBuf> = inputs.iter().map(PathBuf::from).collect();
-        assert_eq!(folders(&inputs), ["x", "x-2", "1.2.840.1", "1.2.840.2", "v", ".png", "no-ending"]);
+    /// Everything that decides the results.
+    fn fingerprint(&self, bytes: &[u8]) -> String {
+        let (file, card) = (hex::encode(Sha256::digest(bytes)), &self.model.card);
+        let (masking, greys, slice) = (self.masking, self.greys, self.arguments.slice);
+        format!("{file} {} {masking:?} {greys:?} {slice:?}\n", card.weights_sha256)
     }
 }

@@ -11,6 +11,7 @@ use coin_train::data::{DataOptions, Dataset, Purpose};
 use coin_train::device::{self, DeviceChoice};
 use coin_train::evaluation::{Masking, MethodReport, Saliency, SaliencyMethod};
 use coin_train::ladder::{COIN, Ladder, ROWS, Row};
+use coin_train::origin::Origin;
 use coin_train::program::{self, BadInput};
 use coin_train::recipe::Recipe;
 use coin_train::report::Report;
@@ -125,6 +126,7 @@ impl Common<'_> {
         let recipe = self.arguments.recipe(row, Some(seed))?;
         let folder = self.arguments.folder(row.name, seed);
         let run = Run::open(&folder, &recipe, &self.arguments.data.specs)?;
+        run.begin(&Origin::now(&self.data.digest, &device::name(&self.device)))?;
         if let Some(report) = run.report()? {
             return Ok(Some(report));
         }

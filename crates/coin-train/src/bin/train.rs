@@ -8,6 +8,7 @@ use clap::{Parser, ValueEnum};
 use coin_train::data::{DataOptions, DataSpec, Dataset, Purpose};
 use coin_train::device::{self, DeviceChoice};
 use coin_train::interrupt;
+use coin_train::origin::Origin;
 use coin_train::program::{self, BadInput};
 use coin_train::recipe::{self, DataRecipe, Recipe};
 use coin_train::report::Report;
@@ -116,6 +117,7 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
         Some(run) => run,
         None => Run::create(&arguments.out, &recipe, &specs)?,
     };
+    run.begin(&Origin::now(&data.digest, &device::name(&device)))?;
     if let Some((classifier, _, _)) = classifier {
         run.adopt_classifier(&classifier)?;
     }

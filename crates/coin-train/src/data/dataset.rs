@@ -5,6 +5,7 @@ use coin_imaging::augmentation::Augmentation;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
 
 use super::cases::Cases;
 use super::{DataError, Purpose, Sample, SliceTable};
@@ -50,7 +51,7 @@ impl Dataset {
                 };
                 Ok(Self {
                     description: format!("procedural abdomen phantoms: {train} patients to train on"),
-                    digest: format!("phantoms {train} {validation} {test}"),
+                    digest: hex::encode(Sha256::digest(format!("phantoms {train} {validation} {test}"))),
                     train: cases(Purpose::Train),
                     validation: cases(Purpose::Validation),
                     test: cases(Purpose::Test),

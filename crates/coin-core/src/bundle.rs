@@ -181,6 +181,11 @@ impl Bundle {
         Ok(Self { card, weights })
     }
 
+    /// All tensors by name.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
     /// The file.
     pub fn write(&self) -> Result<Vec<u8>, BundleError> {
         let card = serde_json::to_string(&self.card).map_err(|reason| BundleError::Card(reason.to_string()))?;

@@ -13,6 +13,7 @@ pub mod inputs;
 pub mod interrupt;
 pub mod ladder;
 pub mod model;
+pub mod onnx;
 pub mod origin;
 pub mod pretrained;
 pub mod program;

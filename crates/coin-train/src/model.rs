@@ -66,8 +66,7 @@ impl Model {
     /// with a sentence that says why.
     pub fn open(path: &Path, choice: DeviceChoice) -> anyhow::Result<Self> {
         let named = || path.display().to_string();
-        let bytes = files::read_limited(path, LARGEST_MODEL)?;
-        let bundle = Bundle::read(&bytes).with_context(named)?;
+        let bundle = Self::bundle(path)?;
         let device = choice.open()?;
         let on_processor = device == Device::flex();
         match Self::on(&bundle, device).with_context(named) {
@@ -77,6 +76,11 @@ impl Model {
             }
             opened => opened,
         }
+    }
+
+    /// Reads a model file.
+    pub fn bundle(path: &Path) -> anyhow::Result<Bundle> {
+        Bundle::read(&files::read_limited(path, LARGEST_MODEL)?).with_context(|| path.display().to_string())
     }
 
     fn on(bundle: &Bundle, device: Device) -> anyhow::Result<Self> {

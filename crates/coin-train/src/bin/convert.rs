@@ -1,8 +1,9 @@
-//! Checkpoints of COIN's reference into model files, and checks of model files.
+//! Checkpoints of COIN's reference into model files, model files into ONNX, and checks of model files.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use burn::tensor::Device;
 use clap::{Parser, Subcommand, ValueEnum};
 use coin_core::bundle::{Card, FORMAT, SelfTest};
@@ -10,10 +11,10 @@ use coin_core::method::Method;
 use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
 use coin_imaging::Window;
 use coin_train::device::DeviceChoice;
-use coin_train::files;
 use coin_train::model::Model;
 use coin_train::pretrained::Pretrained;
 use coin_train::program::{self, BadInput};
+use coin_train::{files, onnx};
 use serde_json::{Value, json};
 
 /// Side of the picture on which two models are compared.
@@ -28,6 +29,7 @@ const SAME: f32 = 2e-3;
     after_help = "Examples:
   convert import checkpoint_150.pth --name coin-totalsegmentator --window -160 240 --out model.safetensors
   convert import tumours.pth --name coin-tuh --upsampling bilinear --window -80 310 --out model.safetensors
+  convert onnx model.safetensors --out model.onnx
   convert verify model.safetensors --against other.safetensors"
 )]
 struct Arguments {
@@ -39,6 +41,14 @@ struct Arguments {
 enum Chore {
     /// Make a model file of a checkpoint of COIN's reference (enc.*, gen.*, classifier_f.*), .pth or .safetensors.
     Import(Import),
+    /// Write a model as ONNX: image to counterfactual, difference, before and after.
+    Onnx {
+        /// The model file.
+        model: PathBuf,
+        /// The file to write.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Run a model's self-test, and compare what it gives with another model.
     Verify {
         /// The model file.
@@ -104,6 +114,7 @@ enum Asked {
 fn main() -> ExitCode {
     program::run(|| match Arguments::parse().chore {
         Chore::Import(import) => self::import(&import),
+        Chore::Onnx { model, out } => export(&model, &out),
         Chore::Verify { model, against, device } => verify(&model, against.as_deref(), device),
     })
 }
@@ -159,6 +170,11 @@ fn import(import: &Import) -> anyhow::Result<()> {
         classifier.width
     );
     Ok(())
+}
+
+fn export(path: &Path, out: &Path) -> anyhow::Result<()> {
+    let bundle = Model::bundle(path)?;
+    Ok(files::write(out, &onnx::export(&bundle).with_context(|| path.display().to_string())?)?)
 }
 
 #[allow(clippy::print_stdout)]

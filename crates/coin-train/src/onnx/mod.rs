@@ -1,0 +1,107 @@
+//! Model files as ONNX: one graph from images to counterfactuals, difference maps and the probabilities before and after.
+
+mod classifier;
+mod graph;
+mod inpainter;
+mod proto;
+
+use coin_core::bundle::Bundle;
+use coin_core::method::Method;
+use prost::Message as _;
+use thiserror::Error;
+
+use graph::{Builder, Value, int};
+use proto::{
+    Dimension, Entry, FLOAT, Graph, INT64, IR_VERSION, Model, OPSET, OperatorSet, Shape, Side, TensorType, Type,
+    ValueInfo,
+};
+
+/// Why a model cannot be exported.
+#[derive(Debug, Error)]
+pub enum OnnxError {
+    /// The model lacks a weight.
+    #[error("tensor {0} is missing; download or export the model again")]
+    Missing(String),
+}
+
+/// The ONNX file of a model. Its input `image` is `[batch, 1, size, size]` in [-1, 1]; its outputs are `counterfactual` and
+/// `difference` (in [0, 1]) of that shape, and `before` and `after`, `[batch, 1]`.
+///
+/// # Errors
+/// When a weight that the model's architecture has is missing.
+pub fn export(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
+    let card = &bundle.card;
+    let mut b = Builder::new(bundle.weights());
+    let before = classifier::probability(&mut b, &card.classifier, "image")?;
+    let condition = condition(&mut b, card.method, card.inpainter.conditions, &before);
+    let counterfactual = inpainter::inpainter(&mut b, &card.inpainter, "image", condition.as_deref())?;
+    let after = classifier::probability(&mut b, &card.classifier, &counterfactual)?;
+    let change = b.op("Sub", &["image", &counterfactual], Vec::new());
+    let change = b.op("Abs", &[&change], Vec::new());
+    let half = b.number(0.5);
+    let change = b.product(&change, &half);
+    let difference = b.clipped(&change, 0.0, 1.0);
+    for (value, name) in
+        [(&counterfactual, "counterfactual"), (&difference, "difference"), (&before, "before"), (&after, "after")]
+    {
+        b.output(value, name);
+    }
+    let (node, initializer) = b.finish();
+    let image = || vec![Side::Named("batch".into()), known(1), known(card.size), known(card.size)];
+    let probability = || vec![Side::Named("batch".into()), known(1)];
+    let graph = Graph {
+        node,
+        name: card.name.clone(),
+        initializer,
+        input: vec![value("image", image())],
+        output: vec![
+            value("counterfactual", image()),
+            value("difference", image()),
+            value("before", probability()),
+            value("after", probability()),
+        ],
+    };
+    let [low, high] = card.window;
+    let entry = |key: &str, value: String| Entry { key: key.into(), value };
+    let model = Model {
+        ir_version: IR_VERSION,
+        producer_name: "coin-train".into(),
+        graph: Some(graph),
+        opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
+        metadata_props: vec![
+            entry("title", card.title.clone()),
+            entry("window_hu", format!("{low} {high}")),
+            entry("threshold", card.threshold.to_string()),
+            entry("licence", card.licence.clone()),
+            entry("notice", "Research use only. Not a medical device.".into()),
+        ],
+    };
+    Ok(model.encode_to_vec())
+}
+
+/// The condition that the method asks for where the classifier says `probability`; COIN's is always the first.
+fn condition(b: &mut Builder<'_>, method: Method, bins: usize, probability: &str) -> Option<Value> {
+    let one = b.number(1.0);
+    let wanted = match method {
+        Method::Coin => return None,
+        Method::CoinV2 => probability.to_owned(),
+        Method::Singla => b.op("Sub", &[&one, probability], Vec::new()),
+    };
+    let count = b.number(bins as f32);
+    let scaled = b.product(&wanted, &count);
+    let floor = b.op("Floor", &[&scaled], Vec::new());
+    let bin = b.clipped(&floor, 0.0, bins.saturating_sub(1) as f32);
+    let bin = b.op("Cast", &[&bin], vec![int("to", INT64.into())]);
+    let flat = b.integers("flat", &[-1]);
+    Some(b.op("Reshape", &[&bin, &flat], Vec::new()))
+}
+
+fn known(side: usize) -> Side {
+    Side::Known(side as i64)
+}
+
+fn value(name: &str, sides: Vec<Side>) -> ValueInfo {
+    let dim = sides.into_iter().map(|side| Dimension { side: Some(side) }).collect();
+    let tensor_type = TensorType { elem_type: FLOAT, shape: Some(Shape { dim }) };
+    ValueInfo { name: name.into(), kind: Some(Type { tensor_type: Some(tensor_type) }) }
+}

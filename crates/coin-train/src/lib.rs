@@ -7,6 +7,7 @@ pub mod curves;
 pub mod data;
 pub mod device;
 pub mod evaluation;
+pub mod events;
 pub mod explained;
 pub mod files;
 pub mod inputs;

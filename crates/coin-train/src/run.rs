@@ -15,11 +15,13 @@ use crate::origin::Origin;
 use crate::program::BadInput;
 use crate::recipe::Recipe;
 use crate::report::Report;
-use crate::{curves, files};
+use crate::{curves, events, files};
 
 const RECIPE: &str = "recipe.toml";
 const DATA: &str = "data.txt";
 const ORIGIN: &str = "origin.json";
+/// TensorBoard looks for files with this word in their name.
+const EVENTS: &str = "events.out.tfevents.coin";
 const METRICS: &str = "metrics.jsonl";
 
 /// A run on disk.
@@ -164,9 +166,11 @@ impl Run {
         Ok(files::write(&self.folder.join(METRICS), lines.collect::<String>().as_bytes())?)
     }
 
-    /// Draws what is logged so far as `curves.png`.
-    pub fn draw_curves(&self) -> anyhow::Result<()> {
-        Ok(files::write(&self.folder.join("curves.png"), &write::png(&curves::of_log(&self.logged()?)?)?)?)
+    /// Shows what is logged so far: as `curves.png`, and to TensorBoard.
+    pub fn show_log(&self) -> anyhow::Result<()> {
+        let log = self.logged()?;
+        files::write(&self.folder.join(EVENTS), &events::of_log(&log))?;
+        Ok(files::write(&self.folder.join("curves.png"), &write::png(&curves::of_log(&log)?)?)?)
     }
 
     /// A picture under `pictures/`.

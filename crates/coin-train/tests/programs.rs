@@ -202,7 +202,9 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     let mut none = program("evaluate");
     none.args(["--data", &data, "--device", "cpu", "--rise-masks", "0", "--model"]).arg(&model);
     refused(&none.arg("--out").arg(&out).output().unwrap(), &["--rise-masks 0", "1 to 100000"]);
-    assert!(out.join("report.html").exists() && out.join("sheet.png").exists());
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("data:image/png;base64,iVBOR") && !page.contains("sheet.png"), "the page stands alone");
+    assert!(out.join("sheet.png").exists());
 
     let table = SliceTable::open(&slices).unwrap();
     let tested = table.rows().iter().find(|row| row.split == Some(Purpose::Test)).unwrap();

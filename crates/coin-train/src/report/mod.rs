@@ -74,8 +74,9 @@ impl Report {
 
     /// Writes `report.json` and `report.html` into `folder`, with `sheet` as `sheet.png`.
     pub fn write(&self, folder: &Path, sheet: &Sheet) -> anyhow::Result<()> {
-        files::write(&folder.join("sheet.png"), &write::png(&sheet.picture())?)?;
-        files::write(&folder.join("report.html"), page::html(self).as_bytes())?;
+        let sheet = write::png(&sheet.picture())?;
+        files::write(&folder.join("sheet.png"), &sheet)?;
+        files::write(&folder.join("report.html"), page::html(self, &sheet).as_bytes())?;
         Ok(files::write(&folder.join("report.json"), &serde_json::to_vec_pretty(self)?)?)
     }
 

@@ -1,4 +1,7 @@
-//! `report.html`: one file with its tables and curves; the sheet lies beside it.
+//! `report.html`: one file with its tables, curves and pictures.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use super::{Report, number};
 use crate::evaluation::MethodReport;
@@ -6,8 +9,8 @@ use crate::evaluation::MethodReport;
 /// Line colours: COIN's first, then the other methods'.
 const COLOURS: [&str; 5] = ["#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#8c564b"];
 
-/// The page of a report.
-pub fn html(report: &Report) -> String {
+/// The page of a report, with its sheet as PNG.
+pub fn html(report: &Report, sheet: &[u8]) -> String {
     let coin = &report.methods.coin;
     let methods: Vec<(&str, &MethodReport)> = [("COIN", coin)].into_iter().chain(report.methods.others()).collect();
     let row = |name: &str, value: &dyn Fn(&MethodReport) -> String| {
@@ -51,11 +54,12 @@ pub fn html(report: &Report) -> String {
          <title>COIN: {model}</title><style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}}\
          div{{overflow-x:auto}}table{{border-collapse:collapse}}th{{text-align:left;font-weight:400;padding-right:2rem}}\
          thead th,td{{text-align:right;padding:0 0 0 1rem;font-variant-numeric:tabular-nums}}\
-         th,td{{border-bottom:1px solid #ccc}}img,svg{{max-width:100%}}</style>\
+         th,td{{border-bottom:1px solid #ccc}}img,svg{{max-width:100%}}\
+         @media print{{body{{font-size:11px;margin:0;max-width:none}}tr,svg,img{{break-inside:avoid}}}}</style>\
          <h1>{model}</h1><p>{data}; {total} slices, {abnormal} abnormal; {device}; {seconds:.0} s. Research use only.</p>\
          <div><table><thead><tr><td></td>{head}</tr></thead>{rows}</table></div>\
          <h2>Classifier</h2><table>{classifier}</table>\
-         <h2>Pooled IoU by threshold</h2>{curves}<p><img src=\"sheet.png\" alt=\"Best, median and worst cases\"></p></html>\n",
+         <h2>Pooled IoU by threshold</h2>{curves}<p><img src=\"data:image/png;base64,{sheet}\" alt=\"Best, median and worst cases\"></p></html>\n",
         curves = curves(&lines),
         model = escaped(&report.model),
         data = escaped(&report.data),
@@ -63,6 +67,7 @@ pub fn html(report: &Report) -> String {
         total = report.slices.total,
         abnormal = report.slices.abnormal,
         seconds = report.seconds,
+        sheet = STANDARD.encode(sheet),
     )
 }
 

@@ -96,7 +96,7 @@ pub fn run<S: Stage>(stage: &mut S, run: &Run, steps: u64, validate_every: u64) 
                 best = Some(validation.score);
                 run.keep_best(S::NAME, &state)?;
             }
-            run.draw_curves()?;
+            run.show_log()?;
         }
         checkpoints.save(&state)?;
         if asked && !last {

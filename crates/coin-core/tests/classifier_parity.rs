@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use coin_core::networks::{Classifier, ClassifierArchitecture, Family};
+use coin_core::networks::{Classifier, ClassifierArchitecture, Family, INCEPTION_FEATURES, Inception};
 use coin_core::pytorch::Network;
 use coin_core::weights::{self, Weight};
 use serde::Deserialize;
@@ -17,10 +17,19 @@ struct Answers {
     gradient: Vec<f32>,
 }
 
-/// What `tests/golden/classifiers.py` says of every family.
-fn golden() -> BTreeMap<String, Answers> {
+/// What `tests/golden/classifiers.py` says of every network.
+fn answers() -> BTreeMap<String, Answers> {
     serde_json::from_str(include_str!("../../../tests/golden/classifiers.json")).unwrap()
 }
+
+/// What it says of every family.
+fn golden() -> BTreeMap<String, Answers> {
+    let mut answers = answers();
+    answers.remove(INCEPTION).unwrap();
+    answers
+}
+
+const INCEPTION: &str = "inception-v3";
 
 fn family(name: &str) -> ClassifierArchitecture {
     let width = match name {
@@ -124,4 +133,70 @@ fn every_layer_of_every_family_leads_on_to_the_logit() {
         let (name, last) = layers.last().unwrap();
         assert_eq!(classifier.activations(x.clone(), *last).dims()[2..], [2, 2], "{family:?} ends with {name}");
     }
+}
+
+#[test]
+fn inception_s_maps_are_torchvision_s_and_its_features_their_means() {
+    let device = Device::flex();
+    // Shapes of the weights by their names: outputs of each convolution, and what goes into it.
+    let stem = [("1a_3x3", 32, 3), ("2a_3x3", 32, 32), ("2b_3x3", 64, 32), ("3b_1x1", 80, 64), ("4a_3x3", 192, 80)];
+    let shape = |name: &str| -> [usize; 4] {
+        if let Some((part, outputs, inputs)) = stem.iter().find(|(part, _, _)| name.contains(part)) {
+            let side = if part.ends_with("1x1") { 1 } else { 3 };
+            return [*outputs, *inputs, side, side];
+        }
+        let (block, layer) = name.split_once('.').unwrap();
+        let wide = match block {
+            "Mixed_6b" => 128,
+            "Mixed_6e" => 192,
+            _ => 160,
+        };
+        let into = match block {
+            "Mixed_5b" => 192,
+            "Mixed_5c" => 256,
+            "Mixed_5d" | "Mixed_6a" => 288,
+            _ => 768,
+        };
+        match (block.starts_with("Mixed_5"), layer) {
+            (true, "branch1x1") => [64, into, 1, 1],
+            (true, "branch5x5_1") => [48, into, 1, 1],
+            (true, "branch5x5_2") => [64, 48, 5, 5],
+            (true, "branch_pool") => [if block == "Mixed_5b" { 32 } else { 64 }, into, 1, 1],
+            (_, "branch3x3") => [384, into, 3, 3],
+            (_, "branch3x3dbl_1") => [64, into, 1, 1],
+            (_, "branch3x3dbl_2") => [96, 64, 3, 3],
+            (_, "branch3x3dbl_3") => [96, 96, 3, 3],
+            (_, "branch1x1" | "branch_pool") => [192, into, 1, 1],
+            (_, "branch7x7_1" | "branch7x7dbl_1") => [wide, into, 1, 1],
+            (_, "branch7x7_2" | "branch7x7dbl_3") => [wide, wide, 1, 7],
+            (_, "branch7x7_3") => [192, wide, 7, 1],
+            (_, "branch7x7dbl_5") => [192, wide, 1, 7],
+            _ => [wide, wide, 7, 1],
+        }
+    };
+    let named = |name: &str| {
+        let (layer, leaf) = name.rsplit_once('.').unwrap();
+        let convolution = shape(layer.rsplit_once('.').unwrap().0);
+        Some(match leaf {
+            "weight" if layer.ends_with(".conv") => weight(name, &convolution),
+            _ => weight(name, &convolution[..1]),
+        })
+    };
+    let inception = Inception::load(named, &device).unwrap();
+    let data = made("input", 3 * 107 * 107).map(|u| u as f32).collect::<Vec<_>>();
+    let maps = inception.maps(Tensor::from_data(TensorData::new(data, [1, 3, 107, 107]), &device));
+    assert_eq!(maps.dims(), [1, 768, 5, 5]);
+    let found = maps.try_into_vec_as::<f32>().unwrap();
+    let expected = answers().remove(INCEPTION).unwrap().logits;
+    let largest = expected.iter().fold(0.0, |largest: f32, value| largest.max(value.abs()));
+    for (found, expected) in found.iter().step_by(97).zip(&expected) {
+        assert!((found - expected).abs() < 1e-4 * largest, "{found} is not {expected}, of {largest}");
+    }
+    let grey = inception.features(&vec![0.5; 2 * 40 * 40], 40);
+    assert_eq!(grey.dims(), [2, INCEPTION_FEATURES]);
+    let [first, second] =
+        grey.try_into_vec_as::<f32>().unwrap().chunks(768).map(<[f32]>::to_vec).collect::<Vec<_>>().try_into().unwrap();
+    assert!(first == second && first.iter().any(|value| *value > 0.0));
+    let missing = Inception::load(|_| None, &device).unwrap_err().to_string();
+    assert!(missing.contains("Conv2d_1a_3x3.conv.weight is missing"), "{missing}");
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use coin_core::bundle::{Bundle, BundleError, Card};
-use coin_core::networks::{Classifier, ClassifierArchitecture, Inpainter, InpainterConfig};
+use coin_core::networks::{Classifier, ClassifierArchitecture, Inception, Inpainter, InpainterConfig};
 use coin_core::pytorch::{Network, shapes};
 use coin_core::weights::{Weight, WeightsError};
 use half::{bf16, f16};
@@ -115,6 +115,15 @@ impl Pretrained {
             .load(architecture.init(device), |name| self.get(&of_classifier, name))
             .map_err(unfit)?;
         Ok(Reference { config, inpainter: Inpainter { encoder, generator }, architecture, classifier })
+    }
+
+    /// Inception, for FID.
+    pub fn inception(&self, device: &Device) -> Result<Inception, PretrainedError> {
+        let prefix = self.prefix("Conv2d_1a_3x3.conv.weight").unwrap_or_default();
+        Inception::load(|name| self.get(&prefix, name), device).map_err(|reason| {
+            let from = "pt_inception-2015-12-05-6726825d.pth of the pytorch-fid project has what FID needs";
+            self.unfit(&format!("it is no Inception-v3, {reason}; {from}"))
+        })
     }
 
     /// What stands before `name` in the checkpoint: the dictionaries around it.

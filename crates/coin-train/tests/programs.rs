@@ -325,6 +325,15 @@ fn bad_input_is_one_sentence_with_the_remedy() {
     std::fs::write(&broken, b"not a model").unwrap();
     let broken = broken.to_str().unwrap();
     refused(&run("evaluate", &["--model", broken, "--data", "phantom", "--out", out]), &["broken.safetensors"]);
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/coin-phantom/coin-phantom.safetensors");
+    let model = model.to_str().unwrap();
+    let evaluate = ["--model", model, "--data", "phantom", "--out", out, "--inception", model];
+    refused(&run("evaluate", &evaluate), &["coin-phantom.safetensors", "no Inception-v3", "pt_inception"]);
+    refused(
+        &run("train", &["--data", "kits:nowhere", "--recipe", "kits23-tumour", "--out", out]),
+        &["nowhere", "could not be read"],
+    );
+    refused(&run("train", &["--data", "cats:here", "--out", out]), &[]);
     refused(&run("explain", &["--model", "missing.safetensors", "x.png", "--out", out]), &["missing.safetensors"]);
     assert!(!Path::new(out).join("report.json").exists());
 }

@@ -8,6 +8,8 @@ mod discriminator;
 mod encoder;
 mod fuse;
 mod generator;
+#[cfg(feature = "train")]
+mod inception;
 mod inpainter;
 mod normalisation;
 mod spectral;
@@ -20,6 +22,8 @@ pub use discriminator::{Discriminator, DiscriminatorConfig};
 pub use encoder::Encoder;
 pub use fuse::Fuse;
 pub use generator::Generator;
+#[cfg(feature = "train")]
+pub use inception::{FEATURES as INCEPTION_FEATURES, Inception};
 pub use inpainter::{Inpainter, InpainterConfig};
 pub use normalisation::{BatchNorm, ConditionalBatchNorm};
 pub use spectral::SpectralNorm;

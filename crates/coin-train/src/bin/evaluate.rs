@@ -10,6 +10,7 @@ use coin_core::attribution::{RiseConfig, SALIENCY_THRESHOLD};
 use coin_train::data::{DataOptions, Dataset, Purpose};
 use coin_train::evaluation::{self, Masking, Saliency, SaliencyMethod};
 use coin_train::model::ModelOptions;
+use coin_train::pretrained::Pretrained;
 use coin_train::program::{self, BadInput};
 use coin_train::recipe::Protocol;
 use coin_train::report::{self, Report, Sheet};
@@ -51,6 +52,10 @@ struct Arguments {
     /// Threshold of the saliency methods' masks.
     #[arg(long, default_value_t = SALIENCY_THRESHOLD, value_name = "T")]
     saliency_threshold: f32,
+    /// Weights of Inception-v3 for FID: pt_inception-2015-12-05-6726825d.pth of the pytorch-fid project. Without them FID is
+    /// null, and only the Frechet distance in the classifier's own features is told, which is no FID.
+    #[arg(long, value_name = "FILE")]
+    inception: Option<PathBuf>,
     /// Folder for the report.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -121,10 +126,13 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let (classifier, masks) = (model.explainer.classifier.clone(), arguments.rise_masks);
     let saliency = Saliency::of(classifier, arguments.layer.as_deref(), masks, card.size, &model.device)?;
+    let inception = arguments.inception.as_deref().map(|path| Pretrained::open(path)?.inception(&model.device));
+    let inception = inception.transpose()?;
     let started = Instant::now();
     let data = Dataset::open(&protocol, table.as_ref(), purposes)?;
     let samples = data.samples(purposes, protocol.window, &protocol.anomaly, arguments.seed);
-    let found = evaluation::evaluate(&model.explainer, &model.device, card.size, &samples, masking)?;
+    let found =
+        evaluation::evaluate(&model.explainer, &model.device, card.size, &samples, masking, inception.as_ref())?;
     let shown = report::representative(&found);
     let mut sheet = Sheet::of(&model.explainer, &model.device, card.size, &samples, &shown, masking)?;
     let mut compared = BTreeMap::new();

@@ -3,9 +3,10 @@
 use burn::tensor::Device;
 use coin_core::explanation::{Explainer, Explanation};
 use coin_core::metrics::{Overlap, Ranking, RankingSummary, Validity};
+use coin_core::networks::Inception;
 use serde::{Deserialize, Serialize};
 
-use super::features::FeatureDistance;
+use super::features::{Eyes, FeatureDistance};
 use super::overlaps::Overlaps;
 use super::{BATCH, Masking, MethodReport};
 use crate::data::{Sample, Samples};
@@ -59,27 +60,32 @@ pub fn explain<'a>(
     Ok(explainer.explain(images, size, device)?.read()?)
 }
 
-/// The paper's numbers for `samples`.
+/// The paper's numbers for `samples`; FID where there is an Inception to see them.
 pub fn evaluate(
     explainer: &Explainer,
     device: &Device,
     size: usize,
     samples: &Samples<'_>,
     masking: Masking,
+    inception: Option<&Inception>,
 ) -> anyhow::Result<Evaluation> {
     let mut tally = Tally::new(explainer, size, masking);
-    let mut features = FeatureDistance::new(&explainer.classifier, device, size);
+    let mut features = FeatureDistance::new(Eyes::Classifier(&explainer.classifier, device), size);
+    let mut inception = inception.map(|inception| FeatureDistance::new(Eyes::Inception(inception), size));
     for batch in samples.batches(BATCH) {
         let batch = batch?;
         let explanations = explain(explainer, device, size, batch.iter().map(|(_, sample)| sample))?;
-        features.add(
-            batch.iter().flat_map(|(_, sample)| sample.input.iter().copied()).collect(),
-            explanations.iter().flat_map(|explanation| explanation.counterfactual.iter().copied()).collect(),
-        )?;
+        let images: Vec<f32> = batch.iter().flat_map(|(_, sample)| sample.input.iter().copied()).collect();
+        let counterfactuals: Vec<f32> =
+            explanations.iter().flat_map(|explanation| explanation.counterfactual.iter().copied()).collect();
+        for eyes in [&mut features].into_iter().chain(&mut inception) {
+            eyes.add(&images, &counterfactuals)?;
+        }
         batch.iter().zip(&explanations).for_each(|((i, sample), explanation)| tally.add(*i, sample, explanation));
     }
     let mut found = tally.evaluation();
     found.coin.frechet_classifier = features.distance();
+    found.coin.fid = inception.and_then(|inception| inception.distance());
     Ok(found)
 }
 

@@ -1,30 +1,36 @@
-//! How far counterfactuals are from images in the eyes of the classifier: the Frechet distance of its features. It is no FID,
-//! whose features are Inception's.
+//! How far counterfactuals are from images in the eyes of a network: the Frechet distance of its features. It is FID where they
+//! are Inception's, and no FID where they are the classifier's.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use coin_core::metrics::Features;
-use coin_core::networks::Classifier;
+use coin_core::networks::{Classifier, Inception};
+
+/// Whose features.
+#[derive(Clone, Copy)]
+pub enum Eyes<'a> {
+    /// Those of the classifier, on this device.
+    Classifier(&'a Classifier, &'a Device),
+    /// Those of Inception.
+    Inception(&'a Inception),
+}
 
 /// Features of images and of their counterfactuals.
 pub struct FeatureDistance<'a> {
-    classifier: &'a Classifier,
-    device: &'a Device,
+    eyes: Eyes<'a>,
     size: usize,
     sets: Option<[Features; 2]>,
 }
 
 impl<'a> FeatureDistance<'a> {
     /// Of images of `size` x `size`.
-    pub fn new(classifier: &'a Classifier, device: &'a Device, size: usize) -> Self {
-        Self { classifier, device, size, sets: None }
+    pub fn new(eyes: Eyes<'a>, size: usize) -> Self {
+        Self { eyes, size, sets: None }
     }
 
     /// Adds a batch of images and one of counterfactuals, each `size * size` values in [-1, 1] an image.
-    pub fn add(&mut self, images: Vec<f32>, counterfactuals: Vec<f32>) -> anyhow::Result<()> {
+    pub fn add(&mut self, images: &[f32], counterfactuals: &[f32]) -> anyhow::Result<()> {
         for (set, pictures) in [images, counterfactuals].into_iter().enumerate() {
-            let batch = pictures.len() / (self.size * self.size).max(1);
-            let data = TensorData::new(pictures, [batch, 1, self.size, self.size]);
-            let features = self.classifier.features(Tensor::<4>::from_data(data, self.device));
+            let features = self.features(pictures);
             let dimensions = features.dims()[1];
             let sets = self.sets.get_or_insert_with(|| [Features::new(dimensions), Features::new(dimensions)]);
             let values = features.try_into_vec_as::<f32>();
@@ -33,6 +39,20 @@ impl<'a> FeatureDistance<'a> {
             values.chunks_exact(dimensions.max(1)).for_each(|vector| sets[set].add(vector));
         }
         Ok(())
+    }
+
+    fn features(&self, pictures: &[f32]) -> Tensor<2> {
+        match self.eyes {
+            Eyes::Classifier(classifier, device) => {
+                let batch = pictures.len() / (self.size * self.size).max(1);
+                let data = TensorData::new(pictures.to_vec(), [batch, 1, self.size, self.size]);
+                classifier.features(Tensor::<4>::from_data(data, device))
+            }
+            Eyes::Inception(inception) => {
+                let unit: Vec<f32> = pictures.iter().map(|value| ((value + 1.0) / 2.0).clamp(0.0, 1.0)).collect();
+                inception.features(&unit, self.size)
+            }
+        }
     }
 
     /// The distance; `None` with fewer than two images.

@@ -116,7 +116,7 @@ impl Training<'_> {
     /// Validation numbers of a model at the paper's threshold.
     pub fn validate(&self, explainer: &Explainer, samples: &Samples<'_>) -> anyhow::Result<Evaluation> {
         let masking = Masking { threshold: PAPER_THRESHOLD, postprocess: false };
-        evaluation::evaluate(explainer, self.device, self.recipe.size, samples, masking)
+        evaluation::evaluate(explainer, self.device, self.recipe.size, samples, masking, None)
     }
 
     /// The samples that choose checkpoint and threshold.

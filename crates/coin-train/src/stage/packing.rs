@@ -54,7 +54,7 @@ impl Training<'_> {
         let masking = Masking { threshold: validated.chosen_threshold(), postprocess: false };
         let started = Instant::now();
         let samples = self.data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, TEST_SEED);
-        let found = evaluation::evaluate(&explainer, self.device, recipe.size, &samples, masking)?;
+        let found = evaluation::evaluate(&explainer, self.device, recipe.size, &samples, masking, None)?;
         let supervised = self.trained_segmenter()?.map(|segmenter| {
             evaluation::evaluate_segmenter(&segmenter, self.device, recipe.size, &samples, SEGMENTER_MASKING)
         });

@@ -311,7 +311,7 @@ fn bad_input_is_one_sentence_with_the_remedy() {
     std::fs::write(empty.join("slices.csv"), "file,case,grid,split,kidney_px,tumour_px,cyst_px,spacing_xy_mm\n")
         .unwrap();
     let anomalies = ["--recipe", "kits23-anomalies", "--data", &data, "--out", out];
-    refused(&run("train", &anomalies), &["empty: no slice of the train split", "300 pixels of kidney"]);
+    refused(&run("train", &anomalies), &["empty: the train split has no slices with", "300 pixels of kidney"]);
     std::fs::write(
         empty.join("slices.csv"),
         "file,case,split,kidney_px,tumour_px,cyst_px,spacing_xy_mm,low_hu,high_hu\na.png,a,train,900,0,0,1,300,-100\n",
@@ -334,6 +334,7 @@ fn bad_input_is_one_sentence_with_the_remedy() {
         &["nowhere", "could not be read"],
     );
     refused(&run("train", &["--data", "cats:here", "--out", out]), &[]);
+    refused(&run("train", &["--resume", out, "--data", "phantom"]), &["--data", "leave"]);
     refused(&run("explain", &["--model", "missing.safetensors", "x.png", "--out", out]), &["missing.safetensors"]);
     assert!(!Path::new(out).join("report.json").exists());
 }

@@ -86,8 +86,7 @@ struct Sources {
 impl Sources {
     /// All slices, without the cases that cannot be used, of which a warning tells.
     fn table(&self) -> anyhow::Result<Option<SliceTable>> {
-        let options = DataOptions { specs: self.specs.clone(), cache: self.cache.clone(), skip_incomplete: true };
-        options.table(self.plane)
+        DataOptions::new(self.specs.clone(), self.cache.clone(), true).table(self.plane)
     }
 
     fn folders(&self) -> anyhow::Result<SliceTable> {

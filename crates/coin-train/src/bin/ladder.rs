@@ -125,7 +125,7 @@ impl Common<'_> {
     fn climb(&self, row: &Row, seed: u64) -> anyhow::Result<Option<Report>> {
         let recipe = self.arguments.recipe(row, Some(seed))?;
         let folder = self.arguments.folder(row.name, seed);
-        let run = Run::open(&folder, &recipe, &self.arguments.data.specs)?;
+        let run = Run::open(&folder, &recipe, &self.arguments.data.specs())?;
         run.begin(&Origin::now(&self.data.digest, &device::name(&self.device)))?;
         if let Some(report) = run.report()? {
             return Ok(Some(report));
@@ -150,7 +150,7 @@ impl Common<'_> {
         let shared =
             Recipe { name: "classifier".into(), segmenter: None, ..self.arguments.recipe(row(COIN)?, Some(seed))? };
         debug_assert_eq!(shared.classifier, recipe.classifier);
-        let run = Run::open(&self.arguments.folder("classifier", seed), &shared, &self.arguments.data.specs)?;
+        let run = Run::open(&self.arguments.folder("classifier", seed), &shared, &self.arguments.data.specs())?;
         let training = Training { recipe: &shared, data: &self.data, run: &run, device: &self.device };
         Ok((training.classifier()? == Ending::Done).then_some(run))
     }

@@ -76,8 +76,13 @@ fn main() -> ExitCode {
 #[allow(clippy::print_stdout)]
 fn train(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.list_recipes {
-        recipe::embedded().iter().for_each(|name| println!("{name}"));
+        for name in recipe::embedded() {
+            println!("{name:24} {}", Recipe::load(&name, &[])?.title);
+        }
         return Ok(());
+    }
+    if arguments.resume.is_some() && !arguments.data.named().is_empty() {
+        return Err(BadInput("--data: a run that is resumed has its own data; leave --data out".into()).into());
     }
     let (resumed, recipe, specs) = match &arguments.resume {
         Some(folder) => {
@@ -91,7 +96,7 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
         None => {
             let mut changes = arguments.changes.clone();
             changes.extend(arguments.seed.map(|seed| format!("seed={seed}")));
-            (None, Recipe::load(&arguments.recipe, &changes)?, arguments.data.specs.clone())
+            (None, Recipe::load(&arguments.recipe, &changes)?, arguments.data.specs())
         }
     };
     if let (DataRecipe::Phantom { .. }, Some(DataSpec::Folder(..))) = (&recipe.data, specs.first()) {

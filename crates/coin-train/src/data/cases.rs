@@ -29,7 +29,6 @@ pub struct Case {
 pub struct Cases {
     entries: Vec<Entry>,
     size: usize,
-    window: Option<Window>,
 }
 
 #[derive(Debug)]
@@ -43,14 +42,15 @@ struct Entry {
 #[derive(Debug)]
 enum Origin {
     Phantom(u64),
-    Row(Row),
+    /// A slice on disk, and the window that it is cut to.
+    Row(Row, Window),
 }
 
 impl Cases {
     /// `count` phantom patients from seed `first` on.
     pub fn phantoms(first: u64, count: usize, size: usize) -> Self {
         let entry = |seed| Entry { origin: Origin::Phantom(seed), abnormal: false, kept: OnceLock::new() };
-        Self { entries: (first..first + count as u64).map(entry).collect(), size, window: None }
+        Self { entries: (first..first + count as u64).map(entry).collect(), size }
     }
 
     /// The rows that are `selected`, cut to `window`.
@@ -62,9 +62,9 @@ impl Cases {
     ) -> Self {
         let entry = |row: &Row| {
             let abnormal = abnormal(row, selection)?;
-            Some(Entry { origin: Origin::Row(row.clone()), abnormal, kept: OnceLock::new() })
+            Some(Entry { origin: Origin::Row(row.clone(), window), abnormal, kept: OnceLock::new() })
         };
-        Self { entries: rows.into_iter().filter_map(entry).collect(), size, window: Some(window) }
+        Self { entries: rows.into_iter().filter_map(entry).collect(), size }
     }
 
     /// Number of slices.
@@ -96,10 +96,9 @@ impl Cases {
         if let Some(case) = entry.kept.get() {
             return Ok(case.clone());
         }
-        let case = Arc::new(match (&entry.origin, self.window) {
-            (Origin::Row(row), Some(window)) => row.case(self.size, window, entry.abnormal)?,
-            (Origin::Row(row), None) => row.case(self.size, row.greys, entry.abnormal)?,
-            (Origin::Phantom(seed), _) => phantoms::case(*seed, self.size),
+        let case = Arc::new(match &entry.origin {
+            Origin::Row(row, window) => row.case(self.size, *window, entry.abnormal)?,
+            Origin::Phantom(seed) => phantoms::case(*seed, self.size),
         });
         // Four bytes of HU and up to two of masks a pixel.
         if index < KEPT_BYTES / (6 * self.size * self.size).max(1) {

@@ -94,7 +94,12 @@ impl Dataset {
         let (train, validation, test) = (cases(Purpose::Train)?, cases(Purpose::Validation)?, cases(Purpose::Test)?);
         let of = if name.is_empty() { table.name().to_owned() } else { name };
         let planted = selection.abnormal == Abnormal::Planted;
-        let balance = (selection.balanced && !planted).then(|| [false, true].map(|abnormal| train.of_label(abnormal)));
+        let balance = (selection.balanced && !planted && purposes.contains(&Purpose::Train))
+            .then(|| [false, true].map(|abnormal| train.of_label(abnormal)));
+        if balance.iter().flatten().any(Vec::is_empty) {
+            let wanted = "one of the two labels, of which balanced batches need both".into();
+            return Err(DataError::Empty { data: table.name().to_owned(), split: Purpose::Train.name(), wanted });
+        }
         let digest = table.digest();
         let description = format!("{} training slices of {of}", train.len());
         let plantings = if planted { PLANTINGS } else { 1 };

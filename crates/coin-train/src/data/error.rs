@@ -31,7 +31,7 @@ pub enum DataError {
     #[error("data.split: {0}")]
     Split(String),
     /// Nothing fits.
-    #[error("{data}: no slice of the {split} split has {wanted}")]
+    #[error("{data}: the {split} split has no slices with {wanted}")]
     Empty {
         /// The data.
         data: String,

@@ -58,22 +58,38 @@ impl FromStr for DataSpec {
 /// The options of every program that reads data.
 #[derive(Args, Clone, Debug)]
 pub struct DataOptions {
-    /// The data: phantom, or KIND:DIR with KIND totalsegmentator, kits, nnunet, slices or lungs; several are merged.
-    #[arg(long = "data", value_name = "SPEC", default_value = "phantom")]
-    pub specs: Vec<DataSpec>,
+    /// The data: phantom (without it), or KIND:DIR with KIND totalsegmentator, kits, nnunet, slices or lungs; several are
+    /// merged.
+    #[arg(long = "data", value_name = "SPEC")]
+    specs: Vec<DataSpec>,
     /// Where slices of volumes are kept, so that each volume is unpacked once; the user's cache folder without it.
     #[arg(long, value_name = "DIR")]
-    pub cache: Option<PathBuf>,
+    cache: Option<PathBuf>,
     /// Leave out cases that cannot be used, with a warning each, instead of stopping at the first.
     #[arg(long)]
-    pub skip_incomplete: bool,
+    skip_incomplete: bool,
 }
 
 impl DataOptions {
-    /// The same for another program's data.
+    /// Data named otherwise than on a command line of these options.
+    pub fn new(specs: Vec<DataSpec>, cache: Option<PathBuf>, skip_incomplete: bool) -> Self {
+        Self { specs, cache, skip_incomplete }
+    }
+
+    /// These data, cut and kept as in `self`.
     #[must_use]
     pub fn of(&self, specs: Vec<DataSpec>) -> Self {
         Self { specs, ..self.clone() }
+    }
+
+    /// What was named; nothing means phantoms.
+    pub fn named(&self) -> &[DataSpec] {
+        &self.specs
+    }
+
+    /// What is meant.
+    pub fn specs(&self) -> Vec<DataSpec> {
+        if self.specs.is_empty() { vec![DataSpec::Phantom] } else { self.specs.clone() }
     }
 
     /// The slices of all folders, cut in this plane; `None` for phantoms.

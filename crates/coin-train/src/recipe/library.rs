@@ -64,6 +64,9 @@ fn table(name: &str) -> Result<Table, RecipeError> {
         merge(&mut twin, parse(name, SMALL)?);
         twin.insert("name".into(), Value::String(name.into()));
         twin.insert("model".into(), Value::String(name.into()));
+        if let Some(Value::String(title)) = twin.get_mut("title") {
+            title.push_str(", small, on phantoms");
+        }
         return Ok(twin);
     }
     let own = match FILES.iter().find(|(known, _)| *known == name) {

@@ -10,6 +10,7 @@ use coin_imaging::phantom::Phantom;
 use coin_imaging::{Fit, Window};
 use coin_train::device::DeviceChoice;
 use coin_train::model::Model;
+use coin_train::onnx;
 use serde::Deserialize;
 
 const SIZE: usize = 256;
@@ -40,16 +41,18 @@ fn main() -> anyhow::Result<()> {
         let ours = rivals::seconds(RUNS, || explain().map(drop))?;
 
         let folder = tempfile::tempdir()?;
+        let exported = folder.path().join("model.onnx");
+        std::fs::write(&exported, onnx::export(&Model::bundle(&path)?)?)?;
         let file = folder.path().join("input.f32");
         std::fs::write(&file, input.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())?;
         let arguments = [
-            path.to_string_lossy().into_owned(),
+            exported.to_string_lossy().into_owned(),
             file.to_string_lossy().into_owned(),
             SIZE.to_string(),
             rivals::threads().to_string(),
             RUNS.to_string(),
         ];
-        let packages = ["numpy", "onnx", "onnxruntime", "safetensors"];
+        let packages = ["numpy", "onnxruntime"];
         let theirs: Option<Answer> = rivals::run("onnx_explanation.py", &packages, &arguments)?;
         if let Some(theirs) = &theirs {
             let found = explain()?;

@@ -24,8 +24,9 @@ pub enum OnnxError {
     Missing(String),
 }
 
-/// The ONNX file of a model. Its input `image` is `[batch, 1, size, size]` in [-1, 1]; its outputs are `counterfactual` and
-/// `difference` (in [0, 1]) of that shape, and `before` and `after`, `[batch, 1]`.
+/// The ONNX file of a model. Its input `image` is `[batch, 1, height, width]` in [-1, 1], of the model's size or other
+/// multiples of what its blocks halve; its outputs are `counterfactual` and `difference` (in [0, 1]) of that shape, and
+/// `before` and `after`, `[batch, 1]`.
 ///
 /// # Errors
 /// When a weight that the model's architecture has is missing.
@@ -47,8 +48,8 @@ pub fn export(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
         b.output(value, name);
     }
     let (node, initializer) = b.finish();
-    let image = || vec![Side::Named("batch".into()), known(1), known(card.size), known(card.size)];
-    let probability = || vec![Side::Named("batch".into()), known(1)];
+    let image = || vec![named("batch"), Side::Known(1), named("height"), named("width")];
+    let probability = || vec![named("batch"), Side::Known(1)];
     let graph = Graph {
         node,
         name: card.name.clone(),
@@ -70,6 +71,7 @@ pub fn export(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
         opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
         metadata_props: vec![
             entry("title", card.title.clone()),
+            entry("size", card.size.to_string()),
             entry("window_hu", format!("{low} {high}")),
             entry("threshold", card.threshold.to_string()),
             entry("licence", card.licence.clone()),
@@ -96,8 +98,8 @@ fn condition(b: &mut Builder<'_>, method: Method, bins: usize, probability: &str
     Some(b.op("Reshape", &[&bin, &flat], Vec::new()))
 }
 
-fn known(side: usize) -> Side {
-    Side::Known(side as i64)
+fn named(side: &str) -> Side {
+    Side::Named(side.into())
 }
 
 fn value(name: &str, sides: Vec<Side>) -> ValueInfo {

@@ -1,0 +1,90 @@
+//! Slices a second that reach a classifier's training from KiTS volumes, moved as in the paper: the first time, when volumes
+//! are unpacked, and from then on; against nibabel, albumentations and PyTorch's DataLoader doing the same work.
+
+#![allow(clippy::print_stdout)]
+
+mod rivals;
+#[path = "../tests/volumes/mod.rs"]
+mod volumes;
+
+use std::path::Path;
+use std::time::Instant;
+
+use coin_imaging::Plane;
+use coin_imaging::augmentation::Augmentation;
+use coin_imaging::phantom::{Organ, Phantom};
+use coin_train::data::source::SourceKind;
+use coin_train::data::{DataOptions, DataSpec, Dataset, Purpose};
+use coin_train::recipe::Recipe;
+use serde::Deserialize;
+
+const CASES: u64 = 4;
+/// Columns, rows and slices of each volume.
+const SIDES: [usize; 3] = [512, 512, 24];
+const SIZE: usize = 256;
+const BATCH: usize = 16;
+/// Batches of an epoch.
+const BATCHES: u64 = 12;
+const EPOCHS: usize = 4;
+
+#[derive(Deserialize)]
+struct Answer {
+    first: Vec<f64>,
+    later: Vec<f64>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let kits = folder.path().join("kits");
+    (0..CASES).for_each(|case| patient(&kits.join(format!("case_{case:05}")), case));
+
+    let changes = [format!("size={SIZE}"), "data.split={kind=\"ratio\", validation=0.0, test=0.0}".into()];
+    let recipe = Recipe::load("kits23-anomalies", &changes)?;
+    let started = Instant::now();
+    let spec = DataSpec::Folder(SourceKind::Kits, kits.clone());
+    let options = DataOptions::new(vec![spec], Some(folder.path().join("cache")), false);
+    let data = Dataset::open(&recipe.protocol(), options.table(Plane::Axial)?.as_ref(), &[Purpose::Train])?;
+    let mut taken = 0;
+    let mut epoch = || -> anyhow::Result<()> {
+        for step in taken..taken + BATCHES {
+            data.batch(recipe.window, &recipe.anomaly, Some(&Augmentation::PAPER), 1, step, BATCH)?;
+        }
+        taken += BATCHES;
+        Ok(())
+    };
+    epoch()?;
+    let first = started.elapsed().as_secs_f64();
+    let later = rivals::seconds(EPOCHS, epoch)?;
+
+    let arguments = [
+        kits.to_string_lossy().into_owned(),
+        SIZE.to_string(),
+        BATCH.to_string(),
+        BATCHES.to_string(),
+        EPOCHS.to_string(),
+        rivals::threads().to_string(),
+    ];
+    let packages = ["nibabel", "albumentations", "torch"];
+    let theirs: Option<Answer> = rivals::run("loading.py", &packages, &arguments)?;
+    let slices = BATCH as u64 * BATCHES;
+    let rival = "nibabel + albumentations";
+    let (their_first, their_later) = match &theirs {
+        Some(answer) => (Some(answer.first.as_slice()), Some(answer.later.as_slice())),
+        None => (None, None),
+    };
+    rivals::compare(&format!("first epoch of {slices} slices, volumes packed"), rival, &[first], their_first);
+    rivals::compare(&format!("later epoch of {slices} slices"), rival, &later, their_later);
+    Ok(())
+}
+
+/// Phantoms of one patient, one above the other.
+fn patient(folder: &Path, case: u64) {
+    let slices: Vec<Phantom> = (0..SIDES[2] as u64).map(|z| Phantom::generate(100 * case + z, SIDES[0])).collect();
+    let kidneys: Vec<_> = slices.iter().map(|phantom| phantom.mask(Organ::Kidney)).collect();
+    volumes::write(&folder.join("imaging.nii.gz"), SIDES, false, |x, y, z| {
+        slices[z].slice.hu()[y * SIDES[0] + x].round()
+    });
+    volumes::write(&folder.join("segmentation.nii.gz"), SIDES, true, |x, y, z| {
+        f32::from(u8::from(kidneys[z].get(x, y)))
+    });
+}

@@ -7,6 +7,7 @@ mod volumes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use coin_imaging::augmentation::Augmentation;
 use coin_imaging::{Limits, Plane, Scan, Window, write};
 use coin_train::data::source::{self, SourceKind};
 use coin_train::data::{DataError, Dataset, Purpose, Row, SliceTable, Split};
@@ -229,6 +230,24 @@ fn cases_that_cannot_be_used_are_named_or_left_out() {
         let patients: BTreeSet<&str> = kept.rows().iter().map(|row| row.patient.as_str()).collect();
         assert_eq!(patients, BTreeSet::from(["case_00000"]));
     }
+}
+
+#[test]
+fn a_batch_hangs_on_seed_and_step_and_on_nothing_else() {
+    let recipe = Recipe::load("quick", &["size=64".into(), "data.train=20".into()]).unwrap();
+    let made = |threads: usize, seed: u64, step: u64| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let data = Dataset::open(&recipe.protocol(), None, &Purpose::ALL).unwrap();
+            // Steps before it leave no trace.
+            data.batch(recipe.window, &recipe.anomaly, None, 9, 0, 3).unwrap();
+            let batch = data.batch(recipe.window, &recipe.anomaly, Some(&Augmentation::PAPER), seed, step, 8).unwrap();
+            batch.into_iter().map(|sample| (sample.input, sample.truth)).collect::<Vec<_>>()
+        })
+    };
+    let batch = made(1, 1, 5);
+    assert!(batch == made(4, 1, 5), "four threads make another batch than one");
+    assert!(batch != made(1, 1, 6) && batch != made(1, 2, 5));
 }
 
 /// 60 patients, of whom the i-th has i % 7 slices with 100 i pixels of tumour each, and one without.

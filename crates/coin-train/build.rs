@@ -15,9 +15,11 @@ fn main() {
         },
     );
     println!("cargo::rustc-env=COIN_REVISION={revision}");
-    // A commit moves the log of HEAD; changes since then are seen when a source file of this crate is compiled anew.
+    // A commit moves the log of HEAD; changes since then are seen when a source file changes.
     if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
         println!("cargo::rerun-if-changed={log}");
     }
-    println!("cargo::rerun-if-changed=src");
+    for source in ["src", "../coin-core/src", "../coin-imaging/src"] {
+        println!("cargo::rerun-if-changed={source}");
+    }
 }

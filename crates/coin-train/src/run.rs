@@ -85,11 +85,9 @@ impl Run {
     /// # Errors
     /// When it goes on with other data than it began with.
     pub fn begin(&self, origin: &Origin) -> anyhow::Result<()> {
-        let path = self.folder.join(ORIGIN);
-        if !path.exists() {
-            return Ok(files::write(&path, &serde_json::to_vec_pretty(origin)?)?);
-        }
-        let first: Origin = serde_json::from_slice(&files::read(&path)?).with_context(|| path.display().to_string())?;
+        let Some(first) = self.origin()? else {
+            return Ok(files::write(&self.folder.join(ORIGIN), &serde_json::to_vec_pretty(origin)?)?);
+        };
         if first.data_sha256 != origin.data_sha256 {
             let folder = self.folder.display();
             let reason = format!("{folder} began with other data than there is now; restore it, or begin another run");
@@ -99,10 +97,23 @@ impl Run {
     }
 
     /// Takes over the classifier of another run, with its log, unless there is one already.
+    ///
+    /// # Errors
+    /// When that run has none, or trained it on other data: on patients, perhaps, who are for test here.
     pub fn adopt_classifier(&self, from: &Self) -> anyhow::Result<()> {
         const STAGE: &str = "classifier";
         if self.best(STAGE).newest()?.is_some() {
             return Ok(());
+        }
+        let folder = from.folder.display();
+        if from.best(STAGE).newest()?.is_none() {
+            return Err(BadInput(format!("{folder}: its classifier is not trained yet")).into());
+        }
+        if let (Some(ours), Some(theirs)) = (self.origin()?, from.origin()?)
+            && ours.data_sha256 != theirs.data_sha256
+        {
+            let reason = format!("{folder}: its classifier was trained on other data, or other patients of it");
+            return Err(BadInput(reason).into());
         }
         for line in from.logged()?.into_iter().filter(|line| line["stage"] == STAGE) {
             self.log(&line)?;
@@ -114,6 +125,16 @@ impl Run {
             }
         }
         Ok(())
+    }
+
+    /// What the run came from, where it says so.
+    fn origin(&self) -> anyhow::Result<Option<Origin>> {
+        let path = self.folder.join(ORIGIN);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let origin = serde_json::from_slice(&files::read(&path)?).with_context(|| path.display().to_string())?;
+        Ok(Some(origin))
     }
 
     /// What the finished run reported.

@@ -114,28 +114,38 @@ fn both_layouts_of_totalsegmentator_are_read() {
 
 #[test]
 fn nnunet_folders_of_both_versions_say_what_their_labels_mean() {
-    for labels_of in [
-        r#"{"background": 0, "kidney": 4, "renal_tumor": 7, "liver": 1}"#,
-        r#"{"0": "background", "4": "kidney", "7": "tumour"}"#,
+    for (kidney, tumour, labels_of) in [
+        (4, 7, r#"{"background": 0, "kidney": 4, "renal_tumor": 7, "liver": 1}"#),
+        (4, 7, r#"{"0": "background", "4": "kidney", "7": "tumour"}"#),
+        // As nnU-Net converts KiTS23: regions, of which the smallest says what a value is.
+        (1, 2, r#"{"background": 0, "kidney": [1, 2, 3], "masses": [2, 3], "tumor": 2}"#),
     ] {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("dataset.json"), format!("{{\"labels\": {labels_of}}}")).unwrap();
-        for case in ["a", "b", "c"] {
+        let cases = ["case_00001", "case_00002", "case_00003"];
+        for case in cases {
             ct(&folder.path().join(format!("imagesTr/{case}_0000.nii.gz")));
-            labels(&folder.path().join(format!("labelsTr/{case}.nii.gz")), 4, 7);
+            labels(&folder.path().join(format!("labelsTr/{case}.nii.gz")), kidney, tumour);
         }
-        std::fs::write(folder.path().join("splits_final.json"), r#"[{"train": ["a", "b"], "val": ["c"]}]"#).unwrap();
+        let splits = r#"[{"train": ["case_00001", "case_00002"], "val": ["case_00003"]}]"#;
+        std::fs::write(folder.path().join("splits_final.json"), splits).unwrap();
         let found = table(SourceKind::NnUnet, folder.path()).unwrap();
         let purposes: BTreeMap<&str, _> = found.rows().iter().map(|row| (row.patient.as_str(), row.split)).collect();
         let (train, test) = (Some(Purpose::Train), Some(Purpose::Test));
-        assert_eq!(purposes, BTreeMap::from([("a", train), ("b", train), ("c", test)]));
-        assert_eq!(found.rows()[1].tumour_px, 100);
+        assert_eq!(purposes, BTreeMap::from([(cases[0], train), (cases[1], train), (cases[2], test)]));
+        assert_eq!((found.rows()[1].kidney_px, found.rows()[1].tumour_px), (WHOLE - 100, 100));
 
         ct(&folder.path().join("imagesTs/d_0000.nii.gz"));
-        labels(&folder.path().join("labelsTs/d.nii.gz"), 4, 7);
+        labels(&folder.path().join("labelsTs/d.nii.gz"), kidney, tumour);
         let found = table(SourceKind::NnUnet, folder.path()).unwrap();
         let purposes: BTreeMap<&str, _> = found.rows().iter().map(|row| (row.patient.as_str(), row.split)).collect();
-        assert_eq!((purposes["c"], purposes["d"]), (Some(Purpose::Validation), test));
+        assert_eq!((purposes[cases[2]], purposes["d"]), (Some(Purpose::Validation), test));
+
+        // What the values mean is part of what was cut.
+        let swapped = format!(r#"{{"labels": {{"tumor": {kidney}, "kidney": {tumour}}}}}"#);
+        std::fs::write(folder.path().join("dataset.json"), swapped).unwrap();
+        let found = table(SourceKind::NnUnet, folder.path()).unwrap();
+        assert_eq!((found.rows()[1].kidney_px, found.rows()[1].tumour_px), (100, WHOLE - 100));
     }
 }
 
@@ -194,7 +204,7 @@ fn merged_sources_keep_all_patients_and_volumes_are_unpacked_once() {
         (std::fs::metadata(&volume).unwrap().len(), std::fs::metadata(&volume).unwrap().modified().unwrap());
     std::fs::write(&volume, vec![0; bytes as usize]).unwrap();
     std::fs::File::options().write(true).open(&volume).unwrap().set_modified(time).unwrap();
-    assert_eq!(merged().digest(), found.digest());
+    assert_eq!(merged().digest(&BTreeMap::new()), found.digest(&BTreeMap::new()));
     std::fs::write(&volume, vec![0; bytes as usize + 1]).unwrap();
     let message = table(SourceKind::Kits, first.path()).unwrap_err().to_string();
     assert!(message.contains("imaging.nii.gz"), "a changed volume is read again: {message}");
@@ -270,8 +280,9 @@ fn ratios_and_folds_divide_patients_the_same_way_every_time() {
     let count =
         |assigned: &BTreeMap<String, Purpose>, wanted| assigned.values().filter(|found| **found == wanted).count();
     let ratio = Split::Ratio { validation: 0.2, test: 0.3 };
-    let assigned = ratio.assign(table.rows()).unwrap();
-    assert_eq!(assigned, ratio.assign(&table.rows().iter().rev().cloned().collect::<Vec<_>>()).unwrap());
+    let assigned = ratio.assign(&table).unwrap();
+    let reversed = SliceTable::new("reversed", table.rows().iter().rev().cloned().collect());
+    assert_eq!(assigned, ratio.assign(&reversed).unwrap());
     assert_eq!(assigned.len(), 60);
     assert!(
         (10..=26).contains(&count(&assigned, Purpose::Test))
@@ -280,7 +291,7 @@ fn ratios_and_folds_divide_patients_the_same_way_every_time() {
 
     let mut tested = BTreeSet::new();
     for fold in 0..5 {
-        let assigned = Split::Folds { folds: 5, fold }.assign(table.rows()).unwrap();
+        let assigned = Split::Folds { folds: 5, fold }.assign(&table).unwrap();
         let area = |wanted: Purpose| -> u32 {
             table.rows().iter().filter(|row| assigned[&row.patient] == wanted).map(|row| row.tumour_px).sum()
         };
@@ -301,7 +312,7 @@ fn lists_and_tables_that_leak_or_name_strangers_are_refused() {
     let listed = |name: &str, text: &str| {
         let file: PathBuf = folder.path().join(name);
         std::fs::write(&file, text).unwrap();
-        Split::Lists { file }.assign(table.rows()).map_err(|reason| reason.to_string())
+        Split::Lists { file }.assign(&table).map_err(|reason| reason.to_string())
     };
     let kept =
         listed("a.toml", "train = [\"patient_1\"]\nvalidation = [\"patient_2\"]\ntest = [\"patient_3\"]").unwrap();
@@ -315,9 +326,9 @@ fn lists_and_tables_that_leak_or_name_strangers_are_refused() {
     let mut rows = table.rows().to_vec();
     rows.iter_mut().for_each(|row| row.split = Some(Purpose::Train));
     rows[2].split = Some(Purpose::Test);
-    let leak = Split::Given.assign(&rows).unwrap_err().to_string();
+    let leak = Split::Given.assign(&SliceTable::new("leaky", rows)).unwrap_err().to_string();
     assert!(leak.contains("patient_1 has slices of two splits"), "{leak}");
-    let silent = Split::Given.assign(table.rows()).unwrap_err().to_string();
+    let silent = Split::Given.assign(&table).unwrap_err().to_string();
     assert!(silent.contains("ratio"), "{silent}");
 }
 

@@ -1,7 +1,7 @@
 //! Checkpoints that PyTorch wrote: the reference's becomes a model that computes the same, torchvision's starts a classifier,
 //! and what is neither is refused without being executed.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,11 @@ use std::process::Command;
 
 use burn::module::Module as _;
 use burn::tensor::{Device, Tensor, TensorData};
+use coin_core::bundle::Bundle;
 use coin_core::networks::{ClassifierArchitecture, Family};
 use coin_core::weights;
 use coin_train::pretrained::Pretrained;
+use coin_train::recipe::Protocol;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -64,6 +66,9 @@ fn convert_imports_and_verifies() {
         let imported = import(out, more);
         assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
     }
+    let card = Bundle::read(&std::fs::read(&out).unwrap()).unwrap().card;
+    let protocol: Protocol = serde_json::from_value(card.recipe).expect("an evaluation can read it");
+    assert_eq!((protocol.size, protocol.anomaly.diameter_mm), (64, 30.0));
     let verified = convert(&["verify", &out, "--against", &out]);
     let said = String::from_utf8_lossy(&verified.stdout).into_owned();
     assert!(verified.status.success() && said.contains("self-test passed") && said.contains("0.00e0"), "{said}");

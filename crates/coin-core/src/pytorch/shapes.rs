@@ -37,6 +37,10 @@ pub fn inpainter(shape: impl Fn(&str) -> Option<Vec<usize>>) -> Option<Inpainter
 pub fn classifier(shape: impl Fn(&str) -> Option<Vec<usize>>) -> Option<ClassifierArchitecture> {
     let has = |name: &str| shape(name).is_some();
     let outputs = |name: &str| shape(name)?.first().copied();
+    // The deeper relatives have the same names, and more of them.
+    if has("layer3.6.conv1.weight") || has("features.5.9.layer_scale") || has("features.6.15.block.0.0.weight") {
+        return None;
+    }
     let family = match () {
         () if has("layer1.0.conv3.weight") => Family::ResNet50,
         () if has("layer3.5.conv1.weight") => Family::ResNet34,

@@ -10,6 +10,7 @@ use coin_core::bundle::{Card, FORMAT, SelfTest};
 use coin_core::method::Method;
 use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
 use coin_imaging::Window;
+use coin_imaging::anomaly::AnomalyStyle;
 use coin_train::device::DeviceChoice;
 use coin_train::model::Model;
 use coin_train::pretrained::Pretrained;
@@ -150,7 +151,7 @@ fn import(import: &Import) -> anyhow::Result<()> {
         window: window.into(),
         threshold: coin_train::stage::PAPER_THRESHOLD,
         postprocess: false,
-        recipe: json!({ "name": "imported" }),
+        recipe: protocol(import, window),
         data: import.trained_on.clone(),
         results: Value::Null,
         licence: import.licence.clone(),
@@ -170,6 +171,18 @@ fn import(import: &Import) -> anyhow::Result<()> {
         classifier.width
     );
     Ok(())
+}
+
+/// What an evaluation needs to know, in place of the recipe: the paper's anomalies.
+fn protocol(import: &Import, window: Window) -> Value {
+    let AnomalyStyle { diameter_mm, contrast } = AnomalyStyle::PAPER;
+    json!({
+        "name": "imported",
+        "size": import.size,
+        "window": window,
+        "data": { "source": "slices" },
+        "anomaly": { "diameter_mm": diameter_mm, "contrast": contrast, "probability": 0.65 },
+    })
 }
 
 fn export(path: &Path, out: &Path) -> anyhow::Result<()> {

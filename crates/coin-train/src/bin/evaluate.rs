@@ -8,7 +8,7 @@ use std::time::Instant;
 use clap::{Parser, ValueEnum};
 use coin_core::attribution::{RiseConfig, SALIENCY_THRESHOLD};
 use coin_train::data::{DataOptions, Dataset, Purpose};
-use coin_train::evaluation::{self, Masking, Saliency, SaliencyMethod};
+use coin_train::evaluation::{self, Distances, Masking, Saliency, SaliencyMethod};
 use coin_train::model::ModelOptions;
 use coin_train::pretrained::Pretrained;
 use coin_train::program::{self, BadInput};
@@ -128,11 +128,11 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let saliency = Saliency::of(classifier, arguments.layer.as_deref(), masks, card.size, &model.device)?;
     let inception = arguments.inception.as_deref().map(|path| Pretrained::open(path)?.inception(&model.device));
     let inception = inception.transpose()?;
+    let distances = Distances::Features(inception.as_ref());
     let started = Instant::now();
     let data = Dataset::open(&protocol, table.as_ref(), purposes)?;
     let samples = data.samples(purposes, protocol.window, &protocol.anomaly, arguments.seed);
-    let found =
-        evaluation::evaluate(&model.explainer, &model.device, card.size, &samples, masking, inception.as_ref())?;
+    let found = evaluation::evaluate(&model.explainer, &model.device, card.size, &samples, masking, distances)?;
     let shown = report::representative(&found);
     let mut sheet = Sheet::of(&model.explainer, &model.device, card.size, &samples, &shown, masking)?;
     let mut compared = BTreeMap::new();

@@ -80,6 +80,14 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
         Some(&[low, high]) => Window::new(low, high).map_err(|reason| BadInput(format!("--greys: {reason}")))?,
         _ => model.window,
     };
+    let out = std::path::absolute(&arguments.out)?;
+    for input in arguments.inputs.iter().filter(|input| input.is_dir()) {
+        if out.starts_with(std::path::absolute(input)?) {
+            let (out, input) = (arguments.out.display(), input.display());
+            let reason = format!("--out {out}: it lies in {input}, whose files are explained; choose another folder");
+            return Err(BadInput(reason).into());
+        }
+    }
     let task = Task { arguments, model, masking, greys };
     let (mut summaries, mut failed) = (Vec::new(), 0_usize);
     for input in arguments.shard.unwrap_or(Shard::WHOLE).take(inputs::all(&arguments.inputs)?) {
@@ -123,16 +131,14 @@ impl Task<'_> {
         let bytes = files::read_limited(&input.file, limits.bytes)?;
         let complete = folder.join(COMPLETE);
         let fingerprint = self.fingerprint(&bytes);
-        if self.arguments.shard.is_some() {
-            if std::fs::read_to_string(&complete).is_ok_and(|found| found == fingerprint) {
-                eprintln!("{name}: explained before, {}", folder.display());
-                return Ok(Vec::new());
-            }
-            // From here on the folder is not whole until the end.
-            if complete.exists() {
-                std::fs::remove_file(&complete)
-                    .map_err(|reason| FileError::Write { path: complete.clone(), reason })?;
-            }
+        let before = std::fs::read_to_string(&complete);
+        if self.arguments.shard.is_some() && before.as_ref().is_ok_and(|found| *found == fingerprint) {
+            eprintln!("{name}: explained before, {}", folder.display());
+            return Ok(Vec::new());
+        }
+        // From here on the folder is not whole until the end.
+        if before.is_ok() {
+            std::fs::remove_file(&complete).map_err(|reason| FileError::Write { path: complete.clone(), reason })?;
         }
         let scan = Scan::open(&bytes, &name, self.greys, &limits)?;
         let summaries = self.explain_scan(&name, &scan, &folder)?;

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use burn::tensor::Device;
 use clap::Parser;
 use coin_core::attribution::SALIENCY_THRESHOLD;
-use coin_train::data::{DataOptions, Dataset, Purpose};
+use coin_train::data::{DataOptions, DataSpec, Dataset, Purpose};
 use coin_train::device::{self, DeviceChoice};
 use coin_train::evaluation::{Masking, MethodReport, Saliency, SaliencyMethod};
 use coin_train::ladder::{COIN, Ladder, ROWS, Row};
 use coin_train::origin::Origin;
 use coin_train::program::{self, BadInput};
-use coin_train::recipe::Recipe;
+use coin_train::recipe::{DataRecipe, Recipe};
 use coin_train::report::Report;
 use coin_train::run::Run;
 use coin_train::stage::{Ending, TEST_SEED, Training};
@@ -71,6 +71,9 @@ struct Common<'a> {
 fn climb(arguments: &Arguments) -> anyhow::Result<()> {
     let rows: Vec<&Row> = arguments.rows.iter().map(|name| row(name)).collect::<Result<_, _>>()?;
     let protocol = arguments.recipe(row(COIN)?, None)?.protocol();
+    if let (DataRecipe::Phantom { .. }, Some(DataSpec::Folder(..))) = (&protocol.data, arguments.data.named().first()) {
+        return Err(BadInput("--data: the small rows make their own phantoms; add --full for a folder".into()).into());
+    }
     interrupt::listen()?;
     let table = arguments.data.table(protocol.data.selection().1.plane)?;
     let data = Dataset::open(&protocol, table.as_ref(), &Purpose::ALL)?;
@@ -151,6 +154,7 @@ impl Common<'_> {
             Recipe { name: "classifier".into(), segmenter: None, ..self.arguments.recipe(row(COIN)?, Some(seed))? };
         debug_assert_eq!(shared.classifier, recipe.classifier);
         let run = Run::open(&self.arguments.folder("classifier", seed), &shared, &self.arguments.data.specs())?;
+        run.begin(&Origin::now(&self.data.digest, &device::name(&self.device)))?;
         let training = Training { recipe: &shared, data: &self.data, run: &run, device: &self.device };
         Ok((training.classifier()? == Ending::Done).then_some(run))
     }

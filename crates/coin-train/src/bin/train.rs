@@ -96,7 +96,7 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
         None => {
             let mut changes = arguments.changes.clone();
             changes.extend(arguments.seed.map(|seed| format!("seed={seed}")));
-            (None, Recipe::load(&arguments.recipe, &changes)?, arguments.data.specs())
+            (None, Recipe::load(&arguments.recipe, &changes)?.absolute()?, arguments.data.specs())
         }
     };
     if let (DataRecipe::Phantom { .. }, Some(DataSpec::Folder(..))) = (&recipe.data, specs.first()) {
@@ -105,11 +105,11 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let classifier = arguments.classifier.as_deref().map(Run::resume).transpose()?;
     if let Some((run, of, _)) = &classifier
-        && of.classifier.network != recipe.classifier.network
+        && (&of.classifier.network, of.size, of.window) != (&recipe.classifier.network, recipe.size, recipe.window)
     {
         let folder = run.folder().display();
         return Err(BadInput(format!(
-            "--classifier {folder}: it has another architecture than recipe {}",
+            "--classifier {folder}: it has another architecture, size or window than recipe {}",
             recipe.name
         ))
         .into());
@@ -130,7 +130,7 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
     let training = Training { recipe: &recipe, data: &data, run: &run, device: &device };
     let (finished, report) = match stages(&training, arguments.stage)? {
         Outcome::Interrupted => {
-            eprintln!("saved; go on with --resume {}", run.folder().display());
+            eprintln!("saved; go on with --resume {}{}", run.folder().display(), arguments.data.how());
             (false, None)
         }
         Outcome::Trained => (true, None),

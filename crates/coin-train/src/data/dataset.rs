@@ -75,7 +75,11 @@ impl Dataset {
         purposes: &[Purpose],
     ) -> Result<Self, DataError> {
         let (name, selection) = data.selection();
-        let assigned = selection.split.assign(table.rows())?;
+        let assigned = selection.split.assign(table)?;
+        let left_out = table.patients().iter().filter(|patient| !assigned.contains_key(*patient)).count();
+        if left_out > 0 {
+            tracing::warn!("{}: {left_out} patients are in no split and are left out", table.name());
+        }
         let cases = |purpose: Purpose| {
             if !purposes.contains(&purpose) {
                 return Ok(Cases::default());
@@ -100,7 +104,7 @@ impl Dataset {
             let wanted = "one of the two labels, of which balanced batches need both".into();
             return Err(DataError::Empty { data: table.name().to_owned(), split: Purpose::Train.name(), wanted });
         }
-        let digest = table.digest();
+        let digest = table.digest(&assigned);
         let description = format!("{} training slices of {of}", train.len());
         let plantings = if planted { PLANTINGS } else { 1 };
         Ok(Self { description, digest, train, validation, test, plantings, planted, balance })

@@ -35,6 +35,9 @@ impl Fingerprint {
             .map(|row| {
                 let mut counts = vec![0_u64; BINS];
                 let (slice, labelled) = (row.slice()?, row.labelled(&[KIDNEY, TUMOUR, CYST, u8::MAX])?);
+                if (labelled.width(), labelled.height()) != (slice.width(), slice.height()) {
+                    return Err(DataError::Sizes { path: row.image.clone() });
+                }
                 for (&hu, _) in slice.hu().iter().zip(labelled.as_slice()).filter(|(_, inside)| **inside) {
                     counts[((f64::from(hu) - LOWEST).round().clamp(0.0, (BINS - 1) as f64)) as usize] += 1;
                 }

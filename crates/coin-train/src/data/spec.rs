@@ -82,6 +82,13 @@ impl DataOptions {
         Self { specs, ..self.clone() }
     }
 
+    /// How it is cut and kept, as on the command line; empty, or with a blank before it.
+    pub fn how(&self) -> String {
+        let cache = self.cache.as_ref().map(|cache| format!(" --cache {}", cache.display())).unwrap_or_default();
+        let skipped = if self.skip_incomplete { " --skip-incomplete" } else { "" };
+        format!("{cache}{skipped}")
+    }
+
     /// What was named; nothing means phantoms.
     pub fn named(&self) -> &[DataSpec] {
         &self.specs

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::table::Row;
-use super::{DataError, Purpose};
+use super::{DataError, Purpose, SliceTable};
 use crate::files;
 
 /// One training patient in so many is kept for validation where the data does not say which.
@@ -59,26 +59,26 @@ impl Split {
     }
 
     /// What each patient is for; a patient who is missing is for nothing.
-    pub fn assign(&self, rows: &[Row]) -> Result<BTreeMap<String, Purpose>, DataError> {
-        let patients: BTreeSet<&str> = rows.iter().map(|row| row.patient.as_str()).collect();
+    pub fn assign(&self, table: &SliceTable) -> Result<BTreeMap<String, Purpose>, DataError> {
+        let (rows, patients) = (table.rows(), table.patients());
         match self {
             Self::Given => given(rows),
             Self::Ratio { validation, test } => Ok(patients
-                .into_iter()
+                .iter()
                 .map(|patient| {
-                    let at = share(patient);
+                    let at = share(patient.as_str());
                     let purpose = match at {
                         _ if at < *test => Purpose::Test,
                         _ if at < test + validation => Purpose::Validation,
                         _ => Purpose::Train,
                     };
-                    (patient.to_owned(), purpose)
+                    (patient.clone(), purpose)
                 })
                 .collect()),
             Self::Folds { folds, fold } => Ok(folded(rows, *folds, *fold)),
             Self::Lists { file } => {
                 let lists = Lists::read(file)?;
-                lists.assign(&patients, &file.display().to_string())
+                lists.assign(patients, &file.display().to_string())
             }
         }
     }
@@ -171,12 +171,12 @@ impl Lists {
         }
     }
 
-    fn assign(self, patients: &BTreeSet<&str>, file: &str) -> Result<BTreeMap<String, Purpose>, DataError> {
+    fn assign(self, patients: &BTreeSet<String>, file: &str) -> Result<BTreeMap<String, Purpose>, DataError> {
         let lists = [(Purpose::Train, self.train), (Purpose::Validation, self.validation), (Purpose::Test, self.test)];
         let mut purposes = BTreeMap::new();
         for (purpose, list) in lists {
             for patient in list {
-                if !patients.contains(patient.as_str()) {
+                if !patients.contains(&patient) {
                     return Err(DataError::Split(format!(
                         "{file} names {patient}, who is not in the data; correct the list"
                     )));

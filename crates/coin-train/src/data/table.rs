@@ -5,6 +5,7 @@
 //! and 300 HU), `label` (`normal` or `abnormal`, of the whole slice), and others. `images/` holds greys of 8 or 16 bits,
 //! `masks/` of the same names 0 background, 1 kidney, 2 tumour, 3 cyst.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use coin_imaging::{Fit, Limits, Mask, Scan, Slice, Spacing, Window, label_mask};
@@ -94,12 +95,22 @@ pub struct Row {
 pub struct SliceTable {
     name: String,
     rows: Vec<Row>,
+    /// All patients, also those without a slice that can be used.
+    patients: BTreeSet<String>,
 }
 
 impl SliceTable {
     /// Slices with a name for people.
     pub fn new(name: impl Into<String>, rows: Vec<Row>) -> Self {
-        Self { name: name.into(), rows }
+        let patients = rows.iter().map(|row| row.patient.clone()).collect();
+        Self { name: name.into(), rows, patients }
+    }
+
+    /// With patients who have no slice.
+    #[must_use]
+    pub fn with_patients(mut self, patients: impl IntoIterator<Item = String>) -> Self {
+        self.patients.extend(patients);
+        self
     }
 
     /// Reads `slices.csv` in `folder`.
@@ -121,7 +132,12 @@ impl SliceTable {
     /// All slices of several tables.
     pub fn merged(tables: Vec<Self>) -> Self {
         let name = tables.iter().map(|table| table.name.clone()).collect::<Vec<_>>().join(" and ");
-        Self { name, rows: tables.into_iter().flat_map(|table| table.rows).collect() }
+        let (mut rows, mut patients) = (Vec::new(), BTreeSet::new());
+        for table in tables {
+            rows.extend(table.rows);
+            patients.extend(table.patients);
+        }
+        Self { name, rows, patients }
     }
 
     /// Name for people.
@@ -129,18 +145,27 @@ impl SliceTable {
         &self.name
     }
 
+    /// All patients.
+    pub fn patients(&self) -> &BTreeSet<String> {
+        &self.patients
+    }
+
     /// All slices.
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
 
-    /// A hash of what the table says of every slice: the same data gives the same one, wherever it lies.
-    pub fn digest(&self) -> String {
+    /// A hash of what the table says of every slice, and of what each patient is for: the same data gives the same one,
+    /// wherever it lies.
+    pub fn digest(&self, assigned: &BTreeMap<String, Purpose>) -> String {
         let mut hash = Sha256::new();
         for row in &self.rows {
             let file = row.image.file_name().unwrap_or_default().to_string_lossy();
-            let Row { patient, split, kidney_px, tumour_px, cyst_px, label, .. } = row;
-            hash.update(format!("{file} {patient} {split:?} {kidney_px} {tumour_px} {cyst_px} {label:?}\n"));
+            let Row { patient, kidney_px, tumour_px, cyst_px, label, greys, spacing, .. } = row;
+            let purpose = assigned.get(patient);
+            hash.update(format!(
+                "{file} {patient} {purpose:?} {kidney_px} {tumour_px} {cyst_px} {label:?} {greys:?} {spacing:?}\n"
+            ));
         }
         hex::encode(hash.finalize())
     }
@@ -189,8 +214,8 @@ impl Row {
         let slice = self.slice()?;
         let kidneys = self.labelled(self.organ)?;
         // Lungs are outlined on a grid of their own, of the same field of view.
-        let own_grid = self.label.is_some();
-        if (kidneys.width(), kidneys.height()) != (slice.width(), slice.height()) && !own_grid {
+        let own_grid = (kidneys.width(), kidneys.height()) != (slice.width(), slice.height());
+        if own_grid && self.label.is_none() {
             return Err(DataError::Sizes { path: self.image.clone() });
         }
         let fit = Fit::of(&slice, size);

@@ -60,31 +60,46 @@ pub fn explain<'a>(
     Ok(explainer.explain(images, size, device)?.read()?)
 }
 
-/// The paper's numbers for `samples`; FID where there is an Inception to see them.
+/// Which Frechet distances are wanted.
+#[derive(Clone, Copy)]
+pub enum Distances<'a> {
+    /// None: they take longer than all else.
+    None,
+    /// In the classifier's features, and FID where there is an Inception to see the pictures.
+    Features(Option<&'a Inception>),
+}
+
+/// The paper's numbers for `samples`.
 pub fn evaluate(
     explainer: &Explainer,
     device: &Device,
     size: usize,
     samples: &Samples<'_>,
     masking: Masking,
-    inception: Option<&Inception>,
+    distances: Distances<'_>,
 ) -> anyhow::Result<Evaluation> {
     let mut tally = Tally::new(explainer, size, masking);
-    let mut features = FeatureDistance::new(Eyes::Classifier(&explainer.classifier, device), size);
-    let mut inception = inception.map(|inception| FeatureDistance::new(Eyes::Inception(inception), size));
+    let (mut features, mut inception) = match distances {
+        Distances::None => (None, None),
+        Distances::Features(inception) => {
+            let eyes = Eyes::Classifier(&explainer.classifier, device);
+            let through = |inception| FeatureDistance::new(Eyes::Inception(inception), size);
+            (Some(FeatureDistance::new(eyes, size)), inception.map(through))
+        }
+    };
     for batch in samples.batches(BATCH) {
         let batch = batch?;
         let explanations = explain(explainer, device, size, batch.iter().map(|(_, sample)| sample))?;
         let images: Vec<f32> = batch.iter().flat_map(|(_, sample)| sample.input.iter().copied()).collect();
         let counterfactuals: Vec<f32> =
             explanations.iter().flat_map(|explanation| explanation.counterfactual.iter().copied()).collect();
-        for eyes in [&mut features].into_iter().chain(&mut inception) {
+        for eyes in features.iter_mut().chain(&mut inception) {
             eyes.add(&images, &counterfactuals)?;
         }
         batch.iter().zip(&explanations).for_each(|((i, sample), explanation)| tally.add(*i, sample, explanation));
     }
     let mut found = tally.evaluation();
-    found.coin.frechet_classifier = features.distance();
+    found.coin.frechet_classifier = features.and_then(|features| features.distance());
     found.coin.fid = inception.and_then(|inception| inception.distance());
     Ok(found)
 }

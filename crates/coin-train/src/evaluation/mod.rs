@@ -11,7 +11,7 @@ use coin_core::metrics::{Overlap, best_threshold};
 use coin_imaging::Mask;
 use serde::{Deserialize, Serialize};
 
-pub use coin::{Evaluation, SliceCounts, evaluate, explain};
+pub use coin::{Distances, Evaluation, SliceCounts, evaluate, explain};
 pub use saliency::{Saliency, SaliencyFound, SaliencyMethod};
 pub use segmenter::{SEGMENTER_MASKING, evaluate_segmenter};
 

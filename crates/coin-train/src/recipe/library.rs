@@ -172,6 +172,14 @@ mod tests {
     }
 
     #[test]
+    fn every_family_of_classifiers_can_be_asked_for() {
+        for family in ["resnet-18", "resnet-34", "resnet-50", "efficientnet-v2-s", "convnext-tiny"] {
+            let change = format!("classifier.network={{ family = \"{family}\", width = 8 }}");
+            assert_eq!(Recipe::load("quick", &[change]).unwrap().classifier.network.width, 8, "{family}");
+        }
+    }
+
+    #[test]
     fn a_small_twin_differs_in_size_and_not_in_method() {
         let (large, small) = (Recipe::load("paper-b", &[]).unwrap(), Recipe::load("paper-b-small", &[]).unwrap());
         assert!(small.size < large.size && small.counterfactual.batch < large.counterfactual.batch);

@@ -15,6 +15,8 @@ use coin_imaging::augmentation::Augmentation;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::data::Split;
+
 pub use data::{Abnormal, DataRecipe, Selection};
 pub use library::embedded;
 
@@ -222,6 +224,24 @@ pub enum RecipeError {
 }
 
 impl Recipe {
+    /// The segmenter's stage; `None` too where the data does not say where slices are abnormal.
+    pub fn segmenter(&self) -> Option<&SegmenterStage> {
+        self.segmenter.as_ref().filter(|_| self.data.selection().1.abnormal != Abnormal::Labelled)
+    }
+
+    /// The same from whatever folder a program is called in.
+    pub fn absolute(mut self) -> std::io::Result<Self> {
+        if let Some(path) = &mut self.classifier.pretrained {
+            *path = std::path::absolute(&*path)?;
+        }
+        if let DataRecipe::Slices { selection, .. } = &mut self.data
+            && let Split::Lists { file } = &mut selection.split
+        {
+            *file = std::path::absolute(&*file)?;
+        }
+        Ok(self)
+    }
+
     /// What an evaluation needs of it.
     pub fn protocol(&self) -> Protocol {
         Protocol {

@@ -69,8 +69,8 @@ impl Stage for CounterfactualStage<'_> {
         let coin = &found.coin;
         Ok(Validation {
             // At the paper's threshold, so that a change of the right height counts for more than one that a threshold of
-            // its own makes up for. A mask explains nothing where the verdict stays.
-            score: coin.iou.unwrap_or(0.0) * coin.cv.unwrap_or(0.0),
+            // its own makes up for. A mask explains nothing where the verdict stays. Where nobody knows the masks, CV decides.
+            score: coin.iou.unwrap_or(1.0) * coin.cv.unwrap_or(0.0),
             said: format!(
                 "validation IoU {:.3} at {PAPER_THRESHOLD} ({iou:.3} at {threshold:.2}, ceiling {:.3}), CV {:.3}, change outside {:.4}",
                 coin.iou.unwrap_or(0.0),

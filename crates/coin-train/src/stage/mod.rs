@@ -15,7 +15,7 @@ use coin_core::training::{Batch, ClassifierTrainer, CounterfactualTrainer, Dista
 use coin_imaging::{Mask, body};
 
 use crate::data::{DataError, Dataset, Purpose, Sample, Samples};
-use crate::evaluation::{self, Evaluation, Masking};
+use crate::evaluation::{self, Distances, Evaluation, Masking};
 use crate::pretrained::Pretrained;
 use crate::program::BadInput;
 use crate::recipe::{self, Recipe};
@@ -85,7 +85,7 @@ impl Training<'_> {
     /// Trains the segmenter, where the recipe has one, from the newest checkpoint on; keeps the state with the best
     /// validation IoU.
     pub fn segmenter(&self) -> anyhow::Result<Ending> {
-        let Some(stage) = &self.recipe.segmenter else { return Ok(Ending::Done) };
+        let Some(stage) = self.recipe.segmenter() else { return Ok(Ending::Done) };
         let mut trainer = self.new_segmenter_trainer(stage);
         if let Some(state) = self.run.checkpoints(SegmenterStage::NAME).newest()? {
             trainer = trainer.load_state(&state)?;
@@ -97,7 +97,7 @@ impl Training<'_> {
 
     /// The best segmenter, where one is trained.
     pub fn trained_segmenter(&self) -> anyhow::Result<Option<UNet>> {
-        let Some(stage) = &self.recipe.segmenter else { return Ok(None) };
+        let Some(stage) = self.recipe.segmenter() else { return Ok(None) };
         let best = self.run.best(SegmenterStage::NAME).newest()?;
         let load = |state| anyhow::Ok(self.new_segmenter_trainer(stage).load_state(&state)?.trained());
         best.map(load).transpose()
@@ -116,7 +116,7 @@ impl Training<'_> {
     /// Validation numbers of a model at the paper's threshold.
     pub fn validate(&self, explainer: &Explainer, samples: &Samples<'_>) -> anyhow::Result<Evaluation> {
         let masking = Masking { threshold: PAPER_THRESHOLD, postprocess: false };
-        evaluation::evaluate(explainer, self.device, self.recipe.size, samples, masking, None)
+        evaluation::evaluate(explainer, self.device, self.recipe.size, samples, masking, Distances::None)
     }
 
     /// The samples that choose checkpoint and threshold.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{PAPER_THRESHOLD, Training};
 use crate::data::Purpose;
-use crate::evaluation::{self, Masking, MethodReport, SEGMENTER_MASKING, SaliencyMethod};
+use crate::evaluation::{self, Distances, Masking, MethodReport, SEGMENTER_MASKING, SaliencyMethod};
 use crate::report::{self, Report, Sheet};
 use crate::{device, files};
 
@@ -54,7 +54,8 @@ impl Training<'_> {
         let masking = Masking { threshold: validated.chosen_threshold(), postprocess: false };
         let started = Instant::now();
         let samples = self.data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, TEST_SEED);
-        let found = evaluation::evaluate(&explainer, self.device, recipe.size, &samples, masking, None)?;
+        let found =
+            evaluation::evaluate(&explainer, self.device, recipe.size, &samples, masking, Distances::Features(None))?;
         let supervised = self.trained_segmenter()?.map(|segmenter| {
             evaluation::evaluate_segmenter(&segmenter, self.device, recipe.size, &samples, SEGMENTER_MASKING)
         });

@@ -42,19 +42,12 @@ pub enum Family {
     ConvNeXtTiny,
 }
 
-impl Family {
-    /// Whether this is the one that documents leave unsaid.
-    fn is_usual(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// Architecture of the classifier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassifierArchitecture {
     /// Family and depth.
-    #[serde(default, skip_serializing_if = "Family::is_usual")]
+    #[serde(default)]
     pub family: Family,
     /// Channels of the first stage, which those of all others follow.
     pub width: usize,

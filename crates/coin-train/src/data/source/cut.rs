@@ -11,21 +11,25 @@ use sha2::{Digest as _, Sha256};
 use super::{LabelFile, SourceKind, Volume};
 use crate::data::table::{CYST, KIDNEY, Line, TUMOUR};
 use crate::data::{DataError, Purpose, SliceTable};
-use crate::{files, progress};
+use crate::files::{self, FileError};
+use crate::progress;
 
 /// HU of the darkest 16-bit grey; each further grey is one HU more, so that all that scanners store is kept.
 const LOWEST_HU: f32 = -32768.0;
 /// HU of the brightest.
 const HIGHEST_HU: f32 = LOWEST_HU + 65535.0;
+/// Volumes that are unpacked at once.
+const MOST_VOLUMES: usize = 4;
 /// What a whole cut leaves last.
 const SOURCES: &str = "sources.json";
 
-/// What a case was cut from.
+/// A file that a case was cut from, and what its values mean.
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Source {
     path: PathBuf,
     bytes: u64,
     modified: u64,
+    classes: Vec<(u8, u8)>,
 }
 
 /// The slices of all volumes that show a kidney, tumour or cyst, cut in `plane`; those that are cut already are not read
@@ -42,30 +46,37 @@ pub fn all(
     let place = hex::encode(&Sha256::digest(whole.to_string_lossy().as_bytes())[..6]);
     let cache = cache.join(format!("{}-{place}", kind.name())).join(plane.name());
     let bar = progress::bar("slices", volumes.len() as u64, 0);
-    let tables: Vec<Result<Option<SliceTable>, DataError>> = volumes
-        .par_iter()
-        .map(|volume| {
-            let table = one(volume, plane, &cache.join(&volume.case));
-            bar.inc(1);
-            match table {
-                Err(reason) if skip_incomplete => {
-                    bar.suspend(|| tracing::warn!("{reason}; left out"));
-                    Ok(None)
+    // A volume and its labels take gigabytes once they are unpacked.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads().min(MOST_VOLUMES)).build();
+    let pool = pool.map_err(|reason| DataError::folder(folder, reason))?;
+    let tables = || {
+        volumes
+            .par_iter()
+            .map(|volume| {
+                let table = one(volume, plane, &cache.join(&volume.case));
+                bar.inc(1);
+                match table {
+                    // A full disk is no property of a case.
+                    Err(reason) if skip_incomplete && !matches!(reason, DataError::File(FileError::Write { .. })) => {
+                        bar.suspend(|| tracing::warn!("{reason}; left out"));
+                        Ok(None)
+                    }
+                    table => table.map(Some),
                 }
-                table => table.map(Some),
-            }
-        })
-        .collect();
+            })
+            .collect::<Vec<Result<Option<SliceTable>, DataError>>>()
+    };
+    let tables = pool.install(tables);
     bar.finish_and_clear();
     let tables = tables.into_iter().filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
     let rows = tables.iter().flat_map(|table| table.rows().iter().cloned()).collect();
-    Ok(SliceTable::new(folder.file_name().unwrap_or_default().to_string_lossy(), rows))
+    let table = SliceTable::new(folder.file_name().unwrap_or_default().to_string_lossy(), rows);
+    Ok(table.with_patients(volumes.iter().map(|volume| volume.case.clone())))
 }
 
 fn one(volume: &Volume, plane: Plane, folder: &Path) -> Result<SliceTable, DataError> {
-    let files: Vec<&PathBuf> =
-        [&volume.image].into_iter().chain(volume.labels.iter().map(|label| &label.path)).collect();
-    let sources = files.into_iter().map(source).collect::<Result<Vec<_>, _>>()?;
+    let labels = volume.labels.iter().map(|label| source(&label.path, &label.classes));
+    let sources = std::iter::once(source(&volume.image, &[])).chain(labels).collect::<Result<Vec<_>, _>>()?;
     let cut: Option<Vec<Source>> =
         std::fs::read(folder.join(SOURCES)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     if cut.as_ref() != Some(&sources) {
@@ -80,11 +91,14 @@ fn one(volume: &Volume, plane: Plane, folder: &Path) -> Result<SliceTable, DataE
     Ok(SliceTable::new(volume.case.clone(), rows.collect()))
 }
 
-fn source(path: &PathBuf) -> Result<Source, DataError> {
-    let unreadable = |reason| files::FileError::Read { path: path.clone(), reason };
+fn source(path: &Path, classes: &[(u8, u8)]) -> Result<Source, DataError> {
+    let unreadable = |reason| FileError::Read { path: path.to_owned(), reason };
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    // The same however the folder was named.
+    let whole = std::fs::canonicalize(path).map_err(unreadable)?;
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    Ok(Source { path: path.clone(), bytes: metadata.len(), modified: modified.map_or(0, |time| time.as_secs()) })
+    let modified = modified.map_or(0, |time| time.as_secs());
+    Ok(Source { path: whole, bytes: metadata.len(), modified, classes: classes.to_vec() })
 }
 
 fn cut_one(volume: &Volume, plane: Plane, folder: &Path, sources: &[Source]) -> Result<(), DataError> {
@@ -101,7 +115,7 @@ fn cut_one(volume: &Volume, plane: Plane, folder: &Path, sources: &[Source]) -> 
         }
         labels.push((label, labelled));
     }
-    let failed = |reason| files::FileError::Write { path: folder.to_owned(), reason };
+    let failed = |reason| FileError::Write { path: folder.to_owned(), reason };
     if folder.exists() {
         std::fs::remove_dir_all(folder).map_err(failed)?;
     }

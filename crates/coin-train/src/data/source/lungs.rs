@@ -24,8 +24,10 @@ pub fn table(folder: &Path) -> Result<SliceTable, DataError> {
         for (name, image) in entries(&path.join("images"))? {
             let mask = path.join("masks").join(&name);
             if !mask.exists() {
-                let reason = format!("masks/{name} is missing in {}", path.display());
-                return Err(DataError::Case { case: name, reason });
+                return Err(DataError::folder(
+                    &path,
+                    format!("masks/{name} is missing; put it there, or take its image away"),
+                ));
             }
             let label = if class == NORMAL { Label::Normal } else { Label::Abnormal };
             rows.push(Row {

@@ -125,6 +125,11 @@ pub fn table(
     if found.volumes.is_empty() {
         return Err(DataError::folder(folder, format!("no case of a {} folder is in it", kind.name())));
     }
+    let mut cases = std::collections::BTreeSet::new();
+    if let Some(twice) = found.volumes.iter().find(|volume| !cases.insert(volume.case.as_str())) {
+        let reason = format!("case {} is there twice; give each case a name of its own", twice.case);
+        return Err(DataError::folder(folder, reason));
+    }
     cut::all(kind, folder, &found.volumes, plane, cache, skip_incomplete)
 }
 

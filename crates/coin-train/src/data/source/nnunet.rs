@@ -40,9 +40,10 @@ pub fn look(folder: &Path) -> Result<Found, DataError> {
         }
         for (name, image) in entries(&images)? {
             let Some(case) = without_ending(&name).and_then(|name| name.strip_suffix(FIRST_CHANNEL)) else { continue };
-            let path = labels.join(name.replacen(FIRST_CHANNEL, "", 1));
+            let label = format!("{case}{}", &name[case.len() + FIRST_CHANNEL.len()..]);
+            let path = labels.join(&label);
             if !path.exists() {
-                found.skip(case, format!("labels{part}/{case}.nii.gz is missing"));
+                found.skip(case, format!("labels{part}/{label} is missing"));
                 continue;
             }
             // With test cases of its own, the list to look at chooses the checkpoint; else it is the test.
@@ -61,30 +62,43 @@ fn classes(file: &Path) -> Result<Vec<(u8, u8)>, DataError> {
     let wrong = |reason: String| DataError::folder(file, format!("labels: {reason}"));
     let dataset: Dataset =
         serde_json::from_slice(&files::read(file)?).map_err(|reason| DataError::folder(file, reason))?;
-    let mut classes = Vec::new();
+    let mut regions = Vec::new();
     for (key, value) in &dataset.labels {
-        let (name, number) = match value {
-            Value::Number(number) => (key.as_str(), number.as_u64()),
-            Value::String(name) => (name.as_str(), key.parse().ok()),
-            // Regions of several values, which repeat what the values of their own say.
-            Value::Array(_) => continue,
-            _ => (key.as_str(), None),
+        let (name, numbers) = match value {
+            Value::Number(number) => (key.as_str(), vec![number.as_u64()]),
+            Value::String(name) => (name.as_str(), vec![key.parse().ok()]),
+            Value::Array(numbers) => (key.as_str(), numbers.iter().map(Value::as_u64).collect()),
+            _ => (key.as_str(), vec![None]),
         };
-        let number = number.and_then(|number| u8::try_from(number).ok());
-        let number = number.ok_or_else(|| wrong(format!("{key} has no number from 0 to 255")))?;
-        let name = name.to_ascii_lowercase();
-        let class = match () {
-            () if name.contains("tumo") || name.contains("cancer") || name.contains("lesion") => TUMOUR,
-            () if name.contains("cyst") => CYST,
-            () if name.contains("kidney") => KIDNEY,
-            () => 0,
-        };
-        classes.push((number, class));
+        let numbers = numbers.into_iter().map(|number| number.and_then(|number| u8::try_from(number).ok()));
+        let numbers: Option<Vec<u8>> = numbers.collect();
+        let numbers = numbers.ok_or_else(|| wrong(format!("{key} has no numbers from 0 to 255")))?;
+        regions.push((numbers, class(name)));
     }
-    if classes.iter().all(|(_, class)| *class == 0) {
+    // A value lies in several regions, of which the smallest that means something says what it is.
+    regions.sort_by_key(|(numbers, _)| std::cmp::Reverse(numbers.len()));
+    let mut classes = BTreeMap::new();
+    for (numbers, class) in regions {
+        for number in numbers {
+            let found = classes.entry(number).or_insert(0);
+            *found = if class == 0 { *found } else { class };
+        }
+    }
+    if classes.values().all(|class| *class == 0) {
         return Err(wrong("none of them is a kidney, tumour or cyst".into()));
     }
-    Ok(classes)
+    Ok(classes.into_iter().collect())
+}
+
+/// What a label of that name is here.
+fn class(name: &str) -> u8 {
+    let name = name.to_ascii_lowercase();
+    match () {
+        () if name.contains("tumo") || name.contains("cancer") || name.contains("lesion") => TUMOUR,
+        () if name.contains("cyst") => CYST,
+        () if name.contains("kidney") => KIDNEY,
+        () => 0,
+    }
 }
 
 /// Whether each listed case is for training, by the first fold.

@@ -24,7 +24,10 @@ pub enum StateError {
     #[error("part {0} is missing")]
     Missing(String),
     /// A part does not fit this trainer.
-    #[error("part {part} does not fit: {reason}")]
+    #[error(
+        "part {part} was saved for other networks or by another version of this program; train anew, or go on with the program that saved it ({})",
+        first_words(reason)
+    )]
     Mismatch {
         /// Name of the part.
         part: String,
@@ -62,6 +65,13 @@ impl TrainerState {
         let bytes = self.parts.get(part).ok_or_else(|| StateError::Missing(part.to_owned()))?;
         Ok(Bytes::from_bytes_vec(bytes.clone()))
     }
+}
+
+/// A record names every tensor that does not fit, which may be hundreds.
+fn first_words(reason: &RecordError) -> String {
+    const ENOUGH: usize = 120;
+    let words = reason.to_string();
+    if words.chars().count() <= ENOUGH { words } else { words.chars().take(ENOUGH).chain("...".chars()).collect() }
 }
 
 fn mismatch(part: &str, reason: RecordError) -> StateError {

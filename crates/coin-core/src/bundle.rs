@@ -16,7 +16,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::explanation::{Explainer, Explanation, ExplanationError, Pending};
+use crate::explanation::{Explainer, Explanation, ExplanationError, Pending, largest_difference};
 use crate::method::Method;
 use crate::networks::{Classifier, ClassifierArchitecture, Inpainter, InpainterConfig};
 use crate::weights::{self, Weight, Weights, WeightsError};
@@ -221,10 +221,7 @@ impl Bundle {
         let found = spread(&answer.counterfactual);
         let pairs = found.iter().zip(&expected.counterfactual);
         let pairs = pairs.chain([(&answer.before, &expected.before), (&answer.after, &expected.after)]);
-        // `f32::max` would pass over NaN, and a device that gives NaN is not to be trusted.
-        let error = pairs
-            .map(|(a, b)| (a - b).abs())
-            .fold(0.0, |worst: f32, error| if error > worst || error.is_nan() { error } else { worst });
+        let error = largest_difference(pairs);
         let finite = error.is_finite() && answer.counterfactual.iter().all(|value| value.is_finite());
         if finite && error <= SELF_TEST_TOLERANCE { Ok(error) } else { Err(BundleError::Untrusted { error }) }
     }

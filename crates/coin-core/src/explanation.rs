@@ -31,6 +31,12 @@ pub struct Explanation {
     pub difference: Vec<f32>,
 }
 
+/// The largest difference of pairs of values; NaN where one is, which `f32::max` would pass over.
+pub fn largest_difference<'a>(pairs: impl Iterator<Item = (&'a f32, &'a f32)>) -> f32 {
+    let worse = |worst: f32, error: f32| if error > worst || error.is_nan() { error } else { worst };
+    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, worse)
+}
+
 /// Why no explanation came back.
 #[derive(Debug, Error)]
 pub enum ExplanationError {

@@ -16,6 +16,7 @@ pub mod ladder;
 pub mod model;
 pub mod onnx;
 pub mod origin;
+pub mod pictures;
 pub mod pretrained;
 pub mod program;
 pub mod progress;

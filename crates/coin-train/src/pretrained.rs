@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use coin_core::bundle::{Bundle, BundleError, Card};
 use coin_core::networks::{Classifier, ClassifierArchitecture, Inception, Inpainter, InpainterConfig};
 use coin_core::pytorch::{Network, shapes};
 use coin_core::weights::{Weight, WeightsError};
@@ -159,14 +158,6 @@ pub struct Reference {
     pub architecture: ClassifierArchitecture,
     /// f.
     pub classifier: Classifier,
-}
-
-impl Reference {
-    /// The model file of these networks; `card` says what else there is to know.
-    pub fn pack(self, card: Card, device: &Device) -> Result<Bundle, BundleError> {
-        let card = Card { inpainter: self.config, classifier: self.architecture, ..card };
-        Bundle::pack(card, self.inpainter, self.classifier, device)
-    }
 }
 
 fn described(architecture: Option<&ClassifierArchitecture>) -> String {

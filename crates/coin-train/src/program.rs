@@ -4,7 +4,9 @@ use std::io::{IsTerminal as _, stderr};
 use std::process::ExitCode;
 
 use coin_core::bundle::BundleError;
-use coin_imaging::ScanError;
+use coin_imaging::{ScanError, Window};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::data::DataError;
@@ -17,6 +19,24 @@ use crate::recipe::RecipeError;
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct BadInput(pub String);
+
+/// The two bounds in HU that an option was given.
+///
+/// # Errors
+/// When they span no range.
+pub fn window(option: &str, bounds: &[f32]) -> Result<Window, BadInput> {
+    let wrong = |reason: String| BadInput(format!("{option}: {reason}"));
+    let &[low, high] = bounds else { return Err(wrong("name two bounds in HU".into())) };
+    Window::new(low, high).map_err(|reason| wrong(reason.to_string()))
+}
+
+/// What a word means in recipes and model files, as the value of an option.
+///
+/// # Errors
+/// When it means nothing there; the message lists what does.
+pub fn named<T: DeserializeOwned>(word: &str) -> Result<T, String> {
+    serde_json::from_value(Value::String(word.into())).map_err(|reason| reason.to_string())
+}
 
 /// Runs a program with its warnings on stderr: 0 when done, 2 for bad usage or input, 1 for any other failure; an error is one line.
 pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {

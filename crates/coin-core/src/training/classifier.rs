@@ -1,13 +1,12 @@
 //! Training of the classifier: binary cross-entropy on image-level labels.
 
-use burn::module::Module;
+use burn::optim::AdamConfig;
 use burn::optim::decay::WeightDecayConfig;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::loss::binary_cross_entropy;
-use super::state::{StateError, TrainerState};
+use super::supervised::Supervised;
 use crate::networks::Classifier;
 
 /// Hyperparameters of the classifier's training.
@@ -23,13 +22,7 @@ pub struct ClassifierConfig {
 }
 
 /// A classifier and its optimizer.
-pub struct ClassifierTrainer {
-    /// The network as it is now, on an autodiff device.
-    pub classifier: Classifier,
-    optimizer: ModuleOptimizer,
-    config: ClassifierConfig,
-    step: u64,
-}
+pub type ClassifierTrainer = Supervised<Classifier, ClassifierConfig>;
 
 impl ClassifierTrainer {
     /// Starts with `classifier`, which must live on an autodiff device.
@@ -39,7 +32,7 @@ impl ClassifierTrainer {
             0.0 => adam,
             decay => adam.with_weight_decay(Some(WeightDecayConfig::new(decay))),
         };
-        Self { classifier, optimizer: adam.init(), config, step: 0 }
+        Self::start("classifier", classifier, &adam, config)
     }
 
     /// One step on images `[batch, 1, height, width]` and labels of length `batch`, at `rate` times the learning rate;
@@ -49,39 +42,7 @@ impl ClassifierTrainer {
         let targets = labels.iter().map(|&y| if y { 1.0 - smoothing / 2.0 } else { smoothing / 2.0 });
         let targets = TensorData::new(targets.collect::<Vec<f32>>(), [labels.len(), 1]);
         let targets = Tensor::from_data(targets, &x.device());
-        let loss = binary_cross_entropy(self.classifier.forward(x), targets);
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.classifier);
-        let learning_rate = self.config.learning_rate * rate;
-        self.classifier = self.optimizer.step(learning_rate, self.classifier.clone(), gradients);
-        self.step += 1;
-        loss.into_scalar::<f32>()
-    }
-
-    /// Steps taken.
-    pub fn steps(&self) -> u64 {
-        self.step
-    }
-
-    /// The network for inference: running statistics, no gradients.
-    pub fn trained(&self) -> Classifier {
-        self.classifier.valid()
-    }
-
-    /// All that [`Self::load_state`] needs to go on exactly here.
-    pub fn state(&self) -> Result<TrainerState, StateError> {
-        let mut state = TrainerState { step: self.step, ..TrainerState::default() };
-        state.put_module("classifier", &self.classifier)?;
-        state.put_optimizer("classifier-optimizer", &self.optimizer)?;
-        Ok(state)
-    }
-
-    /// Goes on where `state` was taken.
-    pub fn load_state(self, state: &TrainerState) -> Result<Self, StateError> {
-        Ok(Self {
-            classifier: state.module("classifier", self.classifier)?,
-            optimizer: state.optimizer("classifier-optimizer", self.optimizer)?,
-            config: self.config,
-            step: state.step,
-        })
+        let loss = binary_cross_entropy(self.network.forward(x), targets);
+        self.descend(loss, self.config.learning_rate * rate)
     }
 }

@@ -6,6 +6,7 @@ mod counterfactual;
 pub mod loss;
 mod segmenter;
 mod state;
+mod supervised;
 
 pub use average::ExponentialAverage;
 pub use classifier::{ClassifierConfig, ClassifierTrainer};
@@ -15,3 +16,4 @@ pub use counterfactual::{
 pub use loss::{Adversarial, Distance};
 pub use segmenter::{SegmenterConfig, SegmenterTrainer};
 pub use state::{StateError, TrainerState};
+pub use supervised::Supervised;

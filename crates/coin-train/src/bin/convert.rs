@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use burn::tensor::Device;
-use clap::{Parser, Subcommand, ValueEnum};
-use coin_core::bundle::{Card, FORMAT, SelfTest};
+use clap::{Parser, Subcommand};
+use coin_core::bundle::{Bundle, Card, FORMAT, SELF_TEST_TOLERANCE, SelfTest};
+use coin_core::explanation::largest_difference;
 use coin_core::method::Method;
-use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
+use coin_core::networks::{Fuse, InpainterConfig, Upsampling};
 use coin_imaging::Window;
 use coin_imaging::anomaly::AnomalyStyle;
 use coin_train::device::DeviceChoice;
@@ -20,8 +21,6 @@ use serde_json::{Value, json};
 
 /// Side of the picture on which two models are compared.
 const COMPARED: usize = 128;
-/// Largest difference between models that are the same.
-const SAME: f32 = 2e-3;
 
 /// Convert models.
 #[derive(Parser)]
@@ -79,15 +78,15 @@ struct Import {
     /// Side of its input in pixels.
     #[arg(long, default_value_t = 256)]
     size: usize,
-    /// How its generator doubles maps, which a checkpoint does not say.
-    #[arg(long, value_enum, default_value_t = Doubling::Nearest)]
-    upsampling: Doubling,
+    /// How its generator doubles maps, which a checkpoint does not say: nearest or bilinear.
+    #[arg(long, default_value = "nearest", value_parser = program::named::<Upsampling>)]
+    upsampling: Upsampling,
     /// Its generator makes the picture anew, without the input (ptb_based: False).
     #[arg(long)]
     without_perturbation: bool,
-    /// What was asked of its counterfactuals.
-    #[arg(long, value_enum, default_value_t = Asked::Coin)]
-    method: Asked,
+    /// What was asked of its counterfactuals: coin, coin-v2 or singla.
+    #[arg(long, default_value = "coin", value_parser = program::named::<Method>)]
+    method: Method,
     /// Licence of the weights.
     #[arg(long, default_value = "unknown")]
     licence: String,
@@ -99,19 +98,6 @@ struct Import {
     out: PathBuf,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Doubling {
-    Nearest,
-    Bilinear,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Asked {
-    Coin,
-    CoinV2,
-    Singla,
-}
-
 fn main() -> ExitCode {
     program::run(|| match Arguments::parse().chore {
         Chore::Import(import) => self::import(&import),
@@ -121,32 +107,20 @@ fn main() -> ExitCode {
 }
 
 fn import(import: &Import) -> anyhow::Result<()> {
-    let window = match import.window[..] {
-        [low, high] => Window::new(low, high).map_err(|reason| BadInput(format!("--window: {reason}")))?,
-        _ => return Err(BadInput("--window: name two bounds in HU".into()).into()),
-    };
-    let upsampling = match import.upsampling {
-        Doubling::Nearest => Upsampling::Nearest,
-        Doubling::Bilinear => Upsampling::Bilinear,
-    };
+    let window = program::window("--window", &import.window)?;
     let adapt = |config: InpainterConfig| {
         let fuse = if import.without_perturbation { Fuse::None } else { config.fuse };
-        InpainterConfig { upsampling, fuse, ..config }
+        InpainterConfig { upsampling: import.upsampling, fuse, ..config }
     };
     let device = Device::flex();
     let reference = Pretrained::open(&import.checkpoint)?.reference(adapt, &device)?;
-    let method = match import.method {
-        Asked::Coin => Method::Coin,
-        Asked::CoinV2 => Method::CoinV2,
-        Asked::Singla => Method::Singla,
-    };
     let card = Card {
         format: FORMAT,
         name: import.name.clone(),
         title: import.title.clone().unwrap_or_else(|| import.name.clone()),
-        inpainter: reference.config.clone(),
-        classifier: ClassifierArchitecture::resnet_18(1),
-        method,
+        inpainter: reference.config,
+        classifier: reference.architecture,
+        method: import.method,
         size: import.size,
         window: window.into(),
         threshold: coin_train::stage::PAPER_THRESHOLD,
@@ -158,7 +132,7 @@ fn import(import: &Import) -> anyhow::Result<()> {
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),
     };
-    let bundle = reference.pack(card, &device)?;
+    let bundle = Bundle::pack(card, reference.inpainter, reference.classifier, &device)?;
     files::write(&import.out, &bundle.write()?)?;
     let (inpainter, classifier) = (&bundle.card.inpainter, &bundle.card.classifier);
     eprintln!(
@@ -204,12 +178,10 @@ fn verify(path: &Path, against: Option<&Path>, device: DeviceChoice) -> anyhow::
         let pixels = a.counterfactual.iter().zip(&b.counterfactual);
         pixels.chain([(&a.before, &b.before), (&a.after, &b.after)])
     });
-    // `f32::max` would pass over NaN.
-    let worse = |worst: f32, error: f32| if error > worst || error.is_nan() { error } else { worst };
-    let difference = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, worse);
+    let difference = largest_difference(pairs);
     println!("largest difference to {}: {difference:.2e}", other.card.title);
-    if difference.is_nan() || difference > SAME {
-        return Err(BadInput(format!("the models differ by {difference:.3}, more than {SAME}")).into());
+    if difference.is_nan() || difference > SELF_TEST_TOLERANCE {
+        return Err(BadInput(format!("the models differ by {difference:.3}, more than {SELF_TEST_TOLERANCE}")).into());
     }
     Ok(())
 }

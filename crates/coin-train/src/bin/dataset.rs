@@ -76,7 +76,7 @@ struct Sources {
     #[arg(value_name = "SPEC", required = true)]
     specs: Vec<DataSpec>,
     /// How volumes are cut: axial, coronal or sagittal.
-    #[arg(long, default_value = "axial", value_parser = plane)]
+    #[arg(long, default_value = "axial", value_parser = program::named::<Plane>)]
     plane: Plane,
     /// Where slices of volumes are kept; the user's cache folder without it.
     #[arg(long, value_name = "DIR")]
@@ -92,11 +92,6 @@ impl Sources {
     fn folders(&self) -> anyhow::Result<SliceTable> {
         self.table()?.ok_or_else(|| BadInput("phantoms are made on the spot: name a folder".into()).into())
     }
-}
-
-fn plane(name: &str) -> Result<Plane, String> {
-    let planes = [Plane::Axial, Plane::Coronal, Plane::Sagittal];
-    planes.into_iter().find(|plane| plane.name() == name).ok_or_else(|| "choose axial, coronal or sagittal".into())
 }
 
 fn main() -> ExitCode {
@@ -160,8 +155,8 @@ fn preview(sources: &Sources, count: usize, window: Option<&[f32]>, out: &Path) 
     let table = sources.folders()?;
     let rows = table.rows();
     let window = match window {
-        Some(&[low, high]) => Window::new(low, high).map_err(|reason| BadInput(format!("--window: {reason}")))?,
-        _ => Window::ABDOMEN,
+        Some(bounds) => program::window("--window", bounds)?,
+        None => Window::ABDOMEN,
     };
     let count = count.clamp(1, rows.len().max(1));
     let shown = (0..count).filter_map(|i| rows.get(i * rows.len() / count));

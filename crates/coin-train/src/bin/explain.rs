@@ -76,9 +76,9 @@ fn main() -> ExitCode {
 #[allow(clippy::print_stdout)]
 fn explain(arguments: &Arguments) -> anyhow::Result<()> {
     let (model, masking) = arguments.model.open()?;
-    let greys = match arguments.greys.as_deref() {
-        Some(&[low, high]) => Window::new(low, high).map_err(|reason| BadInput(format!("--greys: {reason}")))?,
-        _ => model.window,
+    let greys = match &arguments.greys {
+        Some(bounds) => program::window("--greys", bounds)?,
+        None => model.window,
     };
     let out = std::path::absolute(&arguments.out)?;
     for input in arguments.inputs.iter().filter(|input| input.is_dir()) {
@@ -130,19 +130,19 @@ impl Task<'_> {
         let (name, limits) = (input.file.display().to_string(), Limits::default());
         let bytes = files::read_limited(&input.file, limits.bytes)?;
         let complete = folder.join(COMPLETE);
-        let fingerprint = self.fingerprint(&bytes);
-        let before = std::fs::read_to_string(&complete);
-        if self.arguments.shard.is_some() && before.as_ref().is_ok_and(|found| *found == fingerprint) {
+        let fingerprint = self.arguments.shard.map(|_| self.fingerprint(&bytes));
+        let before = std::fs::read_to_string(&complete).ok();
+        if fingerprint.is_some() && before == fingerprint {
             eprintln!("{name}: explained before, {}", folder.display());
             return Ok(Vec::new());
         }
         // From here on the folder is not whole until the end.
-        if before.is_ok() {
+        if before.is_some() {
             std::fs::remove_file(&complete).map_err(|reason| FileError::Write { path: complete.clone(), reason })?;
         }
         let scan = Scan::open(&bytes, &name, self.greys, &limits)?;
         let summaries = self.explain_scan(&name, &scan, &folder)?;
-        if self.arguments.shard.is_some() {
+        if let Some(fingerprint) = fingerprint {
             files::write(&complete, fingerprint.as_bytes())?;
         }
         Ok(summaries)

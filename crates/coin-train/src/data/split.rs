@@ -149,9 +149,9 @@ pub struct Lists {
 
 /// One fold of nnU-Net's `splits_final.json`.
 #[derive(Deserialize)]
-struct Fold {
-    train: Vec<String>,
-    val: Vec<String>,
+pub(super) struct Fold {
+    pub(super) train: Vec<String>,
+    pub(super) val: Vec<String>,
 }
 
 impl Lists {

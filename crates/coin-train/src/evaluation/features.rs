@@ -1,9 +1,11 @@
 //! How far counterfactuals are from images in the eyes of a network: the Frechet distance of its features. It is FID where they
 //! are Inception's, and no FID where they are the classifier's.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use coin_core::metrics::Features;
 use coin_core::networks::{Classifier, Inception};
+
+use crate::pictures;
 
 /// Whose features.
 #[derive(Clone, Copy)]
@@ -29,27 +31,23 @@ impl<'a> FeatureDistance<'a> {
 
     /// Adds a batch of images and one of counterfactuals, each `size * size` values in [-1, 1] an image.
     pub fn add(&mut self, images: &[f32], counterfactuals: &[f32]) -> anyhow::Result<()> {
-        for (set, pictures) in [images, counterfactuals].into_iter().enumerate() {
-            let features = self.features(pictures);
+        for (set, seen) in [images, counterfactuals].into_iter().enumerate() {
+            let features = self.features(seen);
             let dimensions = features.dims()[1];
             let sets = self.sets.get_or_insert_with(|| [Features::new(dimensions), Features::new(dimensions)]);
-            let values = features.try_into_vec_as::<f32>();
-            let values =
-                values.map_err(|reason| anyhow::anyhow!("the device did not give features back: {reason:?}"))?;
+            let values = pictures::values(features, "features")?;
             values.chunks_exact(dimensions.max(1)).for_each(|vector| sets[set].add(vector));
         }
         Ok(())
     }
 
-    fn features(&self, pictures: &[f32]) -> Tensor<2> {
+    fn features(&self, seen: &[f32]) -> Tensor<2> {
         match self.eyes {
             Eyes::Classifier(classifier, device) => {
-                let batch = pictures.len() / (self.size * self.size).max(1);
-                let data = TensorData::new(pictures.to_vec(), [batch, 1, self.size, self.size]);
-                classifier.features(Tensor::<4>::from_data(data, device))
+                classifier.features(pictures::tensor(seen.to_vec(), self.size, device))
             }
             Eyes::Inception(inception) => {
-                let unit: Vec<f32> = pictures.iter().map(|value| ((value + 1.0) / 2.0).clamp(0.0, 1.0)).collect();
+                let unit: Vec<f32> = seen.iter().map(|value| ((value + 1.0) / 2.0).clamp(0.0, 1.0)).collect();
                 inception.features(&unit, self.size)
             }
         }

@@ -1,7 +1,7 @@
 //! The numbers of the saliency methods, over abnormal samples: they explain the same classifier without COIN.
 
 use anyhow::Context as _;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use coin_core::attribution::{self, Progress, Rise, RiseConfig};
 use coin_core::networks::{Classifier, Layer};
 use indicatif::ProgressBar;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::overlaps::Overlaps;
 use super::{BATCH, Masking, MethodReport};
 use crate::data::Samples;
+use crate::pictures;
 use crate::program::BadInput;
 
 /// More masks than anyone has time for.
@@ -86,8 +87,7 @@ impl Saliency {
 
     /// The map of an input of `size * size` values in [-1, 1], in [0, 1].
     pub fn map(&self, method: SaliencyMethod, input: &[f32], progress: Progress<'_>) -> anyhow::Result<Vec<f32>> {
-        let data = TensorData::new(input.to_vec(), [1, 1, self.size, self.size]);
-        let image = Tensor::<4>::from_data(data, &self.device);
+        let image = pictures::tensor(input.to_vec(), self.size, &self.device);
         let Self { classifier, layer, rise, .. } = self;
         let map = match method {
             SaliencyMethod::Rise => rise.map(classifier, image, progress),
@@ -95,9 +95,7 @@ impl Saliency {
             SaliencyMethod::LayerCam => Some(attribution::layer_cam(classifier, image, *layer)),
             SaliencyMethod::GradCam => Some(attribution::grad_cam(classifier, image, *layer)),
         };
-        let map = map.context("the map was stopped")?;
-        map.try_into_vec_as::<f32>()
-            .map_err(|reason| anyhow::anyhow!("the device did not give the map back: {reason:?}"))
+        pictures::values(map.context("the map was stopped")?, "the map")
     }
 
     /// The numbers of a method, keeping the maps of the samples `kept`; `bar` moves with each sample.

@@ -1,12 +1,13 @@
 //! The numbers of the supervised segmenter, over abnormal samples.
 
+use burn::tensor::Device;
 use burn::tensor::activation::sigmoid;
-use burn::tensor::{Device, Tensor, TensorData};
 use coin_core::networks::UNet;
 
 use super::overlaps::Overlaps;
 use super::{BATCH, Masking, MethodReport};
 use crate::data::{Sample, Samples};
+use crate::pictures;
 
 /// Where a probability means lesion.
 pub const SEGMENTER_MASKING: Masking = Masking { threshold: 0.5, postprocess: false };
@@ -26,9 +27,8 @@ pub fn evaluate_segmenter(
             continue;
         }
         let images: Vec<f32> = batch.iter().flat_map(|(_, sample)| sample.input.iter().copied()).collect();
-        let x = Tensor::<4>::from_data(TensorData::new(images, [batch.len(), 1, size, size]), device);
-        let maps = sigmoid(segmenter.forward(x)).try_into_vec_as::<f32>();
-        let maps = maps.map_err(|reason| anyhow::anyhow!("the device did not give the masks back: {reason:?}"))?;
+        let maps = sigmoid(segmenter.forward(pictures::tensor(images, size, device)));
+        let maps = pictures::values(maps, "the masks")?;
         for ((i, sample), map) in batch.iter().zip(maps.chunks_exact(size * size)) {
             sample.truth.iter().for_each(|truth| overlaps.add(*i, map, truth));
         }

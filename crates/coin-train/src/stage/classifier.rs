@@ -10,6 +10,7 @@ use serde_json::json;
 use super::steps::{Stage, Step, Validation};
 use super::{Training, images};
 use crate::data::{Sample, Samples};
+use crate::pictures;
 
 /// A classifier in training.
 pub struct ClassifierStage<'a> {
@@ -64,8 +65,7 @@ impl ClassifierStage<'_> {
         for batch in self.validation.batches(recipe.classifier.batch) {
             let batch: Vec<Sample> = batch?.into_iter().map(|(_, sample)| sample).collect();
             let x = images(&batch, recipe.size, self.training.device);
-            let probabilities = sigmoid(classifier.forward(x)).try_into_vec_as::<f32>();
-            let probabilities = probabilities.map_err(|reason| anyhow::anyhow!("the device failed: {reason:?}"))?;
+            let probabilities = pictures::values(sigmoid(classifier.forward(x)), "the verdicts")?;
             for (sample, probability) in batch.iter().zip(probabilities) {
                 ranking.add(f64::from(probability), sample.abnormal);
             }

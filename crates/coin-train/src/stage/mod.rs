@@ -16,6 +16,7 @@ use coin_imaging::{Mask, body};
 
 use crate::data::{DataError, Dataset, Purpose, Sample, Samples};
 use crate::evaluation::{self, Distances, Evaluation, Masking};
+use crate::pictures;
 use crate::pretrained::Pretrained;
 use crate::program::BadInput;
 use crate::recipe::{self, Recipe};
@@ -126,15 +127,23 @@ impl Training<'_> {
 
     /// The classifier before its first step: with the recipe's pretrained weights, where it has some.
     fn first_classifier_trainer(&self) -> anyhow::Result<ClassifierTrainer> {
-        let Some(path) = &self.recipe.classifier.pretrained else { return Ok(self.new_classifier_trainer()) };
-        let network = self.recipe.classifier.network.init(&processor(self.recipe.seed));
-        let network = Pretrained::open(path)?.classifier(network, &self.recipe.classifier.network)?;
-        let network = network.fork(&self.device.clone().autodiff());
-        Ok(ClassifierTrainer::new(network, self.recipe.classifier.training.clone()))
+        let network = self.random_classifier();
+        let network = match &self.recipe.classifier.pretrained {
+            Some(path) => Pretrained::open(path)?.classifier(network, &self.recipe.classifier.network)?,
+            None => network,
+        };
+        Ok(self.classifier_trainer(network))
     }
 
     fn new_classifier_trainer(&self) -> ClassifierTrainer {
-        let network = self.recipe.classifier.network.init(&processor(self.recipe.seed));
+        self.classifier_trainer(self.random_classifier())
+    }
+
+    fn random_classifier(&self) -> Classifier {
+        self.recipe.classifier.network.init(&processor(self.recipe.seed))
+    }
+
+    fn classifier_trainer(&self, network: Classifier) -> ClassifierTrainer {
         let network = network.fork(&self.device.clone().autodiff());
         ClassifierTrainer::new(network, self.recipe.classifier.training.clone())
     }
@@ -165,7 +174,7 @@ impl Training<'_> {
         let best = self.run.best(ClassifierStage::NAME).newest()?;
         let best =
             best.ok_or_else(|| BadInput("the classifier is not trained yet; run --stage classifier first".into()))?;
-        Ok(self.new_classifier_trainer().load_state(&best)?.classifier)
+        Ok(self.new_classifier_trainer().load_state(&best)?.network)
     }
 
     fn batch(&self, samples: &[Sample]) -> Batch {
@@ -200,8 +209,7 @@ fn processor(seed: u64) -> Device {
     processor
 }
 
-/// The one place where samples become a tensor `[batch, 1, size, size]`.
+/// What a network sees of a batch, `[batch, 1, size, size]`.
 fn images(batch: &[Sample], size: usize, device: &Device) -> Tensor<4> {
-    let values: Vec<f32> = batch.iter().flat_map(|sample| sample.input.iter().copied()).collect();
-    Tensor::from_data(TensorData::new(values, [batch.len(), 1, size, size]), device)
+    pictures::tensor(batch.iter().flat_map(|sample| sample.input.iter().copied()).collect(), size, device)
 }

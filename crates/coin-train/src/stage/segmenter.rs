@@ -1,6 +1,5 @@
 //! The segmenter's stage: the bound of what masks give, which COIN never sees.
 
-use burn::tensor::{Tensor, TensorData};
 use coin_core::training::{SegmenterTrainer, StateError, TrainerState};
 use coin_core::weights;
 use serde_json::json;
@@ -9,6 +8,7 @@ use super::Training;
 use super::steps::{Stage, Step, Validation};
 use crate::data::{Sample, Samples};
 use crate::evaluation::{self, SEGMENTER_MASKING};
+use crate::pictures;
 
 /// Keeps the data of this stage apart from the others'.
 const STREAM: u64 = 1 << 55;
@@ -45,8 +45,7 @@ impl Stage for SegmenterStage<'_> {
             Some(truth) => truth.as_slice().iter().map(|&inside| f32::from(u8::from(inside))).collect(),
             None => vec![0.0; recipe.size * recipe.size],
         };
-        let masks: Vec<f32> = batch.iter().flat_map(inside).collect();
-        let masks = Tensor::from_data(TensorData::new(masks, images.dims()), &images.device());
+        let masks = pictures::tensor(batch.iter().flat_map(inside).collect(), recipe.size, &images.device());
         let rate = self.stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
         let loss = self.trainer.step(images, masks, rate);
         Ok(Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() })

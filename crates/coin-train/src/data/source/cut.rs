@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{LabelFile, SourceKind, Volume};
 use crate::data::table::{CYST, KIDNEY, Line, TUMOUR};
-use crate::data::{DataError, Purpose, SliceTable};
+use crate::data::{DataError, SliceTable};
 use crate::files::{self, FileError};
 use crate::progress;
 
@@ -83,7 +83,7 @@ fn one(volume: &Volume, plane: Plane, folder: &Path) -> Result<SliceTable, DataE
         cut_one(volume, plane, folder, &sources)?;
     }
     let table = SliceTable::open(folder)?;
-    // The split may have changed since.
+    // Not in the table, because it may change.
     let rows = table.rows().iter().cloned().map(|mut row| {
         row.split = volume.split;
         row
@@ -140,7 +140,6 @@ fn cut_one(volume: &Volume, plane: Plane, folder: &Path, sources: &[Source]) -> 
         let line = Line {
             file,
             case: volume.case.clone(),
-            split: volume.split.map(Purpose::name).unwrap_or_default().into(),
             kidney_px,
             tumour_px,
             cyst_px,
@@ -148,7 +147,7 @@ fn cut_one(volume: &Volume, plane: Plane, folder: &Path, sources: &[Source]) -> 
             spacing_row_mm: spacing.map(|spacing| spacing.row_mm()),
             low_hu: Some(LOWEST_HU),
             high_hu: Some(HIGHEST_HU),
-            label: None,
+            ..Line::default()
         };
         table.serialize(line).map_err(|reason| case(reason.to_string()))?;
     }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Found, LabelFile, Volume, entries, without_ending};
+use crate::data::split::Fold;
 use crate::data::table::{CYST, KIDNEY, TUMOUR};
 use crate::data::{DataError, Purpose};
 use crate::files;
@@ -18,13 +19,6 @@ const FIRST_CHANNEL: &str = "_0000";
 #[derive(Deserialize)]
 struct Dataset {
     labels: BTreeMap<String, Value>,
-}
-
-/// One fold of `splits_final.json`.
-#[derive(Deserialize)]
-struct Fold {
-    train: Vec<String>,
-    val: Vec<String>,
 }
 
 /// See [`super::look`].

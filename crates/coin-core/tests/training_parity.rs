@@ -108,7 +108,7 @@ fn losses_of_the_other_adversarial_losses() {
 /// The stem and the statistics of the first and last normalisation: all that the smaller golden files keep.
 fn assert_some_parameters(trainer: &CounterfactualTrainer, file: &str) {
     let golden = Golden::open(file);
-    let Inpainter { encoder, generator } = &trainer.inpainter;
+    let Inpainter { encoder, generator } = &trainer.objective.inpainter;
     let found =
         [worst_parameter(encoder, "enc", &golden, "after3"), worst_parameter(generator, "gen", &golden, "after3")];
     assert_eq!(found.iter().map(|worst| worst.compared).sum::<usize>(), 5, "{file}");
@@ -121,7 +121,7 @@ fn losses_and_statistics_with_the_generator_every_fifth_step() {
     let recipe = (network, CounterfactualConfig { generator_frequency: 5, ..config });
     let trainer = assert_losses(recipe, "train_inpaint_freq5.safetensors", 6, TOLERANCES);
     let golden = Golden::open("train_inpaint_freq5.safetensors");
-    let worst = worst_parameter(&trainer.inpainter.encoder, "enc", &golden, "after6");
+    let worst = worst_parameter(&trainer.objective.inpainter.encoder, "enc", &golden, "after6");
     assert_eq!(worst.compared, worst.all);
     worst.assert_small();
 }
@@ -166,11 +166,11 @@ fn worst_parameter<M: Module>(module: &M, net: &str, golden: &Golden, prefix: &s
 fn parameters_after_three_steps() {
     let golden = Golden::open("train_inpaint_freq1.safetensors");
     let trainer = assert_losses(synthetic(), "train_inpaint_freq1.safetensors", 3, TOLERANCES);
-    let Inpainter { encoder, generator } = &trainer.inpainter;
+    let Inpainter { encoder, generator } = &trainer.objective.inpainter;
     for worst in [
         worst_parameter(encoder, "enc", &golden, "after3"),
         worst_parameter(generator, "gen", &golden, "after3"),
-        worst_parameter(&trainer.discriminator, "disc", &golden, "after3"),
+        worst_parameter(&trainer.objective.discriminator, "disc", &golden, "after3"),
     ] {
         assert_eq!(worst.compared, worst.all, "of the network of {}", worst.name);
         worst.assert_small();

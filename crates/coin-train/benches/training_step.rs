@@ -1,5 +1,5 @@
-//! One COIN step (generator and discriminator) of the recipe `quick` on the CPU, against PyTorch with the same
-//! networks, losses, optimizers and threads.
+//! One COIN step (generator and discriminator) of the recipe `quick`, against PyTorch with the same networks, losses,
+//! optimizers and threads, on the CPU or a graphics card.
 
 #![allow(clippy::print_stdout)]
 
@@ -7,12 +7,27 @@ mod rivals;
 
 use anyhow::ensure;
 use burn::module::Module as _;
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Distribution, Tensor};
+use clap::Parser;
 use coin_core::training::CounterfactualTrainer;
+use coin_train::device::{self, DeviceChoice};
 use coin_train::recipe::Recipe;
 use serde::Deserialize;
 
 const RUNS: usize = 10;
+
+#[derive(Parser)]
+struct Arguments {
+    /// Where we compute: cpu, vulkan[:N] or cuda[:N]; PyTorch takes the CPU or its own graphics card.
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+    /// Change a key of the recipe.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    changes: Vec<String>,
+    /// What cargo says to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
 
 #[derive(Deserialize)]
 struct Answer {
@@ -22,9 +37,13 @@ struct Answer {
 }
 
 fn main() -> anyhow::Result<()> {
-    let recipe = Recipe::load("quick", &[])?;
+    let Arguments { device, changes, .. } = Arguments::parse();
+    let recipe = Recipe::load("quick", &changes)?;
     let (stage, size) = (&recipe.counterfactual, recipe.size);
-    let device = Device::flex().autodiff();
+    let theirs = if device == DeviceChoice::Cpu { "cpu" } else { "cuda" };
+    let device = device.open()?;
+    let name = device::name(&device);
+    let device = device.autodiff();
     let classifier = recipe.classifier.network.init(&device);
     let (inpainter, discriminator) = (stage.inpainter.init(&device), stage.discriminator.init(&device));
     let parameters = (inpainter.num_params(), discriminator.num_params());
@@ -38,7 +57,8 @@ fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("recipe.json");
     std::fs::write(&file, serde_json::to_vec(&recipe)?)?;
-    let arguments = [file.to_string_lossy().into_owned(), rivals::threads().to_string(), RUNS.to_string()];
+    let arguments =
+        [file.to_string_lossy().into_owned(), rivals::threads().to_string(), RUNS.to_string(), theirs.into()];
     let theirs: Option<Answer> = rivals::run("torch_step.py", &["torch"], &arguments)?;
     if let Some(theirs) = &theirs {
         ensure!(
@@ -48,6 +68,6 @@ fn main() -> anyhow::Result<()> {
         );
     }
     let theirs = theirs.as_ref().map(|answer| answer.seconds.as_slice());
-    rivals::compare(&format!("COIN step {size}x{size}, batch {}", stage.batch), "PyTorch", &ours, theirs);
+    rivals::compare(&format!("COIN step {size}x{size}, batch {}, on {name}", stage.batch), "PyTorch", &ours, theirs);
     Ok(())
 }

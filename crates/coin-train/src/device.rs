@@ -1,5 +1,6 @@
 //! Which device computes.
 
+use std::iter::once;
 use std::str::FromStr;
 
 use burn::module::Module as _;
@@ -19,8 +20,8 @@ pub enum DeviceChoice {
     Auto,
     /// The processor.
     Cpu,
-    /// A graphics card through Vulkan.
-    Vulkan,
+    /// A graphics card through Vulkan, by number.
+    Vulkan(usize),
     /// An NVIDIA card through CUDA, by number.
     Cuda(usize),
 }
@@ -29,7 +30,7 @@ pub enum DeviceChoice {
 #[derive(Debug, Error, PartialEq)]
 pub enum DeviceError {
     /// Not a name of a device.
-    #[error("--device {0}: choose auto, cpu, vulkan, cuda or cuda:N")]
+    #[error("--device {0}: choose auto, cpu, vulkan[:N] or cuda[:N]")]
     Unknown(String),
     /// This program was built without it.
     #[error("--device {0}: this program was built without it; build with --features {0}")]
@@ -53,12 +54,13 @@ impl FromStr for DeviceChoice {
     type Err = DeviceError;
 
     fn from_str(text: &str) -> Result<Self, DeviceError> {
+        let unknown = || DeviceError::Unknown(text.into());
         match text.split_once(':').unwrap_or((text, "0")) {
             ("auto", "0") => Ok(Self::Auto),
             ("cpu", "0") => Ok(Self::Cpu),
-            ("vulkan", "0") => Ok(Self::Vulkan),
-            ("cuda", index) => index.parse().map(Self::Cuda).map_err(|_| DeviceError::Unknown(text.into())),
-            _ => Err(DeviceError::Unknown(text.into())),
+            ("vulkan", index) => index.parse().map(Self::Vulkan).map_err(|_| unknown()),
+            ("cuda", index) => index.parse().map(Self::Cuda).map_err(|_| unknown()),
+            _ => Err(unknown()),
         }
     }
 }
@@ -70,7 +72,7 @@ impl DeviceChoice {
         match self {
             Self::Cpu => Ok(Device::flex()),
             Self::Auto => {
-                let found = [cuda(0).ok(), vulkan().ok().filter(is_card)].into_iter().flatten();
+                let found = [cuda(0).ok(), vulkan(0).ok().filter(is_card)].into_iter().flatten();
                 let mut right = found.filter(|device| match probe(device) {
                     Ok(()) => true,
                     Err(reason) => {
@@ -80,10 +82,20 @@ impl DeviceChoice {
                 });
                 Ok(right.next().unwrap_or_else(Device::flex))
             }
-            Self::Vulkan => vulkan(),
+            Self::Vulkan(index) => vulkan(index),
             Self::Cuda(index) => cuda(index),
         }
     }
+}
+
+/// The devices of a training, of which the first holds the networks and all share each batch.
+///
+/// # Errors
+/// When one cannot be had.
+pub fn open(choices: &[DeviceChoice]) -> Result<(Device, Vec<Device>), DeviceError> {
+    let mut devices = choices.iter().map(|choice| choice.open());
+    let first = devices.next().unwrap_or_else(|| DeviceChoice::Auto.open())?;
+    Ok((first, devices.collect::<Result<_, _>>()?))
 }
 
 /// For people: `CPU`, or what Burn calls a graphics card.
@@ -91,6 +103,11 @@ pub fn name(device: &Device) -> String {
     let name = format!("{device:?}");
     let name = name.strip_prefix("Device<").and_then(|name| name.strip_suffix('>')).unwrap_or(&name);
     if name == "Flex(Cpu)" { "CPU".into() } else { name.into() }
+}
+
+/// For people: those of a training.
+pub fn names(first: &Device, helpers: &[Device]) -> String {
+    once(first).chain(helpers).map(name).collect::<Vec<_>>().join(" and ")
 }
 
 /// Compares a small inpainter's answer and its gradient for the input with the processor's.
@@ -135,14 +152,14 @@ fn compare(device: &Device, what: &'static str, expected: &[f32], found: &[f32])
 }
 
 #[cfg(feature = "vulkan")]
-fn vulkan() -> Result<Device, DeviceError> {
+fn vulkan(index: usize) -> Result<Device, DeviceError> {
     use burn::tensor::DeviceType;
-    let found = Device::enumerate(DeviceType::Vulkan).into_vec().into_iter().next();
-    found.ok_or_else(|| DeviceError::Absent("vulkan".into()))
+    let found = Device::enumerate(DeviceType::Vulkan).into_vec().into_iter().nth(index);
+    found.ok_or_else(|| DeviceError::Absent(format!("vulkan:{index}")))
 }
 
 #[cfg(not(feature = "vulkan"))]
-fn vulkan() -> Result<Device, DeviceError> {
+fn vulkan(_index: usize) -> Result<Device, DeviceError> {
     Err(DeviceError::NotBuilt("vulkan"))
 }
 

@@ -29,7 +29,7 @@ pub struct ModelOptions {
     /// Open, close and keep the largest component of each mask.
     #[arg(long)]
     postprocess: bool,
-    /// Where to compute: auto, cpu, vulkan or cuda[:N].
+    /// Where to compute: auto, cpu, vulkan[:N] or cuda[:N].
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
 }

@@ -42,7 +42,7 @@ impl ClassifierTrainer {
         let targets = labels.iter().map(|&y| if y { 1.0 - smoothing / 2.0 } else { smoothing / 2.0 });
         let targets = TensorData::new(targets.collect::<Vec<f32>>(), [labels.len(), 1]);
         let targets = Tensor::from_data(targets, &x.device());
-        let loss = binary_cross_entropy(self.network.forward(x), targets);
-        self.descend(loss, self.config.learning_rate * rate)
+        let loss = |network: &Classifier, x, targets| binary_cross_entropy(network.forward(x), targets);
+        self.descend(x, targets, loss, self.config.learning_rate * rate)
     }
 }

@@ -1,16 +1,19 @@
 //! The training step of COIN and its kin (paper section 3): discriminator every step, generator every n-th, classifier
-//! frozen. A [`Method`] decides what the generator is asked for and what of the image must stay; all else is the same.
+//! frozen.
+
+use std::iter::repeat;
 
 use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::average::ExponentialAverage;
-use super::loss::{self, Adversarial, Distance};
+use super::loss::{Adversarial, Distance};
+use super::objective::{Descent, Objective};
 use super::state::{StateError, TrainerState};
-use crate::condition::Condition;
-use crate::method::{Method, Verdict};
+use super::team::{self, Team};
+use crate::method::Method;
 use crate::networks::{Classifier, Discriminator, Inpainter};
 
 /// Hyperparameters of a training.
@@ -98,14 +101,6 @@ impl CounterfactualLosses {
     }
 }
 
-/// What a generator step computed before its optimizer ran, for tests and diagnostics.
-pub struct GeneratorGradients {
-    /// The weighted terms and their sum, `[6]`, in the order of [`GeneratorLosses`].
-    pub terms: Tensor<1>,
-    /// Gradient by parameter.
-    pub gradients: GradientsParams,
-}
-
 /// Images, and the regions of them that [`Distance::Carl`] weighs.
 #[derive(Clone, Debug)]
 pub struct Batch {
@@ -115,29 +110,31 @@ pub struct Batch {
     pub regions: Option<Tensor<4>>,
 }
 
+impl Batch {
+    fn shares(self, team: &Team) -> Vec<Self> {
+        let images = team.shares(self.images);
+        let regions: Vec<Option<Tensor<4>>> = match self.regions {
+            Some(regions) => team.shares(regions).into_iter().map(Some).collect(),
+            None => vec![None; images.len()],
+        };
+        images.into_iter().zip(regions).map(|(images, regions)| Self { images, regions }).collect()
+    }
+}
+
 impl From<Tensor<4>> for Batch {
     fn from(images: Tensor<4>) -> Self {
         Self { images, regions: None }
     }
 }
 
-/// A batch through E and G.
-struct Inpainted {
-    features: Vec<Tensor<4>>,
-    counterfactual: Tensor<4>,
-}
-
 /// Generator and discriminator, their optimizers, and the frozen classifier.
 pub struct CounterfactualTrainer {
-    /// E and G, on an autodiff device.
-    pub inpainter: Inpainter,
-    /// D, on an autodiff device.
-    pub discriminator: Discriminator,
-    classifier: Classifier,
+    /// The networks, and what they are trained for.
+    pub objective: Objective,
     inpainter_optimizer: ModuleOptimizer,
     discriminator_optimizer: ModuleOptimizer,
     average: Option<ExponentialAverage<Inpainter>>,
-    config: CounterfactualConfig,
+    team: Team,
     step: u64,
 }
 
@@ -152,117 +149,64 @@ impl CounterfactualTrainer {
         let adam = AdamConfig::new().with_beta_1(0.0).with_beta_2(0.999).with_epsilon(1e-8);
         let average = (config.average_decay > 0.0).then(|| ExponentialAverage::of(&inpainter, config.average_decay));
         Self {
-            inpainter,
-            discriminator,
-            classifier: classifier.freeze(),
+            objective: Objective { inpainter, discriminator, classifier: classifier.freeze(), config },
             inpainter_optimizer: adam.init(),
             discriminator_optimizer: adam.init(),
             average,
-            config,
+            team: Team::default(),
             step: 0,
         }
     }
 
-    /// One step, at `rate` times the learning rate.
-    pub fn step(&mut self, batch: impl Into<Batch>, rate: f64) -> CounterfactualLosses {
-        let batch = batch.into();
-        let learning_rate = self.config.learning_rate * rate;
-        let verdict = self.verdict(&batch);
-        let with_generator = self.step.is_multiple_of(self.config.generator_frequency.max(1));
+    /// These devices, without gradients, take equal shares of every batch beside the networks' own.
+    #[must_use]
+    pub fn with_helpers(mut self, helpers: &[Device]) -> Self {
+        self.team = Team::with(helpers);
+        self
+    }
 
-        let inpainted = self.inpaint(&batch, &verdict);
-        let fake = inpainted.counterfactual.clone().detach();
-        let generator = with_generator.then(|| {
-            let GeneratorGradients { terms, gradients } = self.generator_gradients(&batch, inpainted, &verdict);
-            self.inpainter = self.inpainter_optimizer.step(learning_rate, self.inpainter.clone(), gradients);
-            self.average = self.average.take().map(|average| average.update(&self.inpainter));
+    /// One step, at `rate` times the learning rate. With helpers the batch must be a multiple of the devices.
+    pub fn step(&mut self, batch: impl Into<Batch>, rate: f64) -> CounterfactualLosses {
+        let learning_rate = self.objective.config.learning_rate * rate;
+        let with_generator = self.step.is_multiple_of(self.objective.config.generator_frequency.max(1));
+        let share = 1.0 / self.team.len() as f64;
+        let jobs = self.objectives().into_iter().zip(batch.into().shares(&self.team)).collect();
+        let found = self.team.compute(jobs, move |(objective, batch): (Objective, Batch)| {
+            objective.descents(&batch, with_generator, share)
+        });
+        let (generator, discriminator): (Vec<_>, Vec<_>) =
+            found.into_iter().map(|descents| (descents.generator, descents.discriminator)).unzip();
+
+        let generator: Option<Vec<Descent>> = generator.into_iter().collect();
+        let generator = generator.map(|found| {
+            let (terms, gradients) = parted(found);
+            let inpainter = &mut self.objective.inpainter;
+            let gradients = team::gathered(gradients, inpainter);
+            *inpainter = self.inpainter_optimizer.step_multi(learning_rate, inpainter.clone(), gradients);
+            self.average = self.average.take().map(|average| average.update(inpainter));
             terms
         });
-
-        let (terms, gradients) = self.discriminator_gradients(batch.images, fake, &verdict);
-        self.discriminator = self.discriminator_optimizer.step(learning_rate, self.discriminator.clone(), gradients);
+        let (terms, gradients) = parted(discriminator);
+        let discriminator = &mut self.objective.discriminator;
+        let gradients = team::gathered(gradients, discriminator);
+        *discriminator = self.discriminator_optimizer.step_multi(learning_rate, discriminator.clone(), gradients);
         self.step += 1;
         read_losses(generator, terms)
     }
 
-    /// Gradients of both networks for one batch, without a step; generator first.
-    pub fn gradients(&self, batch: impl Into<Batch>) -> (GradientsParams, GradientsParams) {
-        let batch = batch.into();
-        let verdict = self.verdict(&batch);
-        let inpainted = self.inpaint(&batch, &verdict);
-        let fake = inpainted.counterfactual.clone().detach();
-        let generator = self.generator_gradients(&batch, inpainted, &verdict).gradients;
-        (generator, self.discriminator_gradients(batch.images, fake, &verdict).1)
-    }
-
-    fn verdict(&self, batch: &Batch) -> Verdict {
-        self.config.method.verdict(self.classifier.forward(batch.images.clone()), self.config.bins)
-    }
-
-    fn inpaint(&self, batch: &Batch, verdict: &Verdict) -> Inpainted {
-        let (x, condition) = (batch.images.clone(), self.config.method.condition_after(verdict));
-        let features = self.inpainter.encoder.forward(x.clone());
-        Inpainted { counterfactual: self.inpainter.generator.forward(&features, x, &condition), features }
-    }
-
-    fn generator_gradients(&self, batch: &Batch, inpainted: Inpainted, verdict: &Verdict) -> GeneratorGradients {
-        let (config, x) = (&self.config, batch.images.clone());
-        let reconstruction = self.reconstruction(batch, &inpainted, verdict) * config.weight_reconstruction;
-        let Inpainted { counterfactual, .. } = inpainted;
-        let judge = self.discriminator.clone().freeze();
-        let fooled = judge.forward(counterfactual.clone(), verdict.desired_bins.clone());
-        let adversarial = config.adversarial.generator(fooled) * config.weight_adversarial;
-
-        let logits = self.classifier.forward(counterfactual.clone());
-        let kl = if config.kl_on_logits { loss::kl_on_logits } else { loss::kl_on_probabilities };
-        let kl = kl(logits, verdict.desired.clone()) * config.weight_kl;
-
-        let minimal_change = loss::l1(x.clone(), counterfactual.clone()) * config.weight_minimal_change;
-        let total_variation = loss::total_variation(x, counterfactual) * config.weight_total_variation;
-
-        let terms = vec![adversarial, kl, reconstruction, minimal_change, total_variation];
-        let total: Tensor<1> = Tensor::cat(terms.clone(), 0).sum();
-        let gradients = GradientsParams::from_grads(total.backward(), &self.inpainter);
-        let terms = terms.into_iter().chain([total]).map(Tensor::detach).collect();
-        GeneratorGradients { terms: Tensor::cat(terms, 0), gradients }
-    }
-
-    /// What of the image must stay. COIN: the counterfactual is near the image, and so is its own counterfactual; v2: that
-    /// one is near the counterfactual. Singla et al.: the image is what is made of it, and of its counterfactual, when the
-    /// classifier's own verdict is asked for.
-    fn reconstruction(&self, batch: &Batch, inpainted: &Inpainted, verdict: &Verdict) -> Tensor<1> {
-        let Inpainted { features, counterfactual } = inpainted;
-        let Inpainter { generator, .. } = &self.inpainter;
-        let x = &batch.images;
-        let distance = |a: &Tensor<4>, b: Tensor<4>| self.config.distance.between(a.clone(), b, batch.regions.as_ref());
-        let inpaint = |x: &Tensor<4>, condition: Condition| self.inpainter.forward(x.clone(), &condition);
-        let as_found = || Condition::Each(verdict.bins.clone());
-        let direct = match self.config.method {
-            Method::Coin | Method::CoinV2 => distance(x, counterfactual.clone()),
-            Method::Singla => distance(x, generator.forward(features, x.clone(), &as_found())),
-        };
-        match (self.config.cycle, self.config.method) {
-            (Cycle::Off, _) => direct,
-            (Cycle::On, Method::Coin) => direct + distance(x, inpaint(counterfactual, Condition::All(0))),
-            (Cycle::On, Method::CoinV2) => {
-                direct + distance(counterfactual, inpaint(counterfactual, Condition::All(0)))
-            }
-            (Cycle::On, Method::Singla) => direct + distance(x, inpaint(counterfactual, as_found())),
-        }
-    }
-
-    fn discriminator_gradients(
-        &self,
-        x: Tensor<4>,
-        fake: Tensor<4>,
-        verdict: &Verdict,
-    ) -> (Tensor<1>, GradientsParams) {
-        let adversarial = self.config.adversarial;
-        let real = adversarial.real(self.discriminator.forward(x, verdict.bins.clone()));
-        let fake = adversarial.fake(self.discriminator.forward(fake, verdict.desired_bins.clone()));
-        let total = (real.clone() + fake.clone()) * 0.5;
-        let gradients = GradientsParams::from_grads(total.backward(), &self.discriminator);
-        (Tensor::cat(vec![real.detach(), fake.detach(), total.detach()], 0), gradients)
+    /// The networks for every device.
+    fn objectives(&self) -> Vec<Objective> {
+        let Objective { inpainter, discriminator, classifier, config } = &self.objective;
+        let copies = self.team.copies(inpainter).into_iter().zip(self.team.copies(discriminator));
+        copies
+            .zip(self.team.copies(classifier))
+            .map(|((inpainter, discriminator), classifier)| Objective {
+                inpainter,
+                discriminator,
+                classifier,
+                config: config.clone(),
+            })
+            .collect()
     }
 
     /// Steps taken.
@@ -274,7 +218,7 @@ impl CounterfactualTrainer {
     pub fn trained(&self) -> Inpainter {
         match &self.average {
             Some(average) => average.network.clone(),
-            None => self.inpainter.valid(),
+            None => self.objective.inpainter.valid(),
         }
     }
 
@@ -286,7 +230,8 @@ impl CounterfactualTrainer {
     pub fn calibrated(&self, inputs: impl IntoIterator<Item = Tensor<4>>) -> Inpainter {
         let network = self.trained().train();
         for x in inputs {
-            let condition = self.config.method.condition(|| self.classifier.forward(x.clone()), self.config.bins);
+            let Objective { classifier, config, .. } = &self.objective;
+            let condition = config.method.condition(|| classifier.forward(x.clone()), config.bins);
             network.forward(x, &condition);
         }
         network.valid()
@@ -295,8 +240,8 @@ impl CounterfactualTrainer {
     /// All that [`Self::load_state`] needs to go on exactly here.
     pub fn state(&self) -> Result<TrainerState, StateError> {
         let mut state = TrainerState { step: self.step, ..TrainerState::default() };
-        state.put_module("inpainter", &self.inpainter)?;
-        state.put_module("discriminator", &self.discriminator)?;
+        state.put_module("inpainter", &self.objective.inpainter)?;
+        state.put_module("discriminator", &self.objective.discriminator)?;
         state.put_optimizer("inpainter-optimizer", &self.inpainter_optimizer)?;
         state.put_optimizer("discriminator-optimizer", &self.discriminator_optimizer)?;
         if let Some(average) = &self.average {
@@ -307,8 +252,8 @@ impl CounterfactualTrainer {
 
     /// Goes on where `state` was taken.
     pub fn load_state(mut self, state: &TrainerState) -> Result<Self, StateError> {
-        self.inpainter = state.module("inpainter", self.inpainter)?;
-        self.discriminator = state.module("discriminator", self.discriminator)?;
+        self.objective.inpainter = state.module("inpainter", self.objective.inpainter)?;
+        self.objective.discriminator = state.module("discriminator", self.objective.discriminator)?;
         self.inpainter_optimizer = state.optimizer("inpainter-optimizer", self.inpainter_optimizer)?;
         self.discriminator_optimizer = state.optimizer("discriminator-optimizer", self.discriminator_optimizer)?;
         if let Some(average) = &mut self.average {
@@ -319,12 +264,27 @@ impl CounterfactualTrainer {
     }
 }
 
-fn read_losses(generator: Option<Tensor<1>>, discriminator: Tensor<1>) -> CounterfactualLosses {
-    // One read-back a step: every read stalls a graphics card.
+fn parted(found: Vec<Descent>) -> (Vec<Tensor<1>>, Vec<GradientsParams>) {
+    found.into_iter().map(|Descent { terms, gradients }| (terms, gradients)).unzip()
+}
+
+/// The means over the shares.
+fn read_losses(generator: Option<Vec<Tensor<1>>>, discriminator: Vec<Tensor<1>>) -> CounterfactualLosses {
+    // One read-back a device: every read stalls a graphics card.
     let with_generator = generator.is_some();
-    let all: Vec<Tensor<1>> = generator.into_iter().chain([discriminator]).collect();
-    let values = Tensor::cat(all, 0).try_into_vec_as::<f32>().unwrap_or_else(|_| vec![f32::NAN; 9]);
-    let at = |i: usize| values.get(i).copied().unwrap_or(f32::NAN);
+    let generator = generator.unwrap_or_default().into_iter().map(Some).chain(repeat(None));
+    let shares: Vec<Vec<f32>> = discriminator
+        .into_iter()
+        .zip(generator)
+        .map(|(discriminator, generator)| {
+            let all: Vec<Tensor<1>> = generator.into_iter().chain([discriminator]).collect();
+            Tensor::cat(all, 0).try_into_vec_as::<f32>().unwrap_or_default()
+        })
+        .collect();
+    let at = |i: usize| {
+        let values = shares.iter().map(|share| share.get(i).copied().unwrap_or(f32::NAN));
+        values.sum::<f32>() / shares.len() as f32
+    };
     let offset = if with_generator { 6 } else { 0 };
     CounterfactualLosses {
         generator: with_generator.then(|| GeneratorLosses {

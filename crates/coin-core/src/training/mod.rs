@@ -4,16 +4,17 @@ mod average;
 mod classifier;
 mod counterfactual;
 pub mod loss;
+mod objective;
 mod segmenter;
 mod state;
 mod supervised;
+mod team;
 
 pub use average::ExponentialAverage;
 pub use classifier::{ClassifierConfig, ClassifierTrainer};
-pub use counterfactual::{
-    Batch, CounterfactualConfig, CounterfactualLosses, CounterfactualTrainer, Cycle, GeneratorGradients,
-};
+pub use counterfactual::{Batch, CounterfactualConfig, CounterfactualLosses, CounterfactualTrainer, Cycle};
 pub use loss::{Adversarial, Distance};
+pub use objective::{Descent, Descents, Objective};
 pub use segmenter::{SegmenterConfig, SegmenterTrainer};
 pub use state::{StateError, TrainerState};
 pub use supervised::Supervised;

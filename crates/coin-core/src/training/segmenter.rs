@@ -28,7 +28,7 @@ impl SegmenterTrainer {
     /// One step on images in [-1, 1] and masks of 0 and 1, both `[batch, 1, height, width]`, at `rate` times the learning
     /// rate; returns the loss before it.
     pub fn step(&mut self, x: Tensor<4>, masks: Tensor<4>, rate: f64) -> f32 {
-        let loss = loss::segmentation(self.network.forward(x), masks);
-        self.descend(loss, self.config.learning_rate * rate)
+        let loss = |network: &UNet, x, masks| loss::segmentation(network.forward(x), masks);
+        self.descend(x, masks, loss, self.config.learning_rate * rate)
     }
 }

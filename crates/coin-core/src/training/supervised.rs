@@ -2,9 +2,10 @@
 
 use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use super::state::{StateError, TrainerState};
+use super::team::{self, Team};
 
 /// A network and its optimizer; `C` holds what else decides its training.
 pub struct Supervised<M: Module, C> {
@@ -12,6 +13,7 @@ pub struct Supervised<M: Module, C> {
     pub network: M,
     pub(super) config: C,
     optimizer: ModuleOptimizer,
+    team: Team,
     /// Name of the network in states.
     part: &'static str,
     step: u64,
@@ -19,15 +21,41 @@ pub struct Supervised<M: Module, C> {
 
 impl<M: Module, C> Supervised<M, C> {
     pub(super) fn start(part: &'static str, network: M, adam: &AdamConfig, config: C) -> Self {
-        Self { network, config, optimizer: adam.init(), part, step: 0 }
+        Self { network, config, optimizer: adam.init(), team: Team::default(), part, step: 0 }
     }
 
-    /// Follows the gradients of `loss`, which was computed with the network as it is; returns the loss.
-    pub(super) fn descend(&mut self, loss: Tensor<1>, learning_rate: f64) -> f32 {
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.network);
-        self.network = self.optimizer.step(learning_rate, self.network.clone(), gradients);
+    /// These devices, without gradients, take equal shares of every batch beside the network's own.
+    #[must_use]
+    pub fn with_helpers(mut self, helpers: &[Device]) -> Self {
+        self.team = Team::with(helpers);
+        self
+    }
+
+    /// Follows the gradients of the loss of `answer`s to images against their targets; returns the loss before the step, the
+    /// mean over the shares where there are helpers.
+    pub(super) fn descend<const D: usize>(
+        &mut self,
+        x: Tensor<4>,
+        targets: Tensor<D>,
+        loss: fn(&M, Tensor<4>, Tensor<D>) -> Tensor<1>,
+        learning_rate: f64,
+    ) -> f32
+    where
+        M: 'static,
+    {
+        let share = 1.0 / self.team.len() as f64;
+        let batch = self.team.shares(x).into_iter().zip(self.team.shares(targets));
+        let jobs = self.team.copies(&self.network).into_iter().zip(batch).collect();
+        let found = self.team.compute(jobs, move |(network, (x, targets)): (M, (Tensor<4>, Tensor<D>))| {
+            let loss = loss(&network, x, targets);
+            let gradients = GradientsParams::from_grads((loss.clone() * share).backward(), &network);
+            (loss.detach(), gradients)
+        });
+        let (losses, gradients): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let gradients = team::gathered(gradients, &self.network);
+        self.network = self.optimizer.step_multi(learning_rate, self.network.clone(), gradients);
         self.step += 1;
-        loss.into_scalar::<f32>()
+        losses.into_iter().map(|loss| loss.into_scalar::<f32>()).sum::<f32>() * share as f32
     }
 
     /// Steps taken.

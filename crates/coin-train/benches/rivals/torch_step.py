@@ -1,6 +1,6 @@
-"""COIN training steps in PyTorch on the CPU: the same networks, losses and optimizers as a recipe of ours.
+"""COIN training steps in PyTorch: the same networks, losses and optimizers as a recipe of ours.
 
-    python torch_step.py RECIPE.json THREADS RUNS
+    python torch_step.py RECIPE.json THREADS RUNS DEVICE
 
 RECIPE.json has the recipe's fields. Prints one JSON object: the seconds of each step after a warm-up, and how many
 numbers each network holds. Written for its speed only: the weights are random. Needs torch.
@@ -97,7 +97,7 @@ class Inpainter(nn.Module):
         self.head_norm, self.head = nn.BatchNorm2d(outputs[-1]), Convolution(outputs[-1], 1, 3, bias=True)
 
     def forward(self, x):
-        condition = torch.zeros(len(x), dtype=torch.long)
+        condition = torch.zeros(len(x), dtype=torch.long, device=x.device)
         value, features = self.stem_norm(F.relu(self.stem(x))), []
         for block in self.down:
             value = block(value)
@@ -191,8 +191,9 @@ def main():
     runs = int(sys.argv[3])
     stage, size = recipe["counterfactual"], recipe["size"]
     weights = stage["training"]
-    inpainter, discriminator = Inpainter(stage["inpainter"]), Discriminator(stage["discriminator"])
-    judge = classifier(recipe["classifier"]["network"]["width"]).eval().requires_grad_(False)
+    device = torch.device(sys.argv[4])
+    inpainter, discriminator = Inpainter(stage["inpainter"]).to(device), Discriminator(stage["discriminator"]).to(device)
+    judge = classifier(recipe["classifier"]["network"]["width"]).to(device).eval().requires_grad_(False)
     adam = lambda network: torch.optim.Adam(network.parameters(), weights["learning_rate"], (0.0, 0.999))
     adam_g, adam_d = adam(inpainter), adam(discriminator)
     bce = lambda logits, real: F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(real)))
@@ -206,7 +207,7 @@ def main():
         counterfactual = inpainter(x)
         change = F.l1_loss(counterfactual, x)
         reconstruction = change
-        if weights["cycle"] == "input":
+        if weights["cycle"] == "on":
             reconstruction = change + F.l1_loss(inpainter(counterfactual), x)
         loss = (
             weights["weight_adversarial"] * bce(discriminator(counterfactual, desired_bins), True)
@@ -222,12 +223,15 @@ def main():
         discriminator.requires_grad_(True)
         real, fake = discriminator(x, bins), discriminator(counterfactual.detach(), desired_bins)
         adam_d.zero_grad()
-        ((bce(real, True) + bce(fake, False)) / 2).backward()
+        judged = (bce(real, True) + bce(fake, False)) / 2
+        judged.backward()
         adam_d.step()
+        # Both sides read their losses in every step.
+        return loss.item(), judged.item()
 
     seconds = []
     for _ in range(runs + 1):
-        x = torch.rand(stage["batch"], 1, size, size) * 2 - 1
+        x = torch.rand(stage["batch"], 1, size, size, device=device) * 2 - 1
         started = time.perf_counter()
         step(x)
         seconds.append(time.perf_counter() - started)

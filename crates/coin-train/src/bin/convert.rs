@@ -56,7 +56,7 @@ enum Chore {
         /// A model that should be the same.
         #[arg(long, value_name = "FILE")]
         against: Option<PathBuf>,
-        /// Where to compute: auto, cpu, vulkan or cuda[:N].
+        /// Where to compute: auto, cpu, vulkan[:N] or cuda[:N].
         #[arg(long, default_value = "cpu")]
         device: DeviceChoice,
     },

@@ -16,7 +16,7 @@ use coin_train::program::{self, BadInput};
 use coin_train::recipe::{DataRecipe, Recipe};
 use coin_train::report::Report;
 use coin_train::run::Run;
-use coin_train::stage::{Ending, TEST_SEED, Training};
+use coin_train::stage::{self, Ending, TEST_SEED, Training};
 use coin_train::{files, interrupt, progress};
 
 /// Train the paper's ladder (rows A to H, COIN), saliency methods and a supervised U-Net on the same slices, and write the
@@ -48,9 +48,9 @@ struct Arguments {
     /// Random masks of RISE.
     #[arg(long, default_value_t = 500, value_name = "N")]
     rise_masks: usize,
-    /// Where to compute: auto, cpu, vulkan or cuda[:N].
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    /// Where to compute: auto, cpu, vulkan[:N] or cuda[:N]; several, separated by commas, share each batch.
+    #[arg(long, visible_alias = "devices", value_delimiter = ',', default_value = "auto")]
+    device: Vec<DeviceChoice>,
     /// Folder for runs and table.
     #[arg(long, default_value = "runs/ladder", value_name = "DIR")]
     out: PathBuf,
@@ -65,6 +65,7 @@ struct Common<'a> {
     arguments: &'a Arguments,
     data: Dataset,
     device: Device,
+    helpers: Vec<Device>,
 }
 
 #[allow(clippy::print_stdout)]
@@ -74,11 +75,15 @@ fn climb(arguments: &Arguments) -> anyhow::Result<()> {
     if let (DataRecipe::Phantom { .. }, Some(DataSpec::Folder(..))) = (&protocol.data, arguments.data.named().first()) {
         return Err(BadInput("--data: the small rows make their own phantoms; add --full for a folder".into()).into());
     }
+    for row in &rows {
+        stage::shared_evenly(&arguments.recipe(row, None)?, arguments.device.len())?;
+    }
     interrupt::listen()?;
     let table = arguments.data.table(protocol.data.selection().1.plane)?;
     let data = Dataset::open(&protocol, table.as_ref(), &Purpose::ALL)?;
-    let common = Common { arguments, data, device: arguments.device.open()? };
-    eprintln!("on {}, {}", device::name(&common.device), common.data.description);
+    let (device, helpers) = device::open(&arguments.device)?;
+    let common = Common { arguments, data, device, helpers };
+    eprintln!("on {}, {}", common.devices(), common.data.description);
     let mut ladder = Ladder::default();
     for &seed in &arguments.seeds {
         for row in &rows {
@@ -124,17 +129,25 @@ impl Arguments {
 }
 
 impl Common<'_> {
+    fn training<'a>(&'a self, recipe: &'a Recipe, run: &'a Run) -> Training<'a> {
+        Training { recipe, data: &self.data, run, device: &self.device, helpers: &self.helpers }
+    }
+
+    fn devices(&self) -> String {
+        device::names(&self.device, &self.helpers)
+    }
+
     /// A row from one seed; `None` after Ctrl-C.
     fn climb(&self, row: &Row, seed: u64) -> anyhow::Result<Option<Report>> {
         let recipe = self.arguments.recipe(row, Some(seed))?;
         let folder = self.arguments.folder(row.name, seed);
         let run = Run::open(&folder, &recipe, &self.arguments.data.specs())?;
-        run.begin(&Origin::now(&self.data.digest, &device::name(&self.device)))?;
+        run.begin(&Origin::now(&self.data.digest, &self.devices()))?;
         if let Some(report) = run.report()? {
             return Ok(Some(report));
         }
         eprintln!("{} from seed {seed}, into {}", row.name, folder.display());
-        let training = Training { recipe: &recipe, data: &self.data, run: &run, device: &self.device };
+        let training = self.training(&recipe, &run);
         let Some(classifier) = self.classifier(&recipe, seed)? else { return Ok(None) };
         run.adopt_classifier(&classifier)?;
         for stage in [Training::counterfactual, Training::segmenter] {
@@ -154,8 +167,8 @@ impl Common<'_> {
             Recipe { name: "classifier".into(), segmenter: None, ..self.arguments.recipe(row(COIN)?, Some(seed))? };
         debug_assert_eq!(shared.classifier, recipe.classifier);
         let run = Run::open(&self.arguments.folder("classifier", seed), &shared, &self.arguments.data.specs())?;
-        run.begin(&Origin::now(&self.data.digest, &device::name(&self.device)))?;
-        let training = Training { recipe: &shared, data: &self.data, run: &run, device: &self.device };
+        run.begin(&Origin::now(&self.data.digest, &self.devices()))?;
+        let training = self.training(&shared, &run);
         Ok((training.classifier()? == Ending::Done).then_some(run))
     }
 

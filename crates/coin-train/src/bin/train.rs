@@ -13,7 +13,7 @@ use coin_train::program::{self, BadInput};
 use coin_train::recipe::{self, DataRecipe, Recipe};
 use coin_train::report::Report;
 use coin_train::run::Run;
-use coin_train::stage::{Ending, Training};
+use coin_train::stage::{self, Ending, Training};
 use serde_json::json;
 
 /// Train COIN: a classifier, then the counterfactual against it, then an evaluation and the model file.
@@ -24,6 +24,7 @@ use serde_json::json;
   train                                              phantoms on the CPU, within 20 minutes on two cores
   train --recipe kits23-anomalies --data slices:DIR  real slices with planted anomalies
   train --set counterfactual.steps=2000 --seed 3     change the recipe
+  train --devices cuda:0,cuda:1                      each batch shared by two cards
   train --resume runs/quick                          go on after an interruption"
 )]
 struct Arguments {
@@ -35,9 +36,9 @@ struct Arguments {
     changes: Vec<String>,
     #[command(flatten)]
     data: DataOptions,
-    /// Where to compute: auto, cpu, vulkan or cuda[:N].
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    /// Where to compute: auto, cpu, vulkan[:N] or cuda[:N]; several, separated by commas, share each batch.
+    #[arg(long, visible_alias = "devices", value_delimiter = ',', default_value = "auto")]
+    device: Vec<DeviceChoice>,
     /// Which stage to train; the counterfactual alone goes on in a run whose classifier is trained.
     #[arg(long, value_enum, default_value_t = Stage::All)]
     stage: Stage,
@@ -117,17 +118,19 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
     interrupt::listen()?;
     let table = arguments.data.of(specs.clone()).table(recipe.data.selection().1.plane)?;
     let data = Dataset::open(&recipe.protocol(), table.as_ref(), &Purpose::ALL)?;
-    let device = arguments.device.open()?;
+    stage::shared_evenly(&recipe, arguments.device.len())?;
+    let (device, helpers) = device::open(&arguments.device)?;
+    let devices = device::names(&device, &helpers);
     let run = match resumed {
         Some(run) => run,
         None => Run::create(&arguments.out, &recipe, &specs)?,
     };
-    run.begin(&Origin::now(&data.digest, &device::name(&device)))?;
+    run.begin(&Origin::now(&data.digest, &devices))?;
     if let Some((classifier, _, _)) = classifier {
         run.adopt_classifier(&classifier)?;
     }
-    eprintln!("{} on {}, {}, into {}", recipe.name, device::name(&device), data.description, run.folder().display());
-    let training = Training { recipe: &recipe, data: &data, run: &run, device: &device };
+    eprintln!("{} on {devices}, {}, into {}", recipe.name, data.description, run.folder().display());
+    let training = Training { recipe: &recipe, data: &data, run: &run, device: &device, helpers: &helpers };
     let (finished, report) = match stages(&training, arguments.stage)? {
         Outcome::Interrupted => {
             eprintln!("saved; go on with --resume {}{}", run.folder().display(), arguments.data.how());

@@ -3,7 +3,7 @@
 use burn::module::Module as _;
 use coin_core::explanation::Explainer;
 use coin_core::networks::Classifier;
-use coin_core::training::{CounterfactualTrainer, StateError, TrainerState};
+use coin_core::training::{CounterfactualTrainer, Objective, StateError, TrainerState};
 use coin_core::weights;
 use coin_imaging::picture::Picture;
 use serde_json::json;
@@ -39,7 +39,7 @@ impl Stage for CounterfactualStage<'_> {
     }
 
     fn is_finite(&self) -> bool {
-        let CounterfactualTrainer { inpainter, discriminator, .. } = &self.trainer;
+        let Objective { inpainter, discriminator, .. } = &self.trainer.objective;
         weights::all_finite(&inpainter.valid()) && weights::all_finite(&discriminator.valid())
     }
 

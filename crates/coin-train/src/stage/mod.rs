@@ -57,6 +57,8 @@ pub struct Training<'a> {
     pub run: &'a Run,
     /// Where it computes; without gradients.
     pub device: &'a Device,
+    /// Those that take a share of each batch beside it.
+    pub helpers: &'a [Device],
 }
 
 impl Training<'_> {
@@ -145,12 +147,13 @@ impl Training<'_> {
 
     fn classifier_trainer(&self, network: Classifier) -> ClassifierTrainer {
         let network = network.fork(&self.device.clone().autodiff());
-        ClassifierTrainer::new(network, self.recipe.classifier.training.clone())
+        ClassifierTrainer::new(network, self.recipe.classifier.training.clone()).with_helpers(self.helpers)
     }
 
     fn new_segmenter_trainer(&self, stage: &recipe::SegmenterStage) -> SegmenterTrainer {
         let network = UNet::init(&self.recipe.counterfactual.inpainter, &processor(self.recipe.seed + 2));
-        SegmenterTrainer::new(network.fork(&self.device.clone().autodiff()), stage.training.clone())
+        let network = network.fork(&self.device.clone().autodiff());
+        SegmenterTrainer::new(network, stage.training.clone()).with_helpers(self.helpers)
     }
 
     fn new_counterfactual_trainer(&self, classifier: Classifier) -> CounterfactualTrainer {
@@ -159,6 +162,7 @@ impl Training<'_> {
         let inpainter = stage.inpainter.init(&processor).fork(&device);
         let discriminator = stage.discriminator.init(&processor).fork(&device);
         CounterfactualTrainer::new(inpainter, discriminator, classifier, stage.training.clone())
+            .with_helpers(self.helpers)
     }
 
     /// The inpainter as it explains.
@@ -199,6 +203,22 @@ impl Training<'_> {
 
     fn tensor(&self, batch: &[Sample]) -> Tensor<4> {
         images(batch, self.recipe.size, &self.device.clone().autodiff())
+    }
+}
+
+/// Refuses batches that so many devices cannot share evenly.
+///
+/// # Errors
+/// Names the stage and a batch that they can.
+pub fn shared_evenly(recipe: &Recipe, devices: usize) -> Result<(), BadInput> {
+    let segmenter = recipe.segmenter().map(|stage| ("segmenter", stage.batch));
+    let batches = [("classifier", recipe.classifier.batch), ("counterfactual", recipe.counterfactual.batch)];
+    match batches.into_iter().chain(segmenter).find(|(_, batch)| !batch.is_multiple_of(devices)) {
+        None => Ok(()),
+        Some((stage, batch)) => Err(BadInput(format!(
+            "--devices: {devices} devices cannot share a batch of {batch} evenly; say --set {stage}.batch={}",
+            batch.next_multiple_of(devices)
+        ))),
     }
 }
 

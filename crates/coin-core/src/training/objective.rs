@@ -1,0 +1,121 @@
+//! What the networks of a counterfactual training minimise (paper section 3), and its gradients. A [`Method`] decides what
+//! the generator is asked for and what of the image must stay; all else is the same.
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+
+use super::counterfactual::{Batch, CounterfactualConfig, Cycle};
+use super::loss;
+use crate::condition::Condition;
+use crate::method::{Method, Verdict};
+use crate::networks::{Classifier, Discriminator, Inpainter};
+
+/// The networks as they are, and how they are trained.
+pub struct Objective {
+    /// E and G, on an autodiff device.
+    pub inpainter: Inpainter,
+    /// D, on an autodiff device.
+    pub discriminator: Discriminator,
+    pub(super) classifier: Classifier,
+    pub(super) config: CounterfactualConfig,
+}
+
+/// The terms of a loss, and the gradient by parameter.
+pub struct Descent {
+    /// The weighted terms and their sum.
+    pub terms: Tensor<1>,
+    /// Of the sum, times the share of the batch.
+    pub gradients: GradientsParams,
+}
+
+/// What a step follows.
+pub struct Descents {
+    /// Six terms, in the order of [`GeneratorLosses`](super::counterfactual::GeneratorLosses); `None` in steps without it.
+    pub generator: Option<Descent>,
+    /// On real images, on counterfactuals, and their mean.
+    pub discriminator: Descent,
+}
+
+/// A batch through E and G.
+struct Inpainted {
+    features: Vec<Tensor<4>>,
+    counterfactual: Tensor<4>,
+}
+
+impl Objective {
+    /// What a batch asks of both networks; it is `share` of the images that they step after.
+    pub fn descents(&self, batch: &Batch, with_generator: bool, share: f64) -> Descents {
+        let verdict = self.config.method.verdict(self.classifier.forward(batch.images.clone()), self.config.bins);
+        let inpainted = self.inpaint(batch, &verdict);
+        let fake = inpainted.counterfactual.clone().detach();
+        Descents {
+            generator: with_generator.then(|| self.generator(batch, inpainted, &verdict, share)),
+            discriminator: self.discriminator(batch.images.clone(), fake, &verdict, share),
+        }
+    }
+
+    fn inpaint(&self, batch: &Batch, verdict: &Verdict) -> Inpainted {
+        let (x, condition) = (batch.images.clone(), self.config.method.condition_after(verdict));
+        let features = self.inpainter.encoder.forward(x.clone());
+        Inpainted { counterfactual: self.inpainter.generator.forward(&features, x, &condition), features }
+    }
+
+    fn generator(&self, batch: &Batch, inpainted: Inpainted, verdict: &Verdict, share: f64) -> Descent {
+        let (config, x) = (&self.config, batch.images.clone());
+        let reconstruction = self.reconstruction(batch, &inpainted, verdict) * config.weight_reconstruction;
+        let Inpainted { counterfactual, .. } = inpainted;
+        let judge = self.discriminator.clone().freeze();
+        let fooled = judge.forward(counterfactual.clone(), verdict.desired_bins.clone());
+        let adversarial = config.adversarial.generator(fooled) * config.weight_adversarial;
+
+        let logits = self.classifier.forward(counterfactual.clone());
+        let kl = if config.kl_on_logits { loss::kl_on_logits } else { loss::kl_on_probabilities };
+        let kl = kl(logits, verdict.desired.clone()) * config.weight_kl;
+
+        let minimal_change = loss::l1(x.clone(), counterfactual.clone()) * config.weight_minimal_change;
+        let total_variation = loss::total_variation(x, counterfactual) * config.weight_total_variation;
+
+        let terms = vec![adversarial, kl, reconstruction, minimal_change, total_variation];
+        let total: Tensor<1> = Tensor::cat(terms.clone(), 0).sum();
+        descent(terms, total, &self.inpainter, share)
+    }
+
+    /// What of the image must stay. COIN: the counterfactual is near the image, and so is its own counterfactual; v2: that
+    /// one is near the counterfactual. Singla et al.: the image is what is made of it, and of its counterfactual, when the
+    /// classifier's own verdict is asked for.
+    fn reconstruction(&self, batch: &Batch, inpainted: &Inpainted, verdict: &Verdict) -> Tensor<1> {
+        let Inpainted { features, counterfactual } = inpainted;
+        let Inpainter { generator, .. } = &self.inpainter;
+        let x = &batch.images;
+        let distance = |a: &Tensor<4>, b: Tensor<4>| self.config.distance.between(a.clone(), b, batch.regions.as_ref());
+        let inpaint = |x: &Tensor<4>, condition: Condition| self.inpainter.forward(x.clone(), &condition);
+        let as_found = || Condition::Each(verdict.bins.clone());
+        let direct = match self.config.method {
+            Method::Coin | Method::CoinV2 => distance(x, counterfactual.clone()),
+            Method::Singla => distance(x, generator.forward(features, x.clone(), &as_found())),
+        };
+        match (self.config.cycle, self.config.method) {
+            (Cycle::Off, _) => direct,
+            (Cycle::On, Method::Coin) => direct + distance(x, inpaint(counterfactual, Condition::All(0))),
+            (Cycle::On, Method::CoinV2) => {
+                direct + distance(counterfactual, inpaint(counterfactual, Condition::All(0)))
+            }
+            (Cycle::On, Method::Singla) => direct + distance(x, inpaint(counterfactual, as_found())),
+        }
+    }
+
+    fn discriminator(&self, x: Tensor<4>, fake: Tensor<4>, verdict: &Verdict, share: f64) -> Descent {
+        let adversarial = self.config.adversarial;
+        let real = adversarial.real(self.discriminator.forward(x, verdict.bins.clone()));
+        let fake = adversarial.fake(self.discriminator.forward(fake, verdict.desired_bins.clone()));
+        let total = (real.clone() + fake.clone()) * 0.5;
+        descent(vec![real, fake], total, &self.discriminator, share)
+    }
+}
+
+fn descent<M: Module>(terms: Vec<Tensor<1>>, total: Tensor<1>, network: &M, share: f64) -> Descent {
+    let gradients = GradientsParams::from_grads((total.clone() * share).backward(), network);
+    let terms = terms.into_iter().chain([total]).map(Tensor::detach).collect();
+    Descent { terms: Tensor::cat(terms, 0), gradients }
+}

@@ -1,0 +1,103 @@
+//! Data parallelism: devices that compute a step together, each on its share of the batch.
+//!
+//! The first device holds the networks and the optimizers. In each step the helpers get copies of the networks, and their
+//! gradients come back, where Burn's optimizers add them up. Batch normalisation sees a share, not the batch, and keeps the
+//! running statistics of the first device.
+
+use std::any::Any;
+use std::iter::once;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use burn::module::Module;
+use burn::optim::{GradientsParams, MultiGradientsParams};
+use burn::tensor::{Device, Tensor};
+
+/// The devices beside the first.
+#[derive(Debug, Default)]
+pub(super) struct Team {
+    helpers: Vec<Helper>,
+}
+
+/// A device, and the thread that talks to it as long as this lives: graphics cards keep memory for every thread.
+#[derive(Debug)]
+struct Helper {
+    device: Device,
+    work: Sender<Box<dyn FnOnce() + Send>>,
+}
+
+type Answer<T> = Result<T, Box<dyn Any + Send>>;
+
+impl Team {
+    /// With these devices, without gradients, beside the first.
+    pub(super) fn with(helpers: &[Device]) -> Self {
+        Self { helpers: helpers.iter().map(|device| Helper::start(device.clone())).collect() }
+    }
+
+    /// Number of devices, the first one counted.
+    pub(super) fn len(&self) -> usize {
+        1 + self.helpers.len()
+    }
+
+    /// The equal shares of a batch, its first dimension, each on its device.
+    pub(super) fn shares<const D: usize>(&self, batch: Tensor<D>) -> Vec<Tensor<D>> {
+        let Self { helpers } = self;
+        if helpers.is_empty() {
+            return vec![batch];
+        }
+        let mut shares = batch.chunk(self.len(), 0);
+        for (share, Helper { device, .. }) in shares.iter_mut().skip(1).zip(helpers) {
+            *share = share.clone().to_device(&device.clone().autodiff());
+        }
+        shares
+    }
+
+    /// The network, and a copy of it on every helper.
+    pub(super) fn copies<M: Module>(&self, network: &M) -> Vec<M> {
+        // A fork would share the running statistics; a snapshot has its own.
+        let copy = |helper: &Helper| network.valid().to_device(&helper.device).train();
+        once(network.clone()).chain(self.helpers.iter().map(copy)).collect()
+    }
+
+    /// What `compute` makes of each device's share, all at the same time; the first on this thread.
+    pub(super) fn compute<S, T>(&self, shares: Vec<S>, compute: impl Fn(S) -> T + Copy + Send + 'static) -> Vec<T>
+    where
+        S: Send + 'static,
+        T: Send + 'static,
+    {
+        let mut shares = shares.into_iter();
+        let own = shares.next();
+        let started: Vec<Receiver<Answer<T>>> =
+            self.helpers.iter().zip(shares).map(|(helper, share)| helper.compute(share, compute)).collect();
+        let own = own.map(compute);
+        let others = started.into_iter().filter_map(|answer| answer.recv().ok());
+        own.into_iter().chain(others.map(|answer| answer.unwrap_or_else(|panic| resume_unwind(panic)))).collect()
+    }
+}
+
+impl Helper {
+    fn start(device: Device) -> Self {
+        let (work, queue) = channel::<Box<dyn FnOnce() + Send>>();
+        thread::spawn(move || queue.into_iter().for_each(|job| job()));
+        Self { device, work }
+    }
+
+    fn compute<S, T>(&self, share: S, compute: impl Fn(S) -> T + Send + 'static) -> Receiver<Answer<T>>
+    where
+        S: Send + 'static,
+        T: Send + 'static,
+    {
+        let (answer, waiting) = channel();
+        // Whoever asked may be gone, and the thread lives as long as its sender: neither can fail.
+        let job = move || answer.send(catch_unwind(AssertUnwindSafe(|| compute(share)))).unwrap_or_default();
+        self.work.send(Box::new(job)).unwrap_or_default();
+        waiting
+    }
+}
+
+/// Gradients of equal shares for an optimizer that steps where `network` lives.
+pub(super) fn gathered<M: Module>(gradients: Vec<GradientsParams>, network: &M) -> MultiGradientsParams {
+    let device = network.valid().devices().into_iter().next().unwrap_or_default();
+    MultiGradientsParams { grads: gradients.into_iter().map(|gradients| (gradients, device.clone())).collect() }
+}

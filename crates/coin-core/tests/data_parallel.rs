@@ -1,0 +1,100 @@
+//! Devices that share a batch give what one gives with the whole of it.
+
+#![allow(clippy::unwrap_used)]
+
+mod reference;
+
+use burn::module::Module;
+use burn::tensor::{Device, Distribution, Tensor};
+use coin_core::networks::{ClassifierArchitecture, Family};
+use coin_core::training::{Batch, ClassifierConfig, ClassifierTrainer, CounterfactualTrainer, Distance};
+use coin_core::weights;
+use reference::steps::{self, batch_with_regions, singla, synthetic};
+
+/// Rounding, over three steps.
+const TOLERANCE: f32 = 2e-4;
+
+/// Every weight of a network, one after the other, without running statistics.
+fn weights(network: &impl Module) -> Vec<f32> {
+    let all = weights::collect(&network.valid()).unwrap().into_iter();
+    all.filter(|(path, _)| !path.contains("running")).flat_map(|(_, weight)| weight.values).collect()
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+fn twice(batch: &Batch) -> Batch {
+    let twice = |x: &Tensor<4>| Tensor::cat(vec![x.clone(), x.clone()], 0);
+    Batch { images: twice(&batch.images), regions: batch.regions.as_ref().map(twice) }
+}
+
+/// ConvNeXt normalises each image by itself, so that halves of a batch that differ must add up to the whole.
+#[test]
+fn a_classifier_learns_the_same_from_halves_of_a_batch() {
+    let device = Device::flex().autodiff();
+    device.seed(3);
+    let architecture = ClassifierArchitecture { family: Family::ConvNeXtTiny, width: 4 };
+    let network = architecture.init(&device);
+    let config = ClassifierConfig { learning_rate: 1e-3, weight_decay: 0.0, label_smoothing: 0.0 };
+    let trainer = |helpers: &[Device]| {
+        let network = network.valid().train();
+        ClassifierTrainer::new(network, config.clone()).with_helpers(helpers)
+    };
+    let mut whole = trainer(&[]);
+    let mut halves = trainer(&[Device::flex()]);
+    let labels = [true, true, false, true];
+    for step in 0..3 {
+        let x = Tensor::random([4, 1, 64, 64], Distribution::Uniform(-1.0, 1.0), &device);
+        let (a, b) = (whole.step(x.clone(), &labels, 1.0), halves.step(x, &labels, 1.0));
+        assert!((a - b).abs() < TOLERANCE, "step {step}: {a} of the whole, {b} of its halves");
+    }
+    let (a, b, start) = (weights(&whole.network), weights(&halves.network), weights(&network));
+    assert!(largest_difference(&a, &start) > 1e-3, "nothing was learnt");
+    assert!(largest_difference(&a, &b) < TOLERANCE, "weights differ by {}", largest_difference(&a, &b));
+}
+
+/// Batch normalisation sees a share: two devices with the same images are one that has them twice.
+#[test]
+fn coin_learns_the_same_from_the_same_images_on_two_devices() {
+    let device = Device::flex().autodiff();
+    let batch = twice(&batch_with_regions(&device));
+    for recipe in [synthetic(), singla(Distance::Carl)] {
+        let trainer = |helpers: &[Device]| steps::trainer(recipe.clone(), &device).0.with_helpers(helpers);
+        let (mut one, mut two) = (trainer(&[]), trainer(&[Device::flex()]));
+        for step in 0..3 {
+            let (a, b) = (one.step(batch.clone(), 1.0), two.step(batch.clone(), 1.0));
+            let (a_generator, b_generator) = (a.generator.unwrap(), b.generator.unwrap());
+            for (a, b) in [
+                (a_generator.total, b_generator.total),
+                (a_generator.adversarial, b_generator.adversarial),
+                (a_generator.kl, b_generator.kl),
+                (a.discriminator, b.discriminator),
+            ] {
+                assert!((a - b).abs() <= TOLERANCE * a.abs().max(1.0), "step {step}: {a} of one, {b} of two");
+            }
+        }
+        let networks = |trainer: &CounterfactualTrainer| {
+            [weights(&trainer.objective.inpainter), weights(&trainer.objective.discriminator)].concat()
+        };
+        let (a, b) = (networks(&one), networks(&two));
+        let beyond = a.iter().zip(&b).filter(|(a, b)| (*a - *b).abs() > TOLERANCE).count();
+        // Adam's first steps are as long where a gradient is nothing but rounding.
+        assert!(beyond * 100 < a.len(), "{beyond} of {} weights differ", a.len());
+    }
+}
+
+/// What the discriminator says of real images depends on each image alone.
+#[test]
+fn a_helper_gets_the_other_half() {
+    let device = Device::flex().autodiff();
+    let batch = batch_with_regions(&device);
+    let trainer = |helpers: &[Device]| steps::trainer(synthetic(), &device).0.with_helpers(helpers);
+    let whole = trainer(&[]).step(batch.clone(), 1.0).discriminator_real;
+    let halves = trainer(&[Device::flex()]).step(batch.clone(), 1.0).discriminator_real;
+    let first = Batch { images: batch.images.narrow(0, 0, 1), regions: None };
+    let first = trainer(&[]).step(first, 1.0).discriminator_real;
+    assert!((whole - halves).abs() < 1e-5, "{whole} of the whole, {halves} of its halves");
+    assert!((whole - first).abs() > 1e-3, "the two images are told alike");
+}

@@ -47,7 +47,7 @@ fn a_classifier_learns_the_same_from_halves_of_a_batch() {
     let labels = [true, true, false, true];
     for step in 0..3 {
         let x = Tensor::random([4, 1, 64, 64], Distribution::Uniform(-1.0, 1.0), &device);
-        let (a, b) = (whole.step(x.clone(), &labels, 1.0), halves.step(x, &labels, 1.0));
+        let (a, b) = (whole.step(x.clone(), &labels, 1.0).unwrap(), halves.step(x, &labels, 1.0).unwrap());
         assert!((a - b).abs() < TOLERANCE, "step {step}: {a} of the whole, {b} of its halves");
     }
     let (a, b, start) = (weights(&whole.network), weights(&halves.network), weights(&network));
@@ -64,7 +64,7 @@ fn coin_learns_the_same_from_the_same_images_on_two_devices() {
         let trainer = |helpers: &[Device]| steps::trainer(recipe.clone(), &device).0.with_helpers(helpers);
         let (mut one, mut two) = (trainer(&[]), trainer(&[Device::flex()]));
         for step in 0..3 {
-            let (a, b) = (one.step(batch.clone(), 1.0), two.step(batch.clone(), 1.0));
+            let (a, b) = (one.step(batch.clone(), 1.0).unwrap(), two.step(batch.clone(), 1.0).unwrap());
             let (a_generator, b_generator) = (a.generator.unwrap(), b.generator.unwrap());
             for (a, b) in [
                 (a_generator.total, b_generator.total),
@@ -91,10 +91,10 @@ fn a_helper_gets_the_other_half() {
     let device = Device::flex().autodiff();
     let batch = batch_with_regions(&device);
     let trainer = |helpers: &[Device]| steps::trainer(synthetic(), &device).0.with_helpers(helpers);
-    let whole = trainer(&[]).step(batch.clone(), 1.0).discriminator_real;
-    let halves = trainer(&[Device::flex()]).step(batch.clone(), 1.0).discriminator_real;
+    let whole = trainer(&[]).step(batch.clone(), 1.0).unwrap().discriminator_real;
+    let halves = trainer(&[Device::flex()]).step(batch.clone(), 1.0).unwrap().discriminator_real;
     let first = Batch { images: batch.images.narrow(0, 0, 1), regions: None };
-    let first = trainer(&[]).step(first, 1.0).discriminator_real;
+    let first = trainer(&[]).step(first, 1.0).unwrap().discriminator_real;
     assert!((whole - halves).abs() < 1e-5, "{whole} of the whole, {halves} of its halves");
     assert!((whole - first).abs() > 1e-3, "the two images are told alike");
 }

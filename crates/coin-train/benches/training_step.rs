@@ -50,7 +50,7 @@ fn main() -> anyhow::Result<()> {
     let mut trainer = CounterfactualTrainer::new(inpainter, discriminator, classifier, stage.training.clone());
     let x = Tensor::<4>::random([stage.batch, 1, size, size], Distribution::Uniform(-1.0, 1.0), &device);
     let ours = rivals::seconds(RUNS, || {
-        ensure!(trainer.step(x.clone(), 1.0).is_finite(), "the step diverged");
+        ensure!(trainer.step(x.clone(), 1.0)?.is_finite(), "the step diverged");
         Ok(())
     })?;
 

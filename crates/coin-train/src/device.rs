@@ -98,11 +98,14 @@ pub fn open(choices: &[DeviceChoice]) -> Result<(Device, Vec<Device>), DeviceErr
     Ok((first, devices.collect::<Result<_, _>>()?))
 }
 
-/// For people: `CPU`, or what Burn calls a graphics card.
+/// Whether this is the processor.
+pub fn is_processor(device: &Device) -> bool {
+    *device == Device::flex()
+}
+
+/// For people: `CPU`, or what a graphics card calls itself.
 pub fn name(device: &Device) -> String {
-    let name = format!("{device:?}");
-    let name = name.strip_prefix("Device<").and_then(|name| name.strip_suffix('>')).unwrap_or(&name);
-    if name == "Flex(Cpu)" { "CPU".into() } else { name.into() }
+    if is_processor(device) { "CPU".into() } else { card(device) }
 }
 
 /// For people: those of a training.
@@ -149,6 +152,18 @@ fn compare(device: &Device, what: &'static str, expected: &[f32], found: &[f32])
         beyond => beyond.unwrap_or(f32::NAN),
     };
     Err(DeviceError::Wrong { device: name(device), what, difference })
+}
+
+#[cfg(any(feature = "vulkan", feature = "cuda"))]
+fn card(device: &Device) -> String {
+    let told = format!("{device:?}");
+    let by = ["Vulkan", "Cuda"].into_iter().find(|by| told.contains(by)).unwrap_or_default();
+    device.identity().map_or(told.clone(), |identity| format!("{} ({by})", identity.name))
+}
+
+#[cfg(not(any(feature = "vulkan", feature = "cuda")))]
+fn card(device: &Device) -> String {
+    format!("{device:?}")
 }
 
 #[cfg(feature = "vulkan")]

@@ -9,7 +9,7 @@ use coin_core::bundle::{Bundle, Card};
 use coin_core::explanation::Explainer;
 use coin_imaging::Window;
 
-use crate::device::DeviceChoice;
+use crate::device::{self, DeviceChoice};
 use crate::evaluation::Masking;
 use crate::files;
 use crate::program::BadInput;
@@ -68,7 +68,7 @@ impl Model {
         let named = || path.display().to_string();
         let bundle = Self::bundle(path)?;
         let device = choice.open()?;
-        let on_processor = device == Device::flex();
+        let on_processor = device::is_processor(&device);
         match Self::on(&bundle, device).with_context(named) {
             Err(reason) if choice == DeviceChoice::Auto && !on_processor => {
                 tracing::warn!("{reason:#}; computing on the processor instead");

@@ -8,6 +8,7 @@ use coin_imaging::{ScanError, Window};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
+use tracing::Level;
 
 use crate::data::DataError;
 use crate::device::DeviceError;
@@ -40,7 +41,12 @@ pub fn named<T: DeserializeOwned>(word: &str) -> Result<T, String> {
 
 /// Runs a program with its warnings on stderr: 0 when done, 2 for bad usage or input, 1 for any other failure; an error is one line.
 pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
-    tracing_subscriber::fmt().with_writer(stderr).with_ansi(stderr().is_terminal()).without_time().init();
+    tracing_subscriber::fmt()
+        .with_max_level(Level::WARN)
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal())
+        .without_time()
+        .init();
     let Err(error) = main() else { return ExitCode::SUCCESS };
     let message = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
     eprintln!("error: {}", message.replace('\n', " "));

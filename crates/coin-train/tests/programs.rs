@@ -44,8 +44,12 @@ fn program(name: &str) -> Command {
 }
 
 fn train(out: &Path) -> Command {
+    train_on("cpu", out)
+}
+
+fn train_on(devices: &str, out: &Path) -> Command {
     let mut command = program("train");
-    command.args(["--device", "cpu", "--out"]).arg(out).args(TINY);
+    command.args(["--devices", devices, "--out"]).arg(out).args(TINY);
     command
 }
 
@@ -150,6 +154,39 @@ fn a_training_that_diverges_says_so_and_keeps_its_checkpoints_whole() {
     let last = message.lines().last().unwrap();
     assert!(last.contains("counterfactual diverged") && last.contains("learning_rate"), "{last}");
     assert!(!folder.path().join("quick/coin-phantom.safetensors").exists());
+}
+
+#[test]
+fn a_batch_that_memory_cannot_hold_is_refused_with_one_that_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("runs");
+    for stage in ["classifier", "counterfactual"] {
+        let output = train(&out).args(["--set", &format!("{stage}.batch=2000000000")]).output().unwrap();
+        refused(&output, &[stage, "a batch of 2000000000 needs about", "GB are free; say --set"]);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        let fits: u64 = message.trim().rsplit('=').next().unwrap().parse().unwrap();
+        assert!((1_000..2_000_000_000).contains(&fits), "{message}");
+        assert!(!out.exists(), "a run was begun");
+    }
+}
+
+#[test]
+fn two_devices_share_each_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    assert!(train(&one).output().unwrap().status.success());
+    let output = train_on("cpu,cpu", &two).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let losses = |out: &Path| -> Vec<f64> {
+        log(&out.join("quick")).iter().filter_map(|line| line["loss"].as_f64()).collect()
+    };
+    let (one, two) = (losses(&one), losses(&two));
+    // Batch normalisation sees halves, so the losses are near and not the same.
+    assert!(one.len() == two.len() && one != two, "{one:?} {two:?}");
+    assert!((one[0] - two[0]).abs() < 0.2, "{one:?} {two:?}");
+
+    let output = train_on("cpu,cpu,cpu", &folder.path().join("three")).output().unwrap();
+    refused(&output, &["a batch of 16 cannot be shared evenly by 3 devices", "--set classifier.batch=18"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::loss::binary_cross_entropy;
 use super::supervised::Supervised;
+use super::team::StepError;
 use crate::networks::Classifier;
 
 /// Hyperparameters of the classifier's training.
@@ -37,7 +38,10 @@ impl ClassifierTrainer {
 
     /// One step on images `[batch, 1, height, width]` and labels of length `batch`, at `rate` times the learning rate;
     /// returns the loss before it.
-    pub fn step(&mut self, x: Tensor<4>, labels: &[bool], rate: f64) -> f32 {
+    ///
+    /// # Errors
+    /// When a device gives no loss back, usually for want of memory.
+    pub fn step(&mut self, x: Tensor<4>, labels: &[bool], rate: f64) -> Result<f32, StepError> {
         let smoothing = self.config.label_smoothing as f32;
         let targets = labels.iter().map(|&y| if y { 1.0 - smoothing / 2.0 } else { smoothing / 2.0 });
         let targets = TensorData::new(targets.collect::<Vec<f32>>(), [labels.len(), 1]);

@@ -12,7 +12,7 @@ use super::average::ExponentialAverage;
 use super::loss::{Adversarial, Distance};
 use super::objective::{Descent, Objective};
 use super::state::{StateError, TrainerState};
-use super::team::{self, Team};
+use super::team::{self, StepError, Team};
 use crate::method::Method;
 use crate::networks::{Classifier, Discriminator, Inpainter};
 
@@ -166,7 +166,10 @@ impl CounterfactualTrainer {
     }
 
     /// One step, at `rate` times the learning rate. With helpers the batch must be a multiple of the devices.
-    pub fn step(&mut self, batch: impl Into<Batch>, rate: f64) -> CounterfactualLosses {
+    ///
+    /// # Errors
+    /// When a device gives no losses back, usually for want of memory.
+    pub fn step(&mut self, batch: impl Into<Batch>, rate: f64) -> Result<CounterfactualLosses, StepError> {
         let learning_rate = self.objective.config.learning_rate * rate;
         let with_generator = self.step.is_multiple_of(self.objective.config.generator_frequency.max(1));
         let share = 1.0 / self.team.len() as f64;
@@ -269,24 +272,20 @@ fn parted(found: Vec<Descent>) -> (Vec<Tensor<1>>, Vec<GradientsParams>) {
 }
 
 /// The means over the shares.
-fn read_losses(generator: Option<Vec<Tensor<1>>>, discriminator: Vec<Tensor<1>>) -> CounterfactualLosses {
-    // One read-back a device: every read stalls a graphics card.
+fn read_losses(
+    generator: Option<Vec<Tensor<1>>>,
+    discriminator: Vec<Tensor<1>>,
+) -> Result<CounterfactualLosses, StepError> {
     let with_generator = generator.is_some();
     let generator = generator.unwrap_or_default().into_iter().map(Some).chain(repeat(None));
-    let shares: Vec<Vec<f32>> = discriminator
-        .into_iter()
-        .zip(generator)
-        .map(|(discriminator, generator)| {
-            let all: Vec<Tensor<1>> = generator.into_iter().chain([discriminator]).collect();
-            Tensor::cat(all, 0).try_into_vec_as::<f32>().unwrap_or_default()
-        })
-        .collect();
-    let at = |i: usize| {
-        let values = shares.iter().map(|share| share.get(i).copied().unwrap_or(f32::NAN));
-        values.sum::<f32>() / shares.len() as f32
-    };
+    let shares = discriminator.into_iter().zip(generator);
+    let shares = shares.map(|(discriminator, generator)| {
+        Tensor::cat(generator.into_iter().chain([discriminator]).collect::<Vec<Tensor<1>>>(), 0)
+    });
+    let values = team::means(shares.collect())?;
+    let at = |i: usize| values.get(i).copied().unwrap_or(f32::NAN);
     let offset = if with_generator { 6 } else { 0 };
-    CounterfactualLosses {
+    Ok(CounterfactualLosses {
         generator: with_generator.then(|| GeneratorLosses {
             adversarial: at(0),
             kl: at(1),
@@ -298,5 +297,5 @@ fn read_losses(generator: Option<Vec<Tensor<1>>>, discriminator: Vec<Tensor<1>>)
         discriminator_real: at(offset),
         discriminator_fake: at(offset + 1),
         discriminator: at(offset + 2),
-    }
+    })
 }

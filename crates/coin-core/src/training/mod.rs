@@ -18,3 +18,4 @@ pub use objective::{Descent, Descents, Objective};
 pub use segmenter::{SegmenterConfig, SegmenterTrainer};
 pub use state::{StateError, TrainerState};
 pub use supervised::Supervised;
+pub use team::StepError;

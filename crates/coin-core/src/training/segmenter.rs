@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::loss;
 use super::supervised::Supervised;
+use super::team::StepError;
 use crate::networks::UNet;
 
 /// Hyperparameters of the segmenter's training.
@@ -27,7 +28,10 @@ impl SegmenterTrainer {
 
     /// One step on images in [-1, 1] and masks of 0 and 1, both `[batch, 1, height, width]`, at `rate` times the learning
     /// rate; returns the loss before it.
-    pub fn step(&mut self, x: Tensor<4>, masks: Tensor<4>, rate: f64) -> f32 {
+    ///
+    /// # Errors
+    /// When a device gives no loss back, usually for want of memory.
+    pub fn step(&mut self, x: Tensor<4>, masks: Tensor<4>, rate: f64) -> Result<f32, StepError> {
         let loss = |network: &UNet, x, masks| loss::segmentation(network.forward(x), masks);
         self.descend(x, masks, loss, self.config.learning_rate * rate)
     }

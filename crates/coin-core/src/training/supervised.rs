@@ -5,7 +5,7 @@ use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 
 use super::state::{StateError, TrainerState};
-use super::team::{self, Team};
+use super::team::{self, StepError, Team};
 
 /// A network and its optimizer; `C` holds what else decides its training.
 pub struct Supervised<M: Module, C> {
@@ -31,15 +31,15 @@ impl<M: Module, C> Supervised<M, C> {
         self
     }
 
-    /// Follows the gradients of the loss of `answer`s to images against their targets; returns the loss before the step, the
-    /// mean over the shares where there are helpers.
+    /// Follows the gradients of `loss` of images against their targets; returns the loss before the step, the mean over the
+    /// shares where there are helpers.
     pub(super) fn descend<const D: usize>(
         &mut self,
         x: Tensor<4>,
         targets: Tensor<D>,
         loss: fn(&M, Tensor<4>, Tensor<D>) -> Tensor<1>,
         learning_rate: f64,
-    ) -> f32
+    ) -> Result<f32, StepError>
     where
         M: 'static,
     {
@@ -55,7 +55,7 @@ impl<M: Module, C> Supervised<M, C> {
         let gradients = team::gathered(gradients, &self.network);
         self.network = self.optimizer.step_multi(learning_rate, self.network.clone(), gradients);
         self.step += 1;
-        losses.into_iter().map(|loss| loss.into_scalar::<f32>()).sum::<f32>() * share as f32
+        Ok(team::means(losses)?.into_iter().sum())
     }
 
     /// Steps taken.

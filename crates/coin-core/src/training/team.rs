@@ -13,6 +13,12 @@ use std::thread;
 use burn::module::Module;
 use burn::optim::{GradientsParams, MultiGradientsParams};
 use burn::tensor::{Device, Tensor};
+use thiserror::Error;
+
+/// A device that did not finish a step; what it trained is of no use any more.
+#[derive(Debug, Error)]
+#[error("the device did not finish a step: {0}")]
+pub struct StepError(String);
 
 /// The devices beside the first.
 #[derive(Debug, Default)]
@@ -100,4 +106,25 @@ impl Helper {
 pub(super) fn gathered<M: Module>(gradients: Vec<GradientsParams>, network: &M) -> MultiGradientsParams {
     let device = network.valid().devices().into_iter().next().unwrap_or_default();
     MultiGradientsParams { grads: gradients.into_iter().map(|gradients| (gradients, device.clone())).collect() }
+}
+
+/// The means over the shares of what each device computed; one read-back a device, because every read stalls a graphics card.
+pub(super) fn means(shares: Vec<Tensor<1>>) -> Result<Vec<f32>, StepError> {
+    let count = shares.len() as f32;
+    let read = |share: Tensor<1>| share.try_into_vec_as::<f32>().map_err(|reason| StepError(cause(&reason)));
+    let shares = shares.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let mut sums: Vec<f32> = Vec::new();
+    for share in shares {
+        sums.resize(share.len().max(sums.len()), 0.0);
+        sums.iter_mut().zip(share).for_each(|(sum, value)| *sum += value);
+    }
+    Ok(sums.into_iter().map(|sum| sum / count).collect())
+}
+
+/// The line that says why, of the many that a graphics card gives.
+fn cause(reason: &impl std::fmt::Display) -> String {
+    let reason = reason.to_string();
+    let mut lines = reason.lines().map(str::trim);
+    let why = lines.clone().find(|line| line.contains("alloc")).or_else(|| lines.next());
+    why.unwrap_or_default().to_owned()
 }

@@ -16,7 +16,7 @@ use coin_train::program::{self, BadInput};
 use coin_train::recipe::{DataRecipe, Recipe};
 use coin_train::report::Report;
 use coin_train::run::Run;
-use coin_train::stage::{self, Ending, TEST_SEED, Training};
+use coin_train::stage::{Ending, Setting, TEST_SEED, Training};
 use coin_train::{files, interrupt, progress};
 
 /// Train the paper's ladder (rows A to H, COIN), saliency methods and a supervised U-Net on the same slices, and write the
@@ -75,14 +75,14 @@ fn climb(arguments: &Arguments) -> anyhow::Result<()> {
     if let (DataRecipe::Phantom { .. }, Some(DataSpec::Folder(..))) = (&protocol.data, arguments.data.named().first()) {
         return Err(BadInput("--data: the small rows make their own phantoms; add --full for a folder".into()).into());
     }
-    for row in &rows {
-        stage::shared_evenly(&arguments.recipe(row, None)?, arguments.device.len())?;
-    }
     interrupt::listen()?;
     let table = arguments.data.table(protocol.data.selection().1.plane)?;
     let data = Dataset::open(&protocol, table.as_ref(), &Purpose::ALL)?;
     let (device, helpers) = device::open(&arguments.device)?;
     let common = Common { arguments, data, device, helpers };
+    for row in &rows {
+        common.setting(&arguments.recipe(row, None)?).check()?;
+    }
     eprintln!("on {}, {}", common.devices(), common.data.description);
     let mut ladder = Ladder::default();
     for &seed in &arguments.seeds {
@@ -129,8 +129,8 @@ impl Arguments {
 }
 
 impl Common<'_> {
-    fn training<'a>(&'a self, recipe: &'a Recipe, run: &'a Run) -> Training<'a> {
-        Training { recipe, data: &self.data, run, device: &self.device, helpers: &self.helpers }
+    fn setting<'a>(&'a self, recipe: &'a Recipe) -> Setting<'a> {
+        Setting { recipe, data: &self.data, device: &self.device, helpers: &self.helpers }
     }
 
     fn devices(&self) -> String {
@@ -147,7 +147,7 @@ impl Common<'_> {
             return Ok(Some(report));
         }
         eprintln!("{} from seed {seed}, into {}", row.name, folder.display());
-        let training = self.training(&recipe, &run);
+        let training = Training { setting: self.setting(&recipe), run: &run };
         let Some(classifier) = self.classifier(&recipe, seed)? else { return Ok(None) };
         run.adopt_classifier(&classifier)?;
         for stage in [Training::counterfactual, Training::segmenter] {
@@ -168,12 +168,12 @@ impl Common<'_> {
         debug_assert_eq!(shared.classifier, recipe.classifier);
         let run = Run::open(&self.arguments.folder("classifier", seed), &shared, &self.arguments.data.specs())?;
         run.begin(&Origin::now(&self.data.digest, &self.devices()))?;
-        let training = self.training(&shared, &run);
+        let training = Training { setting: self.setting(&shared), run: &run };
         Ok((training.classifier()? == Ending::Done).then_some(run))
     }
 
     fn saliency(&self, training: &Training<'_>) -> anyhow::Result<BTreeMap<SaliencyMethod, MethodReport>> {
-        let recipe = training.recipe;
+        let recipe = training.setting.recipe;
         let classifier = training.trained()?.classifier;
         let saliency = Saliency::of(classifier, None, self.arguments.rise_masks, recipe.size, &self.device)?;
         let samples = self.data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, TEST_SEED);

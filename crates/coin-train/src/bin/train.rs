@@ -13,7 +13,7 @@ use coin_train::program::{self, BadInput};
 use coin_train::recipe::{self, DataRecipe, Recipe};
 use coin_train::report::Report;
 use coin_train::run::Run;
-use coin_train::stage::{self, Ending, Training};
+use coin_train::stage::{Ending, Setting, Training};
 use serde_json::json;
 
 /// Train COIN: a classifier, then the counterfactual against it, then an evaluation and the model file.
@@ -118,9 +118,10 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
     interrupt::listen()?;
     let table = arguments.data.of(specs.clone()).table(recipe.data.selection().1.plane)?;
     let data = Dataset::open(&recipe.protocol(), table.as_ref(), &Purpose::ALL)?;
-    stage::shared_evenly(&recipe, arguments.device.len())?;
     let (device, helpers) = device::open(&arguments.device)?;
     let devices = device::names(&device, &helpers);
+    let setting = Setting { recipe: &recipe, data: &data, device: &device, helpers: &helpers };
+    setting.check()?;
     let run = match resumed {
         Some(run) => run,
         None => Run::create(&arguments.out, &recipe, &specs)?,
@@ -130,7 +131,7 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
         run.adopt_classifier(&classifier)?;
     }
     eprintln!("{} on {devices}, {}, into {}", recipe.name, data.description, run.folder().display());
-    let training = Training { recipe: &recipe, data: &data, run: &run, device: &device, helpers: &helpers };
+    let training = Training { setting, run: &run };
     let (finished, report) = match stages(&training, arguments.stage)? {
         Outcome::Interrupted => {
             eprintln!("saved; go on with --resume {}{}", run.folder().display(), arguments.data.how());

@@ -7,10 +7,12 @@ use coin_core::training::{ClassifierTrainer, StateError, TrainerState};
 use coin_core::weights;
 use serde_json::json;
 
+use super::setting::images;
 use super::steps::{Stage, Step, Validation};
-use super::{Training, images};
+use super::{Setting, Training};
 use crate::data::{Sample, Samples};
 use crate::pictures;
+use crate::recipe::Recipe;
 
 /// A classifier in training.
 pub struct ClassifierStage<'a> {
@@ -34,16 +36,18 @@ impl Stage for ClassifierStage<'_> {
         weights::all_finite(&self.trainer.trained())
     }
 
+    fn batch(recipe: &Recipe) -> Option<usize> {
+        Some(recipe.classifier.batch)
+    }
+
     fn step(&mut self) -> anyhow::Result<Step> {
-        let recipe = self.training.recipe;
-        let (step, stage) = (self.trainer.steps(), &recipe.classifier);
-        let augmentation = stage.augmentation.as_ref();
-        let batch =
-            self.training.data.batch(recipe.window, &stage.anomaly, augmentation, recipe.seed, step, stage.batch)?;
-        let labels: Vec<bool> = batch.iter().map(|sample| sample.abnormal).collect();
-        let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
-        let loss = self.trainer.step(self.training.tensor(&batch), &labels, rate);
+        let setting = &self.training.setting;
+        let loss = step(setting, &mut self.trainer, setting.recipe.classifier.batch)?;
         Ok(Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() })
+    }
+
+    fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()> {
+        step(setting, &mut setting.new_classifier_trainer(), batch).map(drop)
     }
 
     fn validate(&self) -> anyhow::Result<Validation> {
@@ -58,13 +62,23 @@ impl Stage for ClassifierStage<'_> {
     }
 }
 
+/// One with so many images; returns the loss before it.
+fn step(setting: &Setting<'_>, trainer: &mut ClassifierTrainer, size: usize) -> anyhow::Result<f32> {
+    let Setting { recipe, data, .. } = setting;
+    let (step, stage) = (trainer.steps(), &recipe.classifier);
+    let batch = data.batch(recipe.window, &stage.anomaly, stage.augmentation.as_ref(), recipe.seed, step, size)?;
+    let labels: Vec<bool> = batch.iter().map(|sample| sample.abnormal).collect();
+    let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
+    Ok(trainer.step(setting.tensor(&batch), &labels, rate)?)
+}
+
 impl ClassifierStage<'_> {
     fn rank(&self, classifier: &Classifier) -> anyhow::Result<Ranking> {
-        let recipe = self.training.recipe;
+        let recipe = self.training.setting.recipe;
         let mut ranking = Ranking::default();
         for batch in self.validation.batches(recipe.classifier.batch) {
             let batch: Vec<Sample> = batch?.into_iter().map(|(_, sample)| sample).collect();
-            let x = images(&batch, recipe.size, self.training.device);
+            let x = images(&batch, recipe.size, self.training.setting.device);
             let probabilities = pictures::values(sigmoid(classifier.forward(x)), "the verdicts")?;
             for (sample, probability) in batch.iter().zip(probabilities) {
                 ranking.add(f64::from(probability), sample.abnormal);

@@ -3,15 +3,16 @@
 use burn::module::Module as _;
 use coin_core::explanation::Explainer;
 use coin_core::networks::Classifier;
-use coin_core::training::{CounterfactualTrainer, Objective, StateError, TrainerState};
+use coin_core::training::{CounterfactualLosses, CounterfactualTrainer, Objective, StateError, TrainerState};
 use coin_core::weights;
 use coin_imaging::picture::Picture;
 use serde_json::json;
 
 use super::steps::{Stage, Step, Validation};
-use super::{PAPER_THRESHOLD, Training};
+use super::{PAPER_THRESHOLD, Setting, Training};
 use crate::data::Samples;
 use crate::evaluation::{Evaluation, Masking};
+use crate::recipe::Recipe;
 use crate::report::Sheet;
 
 /// Keeps the data of this stage apart from the classifier's.
@@ -43,13 +44,13 @@ impl Stage for CounterfactualStage<'_> {
         weights::all_finite(&inpainter.valid()) && weights::all_finite(&discriminator.valid())
     }
 
+    fn batch(recipe: &Recipe) -> Option<usize> {
+        Some(recipe.counterfactual.batch)
+    }
+
     fn step(&mut self) -> anyhow::Result<Step> {
-        let (recipe, step) = (self.training.recipe, self.trainer.steps());
-        let stage = &recipe.counterfactual;
-        let seed = recipe.seed ^ STREAM;
-        let batch = self.training.data.batch(recipe.window, &recipe.anomaly, None, seed, step, stage.batch)?;
-        let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
-        let losses = self.trainer.step(self.training.batch(&batch), rate);
+        let setting = &self.training.setting;
+        let losses = step(setting, &mut self.trainer, setting.recipe.counterfactual.batch)?;
         let generator = losses.generator.as_ref().map_or(f32::NAN, |generator| generator.total);
         Ok(Step {
             message: format!("G {generator:.3}  D {:.3}", losses.discriminator),
@@ -58,11 +59,16 @@ impl Stage for CounterfactualStage<'_> {
         })
     }
 
+    fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()> {
+        let classifier = setting.new_classifier_trainer().network;
+        step(setting, &mut setting.new_counterfactual_trainer(classifier), batch).map(drop)
+    }
+
     fn validate(&self) -> anyhow::Result<Validation> {
         let inpainter = self.training.calibrated(&self.trainer)?;
-        let method = self.training.recipe.counterfactual.training.method;
+        let method = self.training.setting.recipe.counterfactual.training.method;
         let explainer = Explainer { inpainter, classifier: self.classifier.valid(), method };
-        let found = self.training.validate(&explainer, &self.validation)?;
+        let found = self.training.setting.validate(&explainer, &self.validation)?;
         let (threshold, iou) = found.coin.best().unwrap_or((PAPER_THRESHOLD, 0.0));
         let name = format!("step-{:06}", self.steps());
         self.training.run.picture(&name, &self.grid(&explainer, &found, threshold)?)?;
@@ -84,13 +90,32 @@ impl Stage for CounterfactualStage<'_> {
     }
 }
 
+/// One with so many images.
+fn step(
+    setting: &Setting<'_>,
+    trainer: &mut CounterfactualTrainer,
+    size: usize,
+) -> anyhow::Result<CounterfactualLosses> {
+    let Setting { recipe, data, .. } = setting;
+    let (step, seed) = (trainer.steps(), recipe.seed ^ STREAM);
+    let batch = data.batch(recipe.window, &recipe.anomaly, None, seed, step, size)?;
+    let rate = recipe.counterfactual.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
+    Ok(trainer.step(setting.batch(&batch), rate)?)
+}
+
 impl CounterfactualStage<'_> {
     fn grid(&self, explainer: &Explainer, found: &Evaluation, threshold: f32) -> anyhow::Result<Picture> {
         let abnormal = found.iou_by_sample.iter().map(|(i, _)| *i);
         let shown: Vec<usize> = abnormal.take(PICTURED - 1).chain(found.first_normal).collect();
         let masking = Masking { threshold, postprocess: false };
-        let sheet =
-            Sheet::of(explainer, self.training.device, self.training.recipe.size, &self.validation, &shown, masking)?;
+        let sheet = Sheet::of(
+            explainer,
+            self.training.setting.device,
+            self.training.setting.recipe.size,
+            &self.validation,
+            &shown,
+            masking,
+        )?;
         Ok(sheet.picture())
     }
 }

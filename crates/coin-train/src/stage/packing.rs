@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use coin_core::bundle::{Bundle, Card, FORMAT, SelfTest};
 use serde_json::Value;
 
-use super::{PAPER_THRESHOLD, Training};
+use super::{PAPER_THRESHOLD, Setting, Training};
 use crate::data::Purpose;
 use crate::evaluation::{self, Distances, Masking, MethodReport, SEGMENTER_MASKING, SaliencyMethod};
 use crate::report::{self, Report, Sheet};
@@ -21,7 +21,7 @@ impl Training<'_> {
     /// Packs the model, and with what is in the file decides the threshold on validation and looks at the test set once;
     /// `saliency` is what it is compared with in the report.
     pub fn finish(&self, saliency: BTreeMap<SaliencyMethod, MethodReport>) -> anyhow::Result<Report> {
-        let (recipe, run) = (self.recipe, self.run);
+        let Setting { recipe, data, device, .. } = self.setting;
         let trained = self.trained()?;
         let card = Card {
             format: FORMAT,
@@ -35,7 +35,7 @@ impl Training<'_> {
             threshold: PAPER_THRESHOLD,
             postprocess: false,
             recipe: serde_json::to_value(recipe)?,
-            data: self.data.description.clone(),
+            data: data.description.clone(),
             results: Value::Null,
             licence: recipe.licence.clone(),
             weights_sha256: String::new(),
@@ -49,29 +49,28 @@ impl Training<'_> {
             &processor,
         )?;
 
-        let explainer = bundle.explainer(self.device)?;
-        let validated = self.validate(&explainer, &self.validation_samples())?;
+        let explainer = bundle.explainer(device)?;
+        let validated = self.setting.validate(&explainer, &self.setting.validation_samples())?;
         let masking = Masking { threshold: validated.chosen_threshold(), postprocess: false };
         let started = Instant::now();
-        let samples = self.data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, TEST_SEED);
+        let samples = data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, TEST_SEED);
         let found =
-            evaluation::evaluate(&explainer, self.device, recipe.size, &samples, masking, Distances::Features(None))?;
+            evaluation::evaluate(&explainer, device, recipe.size, &samples, masking, Distances::Features(None))?;
         let supervised = self.trained_segmenter()?.map(|segmenter| {
-            evaluation::evaluate_segmenter(&segmenter, self.device, recipe.size, &samples, SEGMENTER_MASKING)
+            evaluation::evaluate_segmenter(&segmenter, device, recipe.size, &samples, SEGMENTER_MASKING)
         });
-        let description = format!("test split; {}", self.data.description);
-        let device = device::name(self.device);
+        let description = format!("test split; {}", data.description);
         let seconds = started.elapsed().as_secs_f64();
-        let mut report = Report::new(&recipe.model, &description, &device, masking, &found, seconds);
+        let mut report = Report::new(&recipe.model, &description, &device::name(device), masking, &found, seconds);
         report.methods.unet = supervised.transpose()?;
         report.methods.saliency = saliency;
         let shown = report::representative(&found);
-        let sheet = Sheet::of(&explainer, self.device, recipe.size, &samples, &shown, masking)?;
-        report.write(run.folder(), &sheet)?;
+        let sheet = Sheet::of(&explainer, device, recipe.size, &samples, &shown, masking)?;
+        report.write(self.run.folder(), &sheet)?;
 
         bundle.card.threshold = masking.threshold;
         bundle.card.results = serde_json::to_value(&report)?;
-        files::write(&run.folder().join(format!("{}.safetensors", recipe.model)), &bundle.write()?)?;
+        files::write(&self.run.folder().join(format!("{}.safetensors", recipe.model)), &bundle.write()?)?;
         Ok(report)
     }
 }

@@ -4,11 +4,12 @@ use coin_core::training::{SegmenterTrainer, StateError, TrainerState};
 use coin_core::weights;
 use serde_json::json;
 
-use super::Training;
 use super::steps::{Stage, Step, Validation};
+use super::{Setting, Training};
 use crate::data::{Sample, Samples};
 use crate::evaluation::{self, SEGMENTER_MASKING};
 use crate::pictures;
+use crate::recipe::{self, Recipe};
 
 /// Keeps the data of this stage apart from the others'.
 const STREAM: u64 = 1 << 55;
@@ -16,7 +17,7 @@ const STREAM: u64 = 1 << 55;
 /// A segmenter in training.
 pub struct SegmenterStage<'a> {
     pub training: &'a Training<'a>,
-    pub stage: &'a crate::recipe::SegmenterStage,
+    pub stage: &'a recipe::SegmenterStage,
     pub trainer: SegmenterTrainer,
     pub validation: Samples<'a>,
 }
@@ -36,23 +37,22 @@ impl Stage for SegmenterStage<'_> {
         weights::all_finite(&self.trainer.trained())
     }
 
+    fn batch(recipe: &Recipe) -> Option<usize> {
+        recipe.segmenter().map(|stage| stage.batch)
+    }
+
     fn step(&mut self) -> anyhow::Result<Step> {
-        let (recipe, step) = (self.training.recipe, self.trainer.steps());
-        let seed = recipe.seed ^ STREAM;
-        let batch = self.training.data.batch(recipe.window, &recipe.anomaly, None, seed, step, self.stage.batch)?;
-        let images = self.training.tensor(&batch);
-        let inside = |sample: &Sample| match &sample.truth {
-            Some(truth) => truth.as_slice().iter().map(|&inside| f32::from(u8::from(inside))).collect(),
-            None => vec![0.0; recipe.size * recipe.size],
-        };
-        let masks = pictures::tensor(batch.iter().flat_map(inside).collect(), recipe.size, &images.device());
-        let rate = self.stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
-        let loss = self.trainer.step(images, masks, rate);
+        let loss = step(&self.training.setting, self.stage, &mut self.trainer, self.stage.batch)?;
         Ok(Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() })
     }
 
+    fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()> {
+        let Some(stage) = setting.recipe.segmenter() else { return Ok(()) };
+        step(setting, stage, &mut setting.new_segmenter_trainer(stage), batch).map(drop)
+    }
+
     fn validate(&self) -> anyhow::Result<Validation> {
-        let Training { device, recipe, .. } = self.training;
+        let Setting { device, recipe, .. } = self.training.setting;
         let found = evaluation::evaluate_segmenter(
             &self.trainer.trained(),
             device,
@@ -63,4 +63,24 @@ impl Stage for SegmenterStage<'_> {
         let iou = found.iou.unwrap_or(0.0);
         Ok(Validation { score: iou, log: json!({ "validation": found }), said: format!("validation IoU {iou:.3}") })
     }
+}
+
+/// One with so many images; returns the loss before it.
+fn step(
+    setting: &Setting<'_>,
+    stage: &recipe::SegmenterStage,
+    trainer: &mut SegmenterTrainer,
+    size: usize,
+) -> anyhow::Result<f32> {
+    let Setting { recipe, data, .. } = setting;
+    let (step, seed) = (trainer.steps(), recipe.seed ^ STREAM);
+    let batch = data.batch(recipe.window, &recipe.anomaly, None, seed, step, size)?;
+    let images = setting.tensor(&batch);
+    let inside = |sample: &Sample| match &sample.truth {
+        Some(truth) => truth.as_slice().iter().map(|&inside| f32::from(u8::from(inside))).collect(),
+        None => vec![0.0; recipe.size * recipe.size],
+    };
+    let masks = pictures::tensor(batch.iter().flat_map(inside).collect(), recipe.size, &images.device());
+    let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
+    Ok(trainer.step(images, masks, rate)?)
 }

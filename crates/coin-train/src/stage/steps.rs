@@ -1,13 +1,14 @@
 //! The loop that both stages share: steps, log, validation, checkpoints, Ctrl-C.
 
 use anyhow::bail;
-use coin_core::training::{StateError, TrainerState};
+use coin_core::training::{StateError, StepError, TrainerState};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use super::Ending;
+use super::{Ending, Setting, Training, batch};
 use crate::interrupt;
 use crate::progress;
+use crate::recipe::Recipe;
 use crate::run::Run;
 
 /// What one stage does in the loop.
@@ -26,6 +27,12 @@ pub trait Stage {
 
     /// Takes a step.
     fn step(&mut self) -> anyhow::Result<Step>;
+
+    /// Images of a step; `None` where the recipe has no such stage.
+    fn batch(recipe: &Recipe) -> Option<usize>;
+
+    /// A first step with so many images, by networks that are thrown away.
+    fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()>;
 
     /// Looks at the validation samples.
     fn validate(&self) -> anyhow::Result<Validation>;
@@ -52,14 +59,23 @@ pub struct Validation {
 }
 
 /// Goes on with `stage` until it has taken `steps` steps, validating every `validate_every`.
-pub fn run<S: Stage>(stage: &mut S, run: &Run, steps: u64, validate_every: u64) -> anyhow::Result<Ending> {
+pub fn run<S: Stage>(
+    stage: &mut S,
+    training: &Training<'_>,
+    steps: u64,
+    validate_every: u64,
+) -> anyhow::Result<Ending> {
+    let run = training.run;
     run.rewind_log(S::NAME, stage.steps() + 1)?;
     run.best(S::NAME).forget_after(stage.steps())?;
     let checkpoints = run.checkpoints(S::NAME);
     let mut best = best_logged(run, S::NAME)?;
     let bar = progress::bar(S::NAME, steps, stage.steps());
     while stage.steps() < steps {
-        let found = stage.step()?;
+        let found = stage.step().map_err(|failure| match failure.is::<StepError>() {
+            true => batch::advise::<S>(&training.setting, &failure).into(),
+            false => failure,
+        })?;
         let step = stage.steps();
         let last = step == steps;
         let asked = interrupt::asked();

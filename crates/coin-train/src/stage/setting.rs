@@ -1,0 +1,143 @@
+//! What a training works with: it makes the trainers, and the batches that they see.
+
+use burn::module::Module as _;
+use burn::tensor::{Device, Tensor, TensorData};
+use coin_core::explanation::Explainer;
+use coin_core::networks::{Classifier, UNet};
+use coin_core::training::{Batch, ClassifierTrainer, CounterfactualTrainer, Distance, SegmenterTrainer};
+use coin_imaging::{Mask, body};
+
+use super::PAPER_THRESHOLD;
+use super::batch;
+use super::classifier::ClassifierStage;
+use super::counterfactual::CounterfactualStage;
+use super::segmenter::SegmenterStage;
+use crate::data::{Dataset, Purpose, Sample, Samples};
+use crate::evaluation::{self, Distances, Evaluation, Masking};
+use crate::pictures;
+use crate::pretrained::Pretrained;
+use crate::recipe::{self, Recipe};
+
+/// Validation anomalies come from this seed, whatever the training's.
+const VALIDATION_SEED: u64 = 1;
+
+/// See the module.
+#[derive(Clone, Copy)]
+pub struct Setting<'a> {
+    /// The recipe.
+    pub recipe: &'a Recipe,
+    /// The data.
+    pub data: &'a Dataset,
+    /// Where it computes; without gradients.
+    pub device: &'a Device,
+    /// Those that take a share of each batch beside it.
+    pub helpers: &'a [Device],
+}
+
+impl Setting<'_> {
+    /// Refuses batches that the devices cannot share evenly or hold.
+    ///
+    /// # Errors
+    /// Names a batch that they can.
+    pub fn check(&self) -> anyhow::Result<()> {
+        batch::check::<ClassifierStage<'_>>(self)?;
+        batch::check::<CounterfactualStage<'_>>(self)?;
+        batch::check::<SegmenterStage<'_>>(self)
+    }
+
+    /// Number of devices that share a batch.
+    pub fn devices(&self) -> usize {
+        1 + self.helpers.len()
+    }
+
+    /// Validation numbers of a model at the paper's threshold.
+    pub fn validate(&self, explainer: &Explainer, samples: &Samples<'_>) -> anyhow::Result<Evaluation> {
+        let masking = Masking { threshold: PAPER_THRESHOLD, postprocess: false };
+        evaluation::evaluate(explainer, self.device, self.recipe.size, samples, masking, Distances::None)
+    }
+
+    /// The samples that choose checkpoint and threshold.
+    pub fn validation_samples(&self) -> Samples<'_> {
+        self.data.samples(&[Purpose::Validation], self.recipe.window, &self.recipe.anomaly, VALIDATION_SEED)
+    }
+
+    /// The classifier before its first step: with the recipe's pretrained weights, where it has some.
+    pub fn first_classifier_trainer(&self) -> anyhow::Result<ClassifierTrainer> {
+        let network = self.random_classifier();
+        let network = match &self.recipe.classifier.pretrained {
+            Some(path) => Pretrained::open(path)?.classifier(network, &self.recipe.classifier.network)?,
+            None => network,
+        };
+        Ok(self.classifier_trainer(network))
+    }
+
+    /// With random weights.
+    pub fn new_classifier_trainer(&self) -> ClassifierTrainer {
+        self.classifier_trainer(self.random_classifier())
+    }
+
+    /// As it starts where nothing is pretrained.
+    pub fn random_classifier(&self) -> Classifier {
+        self.recipe.classifier.network.init(&processor(self.recipe.seed))
+    }
+
+    fn classifier_trainer(&self, network: Classifier) -> ClassifierTrainer {
+        let network = network.fork(&self.device.clone().autodiff());
+        ClassifierTrainer::new(network, self.recipe.classifier.training.clone()).with_helpers(self.helpers)
+    }
+
+    /// With random weights.
+    pub fn new_segmenter_trainer(&self, stage: &recipe::SegmenterStage) -> SegmenterTrainer {
+        let network = UNet::init(&self.recipe.counterfactual.inpainter, &processor(self.recipe.seed + 2));
+        let network = network.fork(&self.device.clone().autodiff());
+        SegmenterTrainer::new(network, stage.training.clone()).with_helpers(self.helpers)
+    }
+
+    /// With random weights, against this classifier.
+    pub fn new_counterfactual_trainer(&self, classifier: Classifier) -> CounterfactualTrainer {
+        let stage = &self.recipe.counterfactual;
+        let (processor, device) = (processor(self.recipe.seed + 1), self.device.clone().autodiff());
+        let inpainter = stage.inpainter.init(&processor).fork(&device);
+        let discriminator = stage.discriminator.init(&processor).fork(&device);
+        CounterfactualTrainer::new(inpainter, discriminator, classifier, stage.training.clone())
+            .with_helpers(self.helpers)
+    }
+
+    /// Images, and their regions where the distance weighs them.
+    pub fn batch(&self, samples: &[Sample]) -> Batch {
+        let images = self.tensor(samples);
+        // The reference's regions: the patient, who is what the window does not show black, and the kidneys.
+        let regions = (self.recipe.counterfactual.training.distance == Distance::Carl).then(|| {
+            let size = self.recipe.size;
+            let all = || Mask::new(size, size, vec![true; size * size]);
+            let regions = |sample: &Sample| {
+                [
+                    body(sample.clean.as_ref().unwrap_or(&sample.input), size, size, -1.0).or_else(all),
+                    Some(sample.kidneys.clone()),
+                ]
+            };
+            let masks: Vec<Mask> = samples.iter().flat_map(regions).flatten().collect();
+            let values: Vec<f32> =
+                masks.iter().flat_map(Mask::as_slice).map(|&inside| u8::from(inside).into()).collect();
+            Tensor::from_data(TensorData::new(values, [samples.len(), 2, size, size]), &images.device())
+        });
+        Batch { images, regions }
+    }
+
+    /// Images `[batch, 1, size, size]`, with gradients.
+    pub fn tensor(&self, batch: &[Sample]) -> Tensor<4> {
+        images(batch, self.recipe.size, &self.device.clone().autodiff())
+    }
+}
+
+/// Where first weights are drawn, whatever trains them: a seed means the same ones on every device.
+fn processor(seed: u64) -> Device {
+    let processor = Device::flex().autodiff();
+    processor.seed(seed);
+    processor
+}
+
+/// What a network sees of a batch, `[batch, 1, size, size]`.
+pub fn images(batch: &[Sample], size: usize, device: &Device) -> Tensor<4> {
+    pictures::tensor(batch.iter().flat_map(|sample| sample.input.iter().copied()).collect(), size, device)
+}

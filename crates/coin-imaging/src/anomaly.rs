@@ -1,5 +1,7 @@
 //! The paper's synthetic anomaly (section 4): a bright, distorted Gaussian blob planted inside a kidney.
 
+use std::f32::consts::SQRT_2;
+
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -93,22 +95,31 @@ fn plant_with(
     let contrast = low + (high - low) * rng.random::<f32>();
     let spacing = slice.spacing_or_assumed();
     let radius = style.diameter_mm / 2.0;
-    let width = slice.width();
-    let place = |i: usize| {
-        let u = ((i % width) as f32 - x as f32) * spacing.column_mm() / radius;
-        let v = ((i / width) as f32 - y as f32) * spacing.row_mm() / radius;
-        [u, v]
+    let (width, height) = (slice.width(), slice.height());
+    // The template is a square in any turn, so that it reaches no further than its diagonal.
+    let reach = |centre: usize, pixel_mm: f32, pixels: usize| {
+        let reach = (radius * SQRT_2 / pixel_mm).ceil() as usize + 1;
+        centre.saturating_sub(reach)..(centre + reach + 1).min(pixels)
     };
-    let blob: Vec<f32> = (0..slice.hu().len()).map(|i| template.at(place(i))).collect();
-    let planted = slice.map(|x, y, hu| match blob[y * width + x] {
-        0.0 => hu,
-        // What is brighter than the window, such as bone, stays as it is.
-        blob => window.hu_of_unit((window.unit(hu) + contrast * blob).min(1.0)).max(hu),
-    });
-    let mask = Mask::from_threshold(&blob, width, slice.height(), MASK_LEVEL);
-    // The blob has a value for every pixel of the slice, so there is always a mask.
-    let mask = mask.unwrap_or_else(|| unreachable!("a mask on its slice's own grid"));
-    Planted { slice: planted, mask }
+    let (columns, rows) = (reach(x, spacing.column_mm(), width), reach(y, spacing.row_mm(), height));
+    let mut planted = slice.hu().to_vec();
+    let mut inside = vec![false; planted.len()];
+    for row in rows {
+        let v = (row as f32 - y as f32) * spacing.row_mm() / radius;
+        for column in columns.clone() {
+            let blob = template.at([(column as f32 - x as f32) * spacing.column_mm() / radius, v]);
+            let i = row * width + column;
+            if let (true, Some(hu), Some(inside)) = (blob > 0.0, planted.get_mut(i), inside.get_mut(i)) {
+                // What is brighter than the window, such as bone, stays as it is.
+                *hu = window.hu_of_unit((window.unit(*hu) + contrast * blob).min(1.0)).max(*hu);
+                *inside = blob > MASK_LEVEL;
+            }
+        }
+    }
+    // Both have a value for every pixel of the slice.
+    let slice = Slice::new(width, height, planted, slice.spacing()).unwrap_or_else(|_| slice.clone());
+    let mask = Mask::new(width, height, inside).unwrap_or_else(|| unreachable!("a mask on its slice's own grid"));
+    Planted { slice, mask }
 }
 
 /// A scaled, stretched and rotated Gaussian on [-1, 1]^2.
@@ -116,7 +127,8 @@ fn plant_with(
 struct Template {
     scale: f32,
     stretch: [f32; 2],
-    angle: f32,
+    /// Sine and cosine of the angle.
+    turn: (f32, f32),
 }
 
 impl Template {
@@ -128,12 +140,13 @@ impl Template {
         let stretch = [(); 2].map(|()| rng.random_range(-0.2..=0.2f32));
         let rotated = rng.random_bool(0.5);
         let angle = rng.random_range(-90.0..=90.0f32).to_radians();
-        Self { scale, stretch: if distorted { stretch } else { [0.0; 2] }, angle: if rotated { angle } else { 0.0 } }
+        let turn = if rotated { angle } else { 0.0 }.sin_cos();
+        Self { scale, stretch: if distorted { stretch } else { [0.0; 2] }, turn }
     }
 
     /// The blob at (u, v), 0 outside the template's square.
     fn at(&self, [u, v]: [f32; 2]) -> f32 {
-        let (sin, cos) = self.angle.sin_cos();
+        let (sin, cos) = self.turn;
         let (u, v) = ((u * cos + v * sin) / self.scale, (v * cos - u * sin) / self.scale);
         if u.abs() > 1.0 || v.abs() > 1.0 {
             return 0.0;
@@ -206,7 +219,7 @@ mod tests {
     #[test]
     fn nothing_changes_beyond_the_template() {
         let plain = slice(|_, _| 50.0);
-        let upright = Template { scale: 1.0, stretch: [0.2, -0.2], angle: 0.0 };
+        let upright = Template { scale: 1.0, stretch: [0.2, -0.2], turn: (0.0, 1.0) };
         let outside = [[1.001, 0.0], [-1.001, 0.0], [0.0, 1.001], [0.9, -1.001]];
         assert!(outside.into_iter().all(|place| upright.at(place) == 0.0));
         assert!([[-1.0, -1.0], [1.0, 0.0], [0.0, 1.0]].into_iter().all(|place| upright.at(place) > 0.0));
@@ -267,7 +280,7 @@ mod tests {
 
     #[test]
     fn templates_are_the_reference_blobs() {
-        let template = Template { scale: 1.0, stretch: [0.0; 2], angle: 0.0 };
+        let template = Template { scale: 1.0, stretch: [0.0; 2], turn: (0.0, 1.0) };
         for side in [20, 14] {
             let grid = |i: usize| (-1.0 + i as f64 * (2.0 / (side - 1) as f64)) as f32;
             let blob: Vec<f32> = (0..side * side).map(|i| template.at([grid(i % side), grid(i / side)])).collect();

@@ -1,6 +1,7 @@
 //! Random movements of a slice and its masks, for training (paper section 4).
 
-use image::{ImageBuffer, Luma};
+use image::{ImageBuffer, Luma, Pixel, Primitive};
+use imageproc::definitions::Clamp;
 use imageproc::geometric_transformations::{Border, Interpolation, Projection, warp};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
@@ -77,22 +78,29 @@ pub struct Movement {
 impl Movement {
     /// The slice, moved; what comes in from beyond its border is `border` HU.
     pub fn slice(&self, slice: &Slice, border: f32) -> Slice {
-        let moved = self.moved(slice.width(), slice.height(), slice.hu(), border, Interpolation::Bilinear);
+        let (width, height) = (slice.width(), slice.height());
+        let moved = self.moved(width, height, slice.hu().to_vec(), border, Interpolation::Bilinear);
         // As many pixels as before, and bilinear means of finite HU are finite.
-        Slice::new(slice.width(), slice.height(), moved, slice.spacing()).unwrap_or_else(|_| slice.clone())
+        moved.and_then(|moved| Slice::new(width, height, moved, slice.spacing()).ok()).unwrap_or_else(|| slice.clone())
     }
 
     /// The mask, moved alike.
     pub fn mask(&self, mask: &Mask) -> Mask {
-        let values: Vec<f32> = mask.as_slice().iter().map(|&inside| f32::from(u8::from(inside))).collect();
-        let moved = self.moved(mask.width(), mask.height(), &values, 0.0, Interpolation::Nearest);
-        Mask::from_threshold(&moved, mask.width(), mask.height(), 0.5).unwrap_or_else(|| mask.clone())
+        let (width, height) = (mask.width(), mask.height());
+        let inside = mask.as_slice().iter().map(|&inside| u8::from(inside)).collect();
+        let moved = self.moved(width, height, inside, 0, Interpolation::Nearest);
+        let moved = moved.map(|moved| moved.into_iter().map(|inside| inside > 0).collect());
+        moved.and_then(|moved| Mask::new(width, height, moved)).unwrap_or_else(|| mask.clone())
     }
 
-    fn moved(&self, width: usize, height: usize, values: &[f32], border: f32, by: Interpolation) -> Vec<f32> {
-        let pixel = |x: u32, y: u32| Luma([values.get(y as usize * width + x as usize).copied().unwrap_or(border)]);
-        let image = ImageBuffer::from_fn(width as u32, height as u32, pixel);
-        warp(&image, self.projection, by, Border::Constant(Luma([border]))).into_raw()
+    /// The values, moved; `None` where they are not `width` x `height`.
+    fn moved<T>(&self, width: usize, height: usize, values: Vec<T>, border: T, by: Interpolation) -> Option<Vec<T>>
+    where
+        Luma<T>: Pixel<Subpixel = T>,
+        T: Primitive + Into<f32> + Clamp<f32> + Send + Sync,
+    {
+        let image: ImageBuffer<Luma<T>, Vec<T>> = ImageBuffer::from_raw(width as u32, height as u32, values)?;
+        Some(warp(&image, self.projection, by, Border::Constant(Luma([border]))).into_raw())
     }
 }
 

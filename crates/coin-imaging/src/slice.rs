@@ -105,12 +105,6 @@ impl Slice {
             spacing,
         }
     }
-
-    /// The same grid with the HU that `change` makes of column, row and HU.
-    pub(crate) fn map(&self, change: impl Fn(usize, usize, f32) -> f32) -> Self {
-        let changed = |(i, &hu): (usize, &f32)| change(i % self.width, i / self.width, hu);
-        Self { hu: self.hu.iter().enumerate().map(changed).collect(), ..*self }
-    }
 }
 
 #[cfg(test)]

@@ -177,9 +177,8 @@ fn two_devices_share_each_batch() {
     assert!(train(&one).output().unwrap().status.success());
     let output = train_on("cpu,cpu", &two).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let losses = |out: &Path| -> Vec<f64> {
-        log(&out.join("quick")).iter().filter_map(|line| line["loss"].as_f64()).collect()
-    };
+    let losses =
+        |out: &Path| -> Vec<f64> { log(&out.join("quick")).iter().filter_map(|line| line["loss"].as_f64()).collect() };
     let (one, two) = (losses(&one), losses(&two));
     // Batch normalisation sees halves, so the losses are near and not the same.
     assert!(one.len() == two.len() && one != two, "{one:?} {two:?}");

@@ -120,13 +120,8 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<(Vec<Sli
         return Err(header.invalid("volume", reason));
     }
 
-    let hu = |position: usize| {
-        let at = position * element.bytes();
-        let value = voxels.get(at..at + element.bytes()).and_then(|bytes| element.value(bytes, geometry.big_endian));
-        scaling.apply(value.unwrap_or(f64::NAN)) as f32
-    };
     let slice = |index: usize| {
-        let hu = geometry.slice_positions(index).map(hu).collect();
+        let hu = element.hu(&voxels, geometry.slice_positions(index), &scaling, geometry.big_endian);
         Slice::new(geometry.width(), geometry.height(), hu, Some(spacing))
             .map_err(|reason| header.invalid(&format!("slice {index}"), format!("{reason}; correct the volume")))
     };
@@ -167,25 +162,36 @@ impl Element {
         }
     }
 
-    fn value(self, bytes: &[u8], big_endian: bool) -> Option<f64> {
-        macro_rules! number {
+    /// HU of the voxels at these positions.
+    fn hu(
+        self,
+        voxels: &[u8],
+        positions: impl Iterator<Item = usize>,
+        scaling: &Scaling,
+        big_endian: bool,
+    ) -> Vec<f32> {
+        macro_rules! of {
             ($type:ty) => {{
-                let bytes = bytes.try_into().ok()?;
-                if big_endian { <$type>::from_be_bytes(bytes) as f64 } else { <$type>::from_le_bytes(bytes) as f64 }
+                let (voxels, _) = voxels.as_chunks();
+                let stored = |&bytes: &[u8; size_of::<$type>()]| match big_endian {
+                    true => <$type>::from_be_bytes(bytes) as f64,
+                    false => <$type>::from_le_bytes(bytes) as f64,
+                };
+                positions.map(|at| scaling.apply(voxels.get(at).map_or(f64::NAN, stored)) as f32).collect()
             }};
         }
-        Some(match self {
-            Self::U8 => number!(u8),
-            Self::I8 => number!(i8),
-            Self::U16 => number!(u16),
-            Self::I16 => number!(i16),
-            Self::U32 => number!(u32),
-            Self::I32 => number!(i32),
-            Self::U64 => number!(u64),
-            Self::I64 => number!(i64),
-            Self::F32 => number!(f32),
-            Self::F64 => number!(f64),
-        })
+        match self {
+            Self::U8 => of!(u8),
+            Self::I8 => of!(i8),
+            Self::U16 => of!(u16),
+            Self::I16 => of!(i16),
+            Self::U32 => of!(u32),
+            Self::I32 => of!(i32),
+            Self::U64 => of!(u64),
+            Self::I64 => of!(i64),
+            Self::F32 => of!(f32),
+            Self::F64 => of!(f64),
+        }
     }
 }
 

@@ -278,6 +278,34 @@ mod tests {
         }
     }
 
+    /// The reference scales and turns pixels where ours is drawn at once: they differ by what its interpolation smooths.
+    #[test]
+    fn scaled_and_turned_templates_are_the_reference_s() {
+        // Where pixel `i` of a template of `side` pixels lies on the one of 20 that it was scaled from.
+        let place = |side: usize, i: usize| {
+            let pixel = (i as f32 + 0.5) * 20.0 / side as f32 - 0.5;
+            pixel * 2.0 / 19.0 - 1.0
+        };
+        let differences = |side: usize, degrees: f32, name: &str| {
+            let scale = side as f32 / 20.0;
+            let template = Template { scale, stretch: [0.0; 2], turn: degrees.to_radians().sin_cos() };
+            let expected: Vec<f64> = archive::array("data.npz", name);
+            let at = |i: usize| template.at([i % side, i / side].map(|i| place(side, i) * scale));
+            let pairs = expected.into_iter().enumerate().map(|(i, expected)| (at(i), expected as f32));
+            pairs.map(|(ours, theirs)| (ours - theirs).abs()).collect::<Vec<f32>>()
+        };
+        for side in 15..20 {
+            let largest = differences(side, 0.0, &format!("scale{side}.img")).into_iter().fold(0.0, f32::max);
+            assert!(largest < 0.02, "scaled to {side}: {largest}");
+        }
+        for (degrees, name) in
+            [(-90.0, "rot-90.img"), (-37.5, "rot-37.5.img"), (30.0, "rot30.img"), (90.0, "rot90.img")]
+        {
+            let largest = differences(17, degrees, name).into_iter().fold(0.0, f32::max);
+            assert!(largest < 0.04, "{name}: {largest}");
+        }
+    }
+
     #[test]
     fn templates_are_the_reference_blobs() {
         let template = Template { scale: 1.0, stretch: [0.0; 2], turn: (0.0, 1.0) };

@@ -71,3 +71,15 @@ fn a_slice_is_resized_as_in_the_reference() {
         assert!(worst <= 1e-5, "{name}: off by {worst}");
     }
 }
+
+/// OpenCV takes the sample at the left edge of each pixel, and so do masks.
+#[test]
+fn a_mask_is_resized_as_in_the_reference() {
+    let mask = |name: &str, width: usize, height: usize| {
+        let inside = array::<u8>("data.npz", name).into_iter().map(|value| value > 0).collect();
+        Mask::new(width, height, inside).unwrap()
+    };
+    let (planted, expected) = (mask("inc.even20.mask", 48, 40), mask("resize.nearest.64x64", 64, 64));
+    assert!(Fit::of_grid(48, 40, [1.5, 1.25], 64).apply_mask(&planted) == expected);
+    assert!(expected.count() > 100);
+}

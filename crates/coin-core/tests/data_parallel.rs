@@ -30,14 +30,15 @@ fn twice(batch: &Batch) -> Batch {
     Batch { images: twice(&batch.images), regions: batch.regions.as_ref().map(twice) }
 }
 
-/// ConvNeXt normalises each image by itself, so that halves of a batch that differ must add up to the whole.
+/// ConvNeXt normalises each image by itself, so that halves of a batch that differ must add up to the whole. Weight decay sees
+/// the length of a gradient, of which Adam alone makes nothing.
 #[test]
 fn a_classifier_learns_the_same_from_halves_of_a_batch() {
     let device = Device::flex().autodiff();
     device.seed(3);
     let architecture = ClassifierArchitecture { family: Family::ConvNeXtTiny, width: 4 };
     let network = architecture.init(&device);
-    let config = ClassifierConfig { learning_rate: 1e-3, weight_decay: 0.0, label_smoothing: 0.0 };
+    let config = ClassifierConfig { learning_rate: 1e-3, weight_decay: 0.1, label_smoothing: 0.0 };
     let trainer = |helpers: &[Device]| {
         let network = network.valid().train();
         ClassifierTrainer::new(network, config.clone()).with_helpers(helpers)
@@ -97,4 +98,42 @@ fn a_helper_gets_the_other_half() {
     let first = trainer(&[]).step(first, 1.0).unwrap().discriminator_real;
     assert!((whole - halves).abs() < 1e-5, "{whole} of the whole, {halves} of its halves");
     assert!((whole - first).abs() > 1e-3, "the two images are told alike");
+}
+
+/// Each device adds its share of the mean over the batch.
+#[test]
+fn gradients_are_weighed_by_the_share_of_the_batch() {
+    let device = Device::flex().autodiff();
+    let batch = batch_with_regions(&device);
+    let gradients = |share: f64| {
+        let trainer = steps::trainer(synthetic(), &device).0;
+        let found = trainer.objective.descents(&batch, true, share);
+        let stem = trainer.objective.inpainter.encoder.stem.weight.id;
+        let head = trainer.objective.discriminator.dense_bias.id;
+        let generator = found.generator.unwrap();
+        let of_stem = generator.gradients.get::<4>(stem).unwrap();
+        let of_head = found.discriminator.gradients.get::<1>(head).unwrap();
+        [of_stem.flatten::<1>(0, 3), of_head].map(|gradient| gradient.try_into_vec_as::<f32>().unwrap()).concat()
+    };
+    let (whole, half) = (gradients(1.0), gradients(0.5));
+    assert!(whole.iter().any(|gradient| gradient.abs() > 1e-6));
+    let halved: Vec<f32> = whole.iter().map(|gradient| gradient / 2.0).collect();
+    assert!(largest_difference(&halved, &half) < 1e-6);
+}
+
+/// The running statistics are those of the first device's share.
+#[test]
+fn helpers_keep_their_running_statistics_to_themselves() {
+    let device = Device::flex().autodiff();
+    let batch = batch_with_regions(&device);
+    let first = Batch { images: batch.images.clone().narrow(0, 0, 1), regions: None };
+    let statistics = |helpers: &[Device], batch: &Batch| -> Vec<f32> {
+        let mut trainer = steps::trainer(synthetic(), &device).0.with_helpers(helpers);
+        trainer.step(batch.clone(), 1.0).unwrap();
+        let all = weights::collect(&trainer.objective.inpainter.encoder.valid()).unwrap().into_iter();
+        all.filter(|(path, _)| path.contains("running")).flat_map(|(_, weight)| weight.values).collect()
+    };
+    let shared = statistics(&[Device::flex()], &batch);
+    assert!(largest_difference(&shared, &statistics(&[], &first)) < 1e-5);
+    assert!(largest_difference(&shared, &statistics(&[], &batch)) > 1e-3);
 }

@@ -117,7 +117,8 @@ fn plant_with(
         }
     }
     // Both have a value for every pixel of the slice.
-    let slice = Slice::new(width, height, planted, slice.spacing()).unwrap_or_else(|_| slice.clone());
+    let slice = Slice::new(width, height, planted, slice.spacing())
+        .unwrap_or_else(|_| unreachable!("finite HU on its slice's own grid"));
     let mask = Mask::new(width, height, inside).unwrap_or_else(|| unreachable!("a mask on its slice's own grid"));
     Planted { slice, mask }
 }
@@ -229,6 +230,27 @@ mod tests {
                 // A square of 20 pixels, turned, reaches its half diagonal.
                 let distance = ((i % 64) as f32 - 30.0).hypot((i / 64) as f32 - 34.0);
                 assert!(hu == before || distance <= 10.0 * 2f32.sqrt(), "seed {seed}: {distance} pixels away");
+            }
+        }
+    }
+
+    /// Wherever it lies, and however pixels are shaped, all of the template is planted and nothing else.
+    #[test]
+    fn all_of_the_template_is_planted() {
+        let style = AnomalyStyle { contrast: [0.5, 0.5], ..AnomalyStyle::PAPER };
+        for spacing in [[1.5, 1.5], [0.7, 2.3], [2.3, 0.7]] {
+            let pixels = Spacing::new(spacing[0], spacing[1]).unwrap();
+            let black = Slice::new(48, 40, vec![WINDOW.low(); 48 * 40], Some(pixels)).unwrap();
+            for (seed, (x, y)) in [(24, 20), (0, 0), (47, 39), (3, 37), (30, 8)].into_iter().enumerate() {
+                let planted = plant_at(&black, WINDOW, &style, x, y, seed as u64);
+                let template = Template::random(&mut ChaCha8Rng::seed_from_u64(seed as u64));
+                for (i, (&hu, &inside)) in planted.slice.hu().iter().zip(planted.mask.as_slice()).enumerate() {
+                    let across = ((i % 48) as f32 - x as f32) * pixels.column_mm() / 15.0;
+                    let down = ((i / 48) as f32 - y as f32) * pixels.row_mm() / 15.0;
+                    let blob = template.at([across, down]);
+                    assert_eq!(inside, blob > MASK_LEVEL, "{spacing:?} seed {seed} pixel {i}");
+                    assert!((WINDOW.unit(hu) - 0.5 * blob).abs() < 1e-5, "{spacing:?} seed {seed} pixel {i}");
+                }
             }
         }
     }

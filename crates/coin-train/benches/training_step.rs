@@ -5,7 +5,7 @@
 
 mod rivals;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use burn::module::Module as _;
 use burn::tensor::{Distribution, Tensor};
 use clap::Parser;
@@ -40,7 +40,11 @@ fn main() -> anyhow::Result<()> {
     let Arguments { device, changes, .. } = Arguments::parse();
     let recipe = Recipe::load("quick", &changes)?;
     let (stage, size) = (&recipe.counterfactual, recipe.size);
-    let theirs = if device == DeviceChoice::Cpu { "cpu" } else { "cuda" };
+    let theirs = match device {
+        DeviceChoice::Auto => bail!("--device auto: name one, so that PyTorch takes the same"),
+        DeviceChoice::Cpu => "cpu",
+        DeviceChoice::Vulkan(_) | DeviceChoice::Cuda(_) => "cuda",
+    };
     let device = device.open()?;
     let name = device::name(&device);
     let device = device.autodiff();

@@ -38,6 +38,9 @@ pub enum DeviceError {
     /// The machine does not offer it.
     #[error("--device {0}: no such device was found on this machine; use --device cpu")]
     Absent(String),
+    /// It cannot share a batch with itself.
+    #[error("--devices: {0} is named twice")]
+    Twice(String),
     /// It is there and computes something else than the processor.
     #[error("{device}: a small network gives {what} that differ by {difference} from the processor's")]
     Wrong {
@@ -91,11 +94,17 @@ impl DeviceChoice {
 /// The devices of a training, of which the first holds the networks and all share each batch.
 ///
 /// # Errors
-/// When one cannot be had.
+/// When one cannot be had, or a card is named twice; the processor may be, to try out a sharing.
 pub fn open(choices: &[DeviceChoice]) -> Result<(Device, Vec<Device>), DeviceError> {
-    let mut devices = choices.iter().map(|choice| choice.open());
-    let first = devices.next().unwrap_or_else(|| DeviceChoice::Auto.open())?;
-    Ok((first, devices.collect::<Result<_, _>>()?))
+    let devices = choices.iter().map(|choice| choice.open()).collect::<Result<Vec<_>, _>>()?;
+    for (i, device) in devices.iter().enumerate() {
+        if !is_processor(device) && devices.iter().take(i).any(|before| before == device) {
+            return Err(DeviceError::Twice(name(device)));
+        }
+    }
+    let mut devices = devices.into_iter();
+    let first = devices.next().map_or_else(|| DeviceChoice::Auto.open(), Ok)?;
+    Ok((first, devices.collect()))
 }
 
 /// Whether this is the processor.
@@ -156,9 +165,19 @@ fn compare(device: &Device, what: &'static str, expected: &[f32], found: &[f32])
 
 #[cfg(any(feature = "vulkan", feature = "cuda"))]
 fn card(device: &Device) -> String {
-    let told = format!("{device:?}");
-    let by = ["Vulkan", "Cuda"].into_iter().find(|by| told.contains(by)).unwrap_or_default();
-    device.identity().map_or(told.clone(), |identity| format!("{} ({by})", identity.name))
+    use burn::tensor::DeviceType;
+    let kinds = [
+        #[cfg(feature = "vulkan")]
+        ("vulkan", DeviceType::Vulkan),
+        #[cfg(feature = "cuda")]
+        ("cuda", DeviceType::Cuda),
+    ];
+    let place = |kind: DeviceType| Device::enumerate(kind).into_vec().iter().position(|found| found == device);
+    let by = kinds.into_iter().find_map(|(by, kind)| Some(format!("{by}:{}", place(kind)?)));
+    match (device.identity(), by) {
+        (Some(identity), Some(by)) => format!("{} ({by})", identity.name),
+        _ => format!("{device:?}"),
+    }
 }
 
 #[cfg(not(any(feature = "vulkan", feature = "cuda")))]
@@ -208,6 +227,16 @@ mod tests {
     #[test]
     fn the_processor_is_called_cpu() {
         assert_eq!(name(&Device::flex()), "CPU");
+    }
+
+    #[test]
+    fn devices_have_names_and_numbers() {
+        let parsed = ["auto", "cpu", "vulkan", "vulkan:1", "cuda", "cuda:7"].map(str::parse);
+        use DeviceChoice::{Auto, Cpu, Cuda, Vulkan};
+        assert_eq!(parsed, [Auto, Cpu, Vulkan(0), Vulkan(1), Cuda(0), Cuda(7)].map(Ok));
+        for unknown in ["gpu", "cpu:1", "cuda:", "vulkan:-1", ""] {
+            assert_eq!(unknown.parse::<DeviceChoice>(), Err(DeviceError::Unknown(unknown.into())));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, stderr};
 use std::process::ExitCode;
 
 use coin_core::bundle::BundleError;
+use coin_core::training::StepError;
 use coin_imaging::{ScanError, Window};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -59,6 +60,7 @@ pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
             || cause.is::<DataError>()
             || cause.is::<PretrainedError>()
             || cause.is::<FileError>()
+            || matches!(cause.downcast_ref(), Some(StepError::Uneven { .. }))
     });
     ExitCode::from(if mendable { 2 } else { 1 })
 }

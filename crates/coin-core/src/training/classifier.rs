@@ -40,7 +40,7 @@ impl ClassifierTrainer {
     /// returns the loss before it.
     ///
     /// # Errors
-    /// When a device gives no loss back, usually for want of memory.
+    /// When a device gives no loss back, usually for want of memory, or the devices cannot share the batch evenly.
     pub fn step(&mut self, x: Tensor<4>, labels: &[bool], rate: f64) -> Result<f32, StepError> {
         let smoothing = self.config.label_smoothing as f32;
         let targets = labels.iter().map(|&y| if y { 1.0 - smoothing / 2.0 } else { smoothing / 2.0 });

@@ -111,13 +111,13 @@ pub struct Batch {
 }
 
 impl Batch {
-    fn shares(self, team: &Team) -> Vec<Self> {
-        let images = team.shares(self.images);
+    fn shares(self, team: &Team) -> Result<Vec<Self>, StepError> {
+        let images = team.shares(self.images)?;
         let regions: Vec<Option<Tensor<4>>> = match self.regions {
-            Some(regions) => team.shares(regions).into_iter().map(Some).collect(),
+            Some(regions) => team.shares(regions)?.into_iter().map(Some).collect(),
             None => vec![None; images.len()],
         };
-        images.into_iter().zip(regions).map(|(images, regions)| Self { images, regions }).collect()
+        Ok(images.into_iter().zip(regions).map(|(images, regions)| Self { images, regions }).collect())
     }
 }
 
@@ -135,6 +135,8 @@ pub struct CounterfactualTrainer {
     discriminator_optimizer: ModuleOptimizer,
     average: Option<ExponentialAverage<Inpainter>>,
     team: Team,
+    /// The classifier on every device: it never changes.
+    classifiers: Vec<Classifier>,
     step: u64,
 }
 
@@ -148,8 +150,10 @@ impl CounterfactualTrainer {
     ) -> Self {
         let adam = AdamConfig::new().with_beta_1(0.0).with_beta_2(0.999).with_epsilon(1e-8);
         let average = (config.average_decay > 0.0).then(|| ExponentialAverage::of(&inpainter, config.average_decay));
+        let classifier = classifier.freeze();
         Self {
-            objective: Objective { inpainter, discriminator, classifier: classifier.freeze(), config },
+            classifiers: vec![classifier.clone()],
+            objective: Objective { inpainter, discriminator, classifier, config },
             inpainter_optimizer: adam.init(),
             discriminator_optimizer: adam.init(),
             average,
@@ -162,18 +166,19 @@ impl CounterfactualTrainer {
     #[must_use]
     pub fn with_helpers(mut self, helpers: &[Device]) -> Self {
         self.team = Team::with(helpers);
+        self.classifiers = self.team.copies(&self.objective.classifier);
         self
     }
 
-    /// One step, at `rate` times the learning rate. With helpers the batch must be a multiple of the devices.
+    /// One step, at `rate` times the learning rate.
     ///
     /// # Errors
-    /// When a device gives no losses back, usually for want of memory.
+    /// When a device gives no losses back, usually for want of memory, or the devices cannot share the batch evenly.
     pub fn step(&mut self, batch: impl Into<Batch>, rate: f64) -> Result<CounterfactualLosses, StepError> {
         let learning_rate = self.objective.config.learning_rate * rate;
         let with_generator = self.step.is_multiple_of(self.objective.config.generator_frequency.max(1));
         let share = 1.0 / self.team.len() as f64;
-        let jobs = self.objectives().into_iter().zip(batch.into().shares(&self.team)).collect();
+        let jobs = self.objectives().into_iter().zip(batch.into().shares(&self.team)?).collect();
         let found = self.team.compute(jobs, move |(objective, batch): (Objective, Batch)| {
             objective.descents(&batch, with_generator, share)
         });
@@ -199,10 +204,10 @@ impl CounterfactualTrainer {
 
     /// The networks for every device.
     fn objectives(&self) -> Vec<Objective> {
-        let Objective { inpainter, discriminator, classifier, config } = &self.objective;
+        let Objective { inpainter, discriminator, config, .. } = &self.objective;
         let copies = self.team.copies(inpainter).into_iter().zip(self.team.copies(discriminator));
         copies
-            .zip(self.team.copies(classifier))
+            .zip(self.classifiers.iter().cloned())
             .map(|((inpainter, discriminator), classifier)| Objective {
                 inpainter,
                 discriminator,

@@ -67,7 +67,7 @@ impl Distance {
 }
 
 /// Binary cross-entropy plus soft Dice loss, the usual pair for segmentation, of `logits` against `truth` of 0 and 1, both
-/// `[batch, 1, height, width]`; Dice over the whole batch, so that slices without a lesion count too.
+/// `[batch, 1, height, width]`; Dice over all of these slices together, so that those without a lesion count too.
 pub fn segmentation(logits: Tensor<4>, truth: Tensor<4>) -> Tensor<1> {
     let cross_entropy = relu(logits.clone()) - logits.clone() * truth.clone() - log_sigmoid(logits.clone().abs());
     let found = sigmoid(logits);

@@ -30,7 +30,7 @@ impl SegmenterTrainer {
     /// rate; returns the loss before it.
     ///
     /// # Errors
-    /// When a device gives no loss back, usually for want of memory.
+    /// When a device gives no loss back, usually for want of memory, or the devices cannot share the batch evenly.
     pub fn step(&mut self, x: Tensor<4>, masks: Tensor<4>, rate: f64) -> Result<f32, StepError> {
         let loss = |network: &UNet, x, masks| loss::segmentation(network.forward(x), masks);
         self.descend(x, masks, loss, self.config.learning_rate * rate)

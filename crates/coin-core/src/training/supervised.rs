@@ -44,7 +44,7 @@ impl<M: Module, C> Supervised<M, C> {
         M: 'static,
     {
         let share = 1.0 / self.team.len() as f64;
-        let batch = self.team.shares(x).into_iter().zip(self.team.shares(targets));
+        let batch = self.team.shares(x)?.into_iter().zip(self.team.shares(targets)?);
         let jobs = self.team.copies(&self.network).into_iter().zip(batch).collect();
         let found = self.team.compute(jobs, move |(network, (x, targets)): (M, (Tensor<4>, Tensor<D>))| {
             let loss = loss(&network, x, targets);
@@ -55,7 +55,7 @@ impl<M: Module, C> Supervised<M, C> {
         let gradients = team::gathered(gradients, &self.network);
         self.network = self.optimizer.step_multi(learning_rate, self.network.clone(), gradients);
         self.step += 1;
-        Ok(team::means(losses)?.into_iter().sum())
+        Ok(team::means(losses)?.first().copied().unwrap_or(f32::NAN))
     }
 
     /// Steps taken.

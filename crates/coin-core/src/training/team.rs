@@ -1,8 +1,8 @@
 //! Data parallelism: devices that compute a step together, each on its share of the batch.
 //!
 //! The first device holds the networks and the optimizers. In each step the helpers get copies of the networks, and their
-//! gradients come back, where Burn's optimizers add them up. Batch normalisation sees a share, not the batch, and keeps the
-//! running statistics of the first device.
+//! gradients come back, where Burn's optimizers add them up. What looks at a batch together sees a share: batch normalisation,
+//! whose running statistics are the first device's, and the segmenter's Dice loss.
 
 use std::any::Any;
 use std::iter::once;
@@ -15,10 +15,24 @@ use burn::optim::{GradientsParams, MultiGradientsParams};
 use burn::tensor::{Device, Tensor};
 use thiserror::Error;
 
-/// A device that did not finish a step; what it trained is of no use any more.
+/// Why a step was not taken. What a device did not finish is of no use any more.
 #[derive(Debug, Error)]
-#[error("the device did not finish a step: {0}")]
-pub struct StepError(String);
+pub enum StepError {
+    /// Too little memory.
+    #[error("the device has too little memory: {0}")]
+    Memory(String),
+    /// Anything else that a device says.
+    #[error("the device did not finish a step: {0}")]
+    Device(String),
+    /// A batch that is no multiple of the devices.
+    #[error("a batch of {batch} cannot be shared evenly by {devices} devices")]
+    Uneven {
+        /// Images.
+        batch: usize,
+        /// The first device and its helpers.
+        devices: usize,
+    },
+}
 
 /// The devices beside the first.
 #[derive(Debug, Default)]
@@ -47,16 +61,19 @@ impl Team {
     }
 
     /// The equal shares of a batch, its first dimension, each on its device.
-    pub(super) fn shares<const D: usize>(&self, batch: Tensor<D>) -> Vec<Tensor<D>> {
-        let Self { helpers } = self;
-        if helpers.is_empty() {
-            return vec![batch];
+    pub(super) fn shares<const D: usize>(&self, batch: Tensor<D>) -> Result<Vec<Tensor<D>>, StepError> {
+        let (Self { helpers }, images, devices) = (self, batch.dims()[0], self.len());
+        if !images.is_multiple_of(devices) {
+            return Err(StepError::Uneven { batch: images, devices });
         }
-        let mut shares = batch.chunk(self.len(), 0);
+        if helpers.is_empty() {
+            return Ok(vec![batch]);
+        }
+        let mut shares = batch.chunk(devices, 0);
         for (share, Helper { device, .. }) in shares.iter_mut().skip(1).zip(helpers) {
             *share = share.clone().to_device(&device.clone().autodiff());
         }
-        shares
+        Ok(shares)
     }
 
     /// The network, and a copy of it on every helper.
@@ -77,8 +94,11 @@ impl Team {
         let started: Vec<Receiver<Answer<T>>> =
             self.helpers.iter().zip(shares).map(|(helper, share)| helper.compute(share, compute)).collect();
         let own = own.map(compute);
-        let others = started.into_iter().filter_map(|answer| answer.recv().ok());
-        own.into_iter().chain(others.map(|answer| answer.unwrap_or_else(|panic| resume_unwind(panic)))).collect()
+        let others = started.into_iter().map(|answer| {
+            let answer = answer.recv().unwrap_or_else(|_| unreachable!("every job answers"));
+            answer.unwrap_or_else(|panic| resume_unwind(panic))
+        });
+        own.into_iter().chain(others).collect()
     }
 }
 
@@ -104,14 +124,14 @@ impl Helper {
 
 /// Gradients of equal shares for an optimizer that steps where `network` lives.
 pub(super) fn gathered<M: Module>(gradients: Vec<GradientsParams>, network: &M) -> MultiGradientsParams {
-    let device = network.valid().devices().into_iter().next().unwrap_or_default();
+    let device = network.devices().into_iter().next().unwrap_or_default().without_autodiff();
     MultiGradientsParams { grads: gradients.into_iter().map(|gradients| (gradients, device.clone())).collect() }
 }
 
 /// The means over the shares of what each device computed; one read-back a device, because every read stalls a graphics card.
 pub(super) fn means(shares: Vec<Tensor<1>>) -> Result<Vec<f32>, StepError> {
     let count = shares.len() as f32;
-    let read = |share: Tensor<1>| share.try_into_vec_as::<f32>().map_err(|reason| StepError(cause(&reason)));
+    let read = |share: Tensor<1>| share.try_into_vec_as::<f32>().map_err(|reason| failure(&reason));
     let shares = shares.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let mut sums: Vec<f32> = Vec::new();
     for share in shares {
@@ -122,9 +142,11 @@ pub(super) fn means(shares: Vec<Tensor<1>>) -> Result<Vec<f32>, StepError> {
 }
 
 /// The line that says why, of the many that a graphics card gives.
-fn cause(reason: &impl std::fmt::Display) -> String {
+fn failure(reason: &impl std::fmt::Display) -> StepError {
     let reason = reason.to_string();
     let mut lines = reason.lines().map(str::trim);
-    let why = lines.clone().find(|line| line.contains("alloc")).or_else(|| lines.next());
-    why.unwrap_or_default().to_owned()
+    match lines.clone().find(|line| line.contains("allocate") || line.contains("out of memory")) {
+        Some(line) => StepError::Memory(line.to_owned()),
+        None => StepError::Device(lines.next().unwrap_or_default().to_owned()),
+    }
 }

@@ -2,7 +2,7 @@
 
     python torch_step.py RECIPE.json THREADS RUNS DEVICE
 
-RECIPE.json has the recipe's fields. Prints one JSON object: the seconds of each step after a warm-up, and how many
+RECIPE.json has the recipe's fields, DEVICE is cpu or cuda. Prints one JSON object: the seconds of each step after a warm-up, and how many
 numbers each network holds. Written for its speed only: the weights are random. Needs torch.
 """
 

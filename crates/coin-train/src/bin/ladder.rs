@@ -16,8 +16,13 @@ use coin_train::program::{self, BadInput};
 use coin_train::recipe::{DataRecipe, Recipe};
 use coin_train::report::Report;
 use coin_train::run::Run;
-use coin_train::stage::{Ending, Setting, TEST_SEED, Training};
+use coin_train::stage::{Ending, Setting, StageName, TEST_SEED, Training};
 use coin_train::{files, interrupt, progress};
+use peak_alloc::PeakAlloc;
+
+/// Counts, so that a batch that does not fit is known before the training starts.
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
 
 /// Train the paper's ladder (rows A to H, COIN), saliency methods and a supervised U-Net on the same slices, and write the
 /// table beside the paper's. What is trained already is not trained again: call it once more after an interruption.
@@ -60,6 +65,9 @@ fn main() -> ExitCode {
     program::run(|| climb(&Arguments::parse()))
 }
 
+/// What the classifier that the rows of a seed share is called.
+const CLASSIFIER: &str = "classifier";
+
 /// What every row works with.
 struct Common<'a> {
     arguments: &'a Arguments,
@@ -80,9 +88,7 @@ fn climb(arguments: &Arguments) -> anyhow::Result<()> {
     let data = Dataset::open(&protocol, table.as_ref(), &Purpose::ALL)?;
     let (device, helpers) = device::open(&arguments.device)?;
     let common = Common { arguments, data, device, helpers };
-    for row in &rows {
-        common.setting(&arguments.recipe(row, None)?).check()?;
-    }
+    common.check(&rows)?;
     eprintln!("on {}, {}", common.devices(), common.data.description);
     let mut ladder = Ladder::default();
     for &seed in &arguments.seeds {
@@ -133,6 +139,19 @@ impl Common<'_> {
         Setting { recipe, data: &self.data, device: &self.device, helpers: &self.helpers }
     }
 
+    /// Refuses batches that do not fit, of what is not begun yet.
+    fn check(&self, rows: &[&Row]) -> anyhow::Result<()> {
+        let begun = |name: &str| self.arguments.seeds.iter().all(|seed| self.arguments.folder(name, *seed).exists());
+        if !begun(CLASSIFIER) {
+            self.setting(&self.arguments.recipe(row(COIN)?, None)?).check(&[StageName::Classifier])?;
+        }
+        for row in rows.iter().filter(|row| !begun(row.name)) {
+            let recipe = self.arguments.recipe(row, None)?;
+            self.setting(&recipe).check(&[StageName::Counterfactual, StageName::Segmenter])?;
+        }
+        Ok(())
+    }
+
     fn devices(&self) -> String {
         device::names(&self.device, &self.helpers)
     }
@@ -164,9 +183,9 @@ impl Common<'_> {
     /// The classifier that the rows of a seed share; `None` after Ctrl-C.
     fn classifier(&self, recipe: &Recipe, seed: u64) -> anyhow::Result<Option<Run>> {
         let shared =
-            Recipe { name: "classifier".into(), segmenter: None, ..self.arguments.recipe(row(COIN)?, Some(seed))? };
+            Recipe { name: CLASSIFIER.into(), segmenter: None, ..self.arguments.recipe(row(COIN)?, Some(seed))? };
         debug_assert_eq!(shared.classifier, recipe.classifier);
-        let run = Run::open(&self.arguments.folder("classifier", seed), &shared, &self.arguments.data.specs())?;
+        let run = Run::open(&self.arguments.folder(CLASSIFIER, seed), &shared, &self.arguments.data.specs())?;
         run.begin(&Origin::now(&self.data.digest, &self.devices()))?;
         let training = Training { setting: self.setting(&shared), run: &run };
         Ok((training.classifier()? == Ending::Done).then_some(run))

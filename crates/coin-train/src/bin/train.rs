@@ -13,8 +13,13 @@ use coin_train::program::{self, BadInput};
 use coin_train::recipe::{self, DataRecipe, Recipe};
 use coin_train::report::Report;
 use coin_train::run::Run;
-use coin_train::stage::{Ending, Setting, Training};
+use coin_train::stage::{Ending, Setting, StageName, Training};
+use peak_alloc::PeakAlloc;
 use serde_json::json;
+
+/// Counts, so that a batch that does not fit is known before the training starts.
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
 
 /// Train COIN: a classifier, then the counterfactual against it, then an evaluation and the model file.
 #[derive(Parser)]
@@ -70,6 +75,19 @@ enum Stage {
     All,
 }
 
+impl Arguments {
+    /// What is trained.
+    fn stages(&self) -> Vec<StageName> {
+        match self.stage {
+            Stage::Classifier => vec![StageName::Classifier],
+            Stage::Counterfactual => vec![StageName::Counterfactual],
+            Stage::Segmenter => vec![StageName::Segmenter],
+            Stage::All if self.classifier.is_some() => vec![StageName::Counterfactual, StageName::Segmenter],
+            Stage::All => vec![StageName::Classifier, StageName::Counterfactual, StageName::Segmenter],
+        }
+    }
+}
+
 fn main() -> ExitCode {
     program::run(|| train(&Arguments::parse()))
 }
@@ -121,7 +139,9 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
     let (device, helpers) = device::open(&arguments.device)?;
     let devices = device::names(&device, &helpers);
     let setting = Setting { recipe: &recipe, data: &data, device: &device, helpers: &helpers };
-    setting.check()?;
+    if resumed.is_none() {
+        setting.check(&arguments.stages())?;
+    }
     let run = match resumed {
         Some(run) => run,
         None => Run::create(&arguments.out, &recipe, &specs)?,

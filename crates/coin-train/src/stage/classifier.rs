@@ -36,7 +36,7 @@ impl Stage for ClassifierStage<'_> {
         weights::all_finite(&self.trainer.trained())
     }
 
-    fn batch(recipe: &Recipe) -> Option<usize> {
+    fn batch_size(recipe: &Recipe) -> Option<usize> {
         Some(recipe.classifier.batch)
     }
 
@@ -47,7 +47,8 @@ impl Stage for ClassifierStage<'_> {
     }
 
     fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()> {
-        step(setting, &mut setting.new_classifier_trainer(), batch).map(drop)
+        let mut trainer = setting.new_classifier_trainer();
+        (0..2).try_for_each(|_| step(setting, &mut trainer, batch).map(drop))
     }
 
     fn validate(&self) -> anyhow::Result<Validation> {

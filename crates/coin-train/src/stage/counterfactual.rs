@@ -44,7 +44,7 @@ impl Stage for CounterfactualStage<'_> {
         weights::all_finite(&inpainter.valid()) && weights::all_finite(&discriminator.valid())
     }
 
-    fn batch(recipe: &Recipe) -> Option<usize> {
+    fn batch_size(recipe: &Recipe) -> Option<usize> {
         Some(recipe.counterfactual.batch)
     }
 
@@ -61,7 +61,8 @@ impl Stage for CounterfactualStage<'_> {
 
     fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()> {
         let classifier = setting.new_classifier_trainer().network;
-        step(setting, &mut setting.new_counterfactual_trainer(classifier), batch).map(drop)
+        let mut trainer = setting.new_counterfactual_trainer(classifier);
+        (0..2).try_for_each(|_| step(setting, &mut trainer, batch).map(drop))
     }
 
     fn validate(&self) -> anyhow::Result<Validation> {

@@ -1,6 +1,6 @@
 //! The stages of a training: the classifier, the counterfactual against it, and the segmenter it is held against.
 
-mod batch;
+mod capacity;
 mod classifier;
 mod counterfactual;
 mod packing;
@@ -32,6 +32,17 @@ pub const PAPER_THRESHOLD: f32 = 0.25;
 const CALIBRATION_STREAM: u64 = 1 << 57;
 /// Leaves 3 % of the statistics before.
 const CALIBRATION_BATCHES: u64 = 33;
+
+/// A stage by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageName {
+    /// The classifier.
+    Classifier,
+    /// COIN or its kin.
+    Counterfactual,
+    /// The supervised segmenter.
+    Segmenter,
+}
 
 /// How a stage ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -37,7 +37,7 @@ impl Stage for SegmenterStage<'_> {
         weights::all_finite(&self.trainer.trained())
     }
 
-    fn batch(recipe: &Recipe) -> Option<usize> {
+    fn batch_size(recipe: &Recipe) -> Option<usize> {
         recipe.segmenter().map(|stage| stage.batch)
     }
 
@@ -48,7 +48,8 @@ impl Stage for SegmenterStage<'_> {
 
     fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()> {
         let Some(stage) = setting.recipe.segmenter() else { return Ok(()) };
-        step(setting, stage, &mut setting.new_segmenter_trainer(stage), batch).map(drop)
+        let mut trainer = setting.new_segmenter_trainer(stage);
+        (0..2).try_for_each(|_| step(setting, stage, &mut trainer, batch).map(drop))
     }
 
     fn validate(&self) -> anyhow::Result<Validation> {

@@ -7,11 +7,11 @@ use coin_core::networks::{Classifier, UNet};
 use coin_core::training::{Batch, ClassifierTrainer, CounterfactualTrainer, Distance, SegmenterTrainer};
 use coin_imaging::{Mask, body};
 
-use super::PAPER_THRESHOLD;
-use super::batch;
+use super::capacity;
 use super::classifier::ClassifierStage;
 use super::counterfactual::CounterfactualStage;
 use super::segmenter::SegmenterStage;
+use super::{PAPER_THRESHOLD, StageName};
 use crate::data::{Dataset, Purpose, Sample, Samples};
 use crate::evaluation::{self, Distances, Evaluation, Masking};
 use crate::pictures;
@@ -35,34 +35,36 @@ pub struct Setting<'a> {
 }
 
 impl Setting<'_> {
-    /// Refuses batches that the devices cannot share evenly or hold.
+    /// Refuses batches of stages that the devices cannot share evenly, or that the processor's memory cannot hold.
     ///
     /// # Errors
-    /// Names a batch that they can.
-    pub fn check(&self) -> anyhow::Result<()> {
-        batch::check::<ClassifierStage<'_>>(self)?;
-        batch::check::<CounterfactualStage<'_>>(self)?;
-        batch::check::<SegmenterStage<'_>>(self)
+    /// Names a batch that will do.
+    pub fn check(&self, stages: &[StageName]) -> anyhow::Result<()> {
+        stages.iter().try_for_each(|stage| match stage {
+            StageName::Classifier => capacity::check::<ClassifierStage<'_>>(self),
+            StageName::Counterfactual => capacity::check::<CounterfactualStage<'_>>(self),
+            StageName::Segmenter => capacity::check::<SegmenterStage<'_>>(self),
+        })
     }
 
     /// Number of devices that share a batch.
-    pub fn devices(&self) -> usize {
+    pub(super) fn devices(&self) -> usize {
         1 + self.helpers.len()
     }
 
     /// Validation numbers of a model at the paper's threshold.
-    pub fn validate(&self, explainer: &Explainer, samples: &Samples<'_>) -> anyhow::Result<Evaluation> {
+    pub(super) fn validate(&self, explainer: &Explainer, samples: &Samples<'_>) -> anyhow::Result<Evaluation> {
         let masking = Masking { threshold: PAPER_THRESHOLD, postprocess: false };
         evaluation::evaluate(explainer, self.device, self.recipe.size, samples, masking, Distances::None)
     }
 
     /// The samples that choose checkpoint and threshold.
-    pub fn validation_samples(&self) -> Samples<'_> {
+    pub(super) fn validation_samples(&self) -> Samples<'_> {
         self.data.samples(&[Purpose::Validation], self.recipe.window, &self.recipe.anomaly, VALIDATION_SEED)
     }
 
     /// The classifier before its first step: with the recipe's pretrained weights, where it has some.
-    pub fn first_classifier_trainer(&self) -> anyhow::Result<ClassifierTrainer> {
+    pub(super) fn first_classifier_trainer(&self) -> anyhow::Result<ClassifierTrainer> {
         let network = self.random_classifier();
         let network = match &self.recipe.classifier.pretrained {
             Some(path) => Pretrained::open(path)?.classifier(network, &self.recipe.classifier.network)?,
@@ -72,12 +74,11 @@ impl Setting<'_> {
     }
 
     /// With random weights.
-    pub fn new_classifier_trainer(&self) -> ClassifierTrainer {
+    pub(super) fn new_classifier_trainer(&self) -> ClassifierTrainer {
         self.classifier_trainer(self.random_classifier())
     }
 
-    /// As it starts where nothing is pretrained.
-    pub fn random_classifier(&self) -> Classifier {
+    fn random_classifier(&self) -> Classifier {
         self.recipe.classifier.network.init(&processor(self.recipe.seed))
     }
 
@@ -87,14 +88,14 @@ impl Setting<'_> {
     }
 
     /// With random weights.
-    pub fn new_segmenter_trainer(&self, stage: &recipe::SegmenterStage) -> SegmenterTrainer {
+    pub(super) fn new_segmenter_trainer(&self, stage: &recipe::SegmenterStage) -> SegmenterTrainer {
         let network = UNet::init(&self.recipe.counterfactual.inpainter, &processor(self.recipe.seed + 2));
         let network = network.fork(&self.device.clone().autodiff());
         SegmenterTrainer::new(network, stage.training.clone()).with_helpers(self.helpers)
     }
 
     /// With random weights, against this classifier.
-    pub fn new_counterfactual_trainer(&self, classifier: Classifier) -> CounterfactualTrainer {
+    pub(super) fn new_counterfactual_trainer(&self, classifier: Classifier) -> CounterfactualTrainer {
         let stage = &self.recipe.counterfactual;
         let (processor, device) = (processor(self.recipe.seed + 1), self.device.clone().autodiff());
         let inpainter = stage.inpainter.init(&processor).fork(&device);
@@ -104,7 +105,7 @@ impl Setting<'_> {
     }
 
     /// Images, and their regions where the distance weighs them.
-    pub fn batch(&self, samples: &[Sample]) -> Batch {
+    pub(super) fn batch(&self, samples: &[Sample]) -> Batch {
         let images = self.tensor(samples);
         // The reference's regions: the patient, who is what the window does not show black, and the kidneys.
         let regions = (self.recipe.counterfactual.training.distance == Distance::Carl).then(|| {
@@ -125,7 +126,7 @@ impl Setting<'_> {
     }
 
     /// Images `[batch, 1, size, size]`, with gradients.
-    pub fn tensor(&self, batch: &[Sample]) -> Tensor<4> {
+    pub(super) fn tensor(&self, batch: &[Sample]) -> Tensor<4> {
         images(batch, self.recipe.size, &self.device.clone().autodiff())
     }
 }
@@ -138,6 +139,6 @@ fn processor(seed: u64) -> Device {
 }
 
 /// What a network sees of a batch, `[batch, 1, size, size]`.
-pub fn images(batch: &[Sample], size: usize, device: &Device) -> Tensor<4> {
+pub(super) fn images(batch: &[Sample], size: usize, device: &Device) -> Tensor<4> {
     pictures::tensor(batch.iter().flat_map(|sample| sample.input.iter().copied()).collect(), size, device)
 }

@@ -1,11 +1,11 @@
-//! The loop that both stages share: steps, log, validation, checkpoints, Ctrl-C.
+//! The loop that the stages share: steps, log, validation, checkpoints, Ctrl-C.
 
 use anyhow::bail;
-use coin_core::training::{StateError, StepError, TrainerState};
+use coin_core::training::{StateError, TrainerState};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use super::{Ending, Setting, Training, batch};
+use super::{Ending, Setting, Training, capacity};
 use crate::interrupt;
 use crate::progress;
 use crate::recipe::Recipe;
@@ -29,9 +29,10 @@ pub trait Stage {
     fn step(&mut self) -> anyhow::Result<Step>;
 
     /// Images of a step; `None` where the recipe has no such stage.
-    fn batch(recipe: &Recipe) -> Option<usize>;
+    fn batch_size(recipe: &Recipe) -> Option<usize>;
 
-    /// A first step with so many images, by networks that are thrown away.
+    /// Two first steps with so many images, the second beside the optimizers' memory of the first, by networks that are
+    /// thrown away.
     fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()>;
 
     /// Looks at the validation samples.
@@ -72,10 +73,12 @@ pub fn run<S: Stage>(
     let mut best = best_logged(run, S::NAME)?;
     let bar = progress::bar(S::NAME, steps, stage.steps());
     while stage.steps() < steps {
-        let found = stage.step().map_err(|failure| match failure.is::<StepError>() {
-            true => batch::advise::<S>(&training.setting, &failure).into(),
-            false => failure,
-        })?;
+        let found = match stage.step() {
+            Err(failure) if capacity::lacks_memory(&failure) => {
+                return Err(capacity::advise::<S>(&training.setting, &failure)?.into());
+            }
+            found => found?,
+        };
         let step = stage.steps();
         let last = step == steps;
         let asked = interrupt::asked();

@@ -1,4 +1,5 @@
-//! Checkpoints that PyTorch wrote: `.pth` (whose pickles are parsed and never executed) and `.safetensors`.
+//! Trained networks to start from: checkpoints that PyTorch wrote, `.pth` (whose pickles are parsed and never executed) and
+//! `.safetensors`, and the classifiers of our own model files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use coin_core::networks::{Classifier, ClassifierArchitecture, Inception, Inpainter, InpainterConfig};
 use coin_core::pytorch::{Network, shapes};
-use coin_core::weights::{Weight, WeightsError};
+use coin_core::weights::{self, Weight, WeightsError};
 use half::{bf16, f16};
 use pytorch_reader::{DType, PytorchReader};
 use safetensors::{Dtype, SafeTensors};
@@ -68,22 +69,33 @@ impl Pretrained {
         Ok(Self { path: path.to_owned(), tensors })
     }
 
-    /// `network` of this architecture with torchvision's weights; its last layer stays where the checkpoint has other classes.
+    /// `network` of this architecture with the weights of a model file's classifier or of torchvision's, whose last layer is
+    /// left out where the checkpoint has other classes.
+    ///
+    /// # Errors
+    /// When the file holds another architecture.
     pub fn classifier(
         &self,
         network: Classifier,
         architecture: &ClassifierArchitecture,
     ) -> Result<Classifier, PretrainedError> {
+        let unfit = |reason: WeightsError| self.unfit(&reason.to_string());
+        let mut own = self.tensors.clone();
+        let own = weights::split_off(&mut own, "classifier");
+        if weights::collect(&network).map_err(unfit)?.keys().all(|name| own.contains_key(name)) {
+            return weights::apply(network, own).map_err(unfit);
+        }
         let names = Network::Classifier(architecture.family);
         let prefix = self.prefix(&names.name("stem.weight")).or_else(|| self.prefix(&names.name("stem.conv.weight")));
-        let prefix = prefix.ok_or_else(|| self.unfit("it holds none of torchvision's classifiers of this family"))?;
+        let prefix =
+            prefix.ok_or_else(|| self.unfit("it holds no classifier of this family, a model's or torchvision's"))?;
         let found = shapes::classifier(|name| self.shape(&prefix, name));
         if found.as_ref() != Some(architecture) {
             let (found, asked) = (described(found.as_ref()), described(Some(architecture)));
             return Err(self.unfit(&format!("it holds {found}, and classifier.network asks for {asked}")));
         }
         let loaded = names.load_pretrained(network, |name| self.get(&prefix, name));
-        loaded.map_err(|reason| self.unfit(&reason.to_string()))
+        loaded.map_err(unfit)
     }
 
     /// The networks of a checkpoint of COIN's reference; `adapt` says what a checkpoint does not.

@@ -104,6 +104,21 @@ fn a_file_of_torch_save_gives_its_tensors_through_dictionaries_types_and_strides
 }
 
 #[test]
+fn a_model_file_starts_a_classifier() {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/coin-phantom/coin-phantom.safetensors");
+    let bundle = Bundle::read(&std::fs::read(&model).unwrap()).unwrap();
+    let device = Device::flex();
+    let expected = weights::collect(&bundle.explainer(&device).unwrap().classifier).unwrap();
+    let loaded = |width: usize| {
+        let architecture = ClassifierArchitecture::resnet_18(width);
+        Pretrained::open(&model).unwrap().classifier(architecture.init(&device), &architecture)
+    };
+    assert!(weights::collect(&loaded(12).unwrap()).unwrap() == expected);
+    let message = loaded(8).unwrap_err().to_string();
+    assert!(message.contains("coin-phantom.safetensors") && message.contains("shape"), "{message}");
+}
+
+#[test]
 fn code_in_a_checkpoint_is_not_executed() {
     let folder = tempfile::tempdir().unwrap();
     let (path, proof) = (folder.path().join("evil.pth"), folder.path().join("executed"));

@@ -150,3 +150,20 @@ fn failure(reason: &impl std::fmt::Display) -> StepError {
         None => StepError::Device(lines.next().unwrap_or_default().to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn want_of_memory_is_told_from_other_failures() {
+        let of_a_card = "Execution(An error happened during execution\nCaused by:\n  Several failures at once\n\
+                         Caused by:\n  can't allocate buffer of size: 2147483648\nNo backtrace available)";
+        let StepError::Memory(line) = failure(&of_a_card) else { panic!("no want of memory") };
+        assert_eq!(line, "can't allocate buffer of size: 2147483648");
+        let StepError::Device(line) = failure(&"The device was lost\nNo backtrace available") else {
+            panic!("want of memory")
+        };
+        assert_eq!(line, "The device was lost");
+    }
+}

@@ -4,13 +4,14 @@
 use std::iter::repeat;
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{AdamConfig, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::average::ExponentialAverage;
+use super::descent::{self, Descent};
 use super::loss::{Adversarial, Distance};
-use super::objective::{Descent, Objective};
+use super::objective::Objective;
 use super::state::{StateError, TrainerState};
 use super::team::{self, StepError, Team};
 use crate::method::Method;
@@ -186,18 +187,17 @@ impl CounterfactualTrainer {
             found.into_iter().map(|descents| (descents.generator, descents.discriminator)).unzip();
 
         let generator: Option<Vec<Descent>> = generator.into_iter().collect();
+        let Objective { inpainter, discriminator: judge, .. } = &mut self.objective;
         let generator = generator.map(|found| {
-            let (terms, gradients) = parted(found);
-            let inpainter = &mut self.objective.inpainter;
-            let gradients = team::gathered(gradients, inpainter);
-            *inpainter = self.inpainter_optimizer.step_multi(learning_rate, inpainter.clone(), gradients);
+            let optimizer = &mut self.inpainter_optimizer;
+            let (stepped, terms) = descent::follow(optimizer, inpainter.clone(), found, learning_rate);
+            *inpainter = stepped;
             self.average = self.average.take().map(|average| average.update(inpainter));
             terms
         });
-        let (terms, gradients) = parted(discriminator);
-        let discriminator = &mut self.objective.discriminator;
-        let gradients = team::gathered(gradients, discriminator);
-        *discriminator = self.discriminator_optimizer.step_multi(learning_rate, discriminator.clone(), gradients);
+        let optimizer = &mut self.discriminator_optimizer;
+        let (stepped, terms) = descent::follow(optimizer, judge.clone(), discriminator, learning_rate);
+        *judge = stepped;
         self.step += 1;
         read_losses(generator, terms)
     }
@@ -270,10 +270,6 @@ impl CounterfactualTrainer {
         self.step = state.step;
         Ok(self)
     }
-}
-
-fn parted(found: Vec<Descent>) -> (Vec<Tensor<1>>, Vec<GradientsParams>) {
-    found.into_iter().map(|Descent { terms, gradients }| (terms, gradients)).unzip()
 }
 
 /// The means over the shares.

@@ -3,6 +3,7 @@
 mod average;
 mod classifier;
 mod counterfactual;
+mod descent;
 pub mod loss;
 mod objective;
 mod segmenter;
@@ -13,8 +14,9 @@ mod team;
 pub use average::ExponentialAverage;
 pub use classifier::{ClassifierConfig, ClassifierTrainer};
 pub use counterfactual::{Batch, CounterfactualConfig, CounterfactualLosses, CounterfactualTrainer, Cycle};
+pub use descent::Descent;
 pub use loss::{Adversarial, Distance};
-pub use objective::{Descent, Descents, Objective};
+pub use objective::{Descents, Objective};
 pub use segmenter::{SegmenterConfig, SegmenterTrainer};
 pub use state::{StateError, TrainerState};
 pub use supervised::Supervised;

@@ -1,11 +1,11 @@
 //! What the networks of a counterfactual training minimise (paper section 3), and its gradients. A [`Method`] decides what
 //! the generator is asked for and what of the image must stay; all else is the same.
 
-use burn::module::Module;
-use burn::optim::GradientsParams;
+use burn::module::Module as _;
 use burn::tensor::Tensor;
 
 use super::counterfactual::{Batch, CounterfactualConfig, Cycle};
+use super::descent::Descent;
 use super::loss;
 use crate::condition::Condition;
 use crate::method::{Method, Verdict};
@@ -19,14 +19,6 @@ pub struct Objective {
     pub discriminator: Discriminator,
     pub(super) classifier: Classifier,
     pub(super) config: CounterfactualConfig,
-}
-
-/// The terms of a loss, and the gradient by parameter.
-pub struct Descent {
-    /// The weighted terms and their sum.
-    pub terms: Tensor<1>,
-    /// Of the sum, times the share of the batch.
-    pub gradients: GradientsParams,
 }
 
 /// What a step follows.
@@ -78,7 +70,7 @@ impl Objective {
 
         let terms = vec![adversarial, kl, reconstruction, minimal_change, total_variation];
         let total: Tensor<1> = Tensor::cat(terms.clone(), 0).sum();
-        descent(terms, total, &self.inpainter, share)
+        Descent::of(terms, total, &self.inpainter, share)
     }
 
     /// What of the image must stay. COIN: the counterfactual is near the image, and so is its own counterfactual; v2: that
@@ -110,12 +102,6 @@ impl Objective {
         let real = adversarial.real(self.discriminator.forward(x, verdict.bins.clone()));
         let fake = adversarial.fake(self.discriminator.forward(fake, verdict.desired_bins.clone()));
         let total = (real.clone() + fake.clone()) * 0.5;
-        descent(vec![real, fake], total, &self.discriminator, share)
+        Descent::of(vec![real, fake], total, &self.discriminator, share)
     }
-}
-
-fn descent<M: Module>(terms: Vec<Tensor<1>>, total: Tensor<1>, network: &M, share: f64) -> Descent {
-    let gradients = GradientsParams::from_grads((total.clone() * share).backward(), network);
-    let terms = terms.into_iter().chain([total]).map(Tensor::detach).collect();
-    Descent { terms: Tensor::cat(terms, 0), gradients }
 }

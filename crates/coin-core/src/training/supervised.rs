@@ -1,9 +1,10 @@
 //! What the trainings of one network by one loss share: its optimizer, its steps, and how it is saved.
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{AdamConfig, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 
+use super::descent::{self, Descent};
 use super::state::{StateError, TrainerState};
 use super::team::{self, StepError, Team};
 
@@ -47,13 +48,10 @@ impl<M: Module, C> Supervised<M, C> {
         let batch = self.team.shares(x)?.into_iter().zip(self.team.shares(targets)?);
         let jobs = self.team.copies(&self.network).into_iter().zip(batch).collect();
         let found = self.team.compute(jobs, move |(network, (x, targets)): (M, (Tensor<4>, Tensor<D>))| {
-            let loss = loss(&network, x, targets);
-            let gradients = GradientsParams::from_grads((loss.clone() * share).backward(), &network);
-            (loss.detach(), gradients)
+            Descent::of(Vec::new(), loss(&network, x, targets), &network, share)
         });
-        let (losses, gradients): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-        let gradients = team::gathered(gradients, &self.network);
-        self.network = self.optimizer.step_multi(learning_rate, self.network.clone(), gradients);
+        let (network, losses) = descent::follow(&mut self.optimizer, self.network.clone(), found, learning_rate);
+        self.network = network;
         self.step += 1;
         Ok(team::means(losses)?.first().copied().unwrap_or(f32::NAN))
     }

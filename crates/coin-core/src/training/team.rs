@@ -11,7 +11,6 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use burn::module::Module;
-use burn::optim::{GradientsParams, MultiGradientsParams};
 use burn::tensor::{Device, Tensor};
 use thiserror::Error;
 
@@ -120,12 +119,6 @@ impl Helper {
         self.work.send(Box::new(job)).unwrap_or_default();
         waiting
     }
-}
-
-/// Gradients of equal shares for an optimizer that steps where `network` lives.
-pub(super) fn gathered<M: Module>(gradients: Vec<GradientsParams>, network: &M) -> MultiGradientsParams {
-    let device = network.devices().into_iter().next().unwrap_or_default().without_autodiff();
-    MultiGradientsParams { grads: gradients.into_iter().map(|gradients| (gradients, device.clone())).collect() }
 }
 
 /// The means over the shares of what each device computed; one read-back a device, because every read stalls a graphics card.

@@ -87,14 +87,25 @@ fn plant_with(
     slice: &Slice,
     window: Window,
     style: &AnomalyStyle,
-    (x, y): (usize, usize),
+    centre: (usize, usize),
     rng: &mut impl Rng,
 ) -> Planted {
     let template = Template::random(rng);
     let [low, high] = style.contrast;
     let contrast = low + (high - low) * rng.random::<f32>();
+    add(slice, window, &template, style.diameter_mm / 2.0, contrast, centre)
+}
+
+/// Adds a template of `radius` mm, `contrast` at its peak in units of the window.
+fn add(
+    slice: &Slice,
+    window: Window,
+    template: &Template,
+    radius: f32,
+    contrast: f32,
+    (x, y): (usize, usize),
+) -> Planted {
     let spacing = slice.spacing_or_assumed();
-    let radius = style.diameter_mm / 2.0;
     let (width, height) = (slice.width(), slice.height());
     // The template is a square in any turn, so that it reaches no further than its diagonal.
     let reach = |centre: usize, pixel_mm: f32, pixels: usize| {
@@ -325,6 +336,31 @@ mod tests {
         {
             let largest = differences(17, degrees, name).into_iter().fold(0.0, f32::max);
             assert!(largest < 0.04, "{name}: {largest}");
+        }
+    }
+
+    /// The reference's pixels lie on the ends of the template's square, the outermost of ours within: nothing else differs.
+    #[test]
+    fn a_template_is_added_as_the_reference_adds_it() {
+        let base: Vec<f32> = archive::array("data.npz", "inc.base");
+        let hu = base.iter().map(|&unit| WINDOW.hu_of_unit(unit)).collect();
+        let before = Slice::new(48, 40, hu, Some(Spacing::new(1.5, 1.5).unwrap())).unwrap();
+        for side in [15, 17] {
+            let template = Template { scale: side as f32 / 20.0, stretch: [0.0; 2], turn: (0.0, 1.0) };
+            let centre: Vec<i64> = archive::array("data.npz", &format!("inc.odd{side}.center_xy"));
+            let expected: Vec<f32> = archive::array("data.npz", &format!("inc.odd{side}.img"));
+            let inside: Vec<u8> = archive::array("data.npz", &format!("inc.odd{side}.mask"));
+            let planted = add(&before, WINDOW, &template, 15.0, 0.9, (centre[0] as usize, centre[1] as usize));
+            let found = planted.slice.hu().iter().map(|&hu| WINDOW.unit(hu));
+            let largest = found.zip(&expected).map(|(ours, theirs)| (ours - theirs).abs()).fold(0.0, f32::max);
+            assert!(largest < 0.05, "{side}: {largest}");
+            assert!(
+                expected.iter().zip(&base).any(|(after, before)| after - before > 0.3),
+                "{side}: nothing is planted"
+            );
+            let others = planted.mask.as_slice().iter().zip(&inside).filter(|(a, b)| **a != (**b > 0)).count();
+            let border = (std::f32::consts::TAU * side as f32 / 4.0) as usize;
+            assert!(others <= border, "{side}: {others} pixels of the mask, {border} are on its border");
         }
     }
 

@@ -1,8 +1,11 @@
 //! What the programs share: exit codes, errors on one line.
 
+use std::env;
 use std::io::{IsTerminal as _, stderr};
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
+use anyhow::bail;
 use coin_core::bundle::BundleError;
 use coin_core::training::StepError;
 use coin_imaging::{ScanError, Window};
@@ -10,6 +13,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 use tracing::Level;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::data::DataError;
 use crate::device::DeviceError;
@@ -42,13 +49,20 @@ pub fn named<T: DeserializeOwned>(word: &str) -> Result<T, String> {
 
 /// Runs a program with its warnings on stderr: 0 when done, 2 for bad usage or input, 1 for any other failure; an error is one line.
 pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_max_level(Level::WARN)
-        .with_writer(stderr)
-        .with_ansi(stderr().is_terminal())
-        .without_time()
-        .init();
-    let Err(error) = main() else { return ExitCode::SUCCESS };
+    // Burn's client warns of every message that a lost machine does not get; the step that fails tells it once.
+    let told = Targets::new().with_default(Level::WARN).with_target("burn_remote::client", LevelFilter::OFF);
+    let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal()).without_time();
+    tracing_subscriber::registry().with(lines.with_filter(told)).init();
+    // What is caught is told as an error; what is not, below.
+    if env::var_os("RUST_BACKTRACE").is_none() {
+        panic::set_hook(Box::new(|_| {}));
+    }
+    let ended = panic::catch_unwind(AssertUnwindSafe(main));
+    let Err(error) = ended
+        .unwrap_or_else(|_| bail!("this is a mistake in the program; please report what RUST_BACKTRACE=1 shows of it"))
+    else {
+        return ExitCode::SUCCESS;
+    };
     let message = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
     eprintln!("error: {}", message.replace('\n', " "));
     let mendable = error.chain().any(|cause| {

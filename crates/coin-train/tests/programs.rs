@@ -2,36 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod tiny;
+
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::Duration;
 
 use coin_imaging::phantom::Phantom;
 use coin_imaging::{Limits, Scan, Window};
 use coin_train::data::{Purpose, SliceTable};
 use serde_json::Value;
-
-/// The recipe `quick`, shrunk to seconds.
-const TINY: [&str; 18] = [
-    "--set",
-    "size=64",
-    "--set",
-    "data={source=\"phantom\", train=8, validation=4, test=4}",
-    "--set",
-    "classifier.network={width=2}",
-    "--set",
-    "classifier.steps=4",
-    "--set",
-    "classifier.validate_every=2",
-    "--set",
-    "counterfactual.steps=8",
-    "--set",
-    "counterfactual.validate_every=2",
-    "--set",
-    "counterfactual.inpainter.widths=[4,4,4,4,4]",
-    "--set",
-    "counterfactual.discriminator.widths=[4,4,4,4,4,4]",
-];
+use tiny::{log, refused, train_on};
 
 fn program(name: &str) -> Command {
     let path = match name {
@@ -45,28 +26,6 @@ fn program(name: &str) -> Command {
 
 fn train(out: &Path) -> Command {
     train_on("cpu", out)
-}
-
-fn train_on(devices: &str, out: &Path) -> Command {
-    let mut command = program("train");
-    command.args(["--devices", devices, "--out"]).arg(out).args(TINY);
-    command
-}
-
-fn log(run: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-#[track_caller]
-fn refused(output: &Output, words: &[&str]) {
-    let message = String::from_utf8_lossy(&output.stderr);
-    let last = message.lines().last().unwrap_or_default();
-    assert_eq!(output.status.code(), Some(2), "{message}");
-    assert!(!message.contains("panicked"), "{message}");
-    for word in words {
-        assert!(last.contains(word), "no {word:?} in: {last}");
-    }
 }
 
 #[test]

@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use crate::command::{run, run_in};
 use crate::{page, root, samples, tools};
 
-/// The workspace without the engine, which only compiles for the browser.
-const NATIVE: [&str; 3] = ["--workspace", "--exclude", "coin-wasm"];
+/// The workspace without the engine, which only compiles for the browser, and with all that compiles everywhere else.
+const NATIVE: [&str; 5] = ["--workspace", "--exclude", "coin-wasm", "--features", "coin-train/remote"];
 
 /// Formatting, lints, tests, the page, and the page in a browser.
 pub fn all() -> anyhow::Result<()> {

@@ -174,12 +174,17 @@ impl CounterfactualTrainer {
     /// One step, at `rate` times the learning rate.
     ///
     /// # Errors
-    /// When a device gives no losses back, usually for want of memory, or the devices cannot share the batch evenly.
+    /// When a device gives no losses back, usually for want of memory, or the devices cannot share the batch evenly. The
+    /// trainer is of no use after it.
     pub fn step(&mut self, batch: impl Into<Batch>, rate: f64) -> Result<CounterfactualLosses, StepError> {
+        team::attempt(|| self.take_step(batch.into(), rate))
+    }
+
+    fn take_step(&mut self, batch: Batch, rate: f64) -> Result<CounterfactualLosses, StepError> {
         let learning_rate = self.objective.config.learning_rate * rate;
         let with_generator = self.step.is_multiple_of(self.objective.config.generator_frequency.max(1));
         let share = 1.0 / self.team.len() as f64;
-        let jobs = self.objectives().into_iter().zip(batch.into().shares(&self.team)?).collect();
+        let jobs = self.objectives().into_iter().zip(batch.shares(&self.team)?).collect();
         let found = self.team.compute(jobs, move |(objective, batch): (Objective, Batch)| {
             objective.descents(&batch, with_generator, share)
         });

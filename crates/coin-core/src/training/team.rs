@@ -21,7 +21,7 @@ pub enum StepError {
     #[error("the device has too little memory: {0}")]
     Memory(String),
     /// Anything else that a device says.
-    #[error("the device did not finish a step: {0}")]
+    #[error("a device did not finish a step: {0}")]
     Device(String),
     /// A batch that is no multiple of the devices.
     #[error("a batch of {batch} cannot be shared evenly by {devices} devices")]
@@ -119,6 +119,14 @@ impl Helper {
         self.work.send(Box::new(job)).unwrap_or_default();
         waiting
     }
+}
+
+/// What `step` returns, or the failure of a device in it: moving tensors between devices panics when one of them is lost.
+pub(super) fn attempt<T>(step: impl FnOnce() -> Result<T, StepError>) -> Result<T, StepError> {
+    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
+        Err(failure(&words.unwrap_or("it panicked")))
+    })
 }
 
 /// The means over the shares of what each device computed; one read-back a device, because every read stalls a graphics card.

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use burn::tensor::Device;
 use clap::Parser;
 use coin_core::attribution::SALIENCY_THRESHOLD;
 use coin_train::data::{DataOptions, DataSpec, Dataset, Purpose};
-use coin_train::device::{self, DeviceChoice};
+use coin_train::device::{Devices, Place};
 use coin_train::evaluation::{Masking, MethodReport, Saliency, SaliencyMethod};
 use coin_train::ladder::{COIN, Ladder, ROWS, Row};
 use coin_train::origin::Origin;
@@ -53,9 +52,10 @@ struct Arguments {
     /// Random masks of RISE.
     #[arg(long, default_value_t = 500, value_name = "N")]
     rise_masks: usize,
-    /// Where to compute: auto, cpu, vulkan[:N] or cuda[:N]; several, separated by commas, share each batch.
+    /// Where to compute: auto, cpu, vulkan[:N], cuda[:N], or ws://HOST:PORT[/N] of another machine that runs `serve`; several,
+    /// separated by commas, share each batch.
     #[arg(long, visible_alias = "devices", value_delimiter = ',', default_value = "auto")]
-    device: Vec<DeviceChoice>,
+    device: Vec<Place>,
     /// Folder for runs and table.
     #[arg(long, default_value = "runs/ladder", value_name = "DIR")]
     out: PathBuf,
@@ -72,8 +72,7 @@ const CLASSIFIER: &str = "classifier";
 struct Common<'a> {
     arguments: &'a Arguments,
     data: Dataset,
-    device: Device,
-    helpers: Vec<Device>,
+    devices: Devices,
 }
 
 #[allow(clippy::print_stdout)]
@@ -86,10 +85,10 @@ fn climb(arguments: &Arguments) -> anyhow::Result<()> {
     interrupt::listen()?;
     let table = arguments.data.table(protocol.data.selection().1.plane)?;
     let data = Dataset::open(&protocol, table.as_ref(), &Purpose::ALL)?;
-    let (device, helpers) = device::open(&arguments.device)?;
-    let common = Common { arguments, data, device, helpers };
+    let devices = Devices::open(&arguments.device)?;
+    let common = Common { arguments, data, devices };
     common.check(&rows)?;
-    eprintln!("on {}, {}", common.devices(), common.data.description);
+    eprintln!("on {}, {}", common.devices.names(), common.data.description);
     let mut ladder = Ladder::default();
     for &seed in &arguments.seeds {
         for row in &rows {
@@ -136,7 +135,7 @@ impl Arguments {
 
 impl Common<'_> {
     fn setting<'a>(&'a self, recipe: &'a Recipe) -> Setting<'a> {
-        Setting { recipe, data: &self.data, device: &self.device, helpers: &self.helpers }
+        Setting { recipe, data: &self.data, devices: &self.devices }
     }
 
     /// Refuses batches that do not fit, of what is not begun yet.
@@ -152,16 +151,12 @@ impl Common<'_> {
         Ok(())
     }
 
-    fn devices(&self) -> String {
-        device::names(&self.device, &self.helpers)
-    }
-
     /// A row from one seed; `None` after Ctrl-C.
     fn climb(&self, row: &Row, seed: u64) -> anyhow::Result<Option<Report>> {
         let recipe = self.arguments.recipe(row, Some(seed))?;
         let folder = self.arguments.folder(row.name, seed);
         let run = Run::open(&folder, &recipe, &self.arguments.data.specs())?;
-        run.begin(&Origin::now(&self.data.digest, &self.devices()))?;
+        run.begin(&Origin::now(&self.data.digest, &self.devices.names()))?;
         if let Some(report) = run.report()? {
             return Ok(Some(report));
         }
@@ -186,7 +181,7 @@ impl Common<'_> {
             Recipe { name: CLASSIFIER.into(), segmenter: None, ..self.arguments.recipe(row(COIN)?, Some(seed))? };
         debug_assert_eq!(shared.classifier, recipe.classifier);
         let run = Run::open(&self.arguments.folder(CLASSIFIER, seed), &shared, &self.arguments.data.specs())?;
-        run.begin(&Origin::now(&self.data.digest, &self.devices()))?;
+        run.begin(&Origin::now(&self.data.digest, &self.devices.names()))?;
         let training = Training { setting: self.setting(&shared), run: &run };
         Ok((training.classifier()? == Ending::Done).then_some(run))
     }
@@ -194,7 +189,7 @@ impl Common<'_> {
     fn saliency(&self, training: &Training<'_>) -> anyhow::Result<BTreeMap<SaliencyMethod, MethodReport>> {
         let recipe = training.setting.recipe;
         let classifier = training.trained()?.classifier;
-        let saliency = Saliency::of(classifier, None, self.arguments.rise_masks, recipe.size, &self.device)?;
+        let saliency = Saliency::of(classifier, None, self.arguments.rise_masks, recipe.size, &self.devices.first)?;
         let samples = self.data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, TEST_SEED);
         let masking = Masking { threshold: SALIENCY_THRESHOLD, postprocess: false };
         let methods =

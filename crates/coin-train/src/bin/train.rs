@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use coin_train::data::{DataOptions, DataSpec, Dataset, Purpose};
-use coin_train::device::{self, DeviceChoice};
+use coin_train::device::{Devices, Place};
 use coin_train::interrupt;
 use coin_train::origin::Origin;
 use coin_train::program::{self, BadInput};
@@ -30,6 +30,7 @@ static HEAP: PeakAlloc = PeakAlloc;
   train --recipe kits23-anomalies --data slices:DIR  real slices with planted anomalies
   train --set counterfactual.steps=2000 --seed 3     change the recipe
   train --devices cuda:0,cuda:1                      each batch shared by two cards
+  train --devices cuda:0,ws://node2:3000             and with a card that another machine lends
   train --resume runs/quick                          go on after an interruption"
 )]
 struct Arguments {
@@ -41,9 +42,10 @@ struct Arguments {
     changes: Vec<String>,
     #[command(flatten)]
     data: DataOptions,
-    /// Where to compute: auto, cpu, vulkan[:N] or cuda[:N]; several, separated by commas, share each batch.
+    /// Where to compute: auto, cpu, vulkan[:N], cuda[:N], or ws://HOST:PORT[/N] of another machine that runs `serve`; several,
+    /// separated by commas, share each batch.
     #[arg(long, visible_alias = "devices", value_delimiter = ',', default_value = "auto")]
-    device: Vec<DeviceChoice>,
+    device: Vec<Place>,
     /// Which stage to train; the counterfactual alone goes on in a run whose classifier is trained.
     #[arg(long, value_enum, default_value_t = Stage::All)]
     stage: Stage,
@@ -136,9 +138,8 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
     interrupt::listen()?;
     let table = arguments.data.of(specs.clone()).table(recipe.data.selection().1.plane)?;
     let data = Dataset::open(&recipe.protocol(), table.as_ref(), &Purpose::ALL)?;
-    let (device, helpers) = device::open(&arguments.device)?;
-    let devices = device::names(&device, &helpers);
-    let setting = Setting { recipe: &recipe, data: &data, device: &device, helpers: &helpers };
+    let devices = Devices::open(&arguments.device)?;
+    let setting = Setting { recipe: &recipe, data: &data, devices: &devices };
     if resumed.is_none() {
         setting.check(&arguments.stages())?;
     }
@@ -146,11 +147,11 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
         Some(run) => run,
         None => Run::create(&arguments.out, &recipe, &specs)?,
     };
-    run.begin(&Origin::now(&data.digest, &devices))?;
+    run.begin(&Origin::now(&data.digest, &devices.names()))?;
     if let Some((classifier, _, _)) = classifier {
         run.adopt_classifier(&classifier)?;
     }
-    eprintln!("{} on {devices}, {}, into {}", recipe.name, data.description, run.folder().display());
+    eprintln!("{} on {}, {}, into {}", recipe.name, devices.names(), data.description, run.folder().display());
     let training = Training { setting, run: &run };
     let (finished, report) = match stages(&training, arguments.stage)? {
         Outcome::Interrupted => {

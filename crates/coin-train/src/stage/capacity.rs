@@ -1,6 +1,6 @@
 //! Whether the devices can take a stage's batch, and which they can.
 
-use std::iter::{once, successors};
+use std::iter::successors;
 
 use coin_core::training::StepError;
 use peak_alloc::PeakAlloc;
@@ -8,7 +8,6 @@ use sysinfo::{ProcessesToUpdate, System};
 
 use super::Setting;
 use super::steps::Stage;
-use crate::device;
 use crate::program::BadInput;
 
 /// Counts what a program holds whose `global_allocator` it is, so that a step on the processor can be weighed.
@@ -27,15 +26,14 @@ const FEWEST: usize = 2;
 /// Names a batch that will do.
 pub fn check<S: Stage>(setting: &Setting<'_>) -> anyhow::Result<()> {
     let Some(batch) = S::batch_size(setting.recipe) else { return Ok(()) };
-    let devices = setting.devices();
+    let devices = setting.devices.count();
     let fewest = FEWEST * devices;
     if batch < fewest || !batch.is_multiple_of(devices) {
         let problem = format!("cannot be shared by {devices} devices, evenly and {FEWEST} images for each");
         return Err(refusal::<S>(&problem, batch, batch.next_multiple_of(devices).max(fewest)).into());
     }
-    let on_processor = once(setting.device).chain(setting.helpers).any(device::is_processor);
     // Nothing is counted in a program that does not count.
-    if !on_processor || HEAP.current_usage() == 0 {
+    if !setting.devices.include_processor() || HEAP.current_usage() == 0 {
         return Ok(());
     }
     let room = (free() as f64 * SPARED) as usize;
@@ -61,7 +59,7 @@ pub fn check<S: Stage>(setting: &Setting<'_>) -> anyhow::Result<()> {
 /// # Errors
 /// When a smaller batch fails for another reason.
 pub fn advise<S: Stage>(setting: &Setting<'_>, failure: &anyhow::Error) -> anyhow::Result<BadInput> {
-    let (batch, devices) = (S::batch_size(setting.recipe).unwrap_or_default(), setting.devices());
+    let (batch, devices) = (S::batch_size(setting.recipe).unwrap_or_default(), setting.devices.count());
     let halves = successors(Some(batch / 2), |batch| Some(batch / 2));
     let mut fits = 0;
     for smaller in halves.map(|batch| batch / devices * devices).take_while(|batch| *batch >= FEWEST * devices) {
@@ -74,7 +72,7 @@ pub fn advise<S: Stage>(setting: &Setting<'_>, failure: &anyhow::Error) -> anyho
             Err(reason) => return Err(reason),
         }
     }
-    let names = device::names(setting.device, setting.helpers);
+    let names = setting.devices.names();
     Ok(refusal::<S>(&format!("could not be trained on {names} ({failure})"), batch, fits))
 }
 

@@ -79,7 +79,7 @@ impl ClassifierStage<'_> {
         let mut ranking = Ranking::default();
         for batch in self.validation.batches(recipe.classifier.batch) {
             let batch: Vec<Sample> = batch?.into_iter().map(|(_, sample)| sample).collect();
-            let x = images(&batch, recipe.size, self.training.setting.device);
+            let x = images(&batch, recipe.size, &self.training.setting.devices.first);
             let probabilities = pictures::values(sigmoid(classifier.forward(x)), "the verdicts")?;
             for (sample, probability) in batch.iter().zip(probabilities) {
                 ranking.add(f64::from(probability), sample.abnormal);

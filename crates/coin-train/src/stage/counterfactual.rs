@@ -111,7 +111,7 @@ impl CounterfactualStage<'_> {
         let masking = Masking { threshold, postprocess: false };
         let sheet = Sheet::of(
             explainer,
-            self.training.setting.device,
+            &self.training.setting.devices.first,
             self.training.setting.recipe.size,
             &self.validation,
             &shown,

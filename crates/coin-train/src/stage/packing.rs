@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::{PAPER_THRESHOLD, Setting, Training};
 use crate::data::Purpose;
 use crate::evaluation::{self, Distances, Masking, MethodReport, SEGMENTER_MASKING, SaliencyMethod};
+use crate::files;
 use crate::report::{self, Report, Sheet};
-use crate::{device, files};
 
 /// The test set of a training is planted from this seed, once.
 pub const TEST_SEED: u64 = 7;
@@ -21,7 +21,8 @@ impl Training<'_> {
     /// Packs the model, and with what is in the file decides the threshold on validation and looks at the test set once;
     /// `saliency` is what it is compared with in the report.
     pub fn finish(&self, saliency: BTreeMap<SaliencyMethod, MethodReport>) -> anyhow::Result<Report> {
-        let Setting { recipe, data, device, .. } = self.setting;
+        let Setting { recipe, data, devices } = self.setting;
+        let device = &devices.first;
         let trained = self.trained()?;
         let card = Card {
             format: FORMAT,
@@ -61,7 +62,7 @@ impl Training<'_> {
         });
         let description = format!("test split; {}", data.description);
         let seconds = started.elapsed().as_secs_f64();
-        let mut report = Report::new(&recipe.model, &description, &device::name(device), masking, &found, seconds);
+        let mut report = Report::new(&recipe.model, &description, devices.first_name(), masking, &found, seconds);
         report.methods.unet = supervised.transpose()?;
         report.methods.saliency = saliency;
         let shown = report::representative(&found);

@@ -53,10 +53,10 @@ impl Stage for SegmenterStage<'_> {
     }
 
     fn validate(&self) -> anyhow::Result<Validation> {
-        let Setting { device, recipe, .. } = self.training.setting;
+        let Setting { devices, recipe, .. } = self.training.setting;
         let found = evaluation::evaluate_segmenter(
             &self.trainer.trained(),
-            device,
+            &devices.first,
             recipe.size,
             &self.validation,
             SEGMENTER_MASKING,

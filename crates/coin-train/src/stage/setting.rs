@@ -13,6 +13,7 @@ use super::counterfactual::CounterfactualStage;
 use super::segmenter::SegmenterStage;
 use super::{PAPER_THRESHOLD, StageName};
 use crate::data::{Dataset, Purpose, Sample, Samples};
+use crate::device::Devices;
 use crate::evaluation::{self, Distances, Evaluation, Masking};
 use crate::pictures;
 use crate::pretrained::Pretrained;
@@ -29,9 +30,7 @@ pub struct Setting<'a> {
     /// The data.
     pub data: &'a Dataset,
     /// Where it computes; without gradients.
-    pub device: &'a Device,
-    /// Those that take a share of each batch beside it.
-    pub helpers: &'a [Device],
+    pub devices: &'a Devices,
 }
 
 impl Setting<'_> {
@@ -47,15 +46,10 @@ impl Setting<'_> {
         })
     }
 
-    /// Number of devices that share a batch.
-    pub(super) fn devices(&self) -> usize {
-        1 + self.helpers.len()
-    }
-
     /// Validation numbers of a model at the paper's threshold.
     pub(super) fn validate(&self, explainer: &Explainer, samples: &Samples<'_>) -> anyhow::Result<Evaluation> {
         let masking = Masking { threshold: PAPER_THRESHOLD, postprocess: false };
-        evaluation::evaluate(explainer, self.device, self.recipe.size, samples, masking, Distances::None)
+        evaluation::evaluate(explainer, &self.devices.first, self.recipe.size, samples, masking, Distances::None)
     }
 
     /// The samples that choose checkpoint and threshold.
@@ -83,25 +77,25 @@ impl Setting<'_> {
     }
 
     fn classifier_trainer(&self, network: Classifier) -> ClassifierTrainer {
-        let network = network.fork(&self.device.clone().autodiff());
-        ClassifierTrainer::new(network, self.recipe.classifier.training.clone()).with_helpers(self.helpers)
+        let network = network.fork(&self.devices.first.clone().autodiff());
+        ClassifierTrainer::new(network, self.recipe.classifier.training.clone()).with_helpers(&self.devices.helpers)
     }
 
     /// With random weights.
     pub(super) fn new_segmenter_trainer(&self, stage: &recipe::SegmenterStage) -> SegmenterTrainer {
         let network = UNet::init(&self.recipe.counterfactual.inpainter, &processor(self.recipe.seed + 2));
-        let network = network.fork(&self.device.clone().autodiff());
-        SegmenterTrainer::new(network, stage.training.clone()).with_helpers(self.helpers)
+        let network = network.fork(&self.devices.first.clone().autodiff());
+        SegmenterTrainer::new(network, stage.training.clone()).with_helpers(&self.devices.helpers)
     }
 
     /// With random weights, against this classifier.
     pub(super) fn new_counterfactual_trainer(&self, classifier: Classifier) -> CounterfactualTrainer {
         let stage = &self.recipe.counterfactual;
-        let (processor, device) = (processor(self.recipe.seed + 1), self.device.clone().autodiff());
+        let (processor, device) = (processor(self.recipe.seed + 1), self.devices.first.clone().autodiff());
         let inpainter = stage.inpainter.init(&processor).fork(&device);
         let discriminator = stage.discriminator.init(&processor).fork(&device);
         CounterfactualTrainer::new(inpainter, discriminator, classifier, stage.training.clone())
-            .with_helpers(self.helpers)
+            .with_helpers(&self.devices.helpers)
     }
 
     /// Images, and their regions where the distance weighs them.
@@ -127,7 +121,7 @@ impl Setting<'_> {
 
     /// Images `[batch, 1, size, size]`, with gradients.
     pub(super) fn tensor(&self, batch: &[Sample]) -> Tensor<4> {
-        images(batch, self.recipe.size, &self.device.clone().autodiff())
+        images(batch, self.recipe.size, &self.devices.first.clone().autodiff())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The loop that the stages share: steps, log, validation, checkpoints, Ctrl-C.
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use coin_core::training::{StateError, TrainerState};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -77,7 +77,10 @@ pub fn run<S: Stage>(
             Err(failure) if capacity::lacks_memory(&failure) => {
                 return Err(capacity::advise::<S>(&training.setting, &failure)?.into());
             }
-            found => found?,
+            found => found.with_context(|| {
+                let (step, folder) = (stage.steps(), run.folder().display());
+                format!("{} stopped after step {step}; go on from its last checkpoint with --resume {folder}", S::NAME)
+            })?,
         };
         let step = stage.steps();
         let last = step == steps;

@@ -1,0 +1,84 @@
+//! Devices of other machines, which `serve` lends there. Burn's remote backend sends them the operations over WebSocket.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::Device;
+
+use super::DeviceError;
+
+/// Environment variable with the word that both sides know.
+pub const TOKEN: &str = "COIN_TOKEN";
+
+/// A device of another machine: `ws://HOST:PORT`, or `ws://HOST:PORT/N` for another than its first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteDevice {
+    server: String,
+    index: usize,
+}
+
+impl FromStr for RemoteDevice {
+    type Err = DeviceError;
+
+    fn from_str(text: &str) -> Result<Self, DeviceError> {
+        let unknown = || DeviceError::UnknownRemote(text.into());
+        let address = text.strip_prefix("ws://").ok_or_else(unknown)?;
+        let (server, index) = address.split_once('/').unwrap_or((address, "0"));
+        let (host, port) = server.rsplit_once(':').ok_or_else(unknown)?;
+        if host.is_empty() || port.parse::<u16>().is_err() {
+            return Err(unknown());
+        }
+        Ok(Self { server: server.into(), index: index.parse().map_err(|_| unknown())? })
+    }
+}
+
+impl fmt::Display for RemoteDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ws://{}/{}", self.server, self.index)
+    }
+}
+
+impl RemoteDevice {
+    /// Connects to it.
+    ///
+    /// # Errors
+    /// When nobody answers, the token is wrong, or the machine lends fewer devices.
+    #[cfg(feature = "remote")]
+    pub fn open(&self) -> Result<Device, DeviceError> {
+        use std::env;
+
+        use burn::remote::{ConnectError, RemoteHost};
+
+        let host = RemoteHost::websocket(&format!("ws://{}", self.server));
+        let token = env::var(TOKEN).unwrap_or_default();
+        let device = Device::remote_options(&host.with_credential(token)).device_index(self.index).init();
+        device.map_err(|error| {
+            let reason = match error {
+                ConnectError::Unauthorized => format!("it knows another {TOKEN} than this machine"),
+                other => other.to_string(),
+            };
+            DeviceError::Remote { device: self.to_string(), reason }
+        })
+    }
+
+    /// Refuses: this program was built without it.
+    #[cfg(not(feature = "remote"))]
+    pub fn open(&self) -> Result<Device, DeviceError> {
+        Err(DeviceError::NotBuilt("remote"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_of_another_machine_has_an_address_and_a_number() {
+        let read = |text: &str| text.parse::<RemoteDevice>().map(|device| device.to_string());
+        assert_eq!(read("ws://node2:3000"), Ok("ws://node2:3000/0".into()));
+        assert_eq!(read("ws://10.0.0.2:80/3"), Ok("ws://10.0.0.2:80/3".into()));
+        for unknown in ["ws://node2", "ws://:3000", "ws://node2:port", "ws://node2:3000/x", "http://node2:3000"] {
+            assert_eq!(read(unknown), Err(DeviceError::UnknownRemote(unknown.into())));
+        }
+    }
+}

@@ -4,10 +4,13 @@
 //! [`Slice`]s in HU with their spacing in mm, and a slice goes on a model's grid through [`Fit`] and [`Window`].
 
 pub mod anomaly;
+mod archive;
 pub mod augmentation;
 mod body;
 pub mod colour;
+mod files;
 mod fit;
+mod geometry;
 mod limits;
 mod mask;
 pub mod phantom;
@@ -18,15 +21,17 @@ mod resample;
 mod scan;
 mod slice;
 mod spacing;
+mod stack;
 mod window;
 pub mod write;
 
 pub use body::body;
+pub use files::{File, Opened, open_all};
 pub use fit::Fit;
+pub use geometry::Geometry;
 pub use limits::Limits;
 pub use mask::Mask;
 pub use plane::Plane;
-pub use read::nifti::Geometry;
 pub use scan::{Format, Scan, ScanError, label_mask};
 pub use slice::{Slice, SliceError};
 pub use spacing::{Spacing, SpacingError};

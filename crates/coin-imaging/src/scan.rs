@@ -2,17 +2,24 @@
 
 use thiserror::Error;
 
-use crate::read::{dicom, nifti, raster};
+use crate::archive;
+use crate::read::dicom::Frame;
+use crate::read::{dicom, metaimage, nifti, nrrd, raster};
+use crate::stack::{Stack, stack};
 use crate::{Geometry, Limits, Mask, Slice, Window};
 
 /// What kind of file a scan came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// One DICOM file with one or several frames.
+    /// DICOM files of one series, with one or several frames.
     Dicom,
-    /// A NIfTI-1 volume, plain or gzipped.
+    /// A NIfTI volume, plain or gzipped.
     Nifti,
-    /// PNG or JPEG; greys were given HU by a window.
+    /// An NRRD volume.
+    Nrrd,
+    /// A MetaImage volume.
+    MetaImage,
+    /// PNG, JPEG, TIFF or BMP; greys were given HU by a window.
     Picture,
 }
 
@@ -20,7 +27,7 @@ pub enum Format {
 #[derive(Debug, Error, PartialEq)]
 pub enum ScanError {
     /// Not a format that is read here.
-    #[error("{name}: this is no PNG, JPEG, DICOM or NIfTI file{hint}")]
+    #[error("{name}: this is no DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or BMP file{hint}")]
     Unknown {
         /// The file.
         name: String,
@@ -65,13 +72,15 @@ impl ScanError {
     }
 }
 
-/// An opened file: one slice or a stack of them.
+/// An opened file, or the files of a series: one slice or a stack of them.
 #[derive(Clone, Debug)]
 pub struct Scan {
     name: String,
     format: Format,
     slices: Vec<Slice>,
     geometry: Option<Geometry>,
+    window: Option<Window>,
+    notes: Vec<String>,
 }
 
 impl Scan {
@@ -83,34 +92,81 @@ impl Scan {
         if bytes.is_empty() {
             return Err(ScanError::Unknown { name: name.into(), hint: ": it is empty".into() });
         }
-        if bytes.starts_with(b"\x89PNG") || bytes.starts_with(&[0xFF, 0xD8, 0xFF]) {
-            let slice = raster::read(bytes, name, greys, limits)?;
-            return Ok(Self { name: name.into(), format: Format::Picture, slices: vec![slice], geometry: None });
+        let volume = |format, (slices, geometry)| Self {
+            name: name.into(),
+            format,
+            slices,
+            geometry: Some(geometry),
+            window: None,
+            notes: Vec::new(),
+        };
+        if raster::is_picture(bytes) {
+            let slices = vec![raster::read(bytes, name, greys, limits)?];
+            let (window, notes) = (None, Vec::new());
+            return Ok(Self { name: name.into(), format: Format::Picture, slices, geometry: None, window, notes });
+        }
+        if nrrd::is_nrrd(bytes) {
+            return Ok(volume(Format::Nrrd, nrrd::read(bytes, name, limits)?));
+        }
+        if metaimage::is_metaimage(bytes) {
+            return Ok(volume(Format::MetaImage, metaimage::read(bytes, name, limits)?));
         }
         if nifti::is_nifti(bytes) {
-            let (slices, geometry) = nifti::read(bytes, name, limits)?;
-            return Ok(Self { name: name.into(), format: Format::Nifti, slices, geometry: Some(geometry) });
+            return Ok(volume(Format::Nifti, nifti::read(bytes, None, name, limits)?));
         }
         if dicom::is_dicom(bytes) {
-            let slices = dicom::read(bytes, name, limits)?;
-            return Ok(Self { name: name.into(), format: Format::Dicom, slices, geometry: None });
+            let instance = dicom::read(bytes, name, limits)?;
+            return Self::of_frames(name, instance.window, instance.frames);
         }
-        let hint = if bytes.starts_with(b"PK") { ", but a ZIP archive; unpack it first" } else { "" };
+        let hint = if archive::is_archive(bytes) { ", but a ZIP archive; unpack it first" } else { "" };
         Err(ScanError::Unknown { name: name.into(), hint: hint.into() })
     }
 
+    /// A NIfTI volume whose header and voxels are in two files.
+    pub(crate) fn of_pair(header: &[u8], image: &[u8], name: &str, limits: &Limits) -> Result<Self, ScanError> {
+        let (slices, geometry) = nifti::read(header, Some(image), name, limits)?;
+        let (geometry, notes) = (Some(geometry), Vec::new());
+        Ok(Self { name: name.into(), format: Format::Nifti, slices, geometry, window: None, notes })
+    }
+
+    /// DICOM frames of one size and orientation.
+    pub(crate) fn of_frames(name: &str, window: Option<Window>, frames: Vec<Frame>) -> Result<Self, ScanError> {
+        let Stack { slices, geometry, notes } = stack(name, frames)?;
+        Ok(Self { name: name.into(), format: Format::Dicom, slices, geometry, window, notes })
+    }
+
+    /// What messages call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What kind of file it was.
+    #[must_use]
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// Where the slices of a NIfTI volume lie in the patient and in the file, for [`crate::write::nifti`].
+    /// The window that the file wants to be shown in.
+    #[must_use]
+    pub fn window(&self) -> Option<Window> {
+        self.window
+    }
+
+    /// What the user should know of it, a sentence each, such as slices that are missing.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Where the slices of a volume lie in the patient and in the file, for [`crate::write::nifti`].
     #[must_use]
     pub fn geometry(&self) -> Option<&Geometry> {
         self.geometry.as_ref()
     }
 
     /// Number of slices, at least 1.
+    #[must_use]
     pub fn slice_count(&self) -> usize {
         self.slices.len()
     }

@@ -63,6 +63,33 @@ pub fn dicom() -> Option<PathBuf> {
     })
 }
 
+/// Programs that read what we read, for a test that compares: pydicom with its decoders, GDCM, nibabel, SimpleITK, pynrrd.
+pub fn readers() -> anyhow::Result<()> {
+    let folder = root().join("target/samples/readers");
+    if folder.join("SimpleITK").exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(&folder)?;
+    let packages = [
+        "pydicom==3.0.2",
+        "pylibjpeg==2.1.0",
+        "pylibjpeg-libjpeg==2.5.0",
+        "pylibjpeg-openjpeg==2.6.0",
+        "pyjpegls==1.5.1",
+        "python-gdcm==3.2.6",
+        "nibabel",
+        "SimpleITK==2.5.7",
+        "pynrrd==1.1.3",
+    ];
+    let target = folder.to_string_lossy();
+    if let Err(reason) =
+        run("python3", &[&["-m", "pip", "install", "--quiet", "--target", &target], &packages[..]].concat())
+    {
+        eprintln!("SKIPPED: no other programs to compare readers with: {reason:#}");
+    }
+    Ok(())
+}
+
 /// A folder under `target/` with what pip downloads, without dependencies.
 fn downloads(name: &str, package: &[&str]) -> Option<PathBuf> {
     let folder = root().join("target/samples").join(name);

@@ -17,6 +17,7 @@ pub fn all() -> anyhow::Result<()> {
     let lints = ["--all-targets", "--release", "--", "--deny", "warnings"];
     run("cargo", &[&["clippy"], &NATIVE[..], &lints].concat())?;
     samples::prepare()?;
+    samples::readers()?;
     run("cargo", &[&["test", "--release"], &NATIVE[..]].concat())?;
     page::build()?;
     page::lint()?;

@@ -1,4 +1,4 @@
-//! PNG and JPEG whose greys stand for HU through a declared window.
+//! PNG, JPEG, TIFF and BMP whose greys stand for HU through a declared window.
 
 use std::io::Cursor;
 
@@ -6,6 +6,15 @@ use image::{ColorType, ImageReader, Limits as DecoderLimits};
 
 use crate::scan::ScanError;
 use crate::{Limits, Slice, Window};
+
+/// Whether the bytes begin as one of these pictures.
+pub(crate) fn is_picture(bytes: &[u8]) -> bool {
+    let starts: [&[u8]; 4] = [b"\x89PNG", b"\xFF\xD8\xFF", b"II*\0", b"MM\0*"];
+    // "BM" alone is too little to tell: the next field is the file's size.
+    let bitmap = bytes.get(2..6).and_then(|size| size.try_into().ok()).map(u32::from_le_bytes);
+    let is_bitmap = bytes.starts_with(b"BM") && bitmap.is_some_and(|size| size as usize <= bytes.len() && size > 14);
+    is_bitmap || starts.iter().any(|start| bytes.starts_with(start))
+}
 
 /// A picture as a slice: black is the low end of `greys`, white the high end. A colour picture must be grey in truth.
 pub(crate) fn read(bytes: &[u8], name: &str, greys: Window, limits: &Limits) -> Result<Slice, ScanError> {

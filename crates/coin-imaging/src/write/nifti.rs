@@ -1,4 +1,4 @@
-//! Volumes on the grid of the NIfTI file that they came from.
+//! Volumes on the grid of the scan that they came from.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use nifti::NiftiType;
 use thiserror::Error;
 
 use crate::Geometry;
-use crate::read::nifti::DATA_OFFSET;
+use crate::geometry::NIFTI_DATA_OFFSET;
 
 /// Values that do not fit the grid, or that could not be compressed.
 #[derive(Debug, Error)]
@@ -108,7 +108,7 @@ fn compress<T: Voxel>(header: &[u8], volume: &[T], big_endian: bool) -> Result<V
 /// The header of the original with the new voxel type, unscaled values and one volume, and no extensions.
 fn header(geometry: &Geometry, voxel: NiftiType) -> Vec<u8> {
     let mut bytes = geometry.header().to_vec();
-    bytes.resize(DATA_OFFSET.into(), 0);
+    bytes.resize(NIFTI_DATA_OFFSET.into(), 0);
     let mut put_u16 = |offset: usize, value: u16| {
         let value = if geometry.big_endian() { value.to_be_bytes() } else { value.to_le_bytes() };
         bytes[offset..offset + 2].copy_from_slice(&value);
@@ -119,7 +119,7 @@ fn header(geometry: &Geometry, voxel: NiftiType) -> Vec<u8> {
         let value = if geometry.big_endian() { value.to_be_bytes() } else { value.to_le_bytes() };
         bytes[offset..offset + 4].copy_from_slice(&value);
     };
-    put_f32(108, DATA_OFFSET.into());
+    put_f32(108, NIFTI_DATA_OFFSET.into());
     put_f32(112, 1.0);
     put_f32(116, 0.0);
     // The display range of the original does not fit other values.

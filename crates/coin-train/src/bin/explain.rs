@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use coin_imaging::{Limits, Scan, Window};
+use coin_imaging::{File, Limits, Opened, Scan, Window, open_all};
 use coin_train::evaluation::Masking;
 use coin_train::explained::{ExplainedSlice, ExplainedVolume};
 use coin_train::files::{self, FileError};
@@ -26,12 +26,14 @@ const COMPLETE: &str = "complete.txt";
     after_help = "Examples:
   explain --model models/coin-phantom/coin-phantom.safetensors slice.png --out explained
   explain --model MODEL volume.nii.gz --slice 80 --out explained
+  explain --model MODEL study.zip --out explained              or the folder of a DICOM series
   explain --model MODEL archive --shard 3/16 --out explained   the third of 16 machines; again goes on"
 )]
 struct Arguments {
     #[command(flatten)]
     model: ModelOptions,
-    /// PNG, JPEG, DICOM or NIfTI files, or folders of them.
+    /// DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or BMP files, ZIP archives, or folders of them; the DICOM files of a
+    /// folder are put together to their series.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
     /// Only this slice of each volume; the first is 1.
@@ -127,10 +129,16 @@ impl Task<'_> {
     /// Explains an input, unless its results are there already and whole; its summaries.
     fn explain(&self, input: &Input) -> anyhow::Result<Vec<Summary>> {
         let folder = self.arguments.out.join(&input.folder);
-        let (name, limits) = (input.file.display().to_string(), Limits::default());
-        let bytes = files::read_limited(&input.file, limits.bytes)?;
+        let (name, limits) = (input.name.display().to_string(), Limits::default());
+        let mut read = Vec::new();
+        let mut left = limits.bytes;
+        for path in &input.files {
+            let bytes = files::read_limited(path, left)?;
+            left -= bytes.len() as u64;
+            read.push((path.display().to_string(), bytes));
+        }
         let complete = folder.join(COMPLETE);
-        let fingerprint = self.arguments.shard.map(|_| self.fingerprint(&bytes));
+        let fingerprint = self.arguments.shard.map(|_| self.fingerprint(&read));
         let before = std::fs::read_to_string(&complete).ok();
         if fingerprint.is_some() && before == fingerprint {
             eprintln!("{name}: explained before, {}", folder.display());
@@ -140,8 +148,19 @@ impl Task<'_> {
         if before.is_some() {
             std::fs::remove_file(&complete).map_err(|reason| FileError::Write { path: complete.clone(), reason })?;
         }
-        let scan = Scan::open(&bytes, &name, self.greys, &limits)?;
-        let summaries = self.explain_scan(&name, &scan, &folder)?;
+        let read: Vec<File<'_>> = read.iter().map(|(name, bytes)| File { name, bytes }).collect();
+        let Opened { scans, notes } = open_all(&read, self.greys, &limits)?;
+        for note in notes.iter().chain(scans.iter().flat_map(Scan::notes)) {
+            tracing::warn!("{name}: {note}");
+        }
+        let mut summaries = Vec::new();
+        for (i, scan) in scans.iter().enumerate() {
+            let (name, folder) = match scans.len() {
+                1 => (name.clone(), folder.clone()),
+                _ => (format!("{name} series {}", i + 1), folder.join(format!("series-{}", i + 1))),
+            };
+            summaries.extend(self.explain_scan(&name, scan, &folder)?);
+        }
         if let Some(fingerprint) = fingerprint {
             files::write(&complete, fingerprint.as_bytes())?;
         }
@@ -195,8 +214,10 @@ impl Task<'_> {
     }
 
     /// Everything that decides the results.
-    fn fingerprint(&self, bytes: &[u8]) -> String {
-        let (file, card) = (hex::encode(Sha256::digest(bytes)), &self.model.card);
+    fn fingerprint(&self, files: &[(String, Vec<u8>)]) -> String {
+        let mut digest = Sha256::new();
+        files.iter().for_each(|(_, bytes)| digest.update(bytes));
+        let (file, card) = (hex::encode(digest.finalize()), &self.model.card);
         let (masking, greys, slice) = (self.masking, self.greys, self.arguments.slice);
         format!("{file} {} {masking:?} {greys:?} {slice:?}\n", card.weights_sha256)
     }

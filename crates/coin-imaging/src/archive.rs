@@ -1,0 +1,41 @@
+//! ZIP archives, as a PACS hands out series.
+
+use std::io::{Cursor, Read as _};
+
+use zip::ZipArchive;
+
+use crate::Limits;
+use crate::scan::ScanError;
+
+/// Whether the bytes begin as an archive with something in it.
+pub(crate) fn is_archive(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04")
+}
+
+/// The files of an archive with their names, without those that operating systems hide in it.
+pub(crate) fn unpack(bytes: &[u8], name: &str, limits: &Limits) -> Result<Vec<(String, Vec<u8>)>, ScanError> {
+    let damaged = |reason: &dyn std::fmt::Display| {
+        ScanError::invalid(name, "archive", format!("{reason}; unpack it yourself or download it again"))
+    };
+    let too_large = |field: &str, limit: u64| ScanError::TooLarge { name: name.into(), field: field.into(), limit };
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|reason| damaged(&reason))?;
+    // A volume's slices, and as much again of reports and folders.
+    if archive.len() as u64 > 2 * u64::from(limits.slices) {
+        return Err(too_large("number of files", 2 * u64::from(limits.slices)));
+    }
+    let mut left = limits.bytes;
+    let mut files = Vec::new();
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index).map_err(|reason| damaged(&reason))?;
+        let path = entry.name().map_err(|reason| damaged(&reason))?.into_owned();
+        let is_hidden = |part: &str| part.starts_with('.') || part == "__MACOSX" || part == "DICOMDIR";
+        if entry.is_dir() || path.split('/').any(is_hidden) {
+            continue;
+        }
+        let mut content = Vec::new();
+        entry.take(left + 1).read_to_end(&mut content).map_err(|reason| damaged(&reason))?;
+        left = left.checked_sub(content.len() as u64).ok_or_else(|| too_large("unpacked size", limits.bytes))?;
+        files.push((format!("{name}/{path}"), content));
+    }
+    Ok(files)
+}

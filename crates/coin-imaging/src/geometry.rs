@@ -1,0 +1,170 @@
+//! How a volume lies in the patient.
+
+use crate::Spacing;
+
+/// Bytes of a NIfTI-1 header.
+pub(crate) const NIFTI_HEADER_BYTES: usize = 348;
+/// Where voxels begin in a NIfTI-1 file without extensions.
+pub(crate) const NIFTI_DATA_OFFSET: u16 = 352;
+
+/// Rows that turn voxel indices (and 1) into mm towards the patient's right, front and head.
+pub(crate) type Affine = [[f64; 4]; 3];
+
+/// A volume's grid: where the axes of the radiological view (columns from the patient's right to left, rows from anterior to
+/// posterior, slices from inferior to superior) are in the file, and the NIfTI-1 header that says the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Geometry {
+    header: [u8; NIFTI_HEADER_BYTES],
+    big_endian: bool,
+    columns: Axis,
+    rows: Axis,
+    slices: Axis,
+    spacing: Spacing,
+    slice_mm: f32,
+}
+
+/// One axis of the view in the file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Axis {
+    length: usize,
+    /// Voxels from one position to the next.
+    stride: usize,
+    /// Whether the file counts the other way.
+    reversed: bool,
+}
+
+impl Axis {
+    fn offset(&self, position: usize) -> usize {
+        self.stride * if self.reversed { self.length - 1 - position } else { position }
+    }
+}
+
+impl Geometry {
+    /// Of a file with so many voxels along its axes, the first of which changes fastest.
+    ///
+    /// # Errors
+    /// What is wrong with the affine, without a remedy.
+    pub(crate) fn of(lengths: [usize; 3], affine: &Affine) -> Result<Self, String> {
+        Self::with_header(lengths, affine, nifti_header(lengths, affine)?, false)
+    }
+
+    /// The same of a file that has a NIfTI-1 header, which is kept.
+    pub(crate) fn with_header(
+        lengths: [usize; 3],
+        affine: &Affine,
+        header: [u8; NIFTI_HEADER_BYTES],
+        big_endian: bool,
+    ) -> Result<Self, String> {
+        let steps = [0, 1, 2].map(|axis| affine.map(|row| row[axis]));
+        let lengths_mm = steps.map(|[x, y, z]| (x * x + y * y + z * z).sqrt());
+        if !lengths_mm.iter().all(|&mm| mm.is_finite() && mm > 0.0) {
+            return Err("an axis has no length in mm".into());
+        }
+        let nearest = nearest_axes(&steps);
+        let strides = [1, lengths[0], lengths[0] * lengths[1]];
+        let axis = |world: usize, towards_positive: bool| {
+            let from = nearest[world];
+            let reversed = (steps[from][world] > 0.0) != towards_positive;
+            Axis { length: lengths[from], stride: strides[from], reversed }
+        };
+        let [column_mm, row_mm, slice_mm] = nearest.map(|from| lengths_mm[from]);
+        let spacing = Spacing::new(row_mm as f32, column_mm as f32).map_err(|reason| reason.to_string())?;
+        Spacing::new(slice_mm as f32, 1.0).map_err(|_| format!("slices are {slice_mm} mm apart"))?;
+        Ok(Self {
+            header,
+            big_endian,
+            columns: axis(0, false),
+            rows: axis(1, false),
+            slices: axis(2, true),
+            spacing,
+            slice_mm: slice_mm as f32,
+        })
+    }
+
+    /// Columns of a slice.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.columns.length
+    }
+
+    /// Rows of a slice.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.rows.length
+    }
+
+    /// Size of a pixel.
+    #[must_use]
+    pub fn spacing(&self) -> Spacing {
+        self.spacing
+    }
+
+    /// From one slice to the next, in mm.
+    #[must_use]
+    pub fn slice_mm(&self) -> f32 {
+        self.slice_mm
+    }
+
+    /// Number of slices.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.slices.length
+    }
+
+    pub(crate) fn header(&self) -> &[u8; NIFTI_HEADER_BYTES] {
+        &self.header
+    }
+
+    pub(crate) fn big_endian(&self) -> bool {
+        self.big_endian
+    }
+
+    /// Positions in the file, in voxels, of the pixels of a slice, row by row.
+    pub(crate) fn slice_positions(&self, slice: usize) -> impl Iterator<Item = usize> + '_ {
+        let start = self.slices.offset(slice);
+        (0..self.rows.length).flat_map(move |row| {
+            let start = start + self.rows.offset(row);
+            (0..self.columns.length).map(move |column| start + self.columns.offset(column))
+        })
+    }
+}
+
+/// The axis of the file that runs most along each of right, front and head; each is taken once.
+fn nearest_axes(steps: &[[f64; 3]; 3]) -> [usize; 3] {
+    const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    let along = |order: &[usize; 3]| -> f64 {
+        let share = |world: usize, axis: usize| {
+            let step = steps[axis];
+            step[world].abs() / step.iter().map(|mm| mm * mm).sum::<f64>().sqrt()
+        };
+        order.iter().enumerate().map(|(world, &axis)| share(world, axis)).sum()
+    };
+    let best = ORDERS.into_iter().max_by(|a, b| along(a).total_cmp(&along(b)));
+    best.unwrap_or([0, 1, 2])
+}
+
+/// A little-endian NIfTI-1 header with this affine as its sform, in mm.
+fn nifti_header(lengths: [usize; 3], affine: &Affine) -> Result<[u8; NIFTI_HEADER_BYTES], String> {
+    let mut header = [0; NIFTI_HEADER_BYTES];
+    let mut put = |offset: usize, bytes: &[u8]| header[offset..offset + bytes.len()].copy_from_slice(bytes);
+    put(0, &(NIFTI_HEADER_BYTES as i32).to_le_bytes());
+    let mut dims = [3, 0, 0, 0, 1, 1, 1, 1];
+    for (dim, length) in dims.iter_mut().skip(1).zip(lengths) {
+        *dim =
+            i16::try_from(length).map_err(|_| format!("{length} voxels along an axis are more than NIfTI-1 takes"))?;
+    }
+    put(40, dims.map(i16::to_le_bytes).as_flattened());
+    let mut pixdim = [1.0_f32; 8];
+    for (axis, mm) in pixdim.iter_mut().skip(1).take(3).enumerate() {
+        *mm = affine.iter().map(|row| row[axis] * row[axis]).sum::<f64>().sqrt() as f32;
+    }
+    put(76, pixdim.map(f32::to_le_bytes).as_flattened());
+    // Lengths are in mm, and the affine is the scanner's.
+    put(123, &[2]);
+    put(254, &1_i16.to_le_bytes());
+    for (row, offset) in affine.iter().zip([280, 296, 312]) {
+        put(offset, row.map(|mm| (mm as f32).to_le_bytes()).as_flattened());
+    }
+    put(344, b"n+1\0");
+    Ok(header)
+}

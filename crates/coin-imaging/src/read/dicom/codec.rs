@@ -1,0 +1,109 @@
+//! Compressed frames.
+
+use openreadout_codecs::{Raster, jpeg_decode_limited, jpeg2000_decode_limited, jpegls_decode_limited};
+
+/// How pixels are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Codec {
+    Rle,
+    /// Baseline, extended with 12 bits, lossless.
+    Jpeg,
+    JpegLs,
+    /// High-throughput JPEG 2000 too.
+    Jpeg2000,
+}
+
+/// Bytes in the header of a frame in RLE: the number of segments and the offsets of 15.
+const RLE_HEADER: usize = 64;
+
+impl Codec {
+    /// The pixels of a grey frame, little endian, `bytes` each.
+    pub(super) fn decode(self, frame: &[u8], columns: usize, rows: usize, bytes: usize) -> Result<Vec<u8>, String> {
+        let pixels = columns * rows;
+        // What the decoders count: a codestream may take two bytes where the frame has one.
+        let most = 2 * pixels;
+        let raster = match self {
+            Self::Rle => return rle(frame, pixels, bytes),
+            Self::Jpeg => jpeg_decode_limited(frame, most),
+            Self::JpegLs => jpegls_decode_limited(frame, most),
+            Self::Jpeg2000 => jpeg2000_decode_limited(frame, most),
+        };
+        let raster = raster.map_err(|reason| reason.to_string())?;
+        let (width, height) = (raster.width as usize, raster.height as usize);
+        if (width, height) != (columns, rows) {
+            return Err(format!("its frame has {width} x {height} pixels instead of {columns} x {rows}"));
+        }
+        widen(raster, pixels, bytes)
+    }
+}
+
+/// The samples of a grey picture with `bytes` each.
+fn widen(raster: Raster, pixels: usize, bytes: usize) -> Result<Vec<u8>, String> {
+    let found = raster.bits_per_sample.div_ceil(8) as usize;
+    match (raster.channels, found) {
+        (1, _) if raster.data.len() != pixels * found => Err("its frame is incomplete".into()),
+        (1, found) if found == bytes => Ok(raster.data),
+        (1, 1) => Ok(raster.data.into_iter().flat_map(|sample| [sample, 0]).collect()),
+        (1, _) => Err(format!("its frame has {} bits a pixel", raster.bits_per_sample)),
+        (channels, _) => Err(format!("its frame has {channels} colours; export a grey slice")),
+    }
+}
+
+/// Run lengths (DICOM PS3.5, annex G): a segment for each byte of a pixel, the most significant first.
+fn rle(frame: &[u8], pixels: usize, bytes: usize) -> Result<Vec<u8>, String> {
+    let damaged = || "its run lengths are damaged".to_owned();
+    let (header, _) = frame.get(..RLE_HEADER).ok_or_else(damaged)?.as_chunks();
+    let header: Vec<usize> = header.iter().map(|word| u32::from_le_bytes(*word) as usize).collect();
+    let [segments, offsets @ ..] = &header[..] else { return Err(damaged()) };
+    if *segments != bytes {
+        return Err(format!("its frame has {segments} segments instead of {bytes}"));
+    }
+    let mut decoded = vec![0; pixels * bytes];
+    for (i, &start) in offsets.iter().take(bytes).enumerate() {
+        let end = if i + 1 < bytes { offsets.get(i + 1).copied().unwrap_or_default() } else { frame.len() };
+        let segment = frame.get(start..end).ok_or_else(damaged)?;
+        let places = decoded.iter_mut().skip(bytes - 1 - i).step_by(bytes);
+        let mut unpacked = 0;
+        for (place, value) in places.zip(unpack(segment)) {
+            *place = value;
+            unpacked += 1;
+        }
+        if unpacked < pixels {
+            return Err(damaged());
+        }
+    }
+    Ok(decoded)
+}
+
+/// The bytes of a segment: a count below 128 precedes so many bytes and one more, one above 128 a byte to repeat.
+fn unpack(segment: &[u8]) -> impl Iterator<Item = u8> {
+    let mut rest = segment;
+    std::iter::from_fn(move || {
+        loop {
+            let (&count, behind) = rest.split_first()?;
+            let run: (&[u8], usize) = match count {
+                0..128 => (behind.get(..behind.len().min(usize::from(count) + 1))?, 1),
+                128 => {
+                    rest = behind;
+                    continue;
+                }
+                129.. => (behind.get(..1)?, 257 - usize::from(count)),
+            };
+            rest = behind.get(run.0.len()..)?;
+            return Some(run.0.repeat(run.1));
+        }
+    })
+    .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_lengths_are_unpacked() {
+        let unpacked: Vec<u8> = unpack(&[2, 1, 2, 3, 254, 9, 128, 0, 7]).collect();
+        assert_eq!(unpacked, [1, 2, 3, 9, 9, 9, 7]);
+        assert_eq!(unpack(&[5, 1, 2]).collect::<Vec<u8>>(), [1, 2], "what is there of a run that is cut off");
+    }
+}

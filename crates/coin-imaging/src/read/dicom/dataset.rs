@@ -1,0 +1,364 @@
+//! The data set of a file: the elements that decide what the pixels mean, and the pixels as they are stored.
+//!
+//! It is walked once, without recursion and without copying a value, so that no claimed length and no nesting costs more
+//! than the bytes that are there. Names, dates and numbers of the patient are passed over.
+
+use std::collections::BTreeMap;
+
+use dicom_core::Tag;
+use dicom_dictionary_std::tags;
+
+use super::syntax::Encoding;
+use crate::scan::ScanError;
+
+/// An element's tag and the keyword that messages name it by.
+#[derive(Clone, Copy)]
+pub(super) struct Field(pub Tag, pub &'static str);
+
+macro_rules! fields {
+    ($($name:ident: $tag:ident, $keyword:literal;)*) => {
+        $(pub(super) const $name: Field = Field(tags::$tag, $keyword);)*
+        const WANTED: &[Field] = &[$($name),*];
+    };
+}
+
+fields! {
+    MODALITY: MODALITY, "Modality";
+    SERIES: SERIES_INSTANCE_UID, "SeriesInstanceUID";
+    INSTANCE: SOP_INSTANCE_UID, "SOPInstanceUID";
+    CLASS: SOP_CLASS_UID, "SOPClassUID";
+    STUDY: STUDY_INSTANCE_UID, "StudyInstanceUID";
+    FRAME_OF_REFERENCE: FRAME_OF_REFERENCE_UID, "FrameOfReferenceUID";
+    NUMBER: INSTANCE_NUMBER, "InstanceNumber";
+    ORIENTATION: IMAGE_ORIENTATION_PATIENT, "ImageOrientationPatient";
+    POSITION: IMAGE_POSITION_PATIENT, "ImagePositionPatient";
+    SAMPLES: SAMPLES_PER_PIXEL, "SamplesPerPixel";
+    PHOTOMETRIC: PHOTOMETRIC_INTERPRETATION, "PhotometricInterpretation";
+    FRAMES: NUMBER_OF_FRAMES, "NumberOfFrames";
+    ROWS: ROWS, "Rows";
+    COLUMNS: COLUMNS, "Columns";
+    SPACING: PIXEL_SPACING, "PixelSpacing";
+    ALLOCATED: BITS_ALLOCATED, "BitsAllocated";
+    STORED: BITS_STORED, "BitsStored";
+    HIGH_BIT: HIGH_BIT, "HighBit";
+    REPRESENTATION: PIXEL_REPRESENTATION, "PixelRepresentation";
+    PADDING: PIXEL_PADDING_VALUE, "PixelPaddingValue";
+    PADDING_LIMIT: PIXEL_PADDING_RANGE_LIMIT, "PixelPaddingRangeLimit";
+    INTERCEPT: RESCALE_INTERCEPT, "RescaleIntercept";
+    SLOPE: RESCALE_SLOPE, "RescaleSlope";
+    LUT_DESCRIPTOR: LUT_DESCRIPTOR, "LUTDescriptor";
+    LUT_DATA: LUT_DATA, "LUTData";
+    WINDOW_CENTRE: WINDOW_CENTER, "WindowCenter";
+    WINDOW_WIDTH: WINDOW_WIDTH, "WindowWidth";
+    PIXELS: PIXEL_DATA, "PixelData";
+}
+
+const ITEM: Tag = Tag(0xFFFE, 0xE000);
+const END_OF_ITEM: Tag = Tag(0xFFFE, 0xE00D);
+const END_OF_SEQUENCE: Tag = Tag(0xFFFE, 0xE0DD);
+
+/// Sequences that are read instead of skipped: where enhanced CT keeps what belongs to its frames, and the table that stands
+/// in for slope and intercept.
+const ENTERED: [Tag; 8] = [
+    tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE,
+    tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
+    tags::PIXEL_MEASURES_SEQUENCE,
+    tags::PLANE_ORIENTATION_SEQUENCE,
+    tags::PLANE_POSITION_SEQUENCE,
+    tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE,
+    tags::FRAME_VOILUT_SEQUENCE,
+    tags::MODALITY_LUT_SEQUENCE,
+];
+
+/// Deeper than any real data set nests.
+const MAX_DEPTH: usize = 64;
+
+type Values<'a> = BTreeMap<Tag, &'a [u8]>;
+
+/// The pixels as they are stored.
+pub(super) enum PixelData<'a> {
+    /// One frame behind the other; `words` where 16-bit words hold them.
+    Native { bytes: &'a [u8], words: bool },
+    /// Compressed: the table of offsets, which may be empty, and the fragments.
+    Encapsulated { offsets: &'a [u8], fragments: Vec<&'a [u8]> },
+}
+
+/// The wanted elements of a file.
+pub(super) struct DataSet<'a> {
+    name: &'a str,
+    big_endian: bool,
+    root: Values<'a>,
+    shared: Values<'a>,
+    frames: Vec<Values<'a>>,
+    pub pixels: Option<PixelData<'a>>,
+}
+
+impl<'a> DataSet<'a> {
+    /// Reads `bytes`, which begin with the first element behind the meta information.
+    pub(super) fn parse(bytes: &'a [u8], encoding: Encoding, name: &'a str) -> Result<Self, ScanError> {
+        let big_endian = encoding.big_endian;
+        let (root, shared, frames) = (Values::new(), Values::new(), Vec::new());
+        let mut data = Self { name, big_endian, root, shared, frames, pixels: None };
+        data.read_elements(Cursor { bytes, at: 0, big_endian }, encoding)?;
+        Ok(data)
+    }
+
+    /// Collects the wanted elements up to the pixel data.
+    fn read_elements(&mut self, mut cursor: Cursor<'a>, encoding: Encoding) -> Result<(), ScanError> {
+        let mut open: Vec<Level> = Vec::new();
+        while !cursor.rest().is_empty() {
+            while open.last().is_some_and(|level| level.end.is_some_and(|end| end <= cursor.at)) {
+                open.pop();
+            }
+            let explicit = open.last().map_or(encoding.explicit, |level| level.explicit);
+            let header = cursor.header(explicit).ok_or_else(|| self.cut_off("an element"))?;
+            match header.tag {
+                END_OF_ITEM | END_OF_SEQUENCE => {
+                    open.pop();
+                }
+                tags::PIXEL_DATA if open.is_empty() => {
+                    self.pixels = Some(self.read_pixels(&mut cursor, &header, encoding)?);
+                    return Ok(());
+                }
+                tag => match header.length {
+                    Some(length) if tag != ITEM && !ENTERED.contains(&tag) => {
+                        let value = cursor.take(length).ok_or_else(|| self.cut_off(&format!("element {tag}")))?;
+                        if WANTED.iter().any(|field| field.0 == tag)
+                            && let Some(scope) = self.scope(open.first().map(|level| level.tag))
+                        {
+                            scope.entry(tag).or_insert(value);
+                        }
+                    }
+                    length => {
+                        if open.len() == MAX_DEPTH {
+                            return Err(self.invalid_named("sequences", "they nest too deeply; export the file again"));
+                        }
+                        let in_frames = [tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE];
+                        if tag == ITEM && open.iter().map(|level| level.tag).eq(in_frames) {
+                            self.frames.push(Values::new());
+                        }
+                        let end = length.map(|length| cursor.at.saturating_add(length));
+                        // A sequence of unknown representation is encoded implicitly.
+                        open.push(Level { tag, end, explicit: explicit && header.vr != *b"UN" });
+                    }
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the elements below this sequence of the data set itself belong.
+    fn scope(&mut self, sequence: Option<Tag>) -> Option<&mut Values<'a>> {
+        match sequence {
+            None | Some(tags::MODALITY_LUT_SEQUENCE) => Some(&mut self.root),
+            Some(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE) => Some(&mut self.shared),
+            Some(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE) => self.frames.last_mut(),
+            Some(_) => None,
+        }
+    }
+
+    fn read_pixels(
+        &self,
+        cursor: &mut Cursor<'a>,
+        header: &Header,
+        encoding: Encoding,
+    ) -> Result<PixelData<'a>, ScanError> {
+        let wrong = |reason: &str| Err(self.invalid(PIXELS, reason));
+        match header.length {
+            Some(_) if encoding.codec.is_some() => {
+                wrong("it is not compressed although the transfer syntax says so; export the file again")
+            }
+            Some(length) => {
+                let bytes = cursor.take(length).ok_or_else(|| self.cut_off(PIXELS.1))?;
+                Ok(PixelData::Native { bytes, words: header.vr != *b"OB" })
+            }
+            None if encoding.codec.is_none() => {
+                wrong("it is compressed although the transfer syntax says otherwise; export the file again")
+            }
+            None => {
+                let mut items = Vec::new();
+                // Some writers leave out the delimiter that ends the last item.
+                while let Some(Header { tag: ITEM, length: Some(length), .. }) = cursor.header(true) {
+                    items.push(cursor.take(length).ok_or_else(|| self.cut_off(PIXELS.1))?);
+                }
+                let mut items = items.into_iter();
+                let offsets = items.next().ok_or_else(|| self.cut_off(PIXELS.1))?;
+                Ok(PixelData::Encapsulated { offsets, fragments: items.collect() })
+            }
+        }
+    }
+
+    /// Whether words have their high byte first.
+    pub(super) fn big_endian(&self) -> bool {
+        self.big_endian
+    }
+
+    /// Of a frame where it has its own, else of all frames.
+    fn value(&self, field: Field, frame: Option<usize>) -> Option<&'a [u8]> {
+        let own = frame.and_then(|frame| self.frames.get(frame));
+        let scopes = own.into_iter().chain([&self.shared, &self.root]);
+        scopes.filter_map(|scope| scope.get(&field.0).copied()).find(|value| !value.is_empty())
+    }
+
+    /// An element's text.
+    pub(super) fn text(&self, field: Field) -> Option<&'a str> {
+        self.value(field, None).and_then(text)
+    }
+
+    /// The bytes of an element.
+    pub(super) fn bytes(&self, field: Field) -> Option<&'a [u8]> {
+        self.value(field, None)
+    }
+
+    pub(super) fn integer_or(&self, field: Field, otherwise: u16) -> Result<u16, ScanError> {
+        match self.value(field, None) {
+            Some(_) => self.integer(field),
+            None => Ok(otherwise),
+        }
+    }
+
+    pub(super) fn integer(&self, field: Field) -> Result<u16, ScanError> {
+        let words = self.words(field)?;
+        let [word] = words[..] else {
+            let reason = if words.is_empty() { "it is missing" } else { "it is not one 16-bit integer" };
+            return Err(self.invalid(field, format!("{reason}; export the file again")));
+        };
+        Ok(word)
+    }
+
+    /// The 16-bit integers of an element; none when it is absent.
+    pub(super) fn words(&self, field: Field) -> Result<Vec<u16>, ScanError> {
+        let (words, rest) = self.value(field, None).unwrap_or_default().as_chunks();
+        if !rest.is_empty() {
+            return Err(self.invalid(field, "it is not 16-bit integers; export the file again"));
+        }
+        let word =
+            |&bytes: &[u8; 2]| if self.big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) };
+        Ok(words.iter().map(word).collect())
+    }
+
+    /// The `N` finite numbers of a decimal or integer string, of all frames or one; `None` when the element is absent or empty.
+    pub(super) fn decimals<const N: usize>(
+        &self,
+        field: Field,
+        frame: Option<usize>,
+    ) -> Result<Option<[f64; N]>, ScanError> {
+        let Some(numbers) = self.numbers(field, frame)? else { return Ok(None) };
+        numbers.try_into().map(Some).map_err(|_| {
+            let expected = if N == 1 { "one number".to_owned() } else { format!("{N} numbers") };
+            self.invalid(field, format!("it is not {expected}; export the file again"))
+        })
+    }
+
+    /// All finite numbers of a decimal or integer string.
+    pub(super) fn numbers(&self, field: Field, frame: Option<usize>) -> Result<Option<Vec<f64>>, ScanError> {
+        let Some(text) = self.value(field, frame).map(|value| text(value).unwrap_or("not text")) else {
+            return Ok(None);
+        };
+        let numbers = text.split('\\').map(|number| number.trim().parse::<f64>().ok().filter(|n| n.is_finite()));
+        let numbers = numbers.collect::<Option<Vec<f64>>>();
+        numbers.map(Some).ok_or_else(|| self.invalid(field, "it is not a number; export the file again"))
+    }
+
+    pub(super) fn invalid(&self, field: Field, reason: impl ToString) -> ScanError {
+        self.invalid_named(field.1, reason)
+    }
+
+    fn invalid_named(&self, field: &str, reason: impl ToString) -> ScanError {
+        ScanError::invalid(self.name, field, reason)
+    }
+
+    fn cut_off(&self, field: &str) -> ScanError {
+        cut_off(self.name, field)
+    }
+
+    pub(super) fn too_large(&self, field: Field, limit: u64) -> ScanError {
+        ScanError::TooLarge { name: self.name.into(), field: field.1.into(), limit }
+    }
+}
+
+/// What is said of a file that ends within `field`.
+pub(super) fn cut_off(name: &str, field: &str) -> ScanError {
+    ScanError::invalid(name, field, "the file is damaged or ends early; copy or export it again")
+}
+
+/// A sequence or item that the cursor is in.
+struct Level {
+    tag: Tag,
+    /// Offset of its end, unless a delimiter ends it.
+    end: Option<usize>,
+    explicit: bool,
+}
+
+/// What stands before a value.
+pub(super) struct Header {
+    pub tag: Tag,
+    pub vr: [u8; 2],
+    /// Bytes of the value; `None` when a delimiter ends it.
+    pub length: Option<usize>,
+}
+
+/// A place in the bytes of a data set.
+pub(super) struct Cursor<'a> {
+    pub bytes: &'a [u8],
+    pub at: usize,
+    pub big_endian: bool,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    pub(super) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let taken = self.rest().get(..length)?;
+        self.at += length;
+        Some(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.try_into().ok()
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        let bytes = self.array()?;
+        Some(if self.big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        let bytes = self.array()?;
+        Some(if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+    }
+
+    /// Whether the next element states its value representation, two capital letters.
+    pub(super) fn looks_explicit(&self) -> bool {
+        self.rest().get(4..6).is_some_and(|vr| vr.iter().all(u8::is_ascii_uppercase))
+    }
+
+    pub(super) fn header(&mut self, explicit: bool) -> Option<Header> {
+        let tag = Tag(self.u16()?, self.u16()?);
+        let is_item = tag.group() == ITEM.group();
+        let vr = if explicit && !is_item { self.array()? } else { [0; 2] };
+        let length = match &vr {
+            [0, 0] => self.u32()?,
+            b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN" | b"UR" | b"UT" | b"UV" => {
+                self.u16()?;
+                self.u32()?
+            }
+            _ => self.u16()?.into(),
+        };
+        let length = (length != u32::MAX).then_some(length as usize);
+        Some(Header { tag, vr, length })
+    }
+}
+
+/// Text without the padding that makes its length even.
+pub(super) fn text(value: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(value).ok()?;
+    Some(text.trim_matches(|c: char| c.is_whitespace() || c == '\0'))
+}
+
+/// A file's own text for a message: short, and without line breaks or control characters.
+pub(super) fn quoted(text: &str) -> String {
+    text.chars().take(64).flat_map(char::escape_default).collect()
+}

@@ -1,0 +1,134 @@
+//! CT in DICOM: the frames of a file in HU, and where each lies in the patient.
+
+mod codec;
+mod dataset;
+mod pixels;
+mod syntax;
+
+use dataset::{
+    COLUMNS, DataSet, FRAMES, Field, MODALITY, NUMBER, ORIENTATION, PIXELS, POSITION, ROWS, SERIES, SPACING,
+    WINDOW_CENTRE, WINDOW_WIDTH, quoted,
+};
+use pixels::Stored;
+
+use crate::scan::ScanError;
+use crate::{Limits, Spacing, Window};
+
+/// What one file holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Instance {
+    /// The series it belongs to; empty where it does not say.
+    pub series: String,
+    /// Its number in the series.
+    pub number: Option<f64>,
+    /// What it wants to be shown in.
+    pub window: Option<Window>,
+    /// In stored order, at least one.
+    pub frames: Vec<Frame>,
+}
+
+/// A frame as it is stored, row by row.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub columns: usize,
+    pub rows: usize,
+    pub hu: Vec<f32>,
+    pub spacing: Option<Spacing>,
+    /// Directions along a row and along a column, towards the patient's left, back and head.
+    pub orientation: Option<[f64; 6]>,
+    /// The centre of the first pixel, in mm towards the patient's left, back and head.
+    pub position: Option<[f64; 3]>,
+}
+
+/// Whether the bytes begin as DICOM does, with or without its preamble.
+pub(crate) fn is_dicom(bytes: &[u8]) -> bool {
+    syntax::first_element(bytes).is_some()
+}
+
+/// The frames of a file.
+pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<Instance, ScanError> {
+    let (encoding, bytes) = syntax::data_set(bytes, name, limits)?;
+    let data = DataSet::parse(&bytes, encoding, name)?;
+    data.require_ct()?;
+    let grid = data.grid(limits)?;
+    let stored = Stored::of(&data, &grid)?;
+    let frames = stored.frames(encoding.codec)?.into_iter().enumerate();
+    let frames = frames.map(|(index, pixels)| data.frame(index, &grid, stored.hu(index, &pixels)?));
+    let frames = frames.collect::<Result<_, ScanError>>()?;
+    let number = data.decimals(NUMBER, None).ok().flatten().map(|[number]| number);
+    let series = data.text(SERIES).unwrap_or_default().to_owned();
+    Ok(Instance { series, number, window: data.window(), frames })
+}
+
+struct Grid {
+    columns: usize,
+    rows: usize,
+    frames: usize,
+}
+
+impl Grid {
+    fn pixels(&self) -> usize {
+        self.columns * self.rows
+    }
+}
+
+impl DataSet<'_> {
+    /// Values in HU need CT.
+    fn require_ct(&self) -> Result<(), ScanError> {
+        match self.text(MODALITY) {
+            None | Some("CT") => Ok(()),
+            Some(other) => Err(self.invalid(MODALITY, format!("it is {}; only CT has values in HU", quoted(other)))),
+        }
+    }
+
+    fn grid(&self, limits: &Limits) -> Result<Grid, ScanError> {
+        let columns = self.side(COLUMNS, limits)?;
+        let rows = self.side(ROWS, limits)?;
+        let frames = self.decimals::<1>(FRAMES, None)?.map_or(1.0, |[frames]| frames);
+        if frames < 1.0 || frames.fract() != 0.0 {
+            return Err(self.invalid(FRAMES, format!("it is {frames}, not a count; export the file again")));
+        }
+        if frames > f64::from(limits.slices) {
+            return Err(self.too_large(FRAMES, limits.slices.into()));
+        }
+        let grid = Grid { columns, rows, frames: frames as usize };
+        if grid.pixels() as u64 * grid.frames as u64 > limits.voxels {
+            return Err(self.too_large(PIXELS, limits.voxels));
+        }
+        Ok(grid)
+    }
+
+    fn side(&self, field: Field, limits: &Limits) -> Result<usize, ScanError> {
+        let side = self.integer(field)?;
+        if side == 0 {
+            return Err(self.invalid(field, "it is 0; export the file again"));
+        }
+        if u32::from(side) > limits.side {
+            return Err(self.too_large(field, limits.side.into()));
+        }
+        Ok(side.into())
+    }
+
+    fn frame(&self, index: usize, grid: &Grid, hu: Vec<f32>) -> Result<Frame, ScanError> {
+        let index = Some(index);
+        let spacing = self.decimals(SPACING, index)?.map(|[row_mm, column_mm]: [f64; 2]| {
+            let spacing = Spacing::new(row_mm as f32, column_mm as f32);
+            spacing.map_err(|reason| self.invalid(SPACING, format!("{reason}; correct or remove it")))
+        });
+        Ok(Frame {
+            columns: grid.columns,
+            rows: grid.rows,
+            hu,
+            spacing: spacing.transpose()?,
+            orientation: self.decimals(ORIENTATION, index)?,
+            position: self.decimals(POSITION, index)?,
+        })
+    }
+
+    /// The first of the windows that it names; a damaged one is no reason to refuse the file.
+    fn window(&self) -> Option<Window> {
+        let first = |field| self.numbers(field, Some(0)).ok().flatten()?.first().copied();
+        let (centre, width) = (first(WINDOW_CENTRE)?, first(WINDOW_WIDTH)?);
+        Window::new((centre - width / 2.0) as f32, (centre + width / 2.0) as f32).ok()
+    }
+}

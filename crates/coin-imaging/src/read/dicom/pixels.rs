@@ -1,0 +1,196 @@
+//! From stored pixels to HU.
+
+use std::borrow::Cow;
+
+use super::Grid;
+use super::codec::Codec;
+use super::dataset::{
+    ALLOCATED, DataSet, HIGH_BIT, INTERCEPT, LUT_DATA, LUT_DESCRIPTOR, PADDING, PADDING_LIMIT, PHOTOMETRIC, PIXELS,
+    PixelData, REPRESENTATION, SAMPLES, SLOPE, STORED, quoted,
+};
+use crate::scan::ScanError;
+
+/// What stands where the scanner has measured nothing.
+const AIR_HU: f32 = -1024.0;
+
+/// The pixels of a file, and what their bits mean.
+pub(super) struct Stored<'a, 'b> {
+    data: &'b DataSet<'a>,
+    grid: &'b Grid,
+    /// Bytes a pixel: 1 or 2.
+    bytes: usize,
+    /// Bits above the stored ones in a 16-bit word, at most 15.
+    unused_bits: u32,
+    signed: bool,
+    /// First and last stored value that mean nothing.
+    padding: Option<(i32, i32)>,
+    table: Option<Table>,
+}
+
+/// A modality LUT: HU by stored value.
+struct Table {
+    first: i32,
+    hu: Vec<u16>,
+}
+
+impl<'a, 'b> Stored<'a, 'b> {
+    pub(super) fn of(data: &'b DataSet<'a>, grid: &'b Grid) -> Result<Self, ScanError> {
+        let samples = data.integer_or(SAMPLES, 1)?;
+        if samples != 1 {
+            return Err(data.invalid(SAMPLES, format!("it is {samples}; a CT slice is grey and has 1")));
+        }
+        let allocated = data.integer(ALLOCATED)?;
+        if allocated != 8 && allocated != 16 {
+            return Err(data.invalid(ALLOCATED, format!("it is {allocated}; export the slice with 8 or 16")));
+        }
+        let stored = data.integer_or(STORED, allocated)?;
+        if stored == 0 || stored > allocated {
+            return Err(data.invalid(STORED, format!("it is {stored}, not 1 to {allocated}; export the file again")));
+        }
+        let high_bit = data.integer_or(HIGH_BIT, stored - 1)?;
+        if high_bit != stored - 1 {
+            return Err(data.invalid(HIGH_BIT, format!("it is {high_bit}, not {}; export the file again", stored - 1)));
+        }
+        // MONOCHROME1 shows high values dark; what they mean is the same.
+        match data.text(PHOTOMETRIC) {
+            Some("MONOCHROME1" | "MONOCHROME2") | None => {}
+            Some(other) => {
+                return Err(data.invalid(PHOTOMETRIC, format!("it is {}; export a grey slice", quoted(other))));
+            }
+        }
+        let unused_bits = u32::from(16 - stored);
+        let signed = data.integer_or(REPRESENTATION, 0)? == 1;
+        let mut stored =
+            Self { data, grid, bytes: usize::from(allocated / 8), unused_bits, signed, padding: None, table: None };
+        stored.table = stored.modality_lut()?;
+        let ends = |word: u16| if signed { i32::from(word as i16) } else { i32::from(word) };
+        if let [value] = data.words(PADDING)?[..] {
+            let limit = data.words(PADDING_LIMIT)?.first().copied().unwrap_or(value);
+            stored.padding = Some((ends(value).min(ends(limit)), ends(value).max(ends(limit))));
+        }
+        Ok(stored)
+    }
+
+    fn modality_lut(&self) -> Result<Option<Table>, ScanError> {
+        let (descriptor, hu) = (self.data.words(LUT_DESCRIPTOR)?, self.data.words(LUT_DATA)?);
+        let [length, first, bits] = descriptor[..] else { return Ok(None) };
+        // 0 stands for 65536.
+        let length = if length == 0 { 1 << 16 } else { usize::from(length) };
+        if bits <= 8 && hu.len() == length.div_ceil(2) {
+            let bytes = self.data.bytes(LUT_DATA).unwrap_or_default();
+            return Ok(Some(Table { first: self.ends(first), hu: bytes.iter().copied().map(u16::from).collect() }));
+        }
+        if hu.len() != length {
+            let reason = format!("it has {} entries instead of {length}; export the file again", hu.len());
+            return Err(self.data.invalid(LUT_DATA, reason));
+        }
+        Ok(Some(Table { first: self.ends(first), hu }))
+    }
+
+    fn ends(&self, word: u16) -> i32 {
+        if self.signed { i32::from(word as i16) } else { i32::from(word) }
+    }
+
+    /// The bytes of every frame, little endian.
+    pub(super) fn frames(&self, codec: Option<Codec>) -> Result<Vec<Cow<'a, [u8]>>, ScanError> {
+        let Some(pixels) = &self.data.pixels else {
+            return Err(self.data.invalid(PIXELS, "it is missing; the file holds no picture or is cut off"));
+        };
+        match (pixels, codec) {
+            (PixelData::Native { bytes, words }, _) => self.native(bytes, *words),
+            (PixelData::Encapsulated { offsets, fragments }, Some(codec)) => {
+                let frames = self.gather(offsets, fragments)?;
+                let (columns, rows) = (self.grid.columns, self.grid.rows);
+                let decode = |frame: Cow<'a, [u8]>| {
+                    let pixels = codec.decode(&frame, columns, rows, self.bytes);
+                    pixels.map(Cow::Owned).map_err(|reason| self.data.invalid(PIXELS, reason))
+                };
+                frames.into_iter().map(decode).collect()
+            }
+            (PixelData::Encapsulated { .. }, None) => unreachable!("the data set refuses it"),
+        }
+    }
+
+    fn native(&self, bytes: &'a [u8], words: bool) -> Result<Vec<Cow<'a, [u8]>>, ScanError> {
+        let frame = self.grid.pixels() * self.bytes;
+        let needed = frame * self.grid.frames;
+        let Some(pixels) = bytes.get(..needed) else {
+            let reason = format!("it has {} bytes instead of {needed}; copy or export the file again", bytes.len());
+            return Err(self.data.invalid(PIXELS, reason));
+        };
+        if !self.data.big_endian() || !words {
+            return Ok(pixels.chunks_exact(frame).map(Cow::Borrowed).collect());
+        }
+        // Of two pixels in a word, too, the first is the low byte. An odd end takes the byte that pads it.
+        let padded = bytes.get(..needed.next_multiple_of(2)).unwrap_or(pixels);
+        let mut swapped = padded.to_vec();
+        swapped.chunks_exact_mut(2).for_each(<[u8]>::reverse);
+        Ok(swapped.chunks_exact(frame).take(self.grid.frames).map(|frame| Cow::Owned(frame.to_vec())).collect())
+    }
+
+    /// The compressed frames, put together from their fragments.
+    fn gather(&self, offsets: &[u8], fragments: &[&'a [u8]]) -> Result<Vec<Cow<'a, [u8]>>, ScanError> {
+        let frames = self.grid.frames;
+        if fragments.len() == frames {
+            return Ok(fragments.iter().copied().map(Cow::Borrowed).collect());
+        }
+        if frames == 1 {
+            return Ok(vec![Cow::Owned(fragments.concat())]);
+        }
+        // Offsets count from the first fragment's item, whose tag and length take 8 bytes.
+        let (offsets, _) = offsets.as_chunks();
+        let starts: Vec<u64> = offsets.iter().map(|offset| u32::from_le_bytes(*offset).into()).collect();
+        let mut gathered: Vec<Vec<u8>> = Vec::new();
+        let mut at = 0;
+        for fragment in fragments {
+            if starts.contains(&at) {
+                gathered.push(Vec::new());
+            }
+            if let Some(frame) = gathered.last_mut() {
+                frame.extend(*fragment);
+            }
+            at += 8 + fragment.len() as u64;
+        }
+        if gathered.len() != frames {
+            let reason = format!(
+                "it has {} fragments for {frames} frames, and no table that tells which are whose; export the file again",
+                fragments.len()
+            );
+            return Err(self.data.invalid(PIXELS, reason));
+        }
+        Ok(gathered.into_iter().map(Cow::Owned).collect())
+    }
+
+    /// HU of a frame.
+    pub(super) fn hu(&self, frame: usize, pixels: &[u8]) -> Result<Vec<f32>, ScanError> {
+        let [slope] = self.data.decimals(SLOPE, Some(frame))?.unwrap_or([1.0]);
+        let [intercept] = self.data.decimals(INTERCEPT, Some(frame))?.unwrap_or([0.0]);
+        if slope == 0.0 {
+            return Err(self.data.invalid(SLOPE, "it is 0, which makes every pixel the same; export the file again"));
+        }
+        let hu = |stored: i32| match (&self.padding, &self.table) {
+            (Some((first, last)), _) if (*first..=*last).contains(&stored) => AIR_HU,
+            (_, Some(table)) => table.hu(stored),
+            _ => (f64::from(stored) * slope + intercept) as f32,
+        };
+        Ok(pixels.chunks_exact(self.bytes).map(|pixel| hu(self.value(pixel))).collect())
+    }
+
+    fn value(&self, pixel: &[u8]) -> i32 {
+        let word = pixel.iter().rev().fold(0_u16, |word, &byte| word << 8 | u16::from(byte));
+        // The shift up drops overlay bits above the stored ones, the shift down extends the sign.
+        let shifted = word << self.unused_bits;
+        match self.signed {
+            true => i32::from(shifted as i16 >> self.unused_bits),
+            false => i32::from(shifted >> self.unused_bits),
+        }
+    }
+}
+
+impl Table {
+    /// Values beyond the table are those of its ends.
+    fn hu(&self, stored: i32) -> f32 {
+        let index = (stored - self.first).clamp(0, self.hu.len().saturating_sub(1) as i32);
+        self.hu.get(index as usize).copied().unwrap_or_default().into()
+    }
+}

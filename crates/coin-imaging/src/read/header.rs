@@ -1,0 +1,49 @@
+//! Headers of lines `key: value`, as NRRD and MetaImage write them before the voxels.
+
+use std::collections::BTreeMap;
+
+/// Longest header that is read; the longest that programs write hold a few dozen lines.
+const LONGEST: usize = 1 << 16;
+
+/// The lines of a header, and where the bytes behind it begin.
+pub(super) struct TextHeader<'a> {
+    values: BTreeMap<String, &'a str>,
+    pub end: usize,
+}
+
+impl<'a> TextHeader<'a> {
+    /// Lines up to and with the first for which `is_last` holds, each split at `separator`; keys without regard to case. `None`
+    /// when the header does not end or is no text.
+    pub(super) fn parse(bytes: &'a [u8], separator: char, is_last: impl Fn(&str) -> bool) -> Option<Self> {
+        let mut values = BTreeMap::new();
+        let mut end = 0;
+        loop {
+            let rest = bytes.get(end..)?;
+            let line_end = rest.iter().take(LONGEST).position(|&byte| byte == b'\n')?;
+            let line = std::str::from_utf8(rest.get(..line_end)?).ok()?.trim();
+            end += line_end + 1;
+            if let Some((key, value)) = line.split_once(separator)
+                && !line.starts_with('#')
+            {
+                values.insert(key.trim().to_ascii_lowercase(), value.trim_start_matches('=').trim());
+            }
+            if is_last(line) {
+                return Some(Self { values, end });
+            }
+            if end > LONGEST {
+                return None;
+            }
+        }
+    }
+
+    /// What stands behind the first of these keys that is there.
+    pub(super) fn get(&self, keys: &[&str]) -> Option<&'a str> {
+        keys.iter().find_map(|key| self.values.get(*key).copied())
+    }
+}
+
+/// The numbers of a value, however they are separated and bracketed; `None` when something else is among them.
+pub(super) fn numbers(value: &str) -> Option<Vec<f64>> {
+    let separates = |c: char| c.is_whitespace() || matches!(c, ',' | '(' | ')');
+    value.split(separates).filter(|word| !word.is_empty()).map(|word| word.parse().ok()).collect()
+}

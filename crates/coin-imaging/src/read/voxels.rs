@@ -1,0 +1,148 @@
+//! From the voxels of a volume, as any of its formats stores them, to slices in HU.
+
+use std::io::{self, Read};
+
+use crate::scan::ScanError;
+use crate::{Geometry, Limits, Slice};
+
+/// Types of voxels with one number each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Element {
+    U8,
+    I8,
+    U16,
+    I16,
+    U32,
+    I32,
+    U64,
+    I64,
+    F32,
+    F64,
+}
+
+impl Element {
+    fn bytes(self) -> usize {
+        match self {
+            Self::U8 | Self::I8 => 1,
+            Self::U16 | Self::I16 => 2,
+            Self::U32 | Self::I32 | Self::F32 => 4,
+            Self::U64 | Self::I64 | Self::F64 => 8,
+        }
+    }
+}
+
+/// How the voxels of a volume are stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Voxels {
+    pub element: Element,
+    pub big_endian: bool,
+    /// From stored values to HU.
+    pub slope: f64,
+    pub intercept: f64,
+}
+
+/// Names a file's fields in messages.
+pub(super) trait Fields {
+    fn name(&self) -> &str;
+
+    fn invalid(&self, field: &str, reason: impl ToString) -> ScanError {
+        ScanError::invalid(self.name(), field, reason)
+    }
+
+    fn too_large(&self, field: &str, limit: u64) -> ScanError {
+        ScanError::TooLarge { name: self.name().into(), field: field.into(), limit }
+    }
+
+    fn cut_off(&self, reason: &io::Error) -> ScanError {
+        let reason = format!("the file is damaged or ends early ({reason}); copy or export it again");
+        self.invalid("volume", reason)
+    }
+}
+
+/// The lengths of the three axes of a volume, within the limits; `field` is where the file states them.
+pub(super) fn lengths(
+    file: &impl Fields,
+    field: &str,
+    stated: &[i64],
+    limits: &Limits,
+) -> Result<[usize; 3], ScanError> {
+    if stated.iter().skip(3).any(|&length| length > 1) {
+        return Err(file.invalid(field, "the file holds several volumes; save one of them"));
+    }
+    let mut lengths = [1; 3];
+    for (length, &stated) in lengths.iter_mut().zip(stated) {
+        *length = usize::try_from(stated).unwrap_or(0);
+    }
+    if lengths.contains(&0) {
+        return Err(file.invalid(field, "an axis has no voxels; export the volume again"));
+    }
+    let voxels = lengths.iter().try_fold(1_u64, |voxels, &length| voxels.checked_mul(length as u64));
+    if voxels.is_none_or(|voxels| voxels > limits.voxels) {
+        return Err(file.too_large(field, limits.voxels));
+    }
+    Ok(lengths)
+}
+
+impl Voxels {
+    /// All axial slices of the volume, the most inferior first, from `content`, which begins `skipped` bytes before its first
+    /// voxel.
+    pub(super) fn read(
+        self,
+        file: &impl Fields,
+        geometry: &Geometry,
+        mut content: impl Read,
+        skipped: u64,
+        limits: &Limits,
+    ) -> Result<Vec<Slice>, ScanError> {
+        if geometry.depth() as u64 > u64::from(limits.slices) {
+            return Err(file.too_large("number of slices", limits.slices.into()));
+        }
+        if geometry.width().max(geometry.height()) as u64 > u64::from(limits.side) {
+            return Err(file.too_large("pixels of a side", limits.side.into()));
+        }
+        let needed = (geometry.width() * geometry.height() * geometry.depth() * self.element.bytes()) as u64;
+        if skipped.saturating_add(needed) > limits.bytes {
+            return Err(file.too_large("volume", limits.bytes));
+        }
+        io::copy(&mut content.by_ref().take(skipped), &mut io::sink()).map_err(|reason| file.cut_off(&reason))?;
+        let mut voxels = Vec::new();
+        content.take(needed).read_to_end(&mut voxels).map_err(|reason| file.cut_off(&reason))?;
+        if (voxels.len() as u64) < needed {
+            let reason = format!("it has {} bytes instead of {needed}; copy or export the file again", voxels.len());
+            return Err(file.invalid("volume", reason));
+        }
+        let slice = |index: usize| {
+            let hu = self.hu(&voxels, geometry.slice_positions(index));
+            Slice::new(geometry.width(), geometry.height(), hu, Some(geometry.spacing()))
+                .map_err(|reason| file.invalid(&format!("slice {index}"), format!("{reason}; correct the volume")))
+        };
+        (0..geometry.depth()).map(slice).collect()
+    }
+
+    /// HU of the voxels at these positions.
+    fn hu(self, voxels: &[u8], positions: impl Iterator<Item = usize>) -> Vec<f32> {
+        macro_rules! of {
+            ($type:ty) => {{
+                let (voxels, _) = voxels.as_chunks();
+                let stored = |&bytes: &[u8; size_of::<$type>()]| match self.big_endian {
+                    true => <$type>::from_be_bytes(bytes) as f64,
+                    false => <$type>::from_le_bytes(bytes) as f64,
+                };
+                let hu = |at| voxels.get(at).map_or(f64::NAN, stored) * self.slope + self.intercept;
+                positions.map(|at| hu(at) as f32).collect()
+            }};
+        }
+        match self.element {
+            Element::U8 => of!(u8),
+            Element::I8 => of!(i8),
+            Element::U16 => of!(u16),
+            Element::I16 => of!(i16),
+            Element::U32 => of!(u32),
+            Element::I32 => of!(i32),
+            Element::U64 => of!(u64),
+            Element::I64 => of!(i64),
+            Element::F32 => of!(f32),
+            Element::F64 => of!(f64),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The frames of a DICOM series as one volume: in the radiological view, from the feet to the head.
+
+use std::cmp::Ordering;
+
+use crate::read::dicom::Frame;
+use crate::scan::ScanError;
+use crate::{Geometry, Slice};
+
+/// The cosine of 15 degrees, how far an axial slice may be tilted.
+const MIN_COSINE: f64 = 0.965_925_8;
+/// Largest shift of a slice across the normal, as a share of its distance from the last: half a degree of gantry tilt.
+const MOST_SHEAR: f64 = 0.0087;
+/// Slices nearer than this to each other, in mm, lie at the same place.
+const SAME_PLACE_MM: f64 = 1e-3;
+/// Largest part of the usual distance by which another may differ: positions are written with few decimals.
+const UNEVEN: f64 = 0.05;
+
+/// A direction or a place in mm, towards the patient's left, back and head.
+type Vector = [f64; 3];
+
+/// Slices that belong together.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    pub slices: Vec<Slice>,
+    /// Where they lie; `None` for a single slice, and where slices are missing or say nothing of their place.
+    pub geometry: Option<Geometry>,
+    /// What the user should know, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Puts frames of the same size in order, whatever their order was: by their place along the normal, or as they come where they
+/// do not say.
+///
+/// # Errors
+/// When they are not axial, or lie askew on each other.
+pub(crate) fn stack(name: &str, frames: Vec<Frame>) -> Result<Stack, ScanError> {
+    let shape = |frame: &Frame| (frame.columns, frame.rows, frame.spacing);
+    if frames.first().is_some_and(|first| frames.iter().any(|frame| shape(frame) != shape(first))) {
+        let reason = "it differs between frames; export the frames as single CT slices";
+        return Err(ScanError::invalid(name, "PixelSpacing", reason));
+    }
+    let mut placed = frames.into_iter().map(|frame| Placed::of(name, frame)).collect::<Result<Vec<_>, _>>()?;
+    let mut notes = Vec::new();
+    if placed.len() > 1 && placed.iter().all(|slice| slice.plane.is_some()) {
+        placed.sort_by(|a, b| a.height().partial_cmp(&b.height()).unwrap_or(Ordering::Equal));
+        let before = placed.len();
+        placed.dedup_by(|a, b| (a.height() - b.height()).abs() < SAME_PLACE_MM);
+        match before - placed.len() {
+            0 => {}
+            1 => notes.push("one slice lies where another does and is left out".into()),
+            more => notes.push(format!("{more} slices lie where others do and are left out")),
+        }
+    } else if placed.len() > 1 {
+        notes.push("the slices do not say where they lie: they are shown in the order of the files".into());
+    }
+    let geometry = geometry(name, &placed, &mut notes)?;
+    Ok(Stack { slices: placed.into_iter().map(|placed| placed.slice).collect(), geometry, notes })
+}
+
+/// A slice in the view, and where it is.
+struct Placed {
+    slice: Slice,
+    plane: Option<Plane>,
+}
+
+/// Where the pixels of the view are.
+#[derive(Clone, Copy)]
+struct Plane {
+    /// The centre of the first.
+    origin: Vector,
+    /// Unit steps along a row, along a column and to the next slice.
+    across: Vector,
+    down: Vector,
+    normal: Vector,
+}
+
+impl Placed {
+    fn of(name: &str, frame: Frame) -> Result<Self, ScanError> {
+        let Frame { columns, rows, mut hu, spacing, orientation, position } = frame;
+        let invalid = |field: &str, reason: String| ScanError::invalid(name, field, reason);
+        let mut plane = None;
+        if let Some([rx, ry, rz, cx, cy, cz]) = orientation {
+            let (mut across, mut down) = (unit([rx, ry, rz]), unit([cx, cy, cz]));
+            // The axes of DICOM point to the patient's left and back, as columns and rows do in the view.
+            if !(across[0].abs() >= MIN_COSINE && down[1].abs() >= MIN_COSINE) {
+                let reason = "the slice is not axial within 15 degrees; reconstruct axial slices".into();
+                return Err(invalid("ImageOrientationPatient", reason));
+            }
+            let mm = spacing.map(|spacing| [spacing.column_mm(), spacing.row_mm()].map(f64::from));
+            let mut origin = position;
+            let mut flip = |direction: &mut Vector, pixels: usize, mm: Option<f64>| {
+                let far = mm.map(|mm| mm * (pixels - 1) as f64);
+                origin = origin.zip(far).map(|(origin, far)| along(origin, *direction, far));
+                *direction = direction.map(|part| -part);
+            };
+            let (flip_columns, flip_rows) = (across[0] < 0.0, down[1] < 0.0);
+            if flip_columns {
+                flip(&mut across, columns, mm.map(|mm| mm[0]));
+            }
+            if flip_rows {
+                flip(&mut down, rows, mm.map(|mm| mm[1]));
+            }
+            if flip_rows {
+                hu.reverse();
+            }
+            // Reversing the whole frame has flipped the columns too.
+            if flip_rows != flip_columns {
+                hu.chunks_exact_mut(columns).for_each(<[f32]>::reverse);
+            }
+            plane = origin.map(|origin| Plane { origin, across, down, normal: cross(across, down) });
+        }
+        let slice = Slice::new(columns, rows, hu, spacing);
+        Ok(Self { slice: slice.map_err(|reason| invalid("PixelData", reason.to_string()))?, plane })
+    }
+
+    /// Along the normal, in mm towards the head.
+    fn height(&self) -> f64 {
+        self.plane.map_or(f64::NAN, |plane| dot(plane.origin, plane.normal))
+    }
+}
+
+/// The grid of slices at even distances; `None`, with a note, where they are not.
+fn geometry(name: &str, placed: &[Placed], notes: &mut Vec<String>) -> Result<Option<Geometry>, ScanError> {
+    let planes: Option<Vec<Plane>> = placed.iter().map(|placed| placed.plane).collect();
+    let Some(planes) = planes else { return Ok(None) };
+    let (Some(first), Some(spacing)) = (placed.first(), placed.first().and_then(|placed| placed.slice.spacing()))
+    else {
+        return Ok(None);
+    };
+    let steps: Vec<Vector> = planes.windows(2).map(|pair| difference(pair[1].origin, pair[0].origin)).collect();
+    let Some(normal) = planes.first().map(|plane| plane.normal).filter(|_| !steps.is_empty()) else { return Ok(None) };
+    let distances: Vec<f64> = steps.iter().map(|step| dot(*step, normal)).collect();
+    for (step, distance) in steps.iter().zip(&distances) {
+        let shift = difference(*step, normal.map(|part| part * distance));
+        let shear = dot(shift, shift).sqrt() / distance;
+        if shear > MOST_SHEAR {
+            let degrees = shear.atan().to_degrees();
+            let reason = format!(
+                "the slices are sheared by {degrees:.1} degrees, as a tilted gantry leaves them; resample the series to an upright volume"
+            );
+            return Err(ScanError::invalid(name, "ImagePositionPatient", reason));
+        }
+    }
+    let mut sorted = distances.clone();
+    sorted.sort_by(f64::total_cmp);
+    let usual = sorted.get(sorted.len() / 2).copied().unwrap_or(1.0);
+    let uneven = |distance: &f64| (distance - usual).abs() > UNEVEN * usual;
+    if let Some(at) = distances.iter().position(uneven) {
+        let (before, found) = (at + 1, distances.get(at).copied().unwrap_or_default());
+        notes.push(format!(
+            "slices are missing or uneven: {found:.2} mm behind slice {before}, {usual:.2} mm elsewhere; no volume is exported"
+        ));
+        return Ok(None);
+    }
+    let Some(Plane { origin, across, down, .. }) = planes.first().copied() else { return Ok(None) };
+    let mean = distances.iter().sum::<f64>() / distances.len() as f64;
+    let (column_mm, row_mm) = (f64::from(spacing.column_mm()), f64::from(spacing.row_mm()));
+    // From left, back and head to right, front and head.
+    let row = |world: usize, sign: f64| {
+        [across[world] * column_mm, down[world] * row_mm, normal[world] * mean, origin[world]].map(|mm| sign * mm)
+    };
+    let affine = [row(0, -1.0), row(1, -1.0), row(2, 1.0)];
+    let geometry = Geometry::of([first.slice.width(), first.slice.height(), placed.len()], &affine);
+    geometry.map(Some).map_err(|reason| {
+        ScanError::invalid(name, "ImagePositionPatient", format!("{reason}; export the series again"))
+    })
+}
+
+fn dot(a: Vector, b: Vector) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn cross([ax, ay, az]: Vector, [bx, by, bz]: Vector) -> Vector {
+    [ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx]
+}
+
+fn difference(a: Vector, b: Vector) -> Vector {
+    [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
+}
+
+fn along(from: Vector, direction: Vector, mm: f64) -> Vector {
+    [0, 1, 2].map(|i| from[i] + direction[i] * mm)
+}
+
+/// NaN for a vector without length, which is no direction.
+fn unit(vector: Vector) -> Vector {
+    let length = dot(vector, vector).sqrt();
+    vector.map(|part| part / length)
+}

@@ -1,0 +1,83 @@
+//! Every value and every affine as other programs read them: pydicom with its decoders, GDCM, nibabel, SimpleITK, pynrrd.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use coin_imaging::{File, Limits, Scan, Window, open_all, write};
+
+/// What `cargo xtask test` installs there, for the script to import.
+const PACKAGES: &str = "../../target/samples/readers";
+const SCRIPT: &str = "../../tests/interop/readers.py";
+
+fn python() -> Option<Command> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = || {
+        let mut python = Command::new("python3");
+        python.env("PYTHONPATH", here.join(PACKAGES));
+        python
+    };
+    let imports = "import gdcm, nibabel, nrrd, numpy, openjpeg, libjpeg, jpeg_ls, pydicom, SimpleITK";
+    let found = python().args(["-c", imports]).output().is_ok_and(|output| output.status.success());
+    found.then(|| {
+        let mut python = python();
+        python.arg(here.join(SCRIPT));
+        python
+    })
+}
+
+/// All files below a folder.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    entries.into_iter().flat_map(|path| if path.is_dir() { below(&path) } else { vec![path] }).collect()
+}
+
+/// Opens a case's files together and leaves what it finds.
+fn open(case: &Path) {
+    let files: Vec<(String, Vec<u8>)> = below(&case.join("files"))
+        .into_iter()
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap()))
+        .collect();
+    let files: Vec<File<'_>> = files.iter().map(|(name, bytes)| File { name, bytes }).collect();
+    match open_all(&files, Window::ABDOMEN, &Limits::default()) {
+        Ok(opened) => {
+            let [scan] = &opened.scans[..] else { panic!("{}: {} scans", case.display(), opened.scans.len()) };
+            leave(case, scan);
+        }
+        Err(error) => fs::write(case.join("refused.txt"), error.to_string()).unwrap(),
+    }
+}
+
+fn leave(case: &Path, scan: &Scan) {
+    let slices: Vec<_> = (0..scan.slice_count()).map(|index| scan.slice(index).unwrap()).collect();
+    let shape = [slices.len(), slices[0].height(), slices[0].width()];
+    fs::write(case.join("shape.json"), format!("{shape:?}")).unwrap();
+    let hu: Vec<u8> = slices.iter().flat_map(|slice| slice.hu()).flat_map(|hu| hu.to_le_bytes()).collect();
+    fs::write(case.join("hu.f32"), hu).unwrap();
+    if let Some(geometry) = scan.geometry() {
+        let hu: Vec<&[f32]> = slices.iter().map(|slice| slice.hu()).collect();
+        fs::write(case.join("written.nii.gz"), write::nifti::<f32>(&hu, geometry).unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn others_read_the_same() {
+    let Some(mut make) = python() else {
+        println!(
+            "SKIPPED: pydicom, GDCM, nibabel, SimpleITK and pynrrd are not in {PACKAGES}; cargo xtask test fetches them"
+        );
+        return;
+    };
+    let cases = tempfile::tempdir().unwrap();
+    let made = make.arg("make").arg(cases.path()).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let folders: Vec<PathBuf> = fs::read_dir(cases.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(folders.len() > 70, "{} cases", folders.len());
+    folders.iter().for_each(|case| open(case));
+    let compared = python().unwrap().arg("compare").arg(cases.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&compared.stdout);
+    println!("{said}");
+    assert!(compared.status.success(), "{said}{}", String::from_utf8_lossy(&compared.stderr));
+}

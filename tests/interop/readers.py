@@ -1,0 +1,343 @@
+"""What other programs read, beside what ours does.
+
+`readers.py make DIR` writes cases: folders with files that a person could drop, made with pydicom, GDCM, SimpleITK, nibabel and
+pynrrd, or taken from pydicom's own test files. The Rust test opens each and leaves what it found. `readers.py compare DIR` reads
+the same files with those programs and compares every value, and where a volume has a place in the patient, its affine too.
+"""
+
+import glob
+import json
+import os
+import random
+import subprocess
+import sys
+import warnings
+import zipfile
+
+import gdcm
+import nibabel
+import nrrd
+import numpy as np
+import pydicom
+import SimpleITK as sitk
+from pydicom.pixels import pixel_array
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian,
+    JPEG2000, JPEG2000Lossless, JPEGLSLossless, JPEGLSNearLossless, RLELossless, generate_uid,
+)
+
+warnings.simplefilter("ignore")
+AIR = -1024.0
+SAMPLES = os.path.join(os.path.dirname(pydicom.__file__), "data")
+# Decoders may round the inverse transforms of lossy compression differently.
+LOSSY = {str(JPEG2000), "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"}
+
+
+def body(shape, seed=1):
+    """Something like a patient: smooth, with an edge, over the whole range of HU."""
+    z, y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
+    inside = (x / 0.9) ** 2 + (y / 0.7) ** 2 < 1
+    noise = np.random.default_rng(seed).integers(-20, 20, shape)
+    hu = np.where(inside, 40 + 200 * np.sin(5 * x + z) * np.cos(4 * y) + noise, -1000)
+    return np.clip(hu, -1024, 3071).astype(np.int16)
+
+
+# --- cases -----------------------------------------------------------------------------------------------------------------
+
+def folder(root, name):
+    path = os.path.join(root, name, "files")
+    os.makedirs(path, exist_ok=True)
+    return path
+
+
+def slice_of(hu, **changes):
+    ds = pydicom.dcmread(os.path.join(SAMPLES, "test_files/CT_small.dcm"))
+    for keyword in ("PixelPaddingValue", "SmallestImagePixelValue", "LargestImagePixelValue"):
+        if keyword in ds:
+            delattr(ds, keyword)
+    ds.Rows, ds.Columns = hu.shape
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
+    ds.RescaleSlope, ds.RescaleIntercept = 1, -1024
+    ds.PixelData = (hu.astype(np.int32) + 1024).astype("<u2").tobytes()
+    ds["PixelData"].VR = "OW"
+    for keyword, value in changes.items():
+        setattr(ds, keyword, value)
+    return ds
+
+
+def series(path, hu, spacing=(0.8, 0.7), step=(0.0, 0.0, 2.5), origin=(-30.0, 20.0, 100.0),
+           orientation=(1, 0, 0, 0, 1, 0), names=None, syntax=ExplicitVRLittleEndian):
+    uid = generate_uid()
+    places = list(range(len(hu)))
+    random.Random(3).shuffle(places)
+    for i in places:
+        position = [o + i * s for o, s in zip(origin, step)]
+        ds = slice_of(hu[i], SeriesInstanceUID=uid, SOPInstanceUID=generate_uid(), InstanceNumber=str(i + 1),
+                      ImageOrientationPatient=list(orientation), ImagePositionPatient=position,
+                      PixelSpacing=list(spacing), SliceThickness="2.5")
+        ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+        if syntax != ExplicitVRLittleEndian:
+            ds.compress(syntax)
+        # Names say nothing of the order.
+        ds.save_as(os.path.join(path, (names or "IM{:04d}").format((i * 7) % 101)))
+
+
+def dicom_cases(root):
+    hu = body((1, 96, 112))[0]
+    for name, syntax, options in [
+        ("implicit", ImplicitVRLittleEndian, {}), ("explicit", ExplicitVRLittleEndian, {}),
+        ("big-endian", ExplicitVRBigEndian, {}), ("deflated", DeflatedExplicitVRLittleEndian, {}),
+        ("rle", RLELossless, {}), ("jpeg-ls", JPEGLSLossless, {}), ("jpeg-ls-near", JPEGLSNearLossless, {"jls_error": 2}),
+        ("jpeg-2000-lossless", JPEG2000Lossless, {}), ("jpeg-2000", JPEG2000, {"j2k_cr": [8]}),
+    ]:
+        path = os.path.join(folder(root, "dicom-" + name), "slice.dcm")
+        ds = slice_of(hu)
+        if syntax.is_compressed and not syntax.is_deflated:
+            ds.compress(syntax, **options)
+            ds.save_as(path)
+        else:
+            ds.file_meta.TransferSyntaxUID = syntax
+            # What was not looked at would be written as it was read, in the other byte order.
+            list(ds.iterall())
+            if syntax == ExplicitVRBigEndian:
+                ds.PixelData = np.frombuffer(ds.PixelData, "<u2").astype(">u2").tobytes()
+            ds.set_original_encoding(syntax.is_implicit_VR, syntax.is_little_endian)
+            pydicom.dcmwrite(path, ds, implicit_vr=syntax.is_implicit_VR, little_endian=syntax.is_little_endian)
+    plain = os.path.join(root, "dicom-explicit/files/slice.dcm")
+    for name, syntax in [("jpeg-lossless", gdcm.TransferSyntax.JPEGLosslessProcess14_1),
+                         ("jpeg-lossless-14", gdcm.TransferSyntax.JPEGLosslessProcess14)]:
+        reader = gdcm.ImageReader()
+        reader.SetFileName(plain)
+        assert reader.Read()
+        change = gdcm.ImageChangeTransferSyntax()
+        change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
+        change.SetInput(reader.GetImage())
+        assert change.Change()
+        writer = gdcm.ImageWriter()
+        writer.SetFile(reader.GetFile())
+        writer.SetImage(change.GetOutput())
+        writer.SetFileName(os.path.join(folder(root, "dicom-" + name), "slice.dcm"))
+        assert writer.Write()
+
+    # Signed, padded, tabled, and as an enhanced CT of several frames.
+    signed = slice_of(hu, PixelRepresentation=1, BitsStored=16, HighBit=15, RescaleIntercept=0)
+    signed.PixelData = hu.astype("<i2").tobytes()
+    signed.save_as(os.path.join(folder(root, "dicom-signed"), "slice.dcm"))
+    signed.PixelPaddingValue = int(hu[0, 0])
+    signed["PixelPaddingValue"].VR = "SS"
+    signed.save_as(os.path.join(folder(root, "dicom-padding"), "slice.dcm"))
+    slice_of(hu, PhotometricInterpretation="MONOCHROME1").save_as(os.path.join(folder(root, "dicom-monochrome1"), "slice.dcm"))
+    table = pydicom.Dataset()
+    table.LUTDescriptor = [4096, 0, 16]
+    table.LUTData = [(i * 3) // 4 for i in range(4096)]
+    table["LUTDescriptor"].VR = table["LUTData"].VR = "US"
+    table.ModalityLUTType = "HU"
+    tabled = slice_of(hu)
+    del tabled.RescaleSlope, tabled.RescaleIntercept
+    tabled.ModalityLUTSequence = [table]
+    tabled.save_as(os.path.join(folder(root, "dicom-modality-lut"), "slice.dcm"))
+
+    volume = body((7, 48, 56), 2)
+    series(folder(root, "series-axial"), volume)
+    series(folder(root, "series-flipped"), volume, orientation=(-1, 0, 0, 0, -1, 0), step=(0, 0, -3))
+    series(folder(root, "series-oblique"), volume, orientation=(1, 0, 0, 0, 0.9848, -0.1736), step=(0, 0.5209, 2.9544))
+    series(folder(root, "series-compressed"), volume, syntax=JPEG2000Lossless)
+    zipped = folder(root, "series-zipped")
+    loose = os.path.join(root, "series-axial/files")
+    with zipfile.ZipFile(os.path.join(zipped, "study.zip"), "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(os.listdir(loose)):
+            archive.write(os.path.join(loose, file), "DICOM/" + file)
+        archive.writestr("DICOM/DICOMDIR", b"not a slice")
+        archive.writestr("__MACOSX/._x", b"not a slice")
+
+    frames = slice_of(volume[0], NumberOfFrames=len(volume), SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1")
+    frames.PixelData = (volume.astype(np.int32) + 1024).astype("<u2").tobytes()
+    for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept"):
+        delattr(frames, keyword)
+
+    def item(**values):
+        ds = pydicom.Dataset()
+        for keyword, value in values.items():
+            setattr(ds, keyword, value)
+        return ds
+
+    frames.SharedFunctionalGroupsSequence = [item(
+        PixelMeasuresSequence=[item(PixelSpacing=[0.8, 0.7], SliceThickness="2.5")],
+        PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
+        PixelValueTransformationSequence=[item(RescaleSlope=1, RescaleIntercept=-1024, RescaleType="HU")])]
+    frames.PerFrameFunctionalGroupsSequence = [
+        item(PlanePositionSequence=[item(ImagePositionPatient=[-30, 20, 100 + 2.5 * i])]) for i in range(len(volume))]
+    frames.save_as(os.path.join(folder(root, "enhanced"), "enhanced.dcm"))
+    frames.compress(JPEGLSLossless)
+    frames.save_as(os.path.join(folder(root, "enhanced-compressed"), "enhanced.dcm"))
+
+
+def sample_cases(root):
+    """pydicom's own files, called CT so that we read them."""
+    for file in sorted(glob.glob(SAMPLES + "/**/*.dcm", recursive=True)):
+        try:
+            ds = pydicom.dcmread(file)
+            if ds.SamplesPerPixel != 1 or ds.BitsAllocated not in (8, 16):
+                continue
+            pixel_array(ds, raw=True)
+        except Exception:  # what pydicom does not read is no sample
+            continue
+        ds.Modality = "CT"
+        if not str(ds.PhotometricInterpretation).startswith("MONOCHROME"):
+            ds.PhotometricInterpretation = "MONOCHROME2"
+        for keyword in ("ImageOrientationPatient", "ImagePositionPatient"):
+            if keyword in ds:
+                delattr(ds, keyword)
+        path = os.path.join(folder(root, "pydicom-" + os.path.basename(file)[:-4]), "file.dcm")
+        try:
+            ds.save_as(path)
+        except Exception:
+            os.rmdir(os.path.dirname(path))
+            os.rmdir(os.path.dirname(os.path.dirname(path)))
+
+
+def volume_cases(root):
+    hu = body((6, 20, 24), 4)
+    image = sitk.GetImageFromArray(hu)
+    image.SetSpacing((0.7, 0.8, 2.5))
+    image.SetOrigin((-12.5, 33.0, -7.0))
+    turned = sitk.GetImageFromArray(hu)
+    turned.SetSpacing((0.7, 0.8, 2.5))
+    turned.SetOrigin((5.0, -8.0, 300.0))
+    c, s = np.cos(0.2), np.sin(0.2)
+    turned.SetDirection((-c, -s, 0, s, -c, 0, 0, 0, 1))
+    for name, volume in [("upright", image), ("turned", turned)]:
+        for ending in ["nrrd", "mha", "nii", "nii.gz"]:
+            path = os.path.join(folder(root, f"{ending.replace('.', '-')}-{name}"), "volume." + ending)
+            sitk.WriteImage(volume, path, useCompression=ending in ("nrrd", "mha") and name == "turned")
+        sitk.WriteImage(volume, os.path.join(folder(root, f"pair-{name}"), "volume.hdr"))
+    types = [np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.uint64, np.int64, np.float32, np.float64]
+    affine = np.array([[0, -0.8, 0, 3], [0, 0, 2.5, 9], [-0.7, 0, 0, 40], [0, 0, 0, 1]])
+    for version, kind in [(1, nibabel.Nifti1Image), (2, nibabel.Nifti2Image)]:
+        for dtype in types:
+            values = np.clip(hu, 0, 120).astype(dtype).transpose(2, 1, 0)
+            volume = kind(values, affine, dtype=dtype)
+            volume.header.set_slope_inter(2.0, -300.0)
+            nibabel.save(volume, os.path.join(folder(root, f"nifti-{version}-{np.dtype(dtype).name}"), "volume.nii.gz"))
+    big = nibabel.Nifti2Header(endianness=">")
+    nibabel.save(nibabel.Nifti2Image(hu.transpose(2, 1, 0), affine, big), os.path.join(folder(root, "nifti-2-big"), "volume.nii"))
+    quaternion = nibabel.Nifti1Image(hu.transpose(2, 1, 0), np.diag([-0.7, 0.8, 2.5, 1]))
+    quaternion.set_sform(None, 0)
+    quaternion.set_qform(np.diag([-0.7, 0.8, 2.5, 1]) + np.array([[0] * 4, [0] * 4, [0, 0, 0, 5], [0] * 4]), 1)
+    nibabel.save(quaternion, os.path.join(folder(root, "nifti-1-qform"), "volume.nii"))
+    for space, signs in [("right-anterior-superior", (1, 1, 1)), ("left-anterior-superior", (-1, 1, 1))]:
+        nrrd.write(os.path.join(folder(root, "nrrd-" + space), "volume.nrrd"), hu.transpose(2, 1, 0), {
+            "space": space, "space directions": np.diag([0.7, 0.8, 2.5]) * np.array(signs), "space origin": [1, 2, 3]})
+
+
+# --- comparison ------------------------------------------------------------------------------------------------------------
+
+def upright(values, affine):
+    """A volume [x, y, z] and its affine (towards right, front, head), turned to axes towards left, back and head."""
+    codes = nibabel.orientations.io_orientation(affine)
+    turn = nibabel.orientations.ornt_transform(codes, nibabel.orientations.axcodes2ornt("LPS"))
+    turned = nibabel.orientations.apply_orientation(values, turn)
+    return turned, affine @ nibabel.orientations.inv_ornt_aff(turn, values.shape)
+
+
+def sitk_affine(image):
+    direction = np.array(image.GetDirection()).reshape(3, 3)
+    affine = np.eye(4)
+    affine[:3, :3] = direction @ np.diag(image.GetSpacing())
+    affine[:3, 3] = image.GetOrigin()
+    return np.diag([-1, -1, 1, 1]) @ affine
+
+
+def by_pydicom(file):
+    ds = pydicom.dcmread(file)
+    stored = pixel_array(ds, raw=True).astype(np.int64)
+    if "ModalityLUTSequence" in ds:
+        values = pydicom.pixels.apply_modality_lut(stored, ds).astype(np.float64)
+    else:
+        says = ds
+        if "SharedFunctionalGroupsSequence" in ds:
+            says = ds.SharedFunctionalGroupsSequence[0].PixelValueTransformationSequence[0]
+        slope, intercept = float(getattr(says, "RescaleSlope", 1)), float(getattr(says, "RescaleIntercept", 0))
+        values = stored * slope + intercept
+    if "PixelPaddingValue" in ds:
+        values = np.where(stored == ds.PixelPaddingValue, AIR, values)
+    lossy = str(ds.file_meta.get("TransferSyntaxUID", "")) in LOSSY
+    tolerance = 1.0 * abs(float(getattr(ds, "RescaleSlope", 1))) if lossy else 1e-3
+    return values.reshape(-1, ds.Rows, ds.Columns), tolerance
+
+
+def others(path):
+    """Each independent reading: who, values, affine, tolerance."""
+    files = sorted(glob.glob(path + "/**/*", recursive=True))
+    first = files[0]
+    found = []
+    if first.endswith(".zip"):
+        return others(os.path.join(path, "../../series-axial/files"))
+    if len(files) > 1 and not first.endswith((".hdr", ".img")):
+        image = sitk.ReadImage(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(path))
+        return [("SimpleITK", sitk.GetArrayFromImage(image).transpose(2, 1, 0), sitk_affine(image), 1e-3)]
+    if first.endswith(".dcm"):
+        values, tolerance = by_pydicom(first)
+        found.append(("pydicom", values.transpose(2, 1, 0), None, tolerance))
+        if "enhanced" in path:
+            image = sitk.ReadImage(first)
+            found.append(("SimpleITK", sitk.GetArrayFromImage(image).transpose(2, 1, 0), sitk_affine(image), 1e-3))
+        elif "dicom-" in path and "pydicom" not in path and not any(
+                word in path for word in ("padding", "lut", "monochrome1")):  # GDCM inverts MONOCHROME1, which is for display
+            image = sitk.ReadImage(first)
+            found.append(("SimpleITK", sitk.GetArrayFromImage(image).transpose(2, 1, 0), None, tolerance))
+        return found
+    if first.endswith((".nii", ".nii.gz", ".hdr")):
+        image = nibabel.load(first)
+        found.append(("nibabel", np.asarray(image.dataobj, np.float64), image.affine, 1e-3))
+    if not first.endswith(".hdr") and "nifti-2-big" not in path:
+        try:
+            image = sitk.ReadImage(first)
+            found.append(("SimpleITK", sitk.GetArrayFromImage(image).transpose(2, 1, 0), sitk_affine(image), 1e-2))
+        except RuntimeError:
+            pass
+    return found
+
+
+def compare(root):
+    wrong = 0
+    cases = sorted(os.listdir(root))
+    for case in cases:
+        at = os.path.join(root, case)
+        says = []
+        if os.path.exists(at + "/refused.txt"):
+            says.append("refused: " + open(at + "/refused.txt").read())
+        else:
+            shape = json.load(open(at + "/shape.json"))
+            ours = np.fromfile(at + "/hu.f32", "<f4").reshape(shape).transpose(2, 1, 0)
+            written = nibabel.load(at + "/written.nii.gz") if os.path.exists(at + "/written.nii.gz") else None
+            for who, values, affine, tolerance in others(at + "/files"):
+                if affine is not None:
+                    if written is None:
+                        says.append(f"{who} knows where it lies, we do not")
+                        continue
+                    values, affine = upright(values, affine)
+                    mine, my_affine = upright(np.asarray(written.dataobj), written.affine)
+                    if mine.shape != values.shape or np.abs(mine - values).max() > tolerance:
+                        says.append(f"{who} reads other values in what we wrote")
+                    if np.abs(affine - my_affine).max() > 2e-3:
+                        says.append(f"{who} sees it elsewhere:\n{affine}\n{my_affine}")
+                if ours.shape != values.shape:
+                    says.append(f"{who} reads {values.shape}, we {ours.shape}")
+                elif np.abs(ours - values).max() > tolerance:
+                    says.append(f"{who} differs by {np.abs(ours - values).max()} in {(np.abs(ours - values) > tolerance).sum()} voxels")
+        wrong += bool(says)
+        for line in says:
+            print(f"{case}: {line}")
+    print(f"{len(cases)} cases, {wrong} wrong")
+    return wrong
+
+
+if __name__ == "__main__":
+    action, where = sys.argv[1:]
+    if action == "make":
+        dicom_cases(where)
+        sample_cases(where)
+        volume_cases(where)
+    else:
+        sys.exit(min(compare(where), 1))

@@ -22,12 +22,16 @@ export { engineEvents };
 
 /**
  * @typedef {Object} ScanInfo
+ * @property {string} name of the file, or the first of the files
  * @property {string} format
  * @property {number} width
  * @property {number} height
  * @property {number} slices
  * @property {boolean} needsWindow the file is a picture, whose greys mean what the `window` of `openScan` says
+ * @property {boolean} isOriented the file says where the patient's right and front are
  * @property {[number, number] | null} spacing millimetres between rows and between columns
+ * @property {[number, number] | null} window HU that the file wants to be shown in
+ * @property {string[]} notes what to know of it, a sentence each
  */
 
 /**
@@ -111,24 +115,50 @@ const PAPER_DIAMETER_MM = 30;
 const TRIAL_LIMIT_MS = 120_000;
 
 /**
- * Opens a DICOM, NIfTI, PNG or JPEG file.
+ * Opens a file: DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, BMP, or a ZIP archive of them, of which the largest scan is
+ * taken.
  *
  * @param {Blob | Uint8Array<ArrayBuffer>} source
  * @param {string} name used in error messages
  * @param {{window?: [number, number], signal?: AbortSignal}} [options]
  * @returns {Promise<Scan>}
  */
-export async function openScan(source, name, { window = PICTURE_WINDOW, signal } = {}) {
-  const blob = source instanceof Blob ? source : new Blob([source]);
+export async function openScan(source, name, options = {}) {
+  const { scans } = await openScans([{ source, name }], options);
+  const [first, ...others] = scans;
+  await Promise.all(others.map((scan) => scan.close()));
+  return first;
+}
+
+/**
+ * Opens files that were chosen together: the DICOM files of a series become one scan, in the order of their places in the
+ * patient; archives are unpacked; a NIfTI header finds its image. The scan with most slices comes first; `notes` say in a
+ * sentence each what was left out and why.
+ *
+ * @param {{source: Blob | Uint8Array<ArrayBuffer>, name: string}[]} sources
+ * @param {{window?: [number, number], signal?: AbortSignal}} [options]
+ * @returns {Promise<{scans: Scan[], notes: string[]}>}
+ */
+export async function openScans(sources, { window = PICTURE_WINDOW, signal } = {}) {
+  const chosen = sources.map(({ source, name }) => ({ blob: source instanceof Blob ? source : new Blob([source]), name }));
   // Before it is read: memory that runs out on the way takes the engine with it.
-  if (blob.size > FILE_LIMIT_MIB * 2 ** 20) {
-    throw new Error(`${name}: the file exceeds the limit of ${FILE_LIMIT_MIB} MiB; split or shrink it`);
+  if (chosen.reduce((bytes, { blob }) => bytes + blob.size, 0) > FILE_LIMIT_MIB * 2 ** 20) {
+    const what = chosen.length > 1 ? "the files together exceed" : "the file exceeds";
+    throw new Error(`${chosen[0].name}: ${what} the limit of ${FILE_LIMIT_MIB} MiB; split or shrink it`);
   }
-  const open = async (/** @type {AbortSignal | undefined} */ signal) => {
-    const { id, info } = await files.call("open", { blob, name, window }, signal);
-    return { id, info, generation: files.generation };
+  /** @type {(signal?: AbortSignal) => Promise<{scans: OpenedScan[], notes: string[]}>} */
+  const open = async (signal) => {
+    const { scans, notes } = await files.call("open", { chosen, window }, signal);
+    const { generation } = files;
+    return { scans: scans.map((/** @type {{id: number, info: ScanInfo}} */ scan) => ({ ...scan, generation })), notes };
   };
-  return new Scan(open, await open(signal));
+  const { scans, notes } = await open(signal);
+  const again = (/** @type {number} */ wanted) => async (/** @type {AbortSignal | undefined} */ signal) => {
+    const { scans } = await open(signal);
+    await Promise.all(scans.map(({ id }, i) => i !== wanted && files.call("close", { scan: id })));
+    return scans[wanted];
+  };
+  return { scans: scans.map((opened, i) => new Scan(again(i), opened)), notes };
 }
 
 /**

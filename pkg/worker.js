@@ -99,12 +99,16 @@ const methods = {
   /** @param {{slice: PlainSlice}} args */
   explain: ({ slice }) => withSlice(slice, (handle) => engine.explain(handle)),
 
-  /** @param {{blob: Blob, name: string, window: [number, number]}} args */
-  async open({ blob, name, window: [low, high] }) {
-    const scan = bindings.Scan.open(new Uint8Array(await blob.arrayBuffer()), name, low, high);
-    opened += 1;
-    scans.set(opened, scan);
-    return { id: opened, info: scan.info };
+  /** @param {{chosen: {blob: Blob, name: string}[], window: [number, number]}} args */
+  async open({ chosen, window: [low, high] }) {
+    const contents = await Promise.all(chosen.map(async ({ blob }) => new Uint8Array(await blob.arrayBuffer())));
+    const found = bindings.openAll(chosen.map(({ name }) => name), contents, low, high);
+    const kept = found.scans.map((/** @type {any} */ scan) => {
+      opened += 1;
+      scans.set(opened, scan);
+      return { id: opened, info: scan.info };
+    });
+    return { scans: kept, notes: found.notes };
   },
 
   /** @param {{scan: number, index: number}} args */

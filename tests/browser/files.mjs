@@ -69,6 +69,50 @@ export function discNifti(size, slices) {
   return Buffer.concat([header, ...Array(slices).fill(slice)]);
 }
 
+/**
+ * A CT slice in DICOM: a disc that is the wider, the nearer the slice is to the head.
+ *
+ * @param {{series: string, place: number, size?: number}} slice place in mm, below 60
+ */
+export function discDicom({ series, place, size = 64 }) {
+  const pixels = Buffer.alloc(2 * size * size);
+  for (let i = 0; i < size * size; i++) {
+    const far = Math.hypot((i % size) - size / 2, Math.floor(i / size) - size / 2);
+    pixels.writeInt16LE(far < (size / 2) * ((place + 20) / 80) ? 40 : -1000, 2 * i);
+  }
+  const words = (/** @type {number} */ value) => Buffer.from(Uint16Array.of(value).buffer);
+  /** @type {[number, number, string, string | Buffer][]} */
+  const elements = [
+    [0x0002, 0x0010, "UI", "1.2.840.10008.1.2.1"],
+    [0x0008, 0x0060, "CS", "CT"],
+    [0x0010, 0x0010, "PN", "Secret^Name"],
+    [0x0020, 0x000e, "UI", series],
+    [0x0020, 0x0032, "DS", `-32\\-32\\${place}`],
+    [0x0020, 0x0037, "DS", "1\\0\\0\\0\\1\\0"],
+    [0x0028, 0x0002, "US", words(1)],
+    [0x0028, 0x0010, "US", words(size)],
+    [0x0028, 0x0011, "US", words(size)],
+    [0x0028, 0x0030, "DS", "1\\1"],
+    [0x0028, 0x0100, "US", words(16)],
+    [0x0028, 0x0101, "US", words(16)],
+    [0x0028, 0x0102, "US", words(15)],
+    [0x0028, 0x0103, "US", words(1)],
+    [0x7fe0, 0x0010, "OW", pixels],
+  ];
+  const written = elements.map(([group, element, vr, value]) => {
+    const bytes = typeof value === "string" ? Buffer.from(value.length % 2 ? `${value} ` : value, "latin1") : value;
+    const long = vr === "OW";
+    const header = Buffer.alloc(long ? 12 : 8);
+    header.writeUInt16LE(group, 0);
+    header.writeUInt16LE(element, 2);
+    header.write(vr, 4, "latin1");
+    if (long) header.writeUInt32LE(bytes.length, 8);
+    else header.writeUInt16LE(bytes.length, 6);
+    return Buffer.concat([header, bytes]);
+  });
+  return Buffer.concat([Buffer.alloc(128), Buffer.from("DICM", "latin1"), ...written]);
+}
+
 /** A grey PNG of a bright disc on dark ground. @param {number} size */
 export function discPng(size) {
   const rows = Buffer.alloc(size * (size + 1));

@@ -4,7 +4,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { discNifti, discPng, readExpected } from "./files.mjs";
+import { discDicom, discNifti, discPng, readExpected } from "./files.mjs";
 import { serve, serveStranger } from "./server.mjs";
 import { Visitor, launch } from "./visitor.mjs";
 
@@ -163,6 +163,31 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
       await visitor.page.evaluate(() => Reflect.deleteProperty(File.prototype, "size"));
       assert.equal(await visitor.state(), "failed");
       assert.match(await visitor.text("notice-text"), /^huge\.nii: .*512 MiB/);
+      visitor.assertQuiet();
+    });
+
+    test("the files of a series are put in order, two series are told apart, and what is missing is said", async () => {
+      const { page } = visitor;
+      const file = (/** @type {string} */ series, /** @type {number} */ place) =>
+        ({ name: `IM${(place * 7) % 11}-${series}`, mimeType: "application/dicom", buffer: discDicom({ series: `1.2.${series}`, place }) });
+      const files = [file("8", 10), file("9", 30), file("9", 0), file("8", 0), file("9", 20), file("9", 10), file("9", 50)];
+      await visitor.explains(() => page.locator("#file").setInputFiles(files));
+      assert.match(await visitor.text("notice-text"), /slices are missing or uneven: 20\.00 mm behind slice 4, 10\.00 mm elsewhere/);
+      await page.locator("#notice-close").click();
+      assert.deepEqual(await page.locator("#series option").allTextContents(), ["Series 1: 5 slices of 64 × 64", "Series 2: 2 slices of 64 × 64"]);
+      assert.ok(await page.locator("#marks").isVisible(), "the patient's sides are marked");
+      const inside = async () => (await visitor.coin()).explanation.input.filter((/** @type {number} */ grey) => grey > -0.9).length;
+      const areas = [];
+      for (let i = 0; i < 5; i++) {
+        await visitor.explains(() => page.locator("#slice").fill(String(i)));
+        areas.push(await inside());
+      }
+      assert.deepEqual(areas, areas.toSorted((a, b) => a - b), "from the feet to the head");
+      assert.ok(areas[0] < areas[4]);
+      await visitor.explains(() => page.locator("#series").selectOption("1"));
+      assert.match(await visitor.text("slice-number"), /of 2$/);
+      const everything = JSON.stringify(await visitor.summary()) + (await page.locator("body").innerText());
+      assert.ok(!everything.includes("Secret"), "nobody's name is shown or saved");
       visitor.assertQuiet();
     });
 

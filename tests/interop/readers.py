@@ -3,13 +3,14 @@
 `readers.py make DIR` writes cases: folders with files that a person could drop, made with pydicom, GDCM, SimpleITK, nibabel and
 pynrrd, or taken from pydicom's own test files. The Rust test opens each and leaves what it found. `readers.py compare DIR` reads
 the same files with those programs and compares every value, and where a volume has a place in the patient, its affine too.
+`readers.py corpus DIR` writes a small file of every kind, to be damaged by the tests that readers must withstand.
 """
 
 import glob
 import json
 import os
 import random
-import subprocess
+import shutil
 import sys
 import warnings
 import zipfile
@@ -82,6 +83,22 @@ def series(path, hu, spacing=(0.8, 0.7), step=(0.0, 0.0, 2.5), origin=(-30.0, 20
         ds.save_as(os.path.join(path, (names or "IM{:04d}").format((i * 7) % 101)))
 
 
+def transcode(file, syntax, to):
+    """As GDCM compresses, where pydicom does not."""
+    reader = gdcm.ImageReader()
+    reader.SetFileName(file)
+    assert reader.Read()
+    change = gdcm.ImageChangeTransferSyntax()
+    change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
+    change.SetInput(reader.GetImage())
+    assert change.Change()
+    writer = gdcm.ImageWriter()
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    writer.SetFileName(to)
+    assert writer.Write()
+
+
 def dicom_cases(root):
     hu = body((1, 96, 112))[0]
     for name, syntax, options in [
@@ -106,18 +123,14 @@ def dicom_cases(root):
     plain = os.path.join(root, "dicom-explicit/files/slice.dcm")
     for name, syntax in [("jpeg-lossless", gdcm.TransferSyntax.JPEGLosslessProcess14_1),
                          ("jpeg-lossless-14", gdcm.TransferSyntax.JPEGLosslessProcess14)]:
-        reader = gdcm.ImageReader()
-        reader.SetFileName(plain)
-        assert reader.Read()
-        change = gdcm.ImageChangeTransferSyntax()
-        change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
-        change.SetInput(reader.GetImage())
-        assert change.Change()
-        writer = gdcm.ImageWriter()
-        writer.SetFile(reader.GetFile())
-        writer.SetImage(change.GetOutput())
-        writer.SetFileName(os.path.join(folder(root, "dicom-" + name), "slice.dcm"))
-        assert writer.Write()
+        transcode(plain, syntax, os.path.join(folder(root, "dicom-" + name), "slice.dcm"))
+
+    shallow = slice_of(hu, BitsAllocated=8, BitsStored=8, HighBit=7, RescaleSlope=2, RescaleIntercept=-200)
+    shallow.PixelData = np.clip((hu + 200) // 2, 0, 255).astype(np.uint8).tobytes()
+    shallow["PixelData"].VR = "OB"
+    shallow.save_as(os.path.join(folder(root, "dicom-8-bit"), "slice.dcm"))
+    transcode(os.path.join(root, "dicom-8-bit/files/slice.dcm"), gdcm.TransferSyntax.JPEGBaselineProcess1,
+              os.path.join(folder(root, "dicom-jpeg"), "slice.dcm"))
 
     # Signed, padded, tabled, and as an enhanced CT of several frames.
     signed = slice_of(hu, PixelRepresentation=1, BitsStored=16, HighBit=15, RescaleIntercept=0)
@@ -230,6 +243,33 @@ def volume_cases(root):
             "space": space, "space directions": np.diag([0.7, 0.8, 2.5]) * np.array(signs), "space origin": [1, 2, 3]})
 
 
+def corpus(root):
+    """The cases again, as small as they can be and one of a kind."""
+    global body
+    whole = body
+    body = lambda shape, seed=1: whole((min(shape[0], 2), 32, 36), seed)
+    made = os.path.join(root, "made")
+    dicom_cases(made)
+    volume_cases(made)
+    kinds = ["nifti-1-int16", "nifti-2-float32", "nifti-2-big", "nrrd-turned", "nrrd-upright", "mha-turned", "mha-upright",
+             "enhanced", "enhanced-compressed", "series-zipped"]
+    for case in sorted(os.listdir(made)):
+        if case.startswith("dicom-") or case in kinds:
+            for file in glob.glob(f"{made}/{case}/files/*"):
+                name = case + os.path.basename(file)[os.path.basename(file).index("."):]
+                os.rename(file, os.path.join(root, name))
+    for file in glob.glob(root + "/*.dcm"):
+        ds = pydicom.dcmread(file)
+        for keyword in [e.keyword for e in ds if e.tag.group in (0x8, 0x9, 0x10, 0x18, 0x20, 0x21, 0x23, 0x25, 0x27, 0x43)]:
+            if keyword and keyword not in ("SOPClassUID", "SOPInstanceUID", "Modality", "SeriesInstanceUID",
+                                           "ImageOrientationPatient", "ImagePositionPatient"):
+                delattr(ds, keyword)
+        ds.remove_private_tags()
+        ds.file_meta.pop("SourceApplicationEntityTitle", None)
+        ds.save_as(file)
+    shutil.rmtree(made)
+
+
 # --- comparison ------------------------------------------------------------------------------------------------------------
 
 def upright(values, affine):
@@ -339,5 +379,7 @@ if __name__ == "__main__":
         dicom_cases(where)
         sample_cases(where)
         volume_cases(where)
+    elif action == "corpus":
+        corpus(where)
     else:
         sys.exit(min(compare(where), 1))

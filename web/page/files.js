@@ -1,5 +1,7 @@
-import { openScan } from "../coin.js";
+import { openScans } from "../coin.js";
 import { element } from "./dom.js";
+import { droppedFiles } from "./dropped.js";
+import { showMarks } from "./panes.js";
 import { announce, progress } from "./progress.js";
 import { FILE, STATUS, WINDOW } from "./strings.js";
 
@@ -16,25 +18,34 @@ const WINDOWS = {
   bone: { name: WINDOW.bone, window: [-450, 1050] },
 };
 
-/** An opened file. @implements {Source} */
+/**
+ * Files that were opened together, and what they hold.
+ *
+ * @typedef {Object} Study
+ * @property {{source: Blob, name: string}[]} files
+ * @property {[number, number]} window what the greys of pictures mean
+ * @property {Scan[]} scans
+ * @property {number} users sources that show one of the scans
+ */
+
+/** One scan of a study. @implements {Source} */
 export class ScanSource {
   /**
-   * @param {Scan} scan
-   * @param {Blob} blob
-   * @param {string} name
-   * @param {[number, number]} window
-   * @param {{sample?: string, start?: number, credit?: string, caveat?: string}} [options]
+   * @param {Study} study
+   * @param {number} series which of its scans
+   * @param {{name?: string, sample?: string, start?: number, credit?: string, caveat?: string}} [options]
    */
-  constructor(scan, blob, name, window, { sample, start, credit, caveat } = {}) {
-    this.scan = scan;
-    this.blob = blob;
-    this.name = name;
-    this.window = window;
+  constructor(study, series, { name, sample, start, credit, caveat } = {}) {
+    study.users += 1;
+    this.study = study;
+    this.series = series;
+    this.scan = study.scans[series];
+    this.name = name ?? this.scan.info.name;
     this.sample = sample ?? null;
-    this.start = start ?? Math.floor(scan.info.slices / 2);
+    this.start = start ?? Math.floor(this.scan.info.slices / 2);
     this.credit = credit ?? null;
     this.caveat = caveat ?? null;
-    this.count = scan.info.slices;
+    this.count = this.scan.info.slices;
   }
 
   /**
@@ -49,11 +60,13 @@ export class ScanSource {
   }
 
   close() {
-    this.scan.close();
+    this.study.users -= 1;
+    if (this.study.users === 0) for (const scan of this.study.scans) scan.close();
   }
 }
 
 const sliceSlider = element("slice", HTMLInputElement);
+const seriesChoice = element("series", HTMLSelectElement);
 const windowChoice = element("window", HTMLSelectElement);
 const windowCustom = element("window-custom", HTMLElement);
 const windowLow = element("window-low", HTMLInputElement);
@@ -73,7 +86,7 @@ let shown = null;
 export function acceptFiles(open) {
   const picker = element("file", HTMLInputElement);
   picker.addEventListener("change", () => {
-    if (picker.files) openFirst(picker.files, open);
+    if (picker.files) openTogether([...picker.files], open);
     picker.value = "";
   });
 
@@ -87,7 +100,18 @@ export function acceptFiles(open) {
   addEventListener("drop", (event) => {
     event.preventDefault();
     dropHint.hidden = true;
-    if (event.dataTransfer?.files.length) openFirst(event.dataTransfer.files, open);
+    // What was dropped is gone once this event is.
+    const dropped = event.dataTransfer && droppedFiles(event.dataTransfer);
+    dropped?.then((files) => openTogether(files, open));
+  });
+
+  seriesChoice.addEventListener("change", () => {
+    const source = shown;
+    if (!source) return;
+    open((info, signal) => {
+      const chosen = new ScanSource(source.study, Number(seriesChoice.value));
+      return chosen.at(chosen.start, info, signal);
+    });
   });
 
   sliceSlider.addEventListener("input", () => {
@@ -112,15 +136,17 @@ export function acceptFiles(open) {
 }
 
 /**
- * @param {FileList} files
+ * @param {File[]} files
  * @param {(make: Make) => void} open
  */
-function openFirst(files, open) {
-  const [file] = files;
+function openTogether(files, open) {
+  if (files.length === 0) return;
+  const named = files.map((file) => ({ source: file, name: file.name }));
   open(async (info, signal) => {
-    const source = await openFile(file, file.name, info.window, signal);
-    if (files.length > 1) announce(FILE.several);
-    return source.at(source.start, info, signal);
+    const { source, notes } = await openStudy(named, info.window, signal);
+    const subject = await source.at(source.start, info, signal);
+    if (notes.length > 0) announce(FILE.notes(notes));
+    return subject;
   });
 }
 
@@ -132,20 +158,21 @@ function reopen(window, open) {
   const source = shown;
   if (!source) return;
   open(async (info, signal) => {
-    const again = await openFile(source.blob, source.name, window, signal);
-    return again.at(0, info, signal);
+    const again = await openStudy(source.study.files, window, signal);
+    return again.source.at(0, info, signal);
   });
 }
 
 /**
- * @param {Blob} blob
- * @param {string} name
+ * @param {{source: Blob, name: string}[]} files
  * @param {[number, number]} window
  * @param {AbortSignal} signal
  */
-async function openFile(blob, name, window, signal) {
-  progress(STATUS.opening(name));
-  return new ScanSource(await openScan(blob, name, { window, signal }), blob, name, window);
+async function openStudy(files, window, signal) {
+  progress(STATUS.opening(files.length === 1 ? files[0].name : FILE.count(files.length)));
+  const { scans, notes } = await openScans(files, { window, signal });
+  const source = new ScanSource({ files, window, scans, users: 0 }, 0);
+  return { source, notes: [...notes, ...scans.flatMap((scan) => scan.info.notes)] };
 }
 
 /**
@@ -179,8 +206,18 @@ export function showSource(subject, info) {
   sliceSlider.max = String(count - 1);
   sliceSlider.value = String(index);
   showSliceNumber(index, count);
+  showSeries(shown);
+  showMarks(shown?.scan.info.isOriented ?? false);
   element("window-field", HTMLElement).hidden = !shown?.scan.info.needsWindow;
-  if (shown) showWindow(shown.window);
+  if (shown) showWindow(shown.study.window);
+}
+
+/** @param {ScanSource | null} source */
+function showSeries(source) {
+  const scans = source?.study.scans ?? [];
+  element("series-field", HTMLElement).hidden = scans.length < 2;
+  seriesChoice.replaceChildren(...scans.map(({ info }, i) => new Option(FILE.series(i + 1, info), String(i))));
+  seriesChoice.value = String(source?.series ?? 0);
 }
 
 /** @param {[number, number]} window */

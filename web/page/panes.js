@@ -52,6 +52,11 @@ export function drawMask({ size, input }, mask, truth) {
   if (truth) overlay(panes.mask, truth, size, TRUTH_COLOUR);
 }
 
+/** The patient's sides, where they are known. @param {boolean} known */
+export function showMarks(known) {
+  element("marks", HTMLElement).hidden = !known;
+}
+
 /** @param {Uint8ClampedArray<ArrayBuffer>} colours one line of them */
 export function drawLegend(colours) {
   const legend = canvasOf("legend");

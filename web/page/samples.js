@@ -1,4 +1,4 @@
-import { openScan, phantom } from "../coin.js";
+import { openScans, phantom } from "../coin.js";
 import { create, element } from "./dom.js";
 import { download } from "./download.js";
 import { ScanSource } from "./files.js";
@@ -122,7 +122,9 @@ async function openSample({ name, title, file, slice, credit, caveat }, info, si
   const show = (/** @type {number} */ received, /** @type {number | null} */ total) =>
     progress(STATUS.sample(bytesOf(received, total)), received, total);
   const blob = await download(`samples/${file}`, title, show, signal);
-  const scan = await openScan(blob, file, { window: info.window, signal });
-  const source = new ScanSource(scan, blob, file, info.window, { sample: name, start: slice, credit, caveat });
+  const files = [{ source: blob, name: file }];
+  const { scans } = await openScans(files, { window: info.window, signal });
+  const study = { files, window: info.window, scans, users: 0 };
+  const source = new ScanSource(study, 0, { sample: name, start: slice, credit, caveat });
   return source.at(slice, info, signal);
 }

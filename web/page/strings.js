@@ -78,7 +78,13 @@ export const SAMPLE = {
 };
 
 export const FILE = {
-  several: "Only the first of the files was opened: a DICOM series is not joined.",
+  count: (/** @type {number} */ files) => `${files} files`,
+  notes: (/** @type {string[]} */ notes) => {
+    const [first, second, ...more] = notes;
+    return [first, second, more.length > 0 ? `and ${more.length} more like these` : ""].filter(Boolean).join("; ");
+  },
+  series: (/** @type {number} */ number, /** @type {{slices: number, width: number, height: number}} */ { slices, width, height }) =>
+    `Series ${number}: ${slices === 1 ? "1 slice" : `${slices} slices`} of ${width} × ${height}`,
   sliceOf: (/** @type {number} */ index, /** @type {number} */ count) => `${index + 1} of ${count}`,
   windowOrder: "The window needs its black below its white.",
 };

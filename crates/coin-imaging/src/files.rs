@@ -33,10 +33,11 @@ pub struct Opened {
 /// # Errors
 /// When none of them can be opened: what is wrong with the first.
 pub fn open_all(files: &[File<'_>], greys: Window, limits: &Limits) -> Result<Opened, ScanError> {
+    let first = files.first().map_or("", |file| file.name);
     let mut unpacked = Vec::new();
     let mut errors = Vec::new();
     for file in files.iter().filter(|file| archive::is_archive(file.bytes)) {
-        match archive::unpack(file.bytes, file.name, limits) {
+        match archive::unpack(file.bytes, file.name, &limits.of_file(file.bytes.len() as u64)) {
             Ok(files) => unpacked.extend(files),
             Err(error) => errors.push(error),
         }
@@ -46,8 +47,11 @@ pub fn open_all(files: &[File<'_>], greys: Window, limits: &Limits) -> Result<Op
         files.iter().copied().filter(|file| !archive::is_archive(file.bytes)).chain(unpacked).collect();
     let total = files.iter().map(|file| file.bytes.len() as u64).sum::<u64>();
     if total > limits.bytes {
-        let name = files.first().map_or("", |file| file.name).into();
-        return Err(ScanError::TooLarge { name, field: "size of the files together".into(), limit: limits.bytes });
+        return Err(ScanError::TooLarge {
+            name: first.into(),
+            field: "size of the files together".into(),
+            limit: limits.bytes,
+        });
     }
 
     let mut scans = Vec::new();
@@ -62,7 +66,7 @@ pub fn open_all(files: &[File<'_>], greys: Window, limits: &Limits) -> Result<Op
             continue;
         }
         if dicom::is_dicom(file.bytes) {
-            match dicom::read(file.bytes, file.name, limits) {
+            match dicom::read(file.bytes, file.name, &limits.of_file(file.bytes.len() as u64)) {
                 Ok(instance) => instances.push((file.name, instance)),
                 Err(error) => failed.push(error),
             }
@@ -78,10 +82,7 @@ pub fn open_all(files: &[File<'_>], greys: Window, limits: &Limits) -> Result<Op
     errors.extend(failed);
     scans.sort_by_key(|scan| std::cmp::Reverse(scan.slice_count()));
     match (scans.is_empty(), errors.is_empty()) {
-        (true, true) => Err(ScanError::Unknown {
-            name: files.first().map_or("the archive", |file| file.name).into(),
-            hint: ": there is no file in it".into(),
-        }),
+        (true, true) => Err(ScanError::Unknown { name: first.into(), hint: ": there is no file in it".into() }),
         (true, false) => Err(errors.swap_remove(0)),
         (false, _) => Ok(Opened { scans, notes: errors.iter().map(|error| format!("{error}; left out")).collect() }),
     }

@@ -68,7 +68,10 @@ pub enum ScanError {
 
 impl ScanError {
     pub(crate) fn invalid(name: &str, field: &str, reason: impl ToString) -> Self {
-        Self::Invalid { name: name.into(), field: field.into(), reason: reason.to_string() }
+        // Decoders' own words may run over several lines.
+        let reason =
+            reason.to_string().lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+        Self::Invalid { name: name.into(), field: field.into(), reason }
     }
 }
 
@@ -79,6 +82,7 @@ pub struct Scan {
     format: Format,
     slices: Vec<Slice>,
     geometry: Option<Geometry>,
+    oriented: bool,
     window: Option<Window>,
     notes: Vec<String>,
 }
@@ -89,6 +93,7 @@ impl Scan {
         if bytes.len() as u64 > limits.bytes {
             return Err(ScanError::TooLarge { name: name.into(), field: "file size".into(), limit: limits.bytes });
         }
+        let limits = &limits.of_file(bytes.len() as u64);
         if bytes.is_empty() {
             return Err(ScanError::Unknown { name: name.into(), hint: ": it is empty".into() });
         }
@@ -97,13 +102,14 @@ impl Scan {
             format,
             slices,
             geometry: Some(geometry),
+            oriented: true,
             window: None,
             notes: Vec::new(),
         };
         if raster::is_picture(bytes) {
             let slices = vec![raster::read(bytes, name, greys, limits)?];
-            let (window, notes) = (None, Vec::new());
-            return Ok(Self { name: name.into(), format: Format::Picture, slices, geometry: None, window, notes });
+            let (geometry, oriented, window, notes) = (None, false, None, Vec::new());
+            return Ok(Self { name: name.into(), format: Format::Picture, slices, geometry, oriented, window, notes });
         }
         if nrrd::is_nrrd(bytes) {
             return Ok(volume(Format::Nrrd, nrrd::read(bytes, name, limits)?));
@@ -124,15 +130,17 @@ impl Scan {
 
     /// A NIfTI volume whose header and voxels are in two files.
     pub(crate) fn of_pair(header: &[u8], image: &[u8], name: &str, limits: &Limits) -> Result<Self, ScanError> {
-        let (slices, geometry) = nifti::read(header, Some(image), name, limits)?;
-        let (geometry, notes) = (Some(geometry), Vec::new());
-        Ok(Self { name: name.into(), format: Format::Nifti, slices, geometry, window: None, notes })
+        let limits = limits.of_file(image.len() as u64);
+        let (slices, geometry) = nifti::read(header, Some(image), name, &limits)?;
+        let (geometry, oriented, window, notes) = (Some(geometry), true, None, Vec::new());
+        Ok(Self { name: name.into(), format: Format::Nifti, slices, geometry, oriented, window, notes })
     }
 
     /// DICOM frames of one size and orientation.
     pub(crate) fn of_frames(name: &str, window: Option<Window>, frames: Vec<Frame>) -> Result<Self, ScanError> {
+        let oriented = frames.iter().all(|frame| frame.orientation.is_some());
         let Stack { slices, geometry, notes } = stack(name, frames)?;
-        Ok(Self { name: name.into(), format: Format::Dicom, slices, geometry, window, notes })
+        Ok(Self { name: name.into(), format: Format::Dicom, slices, geometry, oriented, window, notes })
     }
 
     /// What messages call it.
@@ -163,6 +171,12 @@ impl Scan {
     #[must_use]
     pub fn geometry(&self) -> Option<&Geometry> {
         self.geometry.as_ref()
+    }
+
+    /// Whether the file says where the patient's right and front are, so that the view is known to be radiological.
+    #[must_use]
+    pub fn is_oriented(&self) -> bool {
+        self.oriented
     }
 
     /// Number of slices, at least 1.

@@ -1,5 +1,5 @@
 //! Every value and every affine as other programs read them: pydicom with its decoders, GDCM, nibabel, SimpleITK, pynrrd.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,24 +1,39 @@
 //! Files and slices as JavaScript holds them.
 
-use coin_imaging::{Limits, Spacing, Window};
-use js_sys::{Array, Error, Float32Array, Object, Uint8ClampedArray};
+use coin_imaging::{File, Limits, Opened, Spacing, Window};
+use js_sys::{Array, Error, Float32Array, Object, Uint8Array, Uint8ClampedArray};
 use wasm_bindgen::prelude::*;
 
 use crate::object;
 
-/// An opened file.
+/// Opens files that were chosen together, as [`coin_imaging::open_all`] does: `{scans, notes}`. The window says which HU a
+/// picture's black and white mean.
+#[wasm_bindgen(js_name = openAll)]
+pub fn open_all(
+    names: Vec<String>,
+    contents: Vec<Uint8Array>,
+    window_low: f32,
+    window_high: f32,
+) -> Result<Object, Error> {
+    let window = Window::new(window_low, window_high).map_err(sentence)?;
+    let contents: Vec<Vec<u8>> = contents.iter().map(Uint8Array::to_vec).collect();
+    let files: Vec<File<'_>> = names.iter().zip(&contents).map(|(name, bytes)| File { name, bytes }).collect();
+    let Opened { scans, notes } = coin_imaging::open_all(&files, window, &Limits::default()).map_err(sentence)?;
+    let scans: Array = scans.into_iter().map(|scan| JsValue::from(Scan(scan))).collect();
+    object([("scans", scans.into()), ("notes", texts(&notes).into())])
+}
+
+fn texts(texts: &[String]) -> Array {
+    texts.iter().map(|text| JsValue::from_str(text)).collect()
+}
+
+/// One slice or a stack of them.
 #[wasm_bindgen]
 pub struct Scan(coin_imaging::Scan);
 
 #[wasm_bindgen]
 impl Scan {
-    /// Opens PNG, JPEG, DICOM or NIfTI by content; the window says which HU a picture's black and white mean.
-    pub fn open(bytes: &[u8], name: &str, window_low: f32, window_high: f32) -> Result<Scan, Error> {
-        let window = Window::new(window_low, window_high).map_err(sentence)?;
-        coin_imaging::Scan::open(bytes, name, window, &Limits::default()).map(Scan).map_err(sentence)
-    }
-
-    /// `{format, width, height, slices, needsWindow, spacing}`.
+    /// `{name, format, width, height, slices, needsWindow, isOriented, spacing, window, notes}`.
     #[wasm_bindgen(getter)]
     pub fn info(&self) -> Result<Object, Error> {
         let first = self.0.slice(0).map_err(sentence)?;
@@ -26,8 +41,16 @@ impl Scan {
             .spacing()
             .map_or(JsValue::NULL, |spacing| Array::of2(&spacing.row_mm().into(), &spacing.column_mm().into()).into());
         let format = format!("{:?}", self.0.format());
+        let window = self
+            .0
+            .window()
+            .map_or(JsValue::NULL, |window| Array::of2(&window.low().into(), &window.high().into()).into());
         object([
+            ("name", self.0.name().into()),
             ("needsWindow", (format == "Picture").into()),
+            ("isOriented", self.0.is_oriented().into()),
+            ("window", window),
+            ("notes", texts(self.0.notes()).into()),
             ("format", format.into()),
             ("width", first.width().into()),
             ("height", first.height().into()),

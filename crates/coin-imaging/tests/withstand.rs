@@ -1,0 +1,139 @@
+//! No file makes a reader panic, hang or take memory without bounds: damaged files of every kind, cut at every byte and changed
+//! at random, give slices or a typed error. `COIN_DAMAGE=100000` damages each so many times instead of the default.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
+use std::io::Cursor;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+use coin_imaging::{File, Limits, Window, open_all};
+use image::{GrayImage, ImageFormat};
+use peak_alloc::PeakAlloc;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
+
+/// Bytes that opening a small file may take, whatever it claims.
+const MEMORY: usize = 512 << 20;
+/// Longest that opening one may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Files that are cut at every byte are no longer than this.
+const SHORT: usize = 4096;
+
+/// A file of every kind: those that `tests/interop/readers.py corpus` has made, and pictures.
+fn corpus() -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<(String, Vec<u8>)> = entries
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap()))
+        .collect();
+    let picture = GrayImage::from_fn(12, 10, |x, y| image::Luma([(x * y) as u8]));
+    for (name, format) in [
+        ("slice.png", ImageFormat::Png),
+        ("slice.jpg", ImageFormat::Jpeg),
+        ("slice.tif", ImageFormat::Tiff),
+        ("slice.bmp", ImageFormat::Bmp),
+    ] {
+        let mut bytes = Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, format).unwrap();
+        files.push((name.into(), bytes.into_inner()));
+    }
+    files.sort();
+    files
+}
+
+/// What was opened, and what it cost at most.
+#[derive(Default)]
+struct Tally {
+    inputs: usize,
+    opened: usize,
+    memory: usize,
+    time: Duration,
+}
+
+impl Tally {
+    fn open(&mut self, name: &str, bytes: &[u8]) {
+        let before = HEAP.current_usage();
+        HEAP.reset_peak_usage();
+        let started = Instant::now();
+        let opened = open_all(&[File { name, bytes }], Window::ABDOMEN, &Limits::default());
+        let (time, memory) = (started.elapsed(), HEAP.peak_usage().saturating_sub(before));
+        if let Err(error) = &opened {
+            let message = error.to_string();
+            assert!(message.starts_with(name) && !message.contains('\n'), "{message}");
+        }
+        if memory > MEMORY || time > PATIENCE {
+            fs::write(env::temp_dir().join(format!("withstand-{name}")), bytes).unwrap();
+        }
+        assert!(memory <= MEMORY, "{name} takes {memory} bytes");
+        assert!(time <= PATIENCE, "{name} takes {time:?}");
+        self.inputs += 1;
+        self.opened += usize::from(opened.is_ok());
+        self.memory = self.memory.max(memory);
+        self.time = self.time.max(time);
+    }
+}
+
+/// One change of a few bytes; `other` gives bytes to splice in.
+fn damage(rng: &mut ChaCha8Rng, bytes: &mut Vec<u8>, other: &[u8]) {
+    if bytes.is_empty() {
+        return;
+    }
+    let at = rng.random_range(0..bytes.len());
+    match rng.random_range(0..7) {
+        0 => bytes[at] = rng.random(),
+        1 => bytes[at] ^= 1 << rng.random_range(0..8),
+        2 => drop(bytes.remove(at)),
+        3 => bytes.insert(at, rng.random()),
+        4 => bytes.truncate(at),
+        // Numbers at the ends of their range, where lengths and sizes are.
+        5 => {
+            let numbers: [&[u8]; 6] =
+                [&[0xFF; 4], &[0; 4], &[0xFF, 0xFF, 0xFF, 0x7F], &[0x7F, 0xFF, 0xFF, 0xFF], &[0xFF; 2], &[0, 0x80]];
+            let number = numbers[rng.random_range(0..numbers.len())];
+            let end = (at + number.len()).min(bytes.len());
+            bytes[at..end].copy_from_slice(&number[..end - at]);
+        }
+        _ => {
+            let from = rng.random_range(0..other.len());
+            let piece = &other[from..(from + rng.random_range(1..64)).min(other.len())];
+            bytes.splice(at..(at + piece.len()).min(bytes.len()), piece.iter().copied());
+        }
+    }
+}
+
+#[test]
+fn damaged_files_are_withstood() {
+    let corpus = corpus();
+    assert!(corpus.len() > 25, "{} kinds", corpus.len());
+    let times: usize = env::var("COIN_DAMAGE").ok().and_then(|times| times.parse().ok()).unwrap_or(2000);
+    let mut tally = Tally::default();
+    for (i, (name, bytes)) in corpus.iter().enumerate() {
+        tally.open(name, bytes);
+        assert_eq!(tally.opened, i + 1, "{name} is read as it is");
+    }
+    let whole = std::mem::take(&mut tally);
+    for (name, bytes) in &corpus {
+        for length in 0..bytes.len().min(SHORT) {
+            tally.open(name, &bytes[..length]);
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        for _ in 0..times {
+            let mut damaged = bytes.clone();
+            let other = &corpus[rng.random_range(0..corpus.len())].1;
+            for _ in 0..rng.random_range(1..6) {
+                damage(&mut rng, &mut damaged, other);
+            }
+            tally.open(name, &damaged);
+        }
+    }
+    let Tally { inputs, opened, memory, time } = tally;
+    let megabytes = memory >> 20;
+    println!(
+        "{} kinds, {inputs} damaged files, {opened} read; at most {megabytes} MiB and {time:.1?} each",
+        whole.inputs
+    );
+}

@@ -176,7 +176,7 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
       await page.locator("#notice-close").click();
       assert.deepEqual(await page.locator("#series option").allTextContents(), ["Series 1: 5 slices of 64 × 64", "Series 2: 2 slices of 64 × 64"]);
       assert.ok(await page.locator("#marks").isVisible(), "the patient's sides are marked");
-      const inside = async () => (await visitor.coin()).explanation.input.filter((/** @type {number} */ grey) => grey > -0.9).length;
+      const inside = () => page.evaluate(() => /** @type {any} */ (window).coin.explanation.input.filter((/** @type {number} */ grey) => grey > -0.9).length);
       const areas = [];
       for (let i = 0; i < 5; i++) {
         await visitor.explains(() => page.locator("#slice").fill(String(i)));

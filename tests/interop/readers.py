@@ -16,6 +16,7 @@ import warnings
 import zipfile
 
 import gdcm
+import highdicom
 import nibabel
 import nrrd
 import numpy as np
@@ -339,8 +340,37 @@ def others(path):
     return found
 
 
+def segmentation(at, ours):
+    """What highdicom says of the segmentation that we wrote."""
+    found = highdicom.seg.segread(at + "/segmentation.dcm")
+    for keyword in ("PatientName", "PatientID", "PatientBirthDate"):
+        if found.get(keyword):
+            yield f"the segmentation names the patient: {keyword}"
+    files = [file for file in glob.glob(at + "/files/**/*", recursive=True) if not file.endswith(".zip")]
+    sources = [pydicom.dcmread(file, stop_before_pixels=True) for file in files]
+    if sources:
+        known = {str(ds.SOPInstanceUID) for ds in sources}
+        referred = {str(uid) for _, _, uid in found.get_source_image_uids()}
+        if not referred <= known:
+            yield "the segmentation refers to other slices"
+        if {str(found.FrameOfReferenceUID)} != {str(ds.FrameOfReferenceUID) for ds in sources}:
+            yield "the segmentation has another frame of reference"
+    if found.number_of_segments != 1 or found.SegmentSequence[0].SegmentAlgorithmType != "AUTOMATIC":
+        yield "the segmentation has other segments"
+    expected = ours > 100
+    if expected.any(axis=(0, 1)).all() and expected.shape[2] > 1:
+        volume = found.get_volume(combine_segments=True)
+        turned, affine = upright(volume.array, np.diag([-1, -1, 1, 1]) @ volume.affine)
+        if not np.array_equal(turned > 0, expected):
+            yield "highdicom sees another mask"
+        written = nibabel.load(at + "/written.nii.gz")
+        _, mine = upright(np.asarray(written.dataobj), written.affine)
+        if np.abs(affine - mine).max() > 2e-3:
+            yield f"highdicom sees the mask elsewhere:\n{affine}\n{mine}"
+
+
 def compare(root):
-    wrong = 0
+    wrong = segmented = 0
     cases = sorted(os.listdir(root))
     for case in cases:
         at = os.path.join(root, case)
@@ -366,10 +396,13 @@ def compare(root):
                     says.append(f"{who} reads {values.shape}, we {ours.shape}")
                 elif np.abs(ours - values).max() > tolerance:
                     says.append(f"{who} differs by {np.abs(ours - values).max()} in {(np.abs(ours - values) > tolerance).sum()} voxels")
+            if os.path.exists(at + "/segmentation.dcm"):
+                segmented += 1
+                says.extend(segmentation(at, ours))
         wrong += bool(says)
         for line in says:
             print(f"{case}: {line}")
-    print(f"{len(cases)} cases, {wrong} wrong")
+    print(f"{len(cases)} cases, {segmented} with a segmentation, {wrong} wrong")
     return wrong
 
 

@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::archive;
 use crate::read::dicom::Frame;
 use crate::read::{dicom, metaimage, nifti, nrrd, raster};
-use crate::stack::{Stack, stack};
+use crate::stack::{Source, Stack, stack};
 use crate::{Geometry, Limits, Mask, Slice, Window};
 
 /// What kind of file a scan came from.
@@ -82,6 +82,7 @@ pub struct Scan {
     format: Format,
     slices: Vec<Slice>,
     geometry: Option<Geometry>,
+    sources: Option<Vec<Source>>,
     oriented: bool,
     window: Option<Window>,
     notes: Vec<String>,
@@ -97,19 +98,20 @@ impl Scan {
         if bytes.is_empty() {
             return Err(ScanError::Unknown { name: name.into(), hint: ": it is empty".into() });
         }
-        let volume = |format, (slices, geometry)| Self {
-            name: name.into(),
-            format,
-            slices,
-            geometry: Some(geometry),
-            oriented: true,
-            window: None,
-            notes: Vec::new(),
-        };
+        let volume = |format, (slices, geometry)| Self::of_volume(name, format, slices, geometry);
         if raster::is_picture(bytes) {
             let slices = vec![raster::read(bytes, name, greys, limits)?];
-            let (geometry, oriented, window, notes) = (None, false, None, Vec::new());
-            return Ok(Self { name: name.into(), format: Format::Picture, slices, geometry, oriented, window, notes });
+            let (name, format, notes) = (name.into(), Format::Picture, Vec::new());
+            return Ok(Self {
+                name,
+                format,
+                slices,
+                geometry: None,
+                sources: None,
+                oriented: false,
+                window: None,
+                notes,
+            });
         }
         if nrrd::is_nrrd(bytes) {
             return Ok(volume(Format::Nrrd, nrrd::read(bytes, name, limits)?));
@@ -132,15 +134,27 @@ impl Scan {
     pub(crate) fn of_pair(header: &[u8], image: &[u8], name: &str, limits: &Limits) -> Result<Self, ScanError> {
         let limits = limits.of_file(image.len() as u64);
         let (slices, geometry) = nifti::read(header, Some(image), name, &limits)?;
-        let (geometry, oriented, window, notes) = (Some(geometry), true, None, Vec::new());
-        Ok(Self { name: name.into(), format: Format::Nifti, slices, geometry, oriented, window, notes })
+        Ok(Self::of_volume(name, Format::Nifti, slices, geometry))
+    }
+
+    fn of_volume(name: &str, format: Format, slices: Vec<Slice>, geometry: Geometry) -> Self {
+        Self {
+            name: name.into(),
+            format,
+            slices,
+            geometry: Some(geometry),
+            sources: None,
+            oriented: true,
+            window: None,
+            notes: Vec::new(),
+        }
     }
 
     /// DICOM frames of one size and orientation.
     pub(crate) fn of_frames(name: &str, window: Option<Window>, frames: Vec<Frame>) -> Result<Self, ScanError> {
         let oriented = frames.iter().all(|frame| frame.orientation.is_some());
-        let Stack { slices, geometry, notes } = stack(name, frames)?;
-        Ok(Self { name: name.into(), format: Format::Dicom, slices, geometry, oriented, window, notes })
+        let Stack { slices, geometry, sources, notes } = stack(name, frames)?;
+        Ok(Self { name: name.into(), format: Format::Dicom, slices, geometry, sources, oriented, window, notes })
     }
 
     /// What messages call it.
@@ -177,6 +191,18 @@ impl Scan {
     #[must_use]
     pub fn is_oriented(&self) -> bool {
         self.oriented
+    }
+
+    /// Whether [`crate::write::segmentation`] can refer to its slices: DICOM that says who and where they are.
+    #[must_use]
+    pub fn is_segmentable(&self) -> bool {
+        self.sources.as_ref().is_some_and(|sources| !sources.is_empty())
+    }
+
+    /// What a DICOM object about the slices refers to, for [`crate::write::segmentation`]; `None` for other files, and where
+    /// a slice does not say who or where it is.
+    pub(crate) fn sources(&self) -> Option<&[Source]> {
+        self.sources.as_deref()
     }
 
     /// Number of slices, at least 1.

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::read::dicom::Frame;
+use crate::read::dicom::{Frame, Reference};
 use crate::scan::ScanError;
 use crate::{Geometry, Slice};
 
@@ -16,7 +16,7 @@ const SAME_PLACE_MM: f64 = 1e-3;
 const UNEVEN: f64 = 0.05;
 
 /// A direction or a place in mm, towards the patient's left, back and head.
-type Vector = [f64; 3];
+pub(crate) type Vector = [f64; 3];
 
 /// Slices that belong together.
 #[derive(Debug)]
@@ -24,8 +24,21 @@ pub(crate) struct Stack {
     pub slices: Vec<Slice>,
     /// Where they lie; `None` for a single slice, and where slices are missing or say nothing of their place.
     pub geometry: Option<Geometry>,
+    /// What the slices are called and where they lie; `None` where one does not say.
+    pub sources: Option<Vec<Source>>,
     /// What the user should know, a sentence each.
     pub notes: Vec<String>,
+}
+
+/// A slice that other objects can refer to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Source {
+    pub reference: Reference,
+    /// The centre of the view's first pixel, in mm towards the patient's left, back and head.
+    pub origin: Vector,
+    /// Unit steps along a row and along a column of the view.
+    pub across: Vector,
+    pub down: Vector,
 }
 
 /// Puts frames of the same size in order, whatever their order was: by their place along the normal, or as they come where they
@@ -54,12 +67,18 @@ pub(crate) fn stack(name: &str, frames: Vec<Frame>) -> Result<Stack, ScanError> 
         notes.push("the slices do not say where they lie: they are shown in the order of the files".into());
     }
     let geometry = geometry(name, &placed, &mut notes)?;
-    Ok(Stack { slices: placed.into_iter().map(|placed| placed.slice).collect(), geometry, notes })
+    let source = |placed: &Placed| {
+        let Plane { origin, across, down, .. } = placed.plane?;
+        Some(Source { reference: placed.reference.clone()?, origin, across, down })
+    };
+    let sources = placed.iter().map(source).collect();
+    Ok(Stack { slices: placed.into_iter().map(|placed| placed.slice).collect(), geometry, sources, notes })
 }
 
 /// A slice in the view, and where it is.
 struct Placed {
     slice: Slice,
+    reference: Option<Reference>,
     plane: Option<Plane>,
 }
 
@@ -76,7 +95,7 @@ struct Plane {
 
 impl Placed {
     fn of(name: &str, frame: Frame) -> Result<Self, ScanError> {
-        let Frame { columns, rows, mut hu, spacing, orientation, position } = frame;
+        let Frame { columns, rows, mut hu, spacing, orientation, position, reference } = frame;
         let invalid = |field: &str, reason: String| ScanError::invalid(name, field, reason);
         let mut plane = None;
         if let Some([rx, ry, rz, cx, cy, cz]) = orientation {
@@ -110,7 +129,7 @@ impl Placed {
             plane = origin.map(|origin| Plane { origin, across, down, normal: cross(across, down) });
         }
         let slice = Slice::new(columns, rows, hu, spacing);
-        Ok(Self { slice: slice.map_err(|reason| invalid("PixelData", reason.to_string()))?, plane })
+        Ok(Self { slice: slice.map_err(|reason| invalid("PixelData", reason.to_string()))?, reference, plane })
     }
 
     /// Along the normal, in mm towards the head.

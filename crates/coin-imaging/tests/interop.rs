@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use coin_imaging::{File, Limits, Scan, Window, open_all, write};
+use coin_imaging::write::Author;
+use coin_imaging::{File, Limits, Mask, Scan, Slice, Window, open_all, write};
 
 /// What `cargo xtask test` installs there, for the script to import.
 const PACKAGES: &str = "../../target/samples/readers";
@@ -18,7 +19,7 @@ fn python() -> Option<Command> {
         python.env("PYTHONPATH", here.join(PACKAGES));
         python
     };
-    let imports = "import gdcm, nibabel, nrrd, numpy, openjpeg, libjpeg, jpeg_ls, pydicom, SimpleITK";
+    let imports = "import gdcm, highdicom, nibabel, nrrd, numpy, openjpeg, libjpeg, jpeg_ls, pydicom, SimpleITK";
     let found = python().args(["-c", imports]).output().is_ok_and(|output| output.status.success());
     found.then(|| {
         let mut python = python();
@@ -56,6 +57,17 @@ fn leave(case: &Path, scan: &Scan) {
     fs::write(case.join("shape.json"), format!("{shape:?}")).unwrap();
     let hu: Vec<u8> = slices.iter().flat_map(|slice| slice.hu()).flat_map(|hu| hu.to_le_bytes()).collect();
     fs::write(case.join("hu.f32"), hu).unwrap();
+    if scan.is_segmentable() {
+        let bright = |slice: &&Slice| {
+            let inside = slice.hu().iter().map(|&hu| hu > 100.0).collect();
+            Mask::new(slice.width(), slice.height(), inside).unwrap()
+        };
+        let masks: Vec<Mask> = slices.iter().map(bright).collect();
+        let author = Author { model: "test", version: "1", date: "20260101", time: "120000", unique: 77 };
+        if let Some(written) = write::segmentation(&masks, scan, &author).unwrap() {
+            fs::write(case.join("segmentation.dcm"), written).unwrap();
+        }
+    }
     if let Some(geometry) = scan.geometry() {
         let hu: Vec<&[f32]> = slices.iter().map(|slice| slice.hu()).collect();
         fs::write(case.join("written.nii.gz"), write::nifti::<f32>(&hu, geometry).unwrap()).unwrap();

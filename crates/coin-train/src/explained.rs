@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use coin_core::explanation::Explanation;
 use coin_imaging::picture::Picture;
-use coin_imaging::{Fit, Geometry, Mask, Scan, Slice, Window, write};
+use coin_imaging::write::Author;
+use coin_imaging::{Fit, Format, Mask, Scan, Slice, Window, write};
 
 use crate::evaluation::Masking;
 use crate::files;
@@ -64,33 +65,52 @@ impl ExplainedSlice {
 
 /// Counterfactual and mask of a volume on its own grid; slices that were not explained stay as they are, unmasked.
 pub struct ExplainedVolume<'a> {
-    geometry: &'a Geometry,
+    scan: &'a Scan,
     counterfactual: Vec<Vec<f32>>,
-    mask: Vec<Vec<u8>>,
+    masks: Vec<Mask>,
 }
 
 impl<'a> ExplainedVolume<'a> {
-    /// Nothing explained yet; `None` for a scan that is no volume.
+    /// Nothing explained yet; `None` for a picture, which lies nowhere in a patient.
     pub fn of(scan: &'a Scan) -> Option<Self> {
-        let geometry = scan.geometry()?;
+        if scan.format() == Format::Picture {
+            return None;
+        }
         let slices: Vec<&Slice> = (0..scan.slice_count()).filter_map(|index| scan.slice(index).ok()).collect();
-        let counterfactual: Vec<Vec<f32>> = slices.iter().map(|slice| slice.hu().to_vec()).collect();
-        let mask = counterfactual.iter().map(|hu| vec![0; hu.len()]).collect();
-        Some(Self { geometry, counterfactual, mask })
+        let empty = |slice: &&Slice| Mask::new(slice.width(), slice.height(), vec![false; slice.hu().len()]);
+        let masks = slices.iter().map(empty).collect::<Option<_>>()?;
+        Some(Self { scan, counterfactual: slices.iter().map(|slice| slice.hu().to_vec()).collect(), masks })
     }
 
     /// Puts slice `index` of the scan in its place.
     pub fn put(&mut self, index: usize, slice: &Slice, explained: &ExplainedSlice) {
-        if let (Some(hu), Some(mask)) = (self.counterfactual.get_mut(index), self.mask.get_mut(index)) {
+        if let (Some(hu), Some(mask)) = (self.counterfactual.get_mut(index), self.masks.get_mut(index)) {
             *hu = explained.counterfactual_hu(slice);
-            *mask = explained.fit.undo_mask(&explained.mask).as_slice().iter().map(|&inside| inside.into()).collect();
+            *mask = explained.fit.undo_mask(&explained.mask);
         }
     }
 
-    /// Writes `counterfactual.nii.gz` (HU) and `mask.nii.gz` (0 or 1).
-    pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        files::write(&folder.join("counterfactual.nii.gz"), &write::nifti(&self.counterfactual, self.geometry)?)?;
-        Ok(files::write(&folder.join("mask.nii.gz"), &write::nifti(&self.mask, self.geometry)?)?)
+    /// Writes `counterfactual.nii.gz` (HU) and `mask.nii.gz` (0 or 1) of a volume, and `segmentation.dcm` of a DICOM series
+    /// in which something changed.
+    pub fn write(&self, folder: &Path, model: &str) -> anyhow::Result<()> {
+        if let Some(geometry) = self.scan.geometry() {
+            let labels = |mask: &Mask| mask.as_slice().iter().map(|&inside| inside.into()).collect();
+            let labels: Vec<Vec<u8>> = self.masks.iter().map(labels).collect();
+            let counterfactual = write::nifti(&self.counterfactual, geometry)?;
+            files::write(&folder.join("counterfactual.nii.gz"), &counterfactual)?;
+            files::write(&folder.join("mask.nii.gz"), &write::nifti(&labels, geometry)?)?;
+        }
+        if !self.scan.is_segmentable() {
+            return Ok(());
+        }
+        let now = chrono::Utc::now();
+        let (date, time) = (now.format("%Y%m%d").to_string(), now.format("%H%M%S").to_string());
+        let (version, unique) = (env!("CARGO_PKG_VERSION"), rand::random());
+        let author = Author { model, version, date: &date, time: &time, unique };
+        match write::segmentation(&self.masks, self.scan, &author)? {
+            Some(bytes) => Ok(files::write(&folder.join("segmentation.dcm"), &bytes)?),
+            None => Ok(()),
+        }
     }
 }
 

@@ -66,7 +66,7 @@ pub fn dicom() -> Option<PathBuf> {
 /// Programs that read what we read, for a test that compares: pydicom with its decoders, GDCM, nibabel, SimpleITK, pynrrd.
 pub fn readers() -> anyhow::Result<()> {
     let folder = root().join("target/samples/readers");
-    if folder.join("SimpleITK").exists() {
+    if folder.join("highdicom").exists() {
         return Ok(());
     }
     fs::create_dir_all(&folder)?;
@@ -77,6 +77,7 @@ pub fn readers() -> anyhow::Result<()> {
         "pylibjpeg-openjpeg==2.6.0",
         "pyjpegls==1.5.1",
         "python-gdcm==3.2.6",
+        "highdicom==0.28.2",
         "nibabel",
         "SimpleITK==2.5.7",
         "pynrrd==1.1.3",

@@ -2,6 +2,8 @@
 
 mod nifti;
 mod png;
+mod segmentation;
 
 pub use nifti::{VolumeError, Voxel, nifti};
 pub use png::{WriteError, deep_grey_png, grey_png, png};
+pub use segmentation::{Author, SegmentationError, segmentation};

@@ -208,7 +208,7 @@ impl Task<'_> {
             summaries.push(summary);
         }
         if let Some(volume) = volume {
-            volume.write(folder)?;
+            volume.write(folder, &self.model.card.name)?;
         }
         Ok(summaries)
     }

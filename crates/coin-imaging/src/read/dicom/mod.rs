@@ -6,8 +6,8 @@ mod pixels;
 mod syntax;
 
 use dataset::{
-    COLUMNS, DataSet, FRAMES, Field, MODALITY, NUMBER, ORIENTATION, PIXELS, POSITION, ROWS, SERIES, SPACING,
-    WINDOW_CENTRE, WINDOW_WIDTH, quoted,
+    CLASS, COLUMNS, DataSet, FRAME_OF_REFERENCE, FRAMES, Field, INSTANCE, MODALITY, NUMBER, ORIENTATION, PIXELS,
+    POSITION, ROWS, SERIES, SPACING, STUDY, WINDOW_CENTRE, WINDOW_WIDTH, quoted,
 };
 use pixels::Stored;
 
@@ -38,6 +38,21 @@ pub(crate) struct Frame {
     pub orientation: Option<[f64; 6]>,
     /// The centre of the first pixel, in mm towards the patient's left, back and head.
     pub position: Option<[f64; 3]>,
+    /// What other objects call it; `None` where the file does not say.
+    pub reference: Option<Reference>,
+}
+
+/// What other DICOM objects call a frame: no word of the patient's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reference {
+    pub study: String,
+    pub series: String,
+    /// Empty where the file does not say.
+    pub frame_of_reference: String,
+    pub class: String,
+    pub instance: String,
+    /// From 1; `None` in a file of one frame.
+    pub frame: Option<u32>,
 }
 
 /// Whether the bytes begin as DICOM does, with or without its preamble.
@@ -122,6 +137,19 @@ impl DataSet<'_> {
             spacing: spacing.transpose()?,
             orientation: self.decimals(ORIENTATION, index)?,
             position: self.decimals(POSITION, index)?,
+            reference: self.reference(index.filter(|_| grid.frames > 1)),
+        })
+    }
+
+    fn reference(&self, index: Option<usize>) -> Option<Reference> {
+        let uid = |field| self.text(field).filter(|uid| !uid.is_empty()).map(str::to_owned);
+        Some(Reference {
+            study: uid(STUDY)?,
+            series: uid(SERIES)?,
+            frame_of_reference: uid(FRAME_OF_REFERENCE).unwrap_or_default(),
+            class: uid(CLASS)?,
+            instance: uid(INSTANCE)?,
+            frame: index.map(|index| index as u32 + 1),
         })
     }
 

@@ -1,0 +1,297 @@
+//! Masks as a DICOM segmentation of the series that they belong to.
+
+use std::error::Error;
+
+use dicom_core::value::{DataSetSequence, PrimitiveValue};
+use dicom_core::{DataElement, Tag, VR};
+use dicom_dictionary_std::{tags, uids};
+use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
+use thiserror::Error;
+
+use crate::read::dicom::Reference;
+use crate::stack::Source;
+use crate::{Mask, Scan};
+
+/// Why there is no segmentation.
+#[derive(Debug, Error)]
+pub enum SegmentationError {
+    /// The scan has another number of slices, or of pixels in one.
+    #[error("{name}: the masks do not fit its slices")]
+    Fit {
+        /// The scan.
+        name: String,
+    },
+    /// Nothing in the files says what to refer to.
+    #[error("{name}: a segmentation needs DICOM slices that say who and where they are")]
+    NoSource {
+        /// The scan.
+        name: String,
+    },
+    /// The bytes could not be written.
+    #[error("the segmentation could not be written")]
+    Write(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// Who made it, and when.
+#[derive(Clone, Debug)]
+pub struct Author<'a> {
+    /// The model's name.
+    pub model: &'a str,
+    /// Version of the program.
+    pub version: &'a str,
+    /// `YYYYMMDD`.
+    pub date: &'a str,
+    /// `HHMMSS`.
+    pub time: &'a str,
+    /// A number that no other segmentation has; its identifiers are made of it.
+    pub unique: u128,
+}
+
+/// A DICOM segmentation (SEG) with a frame for each slice whose mask is not empty, which refers to the slices of `scan`. It
+/// says nothing of the patient: the series that it refers to does.
+///
+/// `None` when all masks are empty, of which the standard has no segmentation.
+///
+/// # Errors
+/// When the scan is no DICOM series, or the masks are not those of its slices.
+pub fn segmentation(masks: &[Mask], scan: &Scan, author: &Author<'_>) -> Result<Option<Vec<u8>>, SegmentationError> {
+    let name = || scan.name().to_owned();
+    let sources = scan.sources().filter(|sources| !sources.is_empty());
+    let sources = sources.ok_or_else(|| SegmentationError::NoSource { name: name() })?;
+    let slice = scan.slice(0).map_err(|_| SegmentationError::Fit { name: name() })?;
+    let (width, height) = (slice.width(), slice.height());
+    let fits = |mask: &Mask| (mask.width(), mask.height()) == (width, height);
+    if masks.len() != sources.len() || !masks.iter().all(fits) {
+        return Err(SegmentationError::Fit { name: name() });
+    }
+    let found: Vec<(&Mask, &Source)> = masks.iter().zip(sources).filter(|(mask, _)| mask.count() > 0).collect();
+    let Some((_, first)) = found.first() else { return Ok(None) };
+    let spacing = slice.spacing_or_assumed();
+    let slice_mm = scan.geometry().map_or(1.0, |geometry| geometry.slice_mm());
+
+    let mut object = Object::new();
+    object.of_series(&first.reference, author);
+    object.of_image(width, height, found.len(), author);
+    object.sequence(tags::SEGMENT_SEQUENCE, vec![segment(author)]);
+    object.sequence(tags::REFERENCED_SERIES_SEQUENCE, vec![referenced_series(&found)]);
+    object.of_dimensions(author);
+    object.sequence(
+        tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE,
+        vec![Object::with(|groups| {
+            let measures = Object::with(|measures| {
+                measures.decimals(tags::SLICE_THICKNESS, &[slice_mm.into()]);
+                measures.decimals(tags::PIXEL_SPACING, &[spacing.row_mm().into(), spacing.column_mm().into()]);
+            });
+            groups.sequence(tags::PIXEL_MEASURES_SEQUENCE, vec![measures]);
+            let orientation = Object::with(|orientation| {
+                let directions = [first.across, first.down].concat();
+                orientation.decimals(tags::IMAGE_ORIENTATION_PATIENT, &directions);
+            });
+            groups.sequence(tags::PLANE_ORIENTATION_SEQUENCE, vec![orientation]);
+            let segment = Object::with(|segment| segment.short(tags::REFERENCED_SEGMENT_NUMBER, 1));
+            groups.sequence(tags::SEGMENT_IDENTIFICATION_SEQUENCE, vec![segment]);
+        })],
+    );
+    let frames = found.iter().enumerate().map(|(index, (_, source))| frame(index, source)).collect();
+    object.sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, frames);
+    let bits = packed(found.iter().map(|(mask, _)| *mask));
+    object.0.put(DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::from(bits)));
+
+    let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    let file = object.0.with_meta(meta).map_err(|reason| SegmentationError::Write(Box::new(reason)))?;
+    let mut bytes = Vec::new();
+    file.write_all(&mut bytes).map_err(|reason| SegmentationError::Write(Box::new(reason)))?;
+    Ok(Some(bytes))
+}
+
+/// The bits of all frames, one behind the other, the first in the lowest bit of the first byte; of even length.
+fn packed<'a>(masks: impl Iterator<Item = &'a Mask>) -> Vec<u8> {
+    let inside: Vec<bool> = masks.flat_map(|mask| mask.as_slice().iter().copied()).collect();
+    let byte = |bits: &[bool]| bits.iter().rev().fold(0, |byte, &inside| byte << 1 | u8::from(inside));
+    let mut bytes: Vec<u8> = inside.chunks(8).map(byte).collect();
+    bytes.resize(bytes.len().next_multiple_of(2), 0);
+    bytes
+}
+
+fn segment(author: &Author<'_>) -> InMemDicomObject {
+    Object::with(|segment| {
+        segment.short(tags::SEGMENT_NUMBER, 1);
+        segment.text(tags::SEGMENT_LABEL, VR::LO, "Changed by the counterfactual");
+        segment.text(tags::SEGMENT_DESCRIPTION, VR::ST, "Research use only. What the model changed, not a finding.");
+        segment.text(tags::SEGMENT_ALGORITHM_TYPE, VR::CS, "AUTOMATIC");
+        segment.text(tags::SEGMENT_ALGORITHM_NAME, VR::LO, &format!("COIN {}", author.model));
+        let category = code("49755003", "SCT", "Morphologically Abnormal Structure");
+        segment.sequence(tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE, vec![category]);
+        segment.sequence(tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE, vec![code("52988006", "SCT", "Lesion")]);
+    })
+}
+
+fn referenced_series(found: &[(&Mask, &Source)]) -> InMemDicomObject {
+    Object::with(|series| {
+        let mut instances: Vec<&Reference> = found.iter().map(|(_, source)| &source.reference).collect();
+        instances.dedup_by_key(|reference| &reference.instance);
+        let first = instances.first().map_or("", |reference| &reference.series);
+        series.text(tags::SERIES_INSTANCE_UID, VR::UI, first);
+        let instances = instances.into_iter().map(instance).collect();
+        series.sequence(tags::REFERENCED_INSTANCE_SEQUENCE, instances);
+    })
+}
+
+fn instance(reference: &Reference) -> InMemDicomObject {
+    Object::with(|instance| {
+        instance.text(tags::REFERENCED_SOP_CLASS_UID, VR::UI, &reference.class);
+        instance.text(tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, &reference.instance);
+    })
+}
+
+fn frame(index: usize, source: &Source) -> InMemDicomObject {
+    Object::with(|groups| {
+        let content = Object::with(|content| {
+            let place = PrimitiveValue::U32([1, index as u32 + 1].as_slice().into());
+            content.0.put(DataElement::new(tags::DIMENSION_INDEX_VALUES, VR::UL, place));
+        });
+        groups.sequence(tags::FRAME_CONTENT_SEQUENCE, vec![content]);
+        let position = Object::with(|position| position.decimals(tags::IMAGE_POSITION_PATIENT, &source.origin));
+        groups.sequence(tags::PLANE_POSITION_SEQUENCE, vec![position]);
+        let derivation = Object::with(|derivation| {
+            derivation.sequence(tags::DERIVATION_CODE_SEQUENCE, vec![code("113076", "DCM", "Segmentation")]);
+            let mut image = Object(instance(&source.reference));
+            if let Some(frame) = source.reference.frame {
+                image.text(tags::REFERENCED_FRAME_NUMBER, VR::IS, &frame.to_string());
+            }
+            let purpose = code("121322", "DCM", "Source image for image processing operation");
+            image.sequence(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE, vec![purpose]);
+            derivation.sequence(tags::SOURCE_IMAGE_SEQUENCE, vec![image.0]);
+        });
+        groups.sequence(tags::DERIVATION_IMAGE_SEQUENCE, vec![derivation]);
+    })
+}
+
+fn code(value: &str, scheme: &str, meaning: &str) -> InMemDicomObject {
+    Object::with(|code| {
+        code.text(tags::CODE_VALUE, VR::SH, value);
+        code.text(tags::CODING_SCHEME_DESIGNATOR, VR::SH, scheme);
+        code.text(tags::CODE_MEANING, VR::LO, meaning);
+    })
+}
+
+/// A data set that is being written.
+struct Object(InMemDicomObject);
+
+impl Object {
+    fn new() -> Self {
+        Self(InMemDicomObject::new_empty())
+    }
+
+    fn with(fill: impl FnOnce(&mut Self)) -> InMemDicomObject {
+        let mut object = Self::new();
+        fill(&mut object);
+        object.0
+    }
+
+    fn text(&mut self, tag: Tag, vr: VR, value: &str) {
+        self.0.put(DataElement::new(tag, vr, PrimitiveValue::from(value)));
+    }
+
+    fn short(&mut self, tag: Tag, value: u16) {
+        self.0.put(DataElement::new(tag, VR::US, PrimitiveValue::from(value)));
+    }
+
+    fn sequence(&mut self, tag: Tag, items: Vec<InMemDicomObject>) {
+        self.0.put(DataElement::new(tag, VR::SQ, DataSetSequence::from(items)));
+    }
+
+    /// Decimal strings, which hold 16 characters.
+    fn decimals(&mut self, tag: Tag, values: &[f64]) {
+        let decimal = |value: &f64| {
+            let short = (2..=14).rev().map(|digits| format!("{value:.digits$}")).find(|text| text.len() <= 16);
+            short.unwrap_or_else(|| format!("{value:.8e}"))
+        };
+        let text = values.iter().map(decimal).collect::<Vec<_>>().join("\\");
+        self.text(tag, VR::DS, &text);
+    }
+
+    /// What tells whose slices these are, with the patient left empty, and in which object they are kept.
+    fn of_series(&mut self, source: &Reference, author: &Author<'_>) {
+        for (tag, vr) in [
+            (tags::PATIENT_NAME, VR::PN),
+            (tags::PATIENT_ID, VR::LO),
+            (tags::PATIENT_BIRTH_DATE, VR::DA),
+            (tags::PATIENT_SEX, VR::CS),
+            (tags::STUDY_DATE, VR::DA),
+            (tags::STUDY_TIME, VR::TM),
+            (tags::REFERRING_PHYSICIAN_NAME, VR::PN),
+            (tags::STUDY_ID, VR::SH),
+            (tags::ACCESSION_NUMBER, VR::SH),
+            (tags::POSITION_REFERENCE_INDICATOR, VR::LO),
+            (tags::CONTENT_CREATOR_NAME, VR::PN),
+        ] {
+            self.text(tag, vr, "");
+        }
+        self.text(tags::STUDY_INSTANCE_UID, VR::UI, &source.study);
+        if !source.frame_of_reference.is_empty() {
+            self.text(tags::FRAME_OF_REFERENCE_UID, VR::UI, &source.frame_of_reference);
+        }
+        self.text(tags::SOP_CLASS_UID, VR::UI, uids::SEGMENTATION_STORAGE);
+        self.text(tags::SOP_INSTANCE_UID, VR::UI, &author.identifier(0));
+        self.text(tags::SERIES_INSTANCE_UID, VR::UI, &author.identifier(1));
+        self.text(tags::MODALITY, VR::CS, "SEG");
+        self.text(tags::SERIES_NUMBER, VR::IS, "1");
+        self.text(tags::INSTANCE_NUMBER, VR::IS, "1");
+        self.text(tags::SERIES_DESCRIPTION, VR::LO, "COIN segmentation, research use only");
+        self.text(tags::MANUFACTURER, VR::LO, "COIN");
+        self.text(tags::MANUFACTURER_MODEL_NAME, VR::LO, author.model);
+        self.text(tags::DEVICE_SERIAL_NUMBER, VR::LO, "0");
+        self.text(tags::SOFTWARE_VERSIONS, VR::LO, author.version);
+    }
+
+    fn of_image(&mut self, width: usize, height: usize, frames: usize, author: &Author<'_>) {
+        self.text(tags::IMAGE_TYPE, VR::CS, "DERIVED\\PRIMARY");
+        self.text(tags::CONTENT_DATE, VR::DA, author.date);
+        self.text(tags::CONTENT_TIME, VR::TM, author.time);
+        self.text(tags::CONTENT_LABEL, VR::CS, "COIN");
+        self.text(tags::CONTENT_DESCRIPTION, VR::LO, "Counterfactual inpainting, research use only");
+        self.text(tags::SEGMENTATION_TYPE, VR::CS, "BINARY");
+        self.text(tags::LOSSY_IMAGE_COMPRESSION, VR::CS, "00");
+        self.text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME2");
+        self.text(tags::NUMBER_OF_FRAMES, VR::IS, &frames.to_string());
+        for (tag, value) in [
+            (tags::SAMPLES_PER_PIXEL, 1),
+            // Sides are checked when a scan is opened.
+            (tags::ROWS, height as u16),
+            (tags::COLUMNS, width as u16),
+            (tags::BITS_ALLOCATED, 1),
+            (tags::BITS_STORED, 1),
+            (tags::HIGH_BIT, 0),
+            (tags::PIXEL_REPRESENTATION, 0),
+        ] {
+            self.short(tag, value);
+        }
+    }
+
+    /// Frames are counted by segment and by place.
+    fn of_dimensions(&mut self, author: &Author<'_>) {
+        let organisation = author.identifier(2);
+        let named = Object::with(|named| named.text(tags::DIMENSION_ORGANIZATION_UID, VR::UI, &organisation));
+        self.sequence(tags::DIMENSION_ORGANIZATION_SEQUENCE, vec![named]);
+        let index = |pointer: Tag, group: Tag| {
+            Object::with(|index| {
+                index.text(tags::DIMENSION_ORGANIZATION_UID, VR::UI, &organisation);
+                for (tag, value) in [(tags::DIMENSION_INDEX_POINTER, pointer), (tags::FUNCTIONAL_GROUP_POINTER, group)]
+                {
+                    index.0.put(DataElement::new(tag, VR::AT, PrimitiveValue::from(value)));
+                }
+            })
+        };
+        let by_segment = index(tags::REFERENCED_SEGMENT_NUMBER, tags::SEGMENT_IDENTIFICATION_SEQUENCE);
+        let by_place = index(tags::IMAGE_POSITION_PATIENT, tags::PLANE_POSITION_SEQUENCE);
+        self.sequence(tags::DIMENSION_INDEX_SEQUENCE, vec![by_segment, by_place]);
+    }
+}
+
+impl Author<'_> {
+    /// One of the identifiers of the segmentation: a number below 2.25 needs no registration.
+    fn identifier(&self, of: u128) -> String {
+        format!("2.25.{}", self.unique.wrapping_mul(4).wrapping_add(of))
+    }
+}

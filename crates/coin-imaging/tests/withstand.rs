@@ -2,6 +2,8 @@
 //! at random, give slices or a typed error. `COIN_DAMAGE=100000` damages each so many times instead of the default.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+mod damage;
+
 use std::io::Cursor;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -77,39 +79,11 @@ impl Tally {
     }
 }
 
-/// One change of a few bytes; `other` gives bytes to splice in.
-fn damage(rng: &mut ChaCha8Rng, bytes: &mut Vec<u8>, other: &[u8]) {
-    if bytes.is_empty() {
-        return;
-    }
-    let at = rng.random_range(0..bytes.len());
-    match rng.random_range(0..7) {
-        0 => bytes[at] = rng.random(),
-        1 => bytes[at] ^= 1 << rng.random_range(0..8),
-        2 => drop(bytes.remove(at)),
-        3 => bytes.insert(at, rng.random()),
-        4 => bytes.truncate(at),
-        // Numbers at the ends of their range, where lengths and sizes are.
-        5 => {
-            let numbers: [&[u8]; 6] =
-                [&[0xFF; 4], &[0; 4], &[0xFF, 0xFF, 0xFF, 0x7F], &[0x7F, 0xFF, 0xFF, 0xFF], &[0xFF; 2], &[0, 0x80]];
-            let number = numbers[rng.random_range(0..numbers.len())];
-            let end = (at + number.len()).min(bytes.len());
-            bytes[at..end].copy_from_slice(&number[..end - at]);
-        }
-        _ => {
-            let from = rng.random_range(0..other.len());
-            let piece = &other[from..(from + rng.random_range(1..64)).min(other.len())];
-            bytes.splice(at..(at + piece.len()).min(bytes.len()), piece.iter().copied());
-        }
-    }
-}
-
 #[test]
 fn damaged_files_are_withstood() {
     let corpus = corpus();
     assert!(corpus.len() > 25, "{} kinds", corpus.len());
-    let times: usize = env::var("COIN_DAMAGE").ok().and_then(|times| times.parse().ok()).unwrap_or(2000);
+    let times = damage::times(2000);
     let mut tally = Tally::default();
     for (i, (name, bytes)) in corpus.iter().enumerate() {
         tally.open(name, bytes);
@@ -122,11 +96,8 @@ fn damaged_files_are_withstood() {
         }
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         for _ in 0..times {
-            let mut damaged = bytes.clone();
             let other = &corpus[rng.random_range(0..corpus.len())].1;
-            for _ in 0..rng.random_range(1..6) {
-                damage(&mut rng, &mut damaged, other);
-            }
+            let damaged = damage::damaged(&mut rng, bytes, other);
             tally.open(name, &damaged);
         }
     }

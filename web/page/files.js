@@ -172,7 +172,8 @@ async function openStudy(files, window, signal) {
   progress(STATUS.opening(files.length === 1 ? files[0].name : FILE.count(files.length)));
   const { scans, notes } = await openScans(files, { window, signal });
   const source = new ScanSource({ files, window, scans, users: 0 }, 0);
-  return { source, notes: [...notes, ...scans.flatMap((scan) => scan.info.notes)] };
+  const ofSeries = scans.flatMap(({ info }, i) => info.notes.map((note) => (scans.length > 1 ? FILE.ofSeries(i + 1, note) : note)));
+  return { source, notes: [...notes, ...ofSeries] };
 }
 
 /**

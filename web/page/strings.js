@@ -81,8 +81,10 @@ export const FILE = {
   count: (/** @type {number} */ files) => `${files} files`,
   notes: (/** @type {string[]} */ notes) => {
     const [first, second, ...more] = notes;
-    return [first, second, more.length > 0 ? `and ${more.length} more like these` : ""].filter(Boolean).join("; ");
+    const said = [first, second, more.length > 0 ? `and ${more.length} more like these` : ""].filter(Boolean).join("; ");
+    return `${said.charAt(0).toUpperCase()}${said.slice(1)}.`;
   },
+  ofSeries: (/** @type {number} */ number, /** @type {string} */ note) => `series ${number}: ${note}`,
   series: (/** @type {number} */ number, /** @type {{slices: number, width: number, height: number}} */ { slices, width, height }) =>
     `Series ${number}: ${slices === 1 ? "1 slice" : `${slices} slices`} of ${width} × ${height}`,
   sliceOf: (/** @type {number} */ index, /** @type {number} */ count) => `${index + 1} of ${count}`,

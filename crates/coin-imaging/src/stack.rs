@@ -162,7 +162,7 @@ fn geometry(name: &str, placed: &[Placed], notes: &mut Vec<String>) -> Result<Op
     }
     let mut sorted = distances.clone();
     sorted.sort_by(f64::total_cmp);
-    let usual = sorted.get(sorted.len() / 2).copied().unwrap_or(1.0);
+    let usual = sorted.get((sorted.len() - 1) / 2).copied().unwrap_or(1.0);
     let uneven = |distance: &f64| (distance - usual).abs() > UNEVEN * usual;
     if let Some(at) = distances.iter().position(uneven) {
         let (before, found) = (at + 1, distances.get(at).copied().unwrap_or_default());

@@ -7,12 +7,10 @@ use coin_core::training::TrainerState;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::files::{self, FileError};
+use crate::files::{self, FileError, UNFINISHED};
 
 const KEPT: usize = 2;
 const INDEX: &str = "state.json";
-/// How folders begin that are not, or no longer, whole.
-const UNFINISHED: &str = ".unfinished-";
 
 /// What a checkpoint's folder holds besides its parts.
 #[derive(Serialize, Deserialize)]
@@ -39,7 +37,7 @@ impl Checkpoints {
         let target = self.folder.join(name(state.step));
         let failed = |reason| FileError::Write { path: target.clone(), reason };
         std::fs::create_dir_all(&self.folder).map_err(failed)?;
-        self.sweep().map_err(failed)?;
+        files::sweep(&self.folder).map_err(failed)?;
         let unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&self.folder).map_err(failed)?;
         let mut index = Index { step: state.step, parts: BTreeMap::new() };
         for (part, bytes) in &state.parts {
@@ -52,7 +50,7 @@ impl Checkpoints {
             std::fs::rename(&target, self.folder.join(format!("{UNFINISHED}{}", state.step))).map_err(failed)?;
         }
         std::fs::rename(unfinished.keep(), &target).map_err(failed)?;
-        self.sweep().map_err(failed)?;
+        files::sweep(&self.folder).map_err(failed)?;
         let mut steps = self.steps()?;
         steps.truncate(steps.len().saturating_sub(KEPT));
         for old in steps {
@@ -74,17 +72,6 @@ impl Checkpoints {
         let newest = self.folder.join(name(step));
         for later in self.steps()?.into_iter().filter(|folder| *folder > newest) {
             std::fs::remove_dir_all(later)?;
-        }
-        Ok(())
-    }
-
-    /// Removes what a kill left unfinished.
-    fn sweep(&self) -> std::io::Result<()> {
-        for entry in std::fs::read_dir(&self.folder)? {
-            let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-                std::fs::remove_dir_all(entry.path())?;
-            }
         }
         Ok(())
     }

@@ -40,6 +40,22 @@ pub enum FileError {
     },
 }
 
+/// How files and folders begin that are not, or no longer, whole.
+pub const UNFINISHED: &str = ".unfinished-";
+
+/// Removes what a kill left unfinished in `folder`.
+pub fn sweep(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        match (entry.file_name().to_string_lossy().starts_with(UNFINISHED), entry.file_type()?.is_dir()) {
+            (true, true) => std::fs::remove_dir_all(entry.path())?,
+            (true, false) => std::fs::remove_file(entry.path())?,
+            (false, _) => {}
+        }
+    }
+    Ok(())
+}
+
 /// Writes `bytes` beside `path`, syncs, and renames.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -49,6 +65,9 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path)?;
+        // The new name, too, must outlive a power cut; elsewhere than on Unix a folder cannot be synced.
+        #[cfg(unix)]
+        std::fs::File::open(folder)?.sync_all()?;
         Ok(())
     };
     saved().map_err(|reason| FileError::Write { path: path.to_owned(), reason })
@@ -81,8 +100,8 @@ pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
 
 /// A temporary file that others may read once it has its name, as any other file.
 fn readable() -> tempfile::Builder<'static, 'static> {
-    #[allow(unused_mut)]
     let mut builder = tempfile::Builder::new();
+    builder.prefix(UNFINISHED);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

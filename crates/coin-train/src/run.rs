@@ -1,5 +1,6 @@
 //! A run's folder: recipe, metrics, pictures, checkpoints and the best state of each stage.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use crate::checkpoint::Checkpoints;
 use crate::data::DataSpec;
+use crate::files::FileError;
 use crate::origin::Origin;
 use crate::program::BadInput;
 use crate::recipe::Recipe;
@@ -23,11 +25,20 @@ const ORIGIN: &str = "origin.json";
 /// TensorBoard looks for files with this word in their name.
 const EVENTS: &str = "events.out.tfevents.coin";
 const METRICS: &str = "metrics.jsonl";
+const LOCK: &str = ".lock";
+const PICTURES: &str = "pictures";
 
 /// A run on disk.
 #[derive(Clone, Debug)]
 pub struct Run {
     folder: PathBuf,
+}
+
+/// A run that no other program may train, as long as this lives.
+#[derive(Debug)]
+#[must_use]
+pub struct Hold {
+    _file: File,
 }
 
 impl Run {
@@ -80,20 +91,32 @@ impl Run {
         &self.folder
     }
 
-    /// Writes down what the run comes from, when it begins.
+    /// Takes the run for this program, and writes down what it comes from when it begins.
     ///
     /// # Errors
-    /// When it goes on with other data than it began with.
-    pub fn begin(&self, origin: &Origin) -> anyhow::Result<()> {
+    /// When another program has it, or it goes on with other data than it began with.
+    pub fn begin(&self, origin: &Origin) -> anyhow::Result<Hold> {
+        let path = self.folder.join(LOCK);
+        let failed = |reason| FileError::Write { path: path.clone(), reason };
+        let hold = File::create(&path).map_err(failed)?;
+        if let Err(TryLockError::WouldBlock) = hold.try_lock() {
+            let folder = self.folder.display();
+            let reason = format!("{folder} is being trained by another program; wait for it, or begin another run");
+            return Err(BadInput(reason).into());
+        }
+        for folder in [&self.folder, &self.folder.join(PICTURES)].into_iter().filter(|folder| folder.exists()) {
+            files::sweep(folder).map_err(failed)?;
+        }
         let Some(first) = self.origin()? else {
-            return Ok(files::write(&self.folder.join(ORIGIN), &serde_json::to_vec_pretty(origin)?)?);
+            files::write(&self.folder.join(ORIGIN), &serde_json::to_vec_pretty(origin)?)?;
+            return Ok(Hold { _file: hold });
         };
         if first.data_sha256 != origin.data_sha256 {
             let folder = self.folder.display();
             let reason = format!("{folder} began with other data than there is now; restore it, or begin another run");
             return Err(BadInput(reason).into());
         }
-        Ok(())
+        Ok(Hold { _file: hold })
     }
 
     /// Takes over the classifier of another run, with its log, unless there is one already.
@@ -196,7 +219,7 @@ impl Run {
 
     /// A picture under `pictures/`.
     pub fn picture(&self, name: &str, picture: &Picture) -> anyhow::Result<()> {
-        Ok(files::write(&self.folder.join("pictures").join(format!("{name}.png")), &write::png(picture)?)?)
+        Ok(files::write(&self.folder.join(PICTURES).join(format!("{name}.png")), &write::png(picture)?)?)
     }
 }
 
@@ -217,8 +240,11 @@ mod tests {
     fn a_run_does_not_go_on_with_other_data() {
         let (folder, recipe) = (tempfile::tempdir().unwrap(), Recipe::load("quick", &[]).unwrap());
         let run = Run::create(folder.path(), &recipe, &[DataSpec::Phantom]).unwrap();
-        run.begin(&Origin::now("one", "CPU")).unwrap();
-        run.begin(&Origin::now("one", "another device")).unwrap();
+        let hold = run.begin(&Origin::now("one", "CPU")).unwrap();
+        let message = run.begin(&Origin::now("one", "CPU")).unwrap_err().to_string();
+        assert!(message.contains("quick is being trained by another program"), "{message}");
+        drop(hold);
+        drop(run.begin(&Origin::now("one", "another device")).unwrap());
         let message = run.begin(&Origin::now("two", "CPU")).unwrap_err().to_string();
         assert!(message.contains("quick began with other data"), "{message}");
     }

@@ -1,4 +1,4 @@
-//! The programs as a person types them: a tiny training that survives a kill, and bad input told in one sentence.
+//! The programs as a person types them, and bad input told in one sentence.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,7 +6,6 @@ mod tiny;
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use coin_imaging::phantom::Phantom;
 use coin_imaging::{Limits, Scan, Window};
@@ -26,93 +25,6 @@ fn program(name: &str) -> Command {
 
 fn train(out: &Path) -> Command {
     train_on("cpu", out)
-}
-
-#[test]
-fn a_killed_training_goes_on_to_the_same_losses_and_models() {
-    let folder = tempfile::tempdir().unwrap();
-    let (whole, cut) = (folder.path().join("whole"), folder.path().join("cut"));
-    assert!(train(&whole).output().unwrap().status.success());
-
-    let mut child = train(&cut).spawn().unwrap();
-    let checkpoint = cut.join("quick/checkpoints/counterfactual");
-    while !checkpoint.exists() && child.try_wait().unwrap().is_none() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let resumed = program("train").args(["--device", "cpu", "--resume"]).arg(cut.join("quick")).output().unwrap();
-    assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
-
-    assert_eq!(log(&whole.join("quick")), log(&cut.join("quick")));
-    let origin: Value = serde_json::from_slice(&std::fs::read(cut.join("quick/origin.json")).unwrap()).unwrap();
-    assert_eq!(
-        (origin["device"].as_str(), origin["data_sha256"].as_str().unwrap().len()),
-        (Some("CPU"), 64),
-        "{origin}"
-    );
-    let model = |run: &Path| std::fs::read(run.join("quick/coin-phantom.safetensors")).unwrap();
-    let weights = |bytes: Vec<u8>| {
-        let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-        bytes[8 + length..].to_vec()
-    };
-    assert!(weights(model(&whole)) == weights(model(&cut)), "the weights differ");
-}
-
-/// Files whose name says that they were never finished.
-fn unfinished(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
-    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    let names = files.into_iter().chain(folders.iter().cloned());
-    let names = names.map(|path| path.file_name().unwrap().to_string_lossy().into_owned());
-    let own: Vec<_> = names.filter(|name| name.starts_with('.')).collect();
-    own.into_iter().chain(folders.iter().flat_map(|folder| unfinished(folder))).collect()
-}
-
-#[cfg(unix)]
-#[test]
-fn a_full_disk_ends_a_training_with_a_sentence_and_nothing_half_written() {
-    let folder = tempfile::tempdir().unwrap();
-    let whole = train(&folder.path().join("whole")).output().unwrap();
-    assert!(whole.status.success());
-    let out = folder.path().join("full");
-    let plenty = train(&out);
-    // A limit on the size of files fails like a full disk, in the middle of the first checkpoint.
-    let mut command = Command::new("bash");
-    command.args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$@\"", "bash"]).arg(plenty.get_program());
-    let output = command.args(plenty.get_args()).output().unwrap();
-    refused(&output, &["could not be written", "free some space", "classifier"]);
-    assert_eq!(unfinished(&out), Vec::<String>::new());
-
-    let resumed = program("train").args(["--device", "cpu", "--resume"]).arg(out.join("quick")).output().unwrap();
-    assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
-    assert_eq!(log(&out.join("quick")), log(&folder.path().join("whole/quick")));
-}
-
-#[test]
-fn a_damaged_checkpoint_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    assert!(train(folder.path()).args(["--stage", "classifier"]).output().unwrap().status.success());
-    let run = folder.path().join("quick");
-    let part = run.join("checkpoints/classifier/step-00000004/classifier");
-    let mut bytes = std::fs::read(&part).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(&part, bytes).unwrap();
-    let resumed = program("train").args(["--device", "cpu", "--resume"]).arg(&run).output().unwrap();
-    refused(&resumed, &["step-00000004/classifier", "damaged", "delete"]);
-}
-
-#[test]
-fn a_training_that_diverges_says_so_and_keeps_its_checkpoints_whole() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = train(folder.path());
-    let output = command.args(["--set", "counterfactual.training.learning_rate=1e30"]).output().unwrap();
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{message}");
-    let last = message.lines().last().unwrap();
-    assert!(last.contains("counterfactual diverged") && last.contains("learning_rate"), "{last}");
-    assert!(!folder.path().join("quick/coin-phantom.safetensors").exists());
 }
 
 #[test]

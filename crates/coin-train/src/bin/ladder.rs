@@ -156,7 +156,7 @@ impl Common<'_> {
         let recipe = self.arguments.recipe(row, Some(seed))?;
         let folder = self.arguments.folder(row.name, seed);
         let run = Run::open(&folder, &recipe, &self.arguments.data.specs())?;
-        run.begin(&Origin::now(&self.data.digest, &self.devices.names()))?;
+        let _hold = run.begin(&Origin::now(&self.data.digest, &self.devices.names()))?;
         if let Some(report) = run.report()? {
             return Ok(Some(report));
         }
@@ -181,7 +181,7 @@ impl Common<'_> {
             Recipe { name: CLASSIFIER.into(), segmenter: None, ..self.arguments.recipe(row(COIN)?, Some(seed))? };
         debug_assert_eq!(shared.classifier, recipe.classifier);
         let run = Run::open(&self.arguments.folder(CLASSIFIER, seed), &shared, &self.arguments.data.specs())?;
-        run.begin(&Origin::now(&self.data.digest, &self.devices.names()))?;
+        let _hold = run.begin(&Origin::now(&self.data.digest, &self.devices.names()))?;
         let training = Training { setting: self.setting(&shared), run: &run };
         Ok((training.classifier()? == Ending::Done).then_some(run))
     }

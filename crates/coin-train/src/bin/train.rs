@@ -147,7 +147,7 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
         Some(run) => run,
         None => Run::create(&arguments.out, &recipe, &specs)?,
     };
-    run.begin(&Origin::now(&data.digest, &devices.names()))?;
+    let _hold = run.begin(&Origin::now(&data.digest, &devices.names()))?;
     if let Some((classifier, _, _)) = classifier {
         run.adopt_classifier(&classifier)?;
     }

@@ -1,0 +1,154 @@
+//! What is saved stays whole, whenever a training ends and whatever the disk does.
+
+#![allow(clippy::unwrap_used)]
+
+mod tiny;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+use tiny::{log, one_sentence, refused, train_on};
+
+const KILLS: usize = 50;
+
+/// The tiny training, long enough to be killed often.
+fn train(out: &Path) -> Command {
+    let mut command = train_on("cpu", out);
+    command.args(["--set", "classifier.steps=60", "--set", "counterfactual.steps=80"]).env_remove("RUST_BACKTRACE");
+    command
+}
+
+fn resume(run: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+    command.args(["--device", "cpu", "--resume"]).arg(run).env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// Starts the training, or goes on with it.
+fn go_on(out: &Path) -> Command {
+    let run = out.join("quick");
+    if run.join("recipe.toml").exists() {
+        return resume(&run);
+    }
+    // Killed before it was a run.
+    let _ = fs::remove_dir_all(&run);
+    train(out)
+}
+
+#[test]
+fn fifty_kills_leave_a_training_that_goes_on_to_the_same_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
+    assert!(train(&whole).output().unwrap().status.success());
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    for _ in 0..KILLS {
+        let mut training = go_on(&killed).spawn().unwrap();
+        sleep(Duration::from_millis(rng.random_range(0..500)));
+        training.kill().unwrap();
+        training.wait().unwrap();
+    }
+    let output = go_on(&killed).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (whole, killed) = (whole.join("quick"), killed.join("quick"));
+    assert_eq!(unfinished(&killed), Vec::<String>::new());
+    let origin: Value = serde_json::from_slice(&fs::read(killed.join("origin.json")).unwrap()).unwrap();
+    let hash = origin["data_sha256"].as_str().unwrap();
+    assert_eq!((origin["device"].as_str(), hash.len()), (Some("CPU"), 64), "{origin}");
+    assert_eq!(log(&whole), log(&killed));
+    // But for the seconds that it took, which are in the report alone.
+    let model = "coin-phantom.safetensors";
+    let weights = |run: &Path| {
+        let bytes = fs::read(run.join(model)).unwrap();
+        let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        bytes[8 + header..].to_vec()
+    };
+    assert_eq!(weights(&whole), weights(&killed));
+}
+
+/// Files whose name says that they were never finished.
+fn unfinished(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let names = files.into_iter().chain(folders.iter().cloned());
+    let names = names.map(|path| path.file_name().unwrap().to_string_lossy().into_owned());
+    let own: Vec<_> = names.filter(|name| name.starts_with(".unfinished")).collect();
+    own.into_iter().chain(folders.iter().flat_map(|folder| unfinished(folder))).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_ends_a_training_with_a_sentence_and_nothing_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = train(&folder.path().join("whole")).output().unwrap();
+    assert!(whole.status.success());
+    let out = folder.path().join("full");
+    let plenty = train(&out);
+    // A limit on the size of files fails like a full disk, in the middle of the first checkpoint.
+    let mut command = Command::new("bash");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$@\"", "bash"]).arg(plenty.get_program());
+    let output = command.args(plenty.get_args()).output().unwrap();
+    refused(&output, &["could not be written", "free some space", "classifier"]);
+    assert_eq!(unfinished(&out), Vec::<String>::new());
+
+    let resumed = resume(&out.join("quick")).output().unwrap();
+    assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
+    assert_eq!(log(&out.join("quick")), log(&folder.path().join("whole/quick")));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(train(folder.path()).args(["--stage", "classifier"]).output().unwrap().status.success());
+    let run = folder.path().join("quick");
+    let part = run.join("checkpoints/classifier/step-00000060/classifier");
+    let mut bytes = fs::read(&part).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&part, bytes).unwrap();
+    let resumed = resume(&run).output().unwrap();
+    refused(&resumed, &["step-00000060/classifier", "damaged", "delete"]);
+}
+
+#[test]
+fn a_training_that_diverges_says_so_and_keeps_its_checkpoints_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = train(folder.path());
+    let output = command.args(["--set", "counterfactual.training.learning_rate=1e30"]).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    let last = message.lines().last().unwrap();
+    assert!(last.contains("counterfactual diverged") && last.contains("learning_rate"), "{last}");
+    assert!(!folder.path().join("quick/coin-phantom.safetensors").exists());
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_refused_before_anything_is_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "no folder").unwrap();
+    let output = train(&file.join("runs")).output().unwrap();
+    refused(&output, &["could not be written"]);
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("step"), "nothing was trained");
+}
+
+#[test]
+fn two_programs_do_not_train_one_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("quick");
+    let mut first = train(folder.path());
+    let mut first = first.args(["--set", "classifier.steps=100000"]).spawn().unwrap();
+    while !run.join("metrics.jsonl").exists() && first.try_wait().unwrap().is_none() {
+        sleep(Duration::from_millis(5));
+    }
+    let second = resume(&run).output().unwrap();
+    first.kill().unwrap();
+    first.wait().unwrap();
+    refused(&second, &["is being trained by another program"]);
+    one_sentence(&second, &["begin another run"]);
+}

@@ -1,23 +1,26 @@
 /**
- * The files that were dropped, those in folders too.
+ * The files that were dropped, those in folders too, with their paths: two folders may hold files of the same name.
  *
  * @param {DataTransfer} transfer
- * @returns {Promise<File[]>}
+ * @returns {Promise<{source: File, name: string}[]>}
  */
 export function droppedFiles(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter((entry) => entry != null);
   // Files that a program drops have no entry.
-  if (entries.length === 0) return Promise.resolve([...transfer.files]);
+  if (entries.length === 0) return Promise.resolve([...transfer.files].map((source) => ({ source, name: source.name })));
   return filesOf(entries);
 }
 
 /**
  * @param {FileSystemEntry[]} entries
- * @returns {Promise<File[]>}
+ * @returns {Promise<{source: File, name: string}[]>}
  */
 async function filesOf(entries) {
   const found = entries.filter(({ name }) => !name.startsWith(".")).map(async (entry) => {
-    if (entry instanceof FileSystemFileEntry) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+    if (entry instanceof FileSystemFileEntry) {
+      const source = await new Promise((/** @type {(file: File) => void} */ resolve, reject) => entry.file(resolve, reject));
+      return [{ source, name: entry.fullPath.replace(/^\//, "") }];
+    }
     return entry instanceof FileSystemDirectoryEntry ? filesOf(await listed(entry)) : [];
   });
   return (await Promise.all(found)).flat();

@@ -86,7 +86,7 @@ let shown = null;
 export function acceptFiles(open) {
   const picker = element("file", HTMLInputElement);
   picker.addEventListener("change", () => {
-    if (picker.files) openTogether([...picker.files], open);
+    if (picker.files) openTogether([...picker.files].map((source) => ({ source, name: source.name })), open);
     picker.value = "";
   });
 
@@ -136,14 +136,13 @@ export function acceptFiles(open) {
 }
 
 /**
- * @param {File[]} files
+ * @param {{source: File, name: string}[]} files
  * @param {(make: Make) => void} open
  */
 function openTogether(files, open) {
   if (files.length === 0) return;
-  const named = files.map((file) => ({ source: file, name: file.name }));
   open(async (info, signal) => {
-    const { source, notes } = await openStudy(named, info.window, signal);
+    const { source, notes } = await openStudy(files, info.window, signal);
     const subject = await source.at(source.start, info, signal);
     if (notes.length > 0) announce(FILE.notes(notes));
     return subject;
@@ -158,8 +157,8 @@ function reopen(window, open) {
   const source = shown;
   if (!source) return;
   open(async (info, signal) => {
-    const again = await openStudy(source.study.files, window, signal);
-    return again.source.at(0, info, signal);
+    const again = await openStudy(source.study.files, window, signal, source.series);
+    return again.source.at(sliceSlider.valueAsNumber || 0, info, signal);
   });
 }
 
@@ -167,11 +166,12 @@ function reopen(window, open) {
  * @param {{source: Blob, name: string}[]} files
  * @param {[number, number]} window
  * @param {AbortSignal} signal
+ * @param {number} [series] the one to show
  */
-async function openStudy(files, window, signal) {
+async function openStudy(files, window, signal, series = 0) {
   progress(STATUS.opening(files.length === 1 ? files[0].name : FILE.count(files.length)));
   const { scans, notes } = await openScans(files, { window, signal });
-  const source = new ScanSource({ files, window, scans, users: 0 }, 0);
+  const source = new ScanSource({ files, window, scans, users: 0 }, series);
   const ofSeries = scans.flatMap(({ info }, i) => info.notes.map((note) => (scans.length > 1 ? FILE.ofSeries(i + 1, note) : note)));
   return { source, notes: [...notes, ...ofSeries] };
 }

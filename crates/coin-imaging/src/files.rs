@@ -1,11 +1,12 @@
 //! Files that were chosen together: a DICOM series, a folder, an archive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive;
 use crate::read::dicom::{self, Frame, Instance};
 use crate::read::nifti;
 use crate::scan::{Scan, ScanError};
+use crate::stack::is_alike;
 use crate::{Limits, Window};
 
 /// A file's name and content.
@@ -34,51 +35,73 @@ pub struct Opened {
 /// When none of them can be opened: what is wrong with the first.
 pub fn open_all(files: &[File<'_>], greys: Window, limits: &Limits) -> Result<Opened, ScanError> {
     let first = files.first().map_or("", |file| file.name);
-    let mut unpacked = Vec::new();
-    let mut errors = Vec::new();
-    for file in files.iter().filter(|file| archive::is_archive(file.bytes)) {
-        match archive::unpack(file.bytes, file.name, &limits.of_file(file.bytes.len() as u64)) {
-            Ok(files) => unpacked.extend(files),
+    let too_large = |what: &str, limit: u64| {
+        Err(ScanError::TooLarge { name: first.into(), field: format!("{what} of the files together"), limit })
+    };
+    let mut left = *limits;
+    let (archives, plain): (Vec<&File<'_>>, Vec<&File<'_>>) =
+        files.iter().partition(|file| archive::is_archive(file.bytes));
+    let size = plain.iter().map(|file| file.bytes.len() as u64).sum::<u64>();
+    let Some(bytes) = left.bytes.checked_sub(size) else { return too_large("size", limits.bytes) };
+    left.bytes = bytes;
+    let (mut unpacked, mut errors) = (Vec::new(), Vec::new());
+    for file in archives {
+        match archive::unpack(file.bytes, file.name, &left.of_file(file.bytes.len() as u64)) {
+            Ok(files) => {
+                left.bytes -= files.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>().min(left.bytes);
+                unpacked.extend(files);
+            }
             Err(error) => errors.push(error),
         }
     }
     let unpacked = unpacked.iter().map(|(name, bytes)| File { name, bytes });
-    let files: Vec<File<'_>> =
-        files.iter().copied().filter(|file| !archive::is_archive(file.bytes)).chain(unpacked).collect();
-    let total = files.iter().map(|file| file.bytes.len() as u64).sum::<u64>();
-    if total > limits.bytes {
-        return Err(ScanError::TooLarge {
-            name: first.into(),
-            field: "size of the files together".into(),
-            limit: limits.bytes,
-        });
-    }
+    let files: Vec<File<'_>> = plain.into_iter().copied().chain(unpacked).collect();
+    left.bytes = limits.bytes;
+    let most = limits.voxels;
 
+    let images = images(&files);
     let mut scans = Vec::new();
     let mut instances: Vec<(&str, Instance)> = Vec::new();
-    let mut keep = |found: Result<Scan, ScanError>| match found {
-        Ok(scan) => scans.push(scan),
-        Err(error) => errors.push(error),
-    };
     let mut failed = Vec::new();
-    for file in &files {
-        if is_image_of_pair(file, &files) {
-            continue;
-        }
-        if dicom::is_dicom(file.bytes) {
-            match dicom::read(file.bytes, file.name, &limits.of_file(file.bytes.len() as u64)) {
-                Ok(instance) => instances.push((file.name, instance)),
-                Err(error) => failed.push(error),
-            }
-        } else if nifti::is_header(file.bytes)
-            && let Some(image) = image_of(file, &files)
-        {
-            keep(Scan::of_pair(file.bytes, image.bytes, file.name, limits));
+    for file in files.iter().filter(|file| !images.values().any(|image| std::ptr::eq(*image, *file))) {
+        let allowed = left.of_file(file.bytes.len() as u64);
+        let image = stem(file.name).and_then(|stem| images.get(stem)).filter(|_| nifti::is_header(file.bytes));
+        let taken = if dicom::is_dicom(file.bytes) {
+            dicom::read(file.bytes, file.name, &allowed).map(|instance| {
+                let taken = instance.frames.iter().map(|frame| frame.hu.len() as u64).sum();
+                let slices = instance.frames.len();
+                instances.push((file.name, instance));
+                (taken, slices)
+            })
         } else {
-            keep(Scan::open(file.bytes, file.name, greys, limits));
+            let scan = match image {
+                Some(image) => Scan::of_pair(file.bytes, image.bytes, file.name, &left),
+                None => Scan::open(file.bytes, file.name, greys, &left),
+            };
+            scan.map(|scan| {
+                let taken = (scan.voxels(), scan.slice_count());
+                scans.push(scan);
+                taken
+            })
+        };
+        match taken {
+            Ok((voxels, slices)) => {
+                left.voxels = left.voxels.saturating_sub(voxels);
+                left.slices = left.slices.saturating_sub(slices as u32);
+            }
+            // Not this file is too large, but all that were opened before it.
+            Err(ScanError::TooLarge { .. }) if left.voxels < most || left.slices < limits.slices => {
+                return too_large("voxels", limits.voxels);
+            }
+            Err(error) => failed.push(error),
         }
     }
-    series(instances).into_iter().for_each(|(name, window, frames)| keep(Scan::of_frames(name, window, frames)));
+    for (name, window, frames) in series(instances) {
+        match Scan::of_frames(name, window, frames) {
+            Ok(scan) => scans.push(scan),
+            Err(error) => errors.push(error),
+        }
+    }
     errors.extend(failed);
     scans.sort_by_key(|scan| std::cmp::Reverse(scan.slice_count()));
     match (scans.is_empty(), errors.is_empty()) {
@@ -88,40 +111,40 @@ pub fn open_all(files: &[File<'_>], greys: Window, limits: &Limits) -> Result<Op
     }
 }
 
-/// What tells frames apart that cannot lie in one volume: size, and orientation and spacing to a few digits.
-type Shape = (String, usize, usize, Vec<i64>);
+/// Frames that can lie in one volume, with the name and window of their first file.
+type Series<'a> = (&'a str, Option<Window>, Vec<Frame>);
 
-/// The frames of each series, in the order of their numbers, by shape, with the name of the first file.
-fn series<'a>(mut instances: Vec<(&'a str, Instance)>) -> Vec<(&'a str, Option<Window>, Vec<Frame>)> {
+/// The frames of each series that are alike, in the order of their numbers.
+fn series<'a>(mut instances: Vec<(&'a str, Instance)>) -> Vec<Series<'a>> {
     let number = |(name, instance): &(&'a str, Instance)| (instance.number.unwrap_or(f64::MAX), *name);
     instances.sort_by(|a, b| {
         let ((a, a_name), (b, b_name)) = (number(a), number(b));
         a.total_cmp(&b).then_with(|| a_name.cmp(b_name))
     });
-    let mut found: BTreeMap<Shape, (&'a str, Option<Window>, Vec<Frame>)> = BTreeMap::new();
+    let mut found: BTreeMap<String, Vec<Series<'a>>> = BTreeMap::new();
     for (name, Instance { series, window, frames, .. }) in instances {
+        let shapes = found.entry(series).or_default();
         for frame in frames {
-            let orientation = frame.orientation.into_iter().flatten();
-            let spacing = frame.spacing.map(|spacing| [spacing.row_mm(), spacing.column_mm()].map(f64::from));
-            let numbers = orientation.chain(spacing.into_iter().flatten());
-            let rounded = numbers.map(|number| (number * 1e3).round() as i64).collect();
-            let shape = (series.clone(), frame.columns, frame.rows, rounded);
-            found.entry(shape).or_insert_with(|| (name, window, Vec::new())).2.push(frame);
+            let alike =
+                shapes.iter_mut().find(|(_, _, frames)| frames.first().is_some_and(|first| is_alike(first, &frame)));
+            match alike {
+                Some((_, _, frames)) => frames.push(frame),
+                None => shapes.push((name, window, vec![frame])),
+            }
         }
     }
-    found.into_values().collect()
+    found.into_values().flatten().collect()
 }
 
-/// The voxels of a header, in a file of the same name but for the ending.
-fn image_of<'a, 'b>(header: &File<'_>, files: &'b [File<'a>]) -> Option<&'b File<'a>> {
-    let stem = stem(header.name)?;
-    files.iter().find(|file| file.name != header.name && self::stem(file.name) == Some(stem))
-}
-
-fn is_image_of_pair(file: &File<'_>, files: &[File<'_>]) -> bool {
-    let mut headers = files.iter().filter(|header| nifti::is_header(header.bytes));
-    !nifti::is_header(file.bytes)
-        && headers.any(|header| image_of(header, files).is_some_and(|image| image.name == file.name))
+/// The voxels of NIfTI headers that are files of their own, by the name without its ending.
+fn images<'a, 'b>(files: &'b [File<'a>]) -> BTreeMap<&'a str, &'b File<'a>> {
+    let headers: BTreeSet<&str> =
+        files.iter().filter(|file| nifti::is_header(file.bytes)).filter_map(|file| stem(file.name)).collect();
+    let images = files.iter().filter(|file| !nifti::is_header(file.bytes));
+    images
+        .filter_map(|file| stem(file.name).map(|stem| (stem, file)))
+        .filter(|(stem, _)| headers.contains(stem))
+        .collect()
 }
 
 /// The name without `.hdr` or `.img`, gzipped or not.

@@ -21,6 +21,7 @@ pub struct Geometry {
     slices: Axis,
     spacing: Spacing,
     slice_mm: f32,
+    oriented: bool,
 }
 
 /// One axis of the view in the file.
@@ -78,7 +79,18 @@ impl Geometry {
             slices: axis(2, true),
             spacing,
             slice_mm: slice_mm as f32,
+            oriented: true,
         })
+    }
+
+    /// The same of a file that says nothing of the patient's sides, or does.
+    pub(crate) fn oriented(self, oriented: bool) -> Self {
+        Self { oriented, ..self }
+    }
+
+    /// Whether the file says where the patient's sides are.
+    pub(crate) fn is_oriented(&self) -> bool {
+        self.oriented
     }
 
     /// Columns of a slice.

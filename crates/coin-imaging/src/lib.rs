@@ -32,6 +32,7 @@ pub use geometry::Geometry;
 pub use limits::Limits;
 pub use mask::Mask;
 pub use plane::Plane;
+pub use read::dicom::series as dicom_series;
 pub use scan::{Format, Scan, ScanError, label_mask};
 pub use slice::{Slice, SliceError};
 pub use spacing::{Spacing, SpacingError};

@@ -142,9 +142,9 @@ impl Scan {
             name: name.into(),
             format,
             slices,
+            oriented: geometry.is_oriented(),
             geometry: Some(geometry),
             sources: None,
-            oriented: true,
             window: None,
             notes: Vec::new(),
         }
@@ -209,6 +209,11 @@ impl Scan {
     #[must_use]
     pub fn slice_count(&self) -> usize {
         self.slices.len()
+    }
+
+    /// Pixels of all slices.
+    pub(crate) fn voxels(&self) -> u64 {
+        self.slices.iter().map(|slice| slice.hu().len() as u64).sum()
     }
 
     /// The slice `index`, from 0.

@@ -8,10 +8,12 @@ use crate::{Geometry, Slice};
 
 /// The cosine of 15 degrees, how far an axial slice may be tilted.
 const MIN_COSINE: f64 = 0.965_925_8;
-/// Largest shift of a slice across the normal, as a share of its distance from the last: half a degree of gantry tilt.
+/// Largest shift across the normal, as a share of the way along it: half a degree of gantry tilt.
 const MOST_SHEAR: f64 = 0.0087;
 /// Slices nearer than this to each other, in mm, lie at the same place.
 const SAME_PLACE_MM: f64 = 1e-3;
+/// Spacings in mm, and parts of directions, nearer than this are the same.
+const SAME: f64 = 2e-3;
 /// Largest part of the usual distance by which another may differ: positions are written with few decimals.
 const UNEVEN: f64 = 0.05;
 
@@ -24,7 +26,7 @@ pub(crate) struct Stack {
     pub slices: Vec<Slice>,
     /// Where they lie; `None` for a single slice, and where slices are missing or say nothing of their place.
     pub geometry: Option<Geometry>,
-    /// What the slices are called and where they lie; `None` where one does not say.
+    /// What the slices are called and where they lie; `None` where one does not say, or not how large its pixels are and how thick it is.
     pub sources: Option<Vec<Source>>,
     /// What the user should know, a sentence each.
     pub notes: Vec<String>,
@@ -39,6 +41,8 @@ pub(crate) struct Source {
     /// Unit steps along a row and along a column of the view.
     pub across: Vector,
     pub down: Vector,
+    /// Of the slice, in mm.
+    pub thickness: f64,
 }
 
 /// Puts frames of the same size in order, whatever their order was: by their place along the normal, or as they come where they
@@ -47,8 +51,7 @@ pub(crate) struct Source {
 /// # Errors
 /// When they are not axial, or lie askew on each other.
 pub(crate) fn stack(name: &str, frames: Vec<Frame>) -> Result<Stack, ScanError> {
-    let shape = |frame: &Frame| (frame.columns, frame.rows, frame.spacing);
-    if frames.first().is_some_and(|first| frames.iter().any(|frame| shape(frame) != shape(first))) {
+    if frames.first().is_some_and(|first| !frames.iter().all(|frame| is_alike(frame, first))) {
         let reason = "it differs between frames; export the frames as single CT slices";
         return Err(ScanError::invalid(name, "PixelSpacing", reason));
     }
@@ -68,17 +71,31 @@ pub(crate) fn stack(name: &str, frames: Vec<Frame>) -> Result<Stack, ScanError> 
     }
     let geometry = geometry(name, &placed, &mut notes)?;
     let source = |placed: &Placed| {
+        placed.slice.spacing()?;
         let Plane { origin, across, down, .. } = placed.plane?;
-        Some(Source { reference: placed.reference.clone()?, origin, across, down })
+        let distance = geometry.as_ref().map(|geometry| f64::from(geometry.slice_mm()));
+        let thickness = placed.thickness.or(distance)?;
+        Some(Source { reference: placed.reference.clone()?, origin, across, down, thickness })
     };
     let sources = placed.iter().map(source).collect();
     Ok(Stack { slices: placed.into_iter().map(|placed| placed.slice).collect(), geometry, sources, notes })
+}
+
+/// Whether two frames can lie in one volume: the same pixels and directions, as far as their few decimals tell.
+pub(crate) fn is_alike(a: &Frame, b: &Frame) -> bool {
+    let near = |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < SAME);
+    let spacing = |frame: &Frame| frame.spacing.map(|spacing| [spacing.row_mm(), spacing.column_mm()].map(f64::from));
+    let (a_spacing, b_spacing) = (spacing(a), spacing(b));
+    let (a_spacing, b_spacing) = (a_spacing.as_slice().as_flattened(), b_spacing.as_slice().as_flattened());
+    let (a_sides, b_sides) = (a.orientation.as_slice().as_flattened(), b.orientation.as_slice().as_flattened());
+    (a.columns, a.rows) == (b.columns, b.rows) && near(a_spacing, b_spacing) && near(a_sides, b_sides)
 }
 
 /// A slice in the view, and where it is.
 struct Placed {
     slice: Slice,
     reference: Option<Reference>,
+    thickness: Option<f64>,
     plane: Option<Plane>,
 }
 
@@ -95,7 +112,7 @@ struct Plane {
 
 impl Placed {
     fn of(name: &str, frame: Frame) -> Result<Self, ScanError> {
-        let Frame { columns, rows, mut hu, spacing, orientation, position, reference } = frame;
+        let Frame { columns, rows, mut hu, spacing, thickness, orientation, position, reference } = frame;
         let invalid = |field: &str, reason: String| ScanError::invalid(name, field, reason);
         let mut plane = None;
         if let Some([rx, ry, rz, cx, cy, cz]) = orientation {
@@ -129,7 +146,12 @@ impl Placed {
             plane = origin.map(|origin| Plane { origin, across, down, normal: cross(across, down) });
         }
         let slice = Slice::new(columns, rows, hu, spacing);
-        Ok(Self { slice: slice.map_err(|reason| invalid("PixelData", reason.to_string()))?, reference, plane })
+        Ok(Self {
+            slice: slice.map_err(|reason| invalid("PixelData", reason.to_string()))?,
+            reference,
+            thickness,
+            plane,
+        })
     }
 
     /// Along the normal, in mm towards the head.
@@ -149,16 +171,17 @@ fn geometry(name: &str, placed: &[Placed], notes: &mut Vec<String>) -> Result<Op
     let steps: Vec<Vector> = planes.windows(2).map(|pair| difference(pair[1].origin, pair[0].origin)).collect();
     let Some(normal) = planes.first().map(|plane| plane.normal).filter(|_| !steps.is_empty()) else { return Ok(None) };
     let distances: Vec<f64> = steps.iter().map(|step| dot(*step, normal)).collect();
-    for (step, distance) in steps.iter().zip(&distances) {
-        let shift = difference(*step, normal.map(|part| part * distance));
-        let shear = dot(shift, shift).sqrt() / distance;
-        if shear > MOST_SHEAR {
-            let degrees = shear.atan().to_degrees();
-            let reason = format!(
-                "the slices are sheared by {degrees:.1} degrees, as a tilted gantry leaves them; resample the series to an upright volume"
-            );
-            return Err(ScanError::invalid(name, "ImagePositionPatient", reason));
-        }
+    // From the first to the last: single steps are rounded to the decimals of their positions.
+    let whole = steps.iter().fold([0.0; 3], |sum, step| [0, 1, 2].map(|i| sum[i] + step[i]));
+    let distance = distances.iter().sum::<f64>();
+    let shift = difference(whole, normal.map(|part| part * distance));
+    let shear = dot(shift, shift).sqrt() / distance;
+    if shear > MOST_SHEAR {
+        let degrees = shear.atan().to_degrees();
+        let reason = format!(
+            "the slices are sheared by {degrees:.1} degrees, as a tilted gantry leaves them; resample the series to an upright volume"
+        );
+        return Err(ScanError::invalid(name, "ImagePositionPatient", reason));
     }
     let mut sorted = distances.clone();
     sorted.sort_by(f64::total_cmp);
@@ -172,7 +195,7 @@ fn geometry(name: &str, placed: &[Placed], notes: &mut Vec<String>) -> Result<Op
         return Ok(None);
     }
     let Some(Plane { origin, across, down, .. }) = planes.first().copied() else { return Ok(None) };
-    let mean = distances.iter().sum::<f64>() / distances.len() as f64;
+    let mean = distance / distances.len() as f64;
     let (column_mm, row_mm) = (f64::from(spacing.column_mm()), f64::from(spacing.row_mm()));
     // From left, back and head to right, front and head.
     let row = |world: usize, sign: f64| {
@@ -180,9 +203,10 @@ fn geometry(name: &str, placed: &[Placed], notes: &mut Vec<String>) -> Result<Op
     };
     let affine = [row(0, -1.0), row(1, -1.0), row(2, 1.0)];
     let geometry = Geometry::of([first.slice.width(), first.slice.height(), placed.len()], &affine);
-    geometry.map(Some).map_err(|reason| {
-        ScanError::invalid(name, "ImagePositionPatient", format!("{reason}; export the series again"))
-    })
+    if let Err(reason) = &geometry {
+        notes.push(format!("{reason}; no volume is exported"));
+    }
+    Ok(geometry.ok())
 }
 
 fn dot(a: Vector, b: Vector) -> f64 {

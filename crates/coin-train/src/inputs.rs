@@ -1,20 +1,25 @@
 //! What a program is to look at: files and whole folders of them, each with a folder for its results, and a share of them for
 //! each of several machines. The DICOM files of a folder belong together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use coin_imaging::dicom_series;
+
 use crate::files::FileError;
 use crate::program::BadInput;
 
 /// Endings that a result's folder does without; the longer ones first.
-const ENDINGS: [&str; 16] = [
-    ".nii.gz", ".nii", ".hdr", ".img", ".nrrd", ".mha", ".zip", ".png", ".jpeg", ".jpg", ".tiff", ".tif", ".bmp",
-    ".dicom", ".dcm", ".ima",
+const ENDINGS: [&str; 18] = [
+    ".nii.gz", ".nii", ".hdr.gz", ".img.gz", ".hdr", ".img", ".nrrd", ".mha", ".zip", ".png", ".jpeg", ".jpg", ".tiff",
+    ".tif", ".bmp", ".dicom", ".dcm", ".ima",
 ];
+
+/// Bytes of a DICOM file within which it names its series.
+const START: u64 = 1 << 16;
 
 /// Files that are opened together, and where their results go below the folder of all results.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,20 +32,25 @@ pub struct Input {
     pub folder: PathBuf,
 }
 
-/// The files in `paths`, in their order; those in folders by name, at any depth, without hidden ones, and the DICOM files and
-/// NIfTI pairs of a folder together. Results go to a folder of the file's name without the ending, below the folders it was
-/// found in, numbered where two share it; those of a folder's DICOM files to one of the folder's name.
+/// The files in `paths`, in their order; those in folders by name, at any depth, without hidden ones, and those that
+/// belong together as one input: a DICOM series, a NIfTI pair. Results go to a folder of the first file's name without the
+/// ending, below the folders it was found in, numbered where two share it; those of a folder that is one series to one of its
+/// name.
 ///
 /// # Errors
 /// When a folder cannot be read.
 pub fn all(paths: &[PathBuf]) -> Result<Vec<Input>, FileError> {
     let mut found = Vec::new();
+    let mut named: Vec<PathBuf> = Vec::new();
     for path in paths {
-        match path.is_dir() {
-            true => below(path, Path::new(path.file_name().unwrap_or_default()), &mut found)?,
-            false => found.push(Input { name: path.clone(), files: vec![path.clone()], folder: result_of(path) }),
+        if path.is_dir() {
+            found.extend(together(std::mem::take(&mut named), Path::new("")));
+            below(path, Path::new(&file_name(path)), &mut found)?;
+        } else {
+            named.push(path.clone());
         }
     }
+    found.extend(together(named, Path::new("")));
     let mut taken = BTreeSet::new();
     let placed = found.into_iter().map(|input| {
         let numbered = (2..).map(|i| input.folder.with_file_name(format!("{}-{i}", file_name(&input.folder))));
@@ -60,48 +70,54 @@ fn below(folder: &Path, place: &Path, found: &mut Vec<Input>) -> Result<(), File
     entries.retain(|path| !file_name(path).starts_with('.'));
     entries.sort();
     let (folders, files): (Vec<_>, Vec<_>) = entries.into_iter().partition(|path| path.is_dir());
-    let (dicom, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|path| is_dicom(path));
-    if let [_, _, ..] = &dicom[..] {
-        found.push(Input { name: folder.to_owned(), files: dicom, folder: place.to_owned() });
-    } else {
-        found.extend(dicom.into_iter().map(|file| of_file(file, place)));
-    }
-    for file in others {
-        let stem = place.join(result_of(&file));
-        let pairs =
-            |path: &Path| ["hdr", "img"].into_iter().any(|ending| path.extension().is_some_and(|e| e == ending));
-        match found
-            .last_mut()
-            .filter(|last| pairs(&file) && last.files.iter().all(|path| pairs(path)) && last.folder == stem)
-        {
-            Some(header) => header.files.push(file),
-            None => found.push(of_file(file, place)),
-        }
-    }
+    found.extend(together(files, place));
     for path in folders {
-        below(&path, &place.join(path.file_name().unwrap_or_default()), found)?;
+        below(&path, &place.join(file_name(&path)), found)?;
     }
     Ok(())
 }
 
-fn of_file(file: PathBuf, place: &Path) -> Input {
-    Input { name: file.clone(), folder: place.join(result_of(&file)), files: vec![file] }
-}
-
-/// Where the results of a file go.
-fn result_of(file: &Path) -> PathBuf {
-    without_ending(&file_name(file)).into()
+/// Files of a folder, those that belong together as one input: the DICOM files of a series, a NIfTI header and its image.
+fn together(files: Vec<PathBuf>, place: &Path) -> Vec<Input> {
+    let mut found: Vec<Input> = Vec::new();
+    let mut series: BTreeMap<String, usize> = BTreeMap::new();
+    let mut pairs: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    for file in files {
+        let folder = place.join(without_ending(&file_name(&file)));
+        let key = match (series_of(&file), is_half(&file)) {
+            (Some(uid), _) if !uid.is_empty() => Some(series.entry(uid).or_insert(found.len())),
+            (None, true) => Some(pairs.entry(file.with_file_name(file_name(&folder))).or_insert(found.len())),
+            _ => None,
+        };
+        match key.and_then(|index| found.get_mut(*index)) {
+            Some(first) => first.files.push(file),
+            None => found.push(Input { name: file.clone(), files: vec![file], folder }),
+        }
+    }
+    let whole = found.len() == 1;
+    // A folder that is a series gives its name.
+    for input in found.iter_mut().filter(|input| whole && input.files.len() > 2 && place != Path::new("")) {
+        input.folder = place.to_owned();
+        input.name = input.name.parent().unwrap_or(Path::new("")).to_owned();
+    }
+    found
 }
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Whether a file begins as DICOM does; one that cannot be read is told when it is opened.
-fn is_dicom(path: &Path) -> bool {
-    let mut start = [0; 132];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    read.is_ok() && start.ends_with(b"DICM")
+/// Whether it is a NIfTI header or image by its name.
+fn is_half(path: &Path) -> bool {
+    let name = file_name(path).to_ascii_lowercase();
+    [".hdr", ".img", ".hdr.gz", ".img.gz"].into_iter().any(|ending| name.ends_with(ending))
+}
+
+/// The series of a DICOM file; one that cannot be read is told when it is opened.
+fn series_of(path: &Path) -> Option<String> {
+    let mut start = Vec::new();
+    File::open(path).and_then(|file| file.take(START).read_to_end(&mut start)).ok()?;
+    dicom_series(&start)
 }
 
 fn without_ending(name: &str) -> &str {
@@ -156,31 +172,45 @@ mod tests {
         assert_eq!(folders, ["x", "x-2", "1.2.840.1", "1.2.840.2", "v", ".png", "no-ending"].map(PathBuf::from));
     }
 
+    /// The start of a DICOM file of this series.
+    fn dicom(series: &str) -> Vec<u8> {
+        let length = (series.len() as u16).to_le_bytes();
+        [&[0; 128][..], b"DICM", &[0x20, 0, 0x0E, 0, b'U', b'I'], &length, series.as_bytes()].concat()
+    }
+
     #[test]
-    fn folders_are_walked_in_order_and_keep_their_shape() {
+    fn folders_are_walked_in_order_and_what_belongs_together_is_one_input() {
         let archive = tempfile::tempdir().unwrap();
         let top = archive.path().join("archive");
-        let dicom = [&[0; 128][..], b"DICM"].concat();
         for (file, content) in [
-            ("b/2.dcm", &dicom[..]),
-            ("b/1.dcm", &dicom),
-            ("b/report.pdf", b""),
-            ("a.png", b""),
-            (".hidden", b""),
-            ("b/c/1.dcm", &dicom),
-            ("d/v.hdr", b""),
-            ("d/v.img", b""),
-            ("d/w.img", b""),
+            ("b/2.dcm", dicom("1.2")),
+            ("b/1.dcm", dicom("1.2")),
+            ("b/3.dcm", dicom("1.2")),
+            ("a.png", Vec::new()),
+            (".hidden", Vec::new()),
+            ("b/c/1.dcm", dicom("1.2")),
+            ("d/v.hdr", Vec::new()),
+            ("d/v.img", Vec::new()),
+            ("d/w.img.gz", Vec::new()),
+            ("e/1", dicom("1.2")),
+            ("e/2", dicom("1.4")),
+            ("e/3", dicom("1.2")),
+            ("e/4.pdf", Vec::new()),
         ] {
             std::fs::create_dir_all(top.join(file).parent().unwrap()).unwrap();
             std::fs::write(top.join(file), content).unwrap();
         }
-        let found = all(&[top]).unwrap();
-        let folders: Vec<(&Path, usize)> =
-            found.iter().map(|input| (input.folder.as_path(), input.files.len())).collect();
-        let expected = [("a", 1), ("b", 2), ("b/report.pdf", 1), ("b/c/1", 1), ("d/v", 2), ("d/w", 1)];
-        let expected = expected.map(|(folder, files)| (PathBuf::from("archive").join(folder), files));
-        assert_eq!(folders, expected.iter().map(|(folder, files)| (folder.as_path(), *files)).collect::<Vec<_>>());
+        let found = all(std::slice::from_ref(&top)).unwrap();
+        let folders: Vec<(PathBuf, usize)> =
+            found.iter().map(|input| (input.folder.clone(), input.files.len())).collect();
+        let expected =
+            [("a", 1), ("b", 3), ("b/c/1", 1), ("d/v", 2), ("d/w", 1), ("e/1", 2), ("e/2", 1), ("e/4.pdf", 1)];
+        assert_eq!(folders, expected.map(|(folder, files)| (PathBuf::from("archive").join(folder), files)));
+        assert_eq!(found[1].name, top.join("b"));
+
+        let named = all(&[top.join("d/v.img"), top.join("d/v.hdr"), top.join("e/3"), top.join("e/1")]).unwrap();
+        let files: Vec<usize> = named.iter().map(|input| input.files.len()).collect();
+        assert_eq!(files, [2, 2], "files that are named one by one");
     }
 
     #[test]

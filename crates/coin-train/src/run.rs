@@ -99,13 +99,15 @@ impl Run {
         let path = self.folder.join(LOCK);
         let failed = |reason| FileError::Write { path: path.clone(), reason };
         let hold = File::create(&path).map_err(failed)?;
-        if let Err(TryLockError::WouldBlock) = hold.try_lock() {
-            let folder = self.folder.display();
-            let reason = format!("{folder} is being trained by another program; wait for it, or begin another run");
-            return Err(BadInput(reason).into());
-        }
-        for folder in [&self.folder, &self.folder.join(PICTURES)].into_iter().filter(|folder| folder.exists()) {
-            files::sweep(folder).map_err(failed)?;
+        match hold.try_lock() {
+            Ok(()) => self.sweep().map_err(failed)?,
+            Err(TryLockError::WouldBlock) => {
+                let folder = self.folder.display();
+                let reason = format!("{folder} is being trained by another program; wait for it, or begin another run");
+                return Err(BadInput(reason).into());
+            }
+            // Some network disks have no locks: whose files are unfinished there is not known.
+            Err(TryLockError::Error(_)) => {}
         }
         let Some(first) = self.origin()? else {
             files::write(&self.folder.join(ORIGIN), &serde_json::to_vec_pretty(origin)?)?;
@@ -117,6 +119,12 @@ impl Run {
             return Err(BadInput(reason).into());
         }
         Ok(Hold { _file: hold })
+    }
+
+    /// Removes what a kill left unfinished.
+    fn sweep(&self) -> std::io::Result<()> {
+        let folders = [self.folder.clone(), self.folder.join(PICTURES)];
+        folders.iter().filter(|folder| folder.exists()).try_for_each(|folder| files::sweep(folder))
     }
 
     /// Takes over the classifier of another run, with its log, unless there is one already.

@@ -13,6 +13,9 @@ use crate::{Geometry, Limits, Slice};
 /// The key of the last line.
 const DATA_FILE: &str = "ElementDataFile";
 
+/// Keys of the directions of the axes.
+const DIRECTIONS: [&str; 3] = ["transformmatrix", "rotation", "orientation"];
+
 /// Whether the bytes begin as MetaImage does.
 pub(crate) fn is_metaimage(bytes: &[u8]) -> bool {
     let begins = |key: &[u8]| bytes.get(..key.len()).is_some_and(|start| start.eq_ignore_ascii_case(key));
@@ -31,6 +34,15 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<(Vec<Sli
     let voxels = header.voxels()?;
     let geometry = Geometry::of(lengths, &header.affine()?);
     let geometry = geometry.map_err(|reason| header.invalid("ElementSpacing", format!("{reason}; export again")))?;
+    let geometry = geometry.oriented(header.fields.get(&DIRECTIONS).is_some());
+    if header.fields.get(&["binarydata"]).is_some_and(|binary| !binary.eq_ignore_ascii_case("true")) {
+        return Err(header.invalid("BinaryData", "voxels written as text are not read; save the volume in binary"));
+    }
+    if header.fields.get(&["headersize"]).is_some_and(|size| size != "0") {
+        return Err(
+            header.invalid("HeaderSize", "voxels that do not follow the header are not read; save the volume again")
+        );
+    }
     let behind = bytes.get(header.fields.end..).unwrap_or_default();
     let content: Box<dyn Read + '_> = match header.is("compresseddata") {
         true => Box::new(ZlibDecoder::new(behind)),
@@ -95,7 +107,7 @@ impl Header<'_> {
             None => Ok(otherwise.to_vec()),
         };
         let upright = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
-        let directions = stated(&["transformmatrix", "rotation", "orientation"], "TransformMatrix", &upright)?;
+        let directions = stated(&DIRECTIONS, "TransformMatrix", &upright)?;
         let origin = stated(&["offset", "position", "origin"], "Offset", &[0.0; 3])?;
         if self.fields.get(&["elementspacing", "elementsize"]).is_none() {
             return Err(self.invalid("ElementSpacing", "it is missing; save the volume with its spacing"));

@@ -235,6 +235,7 @@ impl<'a> Header<'a> {
             Some(raw) if !self.detached => Geometry::with_header(lengths, &mm, raw, self.big_endian),
             _ => Geometry::of(lengths, &mm),
         };
+        let geometry = geometry.map(|geometry| geometry.oriented(self.sform_code > 0 || self.qform_code > 0));
         geometry.map_err(|reason| self.invalid(form, format!("{reason}; correct the affine or export again")))
     }
 

@@ -29,6 +29,14 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<(Vec<Sli
     let affine = header.affine()?;
     let geometry = Geometry::of(lengths, &affine);
     let geometry = geometry.map_err(|reason| header.invalid("space directions", format!("{reason}; export again")))?;
+    let geometry = geometry.oriented(header.fields.get(&["space"]).is_some());
+    for field in ["byte skip", "line skip"] {
+        if header.fields.get(&[field]).is_some_and(|skip| skip != "0") {
+            return Err(
+                header.invalid(field, "voxels that do not follow the header are not read; save the volume again")
+            );
+        }
+    }
     let behind = bytes.get(header.fields.end..).unwrap_or_default();
     let content: Box<dyn Read + '_> = match header.fields.get(&["encoding"]) {
         Some("raw") => Box::new(behind),

@@ -67,7 +67,6 @@ pub fn segmentation(masks: &[Mask], scan: &Scan, author: &Author<'_>) -> Result<
     let found: Vec<(&Mask, &Source)> = masks.iter().zip(sources).filter(|(mask, _)| mask.count() > 0).collect();
     let Some((_, first)) = found.first() else { return Ok(None) };
     let spacing = slice.spacing_or_assumed();
-    let slice_mm = scan.geometry().map_or(1.0, |geometry| geometry.slice_mm());
 
     let mut object = Object::new();
     object.of_series(&first.reference, author);
@@ -79,7 +78,7 @@ pub fn segmentation(masks: &[Mask], scan: &Scan, author: &Author<'_>) -> Result<
         tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE,
         vec![Object::with(|groups| {
             let measures = Object::with(|measures| {
-                measures.decimals(tags::SLICE_THICKNESS, &[slice_mm.into()]);
+                measures.decimals(tags::SLICE_THICKNESS, &[first.thickness]);
                 measures.decimals(tags::PIXEL_SPACING, &[spacing.row_mm().into(), spacing.column_mm().into()]);
             });
             groups.sequence(tags::PIXEL_MEASURES_SEQUENCE, vec![measures]);

@@ -129,7 +129,7 @@ impl Task<'_> {
     /// Explains an input, unless its results are there already and whole; its summaries.
     fn explain(&self, input: &Input) -> anyhow::Result<Vec<Summary>> {
         let folder = self.arguments.out.join(&input.folder);
-        let (name, limits) = (input.name.display().to_string(), Limits::default());
+        let (name, limits) = (input.name.display().to_string(), Limits::VOLUMES);
         let mut read = Vec::new();
         let mut left = limits.bytes;
         for path in &input.files {

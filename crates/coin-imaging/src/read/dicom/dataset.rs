@@ -38,6 +38,7 @@ fields! {
     ROWS: ROWS, "Rows";
     COLUMNS: COLUMNS, "Columns";
     SPACING: PIXEL_SPACING, "PixelSpacing";
+    THICKNESS: SLICE_THICKNESS, "SliceThickness";
     ALLOCATED: BITS_ALLOCATED, "BitsAllocated";
     STORED: BITS_STORED, "BitsStored";
     HIGH_BIT: HIGH_BIT, "HighBit";
@@ -46,6 +47,7 @@ fields! {
     PADDING_LIMIT: PIXEL_PADDING_RANGE_LIMIT, "PixelPaddingRangeLimit";
     INTERCEPT: RESCALE_INTERCEPT, "RescaleIntercept";
     SLOPE: RESCALE_SLOPE, "RescaleSlope";
+    RESCALE_TYPE: RESCALE_TYPE, "RescaleType";
     LUT_DESCRIPTOR: LUT_DESCRIPTOR, "LUTDescriptor";
     LUT_DATA: LUT_DATA, "LUTData";
     WINDOW_CENTRE: WINDOW_CENTER, "WindowCenter";
@@ -94,6 +96,16 @@ pub(super) struct DataSet<'a> {
 }
 
 impl<'a> DataSet<'a> {
+    /// The series of a file of which `bytes` are the start; empty where it does not say, or says it later.
+    pub(super) fn series(bytes: &'a [u8], encoding: Encoding) -> &'a str {
+        let (big_endian, frames) = (encoding.big_endian, Vec::new());
+        let (root, shared) = (Values::new(), Values::new());
+        let mut data = Self { name: "", big_endian, root, shared, frames, pixels: None };
+        // That it is cut off is no surprise.
+        let _ = data.read_elements(Cursor { bytes, at: 0, big_endian }, encoding);
+        data.text(SERIES).unwrap_or_default()
+    }
+
     /// Reads `bytes`, which begin with the first element behind the meta information.
     pub(super) fn parse(bytes: &'a [u8], encoding: Encoding, name: &'a str) -> Result<Self, ScanError> {
         let big_endian = encoding.big_endian;
@@ -128,6 +140,10 @@ impl<'a> DataSet<'a> {
                         {
                             scope.entry(tag).or_insert(value);
                         }
+                    }
+                    // A compressed icon.
+                    None if tag == tags::PIXEL_DATA || [*b"OB", *b"OW"].contains(&header.vr) => {
+                        self.fragments(&mut cursor)?;
                     }
                     length => {
                         if open.len() == MAX_DEPTH {
@@ -176,12 +192,7 @@ impl<'a> DataSet<'a> {
                 wrong("it is compressed although the transfer syntax says otherwise; export the file again")
             }
             None => {
-                let mut items = Vec::new();
-                // Some writers leave out the delimiter that ends the last item.
-                while let Some(Header { tag: ITEM, length: Some(length), .. }) = cursor.header(true) {
-                    items.push(cursor.take(length).ok_or_else(|| self.cut_off(PIXELS.1))?);
-                }
-                let mut items = items.into_iter();
+                let mut items = self.fragments(cursor)?.into_iter();
                 let offsets = items.next().ok_or_else(|| self.cut_off(PIXELS.1))?;
                 Ok(PixelData::Encapsulated { offsets, fragments: items.collect() })
             }
@@ -191,6 +202,15 @@ impl<'a> DataSet<'a> {
     /// Whether words have their high byte first.
     pub(super) fn big_endian(&self) -> bool {
         self.big_endian
+    }
+
+    /// The items of compressed pixels up to the delimiter behind them, which some writers leave out.
+    fn fragments(&self, cursor: &mut Cursor<'a>) -> Result<Vec<&'a [u8]>, ScanError> {
+        let mut items = Vec::new();
+        while let Some(Header { tag: ITEM, length: Some(length), .. }) = cursor.header(true) {
+            items.push(cursor.take(length).ok_or_else(|| self.cut_off(PIXELS.1))?);
+        }
+        Ok(items)
     }
 
     /// Of a frame where it has its own, else of all frames.

@@ -7,7 +7,7 @@ mod syntax;
 
 use dataset::{
     CLASS, COLUMNS, DataSet, FRAME_OF_REFERENCE, FRAMES, Field, INSTANCE, MODALITY, NUMBER, ORIENTATION, PIXELS,
-    POSITION, ROWS, SERIES, SPACING, STUDY, WINDOW_CENTRE, WINDOW_WIDTH, quoted,
+    POSITION, ROWS, SERIES, SPACING, STUDY, THICKNESS, WINDOW_CENTRE, WINDOW_WIDTH, quoted,
 };
 use pixels::Stored;
 
@@ -34,6 +34,8 @@ pub(crate) struct Frame {
     pub rows: usize,
     pub hu: Vec<f32>,
     pub spacing: Option<Spacing>,
+    /// Of the slice, in mm.
+    pub thickness: Option<f64>,
     /// Directions along a row and along a column, towards the patient's left, back and head.
     pub orientation: Option<[f64; 6]>,
     /// The centre of the first pixel, in mm towards the patient's left, back and head.
@@ -58,6 +60,15 @@ pub(crate) struct Reference {
 /// Whether the bytes begin as DICOM does, with or without its preamble.
 pub(crate) fn is_dicom(bytes: &[u8]) -> bool {
     syntax::first_element(bytes).is_some()
+}
+
+/// The series that a file belongs to, from its first kilobytes; empty where they do not say. `None` when it is no DICOM file.
+#[must_use]
+pub fn series(start: &[u8]) -> Option<String> {
+    is_dicom(start).then(|| match syntax::data_set(start, "", &Limits::default()) {
+        Ok((encoding, bytes)) => DataSet::series(&bytes, encoding).to_owned(),
+        Err(_) => String::new(),
+    })
 }
 
 /// The frames of a file.
@@ -135,6 +146,7 @@ impl DataSet<'_> {
             rows: grid.rows,
             hu,
             spacing: spacing.transpose()?,
+            thickness: self.decimals(THICKNESS, index).ok().flatten().map(|[mm]| mm).filter(|mm| *mm > 0.0),
             orientation: self.decimals(ORIENTATION, index)?,
             position: self.decimals(POSITION, index)?,
             reference: self.reference(index.filter(|_| grid.frames > 1)),

@@ -6,7 +6,7 @@ use super::Grid;
 use super::codec::Codec;
 use super::dataset::{
     ALLOCATED, DataSet, HIGH_BIT, INTERCEPT, LUT_DATA, LUT_DESCRIPTOR, PADDING, PADDING_LIMIT, PHOTOMETRIC, PIXELS,
-    PixelData, REPRESENTATION, SAMPLES, SLOPE, STORED, quoted,
+    PixelData, REPRESENTATION, RESCALE_TYPE, SAMPLES, SLOPE, STORED, quoted,
 };
 use crate::scan::ScanError;
 
@@ -56,6 +56,14 @@ impl<'a, 'b> Stored<'a, 'b> {
             Some("MONOCHROME1" | "MONOCHROME2") | None => {}
             Some(other) => {
                 return Err(data.invalid(PHOTOMETRIC, format!("it is {}; export a grey slice", quoted(other))));
+            }
+        }
+        // Photon-counting and spectral CT have maps of other things, too.
+        match data.text(RESCALE_TYPE) {
+            Some("HU" | "US") | None => {}
+            Some(other) => {
+                let reason = format!("it is {}; export the reconstruction in HU", quoted(other));
+                return Err(data.invalid(RESCALE_TYPE, reason));
             }
         }
         let unused_bits = u32::from(16 - stored);
@@ -139,11 +147,11 @@ impl<'a, 'b> Stored<'a, 'b> {
         }
         // Offsets count from the first fragment's item, whose tag and length take 8 bytes.
         let (offsets, _) = offsets.as_chunks();
-        let starts: Vec<u64> = offsets.iter().map(|offset| u32::from_le_bytes(*offset).into()).collect();
+        let mut starts = offsets.iter().map(|offset| u64::from(u32::from_le_bytes(*offset))).peekable();
         let mut gathered: Vec<Vec<u8>> = Vec::new();
         let mut at = 0;
         for fragment in fragments {
-            if starts.contains(&at) {
+            if starts.next_if_eq(&at).is_some() {
                 gathered.push(Vec::new());
             }
             if let Some(frame) = gathered.last_mut() {

@@ -1,0 +1,219 @@
+//! Files that are opened together.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod samples;
+
+use coin_imaging::{File, Limits, Opened, Scan, ScanError, Window, open_all};
+use dicom_core::VR;
+use dicom_dictionary_std::{tags, uids};
+use samples::{Dicom, small_nifti};
+
+const UPRIGHT: &str = "1\\0\\0\\0\\1\\0";
+
+/// A slice of a series at a place, whose stored values tell its number.
+fn slice(series: &str, orientation: &str, position: [f64; 3], number: u16) -> Vec<u8> {
+    let mut file = Dicom::new();
+    let [x, y, z] = position;
+    file.text(tags::SERIES_INSTANCE_UID, VR::UI, series);
+    file.text(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, orientation);
+    file.text(tags::IMAGE_POSITION_PATIENT, VR::DS, &format!("{x}\\{y}\\{z}"));
+    file.text(tags::RESCALE_SLOPE, VR::DS, "1").text(tags::RESCALE_INTERCEPT, VR::DS, "0");
+    file.words(&[number; 6]);
+    file.bytes()
+}
+
+fn open_within(files: &[(&str, Vec<u8>)], limits: &Limits) -> Result<Opened, ScanError> {
+    let files: Vec<File<'_>> = files.iter().map(|(name, bytes)| File { name, bytes }).collect();
+    open_all(&files, Window::ABDOMEN, limits)
+}
+
+fn open(files: &[(&str, Vec<u8>)]) -> Opened {
+    open_within(files, &Limits::default()).unwrap()
+}
+
+/// The first stored value of every slice.
+fn numbers(scan: &Scan) -> Vec<f32> {
+    (0..scan.slice_count()).map(|index| scan.slice(index).unwrap().hu()[0]).collect()
+}
+
+fn upright(places: &[f64]) -> Vec<(&'static str, Vec<u8>)> {
+    let places = places.iter().enumerate();
+    places.map(|(i, &z)| ("slice", slice("1.2", UPRIGHT, [0.0, 0.0, z], i as u16))).collect()
+}
+
+#[test]
+fn slices_are_put_in_order_of_their_places() {
+    let opened = open(&upright(&[20.0, 0.0, 30.0, 10.0]));
+    let [scan] = &opened.scans[..] else { unreachable!("{} scans", opened.scans.len()) };
+    assert_eq!(numbers(scan), [1.0, 3.0, 0.0, 2.0]);
+    assert!(scan.notes().is_empty() && scan.is_oriented());
+    let geometry = scan.geometry().unwrap();
+    assert_eq!((geometry.depth(), geometry.slice_mm()), (4, 10.0));
+}
+
+#[test]
+fn gaps_and_slices_that_lie_twice_are_named() {
+    let missing = open(&upright(&[0.0, 10.0, 20.0, 40.0]));
+    assert_eq!(
+        missing.scans[0].notes(),
+        ["slices are missing or uneven: 20.00 mm behind slice 3, 10.00 mm elsewhere; no volume is exported"]
+    );
+    assert!(missing.scans[0].geometry().is_none());
+    let twice = open(&upright(&[0.0, 10.0, 10.0, 20.0]));
+    assert_eq!(twice.scans[0].notes(), ["one slice lies where another does and is left out"]);
+    assert_eq!(twice.scans[0].slice_count(), 3);
+    // Two slices of a survey: each can be looked at.
+    let far = open(&upright(&[0.0, 120.0]));
+    assert_eq!(far.scans[0].slice_count(), 2);
+    assert!(far.scans[0].geometry().is_none() && far.scans[0].notes()[0].contains("120"), "{:?}", far.scans[0].notes());
+}
+
+#[test]
+fn a_tilted_gantry_is_refused_and_rounded_places_are_not() {
+    let sheared: Vec<_> = (0..5_u16)
+        .map(|i| ("tilted", slice("1.2", UPRIGHT, [0.0, 0.3 * f64::from(i), 2.0 * f64::from(i)], i)))
+        .collect();
+    let message = open_within(&sheared, &Limits::default()).unwrap_err().to_string();
+    assert!(message.contains("sheared by 8.5 degrees, as a tilted gantry leaves them; resample"), "{message}");
+    // Slices of 0.6 mm, tilted by 3 degrees, whose places are written with two decimals.
+    let (sin, cos) = 3_f64.to_radians().sin_cos();
+    let orientation = format!("1\\0\\0\\0\\{cos:.6}\\{:.6}", -sin);
+    let place = |i: u16, share: f64| (f64::from(i) * 60.0 * share).round() / 100.0;
+    let rounded: Vec<_> =
+        (0..20).map(|i| ("thin", slice("1.2", &orientation, [0.0, place(i, sin), place(i, cos)], i))).collect();
+    let opened = open(&rounded);
+    assert_eq!(opened.scans[0].slice_count(), 20);
+}
+
+#[test]
+fn series_and_shapes_are_told_apart_and_what_cannot_be_read_is_named() {
+    let coronal = "1\\0\\0\\0\\0\\-1";
+    let files = [
+        ("a1", slice("1.2", UPRIGHT, [0.0, 0.0, 0.0], 0)),
+        ("b1", slice("1.3", UPRIGHT, [0.0, 0.0, 0.0], 7)),
+        // A few decimals more or less make no other series.
+        ("a2", slice("1.2", "1\\0.0004\\0\\0\\1\\0", [0.0, 0.0, 5.0], 1)),
+        ("survey", slice("1.2", coronal, [0.0, 0.0, 0.0], 9)),
+        ("report.pdf", b"%PDF-1.7".to_vec()),
+        ("v.nii", small_nifti().bytes()),
+    ];
+    let opened = open(&files);
+    let slices: Vec<usize> = opened.scans.iter().map(Scan::slice_count).collect();
+    assert_eq!(slices, [2, 2, 1]);
+    assert_eq!(opened.notes.len(), 2, "{:?}", opened.notes);
+    assert!(
+        opened.notes.iter().any(|note| note.starts_with("survey: ImageOrientationPatient: the slice is not axial"))
+    );
+    assert!(opened.notes.iter().any(|note| note.starts_with("report.pdf: this is no DICOM")));
+}
+
+#[test]
+fn slices_without_places_come_in_the_order_of_their_numbers() {
+    let file = |number: &str, value: u16| {
+        let mut file = Dicom::new();
+        file.text(tags::SERIES_INSTANCE_UID, VR::UI, "1.2").text(tags::INSTANCE_NUMBER, VR::IS, number);
+        file.text(tags::RESCALE_SLOPE, VR::DS, "1").text(tags::RESCALE_INTERCEPT, VR::DS, "0").words(&[value; 6]);
+        file.bytes()
+    };
+    let opened = open(&[("x", file("10", 10)), ("y", file("2", 2)), ("z", file("1", 1))]);
+    assert_eq!(numbers(&opened.scans[0]), [1.0, 2.0, 10.0]);
+    assert!(opened.scans[0].notes()[0].starts_with("the slices do not say where they lie"));
+}
+
+#[test]
+fn many_files_together_cost_no_more_than_one() {
+    let files = upright(&[0.0, 1.0, 2.0, 3.0]);
+    let limits = Limits { voxels: 23, ..Limits::default() };
+    let message = open_within(&files, &limits).unwrap_err().to_string();
+    assert!(message.contains("voxels of the files together exceeds the limit of 23"), "{message}");
+    let limits = Limits { bytes: 3 * files[0].1.len() as u64, ..Limits::default() };
+    let message = open_within(&files, &limits).unwrap_err().to_string();
+    assert!(message.contains("size of the files together exceeds"), "{message}");
+}
+
+#[test]
+fn pairs_are_found_by_their_whole_name() {
+    let pair = |value: u8| {
+        let mut header = small_nifti();
+        header.put(344, *b"ni1\0");
+        header.put_f32(108, &[0.0]);
+        let voxels = vec![value; header.voxels.len()];
+        (header.header[..348].to_vec(), voxels)
+    };
+    let ((a_header, a_image), (b_header, b_image)) = (pair(1), pair(2));
+    let opened = open(&[("a/v.hdr", a_header), ("a/v.img", a_image), ("b/v.hdr", b_header), ("b/v.img", b_image)]);
+    let first: Vec<f32> = opened.scans.iter().map(|scan| scan.slice(0).unwrap().hu()[0]).collect();
+    assert_eq!(first, [257.0, 514.0]);
+    assert!(opened.notes.is_empty(), "{:?}", opened.notes);
+}
+
+#[test]
+fn a_file_that_does_not_tell_the_sides_is_not_marked() {
+    let mut silent = small_nifti();
+    silent.put(254, 0_i16.to_le_bytes());
+    assert!(!open(&[("v.nii", silent.bytes())]).scans[0].is_oriented());
+    assert!(open(&[("v.nii", small_nifti().bytes())]).scans[0].is_oriented());
+}
+
+/// An element of explicit length.
+fn element(group: u16, number: u16, vr: &[u8; 2], value: &[u8]) -> Vec<u8> {
+    let head = [&group.to_le_bytes()[..], &number.to_le_bytes(), vr].concat();
+    let length = match vr {
+        b"OB" | b"SQ" => [&[0, 0][..], &(value.len() as u32).to_le_bytes()].concat(),
+        _ => (value.len() as u16).to_le_bytes().to_vec(),
+    };
+    [head, length, value.to_vec()].concat()
+}
+
+/// Compressed pixels of these items, and the delimiter behind them.
+fn encapsulated(items: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = b"\xE0\x7F\x10\x00OB\0\0\xFF\xFF\xFF\xFF".to_vec();
+    for item in items {
+        bytes.extend(b"\xFE\xFF\x00\xE0");
+        bytes.extend((item.len() as u32).to_le_bytes());
+        bytes.extend(*item);
+    }
+    bytes.extend(b"\xFE\xFF\xDD\xE0\0\0\0\0");
+    bytes
+}
+
+fn rle(frames: &str, icon: &[u8], items: &[&[u8]]) -> Vec<u8> {
+    let short = |number: u16, value: u16| element(0x28, number, b"US", &value.to_le_bytes());
+    let syntax = element(2, 0x10, b"UI", uids::RLE_LOSSLESS.as_bytes());
+    let modality = element(8, 0x60, b"CS", b"CT");
+    let frames = element(0x28, 8, b"IS", frames.as_bytes());
+    let grid = [short(2, 1), frames, short(0x10, 1), short(0x11, 2), short(0x100, 8), short(0x101, 8)].concat();
+    let meta = [&[0; 128][..], b"DICM", &syntax].concat();
+    [meta, modality, grid, short(0x102, 7), short(0x103, 0), icon.to_vec(), encapsulated(items)].concat()
+}
+
+/// A frame of two pixels in RLE.
+fn packed(pixels: [u8; 2]) -> Vec<u8> {
+    let mut frame = vec![0; 64];
+    (frame[0], frame[4]) = (1, 64);
+    frame.extend([1, pixels[0], pixels[1], 0]);
+    frame
+}
+
+#[test]
+fn a_compressed_icon_is_passed_over() {
+    let inside = encapsulated(&[&[], b"\xFF\xD8 no elements at all \xFF\xD9"]);
+    let item = [&b"\xFE\xFF\x00\xE0\xFF\xFF\xFF\xFF"[..], &inside, b"\xFE\xFF\x0D\xE0\0\0\0\0"].concat();
+    let icon = [&b"\x88\x00\x00\x02SQ\0\0\xFF\xFF\xFF\xFF"[..], &item, b"\xFE\xFF\xDD\xE0\0\0\0\0"].concat();
+    let file = rle("1 ", &icon, &[&[], &packed([5, 9])]);
+    assert_eq!(open(&[("icon", file)]).scans[0].slice(0).unwrap().hu(), [5.0, 9.0]);
+}
+
+#[test]
+fn frames_in_several_fragments_follow_the_table() {
+    let (a, b) = (packed([1, 2]), packed([3, 4]));
+    let table: Vec<u8> = [0_u32, 8 + 30 + 8 + 38].iter().flat_map(|offset| offset.to_le_bytes()).collect();
+    let file = rle("2 ", &[], &[&table, &a[..30], &a[30..], &b[..40], &b[40..]]);
+    let scan = &open(&[("frames", file)]).scans[0];
+    assert_eq!((scan.slice(0).unwrap().hu(), scan.slice(1).unwrap().hu()), (&[1.0, 2.0][..], &[3.0, 4.0][..]));
+    // A table that is no table costs no more than its bytes.
+    let (table, nothing) = (vec![7; 4 << 20], vec![&b""[..]; 400_000]);
+    let items: Vec<&[u8]> = std::iter::once(&table[..]).chain(nothing).collect();
+    let message = open_within(&[("frames", rle("2 ", &[], &items))], &Limits::default()).unwrap_err().to_string();
+    assert!(message.contains("400000 fragments for 2 frames"), "{message}");
+}

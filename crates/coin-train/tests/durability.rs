@@ -1,6 +1,6 @@
 //! What is saved stays whole, whenever a training ends and whatever the disk does.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod tiny;
 
@@ -13,6 +13,7 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
+use sysinfo::{Pid, Process, ProcessesToUpdate, System};
 use tiny::{log, one_sentence, refused, train_on};
 
 const KILLS: usize = 50;
@@ -151,4 +152,47 @@ fn two_programs_do_not_train_one_run() {
     first.wait().unwrap();
     refused(&second, &["is being trained by another program"]);
     one_sentence(&second, &["begin another run"]);
+}
+
+/// Bytes that a program holds, from its start to its end.
+fn watched(mut program: Command) -> Vec<u64> {
+    let mut child = program.spawn().unwrap();
+    let pid = Pid::from_u32(child.id());
+    let mut system = System::new();
+    let mut held = Vec::new();
+    while child.try_wait().unwrap().is_none() {
+        system.refresh_processes(ProcessesToUpdate::Some(&[pid]), true);
+        held.extend(system.process(pid).map(Process::memory));
+        sleep(Duration::from_millis(20));
+    }
+    assert!(child.wait().unwrap().success());
+    held
+}
+
+/// Over thousands of steps, as over a week.
+#[test]
+fn a_long_training_keeps_flat_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut classifier = train_on("cpu", folder.path());
+    for change in ["classifier.steps=4000", "counterfactual.steps=1000"] {
+        classifier.args(["--set", change]);
+    }
+    for stage in ["classifier", "counterfactual"] {
+        classifier.args(["--set", &format!("{stage}.validate_every=500")]);
+    }
+    classifier.args(["--stage", "classifier"]);
+    let mut counterfactual = resume(&folder.path().join("quick"));
+    counterfactual.args(["--stage", "counterfactual"]);
+    for program in [classifier, counterfactual] {
+        let held = watched(program);
+        assert!(held.len() > 100, "{} looks are too few", held.len());
+        let highest = |from: usize, to: usize| {
+            let part = &held[held.len() * from / 100..held.len() * to / 100];
+            part.iter().max().unwrap() >> 20
+        };
+        // Caches fill in the first part; the evaluation comes in the last.
+        let (early, late) = (highest(20, 50), highest(60, 90));
+        println!("{early} MiB early, {late} MiB late");
+        assert!(late <= early + early / 20 + 4, "memory grew from {early} to {late} MiB");
+    }
 }

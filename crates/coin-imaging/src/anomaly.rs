@@ -339,28 +339,36 @@ mod tests {
         }
     }
 
-    /// The reference's pixels lie on the ends of the template's square, the outermost of ours within: nothing else differs.
+    /// The reference's pixels lie on the ends of the template's square, the outermost of ours within: nothing else differs. A
+    /// template with an even side has its centre between pixels, which are pixels of a grid twice as fine.
     #[test]
     fn a_template_is_added_as_the_reference_adds_it() {
         let base: Vec<f32> = archive::array("data.npz", "inc.base");
-        let hu = base.iter().map(|&unit| WINDOW.hu_of_unit(unit)).collect();
-        let before = Slice::new(48, 40, hu, Some(Spacing::new(1.5, 1.5).unwrap())).unwrap();
-        for side in [15, 17] {
+        let (width, height) = (2 * 48, 2 * 40);
+        let coarse = |i: usize| i % width / 2 + i / width / 2 * 48;
+        let hu = (0..width * height).map(|i| WINDOW.hu_of_unit(base[coarse(i)])).collect();
+        let before = Slice::new(width, height, hu, Some(Spacing::new(0.75, 0.75).unwrap())).unwrap();
+        for (side, name) in [(15, "odd15"), (17, "odd17"), (20, "even20")] {
             let template = Template { scale: side as f32 / 20.0, stretch: [0.0; 2], turn: (0.0, 1.0) };
-            let centre: Vec<i64> = archive::array("data.npz", &format!("inc.odd{side}.center_xy"));
-            let expected: Vec<f32> = archive::array("data.npz", &format!("inc.odd{side}.img"));
-            let inside: Vec<u8> = archive::array("data.npz", &format!("inc.odd{side}.mask"));
-            let planted = add(&before, WINDOW, &template, 15.0, 0.9, (centre[0] as usize, centre[1] as usize));
-            let found = planted.slice.hu().iter().map(|&hu| WINDOW.unit(hu));
-            let largest = found.zip(&expected).map(|(ours, theirs)| (ours - theirs).abs()).fold(0.0, f32::max);
-            assert!(largest < 0.05, "{side}: {largest}");
+            let centre: Vec<i64> = archive::array("data.npz", &format!("inc.{name}.center_xy"));
+            let expected: Vec<f32> = archive::array("data.npz", &format!("inc.{name}.img"));
+            let inside: Vec<u8> = archive::array("data.npz", &format!("inc.{name}.mask"));
+            let [x, y] = [centre[0], centre[1]].map(|at| 2 * at as usize - usize::from(side % 2 == 0));
+            let planted = add(&before, WINDOW, &template, 15.0, 0.9, (x, y));
+            let (hu, mask) = (planted.slice.hu(), planted.mask.as_slice());
+            let (mut largest, mut others) = (0.0_f32, 0);
+            for (i, expected) in expected.iter().enumerate() {
+                let fine = 2 * (i % 48) + 2 * (i / 48) * width;
+                largest = largest.max((WINDOW.unit(hu[fine]) - expected).abs());
+                others += usize::from(mask[fine] != (inside[i] > 0));
+            }
+            assert!(largest < 0.05, "{name}: {largest}");
             assert!(
                 expected.iter().zip(&base).any(|(after, before)| after - before > 0.3),
-                "{side}: nothing is planted"
+                "{name}: nothing is planted"
             );
-            let others = planted.mask.as_slice().iter().zip(&inside).filter(|(a, b)| **a != (**b > 0)).count();
             let border = (std::f32::consts::TAU * side as f32 / 4.0) as usize;
-            assert!(others <= border, "{side}: {others} pixels of the mask, {border} are on its border");
+            assert!(others <= border, "{name}: {others} pixels of the mask, {border} are on its border");
         }
     }
 

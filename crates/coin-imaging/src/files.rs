@@ -57,15 +57,18 @@ pub fn open_all(files: &[File<'_>], greys: Window, limits: &Limits) -> Result<Op
     let unpacked = unpacked.iter().map(|(name, bytes)| File { name, bytes });
     let files: Vec<File<'_>> = plain.into_iter().copied().chain(unpacked).collect();
     left.bytes = limits.bytes;
-    let most = limits.voxels;
 
     let images = images(&files);
     let mut scans = Vec::new();
     let mut instances: Vec<(&str, Instance)> = Vec::new();
     let mut failed = Vec::new();
-    for file in files.iter().filter(|file| !images.values().any(|image| std::ptr::eq(*image, *file))) {
+    for file in &files {
+        let image = stem(file.name).and_then(|stem| images.get(stem));
+        if image.is_some_and(|image| std::ptr::eq(*image, file)) {
+            continue;
+        }
         let allowed = left.of_file(file.bytes.len() as u64);
-        let image = stem(file.name).and_then(|stem| images.get(stem)).filter(|_| nifti::is_header(file.bytes));
+        let image = image.filter(|_| nifti::is_header(file.bytes));
         let taken = if dicom::is_dicom(file.bytes) {
             dicom::read(file.bytes, file.name, &allowed).map(|instance| {
                 let taken = instance.frames.iter().map(|frame| frame.hu.len() as u64).sum();
@@ -90,7 +93,7 @@ pub fn open_all(files: &[File<'_>], greys: Window, limits: &Limits) -> Result<Op
                 left.slices = left.slices.saturating_sub(slices as u32);
             }
             // Not this file is too large, but all that were opened before it.
-            Err(ScanError::TooLarge { .. }) if left.voxels < most || left.slices < limits.slices => {
+            Err(ScanError::TooLarge { .. }) if left.voxels < limits.voxels || left.slices < limits.slices => {
                 return too_large("voxels", limits.voxels);
             }
             Err(error) => failed.push(error),

@@ -44,29 +44,18 @@ impl<M: Module, C> Supervised<M, C> {
     where
         M: 'static,
     {
-        team::attempt(|| self.follow(x, targets, loss, learning_rate))
-    }
-
-    fn follow<const D: usize>(
-        &mut self,
-        x: Tensor<4>,
-        targets: Tensor<D>,
-        loss: fn(&M, Tensor<4>, Tensor<D>) -> Tensor<1>,
-        learning_rate: f64,
-    ) -> Result<f32, StepError>
-    where
-        M: 'static,
-    {
-        let share = 1.0 / self.team.len() as f64;
-        let batch = self.team.shares(x)?.into_iter().zip(self.team.shares(targets)?);
-        let jobs = self.team.copies(&self.network).into_iter().zip(batch).collect();
-        let found = self.team.compute(jobs, move |(network, (x, targets)): (M, (Tensor<4>, Tensor<D>))| {
-            Descent::of(Vec::new(), loss(&network, x, targets), &network, share)
-        });
-        let (network, losses) = descent::follow(&mut self.optimizer, self.network.clone(), found, learning_rate);
-        self.network = network;
-        self.step += 1;
-        Ok(team::means(losses)?.first().copied().unwrap_or(f32::NAN))
+        team::attempt(|| {
+            let share = 1.0 / self.team.len() as f64;
+            let batch = self.team.shares(x)?.into_iter().zip(self.team.shares(targets)?);
+            let jobs = self.team.copies(&self.network).into_iter().zip(batch).collect();
+            let found = self.team.compute(jobs, move |(network, (x, targets)): (M, (Tensor<4>, Tensor<D>))| {
+                Descent::of(Vec::new(), loss(&network, x, targets), &network, share)
+            });
+            let (network, losses) = descent::follow(&mut self.optimizer, self.network.clone(), found, learning_rate);
+            self.network = network;
+            self.step += 1;
+            Ok(team::means(losses)?.first().copied().unwrap_or(f32::NAN))
+        })
     }
 
     /// Steps taken.

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use super::voxels::{Fields, lengths};
+use crate::Limits;
+use crate::scan::ScanError;
+
 /// Longest header that is read; the longest that programs write hold a few dozen lines.
 const LONGEST: usize = 1 << 16;
 
 /// The lines of a header, and where the bytes behind it begin.
 pub(super) struct TextHeader<'a> {
+    name: &'a str,
     values: BTreeMap<String, &'a str>,
     pub end: usize,
 }
@@ -14,7 +19,12 @@ pub(super) struct TextHeader<'a> {
 impl<'a> TextHeader<'a> {
     /// Lines up to and with the first for which `is_last` holds, each split at `separator`; keys without regard to case. `None`
     /// when the header does not end or is no text.
-    pub(super) fn parse(bytes: &'a [u8], separator: char, is_last: impl Fn(&str) -> bool) -> Option<Self> {
+    pub(super) fn parse(
+        bytes: &'a [u8],
+        name: &'a str,
+        separator: char,
+        is_last: impl Fn(&str) -> bool,
+    ) -> Option<Self> {
         let mut values = BTreeMap::new();
         let mut end = 0;
         loop {
@@ -28,7 +38,7 @@ impl<'a> TextHeader<'a> {
                 values.insert(key.trim().to_ascii_lowercase(), value.trim_start_matches('=').trim());
             }
             if is_last(line) {
-                return Some(Self { values, end });
+                return Some(Self { name, values, end });
             }
             if end > LONGEST {
                 return None;
@@ -36,9 +46,23 @@ impl<'a> TextHeader<'a> {
         }
     }
 
+    /// The lengths of the three axes, which the file states as `field`.
+    pub(super) fn lengths(&self, field: &str, limits: &Limits) -> Result<[usize; 3], ScanError> {
+        let stated = self.get(&[&field.to_ascii_lowercase()]).and_then(numbers);
+        let stated = stated.ok_or_else(|| self.invalid(field, "it is missing or damaged; export the volume again"))?;
+        let stated: Vec<i64> = stated.into_iter().map(|length| length as i64).collect();
+        lengths(self, field, &stated, limits)
+    }
+
     /// What stands behind the first of these keys that is there.
     pub(super) fn get(&self, keys: &[&str]) -> Option<&'a str> {
         keys.iter().find_map(|key| self.values.get(*key).copied())
+    }
+}
+
+impl Fields for TextHeader<'_> {
+    fn name(&self) -> &str {
+        self.name
     }
 }
 

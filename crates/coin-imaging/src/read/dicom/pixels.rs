@@ -71,10 +71,10 @@ impl<'a, 'b> Stored<'a, 'b> {
         let mut stored =
             Self { data, grid, bytes: usize::from(allocated / 8), unused_bits, signed, padding: None, table: None };
         stored.table = stored.modality_lut()?;
-        let ends = |word: u16| if signed { i32::from(word as i16) } else { i32::from(word) };
         if let [value] = data.words(PADDING)?[..] {
             let limit = data.words(PADDING_LIMIT)?.first().copied().unwrap_or(value);
-            stored.padding = Some((ends(value).min(ends(limit)), ends(value).max(ends(limit))));
+            let (value, limit) = (stored.extended(value), stored.extended(limit));
+            stored.padding = Some((value.min(limit), value.max(limit)));
         }
         Ok(stored)
     }
@@ -86,16 +86,17 @@ impl<'a, 'b> Stored<'a, 'b> {
         let length = if length == 0 { 1 << 16 } else { usize::from(length) };
         if bits <= 8 && hu.len() == length.div_ceil(2) {
             let bytes = self.data.bytes(LUT_DATA).unwrap_or_default();
-            return Ok(Some(Table { first: self.ends(first), hu: bytes.iter().copied().map(u16::from).collect() }));
+            return Ok(Some(Table { first: self.extended(first), hu: bytes.iter().copied().map(u16::from).collect() }));
         }
         if hu.len() != length {
             let reason = format!("it has {} entries instead of {length}; export the file again", hu.len());
             return Err(self.data.invalid(LUT_DATA, reason));
         }
-        Ok(Some(Table { first: self.ends(first), hu }))
+        Ok(Some(Table { first: self.extended(first), hu }))
     }
 
-    fn ends(&self, word: u16) -> i32 {
+    /// A word that stands beside the pixels, with their sign.
+    fn extended(&self, word: u16) -> i32 {
         if self.signed { i32::from(word as i16) } else { i32::from(word) }
     }
 

@@ -151,6 +151,21 @@ def dicom_cases(root):
     tabled.ModalityLUTSequence = [table]
     tabled.save_as(os.path.join(folder(root, "dicom-modality-lut"), "slice.dcm"))
 
+    slice_of(hu, WindowCenter=["40", "300"], WindowWidth=["400", "1500"]).save_as(
+        os.path.join(folder(root, "dicom-window"), "slice.dcm"))
+    # Instead of a window: tables from black to white over 300 values, and back.
+    ramp = np.clip(np.arange(500) - 100, 0, 299)
+    for name, entries in [("rising", ramp * 200), ("falling", 60000 - ramp * 200)]:
+        shown = slice_of(hu)
+        for keyword in ("WindowCenter", "WindowWidth"):
+            if keyword in shown:
+                delattr(shown, keyword)
+        table = pydicom.Dataset()
+        table.add_new("LUTDescriptor", "SS", [500, -200, 16])
+        table.add_new("LUTData", "OW", entries.astype("<u2").tobytes())
+        shown.VOILUTSequence = [table]
+        shown.save_as(os.path.join(folder(root, "dicom-voi-lut-" + name), "slice.dcm"))
+
     volume = body((7, 48, 56), 2)
     series(folder(root, "series-axial"), volume)
     series(folder(root, "series-flipped"), volume, orientation=(-1, 0, 0, 0, -1, 0), step=(0, 0, -3))
@@ -369,6 +384,21 @@ def segmentation(at, ours):
             yield f"highdicom sees the mask elsewhere:\n{affine}\n{mine}"
 
 
+def shown(at):
+    """Whether pydicom shows black and white where we say that the window ends."""
+    files = glob.glob(at + "/files/**/*.dcm", recursive=True)
+    if len(files) != 1 or "enhanced" in at:
+        return
+    ds = pydicom.dcmread(files[0])
+    low, high = json.load(open(at + "/window.json"))
+    step = max((high - low) / 20, 2)
+    hu = np.array([low - 50 * step, low, low + step, high - step, high, high + 50 * step])
+    # A table knows whole values only.
+    grey = pydicom.pixels.apply_voi_lut(hu.astype(np.int64) if "VOILUTSequence" in ds else hu, ds).astype(float)
+    if grey[0] == grey[-1] or len(set(grey[:2])) + len(set(grey[-2:])) > 2 or grey[2] == grey[1] or grey[3] == grey[4]:
+        yield f"pydicom shows {list(grey)} around the window {low} to {high}"
+
+
 def compare(root):
     wrong = segmented = 0
     cases = sorted(os.listdir(root))
@@ -396,6 +426,8 @@ def compare(root):
                     says.append(f"{who} reads {values.shape}, we {ours.shape}")
                 elif np.abs(ours - values).max() > tolerance:
                     says.append(f"{who} differs by {np.abs(ours - values).max()} in {(np.abs(ours - values) > tolerance).sum()} voxels")
+            if os.path.exists(at + "/window.json"):
+                says.extend(shown(at))
             if os.path.exists(at + "/segmentation.dcm"):
                 segmented += 1
                 says.extend(segmentation(at, ours))

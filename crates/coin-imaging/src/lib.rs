@@ -8,6 +8,7 @@ mod archive;
 pub mod augmentation;
 mod body;
 pub mod colour;
+mod counterfactual;
 mod files;
 mod fit;
 mod geometry;
@@ -26,6 +27,7 @@ mod window;
 pub mod write;
 
 pub use body::body;
+pub use counterfactual::{CounterfactualVolume, counterfactual_hu};
 pub use files::{File, Opened, open_all};
 pub use fit::Fit;
 pub use geometry::Geometry;

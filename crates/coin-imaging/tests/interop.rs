@@ -1,6 +1,7 @@
 //! Every value and every affine as other programs read them: pydicom with its decoders, GDCM, nibabel, SimpleITK, pynrrd.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -57,12 +58,15 @@ fn leave(case: &Path, scan: &Scan) {
     fs::write(case.join("shape.json"), format!("{shape:?}")).unwrap();
     let hu: Vec<u8> = slices.iter().flat_map(|slice| slice.hu()).flat_map(|hu| hu.to_le_bytes()).collect();
     fs::write(case.join("hu.f32"), hu).unwrap();
+    if let Some(window) = scan.window() {
+        fs::write(case.join("window.json"), format!("{:?}", [window.low(), window.high()])).unwrap();
+    }
     if scan.is_segmentable() {
         let bright = |slice: &&Slice| {
             let inside = slice.hu().iter().map(|&hu| hu > 100.0).collect();
             Mask::new(slice.width(), slice.height(), inside).unwrap()
         };
-        let masks: Vec<Mask> = slices.iter().map(bright).collect();
+        let masks: BTreeMap<usize, Mask> = slices.iter().map(bright).enumerate().collect();
         let author = Author { model: "test", version: "1", date: "20260101", time: "120000", unique: 77 };
         if let Some(written) = write::segmentation(&masks, scan, &author).unwrap() {
             fs::write(case.join("segmentation.dcm"), written).unwrap();
@@ -88,6 +92,8 @@ fn others_read_the_same() {
     let folders: Vec<PathBuf> = fs::read_dir(cases.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(folders.len() > 70, "{} cases", folders.len());
     folders.iter().for_each(|case| open(case));
+    let windows = folders.iter().filter(|case| case.join("window.json").exists()).count();
+    assert!(windows > 12, "{windows} cases with a window");
     let compared = python().unwrap().arg("compare").arg(cases.path()).output().unwrap();
     let said = String::from_utf8_lossy(&compared.stdout);
     println!("{said}");

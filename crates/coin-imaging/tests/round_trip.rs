@@ -3,8 +3,10 @@
 
 mod samples;
 
-use coin_imaging::{Format, Limits, Scan, ScanError, Slice, Window, write};
-use dicom_core::value::DataSetSequence;
+use coin_imaging::{
+    CounterfactualVolume, Format, Limits, Mask, Scan, ScanError, Slice, Window, counterfactual_hu, write,
+};
+use dicom_core::value::{DataSetSequence, PrimitiveValue};
 use dicom_core::{DataElement, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
@@ -383,4 +385,62 @@ fn dicom_that_is_not_read_says_why() {
         file.remove(tag);
         assert!(refusal(&file.bytes()).contains("it is missing"), "{tag}");
     }
+}
+
+#[test]
+fn a_counterfactual_changes_its_slice_alone_and_by_what_the_model_changed() {
+    let scan = open(&small_nifti().bytes());
+    let (slice, window) = (scan.slice(1).unwrap(), Window::new(-100.0, 300.0).unwrap());
+    let input = vec![0.5; 16];
+    assert_eq!(counterfactual_hu(slice, window, 4, &input, &input), slice.hu());
+    // A tenth of [-1, 1] is 20 HU here, also of values that the window does not show.
+    let darker = counterfactual_hu(slice, window, 4, &input, &[0.4; 16]);
+    assert!(darker.iter().zip(slice.hu()).all(|(after, before)| (before - after - 20.0).abs() < 1e-3), "{darker:?}");
+
+    let mut volume = CounterfactualVolume::of(&scan).unwrap();
+    volume.put(1, slice, darker.clone(), &Mask::new(4, 4, vec![true; 16]).unwrap());
+    let written = open(&volume.nifti().unwrap().unwrap());
+    assert_eq!(slices(&written)[0], slices(&scan)[0]);
+    assert_eq!(slices(&written)[1].hu(), darker);
+    let mask = open(&volume.mask_nifti().unwrap().unwrap());
+    assert!(slices(&mask)[0].hu().iter().all(|&label| label == 0.0));
+    assert!(slices(&mask)[1].hu().iter().all(|&label| label == 1.0));
+    // Only DICOM has something that a segmentation can refer to.
+    assert!(!scan.is_segmentable());
+}
+
+#[test]
+fn what_is_written_keeps_no_word_of_the_original() {
+    let mut file = small_nifti();
+    for offset in [4, 14, 148, 228, 328] {
+        file.put(offset, *b"Secret^N");
+    }
+    let scan = open(&file.bytes());
+    let hu: Vec<&[f32]> = slices(&scan).iter().map(|slice| slice.hu()).collect();
+    let mut written = Vec::new();
+    let gzipped = write::nifti::<f32>(&hu, scan.geometry().unwrap()).unwrap();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&gzipped[..]), &mut written).unwrap();
+    let holds = |word: &[u8]| written.windows(word.len()).any(|bytes| bytes == word);
+    assert!(!holds(b"Secret"));
+    assert!(holds(b"research use only"));
+}
+
+#[test]
+fn a_table_for_display_says_where_the_window_ends() {
+    let window = |bits: u16, data: &[u8]| {
+        let words: Vec<u16> = data.as_chunks().0.iter().copied().map(u16::from_le_bytes).collect();
+        let mut table = InMemDicomObject::new_empty();
+        table.put(DataElement::new(tags::LUT_DESCRIPTOR, VR::US, PrimitiveValue::U16(vec![8, 65526, bits].into())));
+        table.put(DataElement::new(tags::LUT_DATA, VR::OW, PrimitiveValue::U16(words.into())));
+        let mut file = Dicom::new();
+        file.0.put(DataElement::new(tags::VOILUT_SEQUENCE, VR::SQ, DataSetSequence::from(vec![table])));
+        open(&file.bytes()).window()
+    };
+    // From -10 HU on: black, black, black, rising, white, white, white, white.
+    let words = [0, 0, 0, 9, 20, 20, 20, 20].map(u16::to_le_bytes);
+    assert_eq!(window(16, words.as_flattened()), Window::new(-8.0, -6.0).ok());
+    // Two entries a word: known to the word.
+    assert_eq!(window(8, &[0, 0, 0, 0, 9, 15, 20, 20]), Window::new(-8.0, -4.0).ok());
+    // Nothing to tell black and white by.
+    assert_eq!(window(16, &[]), None);
 }

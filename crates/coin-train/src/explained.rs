@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use coin_core::explanation::Explanation;
 use coin_imaging::picture::Picture;
 use coin_imaging::write::Author;
-use coin_imaging::{Fit, Format, Mask, Scan, Slice, Window, write};
+use coin_imaging::{CounterfactualVolume, Fit, Mask, Slice, Window, counterfactual_hu, write};
 
 use crate::evaluation::Masking;
 use crate::files;
@@ -21,7 +21,6 @@ pub struct ExplainedSlice {
     /// `size * size` values in [-1, 1].
     input: Vec<f32>,
     size: usize,
-    fit: Fit,
     window: Window,
 }
 
@@ -29,12 +28,11 @@ impl ExplainedSlice {
     /// Explains `slice`.
     pub fn of(model: &Model, slice: &Slice, masking: Masking) -> anyhow::Result<Self> {
         let size = model.card.size;
-        let fit = Fit::of(slice, size);
-        let input = model.window.normalise_slice(&fit.apply(slice));
+        let input = model.window.normalise_slice(&Fit::of(slice, size).apply(slice));
         let explanations = model.explainer.explain(input.clone(), size, &model.device)?.read()?;
         let explanation = explanations.into_iter().next().context("the device gave no explanation")?;
         let mask = masking.apply(&explanation.difference, size).context("the model's size is 0")?;
-        Ok(Self { explanation, mask, input, size, fit, window: model.window })
+        Ok(Self { explanation, mask, input, size, window: model.window })
     }
 
     /// Writes pictures with the notice, the mask, and the difference map as `difference.npy`.
@@ -53,65 +51,30 @@ impl ExplainedSlice {
         Ok(files::write(&folder.join("difference.npy"), &npy(&self.explanation.difference, size))?)
     }
 
-    /// The counterfactual of `slice` in HU on its own grid: its own values, moved by what the model changed, so that
-    /// detail finer than the model's grid and HU beyond its window stay.
-    fn counterfactual_hu(&self, slice: &Slice) -> Vec<f32> {
-        let pairs = self.explanation.counterfactual.iter().zip(&self.input);
-        let change: Vec<f32> =
-            pairs.map(|(after, before)| self.window.to_hu(*after) - self.window.to_hu(*before)).collect();
-        self.fit.undo(&change, 0.0).iter().zip(slice.hu()).map(|(change, hu)| hu + change).collect()
+    /// Puts it in its place in the scan that `slice` is number `index` of.
+    pub fn put(&self, volume: &mut CounterfactualVolume<'_>, index: usize, slice: &Slice) {
+        let hu = counterfactual_hu(slice, self.window, self.size, &self.input, &self.explanation.counterfactual);
+        volume.put(index, slice, hu, &self.mask);
     }
 }
 
-/// Counterfactual and mask of a volume on its own grid; slices that were not explained stay as they are, unmasked.
-pub struct ExplainedVolume<'a> {
-    scan: &'a Scan,
-    counterfactual: Vec<Vec<f32>>,
-    masks: Vec<Mask>,
-}
-
-impl<'a> ExplainedVolume<'a> {
-    /// Nothing explained yet; `None` for a picture, which lies nowhere in a patient.
-    pub fn of(scan: &'a Scan) -> Option<Self> {
-        if scan.format() == Format::Picture {
-            return None;
-        }
-        let slices: Vec<&Slice> = (0..scan.slice_count()).filter_map(|index| scan.slice(index).ok()).collect();
-        let empty = |slice: &&Slice| Mask::new(slice.width(), slice.height(), vec![false; slice.hu().len()]);
-        let masks = slices.iter().map(empty).collect::<Option<_>>()?;
-        Some(Self { scan, counterfactual: slices.iter().map(|slice| slice.hu().to_vec()).collect(), masks })
-    }
-
-    /// Puts slice `index` of the scan in its place.
-    pub fn put(&mut self, index: usize, slice: &Slice, explained: &ExplainedSlice) {
-        if let (Some(hu), Some(mask)) = (self.counterfactual.get_mut(index), self.masks.get_mut(index)) {
-            *hu = explained.counterfactual_hu(slice);
-            *mask = explained.fit.undo_mask(&explained.mask);
+/// Writes `counterfactual.nii.gz` (HU) and `mask.nii.gz` (0 or 1) of a volume, and `segmentation.dcm` of a DICOM series in
+/// which something changed.
+pub fn write_volume(volume: &CounterfactualVolume<'_>, folder: &Path, model: &str) -> anyhow::Result<()> {
+    let now = chrono::Utc::now();
+    let (date, time) = (now.format("%Y%m%d").to_string(), now.format("%H%M%S").to_string());
+    let (version, unique) = (env!("CARGO_PKG_VERSION"), rand::random());
+    let author = Author { model, version, date: &date, time: &time, unique };
+    for (file, bytes) in [
+        ("counterfactual.nii.gz", volume.nifti()?),
+        ("mask.nii.gz", volume.mask_nifti()?),
+        ("segmentation.dcm", volume.segmentation(&author)?),
+    ] {
+        if let Some(bytes) = bytes {
+            files::write(&folder.join(file), &bytes)?;
         }
     }
-
-    /// Writes `counterfactual.nii.gz` (HU) and `mask.nii.gz` (0 or 1) of a volume, and `segmentation.dcm` of a DICOM series
-    /// in which something changed.
-    pub fn write(&self, folder: &Path, model: &str) -> anyhow::Result<()> {
-        if let Some(geometry) = self.scan.geometry() {
-            let labels = |mask: &Mask| mask.as_slice().iter().map(|&inside| inside.into()).collect();
-            let labels: Vec<Vec<u8>> = self.masks.iter().map(labels).collect();
-            let counterfactual = write::nifti(&self.counterfactual, geometry)?;
-            files::write(&folder.join("counterfactual.nii.gz"), &counterfactual)?;
-            files::write(&folder.join("mask.nii.gz"), &write::nifti(&labels, geometry)?)?;
-        }
-        if !self.scan.is_segmentable() {
-            return Ok(());
-        }
-        let now = chrono::Utc::now();
-        let (date, time) = (now.format("%Y%m%d").to_string(), now.format("%H%M%S").to_string());
-        let (version, unique) = (env!("CARGO_PKG_VERSION"), rand::random());
-        let author = Author { model, version, date: &date, time: &time, unique };
-        match write::segmentation(&self.masks, self.scan, &author)? {
-            Some(bytes) => Ok(files::write(&folder.join("segmentation.dcm"), &bytes)?),
-            None => Ok(()),
-        }
-    }
+    Ok(())
 }
 
 /// A square f32 map as NumPy's .npy, version 1: exact values for further work.

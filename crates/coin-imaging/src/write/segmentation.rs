@@ -1,5 +1,6 @@
 //! Masks as a DICOM segmentation of the series that they belong to.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 
 use dicom_core::value::{DataSetSequence, PrimitiveValue};
@@ -15,7 +16,7 @@ use crate::{Mask, Scan};
 /// Why there is no segmentation.
 #[derive(Debug, Error)]
 pub enum SegmentationError {
-    /// The scan has another number of slices, or of pixels in one.
+    /// The scan has no such slice, or another number of pixels in it.
     #[error("{name}: the masks do not fit its slices")]
     Fit {
         /// The scan.
@@ -47,24 +48,29 @@ pub struct Author<'a> {
     pub unique: u128,
 }
 
-/// A DICOM segmentation (SEG) with a frame for each slice whose mask is not empty, which refers to the slices of `scan`. It
-/// says nothing of the patient: the series that it refers to does.
+/// A DICOM segmentation (SEG) of `masks` by slice, with a frame for each that is not empty, which refers to the slices of
+/// `scan`. It says nothing of the patient: the series that it refers to does.
 ///
 /// `None` when all masks are empty, of which the standard has no segmentation.
 ///
 /// # Errors
 /// When the scan is no DICOM series, or the masks are not those of its slices.
-pub fn segmentation(masks: &[Mask], scan: &Scan, author: &Author<'_>) -> Result<Option<Vec<u8>>, SegmentationError> {
+pub fn segmentation(
+    masks: &BTreeMap<usize, Mask>,
+    scan: &Scan,
+    author: &Author<'_>,
+) -> Result<Option<Vec<u8>>, SegmentationError> {
     let name = || scan.name().to_owned();
     let sources = scan.sources().filter(|sources| !sources.is_empty());
     let sources = sources.ok_or_else(|| SegmentationError::NoSource { name: name() })?;
     let slice = scan.slice(0).map_err(|_| SegmentationError::Fit { name: name() })?;
     let (width, height) = (slice.width(), slice.height());
-    let fits = |mask: &Mask| (mask.width(), mask.height()) == (width, height);
-    if masks.len() != sources.len() || !masks.iter().all(fits) {
-        return Err(SegmentationError::Fit { name: name() });
-    }
-    let found: Vec<(&Mask, &Source)> = masks.iter().zip(sources).filter(|(mask, _)| mask.count() > 0).collect();
+    let with_source = |(index, mask): (&usize, _)| Some((mask, sources.get(*index)?));
+    let placed: Option<Vec<(&Mask, &Source)>> = masks.iter().map(with_source).collect();
+    let fits = |(mask, _): &(&Mask, &Source)| (mask.width(), mask.height()) == (width, height);
+    let placed = placed.filter(|placed| placed.iter().all(fits));
+    let mut found = placed.ok_or_else(|| SegmentationError::Fit { name: name() })?;
+    found.retain(|(mask, _)| mask.count() > 0);
     let Some((_, first)) = found.first() else { return Ok(None) };
     let spacing = slice.spacing_or_assumed();
 

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use coin_imaging::{File, Limits, Opened, Scan, Window, open_all};
+use coin_imaging::{CounterfactualVolume, File, Limits, Opened, Scan, Window, open_all};
 use coin_train::evaluation::Masking;
-use coin_train::explained::{ExplainedSlice, ExplainedVolume};
+use coin_train::explained::{self, ExplainedSlice};
 use coin_train::files::{self, FileError};
 use coin_train::inputs::{self, Input, Shard};
 use coin_train::model::{Model, ModelOptions};
@@ -169,7 +169,7 @@ impl Task<'_> {
 
     fn explain_scan(&self, name: &str, scan: &Scan, folder: &Path) -> anyhow::Result<Vec<Summary>> {
         let wanted = self.arguments.slice.map_or(1..=scan.slice_count(), |slice| slice.get()..=slice.get());
-        let mut volume = ExplainedVolume::of(scan);
+        let mut volume = CounterfactualVolume::of(scan);
         let mut summaries = Vec::new();
         for number in wanted {
             let index = number - 1;
@@ -183,7 +183,7 @@ impl Task<'_> {
             let seconds = started.elapsed().as_secs_f64();
             explained.write(&folder)?;
             if let Some(volume) = &mut volume {
-                volume.put(index, slice, &explained);
+                explained.put(volume, index, slice);
             }
             let summary = Summary {
                 input: name.to_owned(),
@@ -208,7 +208,7 @@ impl Task<'_> {
             summaries.push(summary);
         }
         if let Some(volume) = volume {
-            volume.write(folder, &self.model.card.name)?;
+            explained::write_volume(&volume, folder, &self.model.card.name)?;
         }
         Ok(summaries)
     }

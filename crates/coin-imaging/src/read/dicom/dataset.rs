@@ -59,9 +59,9 @@ const ITEM: Tag = Tag(0xFFFE, 0xE000);
 const END_OF_ITEM: Tag = Tag(0xFFFE, 0xE00D);
 const END_OF_SEQUENCE: Tag = Tag(0xFFFE, 0xE0DD);
 
-/// Sequences that are read instead of skipped: where enhanced CT keeps what belongs to its frames, and the table that stands
-/// in for slope and intercept.
-const ENTERED: [Tag; 8] = [
+/// Sequences that are read instead of skipped: where enhanced CT keeps what belongs to its frames, the table that stands in
+/// for slope and intercept, and the one that stands in for a window.
+const ENTERED: [Tag; 9] = [
     tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE,
     tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
     tags::PIXEL_MEASURES_SEQUENCE,
@@ -70,6 +70,7 @@ const ENTERED: [Tag; 8] = [
     tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE,
     tags::FRAME_VOILUT_SEQUENCE,
     tags::MODALITY_LUT_SEQUENCE,
+    tags::VOILUT_SEQUENCE,
 ];
 
 /// Deeper than any real data set nests.
@@ -92,27 +93,30 @@ pub(super) struct DataSet<'a> {
     root: Values<'a>,
     shared: Values<'a>,
     frames: Vec<Values<'a>>,
+    /// Of the first table for display, whose elements are those of the modality's.
+    display: Values<'a>,
     pub pixels: Option<PixelData<'a>>,
 }
 
 impl<'a> DataSet<'a> {
     /// The series of a file of which `bytes` are the start; empty where it does not say, or says it later.
     pub(super) fn series(bytes: &'a [u8], encoding: Encoding) -> &'a str {
-        let (big_endian, frames) = (encoding.big_endian, Vec::new());
-        let (root, shared) = (Values::new(), Values::new());
-        let mut data = Self { name: "", big_endian, root, shared, frames, pixels: None };
+        let mut data = Self::empty("", encoding);
         // That it is cut off is no surprise.
-        let _ = data.read_elements(Cursor { bytes, at: 0, big_endian }, encoding);
+        let _ = data.read_elements(Cursor { bytes, at: 0, big_endian: encoding.big_endian }, encoding);
         data.text(SERIES).unwrap_or_default()
     }
 
     /// Reads `bytes`, which begin with the first element behind the meta information.
     pub(super) fn parse(bytes: &'a [u8], encoding: Encoding, name: &'a str) -> Result<Self, ScanError> {
-        let big_endian = encoding.big_endian;
-        let (root, shared, frames) = (Values::new(), Values::new(), Vec::new());
-        let mut data = Self { name, big_endian, root, shared, frames, pixels: None };
-        data.read_elements(Cursor { bytes, at: 0, big_endian }, encoding)?;
+        let mut data = Self::empty(name, encoding);
+        data.read_elements(Cursor { bytes, at: 0, big_endian: encoding.big_endian }, encoding)?;
         Ok(data)
+    }
+
+    fn empty(name: &'a str, encoding: Encoding) -> Self {
+        let (root, shared, display) = (Values::new(), Values::new(), Values::new());
+        Self { name, big_endian: encoding.big_endian, root, shared, frames: Vec::new(), display, pixels: None }
     }
 
     /// Collects the wanted elements up to the pixel data.
@@ -167,6 +171,7 @@ impl<'a> DataSet<'a> {
     fn scope(&mut self, sequence: Option<Tag>) -> Option<&mut Values<'a>> {
         match sequence {
             None | Some(tags::MODALITY_LUT_SEQUENCE) => Some(&mut self.root),
+            Some(tags::VOILUT_SEQUENCE) => Some(&mut self.display),
             Some(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE) => Some(&mut self.shared),
             Some(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE) => self.frames.last_mut(),
             Some(_) => None,
@@ -248,13 +253,20 @@ impl<'a> DataSet<'a> {
 
     /// The 16-bit integers of an element; none when it is absent.
     pub(super) fn words(&self, field: Field) -> Result<Vec<u16>, ScanError> {
-        let (words, rest) = self.value(field, None).unwrap_or_default().as_chunks();
-        if !rest.is_empty() {
-            return Err(self.invalid(field, "it is not 16-bit integers; export the file again"));
-        }
+        let words = self.as_words(self.value(field, None).unwrap_or_default());
+        words.ok_or_else(|| self.invalid(field, "it is not 16-bit integers; export the file again"))
+    }
+
+    /// The same of the table for display; `None` when it is absent or damaged.
+    pub(super) fn display_words(&self, field: Field) -> Option<Vec<u16>> {
+        self.as_words(self.display.get(&field.0)?)
+    }
+
+    fn as_words(&self, bytes: &[u8]) -> Option<Vec<u16>> {
+        let (words, rest) = bytes.as_chunks();
         let word =
             |&bytes: &[u8; 2]| if self.big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) };
-        Ok(words.iter().map(word).collect())
+        rest.is_empty().then(|| words.iter().map(word).collect())
     }
 
     /// The `N` finite numbers of a decimal or integer string, of all frames or one; `None` when the element is absent or empty.

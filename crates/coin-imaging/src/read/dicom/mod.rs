@@ -6,8 +6,9 @@ mod pixels;
 mod syntax;
 
 use dataset::{
-    CLASS, COLUMNS, DataSet, FRAME_OF_REFERENCE, FRAMES, Field, INSTANCE, MODALITY, NUMBER, ORIENTATION, PIXELS,
-    POSITION, ROWS, SERIES, SPACING, STUDY, THICKNESS, WINDOW_CENTRE, WINDOW_WIDTH, quoted,
+    CLASS, COLUMNS, DataSet, FRAME_OF_REFERENCE, FRAMES, Field, INSTANCE, INTERCEPT, LUT_DATA, LUT_DESCRIPTOR,
+    MODALITY, NUMBER, ORIENTATION, PIXELS, POSITION, REPRESENTATION, ROWS, SERIES, SPACING, STUDY, THICKNESS,
+    WINDOW_CENTRE, WINDOW_WIDTH, quoted,
 };
 use pixels::Stored;
 
@@ -165,10 +166,23 @@ impl DataSet<'_> {
         })
     }
 
-    /// The first of the windows that it names; a damaged one is no reason to refuse the file.
+    /// The first of the windows that it names, or the range over which its table for display goes from black to white; a
+    /// damaged one is no reason to refuse the file.
     fn window(&self) -> Option<Window> {
         let first = |field| self.numbers(field, Some(0)).ok().flatten()?.first().copied();
-        let (centre, width) = (first(WINDOW_CENTRE)?, first(WINDOW_WIDTH)?);
-        Window::new((centre - width / 2.0) as f32, (centre + width / 2.0) as f32).ok()
+        if let (Some(centre), Some(width)) = (first(WINDOW_CENTRE), first(WINDOW_WIDTH)) {
+            return Window::new((centre - width / 2.0) as f32, (centre + width / 2.0) as f32).ok();
+        }
+        let (descriptor, greys) = (self.display_words(LUT_DESCRIPTOR)?, self.display_words(LUT_DATA)?);
+        let [length, start, _] = descriptor[..] else { return None };
+        // The table begins at a signed value where there are any below 0.
+        let signed = self.integer_or(REPRESENTATION, 0) == Ok(1) || first(INTERCEPT).is_some_and(|hu| hu < 0.0);
+        let start = if signed { f32::from(start.cast_signed()) } else { f32::from(start) };
+        let (black, white) = (greys.first()?, greys.last()?);
+        let low = greys.iter().take_while(|grey| *grey == black).count() - 1;
+        let high = greys.len() - greys.iter().rev().take_while(|grey| *grey == white).count();
+        // A word may hold two entries of 8 bits; a length of 0 stands for 65536.
+        let step = if usize::from(length) == 2 * greys.len() { 2.0 } else { 1.0 };
+        Window::new(start + step * low as f32, start + step * high as f32).ok()
     }
 }

@@ -7,7 +7,7 @@
 
 import { EngineHost, EngineStopped, engineEvents } from "./host.js";
 
-export { engineEvents };
+export { EngineStopped, engineEvents };
 
 /**
  * One CT slice in Hounsfield units, row by row from the top left.
@@ -29,6 +29,8 @@ export { engineEvents };
  * @property {number} slices
  * @property {boolean} needsWindow the file is a picture, whose greys mean what the `window` of `openScan` says
  * @property {boolean} isOriented the file says where the patient's right and front are
+ * @property {boolean} isVolume it has a place in the patient, on whose grid `write` makes NIfTI files
+ * @property {boolean} isSegmentable it is DICOM that a segmentation can refer to
  * @property {[number, number] | null} spacing millimetres between rows and between columns
  * @property {[number, number] | null} window HU that the file wants to be shown in
  * @property {string[]} notes what to know of it, a sentence each
@@ -195,8 +197,34 @@ export class Scan {
    * @returns {Promise<Slice>}
    */
   async slice(index, { signal } = {}) {
+    return files.call("slice", { scan: await this.#held(signal), index }, signal);
+  }
+
+  /**
+   * What a model made of a slice as files on the scan's own grid, which open aligned with it: the scan with that slice
+   * repainted (NIfTI, in HU), the mask (NIfTI, 0 and 1), and the mask as a DICOM segmentation of the series. Null where
+   * the scan has no place in a patient, is no DICOM, or nothing is masked.
+   *
+   * @param {number} index of the slice that was explained
+   * @param {Explanation} explanation
+   * @param {{mask: Uint8Array, model: Pick<ModelInfo, "name" | "window">, signal?: AbortSignal}} options `mask` as of `maskOf`
+   * @returns {Promise<{counterfactual: Uint8Array<ArrayBuffer> | null, mask: Uint8Array<ArrayBuffer> | null, segmentation: Uint8Array<ArrayBuffer> | null}>}
+   */
+  async write(index, explanation, { mask, model, signal }) {
+    const slice = await this.slice(index, { signal });
+    const hu = await counterfactualHu(slice, explanation, { window: model.window, signal });
+    const { size } = explanation;
+    return files.call("write", { scan: await this.#held(signal), index, hu, mask, size, model: model.name }, signal);
+  }
+
+  /**
+   * Its number in the worker, which may have to open it first.
+   *
+   * @param {AbortSignal | undefined} signal
+   */
+  async #held(signal) {
     if (this.#opened?.generation !== files.generation) this.#opened = await this.#open(signal);
-    return files.call("slice", { scan: this.#opened.id, index }, signal);
+    return this.#opened.id;
   }
 
   /** Gives its memory back. */
@@ -346,6 +374,18 @@ export async function maskOf({ difference, size }, { threshold, postprocess = fa
   // The engine compares in single precision, too.
   const limit = Math.fround(threshold);
   return Uint8Array.from(difference, (value) => Number(value > limit));
+}
+
+/**
+ * The counterfactual in HU on the slice's own grid: the slice's values, moved by what the model changed.
+ *
+ * @param {Slice} slice
+ * @param {Pick<Explanation, "size" | "input" | "counterfactual">} explanation of this slice
+ * @param {{window: [number, number], signal?: AbortSignal}} options `window` of the model
+ * @returns {Promise<Float32Array>}
+ */
+export function counterfactualHu(slice, { size, input, counterfactual }, { window, signal }) {
+  return files.call("counterfactualHu", { slice, size, input, counterfactual, window }, signal);
 }
 
 /**

@@ -22,12 +22,33 @@
 /** What engines are called in sentences. @type {Record<EngineKind, string>} */
 const ENGINE_LABEL = { cpu: "CPU engine", webgpu: "WebGPU engine" };
 
-/** Dispatches `progress` (detail: EngineProgress) and `stop` (detail: EngineStop) as CustomEvents. */
+/**
+ * What an engine's worker asked its site for.
+ *
+ * @typedef {Object} EngineRequest
+ * @property {string} address
+ * @property {number} bytes of the answer
+ */
+
+/**
+ * Dispatches `progress` (detail: EngineProgress), `stop` (detail: EngineStop) and `request` (detail: EngineRequest) as
+ * CustomEvents.
+ */
 export const engineEvents = new EventTarget();
 
 /** An engine that is gone, and with it everything it held; `cause` is why, in the engine's words. */
 export class EngineStopped extends Error {
   name = "EngineStopped";
+
+  /**
+   * @param {EngineKind} engine
+   * @param {string} sentence
+   * @param {string} [cause]
+   */
+  constructor(engine, sentence, cause) {
+    super(sentence, { cause });
+    this.engine = engine;
+  }
 }
 
 export class EngineHost {
@@ -126,7 +147,7 @@ export class EngineHost {
     this.generation += 1;
     const lost = [...this.#pending.values()];
     this.#pending.clear();
-    for (const { reject } of lost) reject(new EngineStopped(sentence, { cause }));
+    for (const { reject } of lost) reject(new EngineStopped(this.kind, sentence, cause));
   }
 
   #spawn() {
@@ -135,6 +156,10 @@ export class EngineHost {
       if (worker !== this.#worker) return;
       if (data.progress) {
         this.#announce("progress", { engine: this.kind, ...data.progress });
+        return;
+      }
+      if (data.requests) {
+        for (const request of data.requests) this.#announce("request", request);
         return;
       }
       if (data.fatal) {
@@ -162,8 +187,8 @@ export class EngineHost {
   }
 
   /**
-   * @param {"progress" | "stop"} type
-   * @param {EngineProgress | EngineStop} detail
+   * @param {"progress" | "stop" | "request"} type
+   * @param {EngineProgress | EngineStop | EngineRequest} detail
    */
   #announce(type, detail) {
     engineEvents.dispatchEvent(new CustomEvent(type, { detail }));

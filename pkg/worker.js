@@ -1,7 +1,7 @@
 /**
  * A dedicated module worker with one engine in it; its name says which. It answers `{id, method, args}` with
- * `{id, result}` or `{id, error}`, one call after the other, and reports `{progress}` while it starts.
- * `{fatal, error}` means that the engine cannot go on: whoever started the worker must end it.
+ * `{id, result}` or `{id, error}`, one call after the other, and reports `{progress}` while it starts and `{requests}` that
+ * it made. `{fatal, error}` means that the engine cannot go on: whoever started the worker must end it.
  */
 
 import { counted } from "./counted.js";
@@ -28,6 +28,11 @@ let engine;
 const scans = new Map();
 let opened = 0;
 
+new PerformanceObserver((list) => {
+  const entries = /** @type {PerformanceResourceTiming[]} */ (list.getEntries());
+  self.postMessage({ requests: entries.map(({ name, encodedBodySize }) => ({ address: name, bytes: encodedBodySize })) });
+}).observe({ type: "resource", buffered: true });
+
 const started = start();
 let queue = Promise.resolve();
 
@@ -38,7 +43,7 @@ self.addEventListener("message", ({ data: { id, method, args } }) => {
 // A panic inside a future of the engine surfaces here and never settles the call that caused it.
 self.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
-  self.postMessage({ fatal: true, error: sentence(event.reason) });
+  die(event.reason);
 });
 
 async function start() {
@@ -74,7 +79,7 @@ async function answer(id, method, args) {
   try {
     await started;
   } catch (error) {
-    self.postMessage({ fatal: true, error: sentence(error) });
+    die(error);
     return;
   }
   try {
@@ -82,16 +87,37 @@ async function answer(id, method, args) {
     self.postMessage({ id, result }, { transfer: buffers(result) });
   } catch (error) {
     // After a trap or an overflow the engine's memory is in no known state.
-    const fatal = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
-    self.postMessage(fatal ? { fatal, error: sentence(error) } : { id, error: sentence(error) });
+    if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) die(error);
+    else self.postMessage({ id, error: sentence(error) });
   }
+}
+
+/** @param {unknown} error */
+function die(error) {
+  self.postMessage({ fatal: true, error: causeOf(error) });
+}
+
+/**
+ * Why the engine cannot go on. A panic leaves its words; the one trap of this kind without any is memory that was refused.
+ *
+ * @param {unknown} error
+ * @returns {string}
+ */
+function causeOf(error) {
+  const { coinPanic } = /** @type {{coinPanic?: string}} */ (self);
+  if (coinPanic) return coinPanic;
+  const refused = error instanceof WebAssembly.RuntimeError && /unreachable/i.test(error.message);
+  return refused ? "it ran out of memory" : sentence(error);
 }
 
 const methods = {
   /** @param {{model: Uint8Array}} args */
   async load({ model }) {
     report("model", model.byteLength, model.byteLength);
-    engine ??= await bindings.Engine.start();
+    if (!engine) {
+      engine = await bindings.Engine.start();
+      engine.lost()?.then(die);
+    }
     const info = await engine.load(model);
     return { info, name: engine.device, software: engine.software };
   },
@@ -113,6 +139,13 @@ const methods = {
 
   /** @param {{scan: number, index: number}} args */
   slice: ({ scan, index }) => toPlain(scans.get(scan).slice(index)),
+
+  /** @param {{scan: number, index: number, hu: Float32Array, mask: Uint8Array, size: number, model: string}} args */
+  write: ({ scan, index, hu, mask, size, model }) => scans.get(scan).write(index, hu, mask, size, model),
+
+  /** @param {{slice: PlainSlice, window: [number, number], size: number, input: Float32Array, counterfactual: Float32Array}} args */
+  counterfactualHu: ({ slice, window: [low, high], size, input, counterfactual }) =>
+    withSlice(slice, (handle) => bindings.counterfactualHu(handle, low, high, size, input, counterfactual)),
 
   /** @param {{scan: number}} args */
   close({ scan }) {

@@ -1,35 +1,13 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { discDicom, discNifti, discPng, readExpected } from "./files.mjs";
-import { serve, serveStranger } from "./server.mjs";
+import { serveStranger } from "./server.mjs";
+import { DIST, MODEL, PATIENT_MODEL, SETUPS, html, openSite, policy } from "./site.mjs";
 import { Visitor, launch } from "./visitor.mjs";
 
-/** The small model for phantoms, which is what the page shows by itself. */
-const MODEL = "coin-phantom";
-/** The model for patients, which their sample asks for. */
-const PATIENT_MODEL = "coin-kidney-anomaly";
-const DIST = process.env.COIN_DIST ?? fileURLToPath(new URL("../../dist", import.meta.url));
 const { COIN_EXPECTED, COIN_SCREENSHOTS } = process.env;
-
-const SETUPS = [
-  {
-    name: "WebGPU in software",
-    device: "webgpu",
-    tolerance: 1e-3,
-    flags: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"],
-    reason: /software/,
-  },
-  { name: "WebGPU off", device: "cpu", tolerance: 1e-4, flags: ["--disable-gpu"], reason: /no WebGPU/ },
-];
-
-const html = await readFile(join(DIST, "index.html"), "utf8").catch(() => {
-  throw new Error(`${DIST} holds no build: run \`cargo xtask demo\` or trunk first.`);
-});
-const policy = html.match(/Content-Security-Policy" content="([^"]+)"/)?.[1] ?? "";
 const expected = COIN_EXPECTED ? await readExpected(COIN_EXPECTED) : [];
 /** @type {import("../../web/page/models.js").ModelEntry[]} */
 const models = JSON.parse(await readFile(join(DIST, "models/index.json"), "utf8"));
@@ -46,12 +24,11 @@ test("nothing in the page is inline or from elsewhere", () => {
   assert.doesNotMatch(html, /<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+=|https?:/);
 });
 
-for (const { name, device, tolerance, flags, reason } of SETUPS) {
-  const built = existsSync(join(DIST, "engine", device));
-  describe(name, { skip: built ? false : `SKIPPED: ${DIST} has no ${device} engine` }, () => {
+for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
+  describe(name, { skip }, () => {
     /** @type {import("playwright-core").Browser} */
     let browser;
-    /** @type {Awaited<ReturnType<typeof serve>>} */
+    /** @type {Awaited<ReturnType<typeof openSite>>} */
     let site;
     /** @type {Visitor} */
     let visitor;
@@ -60,7 +37,7 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
       Visitor.arrive(browser, `${site.address}${query}`, options);
 
     before(async () => {
-      site = await serve(DIST, "/some/where/", { "content-security-policy": policy });
+      site = await openSite();
       browser = await launch(flags);
       visitor = await arrive(`?device=${device}&model=${MODEL}`);
     });
@@ -293,28 +270,6 @@ for (const { name, device, tolerance, flags, reason } of SETUPS) {
       });
     }
     if (expected.length === 0) test("gives the numbers of native explain", { skip: "COIN_EXPECTED names no folder" }, () => {});
-
-    test("a dead engine is replaced, and the page says so", async () => {
-      const reader = await arrive(`?device=${device}&model=${MODEL}`);
-      const before = await reader.coin();
-      const workers = await Promise.all(
-        reader.page.workers().map(async (worker) => ({ worker, name: await worker.evaluate(() => self.name) })),
-      );
-      const engine = workers.find((worker) => worker.name === device)?.worker;
-      assert.ok(engine);
-      await engine.evaluate(() => {
-        setTimeout(() => {
-          throw new Error("killed by a test");
-        });
-      });
-      await reader.page.locator("#notice").waitFor();
-      assert.match(await reader.text("notice-text"), /stopped .*killed by a test.* starts afresh/);
-      assert.deepEqual(await reader.coin(), before);
-      await reader.explains(() => reader.page.locator("#new-patient").click());
-      assert.equal(await reader.state(), "ready", await reader.text("notice-text"));
-      assert.notEqual((await reader.coin()).source.name, before.source.name);
-      await reader.page.context().close();
-    });
 
     test("a cancelled explanation leaves the last result, and the next one works", async () => {
       const before = await visitor.coin();

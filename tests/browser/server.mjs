@@ -1,5 +1,4 @@
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 
@@ -13,16 +12,34 @@ const TYPES = {
 };
 
 /**
- * Serves a folder below `prefix`, every file with the headers given.
+ * What a server was asked for.
+ *
+ * @typedef {Object} Asked
+ * @property {string} method
+ * @property {string} path below the site, without query
+ * @property {string} query
+ * @property {number} bytes of the body
+ */
+
+/** @typedef {(path: string, content: Buffer) => Buffer | string} Alter gives a file's content, changed or not */
+
+/**
+ * Serves a folder below `prefix`, every file with the headers given, and remembers what it was asked for.
  *
  * @param {string} folder
  * @param {string} prefix begins and ends with a slash
  * @param {Record<string, string>} headers
- * @returns {Promise<{address: string, close: () => void}>}
+ * @param {Alter} [alter]
+ * @returns {Promise<{address: string, asked: Asked[], close: () => void}>}
  */
-export async function serve(folder, prefix, headers) {
+export async function serve(folder, prefix, headers, alter = (_, content) => content) {
+  /** @type {Asked[]} */
+  const asked = [];
   const { origin, close } = await listen(async (request, response) => {
-    const { pathname } = new URL(request.url ?? "/", "http://localhost");
+    const { pathname, search } = new URL(request.url ?? "/", "http://localhost");
+    const asking = { method: request.method ?? "", path: pathname.slice(prefix.length), query: search, bytes: 0 };
+    asked.push(asking);
+    for await (const part of request) asking.bytes += part.length;
     const path = normalize(decodeURIComponent(pathname));
     const file = join(folder, path.endsWith("/") ? join(path.slice(prefix.length), "index.html") : path.slice(prefix.length));
     const found = path.startsWith(prefix) ? await stat(file).catch(() => null) : null;
@@ -31,10 +48,11 @@ export async function serve(folder, prefix, headers) {
       return;
     }
     const type = TYPES[/** @type {keyof typeof TYPES} */ (extname(file))] ?? "application/octet-stream";
-    response.writeHead(200, { ...headers, "content-type": type, "content-length": found.size });
-    createReadStream(file).pipe(response);
+    const content = alter(asking.path, await readFile(file));
+    response.writeHead(200, { ...headers, "content-type": type, "content-length": Buffer.byteLength(content) });
+    response.end(content);
   });
-  return { address: `${origin}${prefix}`, close };
+  return { address: `${origin}${prefix}`, asked, close };
 }
 
 /**
@@ -52,10 +70,16 @@ export async function serveStranger() {
   return { address: `${origin}/`, requests, close };
 }
 
+/** @param {import("node:http").Server} server */
+function stop(server) {
+  server.close();
+  server.closeAllConnections();
+}
+
 /** @param {import("node:http").RequestListener} answer */
 async function listen(answer) {
   const server = createServer(answer);
   await new Promise((listening) => server.listen(0, "127.0.0.1", () => listening(undefined)));
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  return { origin: `http://127.0.0.1:${port}`, close: () => server.close() };
+  return { origin: `http://127.0.0.1:${port}`, close: () => stop(server) };
 }

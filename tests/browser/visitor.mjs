@@ -99,7 +99,20 @@ export class Visitor {
     return (await this.page.locator(`#${id}`).textContent()) ?? "";
   }
 
-  /** @param {string | {name: string, mimeType: string, buffer: Buffer}} file */
+  /**
+   * The worker of an engine.
+   *
+   * @param {string} name
+   */
+  async engine(name) {
+    const workers = this.page.workers();
+    const names = await Promise.all(workers.map((worker) => worker.evaluate(() => self.name)));
+    const found = workers[names.indexOf(name)];
+    assert.ok(found, `no ${name} engine among ${names}`);
+    return found;
+  }
+
+  /** @param {string | {name: string, mimeType: string, buffer: Buffer} | {name: string, mimeType: string, buffer: Buffer}[]} file */
   async picks(file) {
     await this.explains(() => this.page.locator("#file").setInputFiles(file));
   }

@@ -1,3 +1,4 @@
+import { maskOf } from "../coin.js";
 import { create, element } from "./dom.js";
 import { nameOf } from "./files.js";
 import { count } from "./geometry.js";
@@ -10,13 +11,23 @@ import { verdictOf } from "./verdict.js";
 
 const buttons = { figure: element("save-figure", HTMLButtonElement), summary: element("save-summary", HTMLButtonElement) };
 
+/** What is written on the scan's own grid: the button, what `Scan.write` calls it, and how the file's name ends. */
+const FILES = /** @type {const} */ ([
+  { button: element("save-counterfactual", HTMLButtonElement), file: "counterfactual", ending: "counterfactual.nii.gz" },
+  { button: element("save-mask", HTMLButtonElement), file: "mask", ending: "mask.nii.gz" },
+  { button: element("save-segmentation", HTMLButtonElement), file: "segmentation", ending: "segmentation.dcm" },
+]);
+
 const PANE = 512;
 const GAP = 24;
 const STRIP = 48;
 const LINE = 36;
 
-/** @param {() => Result | null} current */
-export function acceptSaving(current) {
+/**
+ * @param {() => Result | null} current
+ * @param {(error: unknown) => void} complain
+ */
+export function acceptSaving(current, complain) {
   buttons.figure.addEventListener("click", async () => {
     const result = current();
     if (result) save(await drawFigure(result).convertToBlob({ type: "image/png" }), `${stem(result)}.png`);
@@ -27,16 +38,52 @@ export function acceptSaving(current) {
     const text = `${JSON.stringify(summaryOf(result), null, 2)}\n`;
     save(new Blob([text], { type: "application/json" }), `${stem(result)}.json`);
   });
+  for (const { button, file, ending } of FILES) {
+    button.addEventListener("click", async () => {
+      const result = current();
+      if (result) await saveOnGrid(result, file, ending).catch(complain);
+    });
+  }
+}
+
+/**
+ * @param {Result} result
+ * @param {"counterfactual" | "mask" | "segmentation"} file
+ * @param {string} ending
+ */
+async function saveOnGrid(result, file, ending) {
+  const { subject, explanation, model } = result;
+  const mask = await maskOf(explanation, maskOptions());
+  const written = await subject.source.scan?.write(subject.index, explanation, { mask, model });
+  const content = written?.[file];
+  if (!content) throw new Error(EXPORT.nothing);
+  save(new Blob([content]), `${stem(result)}-${ending}`);
 }
 
 /**
  * While something new is computed, the panes do not all show the same slice.
  *
- * @param {boolean} allowed
+ * @param {Result | null} result that may be saved
  */
-export function allowSaving(allowed) {
-  buttons.figure.disabled = !allowed;
-  buttons.summary.disabled = !allowed;
+export function allowSaving(result) {
+  buttons.figure.disabled = !result;
+  buttons.summary.disabled = !result;
+  for (const { button, file } of FILES) {
+    button.disabled = !result;
+    if (result) button.hidden = !isOnGrid(result, file);
+  }
+}
+
+/**
+ * Whether a file of the scan can be told of. What was planted into a slice is nothing to tell of it.
+ *
+ * @param {Result} result
+ * @param {"counterfactual" | "mask" | "segmentation"} file
+ */
+function isOnGrid({ subject: { source, slice, plain } }, file) {
+  const info = source.scan?.info;
+  const can = file === "segmentation" ? info?.isSegmentable : info?.isVolume;
+  return slice === plain && can === true;
 }
 
 /** @param {Result} result */

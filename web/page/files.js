@@ -4,19 +4,13 @@ import { droppedFiles } from "./dropped.js";
 import { showMarks } from "./panes.js";
 import { announce, progress } from "./progress.js";
 import { FILE, STATUS, WINDOW } from "./strings.js";
+import { WINDOWS } from "./windows.js";
 
 /** @typedef {import("./main.js").Make} Make */
 /** @typedef {import("./main.js").Source} Source */
 /** @typedef {import("./main.js").Subject} Subject */
 /** @typedef {import("../coin.js").Scan} Scan */
 /** @typedef {import("../coin.js").ModelInfo} ModelInfo */
-
-/** What a picture's greys may mean besides the model's own window, in HU. @type {Record<string, {name: string, window: [number, number]}>} */
-const WINDOWS = {
-  "soft-tissue": { name: WINDOW.softTissue, window: [-160, 240] },
-  lung: { name: WINDOW.lung, window: [-1350, 150] },
-  bone: { name: WINDOW.bone, window: [-450, 1050] },
-};
 
 /**
  * Files that were opened together, and what they hold.

@@ -13,8 +13,9 @@
  *   times        milliseconds by stage
  */
 
-import { Explainer, differenceColours, engineEvents } from "../coin.js";
+import { EngineStopped, Explainer, differenceColours, engineEvents } from "../coin.js";
 import { showDevice, showDeviceProgress, showNoDevice } from "./device.js";
+import { display, offerDisplays, onDisplay } from "./display.js";
 import { download } from "./download.js";
 import { acceptSaving, allowSaving } from "./export.js";
 import { acceptFiles, showName, showSource } from "./files.js";
@@ -22,8 +23,9 @@ import { maskOnGrid } from "./geometry.js";
 import { latest } from "./latest.js";
 import { loading } from "./loading.js";
 import { downloadModel, markModel, offerModels, showModel } from "./models.js";
-import { drawExplanation, drawLegend, drawPreview } from "./panes.js";
+import { drawLegend, drawPreview } from "./panes.js";
 import { acceptPlanting, showPlanting } from "./plant.js";
+import { keepForLater, showRequests } from "./privacy.js";
 import { announce, begin, end, progress } from "./progress.js";
 import { firstSample, markSample, offerPhantoms, offerScans } from "./samples.js";
 import { DEVICE, LOADING, MODEL, SAMPLE, STATUS, bytesOf, seconds } from "./strings.js";
@@ -45,6 +47,7 @@ import { showNoVerdict, showVerdict } from "./verdict.js";
  * @property {string | null} sample its name in the chooser of samples
  * @property {string | null} credit
  * @property {string | null} caveat what not to expect of it
+ * @property {import("../coin.js").Scan | null} scan the file that it is, unless it is none
  * @property {(index: number, info: ModelInfo, signal: AbortSignal) => Promise<Subject>} at
  * @property {() => void} close
  */
@@ -70,13 +73,14 @@ import { showNoVerdict, showVerdict } from "./verdict.js";
  * @property {Uint8ClampedArray<ArrayBuffer>} colours of the difference map
  * @property {ModelInfo} model
  * @property {Device} device
+ * @property {import("./display.js").View | null} view what the panes show in another window than the model's
  * @property {Uint8Array | null} truth on the model's grid
  * @property {Uint8Array | null} mask
  * @property {number | null} iou
  */
 
 const query = new URLSearchParams(location.search);
-const device = chosenDevice(query.get("device"));
+let device = chosenDevice(query.get("device"));
 
 /** @type {Explainer | null} */
 let explainer = null;
@@ -92,7 +96,7 @@ let result = null;
 /** Explains what `make` makes; the newest request wins, and a failure leaves the last result. */
 const show = latest(async (/** @type {Make} */ make) => {
   const signal = begin(result ? "running" : "loading");
-  allowSaving(false);
+  allowSaving(null);
   /** @type {Subject | null} */
   let subject = null;
   try {
@@ -107,16 +111,16 @@ const show = latest(async (/** @type {Make} */ make) => {
     const colours = await differenceColours(explanation.difference);
     const truth = subject.truth && maskOnGrid(subject.truth, subject.slice, explanation.size);
     if (result && result.subject.source !== subject.source) result.subject.source.close();
-    result = { subject, explanation, colours, truth, model: info, device: explainer.device, mask: null, iou: null };
+    result = { subject, explanation, colours, truth, model: info, device: explainer.device, view: null, mask: null, iou: null };
     note("explanation", explanation.milliseconds);
-    present(result);
+    await present(result);
     await updateMask(result);
     end("ready", STATUS.done(seconds(explanation.milliseconds), DEVICE[result.device.engine]));
   } catch (error) {
     if (subject && subject.source !== result?.subject.source) subject.source.close();
     if (!explainer) showNoDevice();
     if (result) {
-      present(result);
+      await present(result).catch(complain);
     } else {
       showNoVerdict();
       markSample(null);
@@ -128,7 +132,7 @@ const show = latest(async (/** @type {Make} */ make) => {
       end("failed", STATUS.failed(result !== null));
     }
   }
-  allowSaving(result !== null);
+  allowSaving(result);
 });
 
 /**
@@ -148,8 +152,9 @@ async function ready(signal) {
     const next = await timed("check", () => Explainer.load(bytes, { device, onDevice: showDevice, signal }));
     explainer?.close();
     explainer = next;
+    // The same model on another engine leaves the reader's threshold alone.
+    if (loaded !== entry) setMaskOptions(next.info);
     loaded = entry;
-    setMaskOptions(next.info);
     showModel(next.info);
     markModel(entry.name);
     return { explainer: next, first: true };
@@ -196,8 +201,10 @@ function showWith(make, model) {
 }
 
 /** @param {Result} result */
-function present({ subject, explanation, colours, model }) {
-  drawExplanation(explanation, colours);
+async function present(result) {
+  const { subject, explanation, model } = result;
+  offerDisplays(result);
+  await display(result);
   showVerdict(explanation);
   showSource(subject, model);
   markSample(subject.source);
@@ -206,8 +213,20 @@ function present({ subject, explanation, colours, model }) {
 
 /** @param {unknown} error */
 function complain(error) {
-  announce(error instanceof Error ? error.message : String(error));
+  const lost = device === "webgpu" && (!explainer || (error instanceof EngineStopped && error.engine === "webgpu"));
+  announce(error instanceof Error ? error.message : String(error), lost ? CPU_OFFER : undefined);
 }
+
+/** The way out for those who chose a graphics card that gives up. */
+const CPU_OFFER = {
+  words: DEVICE.offer,
+  take() {
+    device = "cpu";
+    explainer?.close();
+    explainer = null;
+    show(async (info, signal) => result?.subject ?? firstSample(info, signal));
+  },
+};
 
 /**
  * @param {string | null} name
@@ -232,7 +251,8 @@ engineEvents.addEventListener("progress", (event) => {
 engineEvents.addEventListener("stop", (event) => {
   const { engine, sentence } = /** @type {CustomEvent<import("../coin.js").EngineStop>} */ (event).detail;
   // When WebGPU was only tried, the device says so by itself.
-  if (engine === "cpu" || device === "webgpu") announce(sentence);
+  if (engine === "cpu") announce(sentence);
+  else if (device === "webgpu") announce(sentence, CPU_OFFER);
 });
 
 async function offerStoredSamples() {
@@ -283,8 +303,13 @@ Object.defineProperty(window, "coin", {
 offerPhantoms(showWith, show);
 acceptFiles(show);
 acceptPlanting(() => result, show);
-acceptSaving(() => result);
+acceptSaving(() => result, complain);
+showRequests();
+onDisplay(() => result && display(result).then(() => result && updateMask(result)).catch(complain));
 onMaskOptions(() => result && updateMask(result).catch(complain));
-show(firstSample);
+const first = show(firstSample);
 // What keeps the legend or the list from coming keeps the first result from coming too, which says why.
 await Promise.allSettled([showLegend(), offerStoredSamples()]);
+// The first result does not share the network with what is kept for later.
+await first;
+await keepForLater();

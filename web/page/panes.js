@@ -3,6 +3,7 @@ import { fitOf } from "./geometry.js";
 
 /** @typedef {import("../coin.js").Slice} Slice */
 /** @typedef {import("../coin.js").Explanation} Explanation */
+/** @typedef {import("./display.js").View} View */
 
 /** Orange and cyan stay apart for colour-blind eyes, and both stand out from grey. */
 export const MASK_COLOUR = { fill: [255, 159, 28, 110], line: "#ff9f1c", width: 3 };
@@ -24,20 +25,20 @@ export const canvases = [panes.input, panes.counterfactual, panes.difference, pa
  * @param {Slice} slice
  * @param {[number, number]} window
  */
-export function drawPreview(slice, [low, high]) {
-  const { columns, rows } = fitOf(slice, panes.input.width);
-  const { width, height, hu } = slice;
-  const picture = greys(hu, width, height, low, high);
-  blank(panes.input).drawImage(picture, -columns.edge / columns.step, -rows.edge / rows.step, width / columns.step, height / rows.step);
+export function drawPreview(slice, window) {
+  drawSlice(panes.input, slice, slice.hu, window);
 }
 
 /**
  * @param {Explanation} explanation
  * @param {Uint8ClampedArray<ArrayBuffer>} colours of the difference map
+ * @param {View | null} view
  */
-export function drawExplanation({ size, input, counterfactual }, colours) {
-  fill(panes.input, greys(input, size, size, -1, 1));
-  fill(panes.counterfactual, greys(counterfactual, size, size, -1, 1));
+export function drawExplanation(explanation, colours, view) {
+  const { size, counterfactual } = explanation;
+  drawInput(panes.input, explanation, view);
+  if (view) drawSlice(panes.counterfactual, view.slice, view.counterfactual, view.window);
+  else fill(panes.counterfactual, greys(counterfactual, size, size, -1, 1));
   fill(panes.difference, raster(colours, size, size));
 }
 
@@ -45,11 +46,36 @@ export function drawExplanation({ size, input, counterfactual }, colours) {
  * @param {Explanation} explanation
  * @param {Uint8Array} mask
  * @param {Uint8Array | null} truth
+ * @param {View | null} view
  */
-export function drawMask({ size, input }, mask, truth) {
-  fill(panes.mask, greys(input, size, size, -1, 1));
+export function drawMask(explanation, mask, truth, view) {
+  const { size } = explanation;
+  drawInput(panes.mask, explanation, view);
   overlay(panes.mask, mask, size, MASK_COLOUR);
   if (truth) overlay(panes.mask, truth, size, TRUTH_COLOUR);
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {Explanation} explanation
+ * @param {View | null} view
+ */
+function drawInput(canvas, { size, input }, view) {
+  if (view) drawSlice(canvas, view.slice, view.slice.hu, view.window);
+  else fill(canvas, greys(input, size, size, -1, 1));
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {Slice} slice whose grid `hu` is on
+ * @param {Float32Array} hu
+ * @param {[number, number]} window
+ */
+function drawSlice(canvas, slice, hu, [low, high]) {
+  const { columns, rows } = fitOf(slice, canvas.width);
+  const { width, height } = slice;
+  const picture = greys(hu, width, height, low, high);
+  blank(canvas).drawImage(picture, -columns.edge / columns.step, -rows.edge / rows.step, width / columns.step, height / rows.step);
 }
 
 /** The patient's sides, where they are known. @param {boolean} known */

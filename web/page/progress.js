@@ -4,6 +4,7 @@ const text = element("status", HTMLElement);
 const bar = element("progress", HTMLProgressElement);
 const cancelButton = element("cancel", HTMLButtonElement);
 const notice = element("notice", HTMLElement);
+const offerButton = element("notice-offer", HTMLButtonElement);
 const result = element("result", HTMLElement);
 const panes = element("panes", HTMLElement);
 
@@ -12,8 +13,14 @@ const OUT_OF_SIGHT = 0.4;
 
 /** @type {AbortController | null} */
 let running = null;
+/** @type {(() => void) | undefined} */
+let takeOffer;
 
 cancelButton.addEventListener("click", () => running?.abort());
+offerButton.addEventListener("click", () => {
+  notice.hidden = true;
+  takeOffer?.();
+});
 element("notice-close", HTMLButtonElement).addEventListener("click", () => (notice.hidden = true));
 
 /**
@@ -64,12 +71,16 @@ export function end(state, sentence) {
 }
 
 /**
- * Says something that must not be missed, until it is closed or the next work begins.
+ * Says something that must not be missed, until it is closed or the next work begins; with a way out, where there is one.
  *
  * @param {string} sentence
+ * @param {{words: string, take: () => void}} [offer]
  */
-export function announce(sentence) {
+export function announce(sentence, offer) {
   element("notice-text", HTMLElement).textContent = sentence;
+  offerButton.hidden = !offer;
+  offerButton.textContent = offer?.words ?? "";
+  takeOffer = offer?.take;
   notice.hidden = false;
 }
 

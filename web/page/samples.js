@@ -25,6 +25,7 @@ let seed = FIRST_SEED;
 
 /** An abdomen made on the spot, on the grid of whatever model looks at it. @implements {Source} */
 class PhantomSource {
+  scan = null;
   credit = null;
   caveat = null;
 

@@ -30,7 +30,7 @@ export function decimals(value) {
   return value.toFixed(3);
 }
 
-export const DEVICE = { cpu: "CPU", webgpu: "WebGPU", none: "No engine" };
+export const DEVICE = { cpu: "CPU", webgpu: "WebGPU", none: "No engine", offer: "Go on with the CPU" };
 
 const LAST = " The last result is still shown.";
 
@@ -132,6 +132,36 @@ export const MODEL = {
   licence: "Licence",
 };
 
+export const DISPLAY = {
+  model: (/** @type {[number, number]} */ window) => WINDOW.model(window),
+  file: (/** @type {[number, number]} */ [low, high]) => `As the file asks: ${range(low, high)}`,
+  named: (/** @type {string} */ name, /** @type {[number, number]} */ window) => WINDOW.named(name, window),
+};
+
+export const OFFLINE = {
+  later: "kept once the first result is there",
+  keeping: "the page is being kept for it",
+  kept: "yes, the page is kept on this device",
+  failed: "no, this browser or site does not keep the page",
+  impossible: "no, this browser keeps no pages here",
+  update: "There is a newer version of this page.",
+  reload: "Reload",
+};
+
+export const PRIVACY = {
+  sent: "Bytes sent",
+  sentOf: (/** @type {number} */ watched, /** @type {number} */ refused) =>
+    `0 in ${watched === 1 ? "1 watched request" : `${watched} watched requests`}${refused > 0 ? `; ${refused} more were stopped` : ""}`,
+  unwatched: "not watched yet; reload the page to have every request watched",
+  requests: "Requests",
+  requestsOf: (/** @type {number} */ own, /** @type {number} */ others, /** @type {string} */ host) =>
+    `${own} to ${host}, ${others === 0 ? "none" : others} elsewhere`,
+  received: "Received",
+  receivedOf: (/** @type {number} */ bytes) => `${megabytes(bytes)} MB`,
+  request: (/** @type {string} */ address, /** @type {number} */ bytes) => (bytes > 0 ? `${address} (${(bytes / 1000).toFixed(1)} kB)` : address),
+  offline: "Works offline",
+};
+
 export const TIMES = {
   engine: "Engine",
   model: "Model download",
@@ -149,5 +179,6 @@ export const EXPORT = {
   truth: "\u25a1 planted",
   settings: (/** @type {string} */ model, /** @type {number} */ threshold, /** @type {boolean} */ postprocess) =>
     `model ${model}, threshold ${threshold.toFixed(2)}${postprocess ? ", post-processed" : ""}`,
+  nothing: "Nothing is above the threshold, so there is no segmentation to save.",
   use: "Research use only. Not a medical device.",
 };

@@ -42,7 +42,7 @@ export const updateMask = latest(async (/** @type {Result} */ result) => {
   const mask = await timed("mask", () => maskOf(result.explanation, maskOptions()));
   result.mask = mask;
   result.iou = result.truth && iou(mask, result.truth);
-  drawMask(result.explanation, mask, result.truth);
+  drawMask(result.explanation, mask, result.truth, result.view);
   element("truth-key", HTMLElement).hidden = !result.truth;
   element("mask-facts", HTMLElement).textContent = factsOf(result, mask).join(" · ");
 });

@@ -1,6 +1,7 @@
 //! The device of this engine: which one is decided when it is built.
 
 use burn::tensor::Device;
+use futures_channel::oneshot::Receiver;
 use js_sys::Error;
 
 /// A device and what to call it.
@@ -9,11 +10,13 @@ pub struct NamedDevice {
     pub name: String,
     /// A graphics card that is computed by the processor, slower than the processor's own engine.
     pub software: bool,
+    /// Hears why the device was lost, which happens to graphics cards alone; taken by whoever listens.
+    pub lost: Option<Receiver<String>>,
 }
 
 #[cfg(not(feature = "webgpu"))]
 pub async fn open() -> Result<NamedDevice, Error> {
-    Ok(NamedDevice { device: Device::flex(), name: "CPU".into(), software: false })
+    Ok(NamedDevice { device: Device::flex(), name: "CPU".into(), software: false, lost: None })
 }
 
 #[cfg(feature = "webgpu")]
@@ -27,5 +30,12 @@ pub async fn open() -> Result<NamedDevice, Error> {
     let adapter = setup.adapter.get_info();
     let software = adapter.device_type == DeviceType::Cpu || adapter.name.to_lowercase().contains("swiftshader");
     let name = if adapter.name.is_empty() { "WebGPU".into() } else { adapter.name };
-    Ok(NamedDevice { device, name, software })
+    let (tell, lost) = futures_channel::oneshot::channel();
+    let tell = std::sync::Mutex::new(Some(tell));
+    setup.device.set_device_lost_callback(move |_, message| {
+        let tell = tell.lock().ok().and_then(|mut tell| tell.take());
+        // Nobody listens when the engine is gone itself.
+        let _ = tell.map(|tell| tell.send(message));
+    });
+    Ok(NamedDevice { device, name, software, lost: Some(lost) })
 }

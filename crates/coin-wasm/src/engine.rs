@@ -3,7 +3,7 @@
 use coin_core::bundle::{Bundle, Card, SELF_TEST_TOLERANCE};
 use coin_core::explanation::{Explainer, Explanation};
 use coin_imaging::{Fit, Window};
-use js_sys::{Date, Error, Float32Array, Object};
+use js_sys::{Date, Error, Float32Array, Object, Promise};
 use serde::Serialize as _;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
@@ -42,6 +42,18 @@ impl Engine {
     #[wasm_bindgen(getter)]
     pub fn software(&self) -> bool {
         self.on.software
+    }
+
+    /// Settles with a sentence when the device is lost, and never before; undefined for a device that cannot be lost, and when
+    /// it was asked for already.
+    pub fn lost(&mut self) -> Option<Promise> {
+        let lost = self.on.lost.take()?;
+        Some(wasm_bindgen_futures::future_to_promise(async move {
+            match lost.await {
+                Ok(message) => Ok(format!("the graphics card was lost: {message}").into()),
+                Err(_) => std::future::pending().await,
+            }
+        }))
     }
 
     /// Checks a model file, puts it on the device, runs its self-test, and says what the model is.

@@ -15,10 +15,20 @@ pub use scan::{Scan, Slice};
 use coin_imaging::anomaly;
 use coin_imaging::phantom::{Organ, Phantom};
 use coin_imaging::{Mask, Window, colour};
-use js_sys::{Error, Object, Reflect, Uint8Array, Uint8ClampedArray};
+use js_sys::{Error, Float32Array, Object, Reflect, Uint8Array, Uint8ClampedArray};
 use wasm_bindgen::prelude::*;
 
 use scan::sentence;
+
+/// Leaves what a panic says in the global `coinPanic`: the trap that follows says nothing.
+#[wasm_bindgen(start)]
+pub fn start() {
+    std::panic::set_hook(Box::new(|panic| {
+        let said = panic.to_string().replace('\n', " ");
+        // There is no one to tell that this failed, too.
+        let _ = Reflect::set(&js_sys::global(), &"coinPanic".into(), &said.into());
+    }));
+}
 
 /// How an anomaly is planted: the paper's way, in a size and a window of choice.
 #[wasm_bindgen]
@@ -66,6 +76,27 @@ pub fn plant_anomaly(slice: &Slice, x: usize, y: usize, style: AnomalyStyle, see
     }
     let planted = anomaly::plant_at(slice, style.window, &style.style, x, y, u64::from(seed));
     object([("slice", Slice::from(planted.slice).into()), ("mask", flags(&planted.mask).into())])
+}
+
+/// The counterfactual of a slice in HU on its own grid, of `size * size` values in [-1, 1] in the model's window.
+#[wasm_bindgen(js_name = counterfactualHu)]
+pub fn counterfactual_hu(
+    slice: &Slice,
+    window_low: f32,
+    window_high: f32,
+    size: usize,
+    input: &[f32],
+    counterfactual: &[f32],
+) -> Result<Float32Array, Error> {
+    let window = Window::new(window_low, window_high).map_err(sentence)?;
+    require_square(size, &[input.len(), counterfactual.len()])?;
+    let hu = coin_imaging::counterfactual_hu(slice.inner(), window, size, input, counterfactual);
+    Ok(Float32Array::from(hu.as_slice()))
+}
+
+fn require_square(size: usize, lengths: &[usize]) -> Result<(), Error> {
+    let fits = size > 0 && lengths.iter().all(|&length| Some(length) == size.checked_mul(size));
+    fits.then_some(()).ok_or_else(|| Error::new(&format!("the values do not fill {size} x {size}")))
 }
 
 /// 0 or 1 for each of `size * size` pixels of a difference map: opened, closed, the largest piece.

@@ -1,7 +1,8 @@
 //! Files and slices as JavaScript holds them.
 
-use coin_imaging::{File, Limits, Opened, Spacing, Window};
-use js_sys::{Array, Error, Float32Array, Object, Uint8Array, Uint8ClampedArray};
+use coin_imaging::write::Author;
+use coin_imaging::{CounterfactualVolume, File, Limits, Mask, Opened, Spacing, Window};
+use js_sys::{Array, Date, Error, Float32Array, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use crate::object;
@@ -33,7 +34,7 @@ pub struct Scan(coin_imaging::Scan);
 
 #[wasm_bindgen]
 impl Scan {
-    /// `{name, format, width, height, slices, needsWindow, isOriented, spacing, window, notes}`.
+    /// `{name, format, width, height, slices, needsWindow, isOriented, isVolume, isSegmentable, spacing, window, notes}`.
     #[wasm_bindgen(getter)]
     pub fn info(&self) -> Result<Object, Error> {
         let first = self.0.slice(0).map_err(sentence)?;
@@ -49,6 +50,8 @@ impl Scan {
             ("name", self.0.name().into()),
             ("needsWindow", (format == "Picture").into()),
             ("isOriented", self.0.is_oriented().into()),
+            ("isVolume", self.0.geometry().is_some().into()),
+            ("isSegmentable", self.0.is_segmentable().into()),
             ("window", window),
             ("notes", texts(self.0.notes()).into()),
             ("format", format.into()),
@@ -62,6 +65,34 @@ impl Scan {
     /// The slice `index`, from 0.
     pub fn slice(&self, index: usize) -> Result<Slice, Error> {
         Ok(Slice(self.0.slice(index).map_err(sentence)?.clone()))
+    }
+
+    /// `{counterfactual, mask, segmentation}`: the scan with slice `index` repainted (NIfTI, HU), its mask (NIfTI, 0 and 1),
+    /// and the same as a DICOM segmentation; null where the scan has no place in a patient, is no DICOM, or nothing changed.
+    /// `hu` is the counterfactual on the slice's grid, `mask` has `size * size` flags.
+    pub fn write(&self, index: usize, hu: Vec<f32>, mask: &[u8], size: usize, model: &str) -> Result<Object, Error> {
+        let slice = self.0.slice(index).map_err(sentence)?;
+        let mask = Mask::new(size, size, mask.iter().map(|&inside| inside != 0).collect());
+        let mask = mask.ok_or_else(|| Error::new("the mask is not a square of this size"))?;
+        let volume = CounterfactualVolume::of(&self.0);
+        let mut volume = volume.ok_or_else(|| Error::new("a picture lies nowhere in a patient"))?;
+        volume.put(index, slice, hu, &mask);
+
+        // 2026-01-02T03:04:05.678Z
+        let now: String = Date::new_0().to_iso_string().into();
+        let digits: String = now.chars().filter(char::is_ascii_digit).collect();
+        let (date, time) = digits.split_at(8);
+        let mut unique = [0; 16];
+        getrandom::fill(&mut unique).map_err(sentence)?;
+        let unique = u128::from_le_bytes(unique);
+        let author = Author { model, version: env!("CARGO_PKG_VERSION"), date, time: &time[..6], unique };
+
+        let file = |bytes: Option<Vec<u8>>| bytes.map_or(JsValue::NULL, |bytes| Uint8Array::from(&bytes[..]).into());
+        object([
+            ("counterfactual", file(volume.nifti().map_err(sentence)?)),
+            ("mask", file(volume.mask_nifti().map_err(sentence)?)),
+            ("segmentation", file(volume.segmentation(&author).map_err(sentence)?)),
+        ])
     }
 }
 
@@ -126,21 +157,6 @@ impl Slice {
     /// A copy of the values.
     pub fn hu(&self) -> Float32Array {
         Float32Array::from(self.0.hu())
-    }
-
-    /// Opaque grey pixels of the slice in a window, for `ImageData`.
-    pub fn grey(&self, low: f32, high: f32) -> Result<Uint8ClampedArray, Error> {
-        let window = Window::new(low, high).map_err(sentence)?;
-        let rgba: Vec<u8> = self
-            .0
-            .hu()
-            .iter()
-            .flat_map(|&hu| {
-                let grey = window.grey(hu);
-                [grey, grey, grey, 255]
-            })
-            .collect();
-        Ok(Uint8ClampedArray::from(rgba.as_slice()))
     }
 }
 

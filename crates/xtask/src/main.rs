@@ -3,6 +3,8 @@
 mod command;
 mod page;
 mod samples;
+mod seal;
+mod supply;
 mod test;
 mod tools;
 
@@ -28,6 +30,9 @@ enum Chore {
     },
     /// Build the page into dist/.
     Page,
+    /// List the built page's files for its service worker; trunk does it after each build.
+    #[command(hide = true)]
+    Seal,
     /// Formatting, lints, all tests, the wasm build and the browser tests.
     Test,
 }
@@ -36,6 +41,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Demo { port } => page::demo(port),
         Chore::Page => page::build(),
+        Chore::Seal => seal::seal(),
         Chore::Test => test::all(),
     };
     match done {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::command::run;
 use crate::tools::{self, WASM};
-use crate::{root, samples};
+use crate::{root, samples, supply};
 
 /// The models on the page, the one it opens with first.
 const MODELS: [&str; 2] = ["coin-phantom", "coin-kidney-anomaly"];
@@ -24,6 +24,7 @@ pub fn build() -> anyhow::Result<()> {
     }
     models()?;
     samples::prepare()?;
+    supply::licences()?;
     run("trunk", &["build", "--config", "trunk.toml"])
 }
 

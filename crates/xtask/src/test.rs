@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::command::{run, run_in};
-use crate::{page, root, samples, tools};
+use crate::{page, root, samples, supply, tools};
 
 /// The workspace without the engine, which only compiles for the browser, and with all that compiles everywhere else.
 const NATIVE: [&str; 5] = ["--workspace", "--exclude", "coin-wasm", "--features", "coin-train/remote"];
@@ -16,6 +16,7 @@ pub fn all() -> anyhow::Result<()> {
     run("cargo", &["fmt", "--all", "--check"])?;
     let lints = ["--all-targets", "--release", "--", "--deny", "warnings"];
     run("cargo", &[&["clippy"], &NATIVE[..], &lints].concat())?;
+    supply::check()?;
     samples::prepare()?;
     samples::readers()?;
     run("cargo", &[&["test", "--release"], &NATIVE[..]].concat())?;
@@ -25,6 +26,7 @@ pub fn all() -> anyhow::Result<()> {
     let expected = expected()?;
     let browser = root().join("tests/browser");
     run_in(&browser, "npm", &["ci", "--no-audit", "--no-fund"], &[])?;
+    supply::audit()?;
     let screenshots = root().join("target/screenshots");
     run_in(
         &browser,

@@ -14,7 +14,12 @@ const TRUNK: &str = "0.21.14";
 /// Must equal the version of the `wasm-bindgen` crate in the workspace.
 const WASM_BINDGEN: &str = "0.2.130";
 
-/// The wasm target, trunk and wasm-bindgen.
+/// Writes licences into the page.
+const CARGO_ABOUT: &str = "0.9.3";
+/// Checks licences, sources and known holes.
+const CARGO_DENY: &str = "0.20.2";
+
+/// The wasm target, trunk, wasm-bindgen and cargo-about.
 pub fn for_page() -> anyhow::Result<()> {
     run("rustup", &["target", "add", WASM])?;
     if !has("trunk", TRUNK) {
@@ -23,6 +28,17 @@ pub fn for_page() -> anyhow::Result<()> {
     if !has("wasm-bindgen", WASM_BINDGEN) {
         // Not --locked: its lock file names a dependency that was withdrawn.
         run("cargo", &["install", "wasm-bindgen-cli", "--version", WASM_BINDGEN])?;
+    }
+    if !has("cargo-about", CARGO_ABOUT) {
+        run("cargo", &["install", "cargo-about", "--version", CARGO_ABOUT, "--features", "cli", "--locked"])?;
+    }
+    Ok(())
+}
+
+/// What checks the dependencies.
+pub fn for_supply() -> anyhow::Result<()> {
+    if !has("cargo-deny", CARGO_DENY) {
+        run("cargo", &["install", "cargo-deny", "--version", CARGO_DENY, "--locked"])?;
     }
     Ok(())
 }

@@ -1,0 +1,50 @@
+import { counterfactualHu } from "../coin.js";
+import { element } from "./dom.js";
+import { latest } from "./latest.js";
+import { drawExplanation } from "./panes.js";
+import { DISPLAY } from "./strings.js";
+import { WINDOWS } from "./windows.js";
+
+/** @typedef {import("./main.js").Result} Result */
+
+/**
+ * How greys are shown: the model's input as it is, or the slices' own HU in another window.
+ *
+ * @typedef {{slice: import("../coin.js").Slice, counterfactual: Float32Array, window: [number, number]}} View
+ */
+
+const chooser = element("display", HTMLSelectElement);
+
+/** @param {() => void} changed */
+export function onDisplay(changed) {
+  chooser.addEventListener("change", changed);
+}
+
+/**
+ * Offers the windows that suit a result; the choice stays where it can.
+ *
+ * @param {Result} result
+ */
+export function offerDisplays({ model, subject }) {
+  const wish = subject.source.scan?.info.window;
+  const chosen = chooser.value;
+  chooser.replaceChildren(
+    new Option(DISPLAY.model(model.window), "model"),
+    ...(wish ? [new Option(DISPLAY.file(wish), "file")] : []),
+    ...Object.entries(WINDOWS).map(([value, { name, window }]) => new Option(DISPLAY.named(name, window), value)),
+  );
+  chooser.value = chosen === "file" && !wish ? "model" : chosen || "model";
+}
+
+/** Draws a result in the chosen window. */
+export const display = latest(async (/** @type {Result} */ result) => {
+  const window = WINDOWS[chooser.value]?.window ?? (chooser.value === "file" ? result.subject.source.scan?.info.window : null);
+  const { explanation, colours, model, subject } = result;
+  if (window) {
+    const { slice } = subject;
+    result.view = { slice, counterfactual: await counterfactualHu(slice, explanation, { window: model.window }), window };
+  } else {
+    result.view = null;
+  }
+  drawExplanation(explanation, colours, result.view);
+});

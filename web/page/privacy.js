@@ -1,0 +1,70 @@
+import { engineEvents } from "../coin.js";
+import { create, element } from "./dom.js";
+import { hearServiceWorker, keepPage } from "./offline.js";
+import { announce } from "./progress.js";
+import { OFFLINE, PRIVACY } from "./strings.js";
+
+/** @typedef {{address: string, bytes: number}} Request an address, and the bytes of its answer */
+
+/** @type {Request[]} */
+const requests = [];
+let watched = 0;
+let refused = 0;
+let offline = OFFLINE.later;
+
+/** Shows what the page, its engines and its service worker ask for, from now on and what they have asked for already. */
+export function showRequests() {
+  const noteEntries = (/** @type {PerformanceEntry[]} */ entries) => {
+    for (const entry of entries) {
+      if (entry instanceof PerformanceResourceTiming) add({ address: entry.name, bytes: entry.encodedBodySize });
+    }
+  };
+  noteEntries(performance.getEntriesByType("navigation"));
+  new PerformanceObserver((list) => noteEntries(list.getEntries())).observe({ type: "resource", buffered: true });
+  engineEvents.addEventListener("request", (event) => add(/** @type {CustomEvent<Request>} */ (event).detail));
+  hearServiceWorker((wasRefused) => {
+    watched += 1;
+    refused += Number(wasRefused);
+    show();
+  }, add);
+}
+
+/** Has the page kept for when there is no network; from the next visit on its requests are watched. */
+export function keepForLater() {
+  const onState = (/** @type {string} */ state) => {
+    offline = state;
+    show();
+  };
+  return keepPage(onState, (reload) => announce(OFFLINE.update, { words: OFFLINE.reload, take: reload }));
+}
+
+/** @param {Request} request */
+function add(request) {
+  // What the page makes itself leaves no site.
+  if (!/^https?:/.test(request.address)) return;
+  requests.push(request);
+  show();
+}
+
+function show() {
+  const own = requests.filter(({ address }) => new URL(address).origin === location.origin);
+  /** @type {[string, string][]} */
+  const facts = [
+    [PRIVACY.sent, watched > 0 ? PRIVACY.sentOf(watched, refused) : PRIVACY.unwatched],
+    [PRIVACY.requests, PRIVACY.requestsOf(own.length, requests.length - own.length, location.host)],
+    [PRIVACY.received, PRIVACY.receivedOf(requests.reduce((sum, { bytes }) => sum + bytes, 0))],
+    [PRIVACY.offline, offline],
+  ];
+  element("privacy-facts", HTMLElement).replaceChildren(
+    ...facts.flatMap(([name, value]) => [create("dt", {}, name), create("dd", {}, value)]),
+  );
+  element("privacy-requests", HTMLElement).replaceChildren(
+    ...requests.map(({ address, bytes }) => create("li", {}, PRIVACY.request(shortened(address), bytes))),
+  );
+}
+
+/** @param {string} address */
+function shortened(address) {
+  const folder = new URL(".", document.baseURI).href;
+  return address.startsWith(folder) ? address.slice(folder.length) || "./" : address;
+}

@@ -1,6 +1,6 @@
 import { readFile, readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { deflateSync, crc32 } from "node:zlib";
+import { deflateSync, crc32, gunzipSync } from "node:zlib";
 
 /**
  * @typedef {Object} Expected what native `explain` says about a file
@@ -8,6 +8,7 @@ import { deflateSync, crc32 } from "node:zlib";
  * @property {string} input path
  * @property {{before: number, after: number, slice: number, model?: string}} summary
  * @property {Float32Array} difference
+ * @property {Record<string, Buffer>} written files on the scan's own grid: counterfactual, mask, segmentation
  */
 
 /**
@@ -22,14 +23,35 @@ export async function readExpected(folder) {
 
 /** @param {string} folder */
 async function readCase(folder) {
-  const input = (await readdir(folder)).find((name) => name.startsWith("input."));
+  const names = await readdir(folder);
+  const input = names.find((name) => name.startsWith("input."));
   if (!input) throw new Error(`${folder} has no input.*`);
   return {
     name: basename(folder),
     input: join(folder, input),
     summary: JSON.parse(await readFile(join(folder, "summary.json"), "utf8")),
     difference: readNpy(await readFile(join(folder, "difference.npy"))),
+    written: Object.fromEntries(
+      await Promise.all(
+        names.flatMap((name) => {
+          const kind = name.match(/^(counterfactual|mask|segmentation)\./)?.[1];
+          return kind ? [readFile(join(folder, name)).then((content) => [kind, content])] : [];
+        }),
+      ),
+    ),
   };
+}
+
+/**
+ * Header and voxels of a gzipped NIfTI-1 file of float32 or uint8.
+ *
+ * @param {Buffer} gzipped
+ */
+export function readNifti(gzipped) {
+  const bytes = gunzipSync(gzipped);
+  const voxels = Uint8Array.from(bytes.subarray(352));
+  const isFloat = bytes.readInt16LE(70) === 16;
+  return { header: bytes.subarray(0, 352), voxels: isFloat ? new Float32Array(voxels.buffer) : voxels };
 }
 
 /**
@@ -72,9 +94,10 @@ export function discNifti(size, slices) {
 /**
  * A CT slice in DICOM: a disc that is the wider, the nearer the slice is to the head.
  *
- * @param {{series: string, place: number, size?: number}} slice place in mm, below 60
+ * @param {{series: string, place: number, size?: number, window?: [number, number]}} slice place in mm, below 60; centre
+ *   and width of the window that it asks for
  */
-export function discDicom({ series, place, size = 64 }) {
+export function discDicom({ series, place, size = 64, window }) {
   const pixels = Buffer.alloc(2 * size * size);
   for (let i = 0; i < size * size; i++) {
     const far = Math.hypot((i % size) - size / 2, Math.floor(i / size) - size / 2);
@@ -97,6 +120,7 @@ export function discDicom({ series, place, size = 64 }) {
     [0x0028, 0x0101, "US", words(16)],
     [0x0028, 0x0102, "US", words(15)],
     [0x0028, 0x0103, "US", words(1)],
+    ...(window ?? []).map((hu, i) => /** @type {[number, number, string, string]} */ ([0x0028, 0x1050 + i, "DS", `${hu}`])),
     [0x7fe0, 0x0010, "OW", pixels],
   ];
   const written = elements.map(([group, element, vr, value]) => {

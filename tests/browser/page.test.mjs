@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { discDicom, discNifti, discPng, readExpected } from "./files.mjs";
+import { discDicom, discNifti, discPng, readExpected, readNifti } from "./files.mjs";
 import { serveStranger } from "./server.mjs";
 import { DIST, MODEL, PATIENT_MODEL, SETUPS, html, openSite, policy } from "./site.mjs";
 import { Visitor, launch } from "./visitor.mjs";
@@ -186,6 +187,52 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
       assert.equal(await visitor.state(), "ready");
     });
 
+    test("a folder is dropped with all it holds", async (test) => {
+      const folder = await mkdtemp(join(tmpdir(), "coin-"));
+      test.after(() => rm(folder, { recursive: true }));
+      const study = join(folder, "study");
+      await mkdir(join(study, "series"), { recursive: true });
+      for (const place of [0, 10, 20]) {
+        await writeFile(join(study, "series", `IM${(place * 7) % 11}`), discDicom({ series: "1.2.3", place }));
+      }
+      await visitor.drops(study);
+      assert.equal(await visitor.state(), "ready", await visitor.text("notice-text"));
+      assert.match((await visitor.coin()).source.name, /^study\/series\/IM/);
+      assert.equal(await visitor.text("slice-number"), "2 of 3");
+      visitor.assertQuiet();
+    });
+
+    test("a slice is shown in the window of choice, the file's own included, and explained as before", async () => {
+      const { page } = visitor;
+      const buffer = discDicom({ series: "1.2.3", place: 0, window: [-400, 1500] });
+      await visitor.picks({ name: "windowed.dcm", mimeType: "application/dicom", buffer });
+      const { explanation } = await visitor.coin();
+      /** The grey of a pane's centre. @param {string} pane */
+      const grey = (pane) =>
+        page.evaluate((pane) => {
+          const canvas = /** @type {HTMLCanvasElement} */ (document.getElementById(`pane-${pane}`));
+          return canvas.getContext("2d")?.getImageData(256, 256, 1, 1).data[0];
+        }, pane);
+      // 40 HU between black and white: in the model's -200 to 400, in the file's -400 +- 750.
+      const near = (/** @type {number} */ hu, /** @type {number} */ low, /** @type {number} */ high) => Math.round((255 * (hu - low)) / (high - low));
+      assert.ok(Math.abs(Number(await grey("input")) - near(40, -200, 400)) <= 2, `${await grey("input")}`);
+      assert.match((await page.locator("#display option[value=file]").textContent()) ?? "", /−1150 to 350 HU/);
+      await page.locator("#display").selectOption("file");
+      const expected = near(40, -1150, 350);
+      await page.waitForFunction(
+        (expected) => {
+          const at = (/** @type {string} */ pane) => /** @type {HTMLCanvasElement} */ (document.getElementById(`pane-${pane}`));
+          const grey = (/** @type {string} */ pane) => at(pane).getContext("2d")?.getImageData(256, 256, 1, 1).data[0] ?? 0;
+          return ["input", "counterfactual", "mask"].every((pane) => Math.abs(grey(pane) - expected) <= 20);
+        },
+        expected,
+      );
+      assert.ok(Math.abs(Number(await grey("input")) - expected) <= 2);
+      assert.deepEqual((await visitor.coin()).explanation, explanation);
+      await page.locator("#display").selectOption("model");
+      visitor.assertQuiet();
+    });
+
     test("figure and summary say what they are for", async () => {
       const { page } = visitor;
       const [figure] = await Promise.all([page.waitForEvent("download"), page.locator("#save-figure").click()]);
@@ -249,7 +296,7 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
       visitor.assertQuiet();
     });
 
-    for (const { name, input, summary, difference } of expected) {
+    for (const { name, input, summary, difference, written } of expected) {
       test(`gives the numbers of native explain: ${name}`, async () => {
         const model = summary.model ? `&model=${basename(summary.model, ".safetensors")}` : "";
         const reader = model ? await arrive(`?device=${device}${model}`) : visitor;
@@ -265,6 +312,7 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
         assert.ok(error <= tolerance, `the difference map is off by ${error}`);
         assert.ok(Math.abs(explanation.before - summary.before) <= tolerance, `before ${explanation.before}`);
         assert.ok(Math.abs(explanation.after - summary.after) <= tolerance, `after ${explanation.after}`);
+        await assertSaves(reader, written, tolerance);
         reader.assertQuiet();
         if (reader !== visitor) await reader.page.context().close();
       });
@@ -338,6 +386,36 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
       await reader.page.context().close();
     });
   });
+}
+
+/**
+ * The page saves what native `explain` has written, and offers nothing else.
+ *
+ * @param {Visitor} reader
+ * @param {Record<string, Buffer>} written
+ * @param {number} tolerance of a difference map
+ */
+async function assertSaves({ page }, written, tolerance) {
+  for (const kind of ["counterfactual", "mask", "segmentation"]) {
+    const button = page.locator(`#save-${kind}`);
+    assert.equal(await button.isVisible(), kind in written, kind);
+    if (!(kind in written)) continue;
+    const [saved] = await Promise.all([page.waitForEvent("download"), button.click()]);
+    const content = await readFile(await saved.path());
+    if (kind === "segmentation") {
+      // The two differ in their identifiers and in the time.
+      const tail = Math.floor(content.length / 4);
+      assert.equal(content.length, written[kind].length);
+      assert.deepEqual(content.subarray(-tail), written[kind].subarray(-tail));
+      continue;
+    }
+    const [ours, native] = [readNifti(content), readNifti(written[kind])];
+    assert.deepEqual(ours.header, native.header);
+    // A difference of 1 spans the model's window, of 600 HU at most; a mask flips where the threshold is all but met.
+    const apart = ours.voxels.map((value, i) => Math.abs(value - native.voxels[i]));
+    if (kind === "counterfactual") assert.ok(largest(apart) <= 600 * tolerance, `${largest(apart)} HU apart`);
+    else assert.ok(sum([...apart]) <= 0.002 * apart.length, `${sum([...apart])} voxels of the mask differ`);
+  }
 }
 
 /** @param {number[]} mask */

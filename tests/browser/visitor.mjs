@@ -118,6 +118,23 @@ export class Visitor {
   }
 
   /**
+   * Drops a file or a folder from the desktop onto the page.
+   *
+   * @param {string} path
+   */
+  async drops(path) {
+    const browser = await this.page.context().newCDPSession(this.page);
+    const drag = (/** @type {"dragEnter" | "dragOver" | "drop"} */ type) =>
+      browser.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data: { items: [], files: [path], dragOperationsMask: 1 } });
+    await this.explains(async () => {
+      await drag("dragEnter");
+      await drag("dragOver");
+      await drag("drop");
+    });
+    await browser.detach();
+  }
+
+  /**
    * Saves the summary, and reads it.
    *
    * @returns {Promise<any>}

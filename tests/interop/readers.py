@@ -341,7 +341,7 @@ def others(path):
         elif "dicom-" in path and "pydicom" not in path and not any(
                 word in path for word in ("padding", "lut", "monochrome1")):  # GDCM inverts MONOCHROME1, which is for display
             image = sitk.ReadImage(first)
-            found.append(("SimpleITK", sitk.GetArrayFromImage(image).transpose(2, 1, 0), None, tolerance))
+            found.append(("SimpleITK", sitk.GetArrayFromImage(image).transpose(2, 1, 0), sitk_affine(image), tolerance))
         return found
     if first.endswith((".nii", ".nii.gz", ".hdr")):
         image = nibabel.load(first)

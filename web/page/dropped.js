@@ -17,11 +17,11 @@ export function droppedFiles(transfer) {
  */
 async function filesOf(entries) {
   const found = entries.filter(({ name }) => !name.startsWith(".")).map(async (entry) => {
-    if (entry instanceof FileSystemFileEntry) {
-      const source = await new Promise((/** @type {(file: File) => void} */ resolve, reject) => entry.file(resolve, reject));
-      return [{ source, name: entry.fullPath.replace(/^\//, "") }];
-    }
-    return entry instanceof FileSystemDirectoryEntry ? filesOf(await listed(entry)) : [];
+    // Not every browser has a name for their classes.
+    if (entry.isDirectory) return filesOf(await listed(/** @type {FileSystemDirectoryEntry} */ (entry)));
+    const file = /** @type {FileSystemFileEntry} */ (entry);
+    const source = await new Promise((/** @type {(file: File) => void} */ resolve, reject) => file.file(resolve, reject));
+    return [{ source, name: entry.fullPath.replace(/^\//, "") }];
   });
   return (await Promise.all(found)).flat();
 }

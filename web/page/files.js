@@ -96,7 +96,10 @@ export function acceptFiles(open) {
     dropHint.hidden = true;
     // What was dropped is gone once this event is.
     const dropped = event.dataTransfer && droppedFiles(event.dataTransfer);
-    dropped?.then((files) => openTogether(files, open));
+    dropped?.then(
+      (files) => openTogether(files, open),
+      (error) => announce(FILE.unreadable(error)),
+    );
   });
 
   seriesChoice.addEventListener("change", () => {

@@ -78,6 +78,7 @@ export const SAMPLE = {
 };
 
 export const FILE = {
+  unreadable: (/** @type {Error} */ { message }) => `What was dropped could not be read: ${message}`,
   count: (/** @type {number} */ files) => `${files} files`,
   notes: (/** @type {string[]} */ notes) => {
     const [first, second, ...more] = notes;

@@ -160,16 +160,32 @@ impl Placed {
     }
 }
 
-/// The grid of slices at even distances; `None`, with a note, where they are not.
+/// The grid of slices at even distances, or of one as thick as it says; `None`, with a note, where they are not.
 fn geometry(name: &str, placed: &[Placed], notes: &mut Vec<String>) -> Result<Option<Geometry>, ScanError> {
     let planes: Option<Vec<Plane>> = placed.iter().map(|placed| placed.plane).collect();
-    let Some(planes) = planes else { return Ok(None) };
-    let (Some(first), Some(spacing)) = (placed.first(), placed.first().and_then(|placed| placed.slice.spacing()))
-    else {
+    let (Some(planes), Some(first)) = (planes, placed.first()) else { return Ok(None) };
+    let Some(spacing) = first.slice.spacing() else { return Ok(None) };
+    let distance = if planes.len() > 1 { even_distance(name, &planes, notes)? } else { first.thickness };
+    let (Some(distance), Some(Plane { origin, across, down, normal })) = (distance, planes.first().copied()) else {
         return Ok(None);
     };
+    let (column_mm, row_mm) = (f64::from(spacing.column_mm()), f64::from(spacing.row_mm()));
+    // From left, back and head to right, front and head.
+    let row = |world: usize, sign: f64| {
+        [across[world] * column_mm, down[world] * row_mm, normal[world] * distance, origin[world]].map(|mm| sign * mm)
+    };
+    let affine = [row(0, -1.0), row(1, -1.0), row(2, 1.0)];
+    let geometry = Geometry::of([first.slice.width(), first.slice.height(), placed.len()], &affine);
+    if let Err(reason) = &geometry {
+        notes.push(format!("{reason}; no volume is exported"));
+    }
+    Ok(geometry.ok())
+}
+
+/// From one plane to the next, in mm; `None`, with a note, where that is not even.
+fn even_distance(name: &str, planes: &[Plane], notes: &mut Vec<String>) -> Result<Option<f64>, ScanError> {
     let steps: Vec<Vector> = planes.windows(2).map(|pair| difference(pair[1].origin, pair[0].origin)).collect();
-    let Some(normal) = planes.first().map(|plane| plane.normal).filter(|_| !steps.is_empty()) else { return Ok(None) };
+    let Some(normal) = planes.first().map(|plane| plane.normal) else { return Ok(None) };
     let distances: Vec<f64> = steps.iter().map(|step| dot(*step, normal)).collect();
     // From the first to the last: single steps are rounded to the decimals of their positions.
     let whole = steps.iter().fold([0.0; 3], |sum, step| [0, 1, 2].map(|i| sum[i] + step[i]));
@@ -194,19 +210,7 @@ fn geometry(name: &str, placed: &[Placed], notes: &mut Vec<String>) -> Result<Op
         ));
         return Ok(None);
     }
-    let Some(Plane { origin, across, down, .. }) = planes.first().copied() else { return Ok(None) };
-    let mean = distance / distances.len() as f64;
-    let (column_mm, row_mm) = (f64::from(spacing.column_mm()), f64::from(spacing.row_mm()));
-    // From left, back and head to right, front and head.
-    let row = |world: usize, sign: f64| {
-        [across[world] * column_mm, down[world] * row_mm, normal[world] * mean, origin[world]].map(|mm| sign * mm)
-    };
-    let affine = [row(0, -1.0), row(1, -1.0), row(2, 1.0)];
-    let geometry = Geometry::of([first.slice.width(), first.slice.height(), placed.len()], &affine);
-    if let Err(reason) = &geometry {
-        notes.push(format!("{reason}; no volume is exported"));
-    }
-    Ok(geometry.ok())
+    Ok(Some(distance / distances.len() as f64))
 }
 
 fn dot(a: Vector, b: Vector) -> f64 {

@@ -78,12 +78,19 @@ fn explain(case: &Path, model: &str, file: &Path, name: &str, slice: Option<usiz
     let number_text = number.to_string();
     let wanted = ["--device", "cpu", "--model", &model, "--slice", &number_text, "--out", &out_text, &input];
     run(&program("explain"), &wanted)?;
+    let volume = out.join("input");
     let results = match slice {
-        Some(_) => out.join("input").join(format!("slice-{number:04}")),
-        None => out.join("input"),
+        Some(_) => volume.join(format!("slice-{number:04}")),
+        None => volume.clone(),
     };
     for file in ["difference.npy", "summary.json"] {
         fs::copy(results.join(file), case.join(file))?;
+    }
+    for file in ["counterfactual.nii.gz", "mask.nii.gz", "segmentation.dcm"] {
+        let written = volume.join(file);
+        if written.exists() {
+            fs::copy(written, case.join(file))?;
+        }
     }
     fs::remove_dir_all(out)?;
     Ok(())

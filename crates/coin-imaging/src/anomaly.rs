@@ -311,14 +311,46 @@ mod tests {
         }
     }
 
+    /// Where pixel `i` of a template of `side` pixels lies on the one of 20 that it was scaled from.
+    fn place(side: usize, i: usize) -> f32 {
+        let pixel = (i as f32 + 0.5) * 20.0 / side as f32 - 0.5;
+        pixel * 2.0 / 19.0 - 1.0
+    }
+
+    /// The factors in the names are not those that were drawn, so they are looked for: for two within a fifth of 1 the whole
+    /// picture must be the reference's, and then its mask, which was not looked at.
+    #[test]
+    fn stretched_templates_are_the_reference_s() {
+        const SIDE: usize = 17;
+        let pixels = || (0..SIDE * SIDE).map(|i| [i % SIDE, i / SIDE].map(|i| place(SIDE, i) * 0.85));
+        for name in ["grid_-0.2_0.15", "grid_0.1_-0.05"] {
+            let expected: Vec<f64> = archive::array("data.npz", &format!("{name}.img"));
+            // The reference stretches 17 pixels over the 16 steps between them, and interpolates twice.
+            let stretched = |[x, y]: [f32; 2]| {
+                let stretch = [x, y].map(|factor| factor * 17.0 / 16.0 - 1.0);
+                let template = Template { scale: 0.85, stretch, turn: (0.0, 1.0) };
+                pixels().map(move |place| template.at(place))
+            };
+            let error = |factors| {
+                let pairs = stretched(factors).zip(&expected);
+                pairs.map(|(ours, theirs)| (ours - *theirs as f32).abs()).fold(0.0, f32::max)
+            };
+            let drawn = || (0..=80).map(|step| 0.8 + 0.005 * step as f32);
+            let all = drawn().flat_map(|x| drawn().map(move |y| [x, y]));
+            let best = all.min_by(|a, b| error(*a).total_cmp(&error(*b))).unwrap();
+            assert!(error(best) < 0.04, "{name}: {} with {best:?}", error(best));
+            assert!(error([1.0, 1.0]) > 0.1, "{name} is stretched");
+            let mask: Vec<u8> = archive::array("data.npz", &format!("{name}.mask"));
+            // Its pixels were taken from a neighbour twice: two steps aside, over which the blob falls by .26 at most.
+            for (ours, theirs) in stretched(best).zip(mask) {
+                assert!((ours > MASK_LEVEL) == (theirs == 1) || (ours - MASK_LEVEL).abs() < 0.26, "{name}: {ours}");
+            }
+        }
+    }
+
     /// The reference scales and turns pixels where ours is drawn at once: they differ by what its interpolation smooths.
     #[test]
     fn scaled_and_turned_templates_are_the_reference_s() {
-        // Where pixel `i` of a template of `side` pixels lies on the one of 20 that it was scaled from.
-        let place = |side: usize, i: usize| {
-            let pixel = (i as f32 + 0.5) * 20.0 / side as f32 - 0.5;
-            pixel * 2.0 / 19.0 - 1.0
-        };
         let differences = |side: usize, degrees: f32, name: &str| {
             let scale = side as f32 / 20.0;
             let template = Template { scale, stretch: [0.0; 2], turn: degrees.to_radians().sin_cos() };

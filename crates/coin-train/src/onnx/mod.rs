@@ -10,6 +10,7 @@ use coin_core::method::Method;
 use prost::Message as _;
 use thiserror::Error;
 
+use crate::NOTICE;
 use graph::{Builder, Value, int};
 use proto::{
     Dimension, Entry, FLOAT, Graph, INT64, IR_VERSION, Model, OPSET, OperatorSet, Shape, Side, TensorType, Type,
@@ -75,7 +76,7 @@ pub fn export(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
             entry("window_hu", format!("{low} {high}")),
             entry("threshold", card.threshold.to_string()),
             entry("licence", card.licence.clone()),
-            entry("notice", "Research use only. Not a medical device.".into()),
+            entry("notice", NOTICE.into()),
         ],
     };
     Ok(model.encode_to_vec())

@@ -10,6 +10,7 @@ use coin_core::metrics::RankingSummary;
 use coin_imaging::write;
 use serde::{Deserialize, Serialize};
 
+use crate::NOTICE;
 use crate::evaluation::{Evaluation, Masking, MethodReport, SaliencyMethod, SliceCounts};
 use crate::files;
 
@@ -55,6 +56,13 @@ pub struct Report {
     pub methods: Methods,
     /// Time the evaluation took.
     pub seconds: f64,
+    /// What it is for.
+    #[serde(default = "notice")]
+    pub notice: String,
+}
+
+fn notice() -> String {
+    NOTICE.into()
 }
 
 impl Report {
@@ -69,6 +77,7 @@ impl Report {
             classifier: found.classifier,
             methods: Methods { coin: found.coin.clone(), ..Methods::default() },
             seconds,
+            notice: notice(),
         }
     }
 

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Report, number};
+use crate::NOTICE;
 use crate::evaluation::MethodReport;
 
 /// Line colours: COIN's first, then the other methods'.
@@ -57,7 +58,7 @@ pub fn html(report: &Report, sheet: &[u8]) -> String {
          thead th,td{{text-align:right;padding:0 0 0 1rem;font-variant-numeric:tabular-nums}}\
          th,td{{border-bottom:1px solid #ccc}}img,svg{{max-width:100%}}\
          @media print{{body{{font-size:11px;margin:0;max-width:none}}tr,svg,img{{break-inside:avoid}}}}</style>\
-         <h1>{model}</h1><p>{data}; {total} slices, {abnormal} abnormal; {device}; {seconds:.0} s. Research use only.</p>\
+         <h1>{model}</h1><p>{data}; {total} slices, {abnormal} abnormal; {device}; {seconds:.0} s. {NOTICE}</p>\
          <div><table><thead><tr><td></td>{head}</tr></thead>{rows}</table></div>\
          <h2>Classifier</h2><table>{classifier}</table>\
          <h2>Pooled IoU by threshold</h2>{curves}<p><img src=\"data:image/png;base64,{sheet}\" alt=\"Best, median and worst cases\"></p></html>\n",

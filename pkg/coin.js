@@ -201,20 +201,19 @@ export class Scan {
   }
 
   /**
-   * What a model made of a slice as files on the scan's own grid, which open aligned with it: the scan with that slice
-   * repainted (NIfTI, in HU), the mask (NIfTI, 0 and 1), and the mask as a DICOM segmentation of the series. Null where
-   * the scan has no place in a patient, is no DICOM, or nothing is masked.
+   * What a model made of a slice as a file on the scan's own grid, which opens aligned with it: the scan with that slice
+   * repainted (`counterfactual`: NIfTI, in HU), its `mask` (NIfTI, 0 and 1), or the mask as a DICOM `segmentation` of the
+   * series. Null where the scan has no place in a patient, is no DICOM, or nothing is masked.
    *
+   * @param {"counterfactual" | "mask" | "segmentation"} file
    * @param {number} index of the slice that was explained
    * @param {Explanation} explanation
    * @param {{mask: Uint8Array, model: Pick<ModelInfo, "name" | "window">, signal?: AbortSignal}} options `mask` as of `maskOf`
-   * @returns {Promise<{counterfactual: Uint8Array<ArrayBuffer> | null, mask: Uint8Array<ArrayBuffer> | null, segmentation: Uint8Array<ArrayBuffer> | null}>}
+   * @returns {Promise<Uint8Array<ArrayBuffer> | null>}
    */
-  async write(index, explanation, { mask, model, signal }) {
-    const slice = await this.slice(index, { signal });
-    const hu = await counterfactualHu(slice, explanation, { window: model.window, signal });
-    const { size } = explanation;
-    return files.call("write", { scan: await this.#held(signal), index, hu, mask, size, model: model.name }, signal);
+  async write(file, index, { size, input, counterfactual }, { mask, model: { name, window }, signal }) {
+    const scan = await this.#held(signal);
+    return files.call("write", { file, scan, index, size, input, counterfactual, mask, window, model: name }, signal);
   }
 
   /**

@@ -140,8 +140,9 @@ const methods = {
   /** @param {{scan: number, index: number}} args */
   slice: ({ scan, index }) => toPlain(scans.get(scan).slice(index)),
 
-  /** @param {{scan: number, index: number, hu: Float32Array, mask: Uint8Array, size: number, model: string}} args */
-  write: ({ scan, index, hu, mask, size, model }) => scans.get(scan).write(index, hu, mask, size, model),
+  /** @param {{file: string, scan: number, index: number, size: number, input: Float32Array, counterfactual: Float32Array, mask: Uint8Array, window: [number, number], model: string}} args */
+  write: ({ file, scan, index, size, input, counterfactual, mask, window: [low, high], model }) =>
+    scans.get(scan).write(file, index, low, high, size, input, counterfactual, mask, model),
 
   /** @param {{slice: PlainSlice, window: [number, number], size: number, input: Float32Array, counterfactual: Float32Array}} args */
   counterfactualHu: ({ slice, window: [low, high], size, input, counterfactual }) =>

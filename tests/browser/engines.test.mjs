@@ -51,7 +51,7 @@ for (const { name, device, flags, skip } of SETUPS) {
     });
 
     const moves = () => {
-      slice = 3 - (slice % 3);
+      slice = 1 + (slice % 3);
       return visitor.explains(() => visitor.page.locator("#slice").fill(String(slice)));
     };
 

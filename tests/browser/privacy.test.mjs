@@ -4,7 +4,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { discDicom, discNifti, discPng } from "./files.mjs";
-import { DIST, MODEL, PATIENT_MODEL, openSite } from "./site.mjs";
+import { serve, serveStranger } from "./server.mjs";
+import { DIST, MODEL, PATIENT_MODEL, openSite, policy } from "./site.mjs";
 import { Visitor, launch } from "./visitor.mjs";
 
 /** What the service worker keeps, from the list that the build has written. */
@@ -78,7 +79,6 @@ describe("Privacy", () => {
     const visitor = await arrive(`${site.address}?device=cpu&model=${MODEL}`);
     const { page } = visitor;
     await session(visitor);
-    const listed = await page.locator("#privacy-requests li").allTextContents();
     await page.reload();
     await visitor.settled();
     await session(visitor);
@@ -94,8 +94,23 @@ describe("Privacy", () => {
       // The page is opened with it.
       if (path !== "") assert.equal(query, "", path);
     }
-    const shown = new Set(listed.map((line) => line.replace(/ \(.*/, "").replace(/^\.\/$|^\?.*/, "")));
-    assert.deepEqual([...new Set(site.asked.map(({ path }) => path))].filter((path) => !shown.has(path)), []);
+  });
+
+  test("the panel lists what was asked for, with a service worker and without", async (test) => {
+    const site = await openSite();
+    test.after(site.close);
+    for (const serviceWorkers of /** @type {const} */ (["allow", "block"])) {
+      site.asked.length = 0;
+      const visitor = await Visitor.arrive(browser, `${site.address}?device=cpu&model=${MODEL}`, { serviceWorkers });
+      if (serviceWorkers === "allow") await kept(visitor);
+      const listed = await visitor.page.locator("#privacy-requests li").allTextContents();
+      const shown = new Set(listed.map((line) => line.replace(/ \(.*/, "").replace(/^\.\/$|^\?.*/, "")));
+      const asked = new Set(site.asked.map(({ path }) => path));
+      // An icon is fetched by the browser itself, and a service worker is not where it is blocked.
+      for (const path of serviceWorkers === "block" ? ["icon.svg", "service-worker.js"] : []) asked.delete(path);
+      assert.ok(asked.size > 20);
+      assert.deepEqual([...asked].filter((path) => !shown.has(path)), []);
+    }
   });
 
   test("with the network cut it opens, explains, reads files and changes the model", async (test) => {
@@ -126,11 +141,53 @@ describe("Privacy", () => {
     site.asked.length = 0;
     const tries = await page.evaluate(async () => {
       const reach = (/** @type {string} */ address, init = {}) => fetch(address, init).then(() => "reached", () => "refused");
-      return [await reach("icon.svg?patient=1"), await reach("icon.svg", { method: "POST", body: "patient" }), await reach("icon.svg")];
+      const body = { method: "POST", body: "patient" };
+      return Promise.all([reach("icon.svg?patient=1"), reach("icon.svg", body), reach("icon.svg/patient"), reach("icon.svg")]);
     });
-    assert.deepEqual(tries, ["refused", "refused", "reached"]);
+    assert.deepEqual(tries, ["refused", "refused", "refused", "reached"]);
     assert.deepEqual(site.asked, []);
-    await fact(visitor, "Bytes sent", "0 in \\d+ watched requests?; 2 more were stopped");
+    await fact(visitor, "Bytes sent", "0 in \\d+ watched requests?; 3 more were stopped");
+  });
+
+  test("what is kept bears the policy, which its server need not send, and other pages of the site are left alone", async (test) => {
+    const site = await serve(DIST, "/some/where/", {});
+    test.after(site.close);
+    const visitor = await arrive(`${site.address}?device=cpu&model=${MODEL}`);
+    const { page } = visitor;
+    await page.reload();
+    await visitor.settled();
+    const stranger = await serveStranger();
+    test.after(stranger.close);
+    const reach = (/** @type {string} */ address) => fetch(address).then(() => "reached", () => "refused");
+    for (const worker of page.workers()) assert.equal(await worker.evaluate(reach, stranger.address), "refused");
+    assert.equal(await page.evaluate(() => fetch("worker.js").then(({ headers }) => headers.get("content-security-policy"))), policy);
+
+    const other = await page.context().newPage();
+    await other.goto(`${site.address}models/index.json?another=page`);
+    assert.equal(await other.evaluate(() => fetch("index.json?its=own", { method: "POST", body: "data" }).then(() => "reached", () => "refused")), "reached");
+    assert.ok(site.asked.some(({ query, bytes }) => query === "?its=own" && bytes === 4));
+  });
+
+  test("a tab of the older build keeps it until it is closed", async (test) => {
+    let renewed = false;
+    const site = await openSite((path, content) =>
+      renewed && path === "files.js" ? content.toString().replace(/"version": "/, '"version": "1') : content,
+    );
+    test.after(site.close);
+    const visitor = await arrive(`${site.address}?device=cpu&model=${MODEL}`);
+    const { page } = visitor;
+    const other = await page.context().newPage();
+    await other.goto(visitor.address);
+    renewed = true;
+    await page.reload();
+    await visitor.settled();
+    await page.locator("#notice-offer").waitFor();
+    await page.locator("#notice-offer").click();
+    await page.getByText("Close the other tabs").waitFor();
+    await other.close();
+    await Promise.all([page.waitForEvent("load"), page.locator("#notice-offer").click()]);
+    await visitor.settled();
+    assert.equal(await visitor.state(), "ready");
   });
 
   test("a new build is offered, fetched as far as it changed, and never mixed with the old one", async (test) => {

@@ -42,7 +42,9 @@ export const display = latest(async (/** @type {Result} */ result) => {
   const { explanation, colours, model, subject } = result;
   if (window) {
     const { slice } = subject;
-    result.view = { slice, counterfactual: await counterfactualHu(slice, explanation, { window: model.window }), window };
+    // Kept, so that it can be drawn when its engine is gone.
+    result.counterfactualHu ??= await counterfactualHu(slice, explanation, { window: model.window });
+    result.view = { slice, counterfactual: result.counterfactualHu, window };
   } else {
     result.view = null;
   }

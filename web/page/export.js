@@ -1,10 +1,8 @@
-import { maskOf } from "../coin.js";
 import { create, element } from "./dom.js";
 import { nameOf } from "./files.js";
 import { count } from "./geometry.js";
 import { MASK_COLOUR, TRUTH_COLOUR, canvases } from "./panes.js";
 import { EXPORT, VERDICT } from "./strings.js";
-import { maskOptions } from "./threshold.js";
 import { verdictOf } from "./verdict.js";
 
 /** @typedef {import("./main.js").Result} Result */
@@ -41,7 +39,10 @@ export function acceptSaving(current, complain) {
   for (const { button, file, ending } of FILES) {
     button.addEventListener("click", async () => {
       const result = current();
-      if (result) await saveOnGrid(result, file, ending).catch(complain);
+      if (!result) return;
+      button.disabled = true;
+      await saveOnGrid(result, file, ending).catch(complain);
+      button.disabled = false;
     });
   }
 }
@@ -52,10 +53,8 @@ export function acceptSaving(current, complain) {
  * @param {string} ending
  */
 async function saveOnGrid(result, file, ending) {
-  const { subject, explanation, model } = result;
-  const mask = await maskOf(explanation, maskOptions());
-  const written = await subject.source.scan?.write(subject.index, explanation, { mask, model });
-  const content = written?.[file];
+  const { subject, explanation, mask, model } = result;
+  const content = mask && (await subject.source.scan?.write(file, subject.index, explanation, { mask, model }));
   if (!content) throw new Error(EXPORT.nothing);
   save(new Blob([content]), `${stem(result)}-${ending}`);
 }
@@ -87,7 +86,7 @@ function isOnGrid({ subject: { source, slice, plain } }, file) {
 }
 
 /** @param {Result} result */
-function summaryOf({ subject, explanation, model, device, mask, iou }) {
+function summaryOf({ subject, explanation, model, device, mask, masking, iou }) {
   const { source, index } = subject;
   return {
     use: EXPORT.use,
@@ -97,7 +96,7 @@ function summaryOf({ subject, explanation, model, device, mask, iou }) {
     device: { engine: device.engine, name: device.name },
     before: explanation.before,
     after: explanation.after,
-    ...maskOptions(),
+    ...masking,
     mask_pixels: mask && count(mask),
     grid: explanation.size,
     iou,
@@ -106,7 +105,7 @@ function summaryOf({ subject, explanation, model, device, mask, iou }) {
 }
 
 /** @param {Result} result */
-function drawFigure({ subject, explanation, model }) {
+function drawFigure({ subject, explanation, model, masking, view }) {
   const width = canvases.length * (PANE + GAP) + GAP;
   const top = STRIP + 2 * LINE;
   const height = top + PANE + 2 * LINE + STRIP;
@@ -130,7 +129,6 @@ function drawFigure({ subject, explanation, model }) {
     context.fillText(text, x, y, limit);
   };
   const whole = width - 2 * GAP;
-  const { threshold, postprocess } = maskOptions();
   const { before, after } = verdictOf(explanation);
   write(`${VERDICT.before} ${before.words} \u2192 ${VERDICT.after} ${after.words}`, GAP, STRIP + LINE * 0.6, whole);
   const planted = isPlanted(subject);
@@ -149,7 +147,8 @@ function drawFigure({ subject, explanation, model }) {
   write(EXPORT.changed, width - GAP - (planted ? PANE * 0.3 : 0), STRIP + LINE * 1.5, PANE, MASK_COLOUR.line);
   if (planted) write(EXPORT.truth, width - GAP, STRIP + LINE * 1.5, PANE, TRUTH_COLOUR.line);
   context.textAlign = "left";
-  write(EXPORT.settings(model.name, threshold, postprocess), GAP, top + PANE + LINE * 0.7, whole);
+  const shown = view?.window ?? model.window;
+  if (masking) write(EXPORT.settings(model.name, shown, masking), GAP, top + PANE + LINE * 0.7, whole);
   write([nameOf(subject), subject.source.credit].filter(Boolean).join(", "), GAP, top + PANE + LINE * 1.5, whole);
   return canvas;
 }

@@ -55,7 +55,7 @@ export class ScanSource {
 
   close() {
     this.study.users -= 1;
-    if (this.study.users === 0) for (const scan of this.study.scans) scan.close();
+    if (this.study.users <= 0) for (const scan of this.study.scans) scan.close();
   }
 }
 

@@ -26,7 +26,7 @@ import { downloadModel, markModel, offerModels, showModel } from "./models.js";
 import { drawLegend, drawPreview } from "./panes.js";
 import { acceptPlanting, showPlanting } from "./plant.js";
 import { keepForLater, showRequests } from "./privacy.js";
-import { announce, begin, end, progress } from "./progress.js";
+import { announce, begin, end, isBusy, progress } from "./progress.js";
 import { firstSample, markSample, offerPhantoms, offerScans } from "./samples.js";
 import { DEVICE, LOADING, MODEL, SAMPLE, STATUS, bytesOf, seconds } from "./strings.js";
 import { maskOptions, onMaskOptions, setMaskOptions, updateMask } from "./threshold.js";
@@ -75,7 +75,9 @@ import { showNoVerdict, showVerdict } from "./verdict.js";
  * @property {Device} device
  * @property {import("./display.js").View | null} view what the panes show in another window than the model's
  * @property {Uint8Array | null} truth on the model's grid
+ * @property {Float32Array | null} counterfactualHu once it was asked for
  * @property {Uint8Array | null} mask
+ * @property {{threshold: number, postprocess: boolean} | null} masking how the mask was made
  * @property {number | null} iou
  */
 
@@ -92,11 +94,16 @@ let wanted = null;
 let loaded = null;
 /** @type {Result | null} */
 let result = null;
+/** What was asked for and did not succeed. @type {Make | null} */
+let failed = null;
+/** What an engine could not do, in contrast to files and the network. @type {WeakSet<object>} */
+const ofEngine = new WeakSet();
 
 /** Explains what `make` makes; the newest request wins, and a failure leaves the last result. */
 const show = latest(async (/** @type {Make} */ make) => {
   const signal = begin(result ? "running" : "loading");
   allowSaving(null);
+  failed = make;
   /** @type {Subject | null} */
   let subject = null;
   try {
@@ -111,28 +118,31 @@ const show = latest(async (/** @type {Make} */ make) => {
     const colours = await differenceColours(explanation.difference);
     const truth = subject.truth && maskOnGrid(subject.truth, subject.slice, explanation.size);
     if (result && result.subject.source !== subject.source) result.subject.source.close();
-    result = { subject, explanation, colours, truth, model: info, device: explainer.device, view: null, mask: null, iou: null };
+    result = { subject, explanation, colours, truth, model: info, device: explainer.device, view: null, counterfactualHu: null, mask: null, masking: null, iou: null };
     note("explanation", explanation.milliseconds);
     await present(result);
     await updateMask(result);
+    failed = null;
     end("ready", STATUS.done(seconds(explanation.milliseconds), DEVICE[result.device.engine]));
   } catch (error) {
     if (subject && subject.source !== result?.subject.source) subject.source.close();
     if (!explainer) showNoDevice();
     if (result) {
-      await present(result).catch(complain);
+      const last = result;
+      await present(last).then(() => updateMask(last)).catch(complain);
     } else {
       showNoVerdict();
       markSample(null);
     }
     if (signal.aborted) {
+      failed = null;
       end("failed", STATUS.cancelled(result !== null));
     } else {
       complain(error);
       end("failed", STATUS.failed(result !== null));
     }
   }
-  allowSaving(result);
+  allowSaving(result?.mask ? result : null);
 });
 
 /**
@@ -149,7 +159,10 @@ async function ready(signal) {
   if (explainer && loaded === entry) return { explainer, first: false };
   try {
     const bytes = await timed("model", () => downloadModel(entry, (received, total) => loading(LOADING.model, received, total), signal));
-    const next = await timed("check", () => Explainer.load(bytes, { device, onDevice: showDevice, signal }));
+    const next = await timed("check", () => Explainer.load(bytes, { device, onDevice: showDevice, signal })).catch((error) => {
+      ofEngine.add(error);
+      throw error;
+    });
     explainer?.close();
     explainer = next;
     // The same model on another engine leaves the reader's threshold alone.
@@ -213,8 +226,8 @@ async function present(result) {
 
 /** @param {unknown} error */
 function complain(error) {
-  const lost = device === "webgpu" && (!explainer || (error instanceof EngineStopped && error.engine === "webgpu"));
-  announce(error instanceof Error ? error.message : String(error), lost ? CPU_OFFER : undefined);
+  const lost = error instanceof Error && (ofEngine.has(error) || (error instanceof EngineStopped && error.engine === "webgpu"));
+  announce(error instanceof Error ? error.message : String(error), lost && device === "webgpu" ? CPU_OFFER : undefined);
 }
 
 /** The way out for those who chose a graphics card that gives up. */
@@ -224,7 +237,7 @@ const CPU_OFFER = {
     device = "cpu";
     explainer?.close();
     explainer = null;
-    show(async (info, signal) => result?.subject ?? firstSample(info, signal));
+    show(failed ?? (async (info, signal) => result?.subject ?? firstSample(info, signal)));
   },
 };
 
@@ -305,7 +318,11 @@ acceptFiles(show);
 acceptPlanting(() => result, show);
 acceptSaving(() => result, complain);
 showRequests();
-onDisplay(() => result && display(result).then(() => result && updateMask(result)).catch(complain));
+// A run shows its result in the window of choice when it ends.
+onDisplay(() => {
+  const shown = result;
+  if (shown && !isBusy()) display(shown).then(() => updateMask(shown)).catch(complain);
+});
 onMaskOptions(() => result && updateMask(result).catch(complain));
 const first = show(firstSample);
 // What keeps the legend or the list from coming keeps the first result from coming too, which says why.

@@ -35,7 +35,7 @@ export function keepForLater() {
     offline = state;
     show();
   };
-  return keepPage(onState, (reload) => announce(OFFLINE.update, { words: OFFLINE.reload, take: reload }));
+  return keepPage(onState, (sentence, take) => announce(sentence, { words: OFFLINE.reload, take }));
 }
 
 /** @param {Request} request */
@@ -50,9 +50,9 @@ function show() {
   const own = requests.filter(({ address }) => new URL(address).origin === location.origin);
   /** @type {[string, string][]} */
   const facts = [
-    [PRIVACY.sent, watched > 0 ? PRIVACY.sentOf(watched, refused) : PRIVACY.unwatched],
+    [PRIVACY.sent, watched > 0 ? PRIVACY.sentOf(watched, refused) : navigator.serviceWorker ? PRIVACY.unwatched : PRIVACY.unwatchable],
     [PRIVACY.requests, PRIVACY.requestsOf(own.length, requests.length - own.length, location.host)],
-    [PRIVACY.received, PRIVACY.receivedOf(requests.reduce((sum, { bytes }) => sum + bytes, 0))],
+    [PRIVACY.read, PRIVACY.readOf(requests.reduce((sum, { bytes }) => sum + bytes, 0))],
     [PRIVACY.offline, offline],
   ];
   element("privacy-facts", HTMLElement).replaceChildren(

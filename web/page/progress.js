@@ -40,6 +40,11 @@ export function begin(state) {
   return running.signal;
 }
 
+/** Whether a piece of work is going on. */
+export function isBusy() {
+  return running !== null;
+}
+
 /**
  * Says how far the work is; what happens while there is none is not worth a word.
  *

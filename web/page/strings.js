@@ -146,6 +146,7 @@ export const OFFLINE = {
   failed: "no, this browser or site does not keep the page",
   impossible: "no, this browser keeps no pages here",
   update: "There is a newer version of this page.",
+  crowded: "Close the other tabs with this page first: they still show the older version.",
   reload: "Reload",
 };
 
@@ -153,12 +154,13 @@ export const PRIVACY = {
   sent: "Bytes sent",
   sentOf: (/** @type {number} */ watched, /** @type {number} */ refused) =>
     `0 in ${watched === 1 ? "1 watched request" : `${watched} watched requests`}${refused > 0 ? `; ${refused} more were stopped` : ""}`,
+  unwatchable: "not watched, for this browser allows no service worker here",
   unwatched: "not watched yet; reload the page to have every request watched",
   requests: "Requests",
   requestsOf: (/** @type {number} */ own, /** @type {number} */ others, /** @type {string} */ host) =>
     `${own} to ${host}, ${others === 0 ? "none" : others} elsewhere`,
-  received: "Received",
-  receivedOf: (/** @type {number} */ bytes) => `${megabytes(bytes)} MB`,
+  read: "Read",
+  readOf: (/** @type {number} */ bytes) => `${megabytes(bytes)} MB, from that site or from what is kept of it`,
   request: (/** @type {string} */ address, /** @type {number} */ bytes) => (bytes > 0 ? `${address} (${(bytes / 1000).toFixed(1)} kB)` : address),
   offline: "Works offline",
 };
@@ -178,8 +180,8 @@ export const EXPORT = {
   panes: ["Input", "Counterfactual", "Difference", "Mask"],
   changed: "\u25a0 changed",
   truth: "\u25a1 planted",
-  settings: (/** @type {string} */ model, /** @type {number} */ threshold, /** @type {boolean} */ postprocess) =>
-    `model ${model}, threshold ${threshold.toFixed(2)}${postprocess ? ", post-processed" : ""}`,
+  settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {{threshold: number, postprocess: boolean}} */ { threshold, postprocess }) =>
+    `model ${model}, shown ${range(...window)}, threshold ${threshold.toFixed(2)}${postprocess ? ", post-processed" : ""}`,
   nothing: "Nothing is above the threshold, so there is no segmentation to save.",
   use: "Research use only. Not a medical device.",
 };

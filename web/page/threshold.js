@@ -39,8 +39,10 @@ export function onMaskOptions(changed) {
 
 /** Computes and draws the mask of a result, and notes it there. */
 export const updateMask = latest(async (/** @type {Result} */ result) => {
-  const mask = await timed("mask", () => maskOf(result.explanation, maskOptions()));
+  const options = maskOptions();
+  const mask = await timed("mask", () => maskOf(result.explanation, options));
   result.mask = mask;
+  result.masking = options;
   result.iou = result.truth && iou(mask, result.truth);
   drawMask(result.explanation, mask, result.truth, result.view);
   element("truth-key", HTMLElement).hidden = !result.truth;

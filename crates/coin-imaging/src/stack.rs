@@ -24,7 +24,8 @@ pub(crate) type Vector = [f64; 3];
 #[derive(Debug)]
 pub(crate) struct Stack {
     pub slices: Vec<Slice>,
-    /// Where they lie; `None` for a single slice, and where slices are missing or say nothing of their place.
+    /// Where they lie; `None` where slices are missing or say nothing of their place, and for one that does not say how thick
+    /// it is.
     pub geometry: Option<Geometry>,
     /// What the slices are called and where they lie; `None` where one does not say, or not how large its pixels are and how thick it is.
     pub sources: Option<Vec<Source>>,

@@ -441,6 +441,22 @@ fn a_table_for_display_says_where_the_window_ends() {
     assert_eq!(window(16, words.as_flattened()), Window::new(-8.0, -6.0).ok());
     // Two entries a word: known to the word.
     assert_eq!(window(8, &[0, 0, 0, 0, 9, 15, 20, 20]), Window::new(-8.0, -4.0).ok());
+    // In a functional group it is one frame's, and never a table of the modality.
+    let table = {
+        let mut table = InMemDicomObject::new_empty();
+        table.put(DataElement::new(tags::LUT_DESCRIPTOR, VR::US, PrimitiveValue::U16(vec![4, 0, 16].into())));
+        table.put(DataElement::new(tags::LUT_DATA, VR::OW, PrimitiveValue::U16(vec![7, 7, 7, 7].into())));
+        table
+    };
+    let mut group = InMemDicomObject::new_empty();
+    group.put(DataElement::new(tags::VOILUT_SEQUENCE, VR::SQ, DataSetSequence::from(vec![table])));
+    let mut groups = InMemDicomObject::new_empty();
+    groups.put(DataElement::new(tags::FRAME_VOILUT_SEQUENCE, VR::SQ, DataSetSequence::from(vec![group])));
+    let mut file = Dicom::new();
+    let plain = first_hu(&file);
+    let groups = DataSetSequence::from(vec![groups]);
+    file.0.put(DataElement::new(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, VR::SQ, groups));
+    assert_eq!(first_hu(&file), plain);
     // Nothing to tell black and white by.
     assert_eq!(window(16, &[]), None);
 }

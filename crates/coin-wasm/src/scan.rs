@@ -1,11 +1,11 @@
 //! Files and slices as JavaScript holds them.
 
 use coin_imaging::write::Author;
-use coin_imaging::{CounterfactualVolume, File, Limits, Mask, Opened, Spacing, Window};
+use coin_imaging::{CounterfactualVolume, File, Limits, Mask, Opened, Spacing, Window, counterfactual_hu};
 use js_sys::{Array, Date, Error, Float32Array, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use crate::object;
+use crate::{object, require_square};
 
 /// Opens files that were chosen together, as [`coin_imaging::open_all`] does: `{scans, notes}`. The window says which HU a
 /// picture's black and white mean.
@@ -67,33 +67,50 @@ impl Scan {
         Ok(Slice(self.0.slice(index).map_err(sentence)?.clone()))
     }
 
-    /// `{counterfactual, mask, segmentation}`: the scan with slice `index` repainted (NIfTI, HU), its mask (NIfTI, 0 and 1),
-    /// and the same as a DICOM segmentation; null where the scan has no place in a patient, is no DICOM, or nothing changed.
-    /// `hu` is the counterfactual on the slice's grid, `mask` has `size * size` flags.
-    pub fn write(&self, index: usize, hu: Vec<f32>, mask: &[u8], size: usize, model: &str) -> Result<Object, Error> {
+    /// A file on the scan's own grid: `counterfactual` (slice `index` repainted, NIfTI in HU), `mask` (NIfTI, 0 and 1) or
+    /// `segmentation` (DICOM); null where the scan has no place in a patient, is no DICOM, or nothing is masked.
+    ///
+    /// `input`, `counterfactual` and `mask` have `size * size` values, the first two in [-1, 1] in the model's window.
+    #[allow(clippy::too_many_arguments, reason = "JavaScript hands over plain values")]
+    pub fn write(
+        &self,
+        file: &str,
+        index: usize,
+        window_low: f32,
+        window_high: f32,
+        size: usize,
+        input: &[f32],
+        counterfactual: &[f32],
+        mask: &[u8],
+        model: &str,
+    ) -> Result<Option<Uint8Array>, Error> {
+        require_square(size, &[input.len(), counterfactual.len(), mask.len()])?;
         let slice = self.0.slice(index).map_err(sentence)?;
+        let window = Window::new(window_low, window_high).map_err(sentence)?;
         let mask = Mask::new(size, size, mask.iter().map(|&inside| inside != 0).collect());
         let mask = mask.ok_or_else(|| Error::new("the mask is not a square of this size"))?;
-        let volume = CounterfactualVolume::of(&self.0);
-        let mut volume = volume.ok_or_else(|| Error::new("a picture lies nowhere in a patient"))?;
-        volume.put(index, slice, hu, &mask);
-
-        // 2026-01-02T03:04:05.678Z
-        let now: String = Date::new_0().to_iso_string().into();
-        let digits: String = now.chars().filter(char::is_ascii_digit).collect();
-        let (date, time) = digits.split_at(8);
-        let mut unique = [0; 16];
-        getrandom::fill(&mut unique).map_err(sentence)?;
-        let unique = u128::from_le_bytes(unique);
-        let author = Author { model, version: env!("CARGO_PKG_VERSION"), date, time: &time[..6], unique };
-
-        let file = |bytes: Option<Vec<u8>>| bytes.map_or(JsValue::NULL, |bytes| Uint8Array::from(&bytes[..]).into());
-        object([
-            ("counterfactual", file(volume.nifti().map_err(sentence)?)),
-            ("mask", file(volume.mask_nifti().map_err(sentence)?)),
-            ("segmentation", file(volume.segmentation(&author).map_err(sentence)?)),
-        ])
+        let Some(mut volume) = CounterfactualVolume::of(&self.0) else { return Ok(None) };
+        volume.put(index, slice, counterfactual_hu(slice, window, size, input, counterfactual), &mask);
+        let bytes = match file {
+            "counterfactual" => volume.nifti().map_err(sentence)?,
+            "mask" => volume.mask_nifti().map_err(sentence)?,
+            "segmentation" => segmentation(&volume, model)?,
+            _ => return Err(Error::new("the file is counterfactual, mask or segmentation")),
+        };
+        Ok(bytes.map(|bytes| Uint8Array::from(&bytes[..])))
     }
+}
+
+fn segmentation(volume: &CounterfactualVolume<'_>, model: &str) -> Result<Option<Vec<u8>>, Error> {
+    // 2026-01-02T03:04:05.678Z
+    let now: String = Date::new_0().to_iso_string().into();
+    let digits: String = now.chars().filter(char::is_ascii_digit).collect();
+    let (date, time) = (digits.get(..8).unwrap_or_default(), digits.get(8..14).unwrap_or_default());
+    let mut unique = [0; 16];
+    getrandom::fill(&mut unique).map_err(sentence)?;
+    let unique = u128::from_le_bytes(unique);
+    let author = Author { model, version: env!("CARGO_PKG_VERSION"), date, time, unique };
+    volume.segmentation(&author).map_err(sentence)
 }
 
 /// One slice in HU.

@@ -140,7 +140,7 @@ impl<'a> DataSet<'a> {
                     Some(length) if tag != ITEM && !ENTERED.contains(&tag) => {
                         let value = cursor.take(length).ok_or_else(|| self.cut_off(&format!("element {tag}")))?;
                         if WANTED.iter().any(|field| field.0 == tag)
-                            && let Some(scope) = self.scope(open.first().map(|level| level.tag))
+                            && let Some(scope) = self.scope(&open)
                         {
                             scope.entry(tag).or_insert(value);
                         }
@@ -167,8 +167,13 @@ impl<'a> DataSet<'a> {
         Ok(())
     }
 
-    /// Where the elements below this sequence of the data set itself belong.
-    fn scope(&mut self, sequence: Option<Tag>) -> Option<&mut Values<'a>> {
+    /// Where the elements below these sequences belong.
+    fn scope(&mut self, open: &[Level]) -> Option<&mut Values<'a>> {
+        let sequence = open.first().map(|level| level.tag);
+        // A table for display of a frame is not looked at: it must not be taken for the modality's.
+        if open.iter().skip(1).any(|level| level.tag == tags::VOILUT_SEQUENCE) {
+            return None;
+        }
         match sequence {
             None | Some(tags::MODALITY_LUT_SEQUENCE) => Some(&mut self.root),
             Some(tags::VOILUT_SEQUENCE) => Some(&mut self.display),

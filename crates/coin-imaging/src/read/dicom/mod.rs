@@ -182,7 +182,8 @@ impl DataSet<'_> {
         let low = greys.iter().take_while(|grey| *grey == black).count() - 1;
         let high = greys.len() - greys.iter().rev().take_while(|grey| *grey == white).count();
         // A word may hold two entries of 8 bits; a length of 0 stands for 65536.
-        let step = if usize::from(length) == 2 * greys.len() { 2.0 } else { 1.0 };
+        let length = if length == 0 { 1 << 16 } else { usize::from(length) };
+        let step = if length.div_ceil(2) == greys.len() && length > 1 { 2.0 } else { 1.0 };
         Window::new(start + step * low as f32, start + step * high as f32).ok()
     }
 }

@@ -127,6 +127,7 @@ fn pooled_iou_and_validity() {
         validity.add(before, after, Method::Coin.reached(before, after, 2));
     }
     close(&[validity.validity().unwrap() as f32], &golden.floats("cv.inpaint_tau80"), 1e-6);
+    close(&[validity.validity_of_all().unwrap() as f32], &golden.floats("cv.base_tau80_all_samples"), 1e-6);
     let accuracy = validity.counterfactual_accuracy().unwrap() as f32;
     close(&[accuracy], &golden.floats("cv.counter_acc_inpaint"), 1e-6);
 }

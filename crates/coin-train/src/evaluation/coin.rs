@@ -167,6 +167,7 @@ impl<'a> Tally<'a> {
             classifier: self.ranking.summary(),
             coin: MethodReport {
                 cv: self.validity.validity(),
+                cv_all_slices: self.validity.validity_of_all(),
                 counterfactual_accuracy: self.validity.counterfactual_accuracy(),
                 change_outside: (count > 0).then(|| sum / count as f64),
                 ceiling_iou: self.ceiling.iou(),

@@ -65,6 +65,9 @@ pub struct MethodReport {
     pub iou_by_threshold: Vec<(f32, f64)>,
     /// Counterfactual validity.
     pub cv: Option<f64>,
+    /// The same of all slices, sure or not, as Singla et al. count it.
+    #[serde(default)]
+    pub cv_all_slices: Option<f64>,
     /// Share of counterfactuals with the verdict that was wanted, COIN's being "normal".
     pub counterfactual_accuracy: Option<f64>,
     /// Frechet inception distance; needs a network that is not shipped.

@@ -34,6 +34,7 @@ pub fn html(report: &Report, sheet: &[u8]) -> String {
         row("Mean IoU of abnormal slices", &|found| number(found.iou_mean)),
         row("95 % interval of that mean", &interval),
         row("Counterfactual validity (CV)", &|found| number(found.cv)),
+        row("CV of all slices, as Singla et al. count it", &|found| number(found.cv_all_slices)),
         row("Counterfactuals with the wanted verdict", &|found| number(found.counterfactual_accuracy)),
         row("FID (Inception, 768 features)", &|found| number(found.fid)),
         row("Frechet distance in the classifier's features (no FID)", &|found| number(found.frechet_classifier)),

@@ -86,6 +86,38 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
       await page.locator("#threshold").fill(String(threshold));
     });
 
+    test("what the mask found, marks falsely and missed is told apart, and what is under the pointer is said", async () => {
+      const { page } = visitor;
+      const { mask, truth, explanation, iou } = await visitor.coin();
+      const both = sum(mask.map((/** @type {number} */ inside, /** @type {number} */ i) => inside * truth[i]));
+      const dice = (2 * both) / (sum(mask) + sum(truth));
+      assert.ok((await visitor.text("mask-facts")).endsWith(`IoU ${iou.toFixed(2)} · Dice ${dice.toFixed(2)}`));
+      const { size } = explanation;
+      /** How green and how blue the mask's pane is at a pixel of the grid. */
+      const tint = (/** @type {number} */ at) =>
+        page.evaluate(
+          ([x, y]) => {
+            const canvas = /** @type {HTMLCanvasElement} */ (document.getElementById("pane-mask"));
+            const [red, green, blue] = canvas.getContext("2d")?.getImageData(x * canvas.width, y * canvas.height, 1, 1).data ?? [];
+            return { overRed: green - red, overBlue: green - blue };
+          },
+          [((at % size) + 0.5) / size, (Math.floor(at / size) + 0.5) / size],
+        );
+      const deep = mask.findIndex((/** @type {number} */ _, /** @type {number} */ i) => [0, 1, -1, size, -size].every((step) => mask[i + step] && truth[i + step]));
+      const found = await tint(deep);
+      assert.ok(found.overRed > 5 && found.overBlue > 5, `green where it was found: ${JSON.stringify(found)}`);
+      assert.ok(await page.locator("#truth-key").isVisible());
+      const painted = await page.evaluate(() => {
+        const canvas = /** @type {HTMLCanvasElement} */ (document.getElementById("histogram"));
+        const pixels = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+        return [...pixels].filter((value, i) => i % 4 === 3 && value > 0).length;
+      });
+      assert.ok(painted > 100, "a histogram");
+
+      await page.locator("#pane-difference").hover();
+      assert.match(await visitor.text("readout"), /^−?\d+ HU, counterfactual −?\d+ HU, difference [01]\.\d\d$/);
+    });
+
     test("a slice without an anomaly is called normal, in words", async () => {
       await visitor.explains(() => visitor.page.locator("input[value=phantom-normal]").check());
       const coin = await visitor.coin();
@@ -114,6 +146,7 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
 
       await visitor.explains(() => page.locator("#unplant").click());
       assert.equal((await visitor.coin()).truth, null);
+      assert.ok(await page.locator("#mask-key").isVisible());
       assert.equal((await visitor.summary()).input.planted, false);
     });
 

@@ -1,7 +1,7 @@
 import { create, element } from "./dom.js";
 import { nameOf } from "./files.js";
 import { count } from "./geometry.js";
-import { MASK_COLOUR, TRUTH_COLOUR, canvases } from "./panes.js";
+import { FOUND_COLOUR, MASK_COLOUR, MISSED_COLOUR, canvases } from "./panes.js";
 import { EXPORT, VERDICT } from "./strings.js";
 import { verdictOf } from "./verdict.js";
 
@@ -86,7 +86,7 @@ function isOnGrid({ subject: { source, slice, plain } }, file) {
 }
 
 /** @param {Result} result */
-function summaryOf({ subject, explanation, model, device, mask, masking, iou }) {
+function summaryOf({ subject, explanation, model, device, mask, masking, overlap }) {
   const { source, index } = subject;
   return {
     use: EXPORT.use,
@@ -99,7 +99,8 @@ function summaryOf({ subject, explanation, model, device, mask, masking, iou }) 
     ...masking,
     mask_pixels: mask && count(mask),
     grid: explanation.size,
-    iou,
+    iou: overlap?.iou ?? null,
+    dice: overlap?.dice ?? null,
     milliseconds: explanation.milliseconds,
   };
 }
@@ -144,8 +145,10 @@ function drawFigure({ subject, explanation, model, masking, view }) {
   });
   // The key stands at the right of the last pane's name.
   context.textAlign = "right";
-  write(EXPORT.changed, width - GAP - (planted ? PANE * 0.3 : 0), STRIP + LINE * 1.5, PANE, MASK_COLOUR.line);
-  if (planted) write(EXPORT.truth, width - GAP, STRIP + LINE * 1.5, PANE, TRUTH_COLOUR.line);
+  const key = planted
+    ? [{ words: EXPORT.missed, ...MISSED_COLOUR }, { words: EXPORT.wrong, ...MASK_COLOUR }, { words: EXPORT.found, ...FOUND_COLOUR }]
+    : [{ words: EXPORT.changed, ...MASK_COLOUR }];
+  key.forEach(({ words, line }, i) => write(words, width - GAP - i * PANE * 0.24, STRIP + LINE * 1.5, PANE, line));
   context.textAlign = "left";
   const shown = view?.window ?? model.window;
   if (masking) write(EXPORT.settings(model.name, shown, masking), GAP, top + PANE + LINE * 0.7, whole);

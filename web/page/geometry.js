@@ -72,19 +72,3 @@ export function maskOnGrid(mask, slice, size) {
 export function count(mask) {
   return mask.reduce((sum, value) => sum + value, 0);
 }
-
-/**
- * Intersection over union; null when both are empty.
- *
- * @param {Uint8Array} mask
- * @param {Uint8Array} truth
- */
-export function iou(mask, truth) {
-  let both = 0;
-  let either = 0;
-  mask.forEach((value, i) => {
-    both += value & truth[i];
-    either += value | truth[i];
-  });
-  return either ? both / either : null;
-}

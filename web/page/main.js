@@ -27,6 +27,7 @@ import { drawLegend, drawPreview } from "./panes.js";
 import { acceptPlanting, showPlanting } from "./plant.js";
 import { keepForLater, showRequests } from "./privacy.js";
 import { announce, begin, end, isBusy, progress } from "./progress.js";
+import { acceptPointing } from "./readout.js";
 import { firstSample, markSample, offerPhantoms, offerScans } from "./samples.js";
 import { DEVICE, LOADING, MODEL, SAMPLE, STATUS, bytesOf, seconds } from "./strings.js";
 import { maskOptions, onMaskOptions, setMaskOptions, updateMask } from "./threshold.js";
@@ -78,7 +79,7 @@ import { showNoVerdict, showVerdict } from "./verdict.js";
  * @property {Float32Array | null} counterfactualHu once it was asked for
  * @property {Uint8Array | null} mask
  * @property {{threshold: number, postprocess: boolean} | null} masking how the mask was made
- * @property {number | null} iou
+ * @property {import("./overlap.js").Overlap | null} overlap of the mask and the truth
  */
 
 const query = new URLSearchParams(location.search);
@@ -118,7 +119,7 @@ const show = latest(async (/** @type {Make} */ make) => {
     const colours = await differenceColours(explanation.difference);
     const truth = subject.truth && maskOnGrid(subject.truth, subject.slice, explanation.size);
     if (result && result.subject.source !== subject.source) result.subject.source.close();
-    result = { subject, explanation, colours, truth, model: info, device: explainer.device, view: null, counterfactualHu: null, mask: null, masking: null, iou: null };
+    result = { subject, explanation, colours, truth, model: info, device: explainer.device, view: null, counterfactualHu: null, mask: null, masking: null, overlap: null };
     note("explanation", explanation.milliseconds);
     await present(result);
     await updateMask(result);
@@ -290,7 +291,7 @@ Object.defineProperty(window, "coin", {
       return result?.truth ?? null;
     },
     get iou() {
-      return result?.iou ?? null;
+      return result?.overlap?.iou ?? null;
     },
     get threshold() {
       return maskOptions().threshold;
@@ -316,6 +317,7 @@ Object.defineProperty(window, "coin", {
 offerPhantoms(showWith, show);
 acceptFiles(show);
 acceptPlanting(() => result, show);
+acceptPointing(() => result);
 acceptSaving(() => result, complain);
 showRequests();
 // A run shows its result in the window of choice when it ends.

@@ -5,9 +5,10 @@ import { fitOf } from "./geometry.js";
 /** @typedef {import("../coin.js").Explanation} Explanation */
 /** @typedef {import("./display.js").View} View */
 
-/** Orange and cyan stay apart for colour-blind eyes, and both stand out from grey. */
+/** Orange, light green and cyan stay apart for colour-blind eyes by their lightness, and stand out from grey. */
 export const MASK_COLOUR = { fill: [255, 159, 28, 110], line: "#ff9f1c", width: 3 };
-export const TRUTH_COLOUR = { fill: [0, 0, 0, 0], line: "#4cd6ff", width: 2 };
+export const FOUND_COLOUR = { fill: [126, 226, 168, 110], line: "#7ee2a8", width: 3 };
+export const MISSED_COLOUR = { fill: [76, 214, 255, 60], line: "#4cd6ff", width: 2 };
 
 const panes = {
   input: canvasOf("pane-input"),
@@ -45,14 +46,16 @@ export function drawExplanation(explanation, colours, view) {
 /**
  * @param {Explanation} explanation
  * @param {Uint8Array} mask
- * @param {Uint8Array | null} truth
+ * @param {import("./overlap.js").Overlap | null} overlap with what was planted
  * @param {View | null} view
  */
-export function drawMask(explanation, mask, truth, view) {
+export function drawMask(explanation, mask, overlap, view) {
   const { size } = explanation;
   drawInput(panes.mask, explanation, view);
-  overlay(panes.mask, mask, size, MASK_COLOUR);
-  if (truth) overlay(panes.mask, truth, size, TRUTH_COLOUR);
+  overlay(panes.mask, overlap?.wrong ?? mask, size, MASK_COLOUR);
+  if (!overlap) return;
+  overlay(panes.mask, overlap.missed, size, MISSED_COLOUR);
+  overlay(panes.mask, overlap.found, size, FOUND_COLOUR);
 }
 
 /**

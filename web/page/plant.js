@@ -2,6 +2,7 @@ import { plantAnomaly } from "../coin.js";
 import { element } from "./dom.js";
 import { fitOf, pixelAt } from "./geometry.js";
 import { anomalyOf } from "./models.js";
+import { readAt } from "./readout.js";
 
 /** @typedef {import("./main.js").Make} Make */
 /** @typedef {import("./main.js").Result} Result */
@@ -45,6 +46,7 @@ export function acceptPlanting(current, open) {
       at.x = Math.min(1, Math.max(0, at.x + move[0] * STEP));
       at.y = Math.min(1, Math.max(0, at.y + move[1] * STEP));
       showCrosshair();
+      readAt(current(), at.x, at.y);
     } else if (event.key === "Enter" || event.key === " ") {
       plantAt(at.x, at.y);
       crosshair.hidden = true;

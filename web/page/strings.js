@@ -68,6 +68,7 @@ export const MASK = {
   share: (/** @type {number} */ share) => `${share < 0.001 ? "<\u20090.1" : (100 * share).toFixed(share < 0.1 ? 1 : 0)} % of the slice`,
   area: (/** @type {number} */ cm2) => `${cm2.toFixed(1)} cm²`,
   iou: (/** @type {number} */ iou) => `IoU ${iou.toFixed(2)}`,
+  dice: (/** @type {number} */ dice) => `Dice ${dice.toFixed(2)}`,
 };
 
 export const SAMPLE = {
@@ -109,6 +110,11 @@ function range(low, high) {
   return `${low} to ${high} HU`.replaceAll("-", "\u2212");
 }
 
+/** @param {number} hu */
+function whole(hu) {
+  return hu.toFixed(0).replace(/^-0$/, "0").replace("-", "\u2212");
+}
+
 export const MODEL = {
   list: "The list of models",
   missing: "This site holds no model; build it again with its models.",
@@ -131,6 +137,12 @@ export const MODEL = {
   grid: "Grid",
   gridOf: (/** @type {number} */ size) => `${size} × ${size}`,
   licence: "Licence",
+};
+
+export const READOUT = {
+  none: "\u00a0",
+  values: (/** @type {number} */ hu, /** @type {number} */ after, /** @type {number} */ difference) =>
+    `${whole(hu)} HU, counterfactual ${whole(after)} HU, difference ${difference.toFixed(2)}`,
 };
 
 export const DISPLAY = {
@@ -179,7 +191,9 @@ export const EXPORT = {
   planted: "synthetic anomaly planted",
   panes: ["Input", "Counterfactual", "Difference", "Mask"],
   changed: "\u25a0 changed",
-  truth: "\u25a1 planted",
+  found: "\u25a0 found",
+  wrong: "\u25a0 false",
+  missed: "\u25a0 missed",
   settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {{threshold: number, postprocess: boolean}} */ { threshold, postprocess }) =>
     `model ${model}, shown ${range(...window)}, threshold ${threshold.toFixed(2)}${postprocess ? ", post-processed" : ""}`,
   nothing: "Nothing is above the threshold, so there is no segmentation to save.",

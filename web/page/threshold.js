@@ -1,7 +1,9 @@
 import { maskOf } from "../coin.js";
 import { element } from "./dom.js";
-import { count, fitOf, iou } from "./geometry.js";
+import { count, fitOf } from "./geometry.js";
+import { drawHistogram } from "./histogram.js";
 import { latest } from "./latest.js";
+import { overlapOf } from "./overlap.js";
 import { drawMask } from "./panes.js";
 import { MASK } from "./strings.js";
 import { timed } from "./times.js";
@@ -43,9 +45,11 @@ export const updateMask = latest(async (/** @type {Result} */ result) => {
   const mask = await timed("mask", () => maskOf(result.explanation, options));
   result.mask = mask;
   result.masking = options;
-  result.iou = result.truth && iou(mask, result.truth);
-  drawMask(result.explanation, mask, result.truth, result.view);
-  element("truth-key", HTMLElement).hidden = !result.truth;
+  result.overlap = result.truth && overlapOf(mask, result.truth);
+  drawMask(result.explanation, mask, result.overlap, result.view);
+  drawHistogram(result.explanation.difference, options.threshold);
+  element("mask-key", HTMLElement).hidden = result.overlap !== null;
+  element("truth-key", HTMLElement).hidden = result.overlap === null;
   element("mask-facts", HTMLElement).textContent = factsOf(result, mask).join(" · ");
 });
 
@@ -53,13 +57,13 @@ export const updateMask = latest(async (/** @type {Result} */ result) => {
  * @param {Result} result
  * @param {Uint8Array} mask
  */
-function factsOf({ explanation, iou, subject }, mask) {
+function factsOf({ explanation, overlap, subject }, mask) {
   const pixels = count(mask);
   if (pixels === 0) return [MASK.empty];
   const facts = [MASK.share(pixels / mask.length)];
   const { pixelMm } = fitOf(subject.slice, explanation.size);
   if (pixelMm) facts.push(MASK.area((pixels * pixelMm ** 2) / 100));
-  if (iou !== null) facts.push(MASK.iou(iou));
+  if (overlap && overlap.iou !== null && overlap.dice !== null) facts.push(MASK.iou(overlap.iou), MASK.dice(overlap.dice));
   return facts;
 }
 

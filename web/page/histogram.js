@@ -1,0 +1,32 @@
+import { element } from "./dom.js";
+import { MASK_COLOUR } from "./panes.js";
+
+const canvas = element("histogram", HTMLCanvasElement);
+const BINS = 64;
+
+/**
+ * How many pixels changed how much, on a logarithmic scale: most hardly change. What the mask takes is in its colour.
+ *
+ * @param {Float32Array} difference in [0, 1]
+ * @param {number} threshold
+ */
+export function drawHistogram(difference, threshold) {
+  const context = canvas.getContext("2d");
+  if (!context) return;
+  const { width, height } = canvas;
+  const counts = countsOf(difference);
+  const highest = Math.log1p(Math.max(...counts));
+  context.clearRect(0, 0, width, height);
+  counts.forEach((count, bin) => {
+    const bar = highest > 0 ? (height * Math.log1p(count)) / highest : 0;
+    context.fillStyle = (bin + 0.5) / BINS > threshold ? MASK_COLOUR.line : getComputedStyle(canvas).color;
+    context.fillRect((bin * width) / BINS, height - bar, width / BINS - 1, bar);
+  });
+}
+
+/** @param {Float32Array} difference */
+function countsOf(difference) {
+  const counts = new Array(BINS).fill(0);
+  for (const value of difference) counts[Math.min(BINS - 1, Math.floor(value * BINS))] += 1;
+  return counts;
+}

@@ -1,0 +1,50 @@
+import { element } from "./dom.js";
+import { fitOf, pixelAt } from "./geometry.js";
+import { canvases } from "./panes.js";
+import { READOUT } from "./strings.js";
+
+/** @typedef {import("./main.js").Result} Result */
+
+const readout = element("readout", HTMLOutputElement);
+
+/**
+ * Says what is under the pointer, in whichever pane it is.
+ *
+ * @param {() => Result | null} current
+ */
+export function acceptPointing(current) {
+  for (const canvas of canvases) {
+    canvas.addEventListener("pointermove", (event) => {
+      const box = canvas.getBoundingClientRect();
+      readAt(current(), (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+    });
+    canvas.addEventListener("pointerleave", () => (readout.value = READOUT.none));
+  }
+}
+
+/**
+ * Says what is at a place, given as shares of the picture's width and height.
+ *
+ * @param {Result | null} result
+ * @param {number} x
+ * @param {number} y
+ */
+export function readAt(result, x, y) {
+  readout.value = (result && valuesAt(result, x, y)) ?? READOUT.none;
+}
+
+/**
+ * @param {Result} result
+ * @param {number} x
+ * @param {number} y
+ */
+function valuesAt({ subject: { slice }, explanation, model }, x, y) {
+  const { size, input, counterfactual, difference } = explanation;
+  const pixel = pixelAt(slice, fitOf(slice, size), x * size, y * size);
+  if (!pixel) return null;
+  const hu = slice.hu[pixel.y * slice.width + pixel.x];
+  const at = Math.min(size - 1, Math.floor(y * size)) * size + Math.min(size - 1, Math.floor(x * size));
+  const [low, high] = model.window;
+  const change = ((counterfactual[at] - input[at]) / 2) * (high - low);
+  return READOUT.values(hu, hu + change, difference[at]);
+}

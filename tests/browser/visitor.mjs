@@ -135,6 +135,19 @@ export class Visitor {
   }
 
   /**
+   * The mean grey of a canvas.
+   *
+   * @param {string} id
+   */
+  brightness(id) {
+    return this.page.evaluate((id) => {
+      const canvas = /** @type {HTMLCanvasElement} */ (document.getElementById(id));
+      const pixels = [...(canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [])];
+      return pixels.reduce((sum, value, i) => sum + (i % 4 < 3 ? value : 0), 0) / ((pixels.length / 4) * 3);
+    }, id);
+  }
+
+  /**
    * Saves the summary, and reads it.
    *
    * @returns {Promise<any>}

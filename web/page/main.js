@@ -20,6 +20,7 @@ import { download } from "./download.js";
 import { acceptSaving, allowSaving } from "./export.js";
 import { acceptFiles, showName, showSource } from "./files.js";
 import { maskOnGrid } from "./geometry.js";
+import { showHow } from "./how.js";
 import { latest } from "./latest.js";
 import { loading } from "./loading.js";
 import { downloadModel, markModel, offerModels, showModel } from "./models.js";
@@ -219,6 +220,7 @@ async function present(result) {
   const { subject, explanation, model } = result;
   offerDisplays(result);
   await display(result);
+  showHow(explanation);
   showVerdict(explanation);
   showSource(subject, model);
   markSample(subject.source);

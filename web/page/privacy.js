@@ -48,9 +48,11 @@ function add(request) {
 
 function show() {
   const own = requests.filter(({ address }) => new URL(address).origin === location.origin);
+  const never = offline === OFFLINE.impossible || offline === OFFLINE.failed;
+  const unwatched = never ? PRIVACY.unwatchable : PRIVACY.unwatched;
   /** @type {[string, string][]} */
   const facts = [
-    [PRIVACY.sent, watched > 0 ? PRIVACY.sentOf(watched, refused) : navigator.serviceWorker ? PRIVACY.unwatched : PRIVACY.unwatchable],
+    [PRIVACY.sent, watched > 0 ? PRIVACY.sentOf(watched, refused) : unwatched],
     [PRIVACY.requests, PRIVACY.requestsOf(own.length, requests.length - own.length, location.host)],
     [PRIVACY.read, PRIVACY.readOf(requests.reduce((sum, { bytes }) => sum + bytes, 0))],
     [PRIVACY.offline, offline],

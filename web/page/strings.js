@@ -139,6 +139,10 @@ export const MODEL = {
   licence: "Licence",
 };
 
+export const HOW = {
+  verdict: (/** @type {string} */ before, /** @type {string} */ after) => `abnormal: ${before}, then ${after}`,
+};
+
 export const READOUT = {
   none: "\u00a0",
   values: (/** @type {number} */ hu, /** @type {number} */ after, /** @type {number} */ difference) =>

@@ -459,9 +459,9 @@ async function assertSaves({ page }, written, tolerance) {
     const [saved] = await Promise.all([page.waitForEvent("download"), button.click()]);
     const content = await readFile(await saved.path());
     if (kind === "segmentation") {
-      // The two differ in their identifiers and in the time.
-      const tail = Math.floor(content.length / 4);
-      assert.equal(content.length, written[kind].length);
+      // The two differ in their identifiers, which are longer and shorter numbers, and in the time; pixels come last.
+      const tail = Math.floor(written[kind].length / 4);
+      assert.ok(Math.abs(content.length - written[kind].length) < 64);
       assert.deepEqual(content.subarray(-tail), written[kind].subarray(-tail));
       continue;
     }

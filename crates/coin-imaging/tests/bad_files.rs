@@ -30,7 +30,7 @@ fn refusal(bytes: &[u8]) -> String {
 }
 
 fn small_png() -> Vec<u8> {
-    write::grey_png(5, 4, (0..20).collect()).unwrap()
+    write::grey_png(5, 4, &(0..20).collect::<Vec<_>>()).unwrap()
 }
 
 /// One valid file of each format.

@@ -32,7 +32,7 @@ fn every_plane_shows_the_voxels_where_radiologists_look_for_them() {
 
 #[test]
 fn a_picture_has_no_other_planes() {
-    let png = write::grey_png(2, 2, vec![0; 4]).unwrap();
+    let png = write::grey_png(2, 2, &[0; 4]).unwrap();
     let picture = Scan::open(&png, "made", Window::ABDOMEN, &Limits::default()).unwrap();
     assert_eq!((picture.count(Plane::Axial), picture.count(Plane::Coronal)), (1, 0));
     assert!(picture.cut(Plane::Coronal, 0).is_err() && picture.cut(Plane::Axial, 0).is_ok());

@@ -46,8 +46,8 @@ impl ExplainedSlice {
         save("counterfactual.png", Picture::of_normalised(&self.explanation.counterfactual, size, size))?;
         save("difference.png", Picture::of_difference(&self.explanation.difference, size, size))?;
         save("overlay.png", shown.with_mask(&self.mask, None))?;
-        let mask = self.mask.as_slice().iter().map(|&inside| if inside { 255 } else { 0 }).collect();
-        files::write(&folder.join("mask.png"), &write::grey_png(size, size, mask)?)?;
+        let mask: Vec<u8> = self.mask.as_slice().iter().map(|&inside| if inside { 255 } else { 0 }).collect();
+        files::write(&folder.join("mask.png"), &write::grey_png(size, size, &mask)?)?;
         Ok(files::write(&folder.join("difference.npy"), &npy(&self.explanation.difference, size))?)
     }
 

@@ -150,9 +150,9 @@ fn nnunet_folders_of_both_versions_say_what_their_labels_mean() {
 }
 
 fn grey(path: &Path, side: usize, level: impl Fn(usize, usize) -> u8) {
-    let greys = (0..side * side).map(|i| level(i % side, i / side)).collect();
+    let greys: Vec<u8> = (0..side * side).map(|i| level(i % side, i / side)).collect();
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, write::grey_png(side, side, greys).unwrap()).unwrap();
+    std::fs::write(path, write::grey_png(side, side, &greys).unwrap()).unwrap();
 }
 
 #[test]

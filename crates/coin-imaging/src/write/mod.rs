@@ -1,5 +1,8 @@
 //! Slices, maps and masks as files.
 
+/// What files say of themselves where no letters can be painted; at most 79 fit.
+const DESCRIPTION: &str = "COIN, research use only";
+
 mod nifti;
 mod png;
 mod segmentation;

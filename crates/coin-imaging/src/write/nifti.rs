@@ -8,6 +8,7 @@ use flate2::write::GzEncoder;
 use nifti::NiftiType;
 use thiserror::Error;
 
+use super::DESCRIPTION;
 use crate::Geometry;
 use crate::geometry::NIFTI_DATA_OFFSET;
 
@@ -106,9 +107,6 @@ fn compress<T: Voxel>(header: &[u8], volume: &[T], big_endian: bool) -> Result<V
     Ok(gzip.finish()?)
 }
 
-/// What viewers show as the volume's description, of at most 79 letters.
-const DESCRIPTION: &[u8] = b"COIN, research use only";
-
 /// Where a header holds words, which may be anyone's: data_type and db_name, descrip and aux_file, intent_name.
 const WORDS: [Range<usize>; 3] = [4..32, 148..252, 328..344];
 
@@ -118,7 +116,7 @@ fn header(geometry: &Geometry, voxel: NiftiType) -> Vec<u8> {
     let mut bytes = geometry.header().to_vec();
     bytes.resize(NIFTI_DATA_OFFSET.into(), 0);
     WORDS.into_iter().for_each(|words| bytes[words].fill(0));
-    bytes[148..148 + DESCRIPTION.len()].copy_from_slice(DESCRIPTION);
+    bytes[148..148 + DESCRIPTION.len()].copy_from_slice(DESCRIPTION.as_bytes());
     let mut put_u16 = |offset: usize, value: u16| {
         let value = if geometry.big_endian() { value.to_be_bytes() } else { value.to_le_bytes() };
         bytes[offset..offset + 2].copy_from_slice(&value);

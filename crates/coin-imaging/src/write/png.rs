@@ -1,9 +1,11 @@
 //! PNG encoding.
 
+use ::png::{BitDepth, ColorType, Compression, Encoder, Filter};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{DynamicImage, GrayImage, ImageBuffer, Luma};
+use image::{DynamicImage, ImageBuffer, Luma};
 use thiserror::Error;
 
+use super::DESCRIPTION;
 use crate::picture::Picture;
 
 /// Why something could not be encoded.
@@ -16,10 +18,18 @@ pub fn png(picture: &Picture) -> Result<Vec<u8>, WriteError> {
     encode(&DynamicImage::ImageRgb8(picture.image().clone()))
 }
 
-/// `width * height` grey levels or labels as 8-bit PNG.
-pub fn grey_png(width: usize, height: usize, greys: Vec<u8>) -> Result<Vec<u8>, WriteError> {
-    let image = GrayImage::from_raw(width as u32, height as u32, greys);
-    encode(&image.ok_or_else(|| WriteError(format!("the values do not fill {width} x {height}")))?.into())
+/// `width * height` grey levels or labels as 8-bit PNG, which says in its description what it is for.
+pub fn grey_png(width: usize, height: usize, greys: &[u8]) -> Result<Vec<u8>, WriteError> {
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, width as u32, height as u32);
+    encoder.set_color(ColorType::Grayscale);
+    encoder.set_depth(BitDepth::Eight);
+    encoder.set_compression(Compression::Fast);
+    encoder.set_filter(Filter::Up);
+    let described = encoder.add_text_chunk("Description".into(), DESCRIPTION.into());
+    let written = described.and_then(|()| encoder.write_header()?.write_image_data(greys));
+    written.map_err(|reason| WriteError(reason.to_string()))?;
+    Ok(bytes)
 }
 
 /// `width * height` grey levels as 16-bit PNG.

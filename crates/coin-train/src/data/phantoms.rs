@@ -52,9 +52,9 @@ pub fn write_set(seeds: Range<u64>, size: usize, out: &Path) -> Result<(), DataE
             high_hu: Some(window.high()),
             ..Line::default()
         };
-        let greys = slice.hu().iter().map(|&hu| window.grey(hu)).collect();
-        files::write(&out.join("images").join(&line.file), &write::grey_png(size, size, greys)?)?;
-        files::write(&out.join("masks").join(&line.file), &write::grey_png(size, size, labels)?)?;
+        let greys: Vec<u8> = slice.hu().iter().map(|&hu| window.grey(hu)).collect();
+        files::write(&out.join("images").join(&line.file), &write::grey_png(size, size, &greys)?)?;
+        files::write(&out.join("masks").join(&line.file), &write::grey_png(size, size, &labels)?)?;
         table.serialize(line).map_err(|reason| unwritten(reason.to_string()))?;
     }
     let table = table.into_inner().map_err(|reason| unwritten(reason.to_string()))?;

@@ -135,7 +135,7 @@ fn cut_one(volume: &Volume, plane: Plane, folder: &Path, sources: &[Source]) -> 
         let greys = slice.hu().iter().map(|hu| (hu.round() - LOWEST_HU).clamp(0.0, 65535.0) as u16).collect();
         let (width, height) = (slice.width(), slice.height());
         files::write(&folder.join("images").join(&file), &write::deep_grey_png(width, height, greys)?)?;
-        files::write(&folder.join("masks").join(&file), &write::grey_png(width, height, classes)?)?;
+        files::write(&folder.join("masks").join(&file), &write::grey_png(width, height, &classes)?)?;
         let spacing = slice.spacing();
         let line = Line {
             file,

@@ -2,8 +2,8 @@ import { counterfactualHu } from "../coin.js";
 import { element } from "./dom.js";
 import { latest } from "./latest.js";
 import { drawExplanation } from "./panes.js";
-import { DISPLAY } from "./strings.js";
-import { WINDOWS } from "./windows.js";
+import { WINDOW } from "./strings.js";
+import { WINDOWS, windowOptions } from "./windows.js";
 
 /** @typedef {import("./main.js").Result} Result */
 
@@ -28,11 +28,8 @@ export function onDisplay(changed) {
 export function offerDisplays({ model, subject }) {
   const wish = subject.source.scan?.info.window;
   const chosen = chooser.value;
-  chooser.replaceChildren(
-    new Option(DISPLAY.model(model.window), "model"),
-    ...(wish ? [new Option(DISPLAY.file(wish), "file")] : []),
-    ...Object.entries(WINDOWS).map(([value, { name, window }]) => new Option(DISPLAY.named(name, window), value)),
-  );
+  const [own, ...usual] = windowOptions(model.window);
+  chooser.replaceChildren(own, ...(wish ? [new Option(WINDOW.file(wish), "file")] : []), ...usual);
   chooser.value = chosen === "file" && !wish ? "model" : chosen || "model";
 }
 

@@ -4,7 +4,7 @@ import { droppedFiles } from "./dropped.js";
 import { showMarks } from "./panes.js";
 import { announce, progress } from "./progress.js";
 import { FILE, STATUS, WINDOW } from "./strings.js";
-import { WINDOWS } from "./windows.js";
+import { WINDOWS, windowOptions } from "./windows.js";
 
 /** @typedef {import("./main.js").Make} Make */
 /** @typedef {import("./main.js").Source} Source */
@@ -221,13 +221,8 @@ function showSeries(source) {
 /** @param {[number, number]} window */
 function showWindow(window) {
   const same = (/** @type {[number, number]} */ other) => other[0] === window[0] && other[1] === window[1];
-  const named = Object.entries(WINDOWS);
-  windowChoice.replaceChildren(
-    new Option(WINDOW.model(modelWindow), "model"),
-    ...named.map(([value, { name, window }]) => new Option(WINDOW.named(name, window), value)),
-    new Option(WINDOW.custom, "custom"),
-  );
-  windowChoice.value = same(modelWindow) ? "model" : (named.find(([, { window }]) => same(window))?.[0] ?? "custom");
+  windowChoice.replaceChildren(...windowOptions(modelWindow), new Option(WINDOW.custom, "custom"));
+  windowChoice.value = same(modelWindow) ? "model" : (Object.entries(WINDOWS).find(([, { window }]) => same(window))?.[0] ?? "custom");
   windowCustom.hidden = windowChoice.value !== "custom";
   [windowLow.value, windowHigh.value] = window.map(String);
 }

@@ -16,10 +16,11 @@ export function drawHistogram(difference, threshold) {
   const { width, height } = canvas;
   const counts = countsOf(difference);
   const highest = Math.log1p(Math.max(...counts));
+  const quiet = getComputedStyle(canvas).color;
   context.clearRect(0, 0, width, height);
   counts.forEach((count, bin) => {
     const bar = highest > 0 ? (height * Math.log1p(count)) / highest : 0;
-    context.fillStyle = (bin + 0.5) / BINS > threshold ? MASK_COLOUR.line : getComputedStyle(canvas).color;
+    context.fillStyle = (bin + 0.5) / BINS > threshold ? MASK_COLOUR.line : quiet;
     context.fillRect((bin * width) / BINS, height - bar, width / BINS - 1, bar);
   });
 }

@@ -94,6 +94,7 @@ export const FILE = {
 };
 
 export const WINDOW = {
+  file: (/** @type {[number, number]} */ [low, high]) => `As the file asks: ${range(low, high)}`,
   model: (/** @type {[number, number]} */ [low, high]) => `As the model sees it: ${range(low, high)}`,
   named: (/** @type {string} */ name, /** @type {[number, number]} */ [low, high]) => `${name}: ${range(low, high)}`,
   softTissue: "Soft tissue",
@@ -147,12 +148,6 @@ export const READOUT = {
   none: "\u00a0",
   values: (/** @type {number} */ hu, /** @type {number} */ after, /** @type {number} */ difference) =>
     `${whole(hu)} HU, counterfactual ${whole(after)} HU, difference ${difference.toFixed(2)}`,
-};
-
-export const DISPLAY = {
-  model: (/** @type {[number, number]} */ window) => WINDOW.model(window),
-  file: (/** @type {[number, number]} */ [low, high]) => `As the file asks: ${range(low, high)}`,
-  named: (/** @type {string} */ name, /** @type {[number, number]} */ window) => WINDOW.named(name, window),
 };
 
 export const OFFLINE = {

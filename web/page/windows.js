@@ -6,3 +6,13 @@ export const WINDOWS = {
   lung: { name: WINDOW.lung, window: [-1350, 150] },
   bone: { name: WINDOW.bone, window: [-450, 1050] },
 };
+
+/**
+ * A choice between the model's window and the usual ones.
+ *
+ * @param {[number, number]} model
+ */
+export function windowOptions(model) {
+  const usual = Object.entries(WINDOWS).map(([value, { name, window }]) => new Option(WINDOW.named(name, window), value));
+  return [new Option(WINDOW.model(model), "model"), ...usual];
+}

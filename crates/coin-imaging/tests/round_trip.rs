@@ -429,13 +429,16 @@ fn what_is_written_keeps_no_word_of_the_original() {
 
 #[test]
 fn a_table_for_display_says_where_the_window_ends() {
-    let window = |bits: u16, data: &[u8]| {
-        let words: Vec<u16> = data.as_chunks().0.iter().copied().map(u16::from_le_bytes).collect();
+    let tables = |descriptor: [u16; 3], words: Vec<u16>| {
         let mut table = InMemDicomObject::new_empty();
-        table.put(DataElement::new(tags::LUT_DESCRIPTOR, VR::US, PrimitiveValue::U16(vec![8, 65526, bits].into())));
+        table.put(DataElement::new(tags::LUT_DESCRIPTOR, VR::US, PrimitiveValue::U16(descriptor.to_vec().into())));
         table.put(DataElement::new(tags::LUT_DATA, VR::OW, PrimitiveValue::U16(words.into())));
+        DataElement::new(tags::VOILUT_SEQUENCE, VR::SQ, DataSetSequence::from(vec![table]))
+    };
+    let window = |bits: u16, data: &[u8]| {
+        let words = data.as_chunks().0.iter().copied().map(u16::from_le_bytes).collect();
         let mut file = Dicom::new();
-        file.0.put(DataElement::new(tags::VOILUT_SEQUENCE, VR::SQ, DataSetSequence::from(vec![table])));
+        file.0.put(tables([8, 65526, bits], words));
         open(&file.bytes()).window()
     };
     // From -10 HU on: black, black, black, rising, white, white, white, white.
@@ -444,14 +447,8 @@ fn a_table_for_display_says_where_the_window_ends() {
     // Two entries a word: known to the word.
     assert_eq!(window(8, &[0, 0, 0, 0, 9, 15, 20, 20]), Window::new(-8.0, -4.0).ok());
     // In a functional group it is one frame's, and never a table of the modality.
-    let table = {
-        let mut table = InMemDicomObject::new_empty();
-        table.put(DataElement::new(tags::LUT_DESCRIPTOR, VR::US, PrimitiveValue::U16(vec![4, 0, 16].into())));
-        table.put(DataElement::new(tags::LUT_DATA, VR::OW, PrimitiveValue::U16(vec![7, 7, 7, 7].into())));
-        table
-    };
     let mut group = InMemDicomObject::new_empty();
-    group.put(DataElement::new(tags::VOILUT_SEQUENCE, VR::SQ, DataSetSequence::from(vec![table])));
+    group.put(tables([4, 0, 16], vec![7, 7, 7, 7]));
     let mut groups = InMemDicomObject::new_empty();
     groups.put(DataElement::new(tags::FRAME_VOILUT_SEQUENCE, VR::SQ, DataSetSequence::from(vec![group])));
     let mut file = Dicom::new();

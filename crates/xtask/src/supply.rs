@@ -1,6 +1,7 @@
 //! What the project is made of: whose software, under which licences, with which known holes.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -10,13 +11,13 @@ use crate::{root, tools};
 
 /// Writes the licences of everything that the page's engines are made of into the page, when it is not known yet what that is.
 pub fn licences() -> anyhow::Result<()> {
-    let changed = |path: &str| fs::metadata(root().join(path)).and_then(|file| file.modified()).ok();
-    let written = changed("web/licences.html");
+    let page = root().join("web/licences.html");
+    let changed = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    let written = changed(&page);
     let decide = ["Cargo.lock", "crates/coin-wasm/Cargo.toml", "about.toml", "web/licences.hbs"];
-    if decide.iter().all(|path| changed(path) < written) {
+    if decide.iter().all(|path| changed(&root().join(path)) < written) {
         return Ok(());
     }
-    let page = root().join("web/licences.html");
     let page = page.to_string_lossy();
     let engines = ["--manifest-path", "crates/coin-wasm/Cargo.toml", "--features", "cpu,webgpu", "--locked"];
     run(

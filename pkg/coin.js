@@ -32,6 +32,7 @@ export { EngineStopped, engineEvents };
  * @property {boolean} isVolume it has a place in the patient, on whose grid `write` makes NIfTI files
  * @property {boolean} isSegmentable it is DICOM that a segmentation can refer to
  * @property {[number, number] | null} spacing millimetres between rows and between columns
+ * @property {number | null} sliceMm millimetres between slices
  * @property {[number, number] | null} window HU that the file wants to be shown in
  * @property {string[]} notes what to know of it, a sentence each
  */
@@ -68,6 +69,8 @@ export { EngineStopped, engineEvents };
  * @property {unknown} recipe
  * @property {string} data
  * @property {ModelResults | null} results
+ * @property {string} limits what it cannot do, in words; may be empty
+ * @property {string} family of its classifier
  * @property {{diameter_mm: number} | null} anomaly the anomalies that it was trained on, when they were planted
  * @property {{maxError: number, tolerance: number, milliseconds: number}} selfTest
  */
@@ -82,8 +85,22 @@ export { EngineStopped, engineEvents };
  * @property {Float32Array} input in [-1, 1]
  * @property {Float32Array} counterfactual in [-1, 1]
  * @property {Float32Array} difference |input - counterfactual| / 2, in [0, 1]
+ * @property {number | null} unfamiliarity how unlike the training data the slice is: beyond 1 its result deserves caution; null
+ *   where the model does not know
  * @property {number} milliseconds
  */
+
+/**
+ * A slice of a scan, explained.
+ *
+ * @typedef {Object} ExplainedSlice
+ * @property {number} index
+ * @property {Pick<Explanation, "size" | "input" | "counterfactual">} explanation
+ * @property {Uint8Array} mask as of `maskOf`
+ */
+
+/** @typedef {"rise" | "score-cam" | "layer-cam" | "grad-cam"} SaliencyMethod */
+/** @typedef {"fire" | "viridis" | "turbo" | "grey"} ColourMap */
 
 /** @typedef {import("./host.js").EngineKind} EngineKind */
 /** @typedef {import("./host.js").EngineProgress} EngineProgress */
@@ -101,6 +118,9 @@ export { EngineStopped, engineEvents };
 
 const hosts = { cpu: new EngineHost("cpu"), webgpu: new EngineHost("webgpu") };
 
+/** Saliency methods take long: in a worker of their own they keep nothing waiting, and can be cancelled alone. */
+const saliency = new EngineHost("cpu", "cpu for saliency");
+
 /** Files, phantoms, colours and post-processing always go to the small engine, which is there first. */
 const files = hosts.cpu;
 
@@ -112,6 +132,9 @@ const PICTURE_WINDOW = /** @type {[number, number]} */ ([-100, 300]);
 
 /** The width of the paper's anomalies. */
 const PAPER_DIAMETER_MM = 30;
+
+/** Random masks of RISE; the paper takes 6000, which a browser is slow at. */
+const RISE_MASKS = 1000;
 
 /** A trial of WebGPU that takes longer than this is given up. */
 const TRIAL_LIMIT_MS = 120_000;
@@ -201,19 +224,19 @@ export class Scan {
   }
 
   /**
-   * What a model made of a slice as a file on the scan's own grid, which opens aligned with it: the scan with that slice
-   * repainted (`counterfactual`: NIfTI, in HU), its `mask` (NIfTI, 0 and 1), or the mask as a DICOM `segmentation` of the
+   * What a model made of slices as a file on the scan's own grid, which opens aligned with it: the scan with those slices
+   * repainted (`counterfactual`: NIfTI, in HU), their `mask` (NIfTI, 0 and 1), or the mask as a DICOM `segmentation` of the
    * series. Null where the scan has no place in a patient, is no DICOM, or nothing is masked.
    *
    * @param {"counterfactual" | "mask" | "segmentation"} file
-   * @param {number} index of the slice that was explained
-   * @param {Explanation} explanation
-   * @param {{mask: Uint8Array, model: Pick<ModelInfo, "name" | "window">, signal?: AbortSignal}} options `mask` as of `maskOf`
+   * @param {ExplainedSlice[]} slices
+   * @param {{model: Pick<ModelInfo, "name" | "window">, signal?: AbortSignal}} options
    * @returns {Promise<Uint8Array<ArrayBuffer> | null>}
    */
-  async write(file, index, { size, input, counterfactual }, { mask, model: { name, window }, signal }) {
+  async write(file, slices, { model: { name, window }, signal }) {
     const scan = await this.#held(signal);
-    return files.call("write", { file, scan, index, size, input, counterfactual, mask, window, model: name }, signal);
+    const plain = slices.map(({ index, mask, explanation: { size, input, counterfactual } }) => ({ index, mask, explanation: { size, input, counterfactual } }));
+    return files.call("write", { file, scan, slices: plain, window, model: name }, signal);
   }
 
   /**
@@ -311,6 +334,19 @@ export class Explainer {
     }
   }
 
+  /**
+   * Where the classifier looks, by a saliency method, as a map in [0, 1] on the model's grid. On the CPU, in a worker of its own:
+   * aborting ends that alone.
+   *
+   * @param {Slice} slice
+   * @param {SaliencyMethod} method
+   * @param {{masks?: number, onProgress?: (done: number, all: number) => void, signal?: AbortSignal}} [options] `masks` of RISE
+   * @returns {Promise<Float32Array>}
+   */
+  attribute(slice, method, { masks = RISE_MASKS, onProgress, signal } = {}) {
+    return saliency.callWith(this.#model, "attribute", { slice, method, masks }, signal, onProgress);
+  }
+
   /** Ends what still runs on its behalf; for when another model takes its place. */
   close() {
     this.#closed.abort();
@@ -387,14 +423,56 @@ export function counterfactualHu(slice, { size, input, counterfactual }, { windo
   return files.call("counterfactualHu", { slice, size, input, counterfactual, window }, signal);
 }
 
+/** @type {Map<ColourMap, Promise<Uint8ClampedArray<ArrayBuffer>>>} */
+const tables = new Map();
+
 /**
- * A difference map in colours, as RGBA.
+ * 256 colours from 0 to 1, as RGBA.
  *
- * @param {Float32Array} difference
+ * @param {ColourMap} name
  * @returns {Promise<Uint8ClampedArray<ArrayBuffer>>}
  */
-export function differenceColours(difference) {
-  return files.call("colours", { difference });
+export function colourTable(name) {
+  const known = tables.get(name);
+  if (known) return known;
+  const table = files.call("colourTable", { name });
+  tables.set(name, table);
+  table.catch(() => tables.delete(name));
+  return table;
+}
+
+/**
+ * A map of values in [0, 1] in colours, as RGBA.
+ *
+ * @param {Float32Array} values
+ * @param {ColourMap} [name]
+ * @returns {Promise<Uint8ClampedArray<ArrayBuffer>>}
+ */
+export async function coloursOf(values, name = "fire") {
+  const table = await colourTable(name);
+  const rgba = new Uint8ClampedArray(values.length * 4);
+  values.forEach((value, i) => {
+    const at = 4 * Math.round(255 * Math.min(1, Math.max(0, value || 0)));
+    for (let channel = 0; channel < 4; channel++) rgba[4 * i + channel] = table[at + channel];
+  });
+  return rgba;
+}
+
+/**
+ * The number of each pixel's piece of a mask, the largest being 1; 0 outside.
+ *
+ * @param {Uint8Array} mask
+ * @param {number} size
+ * @returns {Promise<Uint32Array>}
+ */
+export function componentNumbers(mask, size) {
+  return files.call("componentNumbers", { mask, size });
+}
+
+/** Bytes of memory that each running engine has taken. @returns {Promise<{name: string, bytes: number}[]>} */
+export async function engineMemory() {
+  const running = [hosts.cpu, hosts.webgpu, saliency].filter((host) => host.isRunning);
+  return Promise.all(running.map(async (host) => ({ name: host.name, bytes: await host.call("memory") })));
 }
 
 /**

@@ -54,7 +54,7 @@ export class EngineStopped extends Error {
 export class EngineHost {
   /** @type {Worker | null} */
   #worker = null;
-  /** @type {Map<number, {resolve: (value: any) => void, reject: (reason: unknown) => void}>} */
+  /** @type {Map<number, {resolve: (value: any) => void, reject: (reason: unknown) => void, onStep?: (done: number, all: number) => void}>} */
   #pending = new Map();
   #calls = 0;
   /** The model that the worker holds, or will hold once it has worked through its queue. @type {Uint8Array | null} */
@@ -62,9 +62,18 @@ export class EngineHost {
   /** Counts the workers: what an earlier one held is gone. */
   generation = 0;
 
-  /** @param {EngineKind} kind */
-  constructor(kind) {
+  /**
+   * @param {EngineKind} kind
+   * @param {string} [name] of the worker, which begins with the kind
+   */
+  constructor(kind, name = kind) {
     this.kind = kind;
+    this.name = name;
+  }
+
+  /** Whether there is a worker. */
+  get isRunning() {
+    return this.#worker !== null;
   }
 
   /**
@@ -73,9 +82,10 @@ export class EngineHost {
    * @param {string} method
    * @param {Record<string, unknown>} [args]
    * @param {AbortSignal} [signal]
+   * @param {(done: number, all: number) => void} [onStep] hears how far it is
    * @returns {Promise<any>}
    */
-  async call(method, args = {}, signal) {
+  async call(method, args = {}, signal, onStep) {
     signal?.throwIfAborted();
     const worker = (this.#worker ??= this.#spawn());
     const id = this.#calls++;
@@ -88,7 +98,7 @@ export class EngineHost {
     signal?.addEventListener("abort", abort, { once: true });
     try {
       return await new Promise((resolve, reject) => {
-        this.#pending.set(id, { resolve, reject });
+        this.#pending.set(id, { resolve, reject, onStep });
         worker.postMessage({ id, method, args });
       });
     } finally {
@@ -121,12 +131,26 @@ export class EngineHost {
    * @param {AbortSignal} [signal]
    * @returns {Promise<import("./coin.js").Explanation>}
    */
-  async explain(model, slice, signal) {
+  explain(model, slice, signal) {
+    return this.callWith(model, "explain", { slice }, signal);
+  }
+
+  /**
+   * Runs a method that needs a model.
+   *
+   * @param {Uint8Array} model
+   * @param {string} method
+   * @param {Record<string, unknown>} args
+   * @param {AbortSignal} [signal]
+   * @param {(done: number, all: number) => void} [onStep]
+   * @returns {Promise<any>}
+   */
+  async callWith(model, method, args, signal, onStep) {
     // Both are posted at once, so that no other model can slip in between.
     const loaded = this.#model === model ? undefined : this.load(model, signal);
     try {
-      const [explanation] = await Promise.all([this.call("explain", { slice }, signal), loaded]);
-      return explanation;
+      const [result] = await Promise.all([this.call(method, args, signal, onStep), loaded]);
+      return result;
     } catch (error) {
       signal?.throwIfAborted();
       throw error;
@@ -151,7 +175,7 @@ export class EngineHost {
   }
 
   #spawn() {
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: this.kind });
+    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: this.name });
     worker.addEventListener("message", ({ data }) => {
       if (worker !== this.#worker) return;
       if (data.progress) {
@@ -160,6 +184,10 @@ export class EngineHost {
       }
       if (data.requests) {
         for (const request of data.requests) this.#announce("request", request);
+        return;
+      }
+      if (data.step) {
+        this.#pending.get(data.id)?.onStep?.(data.step.done, data.step.all);
         return;
       }
       if (data.fatal) {

@@ -1,7 +1,7 @@
 /**
- * A dedicated module worker with one engine in it; its name says which. It answers `{id, method, args}` with
+ * A dedicated module worker with one engine in it; its name begins with which. It answers `{id, method, args}` with
  * `{id, result}` or `{id, error}`, one call after the other, and reports `{progress}` while it starts and `{requests}` that
- * it made. `{fatal, error}` means that the engine cannot go on: whoever started the worker must end it.
+ * it made, and `{id, step}` while a long call runs. `{fatal, error}` means that the engine cannot go on: whoever started the worker must end it.
  */
 
 import { counted } from "./counted.js";
@@ -22,6 +22,8 @@ const FILES = {
 
 /** The generated bindings. @type {any} */
 let bindings;
+/** Of the engine. @type {WebAssembly.Memory} */
+let memory;
 /** @type {any} */
 let engine;
 /** @type {Map<number, any>} */
@@ -47,7 +49,7 @@ self.addEventListener("unhandledrejection", (event) => {
 });
 
 async function start() {
-  const { module, wasm } = FILES[/** @type {keyof typeof FILES} */ (self.name)];
+  const { module, wasm } = FILES[/** @type {keyof typeof FILES} */ (self.name.split(" ")[0])];
   const [imported, response] = await Promise.all([import(/* @vite-ignore */ module.href), fetch(wasm)]);
   if (!response.ok || !response.body) throw new Error(`the server answered ${response.status} for ${wasm.pathname}`);
   const arriving = counted(
@@ -57,7 +59,7 @@ async function start() {
   );
   // Only this type may be compiled while it arrives.
   const headers = { "content-type": "application/wasm" };
-  await imported.default({ module_or_path: new Response(arriving.body, { headers }) });
+  ({ memory } = await imported.default({ module_or_path: new Response(arriving.body, { headers }) }));
   bindings = imported;
 }
 
@@ -83,7 +85,7 @@ async function answer(id, method, args) {
     return;
   }
   try {
-    const result = await methods[method](args);
+    const result = await methods[method](args, id);
     self.postMessage({ id, result }, { transfer: buffers(result) });
   } catch (error) {
     // After a trap or an overflow the engine's memory is in no known state.
@@ -140,9 +142,19 @@ const methods = {
   /** @param {{scan: number, index: number}} args */
   slice: ({ scan, index }) => toPlain(scans.get(scan).slice(index)),
 
-  /** @param {{file: string, scan: number, index: number, size: number, input: Float32Array, counterfactual: Float32Array, mask: Uint8Array, window: [number, number], model: string}} args */
-  write: ({ file, scan, index, size, input, counterfactual, mask, window: [low, high], model }) =>
-    scans.get(scan).write(file, index, low, high, size, input, counterfactual, mask, model),
+  /** @param {{file: string, scan: number, slices: import("./coin.js").ExplainedSlice[], window: [number, number], model: string}} args */
+  write({ file, scan, slices, window: [low, high], model }) {
+    const explained = new bindings.Explained();
+    try {
+      for (const { index, mask, explanation } of slices) {
+        const { size, input, counterfactual } = explanation;
+        explained.put(scans.get(scan), index, low, high, size, input, counterfactual, mask);
+      }
+      return scans.get(scan).write(file, explained, model);
+    } finally {
+      explained.free();
+    }
+  },
 
   /** @param {{slice: PlainSlice, window: [number, number], size: number, input: Float32Array, counterfactual: Float32Array}} args */
   counterfactualHu: ({ slice, window: [low, high], size, input, counterfactual }) =>
@@ -169,8 +181,19 @@ const methods = {
   /** @param {{difference: Float32Array, size: number, threshold: number}} args */
   postprocessedMask: ({ difference, size, threshold }) => bindings.postprocessedMask(difference, size, threshold),
 
-  /** @param {{difference: Float32Array}} args */
-  colours: ({ difference }) => bindings.differenceColours(difference),
+  /** @param {{mask: Uint8Array, size: number}} args */
+  componentNumbers: ({ mask, size }) => bindings.componentNumbers(mask, size),
+
+  /** @param {{name: string}} args */
+  colourTable: ({ name }) => bindings.colourTable(name),
+
+  /** @param {{slice: PlainSlice, method: string, masks: number}} args */
+  attribute({ slice, method, masks }, /** @type {number} */ id) {
+    const tell = (/** @type {number} */ done, /** @type {number} */ all) => self.postMessage({ id, step: { done, all } });
+    return withSlice(slice, (handle) => engine.attribute(handle, method, masks, tell));
+  },
+
+  memory: () => memory.buffer.byteLength,
 };
 
 /**

@@ -35,7 +35,7 @@ for (const { name, device, flags, skip } of SETUPS) {
       site = await openSite((path, content) => (path === "worker.js" ? REVOCABLE + content : content));
       browser = await launch(flags);
       // An altered worker is not what was built, so nothing is kept.
-      visitor = await Visitor.arrive(browser, `${site.address}?device=${device}&model=${MODEL}`, { serviceWorkers: "block" });
+      visitor = await Visitor.arrive(browser, `${site.address}#device=${device}&model=${MODEL}`, { serviceWorkers: "block" });
       const mimeType = "application/dicom";
       const file = (/** @type {number} */ place) => ({ name: `IM${place}`, mimeType, buffer: discDicom({ series: "1.2.3", place }) });
       await visitor.picks([0, 10, 20, 30].map(file));

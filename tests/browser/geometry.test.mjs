@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { maskOnGrid } from "../../web/page/geometry.js";
+import { maskOnGrid } from "../../pkg/geometry.js";
 
 test("a mask is taken onto the grid as the engine's `Fit::apply_mask` takes it", () => {
   const wide = { width: 6, height: 3, hu: new Float32Array() };

@@ -42,7 +42,7 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
     before(async () => {
       site = await openSite();
       browser = await launch(flags);
-      visitor = await arrive(`?device=${device}&model=${MODEL}`);
+      visitor = await arrive(`#device=${device}&model=${MODEL}`);
     });
     after(async () => {
       await browser?.close();
@@ -355,7 +355,7 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
     for (const { name, input, summary, difference, written } of expected) {
       test(`gives the numbers of native explain: ${name}`, async () => {
         const model = summary.model ? `&model=${basename(summary.model, ".safetensors")}` : "";
-        const reader = model ? await arrive(`?device=${device}${model}`) : visitor;
+        const reader = model ? await arrive(`#device=${device}${model}`) : visitor;
         await reader.picks(input);
         assert.equal(await reader.state(), "ready", await reader.text("notice-text"));
         const index = summary.slice - 1;
@@ -420,7 +420,7 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
     });
 
     test("left to itself it stays on the CPU here, and says why", async () => {
-      const reader = await arrive(`?model=${MODEL}`);
+      const reader = await arrive(`#model=${MODEL}`);
       await reader.page.waitForFunction((reason) => new RegExp(reason).test(document.getElementById("device-reason")?.textContent ?? ""), reason.source);
       assert.equal((await reader.coin()).device.engine, "cpu");
       reader.assertQuiet();
@@ -432,7 +432,7 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
       const reach = (/** @type {string} */ address) => fetch(address).then(() => "reached", () => "refused");
       assert.equal(await reach(stranger.address), "reached");
       stranger.requests.length = 0;
-      const reader = await arrive(`?device=cpu&model=${MODEL}`);
+      const reader = await arrive(`#device=cpu&model=${MODEL}`);
       assert.equal(await reader.page.evaluate(reach, stranger.address), "refused");
       for (const worker of reader.page.workers()) assert.equal(await worker.evaluate(reach, stranger.address), "refused");
       assert.deepEqual(stranger.requests, []);

@@ -76,7 +76,7 @@ describe("Privacy", () => {
   test("a whole session asks its own site for files of the page alone, sends nothing, and says so", async (test) => {
     const site = await openSite();
     test.after(site.close);
-    const visitor = await arrive(`${site.address}?device=cpu&model=${MODEL}`);
+    const visitor = await arrive(`${site.address}#device=cpu&model=${MODEL}`);
     const { page } = visitor;
     await session(visitor);
     await page.reload();
@@ -101,7 +101,7 @@ describe("Privacy", () => {
     test.after(site.close);
     for (const serviceWorkers of /** @type {const} */ (["allow", "block"])) {
       site.asked.length = 0;
-      const visitor = await Visitor.arrive(browser, `${site.address}?device=cpu&model=${MODEL}`, { serviceWorkers });
+      const visitor = await Visitor.arrive(browser, `${site.address}#device=cpu&model=${MODEL}`, { serviceWorkers });
       if (serviceWorkers === "allow") await kept(visitor);
       const listed = await visitor.page.locator("#privacy-requests li").allTextContents();
       const shown = new Set(listed.map((line) => line.replace(/ \(.*/, "").replace(/^\.\/$|^\?.*/, "")));
@@ -116,7 +116,7 @@ describe("Privacy", () => {
   test("with the network cut it opens, explains, reads files and changes the model", async (test) => {
     const site = await openSite();
     test.after(site.close);
-    const visitor = await arrive(`${site.address}?device=cpu&model=${MODEL}`);
+    const visitor = await arrive(`${site.address}#device=cpu&model=${MODEL}`);
     const { page } = visitor;
     site.close();
     await assert.rejects(fetch(site.address));
@@ -134,7 +134,7 @@ describe("Privacy", () => {
   test("what carries data is stopped by the service worker, and counted", async (test) => {
     const site = await openSite();
     test.after(site.close);
-    const visitor = await arrive(`${site.address}?device=cpu&model=${MODEL}`);
+    const visitor = await arrive(`${site.address}#device=cpu&model=${MODEL}`);
     const { page } = visitor;
     await page.reload();
     await visitor.settled();
@@ -152,7 +152,7 @@ describe("Privacy", () => {
   test("what is kept bears the policy, which its server need not send, and other pages of the site are left alone", async (test) => {
     const site = await serve(DIST, "/some/where/", {});
     test.after(site.close);
-    const visitor = await arrive(`${site.address}?device=cpu&model=${MODEL}`);
+    const visitor = await arrive(`${site.address}#device=cpu&model=${MODEL}`);
     const { page } = visitor;
     await page.reload();
     await visitor.settled();
@@ -174,7 +174,7 @@ describe("Privacy", () => {
       renewed && path === "files.js" ? content.toString().replace(/"version": "/, '"version": "1') : content,
     );
     test.after(site.close);
-    const visitor = await arrive(`${site.address}?device=cpu&model=${MODEL}`);
+    const visitor = await arrive(`${site.address}#device=cpu&model=${MODEL}`);
     const { page } = visitor;
     const other = await page.context().newPage();
     await other.goto(visitor.address);
@@ -201,7 +201,7 @@ describe("Privacy", () => {
     });
     test.after(site.close);
     const renewedPage = words(await readFile(join(DIST, "index.html")));
-    const visitor = await arrive(`${site.address}?device=cpu&model=${MODEL}`);
+    const visitor = await arrive(`${site.address}#device=cpu&model=${MODEL}`);
     const { page } = visitor;
     assert.equal((await visitor.text("unplant")).trim(), "Remove the anomaly");
 

@@ -1,5 +1,5 @@
 import { element } from "./dom.js";
-import { DEVICE } from "./strings.js";
+import { DEVICE, translated } from "./strings.js";
 
 const reason = element("device-reason", HTMLElement);
 
@@ -7,7 +7,7 @@ const reason = element("device-reason", HTMLElement);
 export function showDevice(device) {
   const kind = DEVICE[device.engine];
   element("device-name", HTMLElement).textContent = device.name === kind ? kind : `${kind}: ${device.name}`;
-  reason.textContent = device.reason;
+  reason.textContent = translated(device.reason);
 }
 
 /** For when none could be started. */

@@ -1,11 +1,12 @@
-import { counterfactualHu } from "../coin.js";
+import { coloursOf, colourTable, counterfactualHu } from "../coin.js";
 import { element } from "./dom.js";
 import { latest } from "./latest.js";
-import { drawExplanation } from "./panes.js";
+import { drawDifference, drawExplanation, drawLegend } from "./panes.js";
 import { WINDOW } from "./strings.js";
 import { WINDOWS, windowOptions } from "./windows.js";
 
 /** @typedef {import("./main.js").Result} Result */
+/** @typedef {import("../coin.js").ColourMap} ColourMap */
 
 /**
  * How greys are shown: the model's input as it is, or the slices' own HU in another window.
@@ -13,11 +14,50 @@ import { WINDOWS, windowOptions } from "./windows.js";
  * @typedef {{slice: import("../coin.js").Slice, counterfactual: Float32Array, window: [number, number]}} View
  */
 
+/** HU that a pixel of the screen is worth when a window is dragged. */
+const HU_PER_PIXEL = 2;
+
 const chooser = element("display", HTMLSelectElement);
+const colours = element("colour-map", HTMLSelectElement);
+const reveal = element("reveal", HTMLInputElement);
+
+/** The window that the reader has dragged. @type {[number, number]} */
+let dragged = [-160, 240];
 
 /** @param {() => void} changed */
 export function onDisplay(changed) {
   chooser.addEventListener("change", changed);
+  colours.addEventListener("change", () => {
+    showLegend();
+    changed();
+  });
+  reveal.addEventListener("input", showReveal);
+  showReveal();
+}
+
+/**
+ * A drag to the right widens the window, one down raises its level.
+ *
+ * @param {() => Result | null} current
+ * @param {() => void} changed
+ * @returns {import("./tools.js").Tool}
+ */
+export function windowTool(current, changed) {
+  return {
+    begin() {
+      const result = current();
+      if (result) dragged = [...(result.view?.window ?? result.model.window)];
+    },
+    drag(_from, _to, { x, y }) {
+      const [low, high] = dragged;
+      const level = (low + high) / 2 + HU_PER_PIXEL * y;
+      const half = Math.max(1, (high - low) / 2 + HU_PER_PIXEL * x);
+      dragged = [Math.round(level - half), Math.round(level + half)];
+      offerDragged();
+      chooser.value = "custom";
+      changed();
+    },
+  };
 }
 
 /**
@@ -30,13 +70,39 @@ export function offerDisplays({ model, subject }) {
   const chosen = chooser.value;
   const [own, ...usual] = windowOptions(model.window);
   chooser.replaceChildren(own, ...(wish ? [new Option(WINDOW.file(wish), "file")] : []), ...usual);
+  if (chosen === "custom") offerDragged();
   chooser.value = chosen === "file" && !wish ? "model" : chosen || "model";
 }
 
-/** Draws a result in the chosen window. */
+function offerDragged() {
+  const words = WINDOW.dragged(dragged);
+  const option = [...chooser.options].find(({ value }) => value === "custom");
+  if (option) option.text = words;
+  else chooser.add(new Option(words, "custom"));
+}
+
+/** @returns {{display: string, colours: string}} */
+export function displayOptions() {
+  return { display: chooser.value, colours: colours.value };
+}
+
+/**
+ * Takes over what an address asks for; unknown names change nothing.
+ *
+ * @param {{display: string | null, colours: string | null}} wanted
+ */
+export function setDisplayOptions(wanted) {
+  if (wanted.display && wanted.display in WINDOWS) {
+    chooser.replaceChildren(new Option(WINDOWS[wanted.display].name, wanted.display));
+    chooser.value = wanted.display;
+  }
+  if ([...colours.options].some(({ value }) => value === wanted.colours)) colours.value = String(wanted.colours);
+}
+
+/** Draws a result in the chosen window and colours. */
 export const display = latest(async (/** @type {Result} */ result) => {
-  const window = WINDOWS[chooser.value]?.window ?? (chooser.value === "file" ? result.subject.source.scan?.info.window : null);
-  const { explanation, colours, model, subject } = result;
+  const { explanation, model, subject } = result;
+  const window = chosenWindow(subject);
   if (window) {
     const { slice } = subject;
     // Kept, so that it can be drawn when its engine is gone.
@@ -45,5 +111,25 @@ export const display = latest(async (/** @type {Result} */ result) => {
   } else {
     result.view = null;
   }
-  drawExplanation(explanation, colours, result.view);
+  drawExplanation(explanation, result.view);
+  drawDifference(explanation, await coloursOf(explanation.difference, chosenColours()));
 });
+
+/** @param {import("./main.js").Subject} subject */
+function chosenWindow({ source }) {
+  if (chooser.value === "custom") return dragged;
+  return WINDOWS[chooser.value]?.window ?? (chooser.value === "file" ? source.scan?.info.window : null);
+}
+
+/** The colours of maps, from 0 to 1. */
+export async function showLegend() {
+  drawLegend(await colourTable(chosenColours()));
+}
+
+export function chosenColours() {
+  return /** @type {ColourMap} */ (colours.value);
+}
+
+function showReveal() {
+  element("panes", HTMLElement).style.setProperty("--reveal", `${reveal.value}%`);
+}

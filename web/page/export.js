@@ -1,34 +1,32 @@
-import { create, element } from "./dom.js";
-import { nameOf } from "./files.js";
-import { count } from "./geometry.js";
-import { FOUND_COLOUR, MASK_COLOUR, MISSED_COLOUR, canvases } from "./panes.js";
-import { EXPORT, VERDICT } from "./strings.js";
-import { verdictOf } from "./verdict.js";
+import { FOUND_COLOUR, MASK_COLOUR, MISSED_COLOUR } from "../pictures.js";
+import { count } from "../geometry.js";
+import { element } from "./dom.js";
+import { drawFigureOf, isPlanted, save, saveFigure, stem } from "./figure.js";
+import { canvases } from "./panes.js";
+import { EXPORT } from "./strings.js";
 
 /** @typedef {import("./main.js").Result} Result */
+/** @typedef {"counterfactual" | "mask" | "segmentation"} ScanFile */
 
 const buttons = { figure: element("save-figure", HTMLButtonElement), summary: element("save-summary", HTMLButtonElement) };
 
-/** What is written on the scan's own grid: the button, what `Scan.write` calls it, and how the file's name ends. */
-const FILES = /** @type {const} */ ([
-  { button: element("save-counterfactual", HTMLButtonElement), file: "counterfactual", ending: "counterfactual.nii.gz" },
-  { button: element("save-mask", HTMLButtonElement), file: "mask", ending: "mask.nii.gz" },
-  { button: element("save-segmentation", HTMLButtonElement), file: "segmentation", ending: "segmentation.dcm" },
-]);
+/** What is written on the scan's own grid, and how the file's name ends. */
+const ENDINGS = { counterfactual: "counterfactual.nii.gz", mask: "mask.nii.gz", segmentation: "segmentation.dcm" };
 
-const PANE = 512;
-const GAP = 24;
-const STRIP = 48;
-const LINE = 36;
+const FILES = /** @type {const} */ ([
+  { button: element("save-counterfactual", HTMLButtonElement), file: "counterfactual" },
+  { button: element("save-mask", HTMLButtonElement), file: "mask" },
+  { button: element("save-segmentation", HTMLButtonElement), file: "segmentation" },
+]);
 
 /**
  * @param {() => Result | null} current
  * @param {(error: unknown) => void} complain
  */
 export function acceptSaving(current, complain) {
-  buttons.figure.addEventListener("click", async () => {
+  buttons.figure.addEventListener("click", () => {
     const result = current();
-    if (result) save(await drawFigure(result).convertToBlob({ type: "image/png" }), `${stem(result)}.png`);
+    if (result) saveFigure(result, drawFigure(result)).catch(complain);
   });
   buttons.summary.addEventListener("click", () => {
     const result = current();
@@ -36,27 +34,32 @@ export function acceptSaving(current, complain) {
     const text = `${JSON.stringify(summaryOf(result), null, 2)}\n`;
     save(new Blob([text], { type: "application/json" }), `${stem(result)}.json`);
   });
-  for (const { button, file, ending } of FILES) {
+  for (const { button, file } of FILES) {
     button.addEventListener("click", async () => {
       const result = current();
       if (!result) return;
       button.disabled = true;
-      await saveOnGrid(result, file, ending).catch(complain);
+      const { subject, explanation, mask, model } = result;
+      const slices = mask ? [{ index: subject.index, explanation, mask }] : [];
+      await saveScan(subject.source, file, slices, model, String(subject.index + 1)).catch(complain);
       button.disabled = false;
     });
   }
 }
 
 /**
- * @param {Result} result
- * @param {"counterfactual" | "mask" | "segmentation"} file
- * @param {string} ending
+ * Saves explained slices on their scan's own grid.
+ *
+ * @param {import("./main.js").Source} source
+ * @param {ScanFile} file
+ * @param {import("../coin.js").ExplainedSlice[]} slices
+ * @param {import("../coin.js").ModelInfo} model
+ * @param {string} which of the slices, for the file's name
  */
-async function saveOnGrid(result, file, ending) {
-  const { subject, explanation, mask, model } = result;
-  const content = mask && (await subject.source.scan?.write(file, subject.index, explanation, { mask, model }));
+export async function saveScan(source, file, slices, model, which) {
+  const content = await source.scan?.write(file, slices, { model });
   if (!content) throw new Error(EXPORT.nothing);
-  save(new Blob([content]), `${stem(result)}-${ending}`);
+  save(new Blob([content]), `coin-${source.name.replace(/[^\w-]+/g, "-")}-${which}-${ENDINGS[file]}`);
 }
 
 /**
@@ -77,7 +80,7 @@ export function allowSaving(result) {
  * Whether a file of the scan can be told of. What was planted into a slice is nothing to tell of it.
  *
  * @param {Result} result
- * @param {"counterfactual" | "mask" | "segmentation"} file
+ * @param {ScanFile} file
  */
 function isOnGrid({ subject: { source, slice, plain } }, file) {
   const info = source.scan?.info;
@@ -96,6 +99,7 @@ function summaryOf({ subject, explanation, model, device, mask, masking, overlap
     device: { engine: device.engine, name: device.name },
     before: explanation.before,
     after: explanation.after,
+    unfamiliarity: explanation.unfamiliarity,
     ...masking,
     mask_pixels: mask && count(mask),
     grid: explanation.size,
@@ -106,76 +110,10 @@ function summaryOf({ subject, explanation, model, device, mask, masking, overlap
 }
 
 /** @param {Result} result */
-function drawFigure({ subject, explanation, model, masking, view }) {
-  const width = canvases.length * (PANE + GAP) + GAP;
-  const top = STRIP + 2 * LINE;
-  const height = top + PANE + 2 * LINE + STRIP;
-  const canvas = new OffscreenCanvas(width, height);
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  context.fillStyle = "#0d1117";
-  context.fillRect(0, 0, width, height);
-
-  context.textBaseline = "middle";
-  for (const y of [0, height - STRIP]) {
-    context.fillStyle = "#ffd479";
-    context.fillRect(0, y, width, STRIP);
-    context.fillStyle = "#1a1300";
-    context.font = "bold 24px sans-serif";
-    context.fillText(EXPORT.burnt, GAP, y + STRIP / 2, width - 2 * GAP);
-  }
-
-  const write = (/** @type {string} */ text, /** @type {number} */ x, /** @type {number} */ y, /** @type {number} */ limit, colour = "#e6e9ee") => {
-    context.fillStyle = colour;
-    context.font = "22px sans-serif";
-    context.fillText(text, x, y, limit);
-  };
-  const whole = width - 2 * GAP;
-  const { before, after } = verdictOf(explanation);
-  write(`${VERDICT.before} ${before.words} \u2192 ${VERDICT.after} ${after.words}`, GAP, STRIP + LINE * 0.6, whole);
-  const planted = isPlanted(subject);
-  const burnt = planted ? [EXPORT.burnt, EXPORT.planted] : [EXPORT.burnt];
-  canvases.forEach((pane, i) => {
-    const x = GAP + i * (PANE + GAP);
-    write(EXPORT.panes[i], x, STRIP + LINE * 1.5, PANE);
-    context.drawImage(pane, x, top, PANE, PANE);
-    // Again in each picture, in case it is cut out.
-    context.fillStyle = "rgb(255 212 121 / 80%)";
-    context.font = "16px sans-serif";
-    burnt.forEach((text, line) => context.fillText(text, x + 8, top + PANE - 14 - 20 * line, PANE - 16));
-  });
-  // The key stands at the right of the last pane's name.
-  context.textAlign = "right";
-  const key = planted
+function drawFigure(result) {
+  const panes = canvases.map((canvas, i) => ({ canvas, name: EXPORT.panes[i] }));
+  const key = isPlanted(result.subject)
     ? [{ words: EXPORT.missed, ...MISSED_COLOUR }, { words: EXPORT.wrong, ...MASK_COLOUR }, { words: EXPORT.found, ...FOUND_COLOUR }]
     : [{ words: EXPORT.changed, ...MASK_COLOUR }];
-  key.forEach(({ words, line }, i) => write(words, width - GAP - i * PANE * 0.24, STRIP + LINE * 1.5, PANE, line));
-  context.textAlign = "left";
-  const shown = view?.window ?? model.window;
-  if (masking) write(EXPORT.settings(model.name, shown, masking), GAP, top + PANE + LINE * 0.7, whole);
-  write([nameOf(subject), subject.source.credit].filter(Boolean).join(", "), GAP, top + PANE + LINE * 1.5, whole);
-  return canvas;
-}
-
-/**
- * The truth is known of planted anomalies alone, be it by the reader or in a phantom.
- *
- * @param {import("./main.js").Subject} subject
- */
-function isPlanted({ truth }) {
-  return truth !== null;
-}
-
-/** @param {Result} result */
-function stem({ subject }) {
-  return `coin-${subject.source.name.replace(/[^\w-]+/g, "-")}-${subject.index + 1}`;
-}
-
-/**
- * @param {Blob} blob
- * @param {string} name
- */
-function save(blob, name) {
-  const href = URL.createObjectURL(blob);
-  create("a", { href, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(href), 10_000);
+  return drawFigureOf(result, panes, key);
 }

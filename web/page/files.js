@@ -1,6 +1,7 @@
 import { openScans } from "../coin.js";
 import { element } from "./dom.js";
 import { droppedFiles } from "./dropped.js";
+import { ownModel } from "./models.js";
 import { showMarks } from "./panes.js";
 import { announce, progress } from "./progress.js";
 import { FILE, STATUS, WINDOW } from "./strings.js";
@@ -76,11 +77,17 @@ let shown = null;
  * Lets the reader open files, move through a volume and say what a picture's greys mean.
  *
  * @param {(make: Make) => void} open
+ * @param {(model: import("./models.js").ModelEntry) => void} openModel
  */
-export function acceptFiles(open) {
+export function acceptFiles(open, openModel) {
+  const openTogether = (/** @type {{source: File, name: string}[]} */ files) => {
+    const model = ownModel(files);
+    if (model) openModel(model);
+    else openImages(files, open);
+  };
   const picker = element("file", HTMLInputElement);
   picker.addEventListener("change", () => {
-    if (picker.files) openTogether([...picker.files].map((source) => ({ source, name: source.name })), open);
+    if (picker.files) openTogether([...picker.files].map((source) => ({ source, name: source.name })));
     picker.value = "";
   });
 
@@ -97,7 +104,7 @@ export function acceptFiles(open) {
     // What was dropped is gone once this event is.
     const dropped = event.dataTransfer && droppedFiles(event.dataTransfer);
     dropped?.then(
-      (files) => openTogether(files, open),
+      openTogether,
       (error) => announce(FILE.unreadable(error)),
     );
   });
@@ -136,7 +143,7 @@ export function acceptFiles(open) {
  * @param {{source: File, name: string}[]} files
  * @param {(make: Make) => void} open
  */
-function openTogether(files, open) {
+function openImages(files, open) {
   if (files.length === 0) return;
   open(async (info, signal) => {
     const { source, notes } = await openStudy(files, info.window, signal);
@@ -208,6 +215,15 @@ export function showSource(subject, info) {
   showMarks(shown?.scan.info.isOriented ?? false);
   element("window-field", HTMLElement).hidden = !shown?.scan.info.needsWindow;
   if (shown) showWindow(shown.study.window);
+}
+
+/**
+ * The volume that is shown, if it is one.
+ *
+ * @param {Source} source
+ */
+export function volumeOf(source) {
+  return source instanceof ScanSource && source.count > 1 ? source : null;
 }
 
 /** @param {ScanSource | null} source */

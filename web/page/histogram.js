@@ -1,5 +1,5 @@
+import { MASK_COLOUR } from "../pictures.js";
 import { element } from "./dom.js";
-import { MASK_COLOUR } from "./panes.js";
 
 const canvas = element("histogram", HTMLCanvasElement);
 const BINS = 64;

@@ -1,7 +1,7 @@
 /**
  * The page: one result at a time, which stays until the next one is there.
  *
- * The address may choose the engine and the model: `?device=auto|cpu|webgpu`, `?model=NAME`.
+ * The address says what to begin with: see address.js.
  * What is shown is in `window.coin`, for the console and for tests; all of it is read-only:
  *   explanation  {size, before, after, input, counterfactual, difference, milliseconds}
  *   mask, truth  Uint8Array of size x size; truth is null when unknown
@@ -9,31 +9,45 @@
  *   threshold, postprocess
  *   device       {engine, name, software, reason}
  *   model        what the bundle says about itself
+ *   slice        {width, height, rowMm, columnMm} on its own grid
  *   source       {name, sample, slice}
  *   times        milliseconds by stage
  */
 
-import { EngineStopped, Explainer, differenceColours, engineEvents } from "../coin.js";
+import { EngineStopped, Explainer, engineEvents } from "../coin.js";
+import { maskOnGrid } from "../geometry.js";
+import { noteInAddress, wish, wishedNumber } from "./address.js";
+import { acceptAppearance } from "./appearance.js";
+import { acceptComparison, followComparison } from "./comparison.js";
+import { acceptKeys } from "./crosshair.js";
 import { showDevice, showDeviceProgress, showNoDevice } from "./device.js";
-import { display, offerDisplays, onDisplay } from "./display.js";
+import { acceptDiagnostics, showDiagnostics } from "./diagnostics.js";
+import { display, displayOptions, offerDisplays, onDisplay, setDisplayOptions, showLegend, windowTool } from "./display.js";
 import { download } from "./download.js";
 import { acceptSaving, allowSaving } from "./export.js";
-import { acceptFiles, showName, showSource } from "./files.js";
-import { maskOnGrid } from "./geometry.js";
+import { acceptFiles, showName, showSource, volumeOf } from "./files.js";
 import { showHow } from "./how.js";
+import { acceptShortcuts } from "./keyboard.js";
+import { translatePage } from "./language.js";
 import { latest } from "./latest.js";
 import { loading } from "./loading.js";
-import { downloadModel, markModel, offerModels, showModel } from "./models.js";
-import { drawLegend, drawPreview } from "./panes.js";
+import { acceptMethods, followMethods, shownMethods } from "./methods.js";
+import { acceptModelChoice, bytesOfModel, markModel, offerModels, showModel } from "./models.js";
+import { drawPreview } from "./panes.js";
+import { showPieces } from "./pieces.js";
 import { acceptPlanting, showPlanting } from "./plant.js";
 import { keepForLater, showRequests } from "./privacy.js";
 import { announce, begin, end, isBusy, progress } from "./progress.js";
-import { acceptPointing } from "./readout.js";
-import { firstSample, markSample, offerPhantoms, offerScans } from "./samples.js";
+import { acceptPointing, readAt } from "./readout.js";
+import { acceptMeasuring, clearRuler } from "./ruler.js";
+import { addressOf, firstSample, markSample, offerPhantoms, offerScans } from "./samples.js";
 import { DEVICE, LOADING, MODEL, SAMPLE, STATUS, bytesOf, seconds } from "./strings.js";
-import { maskOptions, onMaskOptions, setMaskOptions, updateMask } from "./threshold.js";
+import { maskOptions, onMaskOptions, redrawMask, setMaskOptions, updateMask } from "./threshold.js";
 import { note, timed, times } from "./times.js";
+import { acceptTools, chosenTool } from "./tools.js";
 import { showNoVerdict, showVerdict } from "./verdict.js";
+import { acceptZooming } from "./viewport.js";
+import { acceptVolumes, showVolume, updateVolume } from "./volume.js";
 
 /** @typedef {import("../coin.js").Slice} Slice */
 /** @typedef {import("../coin.js").ModelInfo} ModelInfo */
@@ -72,7 +86,6 @@ import { showNoVerdict, showVerdict } from "./verdict.js";
  * @typedef {Object} Result
  * @property {Subject} subject
  * @property {Explanation} explanation
- * @property {Uint8ClampedArray<ArrayBuffer>} colours of the difference map
  * @property {ModelInfo} model
  * @property {Device} device
  * @property {import("./display.js").View | null} view what the panes show in another window than the model's
@@ -83,8 +96,7 @@ import { showNoVerdict, showVerdict } from "./verdict.js";
  * @property {import("./overlap.js").Overlap | null} overlap of the mask and the truth
  */
 
-const query = new URLSearchParams(location.search);
-let device = chosenDevice(query.get("device"));
+let device = chosenDevice(wish("device"));
 
 /** @type {Explainer | null} */
 let explainer = null;
@@ -117,13 +129,13 @@ const show = latest(async (/** @type {Make} */ make) => {
     drawPreview(subject.slice, info.window);
     progress(first && explainer.device.engine === "webgpu" ? STATUS.firstGpuRun : STATUS.explaining);
     const explanation = await explainer.explain(subject.slice, { signal });
-    const colours = await differenceColours(explanation.difference);
     const truth = subject.truth && maskOnGrid(subject.truth, subject.slice, explanation.size);
     if (result && result.subject.source !== subject.source) result.subject.source.close();
-    result = { subject, explanation, colours, truth, model: info, device: explainer.device, view: null, counterfactualHu: null, mask: null, masking: null, overlap: null };
+    result = { subject, explanation, truth, model: info, device: explainer.device, view: null, counterfactualHu: null, mask: null, masking: null, overlap: null };
     note("explanation", explanation.milliseconds);
     await present(result);
     await updateMask(result);
+    noteState(result);
     failed = null;
     end("ready", STATUS.done(seconds(explanation.milliseconds), DEVICE[result.device.engine]));
   } catch (error) {
@@ -145,7 +157,56 @@ const show = latest(async (/** @type {Make} */ make) => {
     }
   }
   allowSaving(result?.mask ? result : null);
+  if (result) follow(result).catch(complainUnlessStopped);
 });
+
+/**
+ * An engine that ends is told of by what it ends.
+ *
+ * @param {unknown} error
+ */
+function complainUnlessStopped(error) {
+  if (!(error instanceof EngineStopped)) complain(error);
+}
+
+/**
+ * What may come after the panes: it is not waited for.
+ *
+ * @param {Result} result
+ */
+async function follow(result) {
+  const { subject, model } = result;
+  followMethods(result);
+  followComparison(result, models, loaded?.name ?? null);
+  showVolume(result, volumeOf(subject.source));
+  await Promise.all([showPieces(result), showDiagnostics({ ...result, model, device: explainer?.device ?? result.device })]);
+}
+
+/**
+ * The mask has another threshold.
+ *
+ * @param {Result} shown
+ */
+async function remask(shown) {
+  await updateMask(shown);
+  noteState(shown);
+  if (!isBusy()) await Promise.all([showPieces(shown), updateVolume()]);
+}
+
+/** @param {Result} result */
+function noteState({ subject, model }) {
+  const { threshold, postprocess } = maskOptions();
+  const own = loaded?.own !== undefined;
+  noteInAddress({
+    model: own ? null : (loaded?.name ?? null),
+    sample: addressOf(subject.source),
+    slice: subject.source.sample && subject.source.scan ? subject.index + 1 : null,
+    threshold: threshold === Number(model.threshold.toFixed(2)) ? null : threshold,
+    postprocess: postprocess === model.postprocess ? null : Number(postprocess),
+    ...displayOptions(),
+    methods: shownMethods().length > 0 ? 1 : null,
+  });
+}
 
 /**
  * Makes sure that the wanted model is loaded; when it cannot be, the one before stays.
@@ -157,10 +218,10 @@ async function ready(signal) {
   if (models.length === 0) await offerStoredModels(signal);
   // The reader may want another one before this one is there.
   const name = wanted;
-  const entry = modelNamed(name) ?? modelNamed(query.get("model")) ?? models[0];
+  const entry = modelNamed(name) ?? modelNamed(wish("model")) ?? models[0];
   if (explainer && loaded === entry) return { explainer, first: false };
   try {
-    const bytes = await timed("model", () => downloadModel(entry, (received, total) => loading(LOADING.model, received, total), signal));
+    const bytes = await timed("model", () => bytesOfModel(entry, (received, total) => loading(LOADING.model, received, total), signal));
     const next = await timed("check", () => Explainer.load(bytes, { device, onDevice: showDevice, signal })).catch((error) => {
       ofEngine.add(error);
       throw error;
@@ -168,7 +229,7 @@ async function ready(signal) {
     explainer?.close();
     explainer = next;
     // The same model on another engine leaves the reader's threshold alone.
-    if (loaded !== entry) setMaskOptions(next.info);
+    if (loaded !== entry) setMaskOptions(loaded ? next.info : wishedMask(next.info));
     loaded = entry;
     showModel(next.info);
     markModel(entry.name);
@@ -188,16 +249,40 @@ async function ready(signal) {
 async function offerStoredModels(signal) {
   models = JSON.parse(await (await download("models/index.json", MODEL.list, undefined, signal)).text());
   if (models.length === 0) throw new Error(MODEL.missing);
-  offerModels(models, ({ name }) => {
-    wanted = name;
-    show(async (info, signal) => {
-      const subject = result?.subject;
-      if (!subject) return firstSample(info, signal);
-      return subject.edited ? subject : subject.source.at(subject.index, info, signal);
-    });
-  });
-  const name = query.get("model");
+  offerModels(models);
+  const name = wish("model");
   if (name && !modelNamed(name)) announce(MODEL.unknown(name));
+}
+
+/** @param {string} name */
+function chooseModel(name) {
+  wanted = name;
+  show(async (info, signal) => {
+    const subject = result?.subject;
+    if (!subject) return opening(info, signal);
+    return subject.edited ? subject : subject.source.at(subject.index, info, signal);
+  });
+}
+
+/**
+ * A model file of the reader's own joins those of the site until the page is left.
+ *
+ * @param {ModelEntry} entry
+ */
+function addModel(entry) {
+  models = [...models.filter(({ name }) => name !== entry.name), entry];
+  offerModels(models);
+  chooseModel(entry.name);
+}
+
+/**
+ * A model's masks, as far as the address asks for nothing else.
+ *
+ * @param {ModelInfo} info
+ */
+function wishedMask({ threshold, postprocess }) {
+  const post = wish("postprocess");
+  return { threshold: wishedNumber("threshold", 0.01, 0.99) ?? threshold, postprocess: post === null ? postprocess : post === "1" };
 }
 
 /** @param {string | null} name */
@@ -224,7 +309,8 @@ async function present(result) {
   showVerdict(explanation);
   showSource(subject, model);
   markSample(subject.source);
-  showPlanting(subject);
+  showPlanting(subject, model);
+  clearRuler();
 }
 
 /** @param {unknown} error */
@@ -240,7 +326,7 @@ const CPU_OFFER = {
     device = "cpu";
     explainer?.close();
     explainer = null;
-    show(failed ?? (async (info, signal) => result?.subject ?? firstSample(info, signal)));
+    show(failed ?? (async (info, signal) => result?.subject ?? opening(info, signal)));
   },
 };
 
@@ -271,15 +357,12 @@ engineEvents.addEventListener("stop", (event) => {
   else if (device === "webgpu") announce(sentence, CPU_OFFER);
 });
 
-async function offerStoredSamples() {
-  const entries = await download("samples/index.json", SAMPLE.list).then(async (blob) => JSON.parse(await blob.text()));
-  offerScans(entries, showWith);
-}
+const storedSamples = download("samples/index.json", SAMPLE.list).then(async (blob) => JSON.parse(await blob.text()));
+// Whoever needs the list says that it is missing.
+storedSamples.catch(() => {});
 
-async function showLegend() {
-  const ramp = Float32Array.from({ length: 256 }, (_, i) => i / 255);
-  drawLegend(await timed("engine", () => differenceColours(ramp)));
-}
+/** What the address asks for. */
+const opening = firstSample(wish("sample"), wishedNumber("slice", 1, 1e6), () => storedSamples);
 
 Object.defineProperty(window, "coin", {
   value: Object.freeze({
@@ -307,6 +390,11 @@ Object.defineProperty(window, "coin", {
     get model() {
       return result?.model ?? null;
     },
+    get slice() {
+      if (!result) return null;
+      const { width, height, rowMm, columnMm } = result.subject.slice;
+      return { width, height, rowMm, columnMm };
+    },
     get source() {
       if (!result) return null;
       const { source, index } = result.subject;
@@ -316,21 +404,61 @@ Object.defineProperty(window, "coin", {
   }),
 });
 
-offerPhantoms(showWith, show);
-acceptFiles(show);
-acceptPlanting(() => result, show);
-acceptPointing(() => result);
-acceptSaving(() => result, complain);
-showRequests();
-// A run shows its result in the window of choice when it ends.
-onDisplay(() => {
+translatePage();
+/** Draws what is there anew; a run shows its result when it ends. */
+const redraw = latest(async () => {
   const shown = result;
-  if (shown && !isBusy()) display(shown).then(() => updateMask(shown)).catch(complain);
+  if (!shown || isBusy()) return;
+  await display(shown).catch(complain);
+  redrawMask(shown);
+  noteState(shown);
 });
-onMaskOptions(() => result && updateMask(result).catch(complain));
-const first = show(firstSample);
+const current = () => result;
+
+acceptAppearance(() => result && remask(result).catch(complain));
+setDisplayOptions({ display: wish("display"), colours: wish("colours") });
+offerPhantoms(showWith, show);
+acceptModelChoice(chooseModel);
+acceptFiles(show, addModel);
+acceptZooming();
+const planting = acceptPlanting(current, show);
+const measuring = acceptMeasuring(current);
+acceptTools({ plant: planting.tool, measure: measuring.tool, window: windowTool(current, () => redraw(undefined)) });
+acceptKeys(
+  (at) => {
+    readAt(result, at.x, at.y);
+    measuring.follow(at);
+  },
+  (at) => (chosenTool() === "measure" ? measuring.press(at) : planting.plantAt(at)),
+);
+acceptShortcuts();
+acceptPointing(current);
+acceptSaving(current, complain);
+acceptDiagnostics(() => ({ result, device: explainer?.device ?? null }));
+acceptComparison(current, () => models);
+const methods = acceptMethods(current, ({ subject }, method, options) => {
+  if (!explainer) throw new Error(MODEL.missing);
+  return explainer.attribute(subject.slice, method, options);
+}, noteState);
+acceptVolumes(
+  current,
+  (slice) => {
+    if (!explainer) throw new Error(MODEL.missing);
+    return explainer.explain(slice);
+  },
+  show,
+  complain,
+);
+showRequests();
+onDisplay(() => redraw(undefined));
+onMaskOptions(
+  () => result && remask(result).catch(complain),
+  () => result && redrawMask(result),
+);
+const first = show(opening);
 // What keeps the legend or the list from coming keeps the first result from coming too, which says why.
-await Promise.allSettled([showLegend(), offerStoredSamples()]);
+await Promise.allSettled([timed("engine", showLegend), storedSamples.then((entries) => offerScans(entries, showWith))]);
 // The first result does not share the network with what is kept for later.
 await first;
+if (wish("methods") === "1" && result) methods.compare();
 await keepForLater();

@@ -2,20 +2,48 @@ import { create, element } from "./dom.js";
 import { download } from "./download.js";
 import { MODEL, decimals } from "./strings.js";
 
-/** @typedef {{name: string, title: string, file: string, bytes: number}} ModelEntry a line of models/index.json */
+/**
+ * A line of models/index.json, or a file of the reader's own.
+ *
+ * @typedef {{name: string, title: string, file: string, bytes: number, own?: Blob}} ModelEntry
+ */
 /** @typedef {import("../coin.js").ModelInfo} ModelInfo */
 
 const chooser = element("model", HTMLSelectElement);
+
+/** Model files end like this. */
+const ENDING = ".safetensors";
+
+/** @param {(name: string) => void} choose */
+export function acceptModelChoice(choose) {
+  chooser.addEventListener("change", () => choose(chooser.value));
+}
 
 /**
  * Fills the chooser.
  *
  * @param {ModelEntry[]} entries
- * @param {(entry: ModelEntry) => void} choose
  */
-export function offerModels(entries, choose) {
-  chooser.replaceChildren(...entries.map(({ title, name }) => new Option(title, name)));
-  chooser.addEventListener("change", () => choose(entries[chooser.selectedIndex]));
+export function offerModels(entries) {
+  chooser.replaceChildren(...modelOptions(entries));
+}
+
+/** @param {ModelEntry[]} entries */
+export function modelOptions(entries) {
+  return entries.map(({ title, name }) => new Option(title, name));
+}
+
+/**
+ * The model among files that were dropped or chosen, as an entry.
+ *
+ * @param {{source: Blob, name: string}[]} files
+ * @returns {ModelEntry | null}
+ */
+export function ownModel(files) {
+  const found = files.find(({ name }) => name.toLowerCase().endsWith(ENDING));
+  if (!found) return null;
+  const { name, source } = found;
+  return { name: MODEL.own(name), title: MODEL.own(name), file: name, bytes: source.size, own: source };
 }
 
 /**
@@ -23,8 +51,8 @@ export function offerModels(entries, choose) {
  * @param {(received: number, total: number) => void} onProgress
  * @param {AbortSignal} signal
  */
-export async function downloadModel({ title, file, bytes }, onProgress, signal) {
-  const blob = await download(`models/${file}`, title, (received) => onProgress(received, bytes), signal);
+export async function bytesOfModel({ title, file, bytes, own }, onProgress, signal) {
+  const blob = own ?? (await download(`models/${file}`, title, (received) => onProgress(received, bytes), signal));
   return new Uint8Array(await blob.arrayBuffer());
 }
 
@@ -43,7 +71,7 @@ export function anomalyOf({ anomaly, window }) {
 }
 
 /** @param {ModelInfo} info */
-export function showModel({ size, window, threshold, licence, data, results }) {
+export function showModel({ size, window, threshold, licence, data, results, limits }) {
   const { slices, classifier, methods } = results ?? {};
   const { iou, iou_mean, iou_mean_ci95, ceiling_iou, dice, cv } = methods?.coin ?? {};
   /** @type {[string, string | null][]} */
@@ -56,6 +84,7 @@ export function showModel({ size, window, threshold, licence, data, results }) {
     [MODEL.cv, known(cv, decimals)],
     [MODEL.auroc, known(classifier?.auroc, decimals)],
     [MODEL.slices, known(slices, ({ total, abnormal }) => MODEL.slicesOf(total, abnormal))],
+    [MODEL.limits, limits],
     [MODEL.data, data],
     [MODEL.window, MODEL.windowOf(window)],
     [MODEL.grid, MODEL.gridOf(size)],

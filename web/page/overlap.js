@@ -1,4 +1,4 @@
-import { count } from "./geometry.js";
+import { count } from "../geometry.js";
 
 /**
  * How a mask lies on what was planted: what it found, what it marks falsely and what it missed.

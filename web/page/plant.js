@@ -1,81 +1,113 @@
 import { plantAnomaly } from "../coin.js";
+import { fitOf, pixelAt } from "../geometry.js";
 import { element } from "./dom.js";
-import { fitOf, pixelAt } from "./geometry.js";
 import { anomalyOf } from "./models.js";
-import { readAt } from "./readout.js";
+import { PLANT } from "./strings.js";
 
 /** @typedef {import("./main.js").Make} Make */
 /** @typedef {import("./main.js").Result} Result */
+/** @typedef {import("./tools.js").Point} Point */
 
-/** How far an arrow key moves the crosshair; a fraction of the picture. */
-const STEP = 0.02;
+/** A drag this short, as a share of the picture, is a click. */
+const CLICK = 0.015;
+/** How wide a slice is taken to be that does not say: as in crates/coin-imaging/src/slice.rs. */
+const ASSUMED_WIDTH_MM = 384;
 
-const area = element("plant", HTMLElement);
-const crosshair = element("crosshair", HTMLElement);
-const at = { x: 0.5, y: 0.5 };
+const circle = element("plant-circle", HTMLElement);
+const size = element("diameter", HTMLInputElement);
+const sizeNumber = element("diameter-number", HTMLOutputElement);
+const [smallest, largest] = [Number(size.min), Number(size.max)];
 let planted = 0;
+/** Whether the reader has chosen a size; a model's own is used until then. */
+let sized = false;
 
 /**
- * Plants where the reader clicks on the input; a second click moves the anomaly.
+ * Plants where the reader clicks on the input, as wide as the slider says, or as wide as the reader drags; planting again
+ * moves the anomaly.
  *
  * @param {() => Result | null} current
  * @param {(make: Make) => void} open
+ * @returns {{tool: import("./tools.js").Tool, plantAt: (at: Point) => void}}
  */
 export function acceptPlanting(current, open) {
-  const plantAt = (/** @type {number} */ x, /** @type {number} */ y) => {
+  const plantAt = (/** @type {Point} */ at) => {
     const result = current();
     if (!result) return;
     const { subject, explanation } = result;
     const fit = fitOf(subject.plain, explanation.size);
-    const pixel = pixelAt(subject.plain, fit, x * explanation.size, y * explanation.size);
+    const pixel = pixelAt(subject.plain, fit, at.x * explanation.size, at.y * explanation.size);
     if (!pixel) return;
+    const diameterMm = size.valueAsNumber;
     open(async (info) => {
       planted += 1;
-      const { slice, mask } = await plantAnomaly(subject.plain, { ...pixel, ...anomalyOf(info), seed: planted });
+      const { slice, mask } = await plantAnomaly(subject.plain, { ...pixel, ...anomalyOf(info), diameterMm, seed: planted });
       return { ...subject, slice, truth: mask, edited: true };
     });
   };
 
-  area.addEventListener("click", (event) => {
-    const box = area.getBoundingClientRect();
-    plantAt((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+  size.addEventListener("input", () => {
+    sized = true;
+    showSize();
   });
-  area.addEventListener("keydown", (event) => {
-    const move = MOVES[event.key];
-    if (move) {
-      at.x = Math.min(1, Math.max(0, at.x + move[0] * STEP));
-      at.y = Math.min(1, Math.max(0, at.y + move[1] * STEP));
-      showCrosshair();
-      readAt(current(), at.x, at.y);
-    } else if (event.key === "Enter" || event.key === " ") {
-      plantAt(at.x, at.y);
-      crosshair.hidden = true;
-    } else {
-      return;
-    }
-    event.preventDefault();
-  });
-  area.addEventListener("focus", () => {
-    if (area.matches(":focus-visible")) showCrosshair();
-  });
-  area.addEventListener("blur", () => (crosshair.hidden = true));
-
   element("unplant", HTMLButtonElement).addEventListener("click", () => {
     const result = current();
     if (result) open(async () => ({ ...result.subject, slice: result.subject.plain, truth: null, edited: true }));
   });
+
+  const widthOf = (/** @type {Point} */ from, /** @type {Point} */ to) => {
+    const result = current();
+    const share = 2 * Math.hypot(to.x - from.x, to.y - from.y);
+    if (!result || share < CLICK) return null;
+    return Math.min(largest, Math.max(smallest, share * widthMm(result)));
+  };
+  const hide = () => (circle.hidden = true);
+  return {
+    plantAt,
+    tool: {
+      drag(from, to) {
+        const result = current();
+        const wanted = widthOf(from, to);
+        circle.hidden = wanted === null;
+        if (!result || wanted === null) return;
+        circle.style.left = `${100 * from.x}%`;
+        circle.style.top = `${100 * from.y}%`;
+        circle.style.width = `${(100 * wanted) / widthMm(result)}%`;
+      },
+      end(from, to) {
+        hide();
+        const wanted = widthOf(from, to);
+        if (wanted !== null) {
+          sized = true;
+          setSize(wanted);
+        }
+        plantAt(from);
+      },
+      cancel: hide,
+    },
+  };
 }
 
-/** @param {import("./main.js").Subject} subject */
-export function showPlanting({ truth }) {
+/**
+ * @param {import("./main.js").Subject} subject
+ * @param {import("../coin.js").ModelInfo} info
+ */
+export function showPlanting({ truth }, info) {
   element("unplant", HTMLButtonElement).hidden = !truth;
+  if (!sized) setSize(anomalyOf(info).diameterMm ?? size.valueAsNumber);
 }
 
-/** @type {Record<string, [number, number]>} */
-const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+/** @param {Result} result */
+function widthMm({ subject, explanation: { size } }) {
+  const { columns, pixelMm } = fitOf(subject.plain, size);
+  return size * (pixelMm ?? (columns.step * ASSUMED_WIDTH_MM) / subject.plain.width);
+}
 
-function showCrosshair() {
-  crosshair.hidden = false;
-  crosshair.style.left = `${100 * at.x}%`;
-  crosshair.style.top = `${100 * at.y}%`;
+/** @param {number} mm */
+function setSize(mm) {
+  size.value = String(Math.round(mm));
+  showSize();
+}
+
+function showSize() {
+  sizeNumber.value = PLANT.size(size.valueAsNumber);
 }

@@ -42,7 +42,8 @@ export function keepForLater() {
 function add(request) {
   // What the page makes itself leaves no site.
   if (!/^https?:/.test(request.address)) return;
-  requests.push(request);
+  // What stands behind # is sent to no one.
+  requests.push({ ...request, address: request.address.replace(/#.*/, "") });
   show();
 }
 

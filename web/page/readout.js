@@ -1,5 +1,5 @@
 import { element } from "./dom.js";
-import { fitOf, pixelAt } from "./geometry.js";
+import { fitOf, pixelAt } from "../geometry.js";
 import { canvases } from "./panes.js";
 import { READOUT } from "./strings.js";
 

@@ -20,6 +20,7 @@ const FIRST_SEED = 1;
 
 const ABNORMAL = "phantom-abnormal";
 const NORMAL = "phantom-normal";
+const PHANTOM = /^phantom-(abnormal|normal)(?:-(\d{1,7}))?$/;
 
 let seed = FIRST_SEED;
 
@@ -56,9 +57,32 @@ class PhantomSource {
   close() {}
 }
 
-/** @type {Make} */
-export function firstSample(info) {
-  return new PhantomSource(FIRST_SEED, true).at(0, info);
+/**
+ * What the page opens with: the sample that its address names, or a phantom with an anomaly.
+ *
+ * @param {string | null} name
+ * @param {number | null} slice
+ * @param {() => Promise<SampleEntry[]>} stored
+ * @returns {Make}
+ */
+export function firstSample(name, slice, stored) {
+  return async (info, signal) => {
+    const phantom = name?.match(PHANTOM);
+    if (phantom) seed = Number(phantom[2] ?? FIRST_SEED);
+    const entry = name && !phantom ? (await stored()).find((entry) => entry.name === name) : null;
+    if (entry) return openSample(slice === null ? entry : { ...entry, slice: slice - 1 }, info, signal);
+    return new PhantomSource(seed, phantom?.[1] !== "normal").at(0, info);
+  };
+}
+
+/**
+ * How an address names what is shown; null for the reader's own files.
+ *
+ * @param {Source} source
+ */
+export function addressOf(source) {
+  if (!(source instanceof PhantomSource)) return source.sample;
+  return source.seed === FIRST_SEED ? source.sample : `${source.sample}-${source.seed}`;
 }
 
 /**
@@ -127,5 +151,5 @@ async function openSample({ name, title, file, slice, credit, caveat }, info, si
   const { scans } = await openScans(files, { window: info.window, signal });
   const study = { files, window: info.window, scans, users: 0 };
   const source = new ScanSource(study, 0, { sample: name, start: slice, credit, caveat });
-  return source.at(slice, info, signal);
+  return source.at(Math.min(slice, source.count - 1), info, signal);
 }

@@ -1,200 +1,23 @@
-/** Every sentence that the page composes; fixed text is in index.html. */
+/** Every sentence that the page composes, in the reader's language. */
 
-/** @param {number} bytes */
-function megabytes(bytes) {
-  return (bytes / 1e6).toFixed(1);
-}
+import * as english from "./english.js";
+import * as german from "./german.js";
+import { LANGUAGE } from "./language.js";
 
-/**
- * @param {number} received
- * @param {number | null} total
- */
-export function bytesOf(received, total) {
-  return total ? `${megabytes(received)} of ${megabytes(total)} MB` : `${megabytes(received)} MB`;
-}
+export { bytesOf, decimals, probability, seconds } from "./numbers.js";
 
-/** @param {number} milliseconds */
-export function seconds(milliseconds) {
-  return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
-}
+/** @type {Omit<typeof english, never>} */
+const words = LANGUAGE === "de" ? german : english;
 
-/** @param {number} p */
-export function probability(p) {
-  if (p < 0.005) return "<\u20090.01";
-  if (p > 0.995) return ">\u20090.99";
-  return p.toFixed(2);
-}
-
-/** @param {number} value a result of an evaluation */
-export function decimals(value) {
-  return value.toFixed(3);
-}
-
-export const DEVICE = { cpu: "CPU", webgpu: "WebGPU", none: "No engine", offer: "Go on with the CPU" };
-
-const LAST = " The last result is still shown.";
-
-export const LOADING = { cpu: "CPU engine", webgpu: "WebGPU engine", model: "model" };
-
-export const STATUS = {
-  loading: (/** @type {string} */ parts) => `Loading: ${parts}`,
-  compiling: "Compiling",
-  modelCheck: "Checking the model",
-  sample: (/** @type {string} */ bytes) => `Loading the sample: ${bytes}`,
-  opening: (/** @type {string} */ name) => `Opening ${name}`,
-  preparing: "Preparing the slice",
-  explaining: "Explaining the slice",
-  firstGpuRun: "First run on this GPU: its programs are being compiled",
-  behind: (/** @type {string} */ bytes) => `WebGPU is being tried: ${bytes}`,
-  cancelled: (/** @type {boolean} */ stays) => `Cancelled.${stays ? LAST : ""}`,
-  failed: (/** @type {boolean} */ stays) => `That did not work.${stays ? LAST : ""}`,
-  done: (/** @type {string} */ time, /** @type {string} */ device) => `Explained in ${time} on ${device}`,
-};
-
-export const VERDICT = {
-  before: "Classifier:",
-  after: "after inpainting:",
-  abnormal: (/** @type {string} */ p) => `abnormal ${p}`,
-  normal: (/** @type {string} */ p) => `normal (probability of abnormal ${p})`,
-  flipped: "The repainted slice is called normal. What changed most is what the classifier reacted to.",
-  notFlipped: "Inpainting did not bring the classifier to normal, so read the mask with caution.",
-  none: "No result yet",
-  retry: "Choose a sample or open a file to try again.",
-  nothing: "The classifier calls this slice normal, so there is nothing to remove. What little changes is not a finding.",
-};
-
-export const MASK = {
-  empty: "Nothing above the threshold.",
-  share: (/** @type {number} */ share) => `${share < 0.001 ? "<\u20090.1" : (100 * share).toFixed(share < 0.1 ? 1 : 0)} % of the slice`,
-  area: (/** @type {number} */ cm2) => `${cm2.toFixed(1)} cm²`,
-  iou: (/** @type {number} */ iou) => `IoU ${iou.toFixed(2)}`,
-  dice: (/** @type {number} */ dice) => `Dice ${dice.toFixed(2)}`,
-};
-
-export const SAMPLE = {
-  list: "The list of samples",
-  abnormal: "Phantom, planted anomaly",
-  normal: "Phantom, no anomaly",
-  phantom: (/** @type {number} */ seed) => `phantom ${seed}`,
-};
-
-export const FILE = {
-  unreadable: (/** @type {Error} */ { message }) => `What was dropped could not be read: ${message}`,
-  count: (/** @type {number} */ files) => `${files} files`,
-  notes: (/** @type {string[]} */ notes) => {
-    const [first, second, ...more] = notes;
-    const said = [first, second, more.length > 0 ? `and ${more.length} more like these` : ""].filter(Boolean).join("; ");
-    return `${said.charAt(0).toUpperCase()}${said.slice(1)}.`;
-  },
-  ofSeries: (/** @type {number} */ number, /** @type {string} */ note) => `series ${number}: ${note}`,
-  series: (/** @type {number} */ number, /** @type {{slices: number, width: number, height: number}} */ { slices, width, height }) =>
-    `Series ${number}: ${slices === 1 ? "1 slice" : `${slices} slices`} of ${width} × ${height}`,
-  sliceOf: (/** @type {number} */ index, /** @type {number} */ count) => `${index + 1} of ${count}`,
-  windowOrder: "The window needs its black below its white.",
-};
-
-export const WINDOW = {
-  file: (/** @type {[number, number]} */ [low, high]) => `As the file asks: ${range(low, high)}`,
-  model: (/** @type {[number, number]} */ [low, high]) => `As the model sees it: ${range(low, high)}`,
-  named: (/** @type {string} */ name, /** @type {[number, number]} */ [low, high]) => `${name}: ${range(low, high)}`,
-  softTissue: "Soft tissue",
-  lung: "Lung",
-  bone: "Bone",
-  custom: "Other",
-};
+export const { DEVICE, LOADING, STATUS, VERDICT, MASK, SAMPLE, FILE, WINDOW, MODEL, HOW, READOUT, VIEWPORT, PLANT, RULER, PIECES, VOLUME, METHODS, COMPARISON, DIAGNOSTICS, OFFLINE, PRIVACY, TIMES, EXPORT } = words;
 
 /**
- * @param {number} low
- * @param {number} high
+ * What an engine or a program says of itself is English; the sentences that everyone sees are known.
+ *
+ * @param {string} sentence
  */
-function range(low, high) {
-  return `${low} to ${high} HU`.replaceAll("-", "\u2212");
+export function translated(sentence) {
+  if (LANGUAGE === "en") return sentence;
+  const known = german.SENTENCES.find(([pattern]) => pattern.test(sentence));
+  return known ? sentence.replace(known[0], known[1]) : sentence;
 }
-
-/** @param {number} hu */
-function whole(hu) {
-  return hu.toFixed(0).replace(/^-0$/, "0").replace("-", "\u2212");
-}
-
-export const MODEL = {
-  list: "The list of models",
-  missing: "This site holds no model; build it again with its models.",
-  unknown: (/** @type {string} */ name) => `This site holds no model named ${name}; the first one is used.`,
-  unreachable: (/** @type {string} */ what) => `${what} could not be loaded; check the connection and try again.`,
-  iou: "IoU",
-  iouOf: (/** @type {number} */ iou, /** @type {number} */ threshold) => `${decimals(iou)} at threshold ${threshold.toFixed(2)}`,
-  iouMean: "Mean IoU, abnormal slices",
-  interval: "its 95 % interval",
-  intervalOf: (/** @type {number} */ low, /** @type {number} */ high) => `${decimals(low)} to ${decimals(high)}`,
-  ceiling: "A perfect inpainter's IoU there",
-  dice: "Dice",
-  cv: "CV",
-  auroc: "AUROC",
-  slices: "Test slices",
-  slicesOf: (/** @type {number} */ total, /** @type {number} */ abnormal) => `${total}, ${abnormal} of them abnormal`,
-  data: "Data",
-  window: "Window",
-  windowOf: (/** @type {[number, number]} */ [low, high]) => range(low, high),
-  grid: "Grid",
-  gridOf: (/** @type {number} */ size) => `${size} × ${size}`,
-  licence: "Licence",
-};
-
-export const HOW = {
-  verdict: (/** @type {string} */ before, /** @type {string} */ after) => `abnormal: ${before}, then ${after}`,
-};
-
-export const READOUT = {
-  none: "\u00a0",
-  values: (/** @type {number} */ hu, /** @type {number} */ after, /** @type {number} */ difference) =>
-    `${whole(hu)} HU, counterfactual ${whole(after)} HU, difference ${difference.toFixed(2)}`,
-};
-
-export const OFFLINE = {
-  later: "kept once the first result is there",
-  keeping: "the page is being kept for it",
-  kept: "yes, the page is kept on this device",
-  failed: "no, this browser or site does not keep the page",
-  impossible: "no, this browser keeps no pages here",
-  update: "There is a newer version of this page.",
-  crowded: "Close the other tabs with this page first: they still show the older version.",
-  reload: "Reload",
-};
-
-export const PRIVACY = {
-  sent: "Bytes sent",
-  sentOf: (/** @type {number} */ watched, /** @type {number} */ refused) =>
-    `0 in ${watched === 1 ? "1 watched request" : `${watched} watched requests`}${refused > 0 ? `; ${refused} more were stopped` : ""}`,
-  unwatchable: "not watched, for this browser allows no service worker here",
-  unwatched: "not watched yet; reload the page to have every request watched",
-  requests: "Requests",
-  requestsOf: (/** @type {number} */ own, /** @type {number} */ others, /** @type {string} */ host) =>
-    `${own} to ${host}, ${others === 0 ? "none" : others} elsewhere`,
-  read: "Read",
-  readOf: (/** @type {number} */ bytes) => `${megabytes(bytes)} MB, from that site or from what is kept of it`,
-  request: (/** @type {string} */ address, /** @type {number} */ bytes) => (bytes > 0 ? `${address} (${(bytes / 1000).toFixed(1)} kB)` : address),
-  offline: "Works offline",
-};
-
-export const TIMES = {
-  engine: "Engine",
-  model: "Model download",
-  check: "Model check",
-  slice: "Slice",
-  explanation: "Explanation",
-  mask: "Mask",
-};
-
-export const EXPORT = {
-  burnt: "RESEARCH USE ONLY \u2013 not a medical device",
-  planted: "synthetic anomaly planted",
-  panes: ["Input", "Counterfactual", "Difference", "Mask"],
-  changed: "\u25a0 changed",
-  found: "\u25a0 found",
-  wrong: "\u25a0 false",
-  missed: "\u25a0 missed",
-  settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {{threshold: number, postprocess: boolean}} */ { threshold, postprocess }) =>
-    `model ${model}, shown ${range(...window)}, threshold ${threshold.toFixed(2)}${postprocess ? ", post-processed" : ""}`,
-  nothing: "Nothing is above the threshold, so there is no segmentation to save.",
-  use: "Research use only. Not a medical device.",
-};

@@ -1,6 +1,6 @@
 import { maskOf } from "../coin.js";
+import { count, fitOf } from "../geometry.js";
 import { element } from "./dom.js";
-import { count, fitOf } from "./geometry.js";
 import { drawHistogram } from "./histogram.js";
 import { latest } from "./latest.js";
 import { overlapOf } from "./overlap.js";
@@ -12,6 +12,10 @@ import { timed } from "./times.js";
 
 const slider = element("threshold", HTMLInputElement);
 const postprocess = element("postprocess", HTMLInputElement);
+const opacity = element("mask-opacity", HTMLInputElement);
+
+/** The piece that the reader points at. @type {Uint8Array | null} */
+let chosen = null;
 
 /** @returns {{threshold: number, postprocess: boolean}} */
 export function maskOptions() {
@@ -19,24 +23,28 @@ export function maskOptions() {
 }
 
 /**
- * Takes over a model's defaults.
+ * Takes over a model's defaults, or what an address asks for.
  *
- * @param {import("../coin.js").ModelInfo} info
+ * @param {{threshold: number, postprocess: boolean}} options
  */
-export function setMaskOptions(info) {
-  slider.value = String(info.threshold);
-  postprocess.checked = info.postprocess;
+export function setMaskOptions(options) {
+  slider.value = String(options.threshold);
+  postprocess.checked = options.postprocess;
   showThreshold();
 }
 
-/** @param {() => void} changed */
-export function onMaskOptions(changed) {
+/**
+ * @param {() => void} changed the mask is another one
+ * @param {() => void} redraw it only looks different
+ */
+export function onMaskOptions(changed, redraw) {
   for (const input of [slider, postprocess]) {
     input.addEventListener("input", () => {
       showThreshold();
       changed();
     });
   }
+  opacity.addEventListener("input", redraw);
 }
 
 /** Computes and draws the mask of a result, and notes it there. */
@@ -46,12 +54,33 @@ export const updateMask = latest(async (/** @type {Result} */ result) => {
   result.mask = mask;
   result.masking = options;
   result.overlap = result.truth && overlapOf(mask, result.truth);
-  drawMask(result.explanation, mask, result.overlap, result.view);
+  chosen = null;
+  redrawMask(result);
   drawHistogram(result.explanation.difference, options.threshold);
-  element("mask-key", HTMLElement).hidden = result.overlap !== null;
-  element("truth-key", HTMLElement).hidden = result.overlap === null;
+  element("mask-key", HTMLElement).hidden = result.truth !== null;
+  element("truth-key", HTMLElement).hidden = result.truth === null;
   element("mask-facts", HTMLElement).textContent = factsOf(result, mask).join(" · ");
 });
+
+/**
+ * Draws the mask that is there.
+ *
+ * @param {Result} result
+ */
+export function redrawMask({ explanation, mask, overlap, view }) {
+  if (mask) drawMask(explanation, mask, overlap, { view, opacity: opacity.valueAsNumber, chosen });
+}
+
+/**
+ * Marks a piece of the mask.
+ *
+ * @param {Result} result
+ * @param {Uint8Array | null} piece
+ */
+export function markPiece(result, piece) {
+  chosen = piece;
+  redrawMask(result);
+}
 
 /**
  * @param {Result} result

@@ -5,6 +5,8 @@ import { TIMES, seconds } from "./strings.js";
 
 /** @type {Partial<Record<Stage, number>>} milliseconds, of the last time each stage ran */
 export const times = {};
+/** @type {Partial<Record<Stage, number>>} the same of the first time, with all that had to be fetched and compiled */
+export const firstTimes = {};
 
 /**
  * @param {Stage} stage
@@ -12,10 +14,13 @@ export const times = {};
  */
 export function note(stage, milliseconds) {
   times[stage] = milliseconds;
+  firstTimes[stage] ??= milliseconds;
   const stages = /** @type {Stage[]} */ (Object.keys(TIMES)).filter((key) => key in times);
-  element("times", HTMLElement).replaceChildren(
-    ...stages.flatMap((key) => [create("dt", {}, TIMES[key]), create("dd", {}, seconds(times[key] ?? 0))]),
-  );
+  const rows = stages.map((key) => {
+    const cells = [firstTimes[key] ?? 0, times[key] ?? 0].map((ms) => create("td", {}, seconds(ms)));
+    return create("tr", {}, create("th", { scope: "row" }, TIMES[key]), ...cells);
+  });
+  element("times", HTMLTableSectionElement).replaceChildren(...rows);
 }
 
 /**

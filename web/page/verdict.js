@@ -31,10 +31,16 @@ export function showVerdict(explanation) {
     create("span", {}, `${VERDICT.after} `, strong(after)),
   );
   element("verdict-sentence", HTMLElement).textContent = sentence;
+  const { unfamiliarity } = explanation;
+  const strange = unfamiliarity !== null && unfamiliarity > 1;
+  const caution = element("unfamiliar", HTMLElement);
+  caution.hidden = !strange;
+  if (strange) caution.textContent = VERDICT.unfamiliar(unfamiliarity.toFixed(1));
 }
 
 /** For when there is nothing to show. */
 export function showNoVerdict() {
   element("verdict", HTMLElement).textContent = VERDICT.none;
   element("verdict-sentence", HTMLElement).textContent = VERDICT.retry;
+  element("unfamiliar", HTMLElement).hidden = true;
 }

@@ -16,13 +16,14 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::explanation::{Explainer, Explanation, ExplanationError, Pending, largest_difference};
+use crate::explanation::{Explainer, Explanation, ExplanationError, Pending, THUMBNAIL, largest_difference};
+use crate::familiarity::Familiarity;
 use crate::method::Method;
 use crate::networks::{Classifier, ClassifierArchitecture, Inpainter, InpainterConfig};
 use crate::weights::{self, Weight, Weights, WeightsError};
 
 /// The version of the format that this code writes, and the newest that it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The metadata key of the model's document.
 const KEY: &str = "coin";
 /// Largest side of an input that a file may ask for.
@@ -61,6 +62,12 @@ pub struct Card {
     pub data: String,
     /// Measured results.
     pub results: Value,
+    /// What it cannot do, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub limits: String,
+    /// How like the training data an image is; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub familiarity: Option<Familiarity>,
     /// Licence of the weights.
     pub licence: String,
     /// SHA-256 of all tensors, in the order of their names.
@@ -178,6 +185,10 @@ impl Bundle {
         let same = fingerprint(&weights) == card.weights_sha256;
         let reason = || "the weights do not have this hash; download the model again".into();
         refuse("weights_sha256", (!same).then(reason))?;
+        let features = weights.get("classifier.dense").and_then(|weight| weight.shape.last()).copied().unwrap_or(0)
+            + THUMBNAIL * THUMBNAIL;
+        let familiarity = card.familiarity.as_ref();
+        refuse("familiarity", familiarity.and_then(|familiarity| familiarity.problem(features)))?;
         Ok(Self { card, weights })
     }
 
@@ -206,6 +217,7 @@ impl Bundle {
             inpainter: weights::apply(self.card.inpainter.init(device), inpainter)?.no_grad(),
             classifier: weights::apply(self.card.classifier.init(device), classifier)?.no_grad(),
             method: self.card.method,
+            familiarity: self.card.familiarity.clone(),
         })
     }
 

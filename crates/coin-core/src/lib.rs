@@ -10,6 +10,7 @@ pub mod attribution;
 pub mod bundle;
 pub mod condition;
 pub mod explanation;
+pub mod familiarity;
 pub mod method;
 pub mod metrics;
 pub mod networks;

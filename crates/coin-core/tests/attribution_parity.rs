@@ -6,9 +6,10 @@ mod archive;
 mod reference;
 
 use archive::Archive;
+use burn::module::Module as _;
 use burn::tensor::{Device, Tensor};
 use coin_core::attribution::{self, GridMask, Rise, RiseConfig};
-use coin_core::networks::{Classifier, Layer};
+use coin_core::networks::{Classifier, ClassifierArchitecture, Family, Layer};
 use reference::{Golden, classifier};
 
 /// The classifier, the image whose maps the reference made, and layer4.
@@ -58,7 +59,37 @@ fn score_cam_and_layer_cam() {
     let (classifier, image, layer) = case();
     let map = attribution::score_cam(&classifier, image.clone(), layer, &mut |_, _| true);
     assert_map(map.unwrap(), &golden.floats("scorecam.map"), 1e-4);
-    assert_map(attribution::layer_cam(&classifier, image, layer), &golden.floats("layercam.map"), 1e-4);
+    assert_map(attribution::layer_cam(&classifier, image.clone(), layer), &golden.floats("layercam.map"), 1e-4);
+    let closed = attribution::last_layer_cam(&classifier, image);
+    assert_map(closed.unwrap(), &golden.floats("layercam.map"), 1e-4);
+}
+
+#[test]
+fn the_closed_form_at_the_last_layer_is_what_differentiation_gives() {
+    let device = Device::flex();
+    let image: Tensor<4> = Golden::open("inputs.safetensors").tensor("x", &device);
+    let image = image.narrow(0, 0, 1);
+    for (family, width, closed) in
+        [(Family::ResNet18, 8, true), (Family::EfficientNetV2S, 8, true), (Family::ConvNeXtTiny, 8, false)]
+    {
+        let classifier = ClassifierArchitecture { family, width }.init(&device).no_grad();
+        let (_, last) = classifier.layers().pop().unwrap();
+        let pairs = [
+            (
+                attribution::last_layer_cam(&classifier, image.clone()),
+                attribution::layer_cam(&classifier, image.clone(), last),
+            ),
+            (
+                attribution::last_grad_cam(&classifier, image.clone()),
+                attribution::grad_cam(&classifier, image.clone(), last),
+            ),
+        ];
+        for (found, expected) in pairs {
+            assert_eq!(found.is_some(), closed, "{family:?}");
+            let expected = expected.try_into_vec_as::<f32>().unwrap();
+            found.into_iter().for_each(|found| assert_map(found, &expected, 1e-4));
+        }
+    }
 }
 
 #[test]

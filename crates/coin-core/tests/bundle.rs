@@ -37,6 +37,8 @@ fn card() -> Card {
         recipe: json!({ "name": "none" }),
         data: "nothing".into(),
         results: Value::Null,
+        limits: String::new(),
+        familiarity: None,
         licence: "MIT".into(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),

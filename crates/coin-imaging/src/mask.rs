@@ -7,6 +7,9 @@ use imageproc::image::{GrayImage, Luma};
 use imageproc::morphology;
 use imageproc::region_labelling::{Connectivity, connected_components};
 
+/// Smaller components than these many largest ones are specks, which are not numbered.
+const MOST_NUMBERED: usize = 64;
+
 /// A binary mask on the grid of a slice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mask {
@@ -87,6 +90,17 @@ impl Mask {
         by_size.into_iter().take(count).map(|label| Self { inside: of_label(label), ..*self }).collect()
     }
 
+    /// The number of each pixel's 8-connected component, the largest being 1; 0 outside.
+    pub fn component_numbers(&self) -> Vec<u32> {
+        let mut numbers = vec![0; self.inside.len()];
+        for (number, component) in (1..).zip(self.largest_components(MOST_NUMBERED)) {
+            for (place, _) in numbers.iter_mut().zip(&component.inside).filter(|(_, inside)| **inside) {
+                *place = number;
+            }
+        }
+        numbers
+    }
+
     /// The paper's post-processing: 3x3 opening, 3x3 closing, largest component.
     pub fn postprocessed(&self) -> Self {
         let cleaned = self.opened().closed();
@@ -135,5 +149,9 @@ mod tests {
         assert_eq!(all.largest_components(9), expected);
         assert_eq!(all.largest_components(2), expected[..2]);
         assert_eq!(mask(["......"; 5]).largest_components(2), []);
+        let numbers = all.component_numbers();
+        assert_eq!(numbers[..6], [3, 0, 0, 0, 4, 4]);
+        assert_eq!(numbers[12..18], [0, 0, 0, 0, 1, 1]);
+        assert_eq!(numbers[18..24], [2, 0, 0, 0, 1, 1]);
     }
 }

@@ -9,6 +9,7 @@ pub mod device;
 pub mod evaluation;
 pub mod events;
 pub mod explained;
+pub mod familiarity;
 pub mod files;
 pub mod inputs;
 pub mod interrupt;

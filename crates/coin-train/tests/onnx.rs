@@ -60,6 +60,8 @@ fn bundle(family: Family, method: Method, fuse: Fuse, upsampling: Upsampling) ->
         recipe: json!({}),
         data: String::new(),
         results: Value::Null,
+        limits: String::new(),
+        familiarity: None,
         licence: String::new(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),

@@ -1,9 +1,11 @@
 //! A model on this engine's device.
 
+use burn::tensor::{Tensor, TensorData};
+use coin_core::attribution::{self, Rise, RiseConfig};
 use coin_core::bundle::{Bundle, Card, SELF_TEST_TOLERANCE};
 use coin_core::explanation::{Explainer, Explanation};
 use coin_imaging::{Fit, Window};
-use js_sys::{Date, Error, Float32Array, Object, Promise};
+use js_sys::{Date, Error, Float32Array, Function, Object, Promise};
 use serde::Serialize as _;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
@@ -74,13 +76,13 @@ impl Engine {
         Ok(info)
     }
 
-    /// `{size, before, after, input, counterfactual, difference, milliseconds}` of a slice.
+    /// `{size, before, after, input, counterfactual, difference, unfamiliarity, milliseconds}` of a slice; see
+    /// [`Explainer::unfamiliarity`].
     pub async fn explain(&self, slice: &Slice) -> Result<Object, Error> {
         let model = self.model.as_ref().ok_or_else(|| Error::new("no model is loaded; load one first"))?;
         let started = Date::now();
         let size = model.card.size;
-        let slice = slice.inner();
-        let input = model.window.normalise_slice(&Fit::of(slice, size).apply(slice));
+        let input = model.input(slice);
         let explanation = self.run(&model.explainer, input.clone(), size).await?;
         object([
             ("size", size.into()),
@@ -89,8 +91,54 @@ impl Engine {
             ("input", Float32Array::from(input.as_slice()).into()),
             ("counterfactual", Float32Array::from(explanation.counterfactual.as_slice()).into()),
             ("difference", Float32Array::from(explanation.difference.as_slice()).into()),
+            ("unfamiliarity", model.explainer.unfamiliarity(&explanation).map_or(JsValue::NULL, JsValue::from)),
             ("milliseconds", (Date::now() - started).into()),
         ])
+    }
+
+    /// A saliency map of the classifier in [0, 1], `size * size` values: `rise` with so many masks, `score-cam`, `layer-cam` or
+    /// `grad-cam` at its last layer. `progress` hears how many images are done, and of how many.
+    pub async fn attribute(
+        &self,
+        slice: &Slice,
+        method: &str,
+        masks: usize,
+        progress: &Function,
+    ) -> Result<Float32Array, Error> {
+        let model = self.model.as_ref().ok_or_else(|| Error::new("no model is loaded; load one first"))?;
+        let (size, classifier) = (model.card.size, &model.explainer.classifier);
+        let data = TensorData::new(model.input(slice), [1, 1, size, size]);
+        let image = Tensor::<4>::from_data(data, &self.on.device);
+        let mut tell = |done: usize, all: usize| {
+            // Whoever listens may fail; the map does not depend on it.
+            let _ = progress.call2(&JsValue::NULL, &done.into(), &all.into());
+            true
+        };
+        let map = match method {
+            "rise" => {
+                let rise = Rise::draw(&RiseConfig { masks, ..RiseConfig::paper() }, [size, size]);
+                rise.map(classifier, image, &mut tell)
+            }
+            "score-cam" => {
+                let layer = classifier.layers().pop().map(|(_, layer)| layer);
+                layer.and_then(|layer| attribution::score_cam(classifier, image, layer, &mut tell))
+            }
+            "layer-cam" => attribution::last_layer_cam(classifier, image),
+            "grad-cam" => attribution::last_grad_cam(classifier, image),
+            _ => return Err(Error::new("the method is rise, score-cam, layer-cam or grad-cam")),
+        };
+        let map = map.ok_or_else(|| Error::new("this method cannot look into this model's classifier"))?;
+        let failed = |reason| Error::new(&format!("the device did not give the map back: {reason:?}"));
+        let values = map.into_data_async().await.map_err(failed)?.try_into_vec_as::<f32>();
+        Ok(Float32Array::from(values.map_err(|reason| Error::new(&format!("{reason:?}")))?.as_slice()))
+    }
+}
+
+impl Model {
+    /// A slice as the networks see it.
+    fn input(&self, slice: &Slice) -> Vec<f32> {
+        let slice = slice.inner();
+        self.window.normalise_slice(&Fit::of(slice, self.card.size).apply(slice))
     }
 }
 
@@ -119,6 +167,8 @@ fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
         ("anomaly", json(&card.recipe["anomaly"])?),
         ("data", card.data.as_str().into()),
         ("results", json(&card.results)?),
+        ("limits", card.limits.as_str().into()),
+        ("family", json(&serde_json::json!(card.classifier.family))?),
         ("selfTest", self_test.into()),
     ])
 }

@@ -13,9 +13,10 @@ pub use engine::Engine;
 pub use scan::{Scan, Slice};
 
 use coin_imaging::anomaly;
+use coin_imaging::colour::ColourMap;
 use coin_imaging::phantom::{Organ, Phantom};
-use coin_imaging::{Mask, Window, colour};
-use js_sys::{Error, Float32Array, Object, Reflect, Uint8Array, Uint8ClampedArray};
+use coin_imaging::{Mask, Window};
+use js_sys::{Error, Float32Array, Object, Reflect, Uint8Array, Uint8ClampedArray, Uint32Array};
 use wasm_bindgen::prelude::*;
 
 use scan::sentence;
@@ -107,17 +108,23 @@ pub fn postprocessed_mask(difference: &[f32], size: usize, threshold: f32) -> Re
     Ok(flags(&mask.postprocessed()))
 }
 
-/// Red, green, blue and opaque for each value of a difference map.
-#[wasm_bindgen(js_name = differenceColours)]
-pub fn difference_colours(difference: &[f32]) -> Uint8ClampedArray {
-    let rgba: Vec<u8> = difference
-        .iter()
-        .flat_map(|&value| {
-            let [red, green, blue] = colour::difference(value);
-            [red, green, blue, 255]
-        })
-        .collect();
-    Uint8ClampedArray::from(rgba.as_slice())
+/// The number of each pixel's piece of a mask of `size * size` zeros and ones, the largest being 1; 0 outside.
+#[wasm_bindgen(js_name = componentNumbers)]
+pub fn component_numbers(mask: &[u8], size: usize) -> Result<Uint32Array, Error> {
+    let mask = Mask::new(size, size, mask.iter().map(|&inside| inside > 0).collect());
+    let mask = mask.ok_or_else(|| Error::new("the mask is not a square of this size"))?;
+    Ok(Uint32Array::from(mask.component_numbers().as_slice()))
+}
+
+/// 256 colours from 0 to 1, each red, green, blue and opaque; of `fire`, `viridis`, `turbo` or `grey`.
+#[wasm_bindgen(js_name = colourTable)]
+pub fn colour_table(name: &str) -> Result<Uint8ClampedArray, Error> {
+    let map = ColourMap::named(name).ok_or_else(|| Error::new("the colours are fire, viridis, turbo or grey"))?;
+    let rgba = (0..=255_u8).flat_map(|level| {
+        let [red, green, blue] = map.colour(f32::from(level) / 255.0);
+        [red, green, blue, 255]
+    });
+    Ok(Uint8ClampedArray::from(rgba.collect::<Vec<u8>>().as_slice()))
 }
 
 fn flags(mask: &Mask) -> Uint8Array {

@@ -34,7 +34,8 @@ pub struct Scan(coin_imaging::Scan);
 
 #[wasm_bindgen]
 impl Scan {
-    /// `{name, format, width, height, slices, needsWindow, isOriented, isVolume, isSegmentable, spacing, window, notes}`.
+    /// `{name, format, width, height, slices, needsWindow, isOriented, isVolume, isSegmentable, spacing, sliceMm,
+    /// window, notes}`.
     #[wasm_bindgen(getter)]
     pub fn info(&self) -> Result<Object, Error> {
         let first = self.0.slice(0).map_err(sentence)?;
@@ -59,6 +60,7 @@ impl Scan {
             ("height", first.height().into()),
             ("slices", self.0.slice_count().into()),
             ("spacing", spacing),
+            ("sliceMm", self.0.geometry().map_or(JsValue::NULL, |geometry| geometry.slice_mm().into())),
         ])
     }
 
@@ -67,30 +69,13 @@ impl Scan {
         Ok(Slice(self.0.slice(index).map_err(sentence)?.clone()))
     }
 
-    /// A file on the scan's own grid: `counterfactual` (slice `index` repainted, NIfTI in HU), `mask` (NIfTI, 0 and 1) or
+    /// A file on the scan's own grid: `counterfactual` (the explained slices repainted, NIfTI in HU), `mask` (NIfTI, 0 and 1) or
     /// `segmentation` (DICOM); null where the scan has no place in a patient, is no DICOM, or nothing is masked.
-    ///
-    /// `input`, `counterfactual` and `mask` have `size * size` values, the first two in [-1, 1] in the model's window.
-    #[allow(clippy::too_many_arguments, reason = "JavaScript hands over plain values")]
-    pub fn write(
-        &self,
-        file: &str,
-        index: usize,
-        window_low: f32,
-        window_high: f32,
-        size: usize,
-        input: &[f32],
-        counterfactual: &[f32],
-        mask: &[u8],
-        model: &str,
-    ) -> Result<Option<Uint8Array>, Error> {
-        require_square(size, &[input.len(), counterfactual.len(), mask.len()])?;
-        let slice = self.0.slice(index).map_err(sentence)?;
-        let window = Window::new(window_low, window_high).map_err(sentence)?;
-        let mask = Mask::new(size, size, mask.iter().map(|&inside| inside != 0).collect());
-        let mask = mask.ok_or_else(|| Error::new("the mask is not a square of this size"))?;
+    pub fn write(&self, file: &str, explained: &Explained, model: &str) -> Result<Option<Uint8Array>, Error> {
         let Some(mut volume) = CounterfactualVolume::of(&self.0) else { return Ok(None) };
-        volume.put(index, slice, counterfactual_hu(slice, window, size, input, counterfactual), &mask);
+        for (index, hu, mask) in &explained.0 {
+            volume.put(*index, self.0.slice(*index).map_err(sentence)?, hu.clone(), mask);
+        }
         let bytes = match file {
             "counterfactual" => volume.nifti().map_err(sentence)?,
             "mask" => volume.mask_nifti().map_err(sentence)?,
@@ -98,6 +83,43 @@ impl Scan {
             _ => return Err(Error::new("the file is counterfactual, mask or segmentation")),
         };
         Ok(bytes.map(|bytes| Uint8Array::from(&bytes[..])))
+    }
+}
+
+/// What a model made of slices of a scan: number, counterfactual in HU, mask on the model's grid.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Explained(Vec<(usize, Vec<f32>, Mask)>);
+
+#[wasm_bindgen]
+impl Explained {
+    /// Of no slice yet.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Explained {
+        Explained::default()
+    }
+
+    /// Adds slice `index` of `scan`: `input`, `counterfactual` and `mask` have `size * size` values, the first two in [-1, 1] in
+    /// the model's window.
+    #[allow(clippy::too_many_arguments, reason = "JavaScript hands over plain values")]
+    pub fn put(
+        &mut self,
+        scan: &Scan,
+        index: usize,
+        window_low: f32,
+        window_high: f32,
+        size: usize,
+        input: &[f32],
+        counterfactual: &[f32],
+        mask: &[u8],
+    ) -> Result<(), Error> {
+        require_square(size, &[input.len(), counterfactual.len(), mask.len()])?;
+        let slice = scan.0.slice(index).map_err(sentence)?;
+        let window = Window::new(window_low, window_high).map_err(sentence)?;
+        let mask = Mask::new(size, size, mask.iter().map(|&inside| inside != 0).collect());
+        let mask = mask.ok_or_else(|| Error::new("the mask is not a square of this size"))?;
+        self.0.push((index, counterfactual_hu(slice, window, size, input, counterfactual), mask));
+        Ok(())
     }
 }
 

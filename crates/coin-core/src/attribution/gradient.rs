@@ -4,7 +4,7 @@ use burn::module::Module as _;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-use super::{min_max, resized};
+use super::activation_map;
 use crate::networks::{Classifier, Layer};
 
 /// LayerCAM of one image at a layer: the sum over channels of activation times positive gradient.
@@ -24,6 +24,5 @@ fn weighted(classifier: &Classifier, image: Tensor<4>, layer: Layer, weights: fn
     let traced = Tensor::from_inner(activations.clone()).require_grad();
     let gradients = classifier.logits(traced.clone(), layer).sum().backward();
     let gradient = traced.grad(&gradients).unwrap_or_else(|| activations.zeros_like());
-    let map = relu((activations * weights(gradient)).sum_dim(1));
-    min_max(resized(map, [height, width]))
+    activation_map(activations, weights(gradient), [height, width])
 }

@@ -5,11 +5,12 @@
 
 #[cfg(feature = "train")]
 mod gradient;
+mod last_layer;
 mod rise;
 mod score;
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::sigmoid;
+use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::module::interpolate;
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 
@@ -17,6 +18,7 @@ use crate::networks::Classifier;
 
 #[cfg(feature = "train")]
 pub use gradient::{grad_cam, layer_cam};
+pub use last_layer::{last_grad_cam, last_layer_cam};
 pub use rise::{GridMask, Rise, RiseConfig};
 pub use score::score_cam;
 
@@ -45,6 +47,11 @@ fn weighted_sum(classifier: &Classifier, image: &Tensor<4>, masks: Tensor<4>, ma
     let count = masks.dims()[0];
     let scores = sigmoid(classifier.forward(masks * image.clone()));
     (maps * scores.reshape([count, 1, 1, 1])).sum_dim(0)
+}
+
+/// Activations `[1, channels, rows, columns]` summed with their weights, where positive, as a map of `size`.
+fn activation_map(activations: Tensor<4>, weights: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
+    min_max(resized(relu((activations * weights).sum_dim(1)), size))
 }
 
 /// Bilinear, pixel centres onto pixel centres.

@@ -12,15 +12,20 @@ use coin_core::method::Method;
 use coin_core::networks::{Fuse, InpainterConfig, Upsampling};
 use coin_imaging::Window;
 use coin_imaging::anomaly::AnomalyStyle;
+use coin_train::data::{DataOptions, Dataset, Purpose};
 use coin_train::device::DeviceChoice;
 use coin_train::model::Model;
 use coin_train::pretrained::Pretrained;
 use coin_train::program::{self, BadInput};
-use coin_train::{files, onnx};
+use coin_train::recipe::Protocol;
+use coin_train::{familiarity, files, onnx};
 use serde_json::{Value, json};
 
 /// Side of the picture on which two models are compared.
 const COMPARED: usize = 128;
+
+/// Decides the anomalies that are planted into training slices when a model is taught what it knows.
+const PLANTING_SEED: u64 = 777;
 
 /// Convert models.
 #[derive(Parser)]
@@ -30,6 +35,7 @@ const COMPARED: usize = 128;
   convert import checkpoint_150.pth --name coin-totalsegmentator --window -160 240 --out model.safetensors
   convert import tumours.pth --name coin-tuh --upsampling bilinear --window -80 310 --out model.safetensors
   convert onnx model.safetensors --out model.onnx
+  convert familiarity model.safetensors --data slices:DIR --out model.safetensors
   convert verify model.safetensors --against other.safetensors"
 )]
 struct Arguments {
@@ -45,6 +51,19 @@ enum Chore {
     Onnx {
         /// The model file.
         model: PathBuf,
+        /// The file to write.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Teach a model file to tell images that are unlike its training data, as `train` does for new ones; its weights stay.
+    Familiarity {
+        /// The model file.
+        model: PathBuf,
+        #[command(flatten)]
+        data: DataOptions,
+        /// What the model cannot do, in words, for those who use it.
+        #[arg(long, value_name = "TEXT")]
+        limits: Option<String>,
         /// The file to write.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
@@ -102,6 +121,7 @@ fn main() -> ExitCode {
     program::run(|| match Arguments::parse().chore {
         Chore::Import(import) => self::import(&import),
         Chore::Onnx { model, out } => export(&model, &out),
+        Chore::Familiarity { model, data, limits, out } => familiarise(&model, &data, limits, &out),
         Chore::Verify { model, against, device } => verify(&model, against.as_deref(), device),
     })
 }
@@ -128,6 +148,8 @@ fn import(import: &Import) -> anyhow::Result<()> {
         recipe: protocol(import, window),
         data: import.trained_on.clone(),
         results: Value::Null,
+        limits: String::new(),
+        familiarity: None,
         licence: import.licence.clone(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),
@@ -162,6 +184,21 @@ fn protocol(import: &Import, window: Window) -> Value {
 fn export(path: &Path, out: &Path) -> anyhow::Result<()> {
     let bundle = Model::bundle(path)?;
     Ok(files::write(out, &onnx::export(&bundle).with_context(|| path.display().to_string())?)?)
+}
+
+fn familiarise(path: &Path, data: &DataOptions, limits: Option<String>, out: &Path) -> anyhow::Result<()> {
+    let mut bundle = Model::bundle(path)?;
+    let card = &mut bundle.card;
+    let protocol = Protocol::of(card)?;
+    let table = data.table(protocol.data.selection().1.plane)?;
+    let data = Dataset::open(&protocol, table.as_ref(), &[Purpose::Train, Purpose::Validation])?;
+    let model = Model::open(path, DeviceChoice::Cpu)?;
+    card.familiarity = familiarity::of(&model.explainer, &model.device, &protocol, PLANTING_SEED, &data)?;
+    card.format = FORMAT;
+    if let Some(limits) = limits {
+        card.limits = limits;
+    }
+    Ok(files::write(out, &bundle.write()?)?)
 }
 
 #[allow(clippy::print_stdout)]

@@ -107,8 +107,7 @@ fn main() -> ExitCode {
 fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let (model, masking) = arguments.model.open()?;
     let card = &model.card;
-    let protocol = serde_json::from_value::<Protocol>(card.recipe.clone());
-    let mut protocol = protocol.map_err(|reason| BadInput(format!("model {}: field recipe: {reason}", card.name)))?;
+    let mut protocol = Protocol::of(card)?;
     if arguments.anomalies == Anomalies::None {
         protocol.anomaly.probability = 0.0;
     }

@@ -67,6 +67,9 @@ struct Summary {
     after: f32,
     threshold: f32,
     mask_pixels: usize,
+    /// How unlike the training data the slice is, in multiples of what the model takes as alike; beyond 1 it warns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unfamiliarity: Option<f32>,
     seconds: f64,
     notice: &'static str,
 }
@@ -185,6 +188,12 @@ impl Task<'_> {
             if let Some(volume) = &mut volume {
                 explained.put(volume, index, slice);
             }
+            let unfamiliarity = self.model.explainer.unfamiliarity(&explained.explanation);
+            if unfamiliarity.is_some_and(|times| times > 1.0) {
+                tracing::warn!(
+                    "{name} slice {number}: it is unlike what the model was trained on; read its result with caution"
+                );
+            }
             let summary = Summary {
                 input: name.to_owned(),
                 slice: number,
@@ -194,6 +203,7 @@ impl Task<'_> {
                 after: explained.explanation.after,
                 threshold: self.masking.threshold,
                 mask_pixels: explained.mask.count(),
+                unfamiliarity,
                 seconds,
                 notice: coin_train::NOTICE,
             };

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use coin_imaging::{Mask, Slice, Window};
 
 use super::table::{Label, Row};
-use super::{DataError, phantoms};
+use super::{DataError, Purpose, phantoms};
 use crate::recipe::{Abnormal, Selection};
 
 /// Bytes of slices that are kept in memory.
@@ -53,15 +53,16 @@ impl Cases {
         Self { entries: (first..first + count as u64).map(entry).collect(), size }
     }
 
-    /// The rows that are `selected`, cut to `window`.
+    /// The rows that are selected for a purpose, cut to `window`.
     pub fn of_rows<'a>(
         rows: impl IntoIterator<Item = &'a Row>,
         selection: &Selection,
+        purpose: Purpose,
         size: usize,
         window: Window,
     ) -> Self {
         let entry = |row: &Row| {
-            let abnormal = abnormal(row, selection)?;
+            let abnormal = abnormal(row, selection, purpose)?;
             Some(Entry { origin: Origin::Row(row.clone(), window), abnormal, kept: OnceLock::new() })
         };
         Self { entries: rows.into_iter().filter_map(entry).collect(), size }
@@ -109,11 +110,12 @@ impl Cases {
 }
 
 /// Whether a slice is abnormal in itself; `None` for one that is left out.
-fn abnormal(row: &Row, selection: &Selection) -> Option<bool> {
+fn abnormal(row: &Row, selection: &Selection, purpose: Purpose) -> Option<bool> {
     let enough = row.kidney_px >= selection.kidney_pixels;
+    let diseased = selection.train_on_diseased && purpose == Purpose::Train;
     match selection.abnormal {
         // Only what is planted may make a slice abnormal.
-        Abnormal::Planted => (enough && row.tumour_px == 0 && row.cyst_px == 0).then_some(false),
+        Abnormal::Planted => (enough && (diseased || row.tumour_px == 0 && row.cyst_px == 0)).then_some(false),
         // A slice with a little tumour is neither.
         Abnormal::Tumour => match row.tumour_px {
             0 => enough.then_some(false),

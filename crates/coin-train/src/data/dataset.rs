@@ -85,7 +85,7 @@ impl Dataset {
                 return Ok(Cases::default());
             }
             let rows = table.rows().iter().filter(|row| assigned.get(&row.patient) == Some(&purpose));
-            let cases = Cases::of_rows(rows, &selection, protocol.size, protocol.window);
+            let cases = Cases::of_rows(rows, &selection, purpose, protocol.size, protocol.window);
             match cases.is_empty() {
                 true => Err(DataError::Empty {
                     data: table.name().to_owned(),

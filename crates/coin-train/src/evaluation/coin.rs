@@ -30,6 +30,8 @@ pub struct Evaluation {
     pub slices: SliceCounts,
     /// The classifier's numbers.
     pub classifier: RankingSummary,
+    /// Slices that are unlike the training data, where the model knows that.
+    pub unfamiliar: Option<usize>,
     /// COIN's numbers.
     pub coin: MethodReport,
     /// IoU of each abnormal sample, with its index.
@@ -79,6 +81,7 @@ pub fn evaluate(
     distances: Distances<'_>,
 ) -> anyhow::Result<Evaluation> {
     let mut tally = Tally::new(explainer, size, masking);
+    tally.unfamiliar = explainer.familiarity.as_ref().map(|_| 0);
     let (mut features, mut inception) = match distances {
         Distances::None => (None, None),
         Distances::Features(inception) => {
@@ -97,6 +100,9 @@ pub fn evaluate(
             eyes.add(&images, &counterfactuals)?;
         }
         batch.iter().zip(&explanations).for_each(|((i, sample), explanation)| tally.add(*i, sample, explanation));
+        if let (Some(familiarity), Some(unfamiliar)) = (&explainer.familiarity, &mut tally.unfamiliar) {
+            *unfamiliar += explanations.iter().filter(|explanation| !familiarity.knows(&explanation.features)).count();
+        }
     }
     let mut found = tally.evaluation();
     found.coin.frechet_classifier = features.and_then(|features| features.distance());
@@ -110,6 +116,7 @@ struct Tally<'a> {
     size: usize,
     masking: Masking,
     slices: SliceCounts,
+    unfamiliar: Option<usize>,
     ranking: Ranking,
     validity: Validity,
     overlaps: Overlaps,
@@ -126,6 +133,7 @@ impl<'a> Tally<'a> {
             size,
             masking,
             slices: SliceCounts::default(),
+            unfamiliar: None,
             ranking: Ranking::default(),
             validity: Validity::paper(),
             overlaps: Overlaps::new(masking, size),
@@ -164,6 +172,7 @@ impl<'a> Tally<'a> {
         let (sum, count) = self.outside;
         Evaluation {
             slices: self.slices,
+            unfamiliar: self.unfamiliar,
             classifier: self.ranking.summary(),
             coin: MethodReport {
                 cv: self.validity.validity(),
@@ -187,6 +196,7 @@ mod tests {
     fn a_threshold_of_its_own_must_be_worth_it() {
         let found = |best: Option<(f32, f64)>, iou| Evaluation {
             slices: SliceCounts::default(),
+            unfamiliar: None,
             classifier: RankingSummary::default(),
             coin: MethodReport {
                 threshold: 0.25,

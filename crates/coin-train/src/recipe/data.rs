@@ -61,6 +61,9 @@ pub struct Selection {
     pub kidney_pixels: u32,
     /// Fewest pixels of tumour, at the image's own resolution, of an abnormal slice.
     pub tumour_pixels: u32,
+    /// Whether anomalies are planted into slices with tumour or cyst, too, as long as there is healthy kidney: in training
+    /// alone. What is diseased by itself is in normal and abnormal slices alike, so that it tells nothing.
+    pub train_on_diseased: bool,
     /// Batches take as many abnormal slices as normal ones.
     pub balanced: bool,
     /// Which patients are for training, validation and test.
@@ -74,6 +77,7 @@ impl Default for Selection {
             abnormal: Abnormal::Planted,
             kidney_pixels: 300,
             tumour_pixels: 100,
+            train_on_diseased: false,
             balanced: false,
             split: Split::Given,
         }

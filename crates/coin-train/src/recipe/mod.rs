@@ -5,7 +5,7 @@ mod library;
 
 use std::path::PathBuf;
 
-use coin_core::bundle;
+use coin_core::bundle::{self, Card};
 use coin_core::method::Method;
 use coin_core::networks::{ClassifierArchitecture, DiscriminatorConfig, InpainterConfig};
 use coin_core::training::{ClassifierConfig, CounterfactualConfig, SegmenterConfig};
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::data::Split;
+use crate::program::BadInput;
 
 pub use data::{Abnormal, DataRecipe, Selection};
 pub use library::embedded;
@@ -37,6 +38,9 @@ pub struct Recipe {
     pub window: Window,
     /// Licence of the trained weights.
     pub licence: String,
+    /// What the model cannot do, for those who use it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub limits: String,
     /// Where slices come from.
     pub data: DataRecipe,
     /// What is planted.
@@ -64,6 +68,17 @@ pub struct Protocol {
     pub data: DataRecipe,
     /// What is planted.
     pub anomaly: AnomalyRecipe,
+}
+
+impl Protocol {
+    /// Of a model file.
+    ///
+    /// # Errors
+    /// When its recipe does not say all of it.
+    pub fn of(card: &Card) -> Result<Self, BadInput> {
+        let protocol = serde_json::from_value(card.recipe.clone());
+        protocol.map_err(|reason| BadInput(format!("model {}: field recipe: {reason}", card.name)))
+    }
 }
 
 /// What is planted and how often.
@@ -124,6 +139,9 @@ pub struct CounterfactualStage {
     pub steps: u64,
     /// Slices a step.
     pub batch: usize,
+    /// How its slices are moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augmentation: Option<Augmentation>,
     /// Steps between validations.
     pub validate_every: u64,
     /// When the learning rate falls, if it does.
@@ -276,8 +294,12 @@ impl Recipe {
                 planted.into_iter().find_map(|(key, anomaly)| within(anomaly.problem(), key))
             })
             .or_else(|| {
-                let augmentation = self.classifier.augmentation.as_ref();
-                within(augmentation.and_then(Augmentation::problem), "classifier.augmentation")
+                let moved = [
+                    ("classifier.augmentation", &self.classifier.augmentation),
+                    ("counterfactual.augmentation", &self.counterfactual.augmentation),
+                ];
+                let problem = |augmentation: &Option<Augmentation>| augmentation.as_ref()?.problem();
+                moved.into_iter().find_map(|(key, augmentation)| within(problem(augmentation), key))
             })
             .or_else(|| {
                 let segmented = self.segmenter.as_ref().is_none_or(|stage| stage.validate_every > 0);

@@ -50,6 +50,9 @@ pub struct Report {
     pub threshold: f32,
     /// Slices looked at.
     pub slices: SliceCounts,
+    /// Slices that the model would warn of as unlike its training data, where it knows that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfamiliar: Option<usize>,
     /// The classifier's numbers.
     pub classifier: RankingSummary,
     /// The explanations' numbers.
@@ -74,6 +77,7 @@ impl Report {
             device: device.into(),
             threshold: masking.threshold,
             slices: found.slices,
+            unfamiliar: found.unfamiliar,
             classifier: found.classifier,
             methods: Methods { coin: found.coin.clone(), ..Methods::default() },
             seconds,

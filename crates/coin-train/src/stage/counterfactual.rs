@@ -68,7 +68,7 @@ impl Stage for CounterfactualStage<'_> {
     fn validate(&self) -> anyhow::Result<Validation> {
         let inpainter = self.training.calibrated(&self.trainer)?;
         let method = self.training.setting.recipe.counterfactual.training.method;
-        let explainer = Explainer { inpainter, classifier: self.classifier.valid(), method };
+        let explainer = Explainer { inpainter, classifier: self.classifier.valid(), method, familiarity: None };
         let found = self.training.setting.validate(&explainer, &self.validation)?;
         let (threshold, iou) = found.coin.best().unwrap_or((PAPER_THRESHOLD, 0.0));
         let name = format!("step-{:06}", self.steps());
@@ -99,7 +99,8 @@ fn step(
 ) -> anyhow::Result<CounterfactualLosses> {
     let Setting { recipe, data, .. } = setting;
     let (step, seed) = (trainer.steps(), recipe.seed ^ STREAM);
-    let batch = data.batch(recipe.window, &recipe.anomaly, None, seed, step, size)?;
+    let augmentation = recipe.counterfactual.augmentation.as_ref();
+    let batch = data.batch(recipe.window, &recipe.anomaly, augmentation, seed, step, size)?;
     let rate = recipe.counterfactual.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
     Ok(trainer.step(setting.batch(&batch), rate)?)
 }

@@ -124,7 +124,12 @@ impl Training<'_> {
         let best = best.context("the counterfactual is not trained yet; run --stage counterfactual")?;
         let trainer = self.setting.new_counterfactual_trainer(classifier.clone()).load_state(&best)?;
         let method = self.setting.recipe.counterfactual.training.method;
-        Ok(Explainer { inpainter: self.calibrated(&trainer)?, classifier: classifier.valid(), method })
+        Ok(Explainer {
+            inpainter: self.calibrated(&trainer)?,
+            classifier: classifier.valid(),
+            method,
+            familiarity: None,
+        })
     }
 
     /// The inpainter as it explains.

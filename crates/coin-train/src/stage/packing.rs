@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{PAPER_THRESHOLD, Setting, Training};
 use crate::data::Purpose;
 use crate::evaluation::{self, Distances, Masking, MethodReport, SEGMENTER_MASKING, SaliencyMethod};
+use crate::familiarity;
 use crate::files;
 use crate::report::{self, Report, Sheet};
 
@@ -38,6 +39,8 @@ impl Training<'_> {
             recipe: serde_json::to_value(recipe)?,
             data: data.description.clone(),
             results: Value::Null,
+            limits: recipe.limits.clone(),
+            familiarity: None,
             licence: recipe.licence.clone(),
             weights_sha256: String::new(),
             self_test: SelfTest::unknown(),
@@ -50,9 +53,10 @@ impl Training<'_> {
             &processor,
         )?;
 
-        let explainer = bundle.explainer(device)?;
+        let mut explainer = bundle.explainer(device)?;
         let validated = self.setting.validate(&explainer, &self.setting.validation_samples())?;
         let masking = Masking { threshold: validated.chosen_threshold(), postprocess: false };
+        explainer.familiarity = familiarity::of(&explainer, device, &recipe.protocol(), recipe.seed, data)?;
         let started = Instant::now();
         let samples = data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, TEST_SEED);
         let found =
@@ -69,6 +73,7 @@ impl Training<'_> {
         let sheet = Sheet::of(&explainer, device, recipe.size, &samples, &shown, masking)?;
         report.write(self.run.folder(), &sheet)?;
 
+        bundle.card.familiarity = explainer.familiarity;
         bundle.card.threshold = masking.threshold;
         bundle.card.results = serde_json::to_value(&report)?;
         files::write(&self.run.folder().join(format!("{}.safetensors", recipe.model)), &bundle.write()?)?;

@@ -121,6 +121,10 @@ impl EfficientNet {
             dense_bias,
         }
     }
+    /// The dense layer's weight, `[1, features]`.
+    pub(super) fn head_weight(&self) -> Tensor<2> {
+        self.dense.val()
+    }
 }
 
 impl Steps for EfficientNet {

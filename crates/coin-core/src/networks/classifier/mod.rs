@@ -122,8 +122,13 @@ trait Steps {
 impl Classifier {
     /// Images `[batch, 1, height, width]` in [-1, 1] to logits `[batch, 1]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+        self.steps().head(self.last_activations(x))
+    }
+
+    /// Images to the last activations `[batch, channels, height, width]`.
+    pub fn last_activations(&self, x: Tensor<4>) -> Tensor<4> {
         let steps = self.steps();
-        steps.head((0..steps.depth()).fold(x, |x, i| steps.step(i, x)))
+        (0..steps.depth()).fold(x, |x, i| steps.step(i, x))
     }
 
     /// Images to the activations `[batch, channels, height, width]` of a layer.
@@ -139,8 +144,25 @@ impl Classifier {
 
     /// Images to what the last layer sees on average, `[batch, features]`.
     pub fn features(&self, x: Tensor<4>) -> Tensor<2> {
+        pooled(self.last_activations(x))
+    }
+
+    /// Images to logits `[batch, 1]` and features `[batch, features]`.
+    pub fn logits_and_features(&self, x: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
         let steps = self.steps();
-        pooled((0..steps.depth()).fold(x, |x, i| steps.step(i, x)))
+        let last = self.last_activations(x);
+        (steps.head(last.clone()), pooled(last))
+    }
+
+    /// The gradient of the logit by the last activations, times the number of their places, `[1, channels, 1, 1]`: where the
+    /// head is a mean and a dense layer it is the same for all images and places. `None` for other heads.
+    pub fn head_gradient(&self) -> Option<Tensor<4>> {
+        let weight = match self {
+            Self::ResNet(network) => network.head_weight(),
+            Self::EfficientNet(network) => network.head_weight(),
+            Self::ConvNeXt(_) => return None,
+        };
+        Some(weight.unsqueeze_dims(&[2, 3]))
     }
 
     /// All layers by torchvision's names, in their order. The last one is what the paper's saliency methods look at.

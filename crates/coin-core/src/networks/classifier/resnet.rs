@@ -93,6 +93,10 @@ impl ResNet {
             dense_bias,
         }
     }
+    /// The dense layer's weight, `[1, features]`.
+    pub(super) fn head_weight(&self) -> Tensor<2> {
+        self.dense.val()
+    }
 }
 
 impl Steps for ResNet {

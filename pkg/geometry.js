@@ -1,4 +1,4 @@
-/** @typedef {import("../coin.js").Slice} Slice */
+/** @typedef {import("./coin.js").Slice} Slice */
 
 /**
  * Grid pixel `i` begins `edge + i * step` into the slice, in the slice's own pixels.

@@ -1,0 +1,259 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { discDicom, discNifti } from "./files.mjs";
+import { MODEL, openSite } from "./site.mjs";
+import { Visitor, launch } from "./visitor.mjs";
+
+const mimeType = "application/octet-stream";
+
+describe("Looking", () => {
+  /** @type {import("playwright-core").Browser} */
+  let browser;
+  /** @type {Awaited<ReturnType<typeof openSite>>} */
+  let site;
+  /** @type {Visitor} */
+  let visitor;
+  /** @type {import("playwright-core").Page} */
+  let page;
+
+  before(async () => {
+    site = await openSite();
+    browser = await launch(["--disable-gpu"]);
+    visitor = await Visitor.arrive(browser, `${site.address}#device=cpu&model=${MODEL}`);
+    page = visitor.page;
+  });
+  after(async () => {
+    await browser?.close();
+    site?.close();
+  });
+
+  /**
+   * The place of a pane on the screen.
+   *
+   * @param {string} id
+   */
+  async function boxOf(id) {
+    await page.locator(`#${id}`).scrollIntoViewIfNeeded();
+    const box = await page.locator(`.canvas:has(#${id})`).boundingBox();
+    assert.ok(box);
+    return { ...box, at: (/** @type {number} */ x, /** @type {number} */ y) => /** @type {const} */ ([box.x + x * box.width, box.y + y * box.height]) };
+  }
+
+  /**
+   * @param {string} id
+   * @param {[number, number]} from in shares of the pane
+   * @param {[number, number]} to
+   */
+  async function drags(id, from, to) {
+    const box = await boxOf(id);
+    await page.mouse.move(...box.at(...from));
+    await page.mouse.down();
+    await page.mouse.move(...box.at(...to), { steps: 4 });
+    await page.mouse.up();
+  }
+
+  const choose = (/** @type {string} */ tool) => page.locator(`input[name=tool][value=${tool}]`).check();
+  const zoom = async () => parseFloat(await visitor.text("zoom-number"));
+  /** What is in the middle of a pane. */
+  const transform = (/** @type {string} */ id) => page.locator(`.sheet:has(#${id})`).evaluate((sheet) => getComputedStyle(sheet).transform);
+
+  test("the wheel zooms where the pointer is, all panes together, and dragging moves them", async () => {
+    await choose("move");
+    const box = await boxOf("pane-difference");
+    await page.mouse.move(...box.at(0.25, 0.25));
+    const under = async () => {
+      await page.mouse.move(...box.at(0.25, 0.25));
+      return visitor.text("readout");
+    };
+    const said = await under();
+    await page.mouse.wheel(0, -400);
+    assert.ok((await zoom()) > 150, `zoomed to ${await zoom()} %`);
+    assert.equal(await under(), said, "what was under the pointer stays there");
+    const transforms = new Set(await Promise.all(["pane-input", "pane-counterfactual", "pane-difference", "pane-mask"].map(transform)));
+    assert.equal(transforms.size, 1, "all panes show the same part");
+    await drags("pane-difference", [0.5, 0.5], [0.3, 0.4]);
+    assert.notDeepEqual(new Set([await transform("pane-mask")]), transforms, "and move together");
+    await page.locator("#zoom-reset").click();
+    assert.equal(await zoom(), 100);
+    assert.equal(await transform("pane-mask"), "matrix(1, 0, 0, 1, 0, 0)");
+  });
+
+  test("two fingers zoom", async () => {
+    const phone = await Visitor.arrive(browser, `${site.address}#device=cpu&model=${MODEL}`, { hasTouch: true, viewport: { width: 390, height: 844 } });
+    await phone.page.locator("input[name=tool][value=move]").check();
+    await phone.page.locator("#pane-input").scrollIntoViewIfNeeded();
+    const box = await phone.page.locator("#pane-input").boundingBox();
+    assert.ok(box);
+    const fingers = await phone.page.context().newCDPSession(phone.page);
+    const touch = (/** @type {"touchStart" | "touchMove" | "touchEnd"} */ type, /** @type {number[]} */ ...xs) =>
+      fingers.send("Input.dispatchTouchEvent", { type, touchPoints: xs.map((x, id) => ({ x: box.x + box.width * x, y: box.y + box.height / 2, id })) });
+    await touch("touchStart", 0.45, 0.55);
+    await touch("touchMove", 0.35, 0.65);
+    await touch("touchMove", 0.25, 0.75);
+    await touch("touchEnd");
+    assert.ok(parseFloat(await phone.text("zoom-number")) > 250, await phone.text("zoom-number"));
+    await phone.page.context().close();
+  });
+
+  test("a drag sets the window", async () => {
+    await choose("window");
+    const bright = await visitor.brightness("pane-input");
+    await drags("pane-input", [0.5, 0.3], [0.5, 0.8]);
+    assert.match(await page.locator("#display option:checked").innerText(), /^As dragged: /);
+    await page.waitForFunction(() => !document.body.dataset.state?.startsWith("running"));
+    const level = async () => (await visitor.brightness("pane-input")) < bright - 5;
+    await waitUntil(level, "a higher level is darker");
+    await page.locator("#display").selectOption("model");
+  });
+
+  test("the ruler measures millimetres, by mouse and by keyboard", async () => {
+    await visitor.picks({ name: "disc.dcm", mimeType, buffer: discDicom({ series: "1.5", place: 0 }) });
+    await choose("measure");
+    const { width, columnMm } = await page.evaluate(() => /** @type {any} */ (window).coin.slice);
+    await drags("pane-mask", [0.25, 0.5], [0.75, 0.5]);
+    const measured = parseFloat((await visitor.text("ruler-length")).replace(/^Distance /, ""));
+    assert.ok(Math.abs(measured - 0.5 * width * columnMm) < 0.02 * width * columnMm, `${measured} mm of ${width} x ${columnMm}`);
+    await page.locator("#plant").focus();
+    await page.keyboard.press("Enter");
+    for (let i = 0; i < 10; i++) await page.keyboard.press("ArrowLeft");
+    const typed = parseFloat((await visitor.text("ruler-length")).replace(/^Distance /, ""));
+    assert.ok(Math.abs(typed - 0.2 * width * columnMm) < 0.01 * width * columnMm, `${typed} mm`);
+    await page.keyboard.press("Enter");
+    assert.equal((await visitor.coin()).truth, null, "nothing was planted");
+  });
+
+  test("a drag plants as wide an anomaly", async () => {
+    await visitor.explains(() => page.locator("input[value=phantom-normal]").check());
+    await choose("plant");
+    const widths = [];
+    for (const reach of [0.06, 0.12]) {
+      await visitor.explains(() => drags("pane-input", [0.4, 0.5], [0.4 + reach, 0.5]));
+      const { truth, explanation } = await visitor.coin();
+      const columns = truth.flatMap((/** @type {number} */ inside, /** @type {number} */ i) => (inside ? [i % explanation.size] : []));
+      widths.push((Math.max(...columns) - Math.min(...columns) + 1) / explanation.size);
+    }
+    assert.ok(widths[0] < 0.16 && widths[1] > 1.5 * widths[0], `${widths} of the picture`);
+    await page.locator("#unplant").click();
+    await visitor.settled();
+  });
+
+  test("a slider goes from the counterfactual to the input", async () => {
+    const covered = () => page.locator("#pane-before").evaluate((canvas) => getComputedStyle(canvas).clipPath);
+    assert.equal(await covered(), "inset(0px 100% 0px 0px)");
+    await page.locator("#reveal").fill("30");
+    assert.equal(await covered(), "inset(0px 30% 0px 0px)");
+    const [input, before] = await Promise.all(["pane-input", "pane-before"].map((id) => visitor.brightness(id)));
+    assert.ok(input > 5 && input === before, `${input}, ${before}`);
+    await page.locator("#reveal").fill("100");
+  });
+
+  test("maps have colours of choice, and the mask is filled as much as wanted", async () => {
+    await visitor.explains(() => page.locator("input[value=phantom-abnormal]").check());
+    const corner = (/** @type {string} */ id) =>
+      page.evaluate((id) => [...(/** @type {HTMLCanvasElement} */ (document.getElementById(id)).getContext("2d")?.getImageData(2, 0, 1, 1).data ?? [])].slice(0, 3), id);
+    await page.locator("#colour-map").selectOption("viridis");
+    // Viridis begins at a dark violet (matplotlib's first entry is 68, 1, 84).
+    for (const id of ["pane-difference", "legend"]) {
+      await waitUntil(async () => Math.max(...(await corner(id)).map((channel, i) => Math.abs(channel - [68, 1, 84][i]))) <= 6, `${id}: ${await corner(id)}`);
+    }
+    const full = await sumOfBlue();
+    await page.locator("#mask-opacity").fill("0");
+    const outlined = await sumOfBlue();
+    assert.notEqual(full, outlined);
+    await page.locator("#mask-opacity").fill("0.4");
+    await waitUntil(async () => (await sumOfBlue()) === full, "as before");
+    await page.locator("#colour-map").selectOption("fire");
+  });
+
+  async function sumOfBlue() {
+    return page.evaluate(() => {
+      const canvas = /** @type {HTMLCanvasElement} */ (document.getElementById("pane-mask"));
+      return [...(canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [])].reduce((sum, value, i) => sum + (i % 4 === 2 ? value : 0), 0);
+    });
+  }
+
+  test("the mask's pieces are listed with area, HU and difference, and a row shows its piece", async () => {
+    await page.locator("#threshold").fill("0.02");
+    await waitUntil(async () => (await page.locator("#pieces tr").count()) > 1, "several pieces");
+    await page.locator("#threshold").fill("0.25");
+    await waitUntil(async () => (await page.locator("#pieces tr").count()) < 4, "few pieces");
+    const { mask, explanation } = await visitor.coin();
+    const row = await page.locator("#pieces tr").first().locator("td").allInnerTexts();
+    const pixels = sum(mask);
+    const rows = await page.locator("#pieces tr").count();
+    if (rows === 1) {
+      const { columnMm, width } = await page.evaluate(() => /** @type {any} */ (window).coin.slice);
+      const pixelMm = (columnMm * width) / explanation.size;
+      assert.equal(parseFloat(row[0]), Math.round(pixels * pixelMm ** 2));
+      const mean = sum(explanation.difference.filter((/** @type {number} */ _, /** @type {number} */ i) => mask[i])) / pixels;
+      assert.ok(Math.abs(Number(row[2]) - mean) < 0.006, `${row[2]} is not ${mean}`);
+    }
+    await page.locator("#pieces button").first().click();
+    assert.ok((await zoom()) > 150, "it is magnified");
+    await page.locator("#pieces button").first().click();
+    assert.equal(await zoom(), 100);
+  });
+
+  test("saliency methods are computed beside, cancelled, compared and saved", async () => {
+    const { explanation } = await visitor.coin();
+    await page.locator("#compare-methods").click();
+    await waitUntil(async () => /RISE: \d+ of 1000/.test(await visitor.text("methods-status")), "progress");
+    await page.locator("#threshold").fill("0.3");
+    assert.equal((await visitor.coin()).threshold, 0.3, "the page goes on");
+    await page.locator("#methods-cancel").click();
+    await waitUntil(async () => (await visitor.text("methods-status")) === "Cancelled.", "cancelled");
+    assert.deepEqual((await visitor.coin()).explanation, explanation);
+
+    await page.locator("#compare-methods").click();
+    await page.waitForFunction(() => document.getElementById("methods-status")?.textContent?.startsWith("Computed in"), undefined, { timeout: 300_000 });
+    const names = await page.locator("#methods-list figcaption").allInnerTexts();
+    assert.deepEqual(names.map((name) => name.replace(/ · IoU \d\.\d\d$/, "")), ["COIN, difference", "RISE", "ScoreCAM", "LayerCAM", "Grad-CAM"]);
+    assert.ok(names.every((name) => / · IoU /.test(name)), "the truth is known here");
+    const pictures = await page.locator("#methods-list canvas").evaluateAll((canvases) => canvases.map((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL()));
+    assert.equal(new Set(pictures).size, 5, "each shows something else");
+    const [figure] = await Promise.all([page.waitForEvent("download"), page.locator("#save-methods").click()]);
+    assert.match(figure.suggestedFilename(), /-methods\.png$/);
+    assert.match(page.url(), /methods=1/);
+    await page.locator("#threshold").fill("0.25");
+  });
+
+  test("a volume has a curve; all of it is explained, with a way out, and saved", async () => {
+    await visitor.picks({ name: "discs.nii", mimeType, buffer: discNifti(64, 12) });
+    assert.ok(await page.locator("#volume").isVisible());
+    await page.locator("#explain-all").click();
+    await waitUntil(async () => /^Slice \d+/.test(await visitor.text("volume-status")), "progress");
+    await page.locator("#volume-cancel").click();
+    await waitUntil(async () => /^Cancelled/.test(await visitor.text("volume-status")), "cancelled");
+    const known = async () => Number(/of (\d+) of 12/.exec((await page.locator("#curve").getAttribute("aria-label")) ?? "")?.[1]);
+    assert.ok((await known()) < 12);
+    await page.locator("#explain-all").click();
+    await page.waitForFunction(() => /^12 slices in/.test(document.getElementById("volume-status")?.textContent ?? ""), undefined, { timeout: 60_000 });
+    assert.equal(await known(), 12);
+    assert.ok(await page.locator("#projection").isVisible());
+    assert.ok((await visitor.brightness("projection")) > 1, "something is seen from the front");
+    const curve = await page.locator("#curve").boundingBox();
+    assert.ok(curve);
+    await visitor.explains(() => page.locator("#curve").click({ position: { x: (2.5 / 12) * curve.width, y: 20 } }));
+    assert.equal((await visitor.coin()).source.slice, 2);
+    const [file] = await Promise.all([page.waitForEvent("download"), page.locator("#volume-saves button[value=counterfactual]").click()]);
+    assert.equal(file.suggestedFilename(), "coin-discs-nii-all-counterfactual.nii.gz");
+    visitor.assertQuiet();
+  });
+});
+
+/** @param {number[]} values */
+function sum(values) {
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+/**
+ * @param {() => Promise<boolean>} holds
+ * @param {string} what
+ */
+async function waitUntil(holds, what) {
+  for (let i = 0; i < 200; i++) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail(`not seen: ${what}`);
+}

@@ -1,0 +1,245 @@
+import assert from "node:assert/strict";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { after, before, describe, test } from "node:test";
+import { discDicom, discNifti, discPng } from "./files.mjs";
+import { serve } from "./server.mjs";
+import { DIST, MODEL, SETUPS, openSite } from "./site.mjs";
+import { Visitor, launch } from "./visitor.mjs";
+
+const mimeType = "application/octet-stream";
+const PKG = fileURLToPath(new URL("../../pkg", import.meta.url));
+
+describe("Sharing", () => {
+  /** @type {import("playwright-core").Browser} */
+  let browser;
+  /** @type {Awaited<ReturnType<typeof openSite>>} */
+  let site;
+  const arrive = (/** @type {string} */ hash, /** @type {import("playwright-core").BrowserContextOptions} */ options = {}) =>
+    Visitor.arrive(browser, `${site.address}#device=cpu&${hash}`, options);
+
+  before(async () => {
+    site = await openSite();
+    browser = await launch(["--disable-gpu"]);
+  });
+  after(async () => {
+    await browser?.close();
+    site?.close();
+  });
+
+  test("an address restores what is shown, and is told to no one", async () => {
+    const first = await arrive(`model=${MODEL}`);
+    await first.explains(() => first.page.locator("#new-patient").click());
+    await first.page.locator("#threshold").fill("0.4");
+    await first.page.locator("#display").selectOption("bone");
+    await first.page.locator("#colour-map").selectOption("turbo");
+    await first.page.waitForFunction(() => ["threshold=0.4", "display=bone", "colours=turbo"].every((part) => location.hash.includes(part)));
+    const seen = await first.coin();
+    const other = await Visitor.arrive(browser, first.page.url());
+    const found = await other.coin();
+    assert.deepEqual(found.explanation, { ...seen.explanation, milliseconds: found.explanation.milliseconds });
+    assert.deepEqual([found.mask, found.threshold, found.source], [seen.mask, 0.4, seen.source]);
+    assert.equal(await other.page.locator("#display").inputValue(), "bone");
+    assert.ok(site.asked.every(({ query }) => query === ""), "what stands behind # is not sent");
+    await first.picks({ name: "own.dcm", mimeType, buffer: discDicom({ series: "1.9", place: 0 }) });
+    assert.doesNotMatch(first.page.url(), /sample=|own/);
+    await Promise.all([first, other].map((visitor) => visitor.page.context().close()));
+  });
+
+  test("nonsense in an address does no harm", async () => {
+    const visitor = await arrive(`model=${MODEL}&sample=none&slice=-7&threshold=nine&display=constructor&colours=__proto__&postprocess=x`);
+    assert.equal(await visitor.state(), "ready");
+    assert.equal((await visitor.coin()).source.sample, "phantom-abnormal");
+    visitor.assertQuiet();
+    await visitor.page.context().close();
+  });
+
+  test("the whole page speaks German, too", async () => {
+    const visitor = await arrive(`model=${MODEL}&lang=de`);
+    assert.equal(await visitor.page.locator("html").getAttribute("lang"), "de");
+    assert.match(await visitor.text("verdict"), /^Klassifikator: auffällig .* → nach dem Übermalen: /);
+    assert.match(await visitor.text("device-reason"), /^Von Hand gewählt\.$/);
+    const english = await arrive(`model=${MODEL}&lang=en`);
+    const missing = await english.page.evaluate(async () => {
+      const language = await import(/** @type {any} */ (new URL("page/language.js", document.baseURI).href));
+      // What the page composes is checked by its types.
+      const composed = new Set([...document.querySelectorAll("dl:not(.help), #verdict, #verdict-sentence, #status, #readout, #samples label, option, output, tbody, #how-verdict, #credit, #device-name, #device-reason, #privacy-requests, #mask-facts, #source-name, #pieces-rest, #volume-status")].flatMap((element) => [...element.querySelectorAll("*"), element]).map((element) => element.textContent?.trim().replace(/\s+/g, " ")));
+      return language.untranslated().filter((/** @type {string} */ text) => !composed.has(text) && ![...composed].some((words) => words?.includes(text)));
+    });
+    assert.deepEqual(missing, []);
+    await english.explains(() => english.page.locator("#language").selectOption("de"));
+    await english.settled();
+    assert.match(english.page.url(), /lang=de/);
+    await Promise.all([visitor, english].map((visitor) => visitor.page.context().close()));
+  });
+
+  test("it is dark, light by choice, and remembers that", async () => {
+    const visitor = await arrive(`model=${MODEL}`, { colorScheme: "light" });
+    const background = () => visitor.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    assert.equal(await background(), "rgb(13, 17, 23)");
+    await visitor.page.locator("#light").check();
+    assert.equal(await background(), "rgb(245, 246, 248)");
+    await visitor.page.reload();
+    await visitor.settled();
+    assert.equal(await background(), "rgb(245, 246, 248)");
+    await visitor.page.context().close();
+  });
+
+  test("keys do what hands do, and a sheet lists them", async () => {
+    const { page, ...visitor } = Object.assign(await arrive(`model=${MODEL}`), {});
+    const value = (/** @type {string} */ id) => page.locator(`#${id}`).inputValue();
+    const before = Number(await value("threshold"));
+    await page.keyboard.press("]");
+    assert.equal(Number(await value("threshold")).toFixed(2), (before + 0.01).toFixed(2));
+    await page.keyboard.press("b");
+    assert.equal(await value("reveal"), "0");
+    await page.keyboard.press("m");
+    assert.ok(await page.locator("input[name=tool][value=move]").isChecked());
+    await page.keyboard.press("+");
+    assert.notEqual(await page.locator("#zoom-number").innerText(), "100 %");
+    await page.keyboard.press("0");
+    await page.keyboard.press("?");
+    assert.ok(await page.locator("#help").isVisible());
+    await page.keyboard.press("Escape");
+    assert.ok(!(await page.locator("#help").isVisible()));
+    assert.deepEqual(visitor.complaints, []);
+    await page.context().close();
+  });
+
+  test("a model of one's own is opened like an image, a broken one is refused and the last stays", async () => {
+    const visitor = await arrive(`model=${MODEL}`);
+    await visitor.picks(join(DIST, "models", `${MODEL}.safetensors`));
+    assert.equal(await visitor.state(), "ready");
+    assert.equal(await visitor.page.locator("#model option:checked").innerText(), `Own: ${MODEL}`);
+    assert.doesNotMatch(visitor.page.url(), /model=/);
+    await visitor.picks({ name: "broken.safetensors", mimeType, buffer: Buffer.from("no model") });
+    assert.equal(await visitor.state(), "failed");
+    assert.match(await visitor.text("notice-text"), /not a whole safetensors file/);
+    assert.equal(await visitor.page.locator("#model option:checked").innerText(), `Own: ${MODEL}`);
+    await visitor.explains(() => visitor.page.locator("input[value=phantom-normal]").check());
+    assert.equal(await visitor.state(), "ready");
+
+    await visitor.page.locator("#compare-models").click();
+    await visitor.page.waitForFunction(() => document.getElementById("comparison-status")?.textContent?.startsWith("Explained in"), undefined, { timeout: 60_000 });
+    assert.equal(await visitor.page.locator("#comparison figure").count(), 2);
+    assert.ok((await visitor.page.locator("#comparison figure").nth(1).innerText()).includes("→"));
+    await visitor.page.context().close();
+  });
+
+  test("diagnostics are copied, and say nothing of the image", async () => {
+    const visitor = await arrive(`model=${MODEL}`, { permissions: ["clipboard-read", "clipboard-write"] });
+    await visitor.picks({ name: "Somebody.dcm", mimeType, buffer: discDicom({ series: "1.9", place: 0 }) });
+    assert.match(await visitor.text("device-facts"), /Self-testpassed in .*Memory, cpu\d/);
+    await visitor.page.locator("#copy-diagnostics").click();
+    await visitor.page.waitForFunction(() => document.getElementById("diagnostics-status")?.textContent?.startsWith("Copied"));
+    const text = await visitor.page.evaluate(() => navigator.clipboard.readText());
+    const report = JSON.parse(text);
+    assert.equal(report.model.name, MODEL);
+    assert.ok(report.memory[0].bytes > 1e6 && report.milliseconds.first.engine > 0 && report.device.engine === "cpu");
+    assert.ok(!text.includes("Somebody"));
+    await visitor.page.context().close();
+  });
+
+  test("what is unlike the training data is warned of, and what is like it is not", async () => {
+    const visitor = await arrive(`model=${MODEL}`);
+    assert.ok(!(await visitor.page.locator("#unfamiliar").isVisible()));
+    await visitor.picks({ name: "picture.png", mimeType, buffer: discPng(64) });
+    assert.match(await visitor.text("unfamiliar"), /unlike what the model was trained on/);
+    assert.ok((await visitor.summary()).unfamiliarity > 1);
+    await visitor.explains(() => visitor.page.locator("input[value=phantom-normal]").check());
+    assert.ok(!(await visitor.page.locator("#unfamiliar").isVisible()));
+    await visitor.page.context().close();
+  });
+
+  test("the page can be installed", async () => {
+    const visitor = await arrive(`model=${MODEL}`);
+    const protocol = await visitor.page.context().newCDPSession(visitor.page);
+    const { installabilityErrors } = await protocol.send("Page.getInstallabilityErrors");
+    // Private windows, which tests use, install nothing.
+    assert.deepEqual(installabilityErrors.map(({ errorId }) => errorId).filter((id) => id !== "in-incognito"), []);
+    const { manifest, errors } = /** @type {any} */ (await protocol.send("Page.getAppManifest"));
+    assert.deepEqual(errors, []);
+    assert.ok(manifest !== undefined);
+    await visitor.page.context().close();
+  });
+
+  test("one element in plain HTML explains a slice, and a file of the reader's own", async (test) => {
+    const folder = await mkdtemp(join(tmpdir(), "coin-element-"));
+    test.after(() => rm(folder, { recursive: true }));
+    await cp(PKG, folder, { recursive: true, filter: (path) => !path.includes("node_modules") });
+    await cp(join(DIST, "engine"), join(folder, "engine"), { recursive: true });
+    await cp(join(DIST, "models"), join(folder, "models"), { recursive: true });
+    await writeFile(join(folder, "slice.dcm"), discDicom({ series: "1.9", place: 0 }));
+    // The strictest policy that the package's README names.
+    const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
+    const own = await serve(folder, "/own/", { "content-security-policy": policy });
+    test.after(own.close);
+    const page = await browser.newPage();
+    /** @type {string[]} */
+    const complaints = [];
+    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+    await page.addInitScript(() => {
+      addEventListener("coin-explained", (event) => Object.assign(window, { explained: /** @type {CustomEvent} */ (event).detail }));
+      addEventListener("coin-failed", (event) => Object.assign(window, { failure: String(/** @type {CustomEvent} */ (event).detail.error) }));
+    });
+    await page.goto(`${own.address}example.html`);
+    const explained = () => page.waitForFunction(() => /** @type {any} */ (window).explained ?? /** @type {any} */ (window).failure, undefined, { timeout: 60_000 });
+    await explained();
+    assert.equal(await page.evaluate(() => /** @type {any} */ (window).failure), undefined);
+    const told = await page.locator("coin-explainer [role=status]").innerText();
+    assert.match(told, /^Probability of “abnormal”: \d\.\d\d, after inpainting \d\.\d\d\./);
+    const drawn = await page.locator("coin-explainer").evaluate((element) =>
+      [...(element.shadowRoot?.querySelectorAll("canvas") ?? [])].map((canvas) => [...(canvas.getContext("2d")?.getImageData(0, 0, 384, 384).data ?? [])].reduce((most, value, i) => (i % 4 < 3 ? Math.max(most, value) : most), 0)),
+    );
+    assert.equal(drawn.length, 4);
+    assert.ok(drawn[0] > 100 && drawn[1] > 100 && drawn[3] > 100, `${drawn}`);
+    await page.evaluate(() => Object.assign(window, { explained: undefined }));
+    await page.locator("coin-explainer input[type=file]").setInputFiles({ name: "discs.nii", mimeType, buffer: discNifti(64, 3) });
+    await explained();
+    await page.evaluate(() => Object.assign(window, { explained: undefined, failure: undefined }));
+    await page.evaluate(() => document.querySelector("coin-explainer")?.setAttribute("model", "none.safetensors"));
+    await explained();
+    assert.match(await page.locator("coin-explainer [role=status]").innerText(), /none\.safetensors could not be loaded/);
+    assert.deepEqual(complaints.filter((text) => !/404/.test(text)), []);
+    await page.close();
+  });
+});
+
+const [webgpu] = SETUPS;
+
+test("a GPU with the least that WebGPU promises still explains", { skip: webgpu.skip }, async (test) => {
+  // What the specification guarantees, and what phones and older browsers offer; no f16 and no subgroups.
+  const lowered = `
+    const { requestAdapter } = GPU.prototype;
+    GPU.prototype.requestAdapter = async function (options) {
+      const adapter = await requestAdapter.call(this, options);
+      if (!adapter) return adapter;
+      const least = {
+        maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupSizeX: 256, maxComputeWorkgroupSizeY: 256, maxComputeWorkgroupSizeZ: 64,
+        maxComputeWorkgroupStorageSize: 16384, maxStorageBufferBindingSize: 134217728, maxBufferSize: 268435456,
+        maxStorageBuffersPerShaderStage: 8, maxComputeWorkgroupsPerDimension: 65535, maxBindGroups: 4,
+      };
+      const { limits: real } = adapter;
+      const limits = new Proxy(real, { get: (_, name) => { const value = real[name]; return name in least ? Math.min(value, least[name]) : value; } });
+      Object.defineProperty(adapter, "limits", { value: limits });
+      Object.defineProperty(adapter, "features", { value: new Set() });
+      self.postMessage({ requests: [{ address: "lowered", bytes: limits.maxComputeInvocationsPerWorkgroup }] });
+      return adapter;
+    };`;
+  const site = await openSite((path, content) => (path === "worker.js" ? `${lowered}\n${content}` : content));
+  test.after(site.close);
+  const browser = await launch(webgpu.flags);
+  test.after(() => browser.close());
+  const options = { serviceWorkers: /** @type {const} */ ("block") };
+  const visitor = await Visitor.arrive(browser, `${site.address}#device=webgpu&model=${MODEL}`, options);
+  assert.equal(await visitor.state(), "ready", await visitor.text("notice-text"));
+  const found = await visitor.coin();
+  assert.equal(found.device.engine, "webgpu");
+  const reference = await Visitor.arrive(browser, `${site.address}#device=cpu&model=${MODEL}`, options);
+  const expected = await reference.coin();
+  assert.equal(expected.device.engine, "cpu");
+  const worst = expected.explanation.difference.reduce((/** @type {number} */ most, /** @type {number} */ value, /** @type {number} */ i) => Math.max(most, Math.abs(value - found.explanation.difference[i])), 0);
+  assert.ok(worst < 1e-3, `off by ${worst}`);
+});

@@ -1,0 +1,44 @@
+import { noteInAddress } from "./address.js";
+import { element } from "./dom.js";
+import { LANGUAGE } from "./language.js";
+
+const KEY = "coin theme";
+
+/**
+ * Dark as in a reading room, or light, remembered on this device; and the language.
+ *
+ * @param {() => void} changed colours are other ones
+ */
+export function acceptAppearance(changed) {
+  const light = element("light", HTMLInputElement);
+  light.checked = remembered() === "light";
+  apply(light.checked);
+  light.addEventListener("change", () => {
+    apply(light.checked);
+    try {
+      localStorage.setItem(KEY, light.checked ? "light" : "dark");
+    } catch {
+      // Not every browser lets a page remember things.
+    }
+    changed();
+  });
+  const language = element("language", HTMLSelectElement);
+  language.value = LANGUAGE;
+  language.addEventListener("change", () => {
+    noteInAddress({ lang: language.value });
+    location.reload();
+  });
+}
+
+/** @param {boolean} light */
+function apply(light) {
+  document.documentElement.dataset.theme = light ? "light" : "dark";
+}
+
+function remembered() {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}

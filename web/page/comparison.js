@@ -1,0 +1,101 @@
+import { Explainer, maskOf } from "../coin.js";
+import { MASK_COLOUR, drawGreys, drawMask } from "../pictures.js";
+import { create, element } from "./dom.js";
+import { bytesOfModel, modelOptions } from "./models.js";
+import { maskOnGrid } from "../geometry.js";
+import { overlapOf } from "./overlap.js";
+import { COMPARISON, seconds } from "./strings.js";
+import { verdictOf } from "./verdict.js";
+import { Work } from "./work.js";
+
+/** @typedef {import("./main.js").Result} Result */
+/** @typedef {import("./models.js").ModelEntry} ModelEntry */
+
+const chooser = element("other-model", HTMLSelectElement);
+const shown = element("comparison", HTMLElement);
+const work = new Work({
+  begin: element("compare-models", HTMLButtonElement),
+  cancel: element("comparison-cancel", HTMLButtonElement),
+  bar: element("comparison-progress", HTMLProgressElement),
+  status: element("comparison-status", HTMLElement),
+});
+
+/** @type {Result | null} */
+let of = null;
+
+/**
+ * Explains the slice that is shown with another model, too, and puts both side by side.
+ *
+ * @param {() => Result | null} current
+ * @param {() => ModelEntry[]} models
+ */
+export function acceptComparison(current, models) {
+  element("compare-models", HTMLButtonElement).addEventListener("click", () => {
+    const result = current();
+    const entry = models().find(({ name }) => name === chooser.value);
+    if (!result || !entry) return;
+    of = result;
+    work.run(
+      async (signal) => {
+        work.progress(COMPARISON.loading(entry.title));
+        const bytes = await bytesOfModel(entry, (received, total) => work.progress(COMPARISON.loading(entry.title), received, total), signal);
+        const other = await Explainer.load(bytes, { device: "cpu", signal });
+        work.progress(COMPARISON.explaining);
+        const { source, index, edited, slice } = result.subject;
+        // A phantom is made on the grid of whoever looks at it.
+        const subject = edited || source.scan ? { slice, truth: result.subject.truth } : await source.at(index, other.info, signal);
+        const explanation = await other.explain(subject.slice, { signal });
+        other.close();
+        if (of !== result) return "";
+        const truth = subject.truth && maskOnGrid(subject.truth, subject.slice, explanation.size);
+        const mask = await maskOf(explanation, other.info);
+        const columns = [
+          columnOf(result.model.title, result.explanation, result.mask, result.overlap?.iou ?? null),
+          columnOf(other.info.title, explanation, mask, truth && overlapOf(mask, truth).iou),
+        ];
+        shown.replaceChildren(...columns);
+        return COMPARISON.done(seconds(explanation.milliseconds));
+      },
+      (error) => (error instanceof DOMException ? COMPARISON.cancelled : error instanceof Error ? error.message : String(error)),
+    );
+  });
+}
+
+/**
+ * For another slice or model, which the comparison is not of; the models to compare with are the others.
+ *
+ * @param {Result} result
+ * @param {ModelEntry[]} models
+ * @param {string | null} used name of the model in use
+ */
+export function followComparison(result, models, used) {
+  const others = models.filter(({ name }) => name !== used);
+  const chosen = chooser.value;
+  chooser.replaceChildren(...modelOptions(others));
+  if (others.some(({ name }) => name === chosen)) chooser.value = chosen;
+  element("comparison-section", HTMLElement).hidden = others.length === 0;
+  if (of === null || of === result) return;
+  of = null;
+  work.cancel();
+  shown.replaceChildren();
+}
+
+/**
+ * @param {string} title
+ * @param {import("../coin.js").Explanation} explanation
+ * @param {Uint8Array | null} mask
+ * @param {number | null} iou
+ */
+function columnOf(title, explanation, mask, iou) {
+  const { size, input, counterfactual } = explanation;
+  const picture = (/** @type {string} */ name) => create("canvas", { width: 512, height: 512, role: "img", ariaLabel: name });
+  const repainted = picture(COMPARISON.counterfactual(title));
+  drawGreys(repainted, counterfactual, size);
+  const masked = picture(COMPARISON.mask(title));
+  drawGreys(masked, input, size);
+  if (mask) drawMask(masked, mask, size, MASK_COLOUR);
+  const { before, after } = verdictOf(explanation);
+  const words = [`${before.words} \u2192 ${after.words}`, ...(iou === null ? [] : [COMPARISON.iou(iou)])].join(" · ");
+  const pair = create("div", { className: "couple" }, repainted, masked);
+  return create("figure", {}, create("figcaption", {}, title), pair, create("p", {}, words));
+}

@@ -1,0 +1,47 @@
+import { element } from "./dom.js";
+
+/** @typedef {import("./tools.js").Point} Point */
+
+/** How far an arrow key moves it; a share of the picture. */
+const STEP = 0.02;
+
+/** @type {Record<string, [number, number]>} */
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+const area = element("plant", HTMLElement);
+const crosshair = element("crosshair", HTMLElement);
+const at = { x: 0.5, y: 0.5 };
+
+/**
+ * Points with the keyboard, on the input pane.
+ *
+ * @param {(at: Point) => void} onMove
+ * @param {(at: Point) => void} onPress Enter or space
+ */
+export function acceptKeys(onMove, onPress) {
+  area.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const move = MOVES[event.key];
+    if (move) {
+      at.x = Math.min(1, Math.max(0, at.x + move[0] * STEP));
+      at.y = Math.min(1, Math.max(0, at.y + move[1] * STEP));
+      showCrosshair();
+      onMove(at);
+    } else if (event.key === "Enter" || event.key === " ") {
+      onPress({ ...at });
+    } else {
+      return;
+    }
+    event.preventDefault();
+  });
+  area.addEventListener("focus", () => {
+    if (area.matches(":focus-visible")) showCrosshair();
+  });
+  area.addEventListener("blur", () => (crosshair.hidden = true));
+}
+
+function showCrosshair() {
+  crosshair.hidden = false;
+  crosshair.style.left = `${100 * at.x}%`;
+  crosshair.style.top = `${100 * at.y}%`;
+}

@@ -1,0 +1,69 @@
+import { engineMemory } from "../coin.js";
+import { create, element } from "./dom.js";
+import { DIAGNOSTICS, TIMES, bytesOf, seconds } from "./strings.js";
+import { firstTimes, times } from "./times.js";
+
+/** @typedef {import("./main.js").Result} Result */
+/** @typedef {import("../coin.js").Device} Device */
+
+const facts = element("device-facts", HTMLElement);
+const copied = element("diagnostics-status", HTMLElement);
+const text = element("diagnostics-text", HTMLTextAreaElement);
+
+/**
+ * Offers what a bug report needs, as text without a word about the image.
+ *
+ * @param {() => {result: Result | null, device: Device | null}} current
+ */
+export function acceptDiagnostics(current) {
+  element("copy-diagnostics", HTMLButtonElement).addEventListener("click", async () => {
+    const { result, device } = current();
+    const report = JSON.stringify(await reportOf(result, device), null, 2);
+    try {
+      await navigator.clipboard.writeText(report);
+      copied.textContent = DIAGNOSTICS.copied;
+    } catch {
+      text.value = report;
+      text.hidden = false;
+      text.select();
+      copied.textContent = DIAGNOSTICS.byHand;
+    }
+  });
+}
+
+/**
+ * Says what computes and how it did.
+ *
+ * @param {Result} result
+ */
+export async function showDiagnostics({ model, device }) {
+  const { maxError, tolerance, milliseconds } = model.selfTest;
+  const memory = await engineMemory();
+  /** @type {[string, string][]} */
+  const rows = [
+    [DIAGNOSTICS.engine, `${device.engine === "cpu" ? "CPU" : "WebGPU"}${device.name === "CPU" ? "" : `: ${device.name}`}`],
+    [DIAGNOSTICS.selfTest, DIAGNOSTICS.passed(maxError, tolerance, seconds(milliseconds))],
+    ...memory.map(({ name, bytes }) => /** @type {[string, string]} */ ([DIAGNOSTICS.memory(name), bytesOf(bytes, null)])),
+  ];
+  facts.replaceChildren(...rows.flatMap(([name, value]) => [create("dt", {}, name), create("dd", {}, value)]));
+}
+
+/**
+ * @param {Result | null} result
+ * @param {Device | null} device
+ */
+async function reportOf(result, device) {
+  const rounded = (/** @type {Partial<Record<keyof typeof TIMES, number>>} */ all) => Object.fromEntries(Object.entries(all).map(([stage, ms]) => [stage, Math.round(ms)]));
+  const { explanation, model, subject } = result ?? {};
+  return {
+    page: document.title,
+    browser: navigator.userAgent,
+    processors: navigator.hardwareConcurrency,
+    device,
+    model: model && { name: model.name, size: model.size, selfTest: model.selfTest },
+    slice: subject && { width: subject.slice.width, height: subject.slice.height, slices: subject.source.scan?.info.slices ?? 1, format: subject.source.scan?.info.format ?? null },
+    probabilities: explanation && [explanation.before, explanation.after],
+    milliseconds: { first: rounded(firstTimes), last: rounded(times) },
+    memory: await engineMemory(),
+  };
+}

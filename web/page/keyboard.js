@@ -1,0 +1,56 @@
+import { element } from "./dom.js";
+import { chooseTool } from "./tools.js";
+import { showWhole, zoomBy } from "./viewport.js";
+
+const help = element("help", HTMLDialogElement);
+
+/** What a key does anywhere on the page, unless something is being typed. @type {Record<string, () => void>} */
+const KEYS = {
+  "?": () => help.showModal(),
+  p: () => chooseTool("plant"),
+  m: () => chooseTool("move"),
+  w: () => chooseTool("window"),
+  d: () => chooseTool("measure"),
+  "+": () => zoomBy(1.25),
+  "=": () => zoomBy(1.25),
+  "-": () => zoomBy(1 / 1.25),
+  0: showWhole,
+  "[": () => step("threshold", -1),
+  "]": () => step("threshold", 1),
+  ",": () => step("slice", -1),
+  ".": () => step("slice", 1),
+  b: () => flip(),
+};
+
+/** Keys for what hands do with a mouse, and a sheet that lists them. */
+export function acceptShortcuts() {
+  element("show-help", HTMLButtonElement).addEventListener("click", () => help.showModal());
+  element("help-close", HTMLButtonElement).addEventListener("click", () => help.close());
+  addEventListener("keydown", (event) => {
+    const { target, key } = event;
+    if (event.ctrlKey || event.metaKey || event.altKey || help.open) return;
+    const typing = target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement || (target instanceof HTMLInputElement && !["range", "radio", "checkbox", "file"].includes(target.type));
+    const act = KEYS[key];
+    if (typing || !act) return;
+    event.preventDefault();
+    act();
+  });
+}
+
+/**
+ * @param {string} id of a slider
+ * @param {number} steps
+ */
+function step(id, steps) {
+  const slider = element(id, HTMLInputElement);
+  if (slider.closest("[hidden]")) return;
+  slider.value = String(slider.valueAsNumber + steps * Number(slider.step));
+  slider.dispatchEvent(new Event("input"));
+}
+
+/** From the counterfactual to the input and back. */
+function flip() {
+  const reveal = element("reveal", HTMLInputElement);
+  reveal.value = reveal.valueAsNumber > 50 ? "0" : "100";
+  reveal.dispatchEvent(new Event("input"));
+}

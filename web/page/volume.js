@@ -1,0 +1,186 @@
+import { maskOf } from "../coin.js";
+import { raster } from "../pictures.js";
+import { element } from "./dom.js";
+import { MASK_COLOUR } from "../pictures.js";
+import { saveScan } from "./export.js";
+import { VOLUME, seconds } from "./strings.js";
+import { maskOptions } from "./threshold.js";
+import { Work } from "./work.js";
+
+/** @typedef {import("./main.js").Result} Result */
+/** @typedef {import("./main.js").Make} Make */
+/** @typedef {import("../coin.js").Explanation} Explanation */
+/** @typedef {import("./files.js").ScanSource} ScanSource */
+
+/**
+ * What is known of a scan's slices, with one model.
+ *
+ * @typedef {Object} Known
+ * @property {ScanSource} source
+ * @property {import("../coin.js").ModelInfo} model
+ * @property {Map<number, Explanation>} slices
+ */
+
+/** As high as a curve is drawn. */
+const RANGE = { top: 6, bottom: 6 };
+/** The classifier has two bins: from here on it says "abnormal". */
+const ABNORMAL = 0.5;
+
+const curve = element("curve", HTMLCanvasElement);
+const projection = element("projection", HTMLCanvasElement);
+const saves = [...document.querySelectorAll("#volume-saves button")].filter((button) => button instanceof HTMLButtonElement);
+const work = new Work({
+  begin: element("explain-all", HTMLButtonElement),
+  cancel: element("volume-cancel", HTMLButtonElement),
+  bar: element("volume-progress", HTMLProgressElement),
+  status: element("volume-status", HTMLElement),
+});
+
+/** @type {Known | null} */
+let known = null;
+/** The slice that the panes show. */
+let index = 0;
+
+/**
+ * Explains all slices of a volume on request, shows their verdicts as a curve and the mask from the front, and saves them.
+ *
+ * @param {() => Result | null} current
+ * @param {(slice: import("../coin.js").Slice) => Promise<Explanation>} explain
+ * @param {(make: Make) => void} open
+ * @param {(error: unknown) => void} complain
+ */
+export function acceptVolumes(current, explain, open, complain) {
+  element("explain-all", HTMLButtonElement).addEventListener("click", () => {
+    const volume = known;
+    if (!volume) return;
+    const { source, slices } = volume;
+    work.run(
+      async (signal) => {
+        const missing = Array.from({ length: source.count }, (_, i) => i).filter((i) => !slices.has(i));
+        const start = performance.now();
+        for (const [done, i] of missing.entries()) {
+          const left = done > 0 ? ((performance.now() - start) / done) * (missing.length - done) : null;
+          work.progress(VOLUME.explaining(i, left === null ? null : seconds(left)), done, missing.length);
+          slices.set(i, await explain(await source.scan.slice(i)));
+          signal.throwIfAborted();
+          if (known !== volume) throw new Error(VOLUME.other);
+          drawCurve();
+        }
+        await drawProjection();
+        const abnormal = [...slices.values()].filter(({ before }) => before >= ABNORMAL).length;
+        return VOLUME.done(source.count, abnormal, seconds(performance.now() - start));
+      },
+      (error) => (error instanceof DOMException ? VOLUME.cancelled : error instanceof Error ? error.message : String(error)),
+    );
+  });
+
+  curve.addEventListener("click", ({ offsetX }) => {
+    const source = known?.source;
+    if (!source) return;
+    const i = Math.min(source.count - 1, Math.max(0, Math.floor((offsetX / curve.clientWidth) * source.count)));
+    open((info, signal) => source.at(i, info, signal));
+  });
+
+  for (const button of saves) {
+    button.addEventListener("click", async () => {
+      const volume = known;
+      const result = current();
+      if (!volume || !result) return;
+      button.disabled = true;
+      const options = maskOptions();
+      const explained = [...volume.slices].map(async ([index, explanation]) => ({ index, explanation, mask: await maskOf(explanation, options) }));
+      await Promise.all(explained)
+        .then((slices) => saveScan(volume.source, /** @type {any} */ (button.value), slices, volume.model, "all"))
+        .catch(complain);
+      button.disabled = false;
+    });
+  }
+}
+
+/**
+ * Follows what the panes show: what was found of a slice is remembered as long as scan and model stay.
+ *
+ * @param {Result} result
+ * @param {ScanSource | null} source of a volume
+ */
+export function showVolume({ subject, explanation, model }, source) {
+  element("volume", HTMLElement).hidden = source === null;
+  if (!source) {
+    known = null;
+    work.cancel();
+    return;
+  }
+  if (known?.source !== source || known.model !== model) {
+    work.cancel();
+    known = { source, model, slices: new Map() };
+    element("volume-status", HTMLElement).textContent = VOLUME.unknown(source.count);
+    projection.hidden = true;
+  }
+  index = subject.index;
+  if (!subject.edited) known.slices.set(index, explanation);
+  const { isVolume, isSegmentable } = source.scan.info;
+  for (const button of saves) button.hidden = button.value === "segmentation" ? !isSegmentable : !isVolume;
+  drawCurve();
+}
+
+/** The mask's threshold has moved. */
+export async function updateVolume() {
+  if (known && !projection.hidden) await drawProjection();
+}
+
+/** The probability of "abnormal" of every slice, before and after. */
+function drawCurve() {
+  const context = curve.getContext("2d");
+  if (!context || !known) return;
+  const { source, slices } = known;
+  const { width, height } = curve;
+  const style = getComputedStyle(curve);
+  const step = width / source.count;
+  const y = (/** @type {number} */ p) => RANGE.top + (1 - p) * (height - RANGE.top - RANGE.bottom);
+  context.clearRect(0, 0, width, height);
+  context.fillStyle = style.getPropertyValue("--line");
+  context.fillRect(0, y(ABNORMAL), width, 1);
+  context.fillRect(index * step, 0, Math.max(2, step), height);
+  const marks = /** @type {const} */ ([["after", style.getPropertyValue("--normal")], ["before", style.getPropertyValue("--abnormal")]]);
+  for (const [key, colour] of marks) {
+    context.fillStyle = colour;
+    for (const [i, explanation] of slices) {
+      context.fillRect(i * step, y(explanation[key]) - 2, Math.max(2, step - 1), 4);
+    }
+  }
+  curve.ariaLabel = VOLUME.curve(slices.size, source.count);
+}
+
+/** Everything seen from the front: the brightest of each line of sight, and in colour where the mask is. */
+async function drawProjection() {
+  if (!known) return;
+  const { source, slices } = known;
+  const [first] = slices.values();
+  if (!first) return;
+  const { size } = first;
+  const options = maskOptions();
+  const rgba = new Uint8ClampedArray(size * source.count * 4).fill(255);
+  for (let i = 0; i < source.count; i++) {
+    const explanation = slices.get(i);
+    const mask = explanation && (await maskOf(explanation, options));
+    // The last slice is the uppermost, as in most scans.
+    const row = source.count - 1 - i;
+    for (let x = 0; x < size; x++) {
+      let brightest = -1;
+      let masked = false;
+      for (let y = 0; y < size; y++) {
+        brightest = Math.max(brightest, explanation?.input[y * size + x] ?? -1);
+        masked ||= mask?.[y * size + x] === 1;
+      }
+      const grey = ((brightest + 1) / 2) * 255;
+      const colour = masked ? MASK_COLOUR.fill.map((channel) => 0.35 * grey + 0.65 * channel) : [grey, grey, grey];
+      rgba.set(colour, (row * size + x) * 4);
+    }
+  }
+  const { spacing, sliceMm, width, height } = source.scan.info;
+  const sideMm = spacing && Math.max(width * spacing[1], height * spacing[0]);
+  projection.width = 512;
+  projection.height = sideMm && sliceMm ? Math.round((512 * source.count * sliceMm) / sideMm) : 256;
+  projection.getContext("2d")?.drawImage(raster(rgba, size, source.count), 0, 0, projection.width, projection.height);
+  projection.hidden = false;
+}

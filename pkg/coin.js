@@ -296,6 +296,8 @@ export class Explainer {
   static async load(model, { device = "auto", onDevice = () => {}, signal } = {}) {
     const auto = device === "auto";
     const engine = auto ? "cpu" : device;
+    const problem = engine === "webgpu" ? await webGpuProblem() : null;
+    if (problem) throw new Error(problem);
     const { info, name, software } = await hosts[engine].load(model, signal);
     const reason = auto ? "WebGPU is tried after the first result." : "Chosen by hand.";
     const explainer = new Explainer(model, info, { engine, name, software, reason }, onDevice, auto);
@@ -359,9 +361,10 @@ export class Explainer {
   async #tryWebGpu(slice, expected) {
     const { signal } = this.#closed;
     try {
+      const problem = await webGpuProblem();
+      if (problem) return this.#stayOnCpu(problem);
       const adapter = await navigator.gpu?.requestAdapter();
-      if (!adapter) return this.#stayOnCpu("This browser offers no WebGPU here.");
-      if (adapter.info?.isFallbackAdapter) return this.#stayOnCpu(EMULATED);
+      if (adapter?.info?.isFallbackAdapter) return this.#stayOnCpu(EMULATED);
       this.#use({ ...this.#device, reason: "WebGPU is being tried." });
 
       const limit = AbortSignal.any([signal, AbortSignal.timeout(TRIAL_LIMIT_MS)]);
@@ -508,6 +511,15 @@ export function phantom({ seed, anomaly = null, size = 256 }) {
 /** @param {AnomalyStyle} style */
 function styleOf({ diameterMm = PAPER_DIAMETER_MM, window = PICTURE_WINDOW }) {
   return { diameterMm, window };
+}
+
+/** Why the WebGPU engine cannot run here, known before it is fetched; null where nothing speaks against it. */
+async function webGpuProblem() {
+  const adapter = await navigator.gpu?.requestAdapter();
+  if (!adapter) return "This browser offers no WebGPU here.";
+  // Burn 0.22's runtime ends without it.
+  if (!adapter.features.has("timestamp-query")) return "This browser's WebGPU cannot time its programs, which the engine needs.";
+  return null;
 }
 
 const EMULATED = "WebGPU is only emulated in software here.";

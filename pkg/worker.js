@@ -42,6 +42,12 @@ self.addEventListener("message", ({ data: { id, method, args } }) => {
   queue = queue.then(() => answer(id, method, args));
 });
 
+// A panic inside a callback of the browser surfaces here.
+self.addEventListener("error", (event) => {
+  event.preventDefault();
+  die(event.error);
+});
+
 // A panic inside a future of the engine surfaces here and never settles the call that caused it.
 self.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();

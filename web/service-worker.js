@@ -92,7 +92,7 @@ async function answer(request, clientId) {
   if (client && ![...PAGES, ...ENGINES].includes(pathOf(client.url) ?? "")) return fetch(request);
   const path = pathOf(request.url);
   const body = (await request.clone().arrayBuffer()).byteLength;
-  // A page may be opened with a model and a device in its address.
+  // A link to the page may carry what its author put there.
   const sent = body + (request.mode === "navigate" ? 0 : new URL(request.url).search.length);
   const refused = sent > 0 || request.method !== "GET" || path === null || !(path in files);
   tell({ watched: { refused } });

@@ -103,6 +103,10 @@ describe("Looking", () => {
     await page.waitForFunction(() => !document.body.dataset.state?.startsWith("running"));
     const level = async () => (await visitor.brightness("pane-input")) < bright - 5;
     await waitUntil(level, "a higher level is darker");
+    const before = await page.locator("#display option:checked").innerText();
+    await page.locator("#plant").focus();
+    await page.keyboard.press("ArrowUp");
+    await waitUntil(async () => (await page.locator("#display option:checked").innerText()) !== before, "arrows set it, too");
     await page.locator("#display").selectOption("model");
   });
 

@@ -210,21 +210,21 @@ describe("Sharing", () => {
 const [webgpu] = SETUPS;
 
 test("a GPU with the least that WebGPU promises still explains", { skip: webgpu.skip }, async (test) => {
-  // What the specification guarantees, and what phones and older browsers offer; no f16 and no subgroups.
+  // What the specification guarantees, and what phones offer; no f16 and no subgroups.
   const lowered = `
     const { requestAdapter } = GPU.prototype;
     GPU.prototype.requestAdapter = async function (options) {
       const adapter = await requestAdapter.call(this, options);
       if (!adapter) return adapter;
       const least = {
-        maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupSizeX: 256, maxComputeWorkgroupSizeY: 256, maxComputeWorkgroupSizeZ: 64,
+        maxComputeInvocationsPerWorkgroup: 128, maxComputeWorkgroupSizeX: 128, maxComputeWorkgroupSizeY: 128, maxComputeWorkgroupSizeZ: 64,
         maxComputeWorkgroupStorageSize: 16384, maxStorageBufferBindingSize: 134217728, maxBufferSize: 268435456,
         maxStorageBuffersPerShaderStage: 8, maxComputeWorkgroupsPerDimension: 65535, maxBindGroups: 4,
       };
       const { limits: real } = adapter;
       const limits = new Proxy(real, { get: (_, name) => { const value = real[name]; return name in least ? Math.min(value, least[name]) : value; } });
       Object.defineProperty(adapter, "limits", { value: limits });
-      Object.defineProperty(adapter, "features", { value: new Set() });
+      Object.defineProperty(adapter, "features", { value: new Set(["timestamp-query"]) });
       self.postMessage({ requests: [{ address: "lowered", bytes: limits.maxComputeInvocationsPerWorkgroup }] });
       return adapter;
     };`;
@@ -242,4 +242,23 @@ test("a GPU with the least that WebGPU promises still explains", { skip: webgpu.
   assert.equal(expected.device.engine, "cpu");
   const worst = expected.explanation.difference.reduce((/** @type {number} */ most, /** @type {number} */ value, /** @type {number} */ i) => Math.max(most, Math.abs(value - found.explanation.difference[i])), 0);
   assert.ok(worst < 1e-3, `off by ${worst}`);
+});
+
+test("a WebGPU that the engine cannot use is told of, and the CPU is offered", { skip: webgpu.skip }, async (test) => {
+  const site = await openSite();
+  test.after(site.close);
+  const browser = await launch(webgpu.flags);
+  test.after(() => browser.close());
+  const context = await browser.newContext({ serviceWorkers: "block" });
+  await context.addInitScript(() => {
+    Object.defineProperty(GPUAdapter.prototype, "features", { get: () => new Set() });
+  });
+  const page = await context.newPage();
+  await page.goto(`${site.address}#device=webgpu&model=${MODEL}`);
+  await page.waitForFunction(() => document.body.dataset.state === "failed");
+  assert.match((await page.locator("#notice-text").textContent()) ?? "", /cannot time its programs/);
+  await page.locator("#notice-offer").click();
+  await page.waitForFunction(() => document.body.dataset.state === "ready", undefined, { timeout: 60_000 });
+  assert.equal(await page.locator("#device-name").innerText(), "CPU");
+  assert.ok(site.asked.every(({ path }) => !path.startsWith("engine/webgpu/coin_bg")), "and it was not fetched for nothing");
 });

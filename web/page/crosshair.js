@@ -17,12 +17,15 @@ const at = { x: 0.5, y: 0.5 };
  *
  * @param {(at: Point) => void} onMove
  * @param {(at: Point) => void} onPress Enter or space
+ * @param {(x: number, y: number) => boolean} instead does something else with an arrow, and says so
  */
-export function acceptKeys(onMove, onPress) {
+export function acceptKeys(onMove, onPress, instead) {
   area.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const move = MOVES[event.key];
-    if (move) {
+    if (move && instead(...move)) {
+      crosshair.hidden = true;
+    } else if (move) {
       at.x = Math.min(1, Math.max(0, at.x + move[0] * STEP));
       at.y = Math.min(1, Math.max(0, at.y + move[1] * STEP));
       showCrosshair();

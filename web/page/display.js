@@ -2,6 +2,7 @@ import { coloursOf, colourTable, counterfactualHu } from "../coin.js";
 import { element } from "./dom.js";
 import { latest } from "./latest.js";
 import { drawDifference, drawExplanation, drawLegend } from "./panes.js";
+import { pause } from "./pause.js";
 import { WINDOW } from "./strings.js";
 import { WINDOWS, windowOptions } from "./windows.js";
 
@@ -40,24 +41,27 @@ export function onDisplay(changed) {
  *
  * @param {() => Result | null} current
  * @param {() => void} changed
- * @returns {import("./tools.js").Tool}
+ * @returns {{tool: import("./tools.js").Tool, dragBy: (x: number, y: number) => void}}
  */
-export function windowTool(current, changed) {
-  return {
-    begin() {
-      const result = current();
-      if (result) dragged = [...(result.view?.window ?? result.model.window)];
-    },
-    drag(_from, _to, { x, y }) {
-      const [low, high] = dragged;
-      const level = (low + high) / 2 + HU_PER_PIXEL * y;
-      const half = Math.max(1, (high - low) / 2 + HU_PER_PIXEL * x);
-      dragged = [Math.round(level - half), Math.round(level + half)];
-      offerDragged();
-      chooser.value = "custom";
-      changed();
-    },
+export function acceptWindowing(current, changed) {
+  const begin = () => {
+    const result = current();
+    if (result) dragged = [...(result.view?.window ?? result.model.window)];
   };
+  const move = (/** @type {number} */ x, /** @type {number} */ y) => {
+    const [low, high] = dragged;
+    const level = (low + high) / 2 + HU_PER_PIXEL * y;
+    const half = Math.max(1, (high - low) / 2 + HU_PER_PIXEL * x);
+    dragged = [Math.round(level - half), Math.round(level + half)];
+    offerDragged();
+    chooser.value = "custom";
+    changed();
+  };
+  const dragBy = (/** @type {number} */ x, /** @type {number} */ y) => {
+    if (chooser.value !== "custom") begin();
+    move(x, y);
+  };
+  return { tool: { begin, drag: (_from, _to, { x, y }) => move(x, y) }, dragBy };
 }
 
 /**
@@ -112,6 +116,7 @@ export const display = latest(async (/** @type {Result} */ result) => {
     result.view = null;
   }
   drawExplanation(explanation, result.view);
+  await pause();
   drawDifference(explanation, await coloursOf(explanation.difference, chosenColours()));
 });
 

@@ -239,6 +239,7 @@ export const SENTENCES = [
   [/^Chosen by hand\.$/, "Von Hand gewählt."],
   [/^WebGPU is being tried\.$/, "WebGPU wird erprobt."],
   [/^This browser offers no WebGPU here\.$/, "Dieser Browser bietet hier kein WebGPU."],
+  [/^This browser's WebGPU cannot time its programs, which the engine needs\.$/, "Das WebGPU dieses Browsers kann seine Programme nicht messen, was das Rechenwerk braucht."],
   [/^WebGPU is only emulated in software here\.$/, "WebGPU wird hier nur in Software nachgeahmt."],
   [/^WebGPU works here, but is slower\.$/, "WebGPU geht hier, ist aber langsamer."],
   [/^WebGPU took too long to start\.$/, "WebGPU brauchte zu lange zum Start."],
@@ -397,7 +398,8 @@ export const PAGE = {
   "between the counterfactual and the input": "zwischen Übermaltem und Eingabe",
   "lower or higher threshold": "niedrigere oder höhere Schwelle",
   "the slice before or after": "die Schicht davor oder danach",
-  "to the slice; there arrows move the crosshair, Enter plants or measures": "zum Schichtbild; dort bewegen Pfeile das Fadenkreuz, Eingabe setzt ein oder misst",
+  "to the slice; there arrows move the crosshair, the picture or the window, and Enter plants or measures":
+    "zum Schichtbild; dort bewegen Pfeile das Fadenkreuz, das Bild oder das Fenster, und Eingabe setzt ein oder misst",
   "this sheet": "diese Übersicht",
   "The wheel zooms while dragging moves, and with Ctrl at any time; two fingers do on a touch screen.":
     "Das Rad vergrößert, solange Ziehen verschiebt, und mit Strg jederzeit; auf einem Berührungsbildschirm tun es zwei Finger.",

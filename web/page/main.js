@@ -22,7 +22,7 @@ import { acceptComparison, followComparison } from "./comparison.js";
 import { acceptKeys } from "./crosshair.js";
 import { showDevice, showDeviceProgress, showNoDevice } from "./device.js";
 import { acceptDiagnostics, showDiagnostics } from "./diagnostics.js";
-import { display, displayOptions, offerDisplays, onDisplay, setDisplayOptions, showLegend, windowTool } from "./display.js";
+import { acceptWindowing, display, displayOptions, offerDisplays, onDisplay, setDisplayOptions, showLegend } from "./display.js";
 import { download } from "./download.js";
 import { acceptSaving, allowSaving } from "./export.js";
 import { acceptFiles, showName, showSource, volumeOf } from "./files.js";
@@ -34,6 +34,7 @@ import { loading } from "./loading.js";
 import { acceptMethods, followMethods, shownMethods } from "./methods.js";
 import { acceptModelChoice, bytesOfModel, markModel, offerModels, showModel } from "./models.js";
 import { drawPreview } from "./panes.js";
+import { pause } from "./pause.js";
 import { showPieces } from "./pieces.js";
 import { acceptPlanting, showPlanting } from "./plant.js";
 import { keepForLater, showRequests } from "./privacy.js";
@@ -46,7 +47,7 @@ import { maskOptions, onMaskOptions, redrawMask, setMaskOptions, updateMask } fr
 import { note, timed, times } from "./times.js";
 import { acceptTools, chosenTool } from "./tools.js";
 import { showNoVerdict, showVerdict } from "./verdict.js";
-import { acceptZooming } from "./viewport.js";
+import { acceptZooming, panBy } from "./viewport.js";
 import { acceptVolumes, showVolume, updateVolume } from "./volume.js";
 
 /** @typedef {import("../coin.js").Slice} Slice */
@@ -96,6 +97,11 @@ import { acceptVolumes, showVolume, updateVolume } from "./volume.js";
  * @property {import("./overlap.js").Overlap | null} overlap of the mask and the truth
  */
 
+/** What an arrow key is worth where dragging sets the window: so many pixels of a drag. */
+const ARROW_PIXELS = 5;
+/** Where dragging moves: this share of the picture. */
+const ARROW_PAN = 0.03;
+
 let device = chosenDevice(wish("device"));
 
 /** @type {Explainer | null} */
@@ -127,6 +133,7 @@ const show = latest(async (/** @type {Make} */ make) => {
     subject = await timed("slice", () => make(info, signal));
     showName(subject);
     drawPreview(subject.slice, info.window);
+    await pause();
     progress(first && explainer.device.engine === "webgpu" ? STATUS.firstGpuRun : STATUS.explaining);
     const explanation = await explainer.explain(subject.slice, { signal });
     const truth = subject.truth && maskOnGrid(subject.truth, subject.slice, explanation.size);
@@ -134,6 +141,7 @@ const show = latest(async (/** @type {Make} */ make) => {
     result = { subject, explanation, truth, model: info, device: explainer.device, view: null, counterfactualHu: null, mask: null, masking: null, overlap: null };
     note("explanation", explanation.milliseconds);
     await present(result);
+    await pause();
     await updateMask(result);
     noteState(result);
     failed = null;
@@ -179,6 +187,7 @@ async function follow(result) {
   followMethods(result);
   followComparison(result, models, loaded?.name ?? null);
   showVolume(result, volumeOf(subject.source));
+  await pause();
   await Promise.all([showPieces(result), showDiagnostics({ ...result, model, device: explainer?.device ?? result.device })]);
 }
 
@@ -305,6 +314,7 @@ async function present(result) {
   const { subject, explanation, model } = result;
   offerDisplays(result);
   await display(result);
+  await pause();
   showHow(explanation);
   showVerdict(explanation);
   showSource(subject, model);
@@ -423,13 +433,20 @@ acceptFiles(show, addModel);
 acceptZooming();
 const planting = acceptPlanting(current, show);
 const measuring = acceptMeasuring(current);
-acceptTools({ plant: planting.tool, measure: measuring.tool, window: windowTool(current, () => redraw(undefined)) });
+const windowing = acceptWindowing(current, () => redraw(undefined));
+acceptTools({ plant: planting.tool, measure: measuring.tool, window: windowing.tool });
 acceptKeys(
   (at) => {
     readAt(result, at.x, at.y);
     measuring.follow(at);
   },
   (at) => (chosenTool() === "measure" ? measuring.press(at) : planting.plantAt(at)),
+  (x, y) => {
+    const tool = chosenTool();
+    if (tool === "window") windowing.dragBy(ARROW_PIXELS * x, ARROW_PIXELS * y);
+    else if (tool === "move") panBy(-ARROW_PAN * x, -ARROW_PAN * y);
+    return tool === "window" || tool === "move";
+  },
 );
 acceptShortcuts();
 acceptPointing(current);

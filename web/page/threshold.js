@@ -5,6 +5,7 @@ import { drawHistogram } from "./histogram.js";
 import { latest } from "./latest.js";
 import { overlapOf } from "./overlap.js";
 import { drawMask } from "./panes.js";
+import { pause } from "./pause.js";
 import { MASK } from "./strings.js";
 import { timed } from "./times.js";
 
@@ -56,6 +57,7 @@ export const updateMask = latest(async (/** @type {Result} */ result) => {
   result.overlap = result.truth && overlapOf(mask, result.truth);
   chosen = null;
   redrawMask(result);
+  await pause();
   drawHistogram(result.explanation.difference, options.threshold);
   element("mask-key", HTMLElement).hidden = result.truth !== null;
   element("truth-key", HTMLElement).hidden = result.truth === null;

@@ -1,8 +1,8 @@
 import { maskOf } from "../coin.js";
-import { raster } from "../pictures.js";
+import { MASK_COLOUR, raster } from "../pictures.js";
 import { element } from "./dom.js";
-import { MASK_COLOUR } from "../pictures.js";
 import { saveScan } from "./export.js";
+import { pause } from "./pause.js";
 import { VOLUME, seconds } from "./strings.js";
 import { maskOptions } from "./threshold.js";
 import { Work } from "./work.js";
@@ -163,6 +163,7 @@ async function drawProjection() {
   for (let i = 0; i < source.count; i++) {
     const explanation = slices.get(i);
     const mask = explanation && (await maskOf(explanation, options));
+    if (i % 8 === 7) await pause();
     // The last slice is the uppermost, as in most scans.
     const row = source.count - 1 - i;
     for (let x = 0; x < size; x++) {

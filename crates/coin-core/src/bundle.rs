@@ -16,7 +16,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::explanation::{Explainer, Explanation, ExplanationError, Pending, THUMBNAIL, largest_difference};
+use crate::explanation::{Explainer, Explanation, ExplanationError, Pending, largest_difference};
 use crate::familiarity::Familiarity;
 use crate::method::Method;
 use crate::networks::{Classifier, ClassifierArchitecture, Inpainter, InpainterConfig};
@@ -185,10 +185,6 @@ impl Bundle {
         let same = fingerprint(&weights) == card.weights_sha256;
         let reason = || "the weights do not have this hash; download the model again".into();
         refuse("weights_sha256", (!same).then(reason))?;
-        let features = weights.get("classifier.dense").and_then(|weight| weight.shape.last()).copied().unwrap_or(0)
-            + THUMBNAIL * THUMBNAIL;
-        let familiarity = card.familiarity.as_ref();
-        refuse("familiarity", familiarity.and_then(|familiarity| familiarity.problem(features)))?;
         Ok(Self { card, weights })
     }
 
@@ -296,7 +292,8 @@ fn check_model(card: &Card) -> Result<(), BundleError> {
     let window = low.is_finite() && high.is_finite() && low < high;
     refuse("window", (!window).then(|| format!("[{low}, {high}] is not a pair low < high in HU")))?;
     let threshold = (0.0..1.0).contains(&card.threshold);
-    refuse("threshold", (!threshold).then(|| format!("{} is not in 0..1", card.threshold)))
+    refuse("threshold", (!threshold).then(|| format!("{} is not in 0..1", card.threshold)))?;
+    refuse("familiarity", card.familiarity.as_ref().and_then(Familiarity::problem))
 }
 
 /// Why a name cannot stand in file names.

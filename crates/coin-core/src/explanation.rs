@@ -8,9 +8,6 @@ use crate::familiarity::Familiarity;
 use crate::method::Method;
 use crate::networks::{Classifier, Inpainter};
 
-/// Pixels a side of the image that tells what is unlike the training data.
-pub const THUMBNAIL: usize = 8;
-
 /// The two networks that explain a slice, with inference weights on one device.
 #[derive(Clone, Debug)]
 pub struct Explainer {
@@ -35,9 +32,6 @@ pub struct Explanation {
     pub counterfactual: Vec<f32>,
     /// `|x - x_cf| / 2` in [0, 1], row by row; NaN where the counterfactual is NaN.
     pub difference: Vec<f32>,
-    /// What tells an image that is unlike the training data: what the classifier's last layer saw of it, on average, and the
-    /// image itself, a few pixels large.
-    pub features: Vec<f32>,
 }
 
 /// The largest difference of pairs of values; NaN where one is, which `f32::max` would pass over.
@@ -66,17 +60,15 @@ pub enum ExplanationError {
 pub struct Pending {
     input: Vec<f32>,
     pixels: usize,
-    /// `[batch, pixels + 2 + features]`: counterfactual, both probabilities, features; one tensor, because each read-back
-    /// costs.
+    /// `[batch, pixels + 2]`: counterfactual, then both probabilities; one tensor, because each read-back costs.
     output: Tensor<2>,
 }
 
 impl Explainer {
-    /// How unlike the training data an explained image is, in multiples of what is alike: beyond 1 a warning is due. `None`
-    /// where that is not known.
-    pub fn unfamiliarity(&self, explanation: &Explanation) -> Option<f32> {
-        let familiarity = self.familiarity.as_ref()?;
-        Some(familiarity.distance(&explanation.features) / familiarity.limit)
+    /// How unlike the training data an image of `size * size` values in [-1, 1] is, in multiples of what is alike: beyond 1 a
+    /// warning is due. `None` where that is not known.
+    pub fn unfamiliarity(&self, image: &[f32]) -> Option<f32> {
+        self.familiarity.as_ref().map(|familiarity| familiarity.unfamiliarity(image))
     }
 
     /// Starts the explanation of `images`: each `size * size` values in [-1, 1], one after the other.
@@ -87,11 +79,11 @@ impl Explainer {
         }
         let batch = images.len() / pixels;
         let x = Tensor::<4>::from_data(TensorData::new(images.clone(), [batch, 1, size, size]), device);
-        let (logits, features) = self.classifier.logits_and_features(x.clone());
+        let logits = self.classifier.forward(x.clone());
         let condition = self.method.condition(|| logits.clone(), self.inpainter.conditions());
         let (before, counterfactual) = (sigmoid(logits), self.inpainter.forward(x, &condition));
         let after = sigmoid(self.classifier.forward(counterfactual.clone()));
-        let output = Tensor::cat(vec![counterfactual.reshape([batch, pixels]), before, after, features], 1);
+        let output = Tensor::cat(vec![counterfactual.reshape([batch, pixels]), before, after], 1);
         Ok(Pending { input: images, pixels, output })
     }
 }
@@ -113,32 +105,18 @@ impl Pending {
 
 fn explanations(input: &[f32], pixels: usize, data: TensorData) -> Result<Vec<Explanation>, ExplanationError> {
     let values = data.try_into_vec_as::<f32>().map_err(|reason| ExplanationError::Device(format!("{reason:?}")))?;
-    let rows = values.chunks_exact(values.len() * pixels / input.len()).zip(input.chunks_exact(pixels));
+    let rows = values.chunks_exact(pixels + 2).zip(input.chunks_exact(pixels));
     let one = |(row, x): (&[f32], &[f32])| {
-        let (counterfactual, rest) = row.split_at(pixels);
-        let (probabilities, features) = rest.split_at(2);
+        let (counterfactual, probabilities) = row.split_at(pixels);
         let difference = x.iter().zip(counterfactual).map(|(x, cf)| ((x - cf).abs() / 2.0).clamp(0.0, 1.0)).collect();
         Explanation {
             before: probabilities[0],
             after: probabilities[1],
             counterfactual: counterfactual.to_vec(),
             difference,
-            features: features.iter().copied().chain(thumbnail(x)).collect(),
         }
     };
     Ok(rows.map(one).collect())
-}
-
-/// The means of [`THUMBNAIL`] x [`THUMBNAIL`] parts of a square image.
-fn thumbnail(x: &[f32]) -> impl Iterator<Item = f32> {
-    let size = x.len().isqrt();
-    let bounds =
-        move |part: usize| part * size / THUMBNAIL..((part + 1) * size / THUMBNAIL).max(part * size / THUMBNAIL + 1);
-    (0..THUMBNAIL * THUMBNAIL).map(move |part| {
-        let (rows, columns) = (bounds(part / THUMBNAIL), bounds(part % THUMBNAIL));
-        let count = (rows.len() * columns.len()) as f32;
-        rows.flat_map(|row| columns.clone().filter_map(move |column| x.get(row * size + column))).sum::<f32>() / count
-    })
 }
 
 #[cfg(test)]
@@ -149,15 +127,11 @@ mod tests {
 
     #[test]
     fn the_difference_is_at_most_one_and_nan_where_the_counterfactual_is() {
-        let output = TensorData::new(vec![f32::NAN, -1.5, 0.5, 0.9, 0.1, 7.0], [1, 6]);
+        let output = TensorData::new(vec![f32::NAN, -1.5, 0.5, 0.9, 0.1], [1, 5]);
         let answers = explanations(&[0.0, 1.0, 0.0], 3, output).unwrap();
         let [unknown, far, near] = answers[0].difference[..] else { unreachable!("three pixels") };
         assert!(unknown.is_nan());
         assert_eq!((far, near), (1.0, 0.25));
         assert_eq!((answers[0].before, answers[0].after), (0.9, 0.1));
-        assert_eq!(answers[0].features[..1], [7.0]);
-        assert_eq!(answers[0].features.len(), 1 + THUMBNAIL * THUMBNAIL);
-        let ramp: Vec<f32> = (0..256).map(|pixel| pixel as f32).collect();
-        assert_eq!(thumbnail(&ramp).collect::<Vec<_>>()[..9], [8.5, 10.5, 12.5, 14.5, 16.5, 18.5, 20.5, 22.5, 40.5]);
     }
 }

@@ -1,11 +1,15 @@
-//! How like the training data an image is, by what the classifier's last layer sees of it and by the image itself, a few pixels
-//! large: the Mahalanobis distance of these features under a Gaussian of a few principal directions (Lee et al. 2018 with
-//! probabilistic PCA), so that few training slices are enough and a model file hardly grows.
+//! How like the training data an image is, by the image itself: a thumbnail of it, and how often it has which grey. The
+//! Mahalanobis distance of these features under a Gaussian of a few principal directions (probabilistic PCA), so that few
+//! training slices are enough and a model file hardly grows.
 
 use serde::{Deserialize, Serialize};
 
-/// Most principal directions that a file may have.
-const MOST_DIRECTIONS: usize = 64;
+/// Pixels a side of the thumbnail.
+const THUMBNAIL: usize = 8;
+/// Ranges of grey that are counted.
+const GREYS: usize = 8;
+/// What an image is told by.
+const FEATURES: usize = THUMBNAIL * THUMBNAIL + GREYS;
 
 /// The Gaussian, and the distance from which on an image is unlike the training data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,9 +28,14 @@ pub struct Familiarity {
 }
 
 impl Familiarity {
+    /// How unlike the training data an image of `size * size` values in [-1, 1] is, in multiples of the limit.
+    pub fn unfamiliarity(&self, image: &[f32]) -> f32 {
+        self.distance(&features(image)) / self.limit
+    }
+
     /// How far features lie from those of the training data, in standard deviations; 1 is usual.
-    pub fn distance(&self, features: &[f32]) -> f32 {
-        let offset: Vec<f32> = standardised(features, &self.mean, &self.scale);
+    fn distance(&self, features: &[f32]) -> f32 {
+        let offset = standardised(features, &self.mean, &self.scale);
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
         let mut rest = dot(&offset, &offset);
         let mut squares = 0.0;
@@ -40,26 +49,47 @@ impl Familiarity {
         (squares / self.mean.len().max(1) as f32).sqrt()
     }
 
-    /// Whether features are like those of the training data. Not-a-number is like nothing.
-    pub fn knows(&self, features: &[f32]) -> bool {
-        self.distance(features) <= self.limit
-    }
-
-    /// What is wrong with the numbers for a classifier of so many features, if anything.
-    pub(crate) fn problem(&self, features: usize) -> Option<String> {
-        let sized = |values: &[f32]| values.len() == features;
-        let fits = sized(&self.mean) && sized(&self.scale) && self.directions.iter().all(|direction| sized(direction));
-        if !fits || self.directions.len() > MOST_DIRECTIONS.min(features) {
-            let most = MOST_DIRECTIONS.min(features);
-            return Some(format!("it needs a mean, a scale and up to {most} directions of {features} values each"));
+    /// What is wrong with the numbers, if anything.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let sized = |values: &[f32]| values.len() == FEATURES;
+        let all = self.directions.iter();
+        if !sized(&self.mean)
+            || !sized(&self.scale)
+            || self.directions.len() > FEATURES
+            || !all.clone().all(|d| sized(d))
+        {
+            return Some(format!("mean, scale and up to {FEATURES} directions need {FEATURES} values each"));
         }
-        let finite = self.mean.iter().chain(self.directions.iter().flatten()).all(|value| value.is_finite());
-        let directed = self.directions.iter().all(|direction| direction.iter().any(|&value| value != 0.0));
+        let finite = self.mean.iter().chain(all.clone().flatten()).all(|value| value.is_finite());
+        let directed = all.clone().all(|direction| direction.iter().any(|&value| value != 0.0));
         let positive = |value: f32| value.is_finite() && value > 0.0;
         let scaled = self.scale.iter().all(|&scale| positive(scale));
         let sound = finite && directed && scaled && positive(self.residual) && positive(self.limit);
         (!sound).then(|| "its numbers must be finite, and scale, residual and limit positive".into())
     }
+}
+
+/// [`FEATURES`] numbers of an image of `size * size` values in [-1, 1].
+fn features(image: &[f32]) -> Vec<f32> {
+    let grey = |value: f32| ((value + 1.0) / 2.0 * GREYS as f32).clamp(0.0, GREYS as f32 - 1.0) as usize;
+    let share =
+        |wanted| image.iter().filter(|&&value| grey(value) == wanted).count() as f32 / image.len().max(1) as f32;
+    thumbnail(image).chain((0..GREYS).map(share)).collect()
+}
+
+/// The means of [`THUMBNAIL`] x [`THUMBNAIL`] parts of a square image.
+fn thumbnail(image: &[f32]) -> impl Iterator<Item = f32> {
+    let size = image.len().isqrt();
+    let bounds = move |part: usize| {
+        let start = part * size / THUMBNAIL;
+        start..((part + 1) * size / THUMBNAIL).max(start + 1)
+    };
+    (0..THUMBNAIL * THUMBNAIL).map(move |part| {
+        let (rows, columns) = (bounds(part / THUMBNAIL), bounds(part % THUMBNAIL));
+        let count = (rows.len() * columns.len()) as f32;
+        rows.flat_map(|row| columns.clone().filter_map(move |column| image.get(row * size + column))).sum::<f32>()
+            / count
+    })
 }
 
 fn standardised(features: &[f32], mean: &[f32], scale: &[f32]) -> Vec<f32> {
@@ -70,30 +100,34 @@ fn standardised(features: &[f32], mean: &[f32], scale: &[f32]) -> Vec<f32> {
 mod fit {
     use nalgebra::DMatrix;
 
-    use super::{Familiarity, standardised};
+    use super::{Familiarity, features, standardised};
 
     /// Principal directions that are kept.
     const DIRECTIONS: usize = 24;
     /// How far above the mean distance of familiar images the limit lies, in their standard deviations: held-out slices are of
     /// few patients, whose largest distance would be chance.
     const DEVIATIONS: f32 = 3.0;
+    /// A feature that hardly ever moves tells by moving at all, but not without bound: its deviation is at least this share of
+    /// the mean one.
+    const LEAST_DEVIATION: f32 = 0.05;
 
     impl Familiarity {
-        /// From the features of training images; the limit lies three standard deviations above the mean distance of other
-        /// images of the same kind (`held_out`). `None` where there are too few of either.
+        /// From training images, each `size * size` values in [-1, 1]; the limit lies above the distances of other images of the
+        /// same kind (`held_out`). `None` where there are too few of either.
         pub fn fit(training: &[Vec<f32>], held_out: &[Vec<f32>]) -> Option<Self> {
+            let [training, held_out] =
+                [training, held_out].map(|images| images.iter().map(|image| features(image)).collect::<Vec<_>>());
             let (count, size) = (training.len(), training.first()?.len());
-            if count < 2 || size < 2 || held_out.is_empty() {
+            if count < 2 || held_out.is_empty() {
                 return None;
             }
-            let mean: Vec<f32> =
-                (0..size).map(|i| training.iter().map(|row| row[i]).sum::<f32>() / count as f32).collect();
+            let mean_of = |i: usize| training.iter().map(|row| row[i]).sum::<f32>() / count as f32;
+            let mean: Vec<f32> = (0..size).map(mean_of).collect();
             let variance = |i: usize| training.iter().map(|row| (row[i] - mean[i]).powi(2)).sum::<f32>() / count as f32;
-            // A feature that never moves tells by moving at all, but not without bound.
             let deviations: Vec<f32> = (0..size).map(|i| variance(i).sqrt()).collect();
-            let usual = deviations.iter().sum::<f32>() / size as f32;
-            let scale: Vec<f32> =
-                deviations.iter().map(|&deviation| deviation.max(0.05 * usual).max(f32::MIN_POSITIVE)).collect();
+            let least = LEAST_DEVIATION * deviations.iter().sum::<f32>() / size as f32;
+            let scale: Vec<f32> = deviations.iter().map(|&deviation| deviation.max(least).max(1e-6)).collect();
+
             let rows: Vec<Vec<f32>> = training.iter().map(|row| standardised(row, &mean, &scale)).collect();
             let centred = DMatrix::from_fn(count, size, |row, column| f64::from(rows[row][column]));
             let covariance = centred.transpose() * &centred / (count - 1) as f64;
@@ -101,22 +135,22 @@ mod fit {
             let eigen = covariance.symmetric_eigen();
             let mut order: Vec<usize> = (0..size).collect();
             order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
-            let kept = DIRECTIONS.min(size - 1).min(count - 1);
-            order.truncate(kept);
+            order.truncate(DIRECTIONS.min(count - 1));
             let explained: f64 = order.iter().map(|&i| eigen.eigenvalues[i]).sum();
             // Rounding leaves a little where all variance is explained.
-            let residual =
-                ((total - explained) / (size - kept) as f64).max(1e-6 * total / size as f64).max(1e-12).sqrt();
+            let left = ((total - explained) / (size - order.len()) as f64).max(1e-6 * total / size as f64);
+            let residual = left.max(1e-12).sqrt();
             let directions = order.iter().map(|&i| {
-                let deviation = eigen.eigenvalues[i].sqrt().max(residual);
+                let deviation = eigen.eigenvalues[i].max(0.0).sqrt().max(residual);
                 eigen.eigenvectors.column(i).iter().map(|value| (value / deviation) as f32).collect()
             });
             let mut found =
                 Self { mean, scale, directions: directions.collect(), residual: residual as f32, limit: f32::MAX };
             let distances: Vec<f32> = held_out.iter().map(|features| found.distance(features)).collect();
-            let mean = distances.iter().sum::<f32>() / distances.len() as f32;
-            let variance = distances.iter().map(|distance| (distance - mean).powi(2)).sum::<f32>() / distances.len() as f32;
-            found.limit = mean + DEVIATIONS * variance.sqrt();
+            let usual = distances.iter().sum::<f32>() / distances.len() as f32;
+            let spread =
+                distances.iter().map(|distance| (distance - usual).powi(2)).sum::<f32>() / distances.len() as f32;
+            found.limit = usual + DEVIATIONS * spread.sqrt();
             Some(found)
         }
     }
@@ -131,39 +165,57 @@ mod tests {
 
     use super::*;
 
-    /// Forty features that two causes move, and a little noise.
+    /// Discs of different sizes and brightness, a little to the left or right, in noise.
     fn images(seed: u64, count: usize) -> Vec<Vec<f32>> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut deviate = move || (0..12).map(|_| rng.random::<f32>()).sum::<f32>() - 6.0;
-        (0..count)
-            .map(|_| {
-                let (a, b) = (3.0 * deviate(), deviate());
-                (0..40).map(|i| 5.0 + if i % 2 == 0 { a } else { b } + 0.1 * deviate()).collect()
-            })
-            .collect()
+        let mut image = move || {
+            let (radius, grey, left) =
+                (rng.random_range(8.0..13.0_f32), rng.random_range(0.0..0.6), rng.random_range(-2.0..2.0_f32));
+            (0..32 * 32)
+                .map(|i| {
+                    let (x, y) = ((i % 32) as f32 - 15.5 - left, (i / 32) as f32 - 15.5);
+                    let noise: f32 = rng.random_range(-0.1..0.1);
+                    if x.hypot(y) < radius { grey + noise } else { -0.9 + noise }
+                })
+                .collect()
+        };
+        (0..count).map(|_| image()).collect()
     }
 
     #[test]
     fn what_is_drawn_alike_is_known_and_what_breaks_the_pattern_is_not() {
-        let found = Familiarity::fit(&images(1, 300), &images(2, 200)).unwrap();
-        assert!(found.problem(40).is_none());
-        let known = images(3, 400).iter().filter(|features| found.knows(features)).count();
-        assert!(known >= 380, "{known} of 400");
-        let usual = images(4, 1).remove(0);
-        assert!((0.3..2.0).contains(&found.distance(&usual)), "{}", found.distance(&usual));
-        // Nearer to the mean than many a known one, but odd and even features never differ among themselves.
-        let strange: Vec<f32> = (0..40).map(|i| 5.0 + if i % 4 < 2 { 1.0 } else { -1.0 }).collect();
-        assert!(!found.knows(&strange), "{}", found.distance(&strange));
-        assert!(!found.knows(&[f32::NAN; 40]));
+        let found = Familiarity::fit(&images(1, 300), &images(2, 100)).unwrap();
+        assert!(found.problem().is_none());
+        let known = images(3, 200).iter().filter(|image| found.unfamiliarity(image) <= 1.0).count();
+        assert!(known >= 190, "{known} of 200");
+        let usual = &images(4, 1)[0];
+        let half = |i: usize| usual[i];
+        let mirrored: Vec<f32> = (0..1024).map(|i| if i % 32 < 16 { half(i) } else { -0.9 }).collect();
+        let strange = [
+            ("black", vec![-1.0; 1024]),
+            ("half a disc", mirrored),
+            ("negative", usual.iter().map(|value| -value).collect()),
+        ];
+        for (name, image) in strange {
+            assert!(found.unfamiliarity(&image) > 1.0, "{name}: {}", found.unfamiliarity(&image));
+        }
     }
 
     #[test]
-    fn numbers_that_fit_no_classifier_are_refused() {
+    fn a_thumbnail_is_made_of_means_and_greys_are_counted() {
+        let ramp: Vec<f32> = (0..256).map(|pixel| pixel as f32).collect();
+        assert_eq!(thumbnail(&ramp).collect::<Vec<_>>()[..9], [8.5, 10.5, 12.5, 14.5, 16.5, 18.5, 20.5, 22.5, 40.5]);
+        let greys = features(&[-1.0, -0.9, 0.1, 1.0])[THUMBNAIL * THUMBNAIL..].to_vec();
+        assert_eq!(greys, [0.5, 0.0, 0.0, 0.0, 0.25, 0.0, 0.0, 0.25]);
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_refused() {
         let found = Familiarity::fit(&images(1, 30), &images(2, 5)).unwrap();
-        assert!(found.problem(41).is_some());
-        assert!(Familiarity { residual: 0.0, ..found.clone() }.problem(40).is_some());
-        assert!(Familiarity { limit: f32::NAN, ..found.clone() }.problem(40).is_some());
-        assert!(Familiarity { directions: vec![vec![0.0; 40]], ..found }.problem(40).is_some());
+        assert!(Familiarity { mean: vec![0.0; 3], ..found.clone() }.problem().is_some());
+        assert!(Familiarity { residual: 0.0, ..found.clone() }.problem().is_some());
+        assert!(Familiarity { limit: f32::NAN, ..found.clone() }.problem().is_some());
+        assert!(Familiarity { directions: vec![vec![0.0; FEATURES]], ..found }.problem().is_some());
         assert_eq!(Familiarity::fit(&images(1, 30), &[]), None);
     }
 }

@@ -18,6 +18,8 @@ pub struct ExplainedSlice {
     pub explanation: Explanation,
     /// The mask on the model's grid.
     pub mask: Mask,
+    /// How unlike the model's training data the slice is: see [`coin_core::explanation::Explainer::unfamiliarity`].
+    pub unfamiliarity: Option<f32>,
     /// `size * size` values in [-1, 1].
     input: Vec<f32>,
     size: usize,
@@ -32,7 +34,8 @@ impl ExplainedSlice {
         let explanations = model.explainer.explain(input.clone(), size, &model.device)?.read()?;
         let explanation = explanations.into_iter().next().context("the device gave no explanation")?;
         let mask = masking.apply(&explanation.difference, size).context("the model's size is 0")?;
-        Ok(Self { explanation, mask, input, size, window: model.window })
+        let unfamiliarity = model.explainer.unfamiliarity(&input);
+        Ok(Self { explanation, mask, unfamiliarity, input, size, window: model.window })
     }
 
     /// Writes pictures with the notice, the mask, and the difference map as `difference.npy`.

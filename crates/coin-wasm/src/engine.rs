@@ -91,7 +91,7 @@ impl Engine {
             ("input", Float32Array::from(input.as_slice()).into()),
             ("counterfactual", Float32Array::from(explanation.counterfactual.as_slice()).into()),
             ("difference", Float32Array::from(explanation.difference.as_slice()).into()),
-            ("unfamiliarity", model.explainer.unfamiliarity(&explanation).map_or(JsValue::NULL, JsValue::from)),
+            ("unfamiliarity", model.explainer.unfamiliarity(&input).map_or(JsValue::NULL, JsValue::from)),
             ("milliseconds", (Date::now() - started).into()),
         ])
     }

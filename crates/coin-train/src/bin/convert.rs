@@ -192,8 +192,7 @@ fn familiarise(path: &Path, data: &DataOptions, limits: Option<String>, out: &Pa
     let protocol = Protocol::of(card)?;
     let table = data.table(protocol.data.selection().1.plane)?;
     let data = Dataset::open(&protocol, table.as_ref(), &[Purpose::Train, Purpose::Validation])?;
-    let model = Model::open(path, DeviceChoice::Cpu)?;
-    card.familiarity = familiarity::of(&model.explainer, &model.device, &protocol, PLANTING_SEED, &data)?;
+    card.familiarity = familiarity::of(&protocol, PLANTING_SEED, &data)?;
     card.format = FORMAT;
     if let Some(limits) = limits {
         card.limits = limits;

@@ -188,8 +188,7 @@ impl Task<'_> {
             if let Some(volume) = &mut volume {
                 explained.put(volume, index, slice);
             }
-            let unfamiliarity = self.model.explainer.unfamiliarity(&explained.explanation);
-            if unfamiliarity.is_some_and(|times| times > 1.0) {
+            if explained.unfamiliarity.is_some_and(|times| times > 1.0) {
                 tracing::warn!(
                     "{name} slice {number}: it is unlike what the model was trained on; read its result with caution"
                 );
@@ -203,7 +202,7 @@ impl Task<'_> {
                 after: explained.explanation.after,
                 threshold: self.masking.threshold,
                 mask_pixels: explained.mask.count(),
-                unfamiliarity,
+                unfamiliarity: explained.unfamiliarity,
                 seconds,
                 notice: coin_train::NOTICE,
             };

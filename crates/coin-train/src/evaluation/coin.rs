@@ -101,7 +101,8 @@ pub fn evaluate(
         }
         batch.iter().zip(&explanations).for_each(|((i, sample), explanation)| tally.add(*i, sample, explanation));
         if let (Some(familiarity), Some(unfamiliar)) = (&explainer.familiarity, &mut tally.unfamiliar) {
-            *unfamiliar += explanations.iter().filter(|explanation| !familiarity.knows(&explanation.features)).count();
+            let unlike = |(_, sample): &&(usize, Sample)| familiarity.unfamiliarity(&sample.input) > 1.0;
+            *unfamiliar += batch.iter().filter(unlike).count();
         }
     }
     let mut found = tally.evaluation();

@@ -56,7 +56,7 @@ impl Training<'_> {
         let mut explainer = bundle.explainer(device)?;
         let validated = self.setting.validate(&explainer, &self.setting.validation_samples())?;
         let masking = Masking { threshold: validated.chosen_threshold(), postprocess: false };
-        explainer.familiarity = familiarity::of(&explainer, device, &recipe.protocol(), recipe.seed, data)?;
+        explainer.familiarity = familiarity::of(&recipe.protocol(), recipe.seed, data)?;
         let started = Instant::now();
         let samples = data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, TEST_SEED);
         let found =

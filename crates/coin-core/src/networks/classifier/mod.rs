@@ -147,13 +147,6 @@ impl Classifier {
         pooled(self.last_activations(x))
     }
 
-    /// Images to logits `[batch, 1]` and features `[batch, features]`.
-    pub fn logits_and_features(&self, x: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
-        let steps = self.steps();
-        let last = self.last_activations(x);
-        (steps.head(last.clone()), pooled(last))
-    }
-
     /// The gradient of the logit by the last activations, times the number of their places, `[1, channels, 1, 1]`: where the
     /// head is a mean and a dense layer it is the same for all images and places. `None` for other heads.
     pub fn head_gradient(&self) -> Option<Tensor<4>> {

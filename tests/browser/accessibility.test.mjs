@@ -17,7 +17,7 @@ test("axe finds nothing, dark and light, on a desk and on a phone, whatever is o
   const assertNothing = async (/** @type {string} */ state) => {
     await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
     for (const colorScheme of /** @type {const} */ (["dark", "light"])) {
-      if (await page.locator("#light").count()) await page.locator("#light").setChecked(colorScheme === "light");
+      await page.evaluate((theme) => (document.documentElement.dataset.theme = theme), colorScheme);
       await page.evaluate(axe);
       const { violations, passes } = await page.evaluate(() => /** @type {any} */ (window).axe.run());
       const found = violations.map((/** @type {any} */ { id, nodes }) => `${id}: ${nodes.map((/** @type {any} */ node) => node.target).join(", ")}`);
@@ -27,6 +27,12 @@ test("axe finds nothing, dark and light, on a desk and on a phone, whatever is o
   };
   const mimeType = "application/octet-stream";
   await assertNothing("the first result");
+  await page.locator("#compare-models").click();
+  await page.waitForFunction(() => document.querySelectorAll("#comparison figure").length === 2, undefined, { timeout: 60_000 });
+  await assertNothing("two models side by side");
+  await page.keyboard.press("?");
+  await assertNothing("the sheet of keys");
+  await page.keyboard.press("Escape");
   const file = (/** @type {string} */ series, /** @type {number} */ place) => ({ name: `${series}-${place}`, mimeType, buffer: discDicom({ series, place }) });
   await visitor.picks([file("1.1", 0), file("1.1", 10), file("1.1", 40), file("1.2", 0)]);
   await assertNothing("two series, with a notice");

@@ -24,11 +24,14 @@ fn unfamiliarity(model: &Model, slice: &Slice) -> f32 {
     ExplainedSlice::of(model, slice, masking).unwrap().unfamiliarity.unwrap()
 }
 
+/// A grey from 0 to 1 at a place (x, y).
+type Pixel<'a> = &'a dyn Fn(usize, usize) -> f32;
+
 /// Pictures of 128 x 128 pixels that are no CT, from black to white of a window.
 fn pictures(window: Window) -> Vec<(&'static str, Slice)> {
     let (low, high) = (window.low(), window.high());
     let noise = |x: usize, y: usize| ((x * 7919 + y * 104_729) * 2_654_435_761 % 1000) as f32 / 1000.0;
-    let kinds: [(&str, &dyn Fn(usize, usize) -> f32); 6] = [
+    let kinds: [(&str, Pixel<'_>); 6] = [
         ("white", &|_, _| 1.0),
         ("ramp", &|x, _| x as f32 / 127.0),
         ("noise", &noise),
@@ -36,7 +39,7 @@ fn pictures(window: Window) -> Vec<(&'static str, Slice)> {
         ("lines of text", &|x, y| if y % 12 < 7 && (x * 5 + y * 3) % 7 < 2 { 0.0 } else { 1.0 }),
         ("a bright disc", &|x, y| if x.abs_diff(64).pow(2) + y.abs_diff(64).pow(2) < 900 { 1.0 } else { 0.2 }),
     ];
-    let draw = |pixel: &dyn Fn(usize, usize) -> f32| {
+    let draw = |pixel: Pixel<'_>| {
         let hu = (0..128 * 128).map(|i| low + (high - low) * pixel(i % 128, i / 128)).collect();
         Slice::new(128, 128, hu, None).unwrap()
     };

@@ -70,7 +70,6 @@ export { EngineStopped, engineEvents };
  * @property {string} data
  * @property {ModelResults | null} results
  * @property {string} limits what it cannot do, in words; may be empty
- * @property {string} family of its classifier
  * @property {{diameter_mm: number} | null} anomaly the anomalies that it was trained on, when they were planted
  * @property {{maxError: number, tolerance: number, milliseconds: number}} selfTest
  */
@@ -135,6 +134,9 @@ const PAPER_DIAMETER_MM = 30;
 
 /** Random masks of RISE; the paper takes 6000, which a browser is slow at. */
 const RISE_MASKS = 1000;
+
+/** How long an engine may take to say how much memory it has. */
+const PATIENCE_MS = 500;
 
 /** A trial of WebGPU that takes longer than this is given up. */
 const TRIAL_LIMIT_MS = 120_000;
@@ -472,10 +474,18 @@ export function componentNumbers(mask, size) {
   return files.call("componentNumbers", { mask, size });
 }
 
-/** Bytes of memory that each running engine has taken. @returns {Promise<{name: string, bytes: number}[]>} */
+/**
+ * Bytes of memory that each running engine has taken; one that is busy does not answer.
+ *
+ * @returns {Promise<{name: string, bytes: number}[]>}
+ */
 export async function engineMemory() {
   const running = [hosts.cpu, hosts.webgpu, saliency].filter((host) => host.isRunning);
-  return Promise.all(running.map(async (host) => ({ name: host.name, bytes: await host.call("memory") })));
+  const asked = running.map(async (host) => {
+    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, null));
+    return { name: host.name, bytes: await Promise.race([host.call("memory").catch(() => null), late]) };
+  });
+  return (await Promise.all(asked)).filter(({ bytes }) => bytes !== null);
 }
 
 /**

@@ -66,9 +66,11 @@ export class CoinExplainerElement extends HTMLElement {
     this.#said.setAttribute("role", "status");
     const controls = make("div", {}, make("label", {}, `${WORDS.open} `, this.#picker), make("label", {}, `${WORDS.threshold} `, this.#slider));
     this.#root.append(make("p", { className: "use" }, WORDS.use), panes, this.#said, controls);
-    this.#slider.addEventListener("input", () => this.#drawMask());
+    this.#slider.addEventListener("input", () => this.#drawMask().catch((error) => this.#fail(error)));
     this.#picker.addEventListener("change", () => {
-      this.#files = [...(this.#picker.files ?? [])].map((source) => ({ source, name: source.name }));
+      // A dialog that was cancelled chooses nothing.
+      if (!this.#picker.files?.length) return;
+      this.#files = [...this.#picker.files].map((source) => ({ source, name: source.name }));
       this.#ask();
     });
   }
@@ -94,7 +96,7 @@ export class CoinExplainerElement extends HTMLElement {
     this.#asked = true;
     queueMicrotask(() => {
       this.#asked = false;
-      this.#explain();
+      if (this.isConnected) this.#explain();
     });
   }
 
@@ -107,18 +109,32 @@ export class CoinExplainerElement extends HTMLElement {
       const explainer = await this.#explainer(signal);
       const files = this.#files ?? (await this.#source(signal));
       if (files.length === 0) return this.#say("");
-      const { scans } = await openScans(files, { window: explainer.info.window, signal });
-      const [scan] = scans;
-      const number = Number(this.getAttribute("slice") ?? Math.floor(scan.info.slices / 2) + 1);
-      const slice = await scan.slice(Math.min(scan.info.slices, Math.max(1, number)) - 1, { signal });
-      await Promise.all(scans.map((scan) => scan.close()));
-      const explanation = await explainer.explain(slice, { signal });
+      const slice = await this.#slice(files, explainer.info.window);
+      signal.throwIfAborted();
+      const explanation = await explainer.explain(slice);
       signal.throwIfAborted();
       await this.#show(explanation, explainer.info);
     } catch (error) {
       if (signal.aborted) return;
-      this.#say(error instanceof Error ? error.message : String(error));
-      this.#fire("coin-failed", { error });
+      this.#fail(error);
+    }
+  }
+
+  /**
+   * Engines are shared by all elements of a page, and aborting a call ends its engine: so nothing of this is aborted in the
+   * middle.
+   *
+   * @param {{source: Blob, name: string}[]} files
+   * @param {[number, number]} window
+   */
+  async #slice(files, window) {
+    const { scans } = await openScans(files, { window });
+    try {
+      const [scan] = scans;
+      const number = Math.round(Number(this.getAttribute("slice"))) || Math.floor(scan.info.slices / 2) + 1;
+      return await scan.slice(Math.min(scan.info.slices, Math.max(1, number)) - 1);
+    } finally {
+      await Promise.all(scans.map((scan) => scan.close()));
     }
   }
 
@@ -129,7 +145,8 @@ export class CoinExplainerElement extends HTMLElement {
     if (!address) throw new Error(WORDS.noModel);
     if (this.#loaded?.address === address && this.#loaded.device === device) return this.#loaded.explainer;
     const bytes = new Uint8Array(await (await fetched(address, signal)).arrayBuffer());
-    const explainer = await Explainer.load(bytes, { device: /** @type {any} */ (device), signal });
+    const explainer = await Explainer.load(bytes, { device: /** @type {any} */ (device) });
+    signal.throwIfAborted();
     this.#loaded?.explainer.close();
     this.#loaded = { address, device, explainer };
     return explainer;
@@ -173,6 +190,12 @@ export class CoinExplainerElement extends HTMLElement {
   /** @param {string} sentence */
   #say(sentence) {
     this.#said.textContent = sentence;
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    this.#say(error instanceof Error ? error.message : String(error));
+    this.#fire("coin-failed", { error });
   }
 
   /**

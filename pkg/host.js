@@ -11,6 +11,7 @@
  * @property {"download" | "compile" | "model"} phase
  * @property {number} received bytes so far
  * @property {number | null} total bytes in all, null when the server does not say
+ * @property {boolean} aside whether the engine is one that nothing but saliency waits for
  */
 
 /**
@@ -179,7 +180,7 @@ export class EngineHost {
     worker.addEventListener("message", ({ data }) => {
       if (worker !== this.#worker) return;
       if (data.progress) {
-        this.#announce("progress", { engine: this.kind, ...data.progress });
+        this.#announce("progress", { engine: this.kind, aside: this.name !== this.kind, ...data.progress });
         return;
       }
       if (data.requests) {

@@ -31,6 +31,7 @@ test("axe finds nothing, dark and light, on a desk and on a phone, whatever is o
   await page.waitForFunction(() => document.querySelectorAll("#comparison figure").length === 2, undefined, { timeout: 60_000 });
   await assertNothing("two models side by side");
   await page.keyboard.press("?");
+  assert.ok(await page.locator("#help").isVisible());
   await assertNothing("the sheet of keys");
   await page.keyboard.press("Escape");
   const file = (/** @type {string} */ series, /** @type {number} */ place) => ({ name: `${series}-${place}`, mimeType, buffer: discDicom({ series, place }) });

@@ -1,4 +1,4 @@
-import { noteInAddress } from "./address.js";
+import { noteInAddress, writeAddress } from "./address.js";
 import { element } from "./dom.js";
 import { LANGUAGE } from "./language.js";
 
@@ -26,6 +26,7 @@ export function acceptAppearance(changed) {
   language.value = LANGUAGE;
   language.addEventListener("change", () => {
     noteInAddress({ lang: language.value });
+    writeAddress();
     location.reload();
   });
 }

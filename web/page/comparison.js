@@ -39,16 +39,16 @@ export function acceptComparison(current, models) {
       async (signal) => {
         work.progress(COMPARISON.loading(entry.title));
         const bytes = await bytesOfModel(entry, (received, total) => work.progress(COMPARISON.loading(entry.title), received, total), signal);
-        const other = await Explainer.load(bytes, { device: "cpu", signal });
+        // Not cancelled in the middle: the engine is that of the page, too.
+        const other = await Explainer.load(bytes, { device: "cpu" });
+        signal.throwIfAborted();
         work.progress(COMPARISON.explaining);
-        const { source, index, edited, slice } = result.subject;
-        // A phantom is made on the grid of whoever looks at it.
-        const subject = edited || source.scan ? { slice, truth: result.subject.truth } : await source.at(index, other.info, signal);
-        const explanation = await other.explain(subject.slice, { signal });
+        const { slice, truth: planted } = result.subject;
+        const explanation = await other.explain(slice);
         other.close();
-        if (of !== result) return "";
-        const truth = subject.truth && maskOnGrid(subject.truth, subject.slice, explanation.size);
+        const truth = planted && maskOnGrid(planted, slice, explanation.size);
         const mask = await maskOf(explanation, other.info);
+        signal.throwIfAborted();
         const columns = [
           columnOf(result.model.title, result.explanation, result.mask, result.overlap?.iou ?? null),
           columnOf(other.info.title, explanation, mask, truth && overlapOf(mask, truth).iou),
@@ -56,7 +56,7 @@ export function acceptComparison(current, models) {
         shown.replaceChildren(...columns);
         return COMPARISON.done(seconds(explanation.milliseconds));
       },
-      (error) => (error instanceof DOMException ? COMPARISON.cancelled : error instanceof Error ? error.message : String(error)),
+      COMPARISON.cancelled,
     );
   });
 }
@@ -76,7 +76,7 @@ export function followComparison(result, models, used) {
   element("comparison-section", HTMLElement).hidden = others.length === 0;
   if (of === null || of === result) return;
   of = null;
-  work.cancel();
+  work.leave();
   shown.replaceChildren();
 }
 

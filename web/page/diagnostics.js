@@ -54,15 +54,14 @@ export async function showDiagnostics({ model, device }) {
  */
 async function reportOf(result, device) {
   const rounded = (/** @type {Partial<Record<keyof typeof TIMES, number>>} */ all) => Object.fromEntries(Object.entries(all).map(([stage, ms]) => [stage, Math.round(ms)]));
-  const { explanation, model, subject } = result ?? {};
+  const { model, subject } = result ?? {};
   return {
     page: document.title,
     browser: navigator.userAgent,
     processors: navigator.hardwareConcurrency,
     device,
     model: model && { name: model.name, size: model.size, selfTest: model.selfTest },
-    slice: subject && { width: subject.slice.width, height: subject.slice.height, slices: subject.source.scan?.info.slices ?? 1, format: subject.source.scan?.info.format ?? null },
-    probabilities: explanation && [explanation.before, explanation.after],
+    slice: subject && { width: subject.slice.width, height: subject.slice.height, slices: subject.source.scan?.info.slices ?? 1 },
     milliseconds: { first: rounded(firstTimes), last: rounded(times) },
     memory: await engineMemory(),
   };

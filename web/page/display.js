@@ -28,10 +28,7 @@ let dragged = [-160, 240];
 /** @param {() => void} changed */
 export function onDisplay(changed) {
   chooser.addEventListener("change", changed);
-  colours.addEventListener("change", () => {
-    showLegend();
-    changed();
-  });
+  colours.addEventListener("change", changed);
   reveal.addEventListener("input", showReveal);
   showReveal();
 }
@@ -85,9 +82,16 @@ function offerDragged() {
   else chooser.add(new Option(words, "custom"));
 }
 
-/** @returns {{display: string, colours: string}} */
+/**
+ * What an address has to say; the usual goes without saying, and a window that was dragged cannot be restored.
+ *
+ * @returns {{display: string | null, colours: string | null}}
+ */
 export function displayOptions() {
-  return { display: chooser.value, colours: colours.value };
+  return {
+    display: Object.hasOwn(WINDOWS, chooser.value) ? chooser.value : null,
+    colours: colours.selectedIndex === 0 ? null : colours.value,
+  };
 }
 
 /**
@@ -96,7 +100,7 @@ export function displayOptions() {
  * @param {{display: string | null, colours: string | null}} wanted
  */
 export function setDisplayOptions(wanted) {
-  if (wanted.display && wanted.display in WINDOWS) {
+  if (wanted.display && Object.hasOwn(WINDOWS, wanted.display)) {
     chooser.replaceChildren(new Option(WINDOWS[wanted.display].name, wanted.display));
     chooser.value = wanted.display;
   }
@@ -117,7 +121,9 @@ export const display = latest(async (/** @type {Result} */ result) => {
   }
   drawExplanation(explanation, result.view);
   await pause();
-  drawDifference(explanation, await coloursOf(explanation.difference, chosenColours()));
+  const name = chosenColours();
+  drawDifference(explanation, await coloursOf(explanation.difference, name));
+  drawLegend(await colourTable(name));
 });
 
 /** @param {import("./main.js").Subject} subject */

@@ -32,7 +32,7 @@ export const VERDICT = {
   notFlipped: "Inpainting did not bring the classifier to normal, so read the mask with caution.",
   none: "No result yet",
   retry: "Choose a sample or open a file to try again.",
-  unfamiliar: (/** @type {string} */ times) => `This slice is unlike what the model was trained on (${times} times the usual distance), so neither verdict nor mask can be relied on.`,
+  unfamiliar: (/** @type {string} */ times) => `This slice is unlike what the model was trained on (${times} times as far off as it takes for its own), so neither verdict nor mask can be relied on.`,
   nothing: "The classifier calls this slice normal, so there is nothing to remove. What little changes is not a finding.",
 };
 
@@ -140,7 +140,6 @@ export const VOLUME = {
   explaining: (/** @type {number} */ index, /** @type {string | null} */ left) => `Slice ${index + 1}${left === null ? "" : `, ${left} left`}`,
   done: (/** @type {number} */ count, /** @type {number} */ abnormal, /** @type {string} */ time) => `${count} slices in ${time}; the classifier calls ${abnormal} of them abnormal.`,
   cancelled: "Cancelled; what is explained stays.",
-  other: "Another scan or model was chosen.",
   curve: (/** @type {number} */ known, /** @type {number} */ count) => `The probability of abnormal of ${known} of ${count} slices`,
 };
 
@@ -150,7 +149,7 @@ export const METHODS = {
   names: { rise: "RISE", "score-cam": "ScoreCAM", "layer-cam": "LayerCAM", "grad-cam": "Grad-CAM" },
   running: (/** @type {"rise" | "score-cam" | "layer-cam" | "grad-cam"} */ method, /** @type {{done: number, all: number} | null} */ step) =>
     `${METHODS.names[method]}${step ? `: ${step.done} of ${step.all}` : ""}`,
-  unable: (/** @type {"rise" | "score-cam" | "layer-cam" | "grad-cam"} */ method, /** @type {string} */ why) => `${METHODS.names[method]}: ${why}.`,
+  unable: (/** @type {"rise" | "score-cam" | "layer-cam" | "grad-cam"} */ method, /** @type {string} */ why) => `${METHODS.names[method]}: ${why.replace(/\.$/, "")}.`,
   done: (/** @type {string} */ time) => `Computed in ${time} on the CPU.`,
   cancelled: "Cancelled.",
   picture: (/** @type {string} */ name) => `${name} over the slice`,
@@ -172,7 +171,7 @@ export const DIAGNOSTICS = {
   selfTest: "Self-test",
   passed: (/** @type {number} */ error, /** @type {number} */ tolerance, /** @type {string} */ time) => `passed in ${time}, off by ${error.toExponential(1)} of ${tolerance.toExponential(0)} allowed`,
   memory: (/** @type {string} */ engine) => `Memory, ${engine}`,
-  copied: "Copied; it says nothing of the image but its size.",
+  copied: "Copied; of the image it says its size and the number of slices alone.",
   byHand: "Copy it from here:",
 };
 

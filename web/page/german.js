@@ -10,13 +10,13 @@ export const LOADING = { cpu: "CPU-Rechenwerk", webgpu: "WebGPU-Rechenwerk", mod
 
 export const STATUS = {
   loading: (/** @type {string} */ parts) => `Lädt: ${parts}`,
-  compiling: "Wird übersetzt",
+  compiling: "Wird kompiliert",
   modelCheck: "Das Modell wird geprüft",
   sample: (/** @type {string} */ bytes) => `Das Beispiel wird geladen: ${bytes}`,
   opening: (/** @type {string} */ name) => `${name} wird geöffnet`,
   preparing: "Das Schichtbild wird vorbereitet",
   explaining: "Das Schichtbild wird erklärt",
-  firstGpuRun: "Erster Lauf auf dieser GPU: Ihre Programme werden übersetzt",
+  firstGpuRun: "Erster Lauf auf dieser GPU: Ihre Programme werden kompiliert",
   behind: (/** @type {string} */ bytes) => `WebGPU wird erprobt: ${bytes}`,
   cancelled: (/** @type {boolean} */ stays) => `Abgebrochen.${stays ? LAST : ""}`,
   failed: (/** @type {boolean} */ stays) => `Das ist nicht gelungen.${stays ? LAST : ""}`,
@@ -32,7 +32,7 @@ export const VERDICT = {
   notFlipped: "Auch nach dem Übermalen gilt das Bild nicht als normal: Die Maske ist mit Vorsicht zu lesen.",
   none: "Noch kein Ergebnis",
   retry: "Wählen Sie ein Beispiel oder öffnen Sie eine Datei, um es noch einmal zu versuchen.",
-  unfamiliar: (/** @type {string} */ times) => `Dieses Bild gleicht den Trainingsdaten des Modells nicht (${times}-mal der übliche Abstand): Weder Urteil noch Maske sind verlässlich.`,
+  unfamiliar: (/** @type {string} */ times) => `Dieses Bild gleicht den Trainingsdaten des Modells nicht (${times}-mal so weit davon, wie es noch als vertraut gilt): Weder Urteil noch Maske sind verlässlich.`,
   nothing: "Der Klassifikator hält dieses Bild für normal, es gibt also nichts zu entfernen. Das Wenige, was sich ändert, ist kein Befund.",
 };
 
@@ -148,7 +148,6 @@ export const VOLUME = {
   explaining: (/** @type {number} */ index, /** @type {string | null} */ left) => `Schicht ${index + 1}${left === null ? "" : `, noch ${left}`}`,
   done: (/** @type {number} */ count, /** @type {number} */ abnormal, /** @type {string} */ time) => `${count} Schichten in ${time}; der Klassifikator hält ${abnormal} davon für auffällig.`,
   cancelled: "Abgebrochen; was erklärt ist, bleibt.",
-  other: "Inzwischen wurde etwas anderes gewählt.",
   curve: (/** @type {number} */ known, /** @type {number} */ count) => `Die Wahrscheinlichkeit für auffällig von ${known} der ${count} Schichten`,
 };
 
@@ -158,7 +157,7 @@ export const METHODS = {
   names: { rise: "RISE", "score-cam": "ScoreCAM", "layer-cam": "LayerCAM", "grad-cam": "Grad-CAM" },
   running: (/** @type {"rise" | "score-cam" | "layer-cam" | "grad-cam"} */ method, /** @type {{done: number, all: number} | null} */ step) =>
     `${METHODS.names[method]}${step ? `: ${step.done} von ${step.all}` : ""}`,
-  unable: (/** @type {"rise" | "score-cam" | "layer-cam" | "grad-cam"} */ method, /** @type {string} */ why) => `${METHODS.names[method]}: ${why}.`,
+  unable: (/** @type {"rise" | "score-cam" | "layer-cam" | "grad-cam"} */ method, /** @type {string} */ why) => `${METHODS.names[method]}: ${why.replace(/\.$/, "")}.`,
   done: (/** @type {string} */ time) => `Berechnet in ${time} auf der CPU.`,
   cancelled: "Abgebrochen.",
   picture: (/** @type {string} */ name) => `${name} über dem Bild`,
@@ -180,7 +179,7 @@ export const DIAGNOSTICS = {
   selfTest: "Selbsttest",
   passed: (/** @type {number} */ error, /** @type {number} */ tolerance, /** @type {string} */ time) => `bestanden in ${time}, Abweichung ${error.toExponential(1)} von erlaubten ${tolerance.toExponential(0)}`,
   memory: (/** @type {string} */ engine) => `Speicher, ${engine}`,
-  copied: "Kopiert; vom Bild steht nur die Größe darin.",
+  copied: "Kopiert; vom Bild stehen nur Größe und Zahl der Schichten darin.",
   byHand: "Bitte von hier kopieren:",
 };
 
@@ -275,7 +274,7 @@ export const PAGE = {
   Dragging: "Ziehen",
   plants: "setzt ein",
   "moves and zooms": "verschiebt und vergrößert",
-  "sets the window": "stellt das Fenster",
+  "sets the window": "stellt das Fenster ein",
   measures: "misst",
   Zoom: "Vergrößerung",
   Smaller: "Kleiner",
@@ -283,7 +282,7 @@ export const PAGE = {
   Whole: "Ganz",
   Input: "Eingabe",
   "The slice: plant an anomaly, or measure": "Das Schichtbild: eine Auffälligkeit einsetzen oder messen",
-  "Arrow keys move, Enter plants or measures": "Pfeile bewegen, Eingabe setzt ein oder misst",
+  "Arrow keys move, Enter plants or measures": "Pfeile bewegen, die Eingabetaste setzt ein oder misst",
   Series: "Serie",
   Slice: "Schicht",
   "Display window": "Fenster der Anzeige",
@@ -393,13 +392,13 @@ export const PAGE = {
   "A classifier’s reasons are not a patient’s findings: the mask shows what this model reacts to, right or wrong.":
     "Die Gründe eines Klassifikators sind keine Befunde: Die Maske zeigt, worauf dieses Modell anspricht, zu Recht oder zu Unrecht.",
   "Licences of the software in this page": "Lizenzen der Software in dieser Seite",
-  "dragging plants, moves, sets the window, measures a distance": "Ziehen setzt ein, verschiebt, stellt das Fenster, misst einen Abstand",
+  "dragging plants, moves, sets the window, measures a distance": "Ziehen setzt ein, verschiebt, stellt das Fenster ein, misst einen Abstand",
   "larger, smaller, the whole picture": "größer, kleiner, das ganze Bild",
   "between the counterfactual and the input": "zwischen Übermaltem und Eingabe",
   "lower or higher threshold": "niedrigere oder höhere Schwelle",
   "the slice before or after": "die Schicht davor oder danach",
   "to the slice; there arrows move the crosshair, the picture or the window, and Enter plants or measures":
-    "zum Schichtbild; dort bewegen Pfeile das Fadenkreuz, das Bild oder das Fenster, und Eingabe setzt ein oder misst",
+    "zum Schichtbild; dort bewegen Pfeile das Fadenkreuz, das Bild oder das Fenster, und die Eingabetaste setzt ein oder misst",
   "this sheet": "diese Übersicht",
   "The wheel zooms while dragging moves, and with Ctrl at any time; two fingers do on a touch screen.":
     "Das Rad vergrößert, solange Ziehen verschiebt, und mit Strg jederzeit; auf einem Berührungsbildschirm tun es zwei Finger.",

@@ -28,7 +28,8 @@ export function acceptShortcuts() {
   element("help-close", HTMLButtonElement).addEventListener("click", () => help.close());
   addEventListener("keydown", (event) => {
     const { target, key } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey || help.open) return;
+    // Brackets stand behind Alt on some keyboards.
+    if (event.ctrlKey || event.metaKey || (event.altKey && /[a-z0-9]/i.test(key)) || help.open) return;
     const typing = target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement || (target instanceof HTMLInputElement && !["range", "radio", "checkbox", "file"].includes(target.type));
     const act = KEYS[key];
     if (typing || !act) return;

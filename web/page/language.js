@@ -16,29 +16,37 @@ function chosen() {
 export function translatePage() {
   document.documentElement.lang = LANGUAGE;
   if (LANGUAGE === "en") return;
-  for (const { node, read, write } of fixedTexts()) {
+  for (const { node, read, write } of fixedTexts(document)) {
     const text = read();
     const translated = PAGE[words(text)];
     if (translated && node.isConnected) write(text.replace(text.trim(), translated));
   }
 }
 
-/** The texts that `PAGE` does not know, for a test. */
-export function untranslated() {
-  return fixedTexts().map(({ read }) => words(read())).filter((text) => /[A-Za-z]{2}/.test(text) && !(text in PAGE));
+/**
+ * The texts of a page that have no German, for a test.
+ *
+ * @param {Document} page as it is served
+ */
+export function untranslated(page) {
+  return fixedTexts(page).map(({ read }) => words(read())).filter((text) => /[A-Za-z]{2}/.test(text) && !(text in PAGE));
 }
 
-/** Every piece of fixed text. */
-function fixedTexts() {
+/**
+ * Every piece of fixed text.
+ *
+ * @param {Document} page
+ */
+function fixedTexts(page) {
   /** @type {{node: Node, read: () => string, write: (text: string) => void}[]} */
   const found = [];
-  const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
+  const walker = page.createTreeWalker(page.documentElement, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const text = /** @type {Text} */ (node);
     if (text.parentElement?.closest("script, style, code, noscript, [translate=no]")) continue;
     if (text.data.trim()) found.push({ node: text, read: () => text.data, write: (words) => (text.data = words) });
   }
-  for (const element of document.querySelectorAll(ATTRIBUTES.map((name) => `body [${name}]`).join(", "))) {
+  for (const element of page.querySelectorAll(ATTRIBUTES.map((name) => `body [${name}]`).join(", "))) {
     if (element.closest("[translate=no]")) continue;
     for (const name of ATTRIBUTES) {
       const value = element.getAttribute(name);

@@ -3,7 +3,7 @@
  *
  * The address says what to begin with: see address.js.
  * What is shown is in `window.coin`, for the console and for tests; all of it is read-only:
- *   explanation  {size, before, after, input, counterfactual, difference, milliseconds}
+ *   explanation  {size, before, after, input, counterfactual, difference, unfamiliarity, milliseconds}
  *   mask, truth  Uint8Array of size x size; truth is null when unknown
  *   iou          of mask and truth, or null
  *   threshold, postprocess
@@ -31,7 +31,7 @@ import { acceptShortcuts } from "./keyboard.js";
 import { translatePage } from "./language.js";
 import { latest } from "./latest.js";
 import { loading } from "./loading.js";
-import { acceptMethods, followMethods, shownMethods } from "./methods.js";
+import { acceptMethods, followMethods, hasMethods, redrawMethods } from "./methods.js";
 import { acceptModelChoice, bytesOfModel, markModel, offerModels, showModel } from "./models.js";
 import { drawPreview } from "./panes.js";
 import { pause } from "./pause.js";
@@ -42,7 +42,7 @@ import { announce, begin, end, isBusy, progress } from "./progress.js";
 import { acceptPointing, readAt } from "./readout.js";
 import { acceptMeasuring, clearRuler } from "./ruler.js";
 import { addressOf, firstSample, markSample, offerPhantoms, offerScans } from "./samples.js";
-import { DEVICE, LOADING, MODEL, SAMPLE, STATUS, bytesOf, seconds } from "./strings.js";
+import { DEVICE, LOADING, MODEL, SAMPLE, STATUS, bytesOf, seconds, translated } from "./strings.js";
 import { maskOptions, onMaskOptions, redrawMask, setMaskOptions, updateMask } from "./threshold.js";
 import { note, timed, times } from "./times.js";
 import { acceptTools, chosenTool } from "./tools.js";
@@ -88,6 +88,7 @@ import { acceptVolumes, showVolume, updateVolume } from "./volume.js";
  * @property {Subject} subject
  * @property {Explanation} explanation
  * @property {ModelInfo} model
+ * @property {Explainer} explainer that gave it
  * @property {Device} device
  * @property {import("./display.js").View | null} view what the panes show in another window than the model's
  * @property {Uint8Array | null} truth on the model's grid
@@ -138,7 +139,7 @@ const show = latest(async (/** @type {Make} */ make) => {
     const explanation = await explainer.explain(subject.slice, { signal });
     const truth = subject.truth && maskOnGrid(subject.truth, subject.slice, explanation.size);
     if (result && result.subject.source !== subject.source) result.subject.source.close();
-    result = { subject, explanation, truth, model: info, device: explainer.device, view: null, counterfactualHu: null, mask: null, masking: null, overlap: null };
+    result = { subject, explanation, truth, model: info, explainer, device: explainer.device, view: null, counterfactualHu: null, mask: null, masking: null, overlap: null };
     note("explanation", explanation.milliseconds);
     await present(result);
     await pause();
@@ -186,7 +187,7 @@ async function follow(result) {
   const { subject, model } = result;
   followMethods(result);
   followComparison(result, models, loaded?.name ?? null);
-  showVolume(result, volumeOf(subject.source));
+  await showVolume(result, volumeOf(subject.source));
   await pause();
   await Promise.all([showPieces(result), showDiagnostics({ ...result, model, device: explainer?.device ?? result.device })]);
 }
@@ -199,11 +200,12 @@ async function follow(result) {
 async function remask(shown) {
   await updateMask(shown);
   noteState(shown);
-  if (!isBusy()) await Promise.all([showPieces(shown), updateVolume()]);
+  if (!isBusy()) await Promise.all([showPieces(shown), updateVolume(), redrawMethods(shown)]);
 }
 
 /** @param {Result} result */
-function noteState({ subject, model }) {
+function noteState(result) {
+  const { subject, model } = result;
   const { threshold, postprocess } = maskOptions();
   const own = loaded?.own !== undefined;
   noteInAddress({
@@ -213,7 +215,7 @@ function noteState({ subject, model }) {
     threshold: threshold === Number(model.threshold.toFixed(2)) ? null : threshold,
     postprocess: postprocess === model.postprocess ? null : Number(postprocess),
     ...displayOptions(),
-    methods: shownMethods().length > 0 ? 1 : null,
+    methods: hasMethods(result) ? 1 : null,
   });
 }
 
@@ -245,6 +247,11 @@ async function ready(signal) {
     return { explainer: next, first: true };
   } catch (error) {
     if (wanted === name) wanted = loaded?.name ?? null;
+    // A file that is no model is not offered again.
+    if (entry.own) {
+      models = models.filter((other) => other !== entry);
+      offerModels(models);
+    }
     if (loaded) markModel(loaded.name);
     throw error;
   }
@@ -326,7 +333,7 @@ async function present(result) {
 /** @param {unknown} error */
 function complain(error) {
   const lost = error instanceof Error && (ofEngine.has(error) || (error instanceof EngineStopped && error.engine === "webgpu"));
-  announce(error instanceof Error ? error.message : String(error), lost && device === "webgpu" ? CPU_OFFER : undefined);
+  announce(translated(error instanceof Error ? error.message : String(error)), lost && device === "webgpu" ? CPU_OFFER : undefined);
 }
 
 /** The way out for those who chose a graphics card that gives up. */
@@ -349,7 +356,8 @@ function chosenDevice(name) {
 }
 
 engineEvents.addEventListener("progress", (event) => {
-  const { engine, phase, received, total } = /** @type {CustomEvent<import("../coin.js").EngineProgress>} */ (event).detail;
+  const { engine, phase, received, total, aside } = /** @type {CustomEvent<import("../coin.js").EngineProgress>} */ (event).detail;
+  if (aside) return;
   const behind = engine === "webgpu" && device === "auto";
   if (behind) {
     if (phase === "download") showDeviceProgress(STATUS.behind(bytesOf(received, total)));
@@ -421,6 +429,7 @@ const redraw = latest(async () => {
   if (!shown || isBusy()) return;
   await display(shown).catch(complain);
   redrawMask(shown);
+  await redrawMethods(shown);
   noteState(shown);
 });
 const current = () => result;
@@ -438,9 +447,12 @@ acceptTools({ plant: planting.tool, measure: measuring.tool, window: windowing.t
 acceptKeys(
   (at) => {
     readAt(result, at.x, at.y);
-    measuring.follow(at);
+    if (chosenTool() === "measure") measuring.follow(at);
   },
-  (at) => (chosenTool() === "measure" ? measuring.press(at) : planting.plantAt(at)),
+  (at) => {
+    if (chosenTool() === "measure") measuring.press(at);
+    if (chosenTool() === "plant") planting.plantAt(at);
+  },
   (x, y) => {
     const tool = chosenTool();
     if (tool === "window") windowing.dragBy(ARROW_PIXELS * x, ARROW_PIXELS * y);
@@ -453,19 +465,8 @@ acceptPointing(current);
 acceptSaving(current, complain);
 acceptDiagnostics(() => ({ result, device: explainer?.device ?? null }));
 acceptComparison(current, () => models);
-const methods = acceptMethods(current, ({ subject }, method, options) => {
-  if (!explainer) throw new Error(MODEL.missing);
-  return explainer.attribute(subject.slice, method, options);
-}, noteState);
-acceptVolumes(
-  current,
-  (slice) => {
-    if (!explainer) throw new Error(MODEL.missing);
-    return explainer.explain(slice);
-  },
-  show,
-  complain,
-);
+const methods = acceptMethods(current, ({ subject, explainer }, method, options) => explainer.attribute(subject.slice, method, options), noteState, complain);
+acceptVolumes(show, complain);
 showRequests();
 onDisplay(() => redraw(undefined));
 onMaskOptions(

@@ -37,8 +37,9 @@ let maps = new Map();
  * @param {() => Result | null} current
  * @param {(result: Result, method: SaliencyMethod, options: {signal: AbortSignal, onProgress: (done: number, all: number) => void}) => Promise<Float32Array>} attribute
  * @param {(result: Result) => void} onShown
+ * @param {(error: unknown) => void} complain
  */
-export function acceptMethods(current, attribute, onShown) {
+export function acceptMethods(current, attribute, onShown, complain) {
   const compare = () => {
     const result = current();
     if (!result) return;
@@ -66,19 +67,24 @@ export function acceptMethods(current, attribute, onShown) {
         onShown(result);
         return [...unable, METHODS.done(seconds(performance.now() - start))].join(" ");
       },
-      (error) => (error instanceof DOMException ? METHODS.cancelled : error instanceof Error ? error.message : String(error)),
+      METHODS.cancelled,
     );
   };
   element("compare-methods", HTMLButtonElement).addEventListener("click", compare);
   save.addEventListener("click", () => {
-    if (of) saveFigure(of, drawFigureOf(of, panesOf(of)), "methods");
+    if (of) saveFigure(of, drawFigureOf(of, panesOf(of)), "methods").catch(complain);
   });
   return { compare };
 }
 
-/** @returns {string[]} the methods whose maps are shown */
-export function shownMethods() {
-  return [...maps.keys()];
+/** Whether maps of a result are shown. @param {Result} result */
+export function hasMethods(result) {
+  return of === result && maps.size > 0;
+}
+
+/** With another threshold, window or colours. @param {Result} result */
+export async function redrawMethods(result) {
+  if (hasMethods(result)) await draw(result);
 }
 
 /** For another slice, which the maps do not explain. @param {Result} result */
@@ -86,7 +92,7 @@ export function followMethods(result) {
   if (of === null || of === result) return;
   of = null;
   maps = new Map();
-  work.cancel();
+  work.leave();
   list.replaceChildren();
   save.hidden = true;
 }

@@ -12,6 +12,7 @@ import { showBox, showWhole } from "./viewport.js";
  * @typedef {Object} Piece
  * @property {Uint8Array} mask
  * @property {number} pixels
+ * @property {number} inside of them, on the slice and not on what surrounds it
  * @property {number} hu its mean in the slice
  * @property {number} difference its mean
  * @property {{left: number, top: number, right: number, bottom: number}} box in pixels of the grid
@@ -69,14 +70,17 @@ function piecesOf(numbers, { explanation: { size, difference }, subject: { slice
   numbers.forEach((number, at) => {
     if (number === 0) return;
     const [x, y] = [at % size, Math.floor(at / size)];
-    const piece = (pieces[number - 1] ??= { mask: new Uint8Array(numbers.length), pixels: 0, hu: 0, difference: 0, box: { left: x, top: y, right: x, bottom: y } });
+    const piece = (pieces[number - 1] ??= { mask: new Uint8Array(numbers.length), pixels: 0, inside: 0, hu: 0, difference: 0, box: { left: x, top: y, right: x, bottom: y } });
     const { box } = piece;
     piece.mask[at] = 1;
     piece.pixels += 1;
     piece.difference += difference[at];
     const pixel = pixelAt(slice, fit, x + 0.5, y + 0.5);
-    piece.hu += pixel ? slice.hu[pixel.y * slice.width + pixel.x] : 0;
+    if (pixel) {
+      piece.inside += 1;
+      piece.hu += slice.hu[pixel.y * slice.width + pixel.x];
+    }
     Object.assign(box, { left: Math.min(box.left, x), right: Math.max(box.right, x), bottom: Math.max(box.bottom, y) });
   });
-  return pieces.map((piece) => ({ ...piece, hu: piece.hu / piece.pixels, difference: piece.difference / piece.pixels }));
+  return pieces.map((piece) => ({ ...piece, hu: piece.hu / Math.max(1, piece.inside), difference: piece.difference / piece.pixels }));
 }

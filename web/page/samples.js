@@ -70,7 +70,7 @@ export function firstSample(name, slice, stored) {
     const phantom = name?.match(PHANTOM);
     if (phantom) seed = Number(phantom[2] ?? FIRST_SEED);
     const entry = name && !phantom ? (await stored()).find((entry) => entry.name === name) : null;
-    if (entry) return openSample(slice === null ? entry : { ...entry, slice: slice - 1 }, info, signal);
+    if (entry) return openSample(slice === null ? entry : { ...entry, slice: Math.round(slice) - 1 }, info, signal);
     return new PhantomSource(seed, phantom?.[1] !== "normal").at(0, info);
   };
 }

@@ -50,6 +50,7 @@ export function acceptTools(tools) {
         return;
       }
       const tool = all[chosenTool()];
+      if (tool === tools.plant && sheet.id !== "plant") return;
       const from = pointOf(sheet, event);
       drag = { tool, from, sheet, id: event.pointerId };
       tool.begin?.(from);

@@ -35,7 +35,7 @@ export function showVerdict(explanation) {
   const strange = unfamiliarity !== null && unfamiliarity > 1;
   const caution = element("unfamiliar", HTMLElement);
   caution.hidden = !strange;
-  if (strange) caution.textContent = VERDICT.unfamiliar(unfamiliarity.toFixed(1));
+  if (strange) caution.textContent = VERDICT.unfamiliar(unfamiliarity.toFixed(unfamiliarity < 1.1 ? 2 : 1));
 }
 
 /** For when there is nothing to show. */

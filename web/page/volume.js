@@ -2,6 +2,7 @@ import { maskOf } from "../coin.js";
 import { MASK_COLOUR, raster } from "../pictures.js";
 import { element } from "./dom.js";
 import { saveScan } from "./export.js";
+import { latest } from "./latest.js";
 import { pause } from "./pause.js";
 import { VOLUME, seconds } from "./strings.js";
 import { maskOptions } from "./threshold.js";
@@ -18,6 +19,7 @@ import { Work } from "./work.js";
  * @typedef {Object} Known
  * @property {ScanSource} source
  * @property {import("../coin.js").ModelInfo} model
+ * @property {import("../coin.js").Explainer} explainer
  * @property {Map<number, Explanation>} slices
  */
 
@@ -44,34 +46,34 @@ let index = 0;
 /**
  * Explains all slices of a volume on request, shows their verdicts as a curve and the mask from the front, and saves them.
  *
- * @param {() => Result | null} current
- * @param {(slice: import("../coin.js").Slice) => Promise<Explanation>} explain
  * @param {(make: Make) => void} open
  * @param {(error: unknown) => void} complain
  */
-export function acceptVolumes(current, explain, open, complain) {
+export function acceptVolumes(open, complain) {
   element("explain-all", HTMLButtonElement).addEventListener("click", () => {
-    const volume = known;
-    if (!volume) return;
-    const { source, slices } = volume;
-    work.run(
-      async (signal) => {
+    if (!known) return;
+    const { source, slices, explainer } = known;
+    work.run(async (signal) => {
+      // It stays open as long as this reads it.
+      source.study.users += 1;
+      try {
         const missing = Array.from({ length: source.count }, (_, i) => i).filter((i) => !slices.has(i));
         const start = performance.now();
         for (const [done, i] of missing.entries()) {
           const left = done > 0 ? ((performance.now() - start) / done) * (missing.length - done) : null;
           work.progress(VOLUME.explaining(i, left === null ? null : seconds(left)), done, missing.length);
-          slices.set(i, await explain(await source.scan.slice(i)));
+          const explanation = await explainer.explain(await source.scan.slice(i));
           signal.throwIfAborted();
-          if (known !== volume) throw new Error(VOLUME.other);
+          slices.set(i, explanation);
           drawCurve();
         }
-        await drawProjection();
+        await drawProjection(undefined);
         const abnormal = [...slices.values()].filter(({ before }) => before >= ABNORMAL).length;
         return VOLUME.done(source.count, abnormal, seconds(performance.now() - start));
-      },
-      (error) => (error instanceof DOMException ? VOLUME.cancelled : error instanceof Error ? error.message : String(error)),
-    );
+      } finally {
+        source.close();
+      }
+    }, VOLUME.cancelled);
   });
 
   curve.addEventListener("click", ({ offsetX }) => {
@@ -84,15 +86,14 @@ export function acceptVolumes(current, explain, open, complain) {
   for (const button of saves) {
     button.addEventListener("click", async () => {
       const volume = known;
-      const result = current();
-      if (!volume || !result) return;
+      if (!volume) return;
       button.disabled = true;
       const options = maskOptions();
       const explained = [...volume.slices].map(async ([index, explanation]) => ({ index, explanation, mask: await maskOf(explanation, options) }));
       await Promise.all(explained)
         .then((slices) => saveScan(volume.source, /** @type {any} */ (button.value), slices, volume.model, "all"))
         .catch(complain);
-      button.disabled = false;
+      drawCurve();
     });
   }
 }
@@ -103,29 +104,29 @@ export function acceptVolumes(current, explain, open, complain) {
  * @param {Result} result
  * @param {ScanSource | null} source of a volume
  */
-export function showVolume({ subject, explanation, model }, source) {
+export async function showVolume({ subject, explanation, model, explainer }, source) {
   element("volume", HTMLElement).hidden = source === null;
   if (!source) {
     known = null;
-    work.cancel();
+    work.leave();
     return;
   }
   if (known?.source !== source || known.model !== model) {
-    work.cancel();
-    known = { source, model, slices: new Map() };
-    element("volume-status", HTMLElement).textContent = VOLUME.unknown(source.count);
+    work.leave(VOLUME.unknown(source.count));
+    known = { source, model, explainer, slices: new Map() };
     projection.hidden = true;
   }
   index = subject.index;
   if (!subject.edited) known.slices.set(index, explanation);
   const { isVolume, isSegmentable } = source.scan.info;
   for (const button of saves) button.hidden = button.value === "segmentation" ? !isSegmentable : !isVolume;
-  drawCurve();
+  await updateVolume();
 }
 
-/** The mask's threshold has moved. */
+/** Draws it anew, for another threshold or other colours. */
 export async function updateVolume() {
-  if (known && !projection.hidden) await drawProjection();
+  drawCurve();
+  if (known && !projection.hidden) await drawProjection(undefined);
 }
 
 /** The probability of "abnormal" of every slice, before and after. */
@@ -148,13 +149,16 @@ function drawCurve() {
       context.fillRect(i * step, y(explanation[key]) - 2, Math.max(2, step - 1), 4);
     }
   }
+  // What is called all must be all.
+  for (const button of saves) button.disabled = slices.size < source.count;
   curve.ariaLabel = VOLUME.curve(slices.size, source.count);
 }
 
 /** Everything seen from the front: the brightest of each line of sight, and in colour where the mask is. */
-async function drawProjection() {
-  if (!known) return;
-  const { source, slices } = known;
+const drawProjection = latest(async () => {
+  const of = known;
+  if (!of) return;
+  const { source, slices } = of;
   const [first] = slices.values();
   if (!first) return;
   const { size } = first;
@@ -178,10 +182,11 @@ async function drawProjection() {
       rgba.set(colour, (row * size + x) * 4);
     }
   }
+  if (known !== of) return;
   const { spacing, sliceMm, width, height } = source.scan.info;
   const sideMm = spacing && Math.max(width * spacing[1], height * spacing[0]);
   projection.width = 512;
   projection.height = sideMm && sliceMm ? Math.round((512 * source.count * sliceMm) / sideMm) : 256;
   projection.getContext("2d")?.drawImage(raster(rgba, size, source.count), 0, 0, projection.width, projection.height);
   projection.hidden = false;
-}
+});

@@ -1,14 +1,19 @@
+import { create } from "./dom.js";
+
 /**
  * A piece of work beside the explanation of a slice: a button begins it, a bar says how far it is, another button ends it.
- * One of its kind runs at a time.
+ * One of its kind runs at a time. Its end is announced to who does not see it; each of its steps is not.
  */
 export class Work {
   /** @type {AbortController | null} */
   #running = null;
+  /** What stands there when it was left. @type {string | null} */
+  #left = null;
   #begin;
   #cancel;
   #bar;
   #status;
+  #step = create("span", { className: "step", ariaHidden: "true" });
 
   /** @param {{begin: HTMLButtonElement, cancel: HTMLButtonElement, bar: HTMLProgressElement, status: HTMLElement}} parts */
   constructor({ begin, cancel, bar, status }) {
@@ -16,29 +21,31 @@ export class Work {
     this.#cancel = cancel;
     this.#bar = bar;
     this.#status = status;
-    cancel.addEventListener("click", () => this.cancel());
+    bar.after(this.#step);
+    cancel.addEventListener("click", () => this.#running?.abort());
     this.#show();
   }
 
   /**
    * @param {(signal: AbortSignal) => Promise<string>} work resolves with a sentence that stays
-   * @param {(error: unknown) => string} failed
+   * @param {string} cancelled the sentence that stays when it is cancelled
    */
-  async run(work, failed) {
+  async run(work, cancelled) {
     if (this.#running) return;
     const controller = new AbortController();
     this.#running = controller;
+    this.#left = null;
+    this.#status.textContent = "";
     this.#show();
     let said = "";
     try {
       said = await work(controller.signal);
     } catch (error) {
-      said = failed(controller.signal.aborted ? controller.signal.reason : error);
-    } finally {
-      this.#running = null;
-      this.#show();
-      this.#status.textContent = said;
+      said = controller.signal.aborted ? cancelled : error instanceof Error ? error.message : String(error);
     }
+    this.#running = null;
+    this.#show();
+    this.#status.textContent = this.#left ?? said;
   }
 
   /**
@@ -48,14 +55,21 @@ export class Work {
    */
   progress(sentence, done, all) {
     if (!this.#running) return;
-    this.#status.textContent = sentence;
+    this.#step.textContent = sentence;
     if (done === undefined || all === undefined) return this.#bar.removeAttribute("value");
     this.#bar.max = all;
     this.#bar.value = done;
   }
 
-  cancel() {
+  /**
+   * Ends it, because what it was about is no longer shown.
+   *
+   * @param {string} [sentence] that stands there from now on
+   */
+  leave(sentence = "") {
+    this.#left = sentence;
     this.#running?.abort();
+    if (!this.#running) this.#status.textContent = sentence;
   }
 
   #show() {
@@ -63,5 +77,6 @@ export class Work {
     this.#begin.disabled = busy;
     this.#cancel.hidden = !busy;
     this.#bar.hidden = !busy;
+    this.#step.textContent = "";
   }
 }

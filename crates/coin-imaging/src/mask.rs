@@ -7,9 +7,6 @@ use imageproc::image::{GrayImage, Luma};
 use imageproc::morphology;
 use imageproc::region_labelling::{Connectivity, connected_components};
 
-/// Smaller components than these many largest ones are specks, which are not numbered.
-const MOST_NUMBERED: usize = 64;
-
 /// A binary mask on the grid of a slice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mask {
@@ -75,30 +72,30 @@ impl Mask {
     /// The `count` largest 8-connected components, or all where there are fewer; the largest first, of equal ones the
     /// one that is met first row by row.
     pub fn largest_components(&self, count: usize) -> Vec<Self> {
+        let (labels, by_size) = self.labelled();
+        let of_label = |label: usize| labels.iter().map(|&other| other == label).collect();
+        by_size.into_iter().take(count).map(|label| Self { inside: of_label(label), ..*self }).collect()
+    }
+
+    /// The label of each pixel, 0 outside, and the other labels in the order of [`Self::largest_components`].
+    fn labelled(&self) -> (Vec<usize>, Vec<usize>) {
         let labels = connected_components(&self.image(), Connectivity::Eight, Luma([0]));
-        let mut sizes: Vec<usize> = Vec::new();
-        for label in labels.pixels().map(|p| p[0] as usize) {
-            if label >= sizes.len() {
-                sizes.resize(label + 1, 0);
-            }
-            sizes[label] += 1;
-        }
-        // Label 0 is the background.
+        let labels: Vec<usize> = labels.pixels().map(|pixel| pixel[0] as usize).collect();
+        let mut sizes: Vec<usize> = vec![0; labels.iter().max().map_or(1, |most| most + 1)];
+        labels.iter().for_each(|&label| sizes[label] += 1);
         let mut by_size: Vec<usize> = (1..sizes.len()).collect();
         by_size.sort_by_key(|&label| Reverse(sizes[label]));
-        let of_label = |label: usize| labels.pixels().map(|p| p[0] as usize == label).collect();
-        by_size.into_iter().take(count).map(|label| Self { inside: of_label(label), ..*self }).collect()
+        (labels, by_size)
     }
 
     /// The number of each pixel's 8-connected component, the largest being 1; 0 outside.
     pub fn component_numbers(&self) -> Vec<u32> {
-        let mut numbers = vec![0; self.inside.len()];
-        for (number, component) in (1..).zip(self.largest_components(MOST_NUMBERED)) {
-            for (place, _) in numbers.iter_mut().zip(&component.inside).filter(|(_, inside)| **inside) {
-                *place = number;
-            }
+        let (labels, by_size) = self.labelled();
+        let mut number_of = vec![0; by_size.len() + 1];
+        for (number, label) in (1..).zip(by_size) {
+            number_of[label] = number;
         }
-        numbers
+        labels.into_iter().map(|label| number_of[label]).collect()
     }
 
     /// The paper's post-processing: 3x3 opening, 3x3 closing, largest component.

@@ -10,6 +10,7 @@ use std::process::Command;
 use coin_imaging::phantom::Phantom;
 use coin_imaging::{Limits, Scan, Window};
 use coin_train::data::{Purpose, SliceTable};
+use coin_train::model::Model;
 use serde_json::Value;
 use tiny::{log, refused, train_on};
 
@@ -18,6 +19,7 @@ fn program(name: &str) -> Command {
         "train" => env!("CARGO_BIN_EXE_train"),
         "evaluate" => env!("CARGO_BIN_EXE_evaluate"),
         "explain" => env!("CARGO_BIN_EXE_explain"),
+        "convert" => env!("CARGO_BIN_EXE_convert"),
         _ => env!("CARGO_BIN_EXE_dataset"),
     };
     Command::new(path)
@@ -131,6 +133,27 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     let summaries: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(summaries[0]["before"].as_f64().unwrap() > 0.5, "patient 1 has an anomaly: {summaries}");
     assert!(out.join("phantom_00001/difference.npy").exists());
+    assert!(summaries[0]["unfamiliarity"].as_f64().unwrap() <= 1.0, "it is like the training data: {summaries}");
+    assert_eq!(report["unfamiliar"], 0);
+}
+
+#[test]
+fn a_model_file_is_taught_what_it_knows_and_keeps_its_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/coin-phantom/coin-phantom.safetensors");
+    let out = folder.path().join("model.safetensors");
+    let mut convert = program("convert");
+    convert.arg("familiarity").arg(&shipped).args(["--data", "phantom", "--limits", "made for a test", "--out"]);
+    let output = convert.arg(&out).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let [before, after] = [&shipped, &out].map(|file| Model::bundle(file).unwrap());
+    assert_eq!(before.weights(), after.weights());
+    assert_eq!(after.card.limits, "made for a test");
+    let [before, after] = [before, after].map(|bundle| bundle.card.familiarity.unwrap());
+    assert!(
+        (before.limit - after.limit).abs() < 1e-3 * before.limit,
+        "the shipped file was taught by the same command"
+    );
 }
 
 #[test]

@@ -168,7 +168,6 @@ fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
         ("data", card.data.as_str().into()),
         ("results", json(&card.results)?),
         ("limits", card.limits.as_str().into()),
-        ("family", json(&serde_json::json!(card.classifier.family))?),
         ("selfTest", self_test.into()),
     ])
 }

@@ -71,10 +71,11 @@ impl Scan {
 
     /// A file on the scan's own grid: `counterfactual` (the explained slices repainted, NIfTI in HU), `mask` (NIfTI, 0 and 1) or
     /// `segmentation` (DICOM); null where the scan has no place in a patient, is no DICOM, or nothing is masked.
-    pub fn write(&self, file: &str, explained: &Explained, model: &str) -> Result<Option<Uint8Array>, Error> {
+    pub fn write(&self, file: &str, explained: &mut Explained, model: &str) -> Result<Option<Uint8Array>, Error> {
         let Some(mut volume) = CounterfactualVolume::of(&self.0) else { return Ok(None) };
-        for (index, hu, mask) in &explained.0 {
-            volume.put(*index, self.0.slice(*index).map_err(sentence)?, hu.clone(), mask);
+        // Taken out: two copies of a large volume would not fit.
+        for (index, hu, mask) in std::mem::take(&mut explained.0) {
+            volume.put(index, self.0.slice(index).map_err(sentence)?, hu, &mask);
         }
         let bytes = match file {
             "counterfactual" => volume.nifti().map_err(sentence)?,

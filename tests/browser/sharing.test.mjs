@@ -43,6 +43,9 @@ describe("Sharing", () => {
     assert.deepEqual([found.mask, found.threshold, found.source], [seen.mask, 0.4, seen.source]);
     assert.equal(await other.page.locator("#display").inputValue(), "bone");
     assert.ok(site.asked.every(({ query }) => query === ""), "what stands behind # is not sent");
+    const third = await Visitor.arrive(browser, `${first.page.url()}&methods=1`);
+    await third.page.waitForFunction(() => /^RISE/.test(document.querySelector(".work:has(#methods-status) .step")?.textContent ?? ""));
+    await third.page.context().close();
     await first.picks({ name: "own.dcm", mimeType, buffer: discDicom({ series: "1.9", place: 0 }) });
     await first.page.waitForFunction(() => !location.hash.includes("sample="));
     assert.doesNotMatch(first.page.url(), /own/);

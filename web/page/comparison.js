@@ -13,12 +13,7 @@ import { Work } from "./work.js";
 
 const chooser = element("other-model", HTMLSelectElement);
 const shown = element("comparison", HTMLElement);
-const work = new Work({
-  begin: element("compare-models", HTMLButtonElement),
-  cancel: element("comparison-cancel", HTMLButtonElement),
-  bar: element("comparison-progress", HTMLProgressElement),
-  status: element("comparison-status", HTMLElement),
-});
+const work = new Work("compare-models", "comparison");
 
 /** @type {Result | null} */
 let of = null;

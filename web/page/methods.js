@@ -19,12 +19,7 @@ const ALL = ["rise", "score-cam", "layer-cam", "grad-cam"];
 
 const list = element("methods-list", HTMLElement);
 const save = element("save-methods", HTMLButtonElement);
-const work = new Work({
-  begin: element("compare-methods", HTMLButtonElement),
-  cancel: element("methods-cancel", HTMLButtonElement),
-  bar: element("methods-progress", HTMLProgressElement),
-  status: element("methods-status", HTMLElement),
-});
+const work = new Work("compare-methods", "methods");
 
 /** Of which slice the maps are. @type {Result | null} */
 let of = null;

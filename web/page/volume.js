@@ -31,12 +31,7 @@ const ABNORMAL = 0.5;
 const curve = element("curve", HTMLCanvasElement);
 const projection = element("projection", HTMLCanvasElement);
 const saves = [...document.querySelectorAll("#volume-saves button")].filter((button) => button instanceof HTMLButtonElement);
-const work = new Work({
-  begin: element("explain-all", HTMLButtonElement),
-  cancel: element("volume-cancel", HTMLButtonElement),
-  bar: element("volume-progress", HTMLProgressElement),
-  status: element("volume-status", HTMLElement),
-});
+const work = new Work("explain-all", "volume");
 
 /** @type {Known | null} */
 let known = null;

@@ -1,4 +1,4 @@
-import { create } from "./dom.js";
+import { create, element } from "./dom.js";
 
 /**
  * A piece of work beside the explanation of a slice: a button begins it, a bar says how far it is, another button ends it.
@@ -15,14 +15,17 @@ export class Work {
   #status;
   #step = create("span", { className: "step", ariaHidden: "true" });
 
-  /** @param {{begin: HTMLButtonElement, cancel: HTMLButtonElement, bar: HTMLProgressElement, status: HTMLElement}} parts */
-  constructor({ begin, cancel, bar, status }) {
-    this.#begin = begin;
-    this.#cancel = cancel;
-    this.#bar = bar;
-    this.#status = status;
-    bar.after(this.#step);
-    cancel.addEventListener("click", () => this.#running?.abort());
+  /**
+   * @param {string} begin id of the button that begins it
+   * @param {string} name how the ids of its other parts begin: `NAME-cancel`, `NAME-progress`, `NAME-status`
+   */
+  constructor(begin, name) {
+    this.#begin = element(begin, HTMLButtonElement);
+    this.#cancel = element(`${name}-cancel`, HTMLButtonElement);
+    this.#bar = element(`${name}-progress`, HTMLProgressElement);
+    this.#status = element(`${name}-status`, HTMLElement);
+    this.#bar.after(this.#step);
+    this.#cancel.addEventListener("click", () => this.#running?.abort());
     this.#show();
   }
 

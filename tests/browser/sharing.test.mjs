@@ -107,8 +107,12 @@ describe("Sharing", () => {
     await page.keyboard.press("0");
     await page.keyboard.press("?");
     assert.ok(await page.locator("#help").isVisible());
+    await page.locator("#letters").uncheck();
     await page.keyboard.press("Escape");
     assert.ok(!(await page.locator("#help").isVisible()));
+    const now = await value("threshold");
+    await page.keyboard.press("]");
+    assert.equal(await value("threshold"), now, "letters and signs can be turned off");
     assert.deepEqual(visitor.complaints, []);
     await page.context().close();
   });

@@ -1,8 +1,7 @@
 import { noteInAddress, writeAddress } from "./address.js";
 import { element } from "./dom.js";
 import { LANGUAGE } from "./language.js";
-
-const KEY = "coin theme";
+import { remember, remembered } from "./memory.js";
 
 /**
  * Dark as in a reading room, or light, remembered on this device; and the language.
@@ -11,15 +10,11 @@ const KEY = "coin theme";
  */
 export function acceptAppearance(changed) {
   const light = element("light", HTMLInputElement);
-  light.checked = remembered() === "light";
+  light.checked = remembered("theme") === "light";
   apply(light.checked);
   light.addEventListener("change", () => {
     apply(light.checked);
-    try {
-      localStorage.setItem(KEY, light.checked ? "light" : "dark");
-    } catch {
-      // Not every browser lets a page remember things.
-    }
+    remember("theme", light.checked ? "light" : "dark");
     changed();
   });
   const language = element("language", HTMLSelectElement);
@@ -34,12 +29,4 @@ export function acceptAppearance(changed) {
 /** @param {boolean} light */
 function apply(light) {
   document.documentElement.dataset.theme = light ? "light" : "dark";
-}
-
-function remembered() {
-  try {
-    return localStorage.getItem(KEY);
-  } catch {
-    return null;
-  }
 }

@@ -402,5 +402,6 @@ export const PAGE = {
   "this sheet": "diese Übersicht",
   "The wheel zooms while dragging moves, and with Ctrl at any time; two fingers do on a touch screen.":
     "Das Rad vergrößert, solange Ziehen verschiebt, und mit Strg jederzeit; auf einem Berührungsbildschirm tun es zwei Finger.",
+  "Letters, digits and signs are keys, too": "Auch Buchstaben, Ziffern und Zeichen sind Tasten",
   "Drop files, a folder or a model to open them": "Dateien, einen Ordner oder ein Modell hier loslassen",
 };

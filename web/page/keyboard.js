@@ -1,4 +1,5 @@
 import { element } from "./dom.js";
+import { remember, remembered } from "./memory.js";
 import { chooseTool } from "./tools.js";
 import { showWhole, zoomBy } from "./viewport.js";
 
@@ -26,10 +27,14 @@ const KEYS = {
 export function acceptShortcuts() {
   element("show-help", HTMLButtonElement).addEventListener("click", () => help.showModal());
   element("help-close", HTMLButtonElement).addEventListener("click", () => help.close());
+  const letters = element("letters", HTMLInputElement);
+  // Whoever speaks to the page would press them by the way.
+  letters.checked = remembered("letters") !== "off";
+  letters.addEventListener("change", () => remember("letters", letters.checked ? "on" : "off"));
   addEventListener("keydown", (event) => {
     const { target, key } = event;
     // Brackets stand behind Alt on some keyboards.
-    if (event.ctrlKey || event.metaKey || (event.altKey && /[a-z0-9]/i.test(key)) || help.open) return;
+    if (event.ctrlKey || event.metaKey || (event.altKey && /[a-z0-9]/i.test(key)) || help.open || !letters.checked) return;
     const typing = target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement || (target instanceof HTMLInputElement && !["range", "radio", "checkbox", "file"].includes(target.type));
     const act = KEYS[key];
     if (typing || !act) return;

@@ -1,7 +1,7 @@
 import { FOUND_COLOUR, MASK_COLOUR, MISSED_COLOUR } from "../pictures.js";
 import { count } from "../geometry.js";
 import { element } from "./dom.js";
-import { drawFigureOf, isPlanted, save, saveFigure, stem } from "./figure.js";
+import { drawFigureOf, isPlanted, save, saveFigure, stem, stemOf } from "./figure.js";
 import { canvases } from "./panes.js";
 import { EXPORT } from "./strings.js";
 
@@ -59,7 +59,7 @@ export function acceptSaving(current, complain) {
 export async function saveScan(source, file, slices, model, which) {
   const content = await source.scan?.write(file, slices, { model });
   if (!content) throw new Error(EXPORT.nothing);
-  save(new Blob([content]), `coin-${source.name.replace(/[^\w-]+/g, "-")}-${which}-${ENDINGS[file]}`);
+  save(new Blob([content]), `${stemOf(source, which)}-${ENDINGS[file]}`);
 }
 
 /**

@@ -85,7 +85,17 @@ export function isPlanted({ truth }) {
 
 /** @param {Result} result */
 export function stem({ subject }) {
-  return `coin-${subject.source.name.replace(/[^\w-]+/g, "-")}-${subject.index + 1}`;
+  return stemOf(subject.source, String(subject.index + 1));
+}
+
+/**
+ * How the name of a saved file begins.
+ *
+ * @param {import("./main.js").Source} source
+ * @param {string} which of its slices
+ */
+export function stemOf({ name }, which) {
+  return `coin-${name.replace(/[^\w-]+/g, "-")}-${which}`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { element } from "./dom.js";
 import { remember, remembered } from "./memory.js";
 import { chooseTool } from "./tools.js";
-import { showWhole, zoomBy } from "./viewport.js";
+import { showWhole, zoomIn, zoomOut } from "./viewport.js";
 
 const help = element("help", HTMLDialogElement);
 
@@ -12,9 +12,9 @@ const KEYS = {
   m: () => chooseTool("move"),
   w: () => chooseTool("window"),
   d: () => chooseTool("measure"),
-  "+": () => zoomBy(1.25),
-  "=": () => zoomBy(1.25),
-  "-": () => zoomBy(1 / 1.25),
+  "+": zoomIn,
+  "=": zoomIn,
+  "-": zoomOut,
   0: showWhole,
   "[": () => step("threshold", -1),
   "]": () => step("threshold", 1),

@@ -184,12 +184,11 @@ function complainUnlessStopped(error) {
  * @param {Result} result
  */
 async function follow(result) {
-  const { subject, model } = result;
   followMethods(result);
   followComparison(result, models, loaded?.name ?? null);
-  await showVolume(result, volumeOf(subject.source));
+  await showVolume(result, volumeOf(result.subject.source));
   await pause();
-  await Promise.all([showPieces(result), showDiagnostics({ ...result, model, device: explainer?.device ?? result.device })]);
+  await Promise.all([showPieces(result), showDiagnostics({ ...result, device: explainer?.device ?? result.device })]);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { coloursOf } from "../coin.js";
+import { coloursOf, maskOf } from "../coin.js";
 import { drawColours, drawMask, MASK_COLOUR } from "../pictures.js";
 import { chosenColours } from "./display.js";
 import { create, element } from "./dom.js";
@@ -96,8 +96,8 @@ export function followMethods(result) {
 async function draw(result) {
   const { explanation, overlap } = result;
   const coin = await figureOf(result, METHODS.coin, explanation.difference, result.mask, overlap?.iou ?? null);
-  const figures = [...maps].map(([method, map]) => {
-    const mask = Uint8Array.from(map, (value) => Number(value > Math.fround(THRESHOLD)));
+  const figures = [...maps].map(async ([method, map]) => {
+    const mask = await maskOf({ difference: map, size: explanation.size }, { threshold: THRESHOLD });
     const iou = result.truth && overlapOf(mask, result.truth).iou;
     return figureOf(result, METHODS.names[/** @type {SaliencyMethod} */ (method)], map, mask, iou);
   });

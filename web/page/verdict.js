@@ -2,7 +2,7 @@ import { create, element } from "./dom.js";
 import { VERDICT, probability } from "./strings.js";
 
 /** The classifier has two bins: from here on it says "abnormal". */
-const ABNORMAL = 0.5;
+export const ABNORMAL = 0.5;
 
 /** @typedef {import("../coin.js").Explanation} Explanation */
 

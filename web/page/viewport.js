@@ -13,10 +13,18 @@ const zoomNumber = element("zoom-number", HTMLOutputElement);
 
 /** Lets the reader zoom by buttons. */
 export function acceptZooming() {
-  element("zoom-in", HTMLButtonElement).addEventListener("click", () => zoomBy(STEP));
-  element("zoom-out", HTMLButtonElement).addEventListener("click", () => zoomBy(1 / STEP));
+  element("zoom-in", HTMLButtonElement).addEventListener("click", zoomIn);
+  element("zoom-out", HTMLButtonElement).addEventListener("click", zoomOut);
   element("zoom-reset", HTMLButtonElement).addEventListener("click", showWhole);
   show();
+}
+
+export function zoomIn() {
+  zoomBy(STEP);
+}
+
+export function zoomOut() {
+  zoomBy(1 / STEP);
 }
 
 /**

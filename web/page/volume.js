@@ -6,6 +6,7 @@ import { latest } from "./latest.js";
 import { pause } from "./pause.js";
 import { VOLUME, seconds } from "./strings.js";
 import { maskOptions } from "./threshold.js";
+import { ABNORMAL } from "./verdict.js";
 import { Work } from "./work.js";
 
 /** @typedef {import("./main.js").Result} Result */
@@ -25,8 +26,6 @@ import { Work } from "./work.js";
 
 /** As high as a curve is drawn. */
 const RANGE = { top: 6, bottom: 6 };
-/** The classifier has two bins: from here on it says "abnormal". */
-const ABNORMAL = 0.5;
 
 const curve = element("curve", HTMLCanvasElement);
 const projection = element("projection", HTMLCanvasElement);

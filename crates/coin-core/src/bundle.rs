@@ -50,6 +50,9 @@ pub struct Card {
     pub method: Method,
     /// Side of the square input in pixels.
     pub size: usize,
+    /// Whether the input is cropped to a square around the body.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub crop_to_body: bool,
     /// HU that become -1 and 1.
     pub window: [f32; 2],
     /// The mask is where the difference map exceeds this.
@@ -74,6 +77,10 @@ pub struct Card {
     pub weights_sha256: String,
     /// A small computation and its result, to be repeated before a device is trusted.
     pub self_test: SelfTest,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// A made input and what the model gives for it on the CPU.

@@ -31,6 +31,7 @@ fn card() -> Card {
         classifier: ClassifierArchitecture::resnet_18(2),
         method: Method::Coin,
         size: 64,
+        crop_to_body: false,
         window: [-100.0, 300.0],
         threshold: 0.25,
         postprocess: false,

@@ -8,18 +8,12 @@ use crate::{Fit, Format, Mask, Scan, Slice, Window};
 /// The counterfactual of `slice` in HU on its own grid: its own values, moved by what the model changed, so that detail finer
 /// than the model's grid and HU beyond its window stay.
 ///
-/// `input` and `counterfactual` are `size * size` values in [-1, 1], row by row.
+/// `input` and `counterfactual` are values in [-1, 1] on the model's grid, on which the slice went by `fit`, row by row.
 #[must_use]
-pub fn counterfactual_hu(
-    slice: &Slice,
-    window: Window,
-    size: usize,
-    input: &[f32],
-    counterfactual: &[f32],
-) -> Vec<f32> {
+pub fn counterfactual_hu(slice: &Slice, fit: &Fit, window: Window, input: &[f32], counterfactual: &[f32]) -> Vec<f32> {
     let pairs = counterfactual.iter().zip(input);
     let change: Vec<f32> = pairs.map(|(after, before)| window.to_hu(*after) - window.to_hu(*before)).collect();
-    let change = Fit::of(slice, size).undo(&change, 0.0);
+    let change = fit.undo(&change, 0.0);
     change.iter().zip(slice.hu()).map(|(change, hu)| hu + change).collect()
 }
 
@@ -39,10 +33,10 @@ impl<'a> CounterfactualVolume<'a> {
         (scan.format() != Format::Picture).then_some(Self { scan, slices, masks })
     }
 
-    /// Puts slice `index` of the scan in its place: its counterfactual in HU, and the mask on the model's grid.
-    pub fn put(&mut self, index: usize, slice: &Slice, counterfactual_hu: Vec<f32>, mask: &Mask) {
+    /// Puts slice `index` of the scan in its place: its counterfactual in HU, and its mask, both on the scan's own grid.
+    pub fn put(&mut self, index: usize, counterfactual_hu: Vec<f32>, mask: Mask) {
         self.slices.insert(index, counterfactual_hu);
-        self.masks.insert(index, Fit::of(slice, mask.width()).undo_mask(mask));
+        self.masks.insert(index, mask);
     }
 
     /// The counterfactual as `.nii.gz` in HU; `None` where the scan has no place in a patient.

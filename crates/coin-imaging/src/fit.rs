@@ -7,13 +7,25 @@ use crate::spacing::Spacing;
 
 /// HU around a slice that is padded to a square.
 const AIR_HU: f32 = -1024.0;
+/// Muscle and organs are above, fat is below, also in pictures whose black is fat.
+const TISSUE_HU: f32 = -30.0;
+/// The body is looked for on a grid of so many pixels a side.
+const BODY_GRID: usize = 128;
+/// Pixels of that grid that a piece of the body has at least.
+const SMALLEST_PIECE: usize = 20;
+/// Left free around the body, as a share of its longer side.
+const MARGIN: f64 = 0.02;
+/// A body smaller than this share of the slice's longer side is none.
+const SMALLEST_BODY: f64 = 0.25;
 
 /// The map between a slice's grid and a square grid of `size` x `size` pixels: the slice, centred in a square (in mm) with air around it, then resized.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fit {
     columns: Axis,
     rows: Axis,
-    spacing: Option<Spacing>,
+    /// Of the square grid; from the field of view that is assumed, where the slice does not know its own.
+    pixel: Spacing,
+    known: bool,
 }
 
 impl Fit {
@@ -22,7 +34,46 @@ impl Fit {
     pub fn of(slice: &Slice, size: usize) -> Self {
         let spacing = slice.spacing_or_assumed();
         let fit = Self::of_grid(slice.width(), slice.height(), [spacing.row_mm(), spacing.column_mm()], size);
-        Self { spacing: slice.spacing().and(fit.spacing), ..fit }
+        Self { known: slice.spacing().is_some(), ..fit }
+    }
+
+    /// The map for a model's input: around the body where it wants it cropped, else of the whole slice.
+    #[must_use]
+    pub fn for_model(slice: &Slice, size: usize, crop_to_body: bool) -> Self {
+        if crop_to_body { Self::around_body(slice, size) } else { Self::of(slice, size) }
+    }
+
+    /// The map of a square around the body: muscle and organs with all that they enclose, without the fat, table and air
+    /// around, so that patients come to one size and few pixels are spent on air. A slice without a body is taken whole.
+    #[must_use]
+    pub fn around_body(slice: &Slice, size: usize) -> Self {
+        let whole = Self::of(slice, BODY_GRID);
+        let found = Mask::from_threshold(whole.apply(slice).hu(), BODY_GRID, BODY_GRID, TISSUE_HU);
+        let pieces = found.map(|tissue| tissue.opened().largest_components(usize::MAX)).unwrap_or_default();
+        // Fat parts muscles and organs from each other; what is small may be the table.
+        let boxes = pieces.iter().filter(|piece| piece.count() >= SMALLEST_PIECE).filter_map(Mask::bounding_box);
+        let around = boxes
+            .reduce(|(l, t, r, b), (left, top, right, bottom)| (l.min(left), t.min(top), r.max(right), b.max(bottom)));
+        let Some((left, top, right, bottom)) = around else { return Self::of(slice, size) };
+        let side = (right - left).max(bottom - top) as f64 + 1.0;
+        if side < SMALLEST_BODY * BODY_GRID as f64 {
+            return Self::of(slice, size);
+        }
+        let side = side * (1.0 + 2.0 * MARGIN);
+        let scale = side / size.max(1) as f64;
+        let axis = |axis: Axis, first: usize, last: usize| Axis {
+            output: size.max(1),
+            edge: axis.edge + ((first + last + 1) as f64 - side) / 2.0 * axis.step,
+            step: axis.step * scale,
+            ..axis
+        };
+        let mm = whole.pixel.column_mm() * scale as f32;
+        Self {
+            columns: axis(whole.columns, left, right),
+            rows: axis(whole.rows, top, bottom),
+            pixel: Spacing::clamped(mm, mm),
+            ..whole
+        }
     }
 
     /// The map for grids of `width` x `height` pixels that are this far apart: rows, then columns. `size` is at least 1.
@@ -43,14 +94,21 @@ impl Fit {
         Self {
             columns: axis(width, width_mm, column_mm),
             rows: axis(height, height_mm, row_mm),
-            spacing: Spacing::new(side, side).ok(),
+            pixel: Spacing::clamped(side, side),
+            known: true,
         }
+    }
+
+    /// Size of the square grid's pixels: of the field of view that is assumed, where the slice does not know its own.
+    #[must_use]
+    pub fn pixel_or_assumed(&self) -> Spacing {
+        self.pixel
     }
 
     /// The slice on the square grid, bilinear.
     #[must_use]
     pub fn apply(&self, slice: &Slice) -> Slice {
-        slice.resampled(self.columns, self.rows, self.spacing, AIR_HU)
+        slice.resampled(self.columns, self.rows, self.known.then_some(self.pixel), AIR_HU)
     }
 
     /// A mask of the slice on the square grid, nearest neighbour.
@@ -76,4 +134,61 @@ fn resampled(mask: &Mask, columns: Axis, rows: Axis) -> Mask {
     let inside = resample::nearest(mask.as_slice(), columns, rows, false);
     Mask::new(columns.output, rows.output, inside)
         .unwrap_or_else(|| unreachable!("a flag for each pixel of a grid that has some"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::phantom::Phantom;
+
+    /// The phantom `seed` on a table, somewhere in a wider field of view of 1.5 mm.
+    fn placed(seed: u64, size: usize, [x, y]: [usize; 2]) -> Slice {
+        const SIDE: usize = 320;
+        let phantom = Phantom::generate(seed, size).slice;
+        let mut hu = vec![AIR_HU; SIDE * SIDE];
+        for row in 0..size {
+            let start = (y + row) * SIDE + x;
+            hu[start..start + size].copy_from_slice(&phantom.hu()[row * size..(row + 1) * size]);
+        }
+        // Two pixels of table, away from the patient.
+        hu[(SIDE - 12) * SIDE..(SIDE - 10) * SIDE].fill(200.0);
+        Slice::new(SIDE, SIDE, hu, Some(Spacing::new(1.5, 1.5).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn around_the_body_a_patient_looks_the_same_wherever_and_on_whatever_table_he_lies() {
+        let cropped = |slice: &Slice| Fit::around_body(slice, 96).apply(slice);
+        for seed in 0..4 {
+            let (here, there) = (cropped(&placed(seed, 192, [20, 10])), cropped(&placed(seed, 192, [90, 60])));
+            let mean = |values: &mut dyn Iterator<Item = f32>| values.sum::<f32>() / here.hu().len() as f32;
+            let apart = mean(&mut here.hu().iter().zip(there.hu()).map(|(a, b)| (a - b).abs()));
+            // The field of view is looked through on a coarse grid, so that the crops differ by a part of a pixel.
+            assert!(apart < 25.0, "seed {seed}: {apart} HU");
+            let shown = Fit::around_body(&placed(seed, 192, [20, 10]), 96);
+            assert!(shown.pixel_or_assumed().column_mm() < 320.0 * 1.5 / 96.0 / 1.2, "seed {seed}: {shown:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_body_the_slice_is_taken_whole() {
+        let air = Slice::new(40, 30, vec![AIR_HU; 1200], None).unwrap();
+        assert_eq!(Fit::around_body(&air, 64), Fit::of(&air, 64));
+        let speck = (0..1200).map(|i| if (10..15).contains(&(i % 40)) && i / 40 < 5 { 50.0 } else { AIR_HU }).collect();
+        let speck = Slice::new(40, 30, speck, None).unwrap();
+        assert_eq!(Fit::around_body(&speck, 64), Fit::of(&speck, 64));
+    }
+
+    #[test]
+    fn nothing_is_undone_beyond_the_crop() {
+        let slice = placed(1, 192, [60, 60]);
+        let fit = Fit::around_body(&slice, 96);
+        let ones = fit.undo(&[1.0; 96 * 96], 0.0);
+        let inside = ones.iter().filter(|&&value| value == 1.0).count();
+        assert_eq!(inside + ones.iter().filter(|&&value| value == 0.0).count(), ones.len());
+        // Centres of pixels that the square holds, in either direction.
+        let side_px = fit.pixel_or_assumed().column_mm() * 96.0 / 1.5;
+        assert!(((inside as f32).sqrt() - side_px).abs() <= 1.0, "{inside} pixels, {side_px} a side");
+        assert!(!fit.undo_mask(&Mask::new(96, 96, vec![true; 96 * 96]).unwrap()).get(0, 0));
+    }
 }

@@ -12,6 +12,7 @@ mod counterfactual;
 mod files;
 mod fit;
 mod geometry;
+pub mod lesion;
 mod limits;
 mod mask;
 pub mod phantom;

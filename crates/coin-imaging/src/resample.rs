@@ -24,19 +24,17 @@ impl Axis {
     }
 
     fn linear(self) -> impl Iterator<Item = Tap> {
-        let last = self.input.saturating_sub(1);
-        self.linear_within(0, last).enumerate().map(move |(i, tap)| {
-            let centre = self.centre(i);
-            tap.filter(|_| centre > -0.5 && centre < last as f64 + 0.5)
-        })
+        self.linear_within(0, self.input.saturating_sub(1))
     }
 
-    /// Bilinear taps that use the input samples `first..=last` alone, the nearest of them beyond.
+    /// Bilinear taps that use the input samples `first..=last` alone, the nearest of them beyond; none off the input.
     fn linear_within(self, first: usize, last: usize) -> impl Iterator<Item = Tap> {
         (0..self.output).map(move |i| {
-            let x = self.centre(i).clamp(first as f64, last as f64);
+            let centre = self.centre(i);
+            let x = centre.clamp(first as f64, last as f64);
             let low = (x.floor() as usize).min(last);
-            Some((low, (low + 1).min(last), (x - low as f64) as f32))
+            let on_input = centre > -0.5 && centre < self.input as f64 - 0.5;
+            on_input.then_some((low, (low + 1).min(last), (x - low as f64) as f32))
         })
     }
 

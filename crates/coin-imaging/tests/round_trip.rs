@@ -4,7 +4,7 @@
 mod samples;
 
 use coin_imaging::{
-    CounterfactualVolume, Format, Limits, Mask, Scan, ScanError, Slice, Window, counterfactual_hu, write,
+    CounterfactualVolume, Fit, Format, Limits, Mask, Scan, ScanError, Slice, Window, counterfactual_hu, write,
 };
 use dicom_core::value::{DataSetSequence, PrimitiveValue};
 use dicom_core::{DataElement, VR};
@@ -392,13 +392,14 @@ fn a_counterfactual_changes_its_slice_alone_and_by_what_the_model_changed() {
     let scan = open(&small_nifti().bytes());
     let (slice, window) = (scan.slice(1).unwrap(), Window::new(-100.0, 300.0).unwrap());
     let input = vec![0.5; 16];
-    assert_eq!(counterfactual_hu(slice, window, 4, &input, &input), slice.hu());
+    let fit = Fit::of(slice, 4);
+    assert_eq!(counterfactual_hu(slice, &fit, window, &input, &input), slice.hu());
     // A tenth of [-1, 1] is 20 HU here, also of values that the window does not show.
-    let darker = counterfactual_hu(slice, window, 4, &input, &[0.4; 16]);
+    let darker = counterfactual_hu(slice, &fit, window, &input, &[0.4; 16]);
     assert!(darker.iter().zip(slice.hu()).all(|(after, before)| (before - after - 20.0).abs() < 1e-3), "{darker:?}");
 
     let mut volume = CounterfactualVolume::of(&scan).unwrap();
-    volume.put(1, slice, darker.clone(), &Mask::new(4, 4, vec![true; 16]).unwrap());
+    volume.put(1, darker.clone(), fit.undo_mask(&Mask::new(4, 4, vec![true; 16]).unwrap()));
     let written = open(&volume.nifti().unwrap().unwrap());
     assert_eq!(slices(&written)[0], slices(&scan)[0]);
     assert_eq!(slices(&written)[1].hu(), darker);

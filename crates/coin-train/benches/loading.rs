@@ -14,7 +14,7 @@ use coin_imaging::Plane;
 use coin_imaging::augmentation::Augmentation;
 use coin_imaging::phantom::{Organ, Phantom};
 use coin_train::data::source::SourceKind;
-use coin_train::data::{DataOptions, DataSpec, Dataset, Purpose};
+use coin_train::data::{DataOptions, DataSpec, Dataset, Draw, Purpose};
 use coin_train::recipe::Recipe;
 use serde::Deserialize;
 
@@ -47,7 +47,8 @@ fn main() -> anyhow::Result<()> {
     let mut taken = 0;
     let mut epoch = || -> anyhow::Result<()> {
         for step in taken..taken + BATCHES {
-            data.batch(recipe.window, &recipe.anomaly, Some(&Augmentation::PAPER), 1, step, BATCH)?;
+            let draw = Draw { seed: 1, step, size: BATCH, normal: false };
+            data.batch(recipe.window, &recipe.anomaly, Some(&Augmentation::PAPER), draw)?;
         }
         taken += BATCHES;
         Ok(())

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use coin_imaging::dicom_series;
 
-use crate::files::FileError;
+use crate::files::{self, FileError};
 use crate::program::BadInput;
 
 /// Endings that a result's folder does without; the longer ones first.
@@ -30,6 +30,22 @@ pub struct Input {
     pub files: Vec<PathBuf>,
     /// No other input's.
     pub folder: PathBuf,
+}
+
+impl Input {
+    /// Names and bytes of its files, of no more than `limit` bytes together.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or they are larger.
+    pub fn read(&self, limit: u64) -> Result<Vec<(String, Vec<u8>)>, FileError> {
+        let mut left = limit;
+        let read = self.files.iter().map(|path| {
+            let bytes = files::read_limited(path, left)?;
+            left -= bytes.len() as u64;
+            Ok((path.display().to_string(), bytes))
+        });
+        read.collect()
+    }
 }
 
 /// The files in `paths`, in their order; those in folders by name, at any depth, without hidden ones, and those that

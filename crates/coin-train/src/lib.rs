@@ -3,6 +3,7 @@
 #![recursion_limit = "256"]
 
 pub mod checkpoint;
+pub mod controls;
 pub mod curves;
 pub mod data;
 pub mod device;

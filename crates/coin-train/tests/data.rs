@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use coin_imaging::augmentation::Augmentation;
 use coin_imaging::{Limits, Plane, Scan, Window, write};
 use coin_train::data::source::{self, SourceKind};
-use coin_train::data::{DataError, Dataset, Purpose, Row, SliceTable, Split};
+use coin_train::data::{DataError, Dataset, Draw, Purpose, Row, SliceTable, Split};
 use coin_train::recipe::{Protocol, Recipe};
 use volumes::{SIDES, ct, labels};
 
@@ -170,7 +170,8 @@ fn lungs_are_labelled_by_folder_and_outlined_on_a_grid_of_their_own() {
     recipe.window = Window::new(0.0, 255.0).unwrap();
     let protocol = Protocol { data: toml::from_str(LUNGS).unwrap(), ..recipe.protocol() };
     let data = Dataset::open(&protocol, Some(&found), &Purpose::ALL).unwrap();
-    let batch = data.batch(recipe.window, &recipe.anomaly, None, 1, 0, 64).unwrap();
+    let batch =
+        data.batch(recipe.window, &recipe.anomaly, None, Draw { seed: 1, step: 0, size: 64, normal: false }).unwrap();
     let abnormal = batch.iter().filter(|sample| sample.abnormal).count();
     assert!((20..45).contains(&abnormal), "{abnormal} of 64 from balanced batches");
     for sample in batch {
@@ -250,8 +251,16 @@ fn a_batch_hangs_on_seed_and_step_and_on_nothing_else() {
         pool.install(|| {
             let data = Dataset::open(&recipe.protocol(), None, &Purpose::ALL).unwrap();
             // Steps before it leave no trace.
-            data.batch(recipe.window, &recipe.anomaly, None, 9, 0, 3).unwrap();
-            let batch = data.batch(recipe.window, &recipe.anomaly, Some(&Augmentation::PAPER), seed, step, 8).unwrap();
+            data.batch(recipe.window, &recipe.anomaly, None, Draw { seed: 9, step: 0, size: 3, normal: false })
+                .unwrap();
+            let batch = data
+                .batch(
+                    recipe.window,
+                    &recipe.anomaly,
+                    Some(&Augmentation::PAPER),
+                    Draw { seed, step, size: 8, normal: false },
+                )
+                .unwrap();
             batch.into_iter().map(|sample| (sample.input, sample.truth)).collect::<Vec<_>>()
         })
     };

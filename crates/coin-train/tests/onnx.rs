@@ -54,6 +54,7 @@ fn bundle(family: Family, method: Method, fuse: Fuse, upsampling: Upsampling) ->
         classifier: classifier.clone(),
         method,
         size: SIZE,
+        crop_to_body: false,
         window: [-100.0, 300.0],
         threshold: 0.25,
         postprocess: false,

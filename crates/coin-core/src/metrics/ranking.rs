@@ -18,6 +18,9 @@ pub struct RankingSummary {
     pub accuracy: Option<f64>,
     /// Area under the ROC curve, ties counted half.
     pub auroc: Option<f64>,
+    /// Bootstrap interval of that area, 95 %, over patients.
+    #[serde(default)]
+    pub auroc_ci95: Option<[f64; 2]>,
     /// F1 of "abnormal" at probability >= 0.5.
     pub f1: Option<f64>,
     /// Expected calibration error: how far probabilities are from the share that is abnormal, over 15 bins.
@@ -31,7 +34,13 @@ impl Ranking {
         self.scored.push((probability, abnormal));
     }
 
-    /// Accuracy, AUROC and F1 of what was added.
+    /// All slices of several.
+    pub fn merged<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
+        Self { scored: parts.into_iter().flat_map(|part| part.scored.iter().copied()).collect() }
+    }
+
+    /// Accuracy, AUROC, calibration error and F1 of what was added; whose slices they are is not known here, so the interval
+    /// is left out.
     pub fn summary(&self) -> RankingSummary {
         let called = |&(p, _): &(f64, bool)| p >= 0.5;
         let count = |test: &dyn Fn(&(f64, bool)) -> bool| self.scored.iter().filter(|s| test(s)).count() as f64;
@@ -42,6 +51,7 @@ impl Ranking {
         RankingSummary {
             accuracy: (!self.scored.is_empty()).then(|| right / self.scored.len() as f64),
             auroc: self.auroc(),
+            auroc_ci95: None,
             calibration_error: self.calibration_error(),
             f1: (f1_denominator > 0.0).then(|| 2.0 * true_positive / f1_denominator),
         }
@@ -59,7 +69,8 @@ impl Ranking {
         (!self.scored.is_empty()).then(|| off / self.scored.len() as f64)
     }
 
-    fn auroc(&self) -> Option<f64> {
+    /// Area under the ROC curve, ties counted half.
+    pub fn auroc(&self) -> Option<f64> {
         let mut sorted = self.scored.clone();
         sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
         let positives = sorted.iter().filter(|s| s.1).count() as f64;

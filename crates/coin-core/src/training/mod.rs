@@ -6,6 +6,7 @@ mod counterfactual;
 mod descent;
 pub mod loss;
 mod objective;
+mod restoration;
 mod segmenter;
 mod state;
 mod supervised;
@@ -17,6 +18,7 @@ pub use counterfactual::{Batch, CounterfactualConfig, CounterfactualLosses, Coun
 pub use descent::Descent;
 pub use loss::{Adversarial, Distance};
 pub use objective::{Descents, Objective};
+pub use restoration::{RestorationConfig, RestorationTrainer};
 pub use segmenter::{SegmenterConfig, SegmenterTrainer};
 pub use state::{StateError, TrainerState};
 pub use supervised::Supervised;

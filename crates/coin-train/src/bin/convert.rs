@@ -142,6 +142,7 @@ fn import(import: &Import) -> anyhow::Result<()> {
         classifier: reference.architecture,
         method: import.method,
         size: import.size,
+        crop_to_body: false,
         window: window.into(),
         threshold: coin_train::stage::PAPER_THRESHOLD,
         postprocess: false,

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use coin_imaging::picture::Picture;
 use coin_imaging::{Plane, Window, write};
-use coin_train::data::{DataOptions, DataSpec, Fingerprint, Purpose, Row, SliceTable, phantoms, source};
+use coin_train::data::{DataOptions, DataSpec, Fingerprint, Grid, Purpose, Row, SliceTable, phantoms, source};
 use coin_train::files;
 use coin_train::program::{self, BadInput};
 
@@ -161,7 +161,7 @@ fn preview(sources: &Sources, count: usize, window: Option<&[f32]>, out: &Path) 
     let count = count.clamp(1, rows.len().max(1));
     let shown = (0..count).filter_map(|i| rows.get(i * rows.len() / count));
     let pairs = shown.map(|row| {
-        let case = row.case(SIZE, window, row.tumour_px > 0)?;
+        let case = row.case(Grid { size: SIZE, crop_to_body: false, window }, row.tumour_px > 0)?;
         let slice = Picture::of_normalised(&window.normalise_slice(&case.slice), SIZE, SIZE);
         let labelled = match &case.tumour {
             Some(tumour) => slice.clone().with_mask(tumour, None),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
@@ -14,7 +15,7 @@ use coin_train::pretrained::Pretrained;
 use coin_train::program::{self, BadInput};
 use coin_train::recipe::Protocol;
 use coin_train::report::{self, Report, Sheet};
-use coin_train::{device, progress};
+use coin_train::{controls, device, progress};
 
 /// Evaluate a model: IoU, CV and the classifier's numbers, as report.json, report.html and sheet.png; beside it saliency
 /// methods on the same classifier.
@@ -56,12 +57,37 @@ struct Arguments {
     /// null, and only the Frechet distance in the classifier's own features is told, which is no FID.
     #[arg(long, value_name = "FILE")]
     inception: Option<PathBuf>,
+    /// Images in which there is nothing to be found, a file or a folder, and what the report calls them; it tells how often
+    /// the model finds something, how much it changes, and how often it warns. Can be named several times; normal slices and
+    /// those without the organ are always among them.
+    #[arg(long = "control", value_name = "NAME=PATH")]
+    controls: Vec<ControlImages>,
     /// Folder for the report.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Print report.json on stdout.
     #[arg(long)]
     json: bool,
+}
+
+/// Images for a control.
+#[derive(Clone, Debug)]
+struct ControlImages {
+    name: String,
+    path: PathBuf,
+}
+
+impl FromStr for ControlImages {
+    type Err = BadInput;
+
+    fn from_str(text: &str) -> Result<Self, BadInput> {
+        match text.split_once('=') {
+            Some((name, path)) if !name.is_empty() && !path.is_empty() => {
+                Ok(Self { name: name.into(), path: path.into() })
+            }
+            _ => Err(BadInput(format!("{text}: write NAME=PATH, for instance photographs=pictures/"))),
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -143,11 +169,22 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
         sheet = sheet.with_maps(method.title(), &found.maps);
         compared.insert(method, found.report);
     }
+    let mut controls = BTreeMap::new();
+    if let Some(table) = &table {
+        let cases = Dataset::without_organ(&protocol, table, purposes)?;
+        if let Some(control) = controls::of_cases(&model, &cases, masking)? {
+            controls.insert("slices without the organ".to_owned(), control);
+        }
+    }
+    for ControlImages { name, path } in &arguments.controls {
+        controls.insert(name.clone(), controls::of_files(&model, path, masking)?);
+    }
     let device = device::name(&model.device);
     let description = format!("{name}, split {split}, seed {}", arguments.seed);
     let seconds = started.elapsed().as_secs_f64();
     let mut report = Report::new(&card.name, &description, &device, masking, &found, seconds);
     report.methods.saliency = compared;
+    report.controls.extend(controls);
     report.write(&arguments.out, &sheet)?;
     eprintln!("{}", report.summary());
     if arguments.json {

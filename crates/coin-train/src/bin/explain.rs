@@ -133,13 +133,7 @@ impl Task<'_> {
     fn explain(&self, input: &Input) -> anyhow::Result<Vec<Summary>> {
         let folder = self.arguments.out.join(&input.folder);
         let (name, limits) = (input.name.display().to_string(), Limits::VOLUMES);
-        let mut read = Vec::new();
-        let mut left = limits.bytes;
-        for path in &input.files {
-            let bytes = files::read_limited(path, left)?;
-            left -= bytes.len() as u64;
-            read.push((path.display().to_string(), bytes));
-        }
+        let read = input.read(limits.bytes)?;
         let complete = folder.join(COMPLETE);
         let fingerprint = self.arguments.shard.map(|_| self.fingerprint(&read));
         let before = std::fs::read_to_string(&complete).ok();

@@ -72,6 +72,7 @@ struct Arguments {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Stage {
     Classifier,
+    Restoration,
     Counterfactual,
     Segmenter,
     All,
@@ -82,10 +83,15 @@ impl Arguments {
     fn stages(&self) -> Vec<StageName> {
         match self.stage {
             Stage::Classifier => vec![StageName::Classifier],
+            Stage::Restoration => vec![StageName::Restoration],
             Stage::Counterfactual => vec![StageName::Counterfactual],
             Stage::Segmenter => vec![StageName::Segmenter],
-            Stage::All if self.classifier.is_some() => vec![StageName::Counterfactual, StageName::Segmenter],
-            Stage::All => vec![StageName::Classifier, StageName::Counterfactual, StageName::Segmenter],
+            Stage::All if self.classifier.is_some() => {
+                vec![StageName::Restoration, StageName::Counterfactual, StageName::Segmenter]
+            }
+            Stage::All => {
+                vec![StageName::Classifier, StageName::Restoration, StageName::Counterfactual, StageName::Segmenter]
+            }
         }
     }
 }
@@ -126,11 +132,11 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let classifier = arguments.classifier.as_deref().map(Run::resume).transpose()?;
     if let Some((run, of, _)) = &classifier
-        && (&of.classifier.network, of.size, of.window) != (&recipe.classifier.network, recipe.size, recipe.window)
+        && (&of.classifier.network, of.protocol().grid()) != (&recipe.classifier.network, recipe.protocol().grid())
     {
         let folder = run.folder().display();
         return Err(BadInput(format!(
-            "--classifier {folder}: it has another architecture, size or window than recipe {}",
+            "--classifier {folder}: it has another architecture, size, crop or window than recipe {}",
             recipe.name
         ))
         .into());
@@ -179,8 +185,9 @@ enum Outcome {
 
 fn stages<'a>(training: &Training<'a>, wanted: Stage) -> anyhow::Result<Outcome> {
     type Run<'a> = fn(&Training<'a>) -> anyhow::Result<Ending>;
-    let stages: [(Stage, Run<'a>); 3] = [
+    let stages: [(Stage, Run<'a>); 4] = [
         (Stage::Classifier, Training::classifier),
+        (Stage::Restoration, Training::restoration),
         (Stage::Counterfactual, Training::counterfactual),
         (Stage::Segmenter, Training::segmenter),
     ];
@@ -190,7 +197,7 @@ fn stages<'a>(training: &Training<'a>, wanted: Stage) -> anyhow::Result<Outcome>
         }
     }
     match wanted {
-        Stage::Classifier | Stage::Segmenter => Ok(Outcome::Trained),
+        Stage::Classifier | Stage::Restoration | Stage::Segmenter => Ok(Outcome::Trained),
         Stage::Counterfactual | Stage::All => Ok(Outcome::Evaluated(Box::new(training.finish(BTreeMap::new())?))),
     }
 }

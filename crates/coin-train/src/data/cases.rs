@@ -11,11 +11,24 @@ use crate::recipe::{Abnormal, Selection};
 /// Bytes of slices that are kept in memory.
 const KEPT_BYTES: usize = 2 << 30;
 
+/// What a slice becomes before a network sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grid {
+    /// Side in pixels.
+    pub size: usize,
+    /// Whether it is cropped to a square around the body.
+    pub crop_to_body: bool,
+    /// HU that it is cut to.
+    pub window: Window,
+}
+
 /// A slice on the model's grid with its kidneys.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// Where it came from, for people.
     pub name: String,
+    /// Whose it is.
+    pub patient: String,
     /// `size * size` pixels in HU.
     pub slice: Slice,
     /// The kidneys on the same grid.
@@ -42,8 +55,8 @@ struct Entry {
 #[derive(Debug)]
 enum Origin {
     Phantom(u64),
-    /// A slice on disk, and the window that it is cut to.
-    Row(Row, Window),
+    /// A slice on disk.
+    Row(Row, Grid),
 }
 
 impl Cases {
@@ -53,19 +66,27 @@ impl Cases {
         Self { entries: (first..first + count as u64).map(entry).collect(), size }
     }
 
-    /// The rows that are selected for a purpose, cut to `window`.
+    /// The rows that are selected for a purpose.
     pub fn of_rows<'a>(
         rows: impl IntoIterator<Item = &'a Row>,
         selection: &Selection,
         purpose: Purpose,
-        size: usize,
-        window: Window,
+        grid: Grid,
     ) -> Self {
         let entry = |row: &Row| {
             let abnormal = abnormal(row, selection, purpose)?;
-            Some(Entry { origin: Origin::Row(row.clone(), window), abnormal, kept: OnceLock::new() })
+            Some(Entry { origin: Origin::Row(row.clone(), grid), abnormal, kept: OnceLock::new() })
         };
-        Self { entries: rows.into_iter().filter_map(entry).collect(), size }
+        Self { entries: rows.into_iter().filter_map(entry).collect(), size: grid.size }
+    }
+
+    /// These rows, all of them as they are.
+    pub fn normal<'a>(rows: impl IntoIterator<Item = &'a Row>, grid: Grid) -> Self {
+        let entry = |row: &Row| {
+            let origin = Origin::Row(row.clone(), grid);
+            Entry { origin, abnormal: false, kept: OnceLock::new() }
+        };
+        Self { entries: rows.into_iter().map(entry).collect(), size: grid.size }
     }
 
     /// Number of slices.
@@ -98,7 +119,7 @@ impl Cases {
             return Ok(case.clone());
         }
         let case = Arc::new(match &entry.origin {
-            Origin::Row(row, window) => row.case(self.size, *window, entry.abnormal)?,
+            Origin::Row(row, grid) => row.case(*grid, entry.abnormal)?,
             Origin::Phantom(seed) => phantoms::case(*seed, self.size),
         });
         // Four bytes of HU and up to two of masks a pixel.
@@ -118,7 +139,7 @@ fn abnormal(row: &Row, selection: &Selection, purpose: Purpose) -> Option<bool> 
         Abnormal::Planted => (enough && (diseased || row.tumour_px == 0 && row.cyst_px == 0)).then_some(false),
         // A slice with a little tumour is neither.
         Abnormal::Tumour => match row.tumour_px {
-            0 => enough.then_some(false),
+            0 => (enough && !(selection.without_cysts && row.cyst_px > 0)).then_some(false),
             pixels => (pixels >= selection.tumour_pixels).then_some(true),
         },
         Abnormal::Labelled => row.label.map(|label| label == Label::Abnormal),

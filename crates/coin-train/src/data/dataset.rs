@@ -31,6 +31,8 @@ pub struct Dataset {
     plantings: u64,
     /// Whether anomalies are planted.
     planted: bool,
+    /// Whether they are in training.
+    planted_in_training: bool,
     /// Training slices that are normal and abnormal, where batches take as many of either.
     balance: Option<[Vec<usize>; 2]>,
 }
@@ -57,6 +59,7 @@ impl Dataset {
                     test: cases(Purpose::Test),
                     plantings: 1,
                     planted: true,
+                    planted_in_training: true,
                     balance: None,
                 })
             }
@@ -85,7 +88,7 @@ impl Dataset {
                 return Ok(Cases::default());
             }
             let rows = table.rows().iter().filter(|row| assigned.get(&row.patient) == Some(&purpose));
-            let cases = Cases::of_rows(rows, &selection, purpose, protocol.size, protocol.window);
+            let cases = Cases::of_rows(rows, &selection, purpose, protocol.grid());
             match cases.is_empty() {
                 true => Err(DataError::Empty {
                     data: table.name().to_owned(),
@@ -107,7 +110,21 @@ impl Dataset {
         let digest = table.digest(&assigned);
         let description = format!("{} training slices of {of}", train.len());
         let plantings = if planted { PLANTINGS } else { 1 };
-        Ok(Self { description, digest, train, validation, test, plantings, planted, balance })
+        let planted_in_training = data.is_planted_in_training();
+        Ok(Self { description, digest, train, validation, test, plantings, planted, planted_in_training, balance })
+    }
+
+    /// The slices of a folder that show neither the organ nor a finding, of the patients for these purposes.
+    ///
+    /// # Errors
+    /// When its patients cannot be divided.
+    pub fn without_organ(protocol: &Protocol, table: &SliceTable, purposes: &[Purpose]) -> Result<Cases, DataError> {
+        let assigned = protocol.data.selection().1.split.assign(table)?;
+        let rows = table.rows().iter().filter(|row| {
+            let for_it = assigned.get(&row.patient).is_some_and(|purpose| purposes.contains(purpose));
+            for_it && row.kidney_px == 0 && row.tumour_px == 0 && row.cyst_px == 0
+        });
+        Ok(Cases::normal(rows, protocol.grid()))
     }
 
     /// Cases for a purpose.
@@ -141,8 +158,8 @@ impl Dataset {
         Samples { jobs: purposes.iter().flat_map(jobs).collect(), window, anomaly, seed }
     }
 
-    /// `size` training samples: decided by the seed and the step alone, so a resumed training sees the same, whatever the
-    /// number of threads.
+    /// Training samples: decided by the seed and the step alone, so a resumed training sees the same, whatever the number of
+    /// threads.
     ///
     /// # Errors
     /// When a file of a slice cannot be read any more.
@@ -151,11 +168,9 @@ impl Dataset {
         window: Window,
         anomaly: &AnomalyRecipe,
         augmentation: Option<&Augmentation>,
-        seed: u64,
-        step: u64,
-        size: usize,
+        Draw { seed, step, size, normal }: Draw,
     ) -> Result<Vec<Sample>, DataError> {
-        let anomaly = self.planted.then_some(anomaly);
+        let anomaly = self.planted_in_training.then_some(anomaly);
         (0..size as u64)
             .into_par_iter()
             .map(|i| {
@@ -163,7 +178,7 @@ impl Dataset {
                 rng.set_stream(step * size as u64 + i);
                 let chosen = match &self.balance {
                     Some(labels) => {
-                        let of_label = &labels[usize::from(rng.random_bool(0.5))];
+                        let of_label = &labels[usize::from(rng.random_bool(0.5) && !normal)];
                         let place = rng.random_range(0..of_label.len().max(1) as u64) as usize;
                         of_label.get(place).copied().unwrap_or(0)
                     }
@@ -180,6 +195,19 @@ impl Dataset {
             })
             .collect()
     }
+}
+
+/// Which training samples are drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Draw {
+    /// Of the stage.
+    pub seed: u64,
+    /// Of the stage.
+    pub step: u64,
+    /// How many.
+    pub size: usize,
+    /// Only from slices that are normal by themselves.
+    pub normal: bool,
 }
 
 /// Samples for evaluation, made when they are looked at: a test set never has to fit in memory.

@@ -15,8 +15,8 @@ mod spec;
 mod split;
 mod table;
 
-pub use cases::{Case, Cases};
-pub use dataset::{Dataset, Samples};
+pub use cases::{Case, Cases, Grid};
+pub use dataset::{Dataset, Draw, Samples};
 pub use error::DataError;
 pub use fingerprint::Fingerprint;
 pub use sample::Sample;

@@ -15,7 +15,8 @@ use crate::files;
 pub fn case(seed: u64, size: usize) -> Case {
     let phantom = Phantom::generate(seed, size);
     let kidneys = phantom.mask(Organ::Kidney);
-    Case { name: format!("phantom {seed}"), slice: phantom.slice, kidneys, tumour: None }
+    let name = format!("phantom {seed}");
+    Case { patient: name.clone(), name, slice: phantom.slice, kidneys, tumour: None }
 }
 
 /// Writes the patients of these seeds as a slice folder, their greys in [`Window::PHANTOM`]; every second one has an anomaly,

@@ -2,7 +2,7 @@
 
 use coin_imaging::anomaly::{self, AnomalyStyle};
 use coin_imaging::augmentation::Augmentation;
-use coin_imaging::{Mask, Window};
+use coin_imaging::{Mask, Window, lesion};
 use rand::{Rng, RngExt};
 
 use super::Case;
@@ -13,6 +13,8 @@ use crate::recipe::AnomalyRecipe;
 pub struct Sample {
     /// Where it came from, for people.
     pub name: String,
+    /// Whose it is.
+    pub patient: String,
     /// `size * size` values in [-1, 1].
     pub input: Vec<f32>,
     /// The same without the anomaly, what a perfect inpainter would give; `None` where nobody knows.
@@ -26,7 +28,8 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// The case as it is, or with an anomaly planted where one is given and the kidneys allow it: with its probability.
+    /// The case as it is, or, if it is a normal one, with an anomaly planted where one is given and the kidneys allow it:
+    /// with its probability.
     pub(super) fn of(
         case: &Case,
         abnormal: bool,
@@ -35,16 +38,21 @@ impl Sample {
         rng: &mut impl Rng,
     ) -> Self {
         let own = window.normalise_slice(&case.slice);
-        let (name, kidneys) = (case.name.clone(), case.kidneys.clone());
-        let planted = anomaly.and_then(|anomaly| {
+        let (name, patient, kidneys) = (case.name.clone(), case.patient.clone(), case.kidneys.clone());
+        let planted = anomaly.filter(|_| !abnormal).and_then(|anomaly| {
             let wanted = rng.random_bool(anomaly.probability);
             let seed = rng.random();
+            let lesion = anomaly.lesions > 0.0 && rng.random_bool(anomaly.lesions);
             let style: AnomalyStyle = anomaly.style();
-            wanted.then(|| anomaly::plant(&case.slice, &case.kidneys, window, &style, seed)).flatten()
+            wanted.then(|| match lesion {
+                true => lesion::plant(&case.slice, &case.kidneys, seed),
+                false => anomaly::plant(&case.slice, &case.kidneys, window, &style, seed),
+            })?
         });
         match planted {
             Some(planted) => Self {
                 name,
+                patient,
                 input: window.normalise_slice(&planted.slice),
                 clean: Some(own),
                 abnormal: true,
@@ -53,7 +61,7 @@ impl Sample {
             },
             None => {
                 let clean = (!abnormal).then(|| own.clone());
-                Self { name, input: own, clean, abnormal, truth: case.tumour.clone(), kidneys }
+                Self { name, patient, input: own, clean, abnormal, truth: case.tumour.clone(), kidneys }
             }
         }
     }
@@ -65,6 +73,7 @@ impl Case {
         let movement = augmentation.draw(self.slice.width(), self.slice.height(), rng);
         Self {
             name: self.name.clone(),
+            patient: self.patient.clone(),
             slice: movement.slice(&self.slice, window.low()),
             kidneys: movement.mask(&self.kidneys),
             tumour: self.tumour.as_ref().map(|tumour| movement.mask(tumour)),

@@ -12,7 +12,7 @@ use coin_imaging::{Fit, Limits, Mask, Scan, Slice, Spacing, Window, label_mask};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Case, DataError, Purpose};
+use super::{Case, DataError, Grid, Purpose};
 use crate::files;
 
 /// Label of kidney in the masks, or of the organ that stands in its place.
@@ -209,8 +209,8 @@ impl Row {
         Ok(label_mask(&bytes, &self.mask.to_string_lossy(), classes, &limits)?)
     }
 
-    /// The slice on a grid of `size` x `size`, cut to the window, with its kidneys, and its tumour where `with_tumour`.
-    pub fn case(&self, size: usize, window: Window, with_tumour: bool) -> Result<Case, DataError> {
+    /// The slice on a grid, cut to its window, with its kidneys, and its tumour where `with_tumour`.
+    pub fn case(&self, grid: Grid, with_tumour: bool) -> Result<Case, DataError> {
         let slice = self.slice()?;
         let kidneys = self.labelled(self.organ)?;
         // Lungs are outlined on a grid of their own, of the same field of view.
@@ -218,17 +218,19 @@ impl Row {
         if own_grid && self.label.is_none() {
             return Err(DataError::Sizes { path: self.image.clone() });
         }
-        let fit = Fit::of(&slice, size);
+        let Grid { size, crop_to_body, window } = grid;
+        let fit = Fit::for_model(&slice, size, crop_to_body);
         let mask_fit = if own_grid { Fit::of_grid(kidneys.width(), kidneys.height(), [1.0, 1.0], size) } else { fit };
         // What the window cuts off, the model never sees; cutting it here keeps the sample as it will be seen.
         let fitted = fit.apply(&slice);
         let hu = fitted.hu().iter().map(|hu| hu.clamp(window.low(), window.high())).collect();
-        let slice = Slice::new(size, size, hu, fitted.spacing());
+        let slice = Slice::new(size, size, hu, Some(fit.pixel_or_assumed()));
         let slice = slice.map_err(|_| DataError::Sizes { path: self.image.clone() })?;
         let name = self.image.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let tumour = with_tumour.then(|| self.labelled(&[TUMOUR])).transpose()?;
         Ok(Case {
             name,
+            patient: self.patient.clone(),
             slice,
             kidneys: mask_fit.apply_mask(&kidneys),
             tumour: tumour.map(|tumour| fit.apply_mask(&tumour)).filter(|tumour| tumour.count() > 0),

@@ -1,14 +1,16 @@
 //! COIN's numbers, and the classifier's.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::Device;
 use coin_core::explanation::{Explainer, Explanation};
-use coin_core::metrics::{Overlap, Ranking, RankingSummary, Validity};
+use coin_core::metrics::{Overlap, Ranking, RankingSummary, Validity, bootstrap_ci95};
 use coin_core::networks::Inception;
 use serde::{Deserialize, Serialize};
 
 use super::features::{Eyes, FeatureDistance};
 use super::overlaps::Overlaps;
-use super::{BATCH, Masking, MethodReport};
+use super::{BATCH, BOOTSTRAP_ROUNDS, Control, ControlTally, Masking, MethodReport};
 use crate::data::{Sample, Samples};
 
 /// Gain of IoU for which a model gets a threshold of its own.
@@ -34,6 +36,8 @@ pub struct Evaluation {
     pub unfamiliar: Option<usize>,
     /// COIN's numbers.
     pub coin: MethodReport,
+    /// What it did to the normal slices.
+    pub normal: Option<Control>,
     /// IoU of each abnormal sample, with its index.
     pub iou_by_sample: Vec<(usize, f64)>,
     /// Index of the first normal sample.
@@ -81,7 +85,6 @@ pub fn evaluate(
     distances: Distances<'_>,
 ) -> anyhow::Result<Evaluation> {
     let mut tally = Tally::new(explainer, size, masking);
-    tally.unfamiliar = explainer.familiarity.as_ref().map(|_| 0);
     let (mut features, mut inception) = match distances {
         Distances::None => (None, None),
         Distances::Features(inception) => {
@@ -100,10 +103,6 @@ pub fn evaluate(
             eyes.add(&images, &counterfactuals)?;
         }
         batch.iter().zip(&explanations).for_each(|((i, sample), explanation)| tally.add(*i, sample, explanation));
-        if let (Some(familiarity), Some(unfamiliar)) = (&explainer.familiarity, &mut tally.unfamiliar) {
-            let unlike = |(_, sample): &&(usize, Sample)| familiarity.unfamiliarity(&sample.input) > 1.0;
-            *unfamiliar += batch.iter().filter(unlike).count();
-        }
     }
     let mut found = tally.evaluation();
     found.coin.frechet_classifier = features.and_then(|features| features.distance());
@@ -118,7 +117,9 @@ struct Tally<'a> {
     masking: Masking,
     slices: SliceCounts,
     unfamiliar: Option<usize>,
-    ranking: Ranking,
+    /// By patient.
+    rankings: BTreeMap<String, Ranking>,
+    normal: ControlTally,
     validity: Validity,
     overlaps: Overlaps,
     ceiling: Overlap,
@@ -135,7 +136,8 @@ impl<'a> Tally<'a> {
             masking,
             slices: SliceCounts::default(),
             unfamiliar: None,
-            ranking: Ranking::default(),
+            rankings: BTreeMap::new(),
+            normal: ControlTally::default(),
             validity: Validity::paper(),
             overlaps: Overlaps::new(masking, size),
             ceiling: Overlap::default(),
@@ -147,11 +149,16 @@ impl<'a> Tally<'a> {
     fn add(&mut self, index: usize, sample: &Sample, explanation: &Explanation) {
         self.slices.total += 1;
         self.slices.abnormal += usize::from(sample.abnormal);
+        let unfamiliarity = self.explainer.unfamiliarity(&sample.input);
+        if let Some(times) = unfamiliarity {
+            *self.unfamiliar.get_or_insert(0) += usize::from(times > 1.0);
+        }
         if !sample.abnormal {
             self.first_normal.get_or_insert(index);
+            self.normal.add(explanation, self.size, self.masking, unfamiliarity);
         }
         let (before, after) = (f64::from(explanation.before), f64::from(explanation.after));
-        self.ranking.add(before, sample.abnormal);
+        self.rankings.entry(sample.patient.clone()).or_default().add(before, sample.abnormal);
         let Explainer { method, inpainter, .. } = self.explainer;
         self.validity.add(before, after, method.reached(before, after, inpainter.conditions()));
         // Where an anomaly is unknown, so is what lies outside it.
@@ -162,7 +169,7 @@ impl<'a> Tally<'a> {
             }
         }
         let Some(truth) = &sample.truth else { return };
-        self.overlaps.add(index, &explanation.difference, truth);
+        self.overlaps.add(index, &sample.patient, &explanation.difference, truth);
         if let Some(clean) = &sample.clean {
             let perfect: Vec<f32> = sample.input.iter().zip(clean).map(|(x, clean)| (x - clean).abs() / 2.0).collect();
             self.ceiling.add(self.masking.overlap(&perfect, self.size, truth));
@@ -171,10 +178,14 @@ impl<'a> Tally<'a> {
 
     fn evaluation(self) -> Evaluation {
         let (sum, count) = self.outside;
+        let rankings: Vec<&Ranking> = self.rankings.values().collect();
+        let auroc = |drawn: &[&&Ranking]| Ranking::merged(drawn.iter().map(|ranking| **ranking)).auroc();
+        let auroc_ci95 = bootstrap_ci95(&rankings, BOOTSTRAP_ROUNDS, auroc);
         Evaluation {
             slices: self.slices,
             unfamiliar: self.unfamiliar,
-            classifier: self.ranking.summary(),
+            classifier: RankingSummary { auroc_ci95, ..Ranking::merged(rankings).summary() },
+            normal: self.normal.control(),
             coin: MethodReport {
                 cv: self.validity.validity(),
                 cv_all_slices: self.validity.validity_of_all(),
@@ -205,6 +216,7 @@ mod tests {
                 iou_by_threshold: best.into_iter().collect(),
                 ..MethodReport::default()
             },
+            normal: None,
             iou_by_sample: Vec::new(),
             first_normal: None,
         };

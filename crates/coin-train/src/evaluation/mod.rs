@@ -2,6 +2,7 @@
 //! methods and the supervised segmenter it is compared with.
 
 mod coin;
+mod control;
 mod features;
 mod overlaps;
 mod saliency;
@@ -12,9 +13,12 @@ use coin_imaging::Mask;
 use serde::{Deserialize, Serialize};
 
 pub use coin::{Distances, Evaluation, SliceCounts, evaluate, explain};
+pub use control::{Control, ControlTally};
 pub use saliency::{Saliency, SaliencyFound, SaliencyMethod};
 pub use segmenter::{SEGMENTER_MASKING, evaluate_segmenter};
 
+/// Resamplings of patients for an interval.
+const BOOTSTRAP_ROUNDS: usize = 2000;
 /// Slices computed at once.
 const BATCH: usize = 8;
 
@@ -51,6 +55,9 @@ pub struct MethodReport {
     pub threshold: f32,
     /// Pooled over all pixels of all abnormal slices.
     pub iou: Option<f64>,
+    /// Bootstrap interval of it, 95 %, over patients.
+    #[serde(default)]
+    pub iou_ci95: Option<[f64; 2]>,
     /// Pooled Dice.
     pub dice: Option<f64>,
     /// Pooled precision.
@@ -59,7 +66,7 @@ pub struct MethodReport {
     pub recall: Option<f64>,
     /// Mean over abnormal slices.
     pub iou_mean: Option<f64>,
-    /// Bootstrap interval of that mean.
+    /// Bootstrap interval of that mean, 95 %, over patients.
     pub iou_mean_ci95: Option<[f64; 2]>,
     /// Pooled IoU without post-processing by threshold.
     pub iou_by_threshold: Vec<(f32, f64)>,

@@ -1,11 +1,11 @@
 //! Masks of one method against the truth, added up over abnormal slices.
 
-use coin_core::metrics::{Overlap, ThresholdSweep, bootstrap_mean_ci95};
+use std::collections::BTreeMap;
+
+use coin_core::metrics::{Overlap, ThresholdSweep, bootstrap_ci95};
 use coin_imaging::Mask;
 
-use super::{Masking, MethodReport};
-
-const BOOTSTRAP_ROUNDS: usize = 2000;
+use super::{BOOTSTRAP_ROUNDS, Masking, MethodReport};
 
 /// See the module.
 pub struct Overlaps {
@@ -13,6 +13,8 @@ pub struct Overlaps {
     size: usize,
     pooled: Overlap,
     sweep: ThresholdSweep,
+    /// The overlaps of each patient's slices.
+    by_patient: BTreeMap<String, Vec<Overlap>>,
     /// IoU of each abnormal sample, with its index.
     pub iou_by_sample: Vec<(usize, f64)>,
 }
@@ -21,30 +23,56 @@ impl Overlaps {
     /// Of maps of `size * size` pixels.
     pub fn new(masking: Masking, size: usize) -> Self {
         let sweep = ThresholdSweep::hundredths();
-        Self { masking, size, pooled: Overlap::default(), sweep, iou_by_sample: Vec::new() }
+        Self {
+            masking,
+            size,
+            pooled: Overlap::default(),
+            sweep,
+            by_patient: BTreeMap::new(),
+            iou_by_sample: Vec::new(),
+        }
     }
 
-    /// Adds the map of sample `index`.
-    pub fn add(&mut self, index: usize, map: &[f32], truth: &Mask) {
+    /// Adds the map of sample `index`, a slice of `patient`.
+    pub fn add(&mut self, index: usize, patient: &str, map: &[f32], truth: &Mask) {
         let found = self.masking.overlap(map, self.size, truth);
         self.pooled.add(found);
+        self.by_patient.entry(patient.to_owned()).or_default().push(found);
         self.sweep.add(map, truth.as_slice());
         self.iou_by_sample.extend(found.iou().map(|iou| (index, iou)));
     }
 
     /// The numbers that masks alone give.
     pub fn report(&self) -> MethodReport {
-        let ious: Vec<f64> = self.iou_by_sample.iter().map(|(_, iou)| *iou).collect();
+        let patients: Vec<&Vec<Overlap>> = self.by_patient.values().collect();
+        let interval = |statistic: fn(&mut dyn Iterator<Item = &Overlap>) -> Option<f64>| {
+            bootstrap_ci95(&patients, BOOTSTRAP_ROUNDS, |drawn| {
+                statistic(&mut drawn.iter().flat_map(|slices| slices.iter()))
+            })
+        };
         MethodReport {
             threshold: self.masking.threshold,
             iou: self.pooled.iou(),
+            iou_ci95: interval(|slices| pooled(slices).iou()),
             dice: self.pooled.dice(),
             precision: self.pooled.precision(),
             recall: self.pooled.recall(),
-            iou_mean: (!ious.is_empty()).then(|| ious.iter().sum::<f64>() / ious.len() as f64),
-            iou_mean_ci95: bootstrap_mean_ci95(&ious, BOOTSTRAP_ROUNDS),
+            iou_mean: mean_iou(&mut self.by_patient.values().flatten()),
+            iou_mean_ci95: interval(mean_iou),
             iou_by_threshold: self.sweep.iou(),
             ..MethodReport::default()
         }
     }
+}
+
+fn pooled(slices: &mut dyn Iterator<Item = &Overlap>) -> Overlap {
+    slices.fold(Overlap::default(), |mut pooled, slice| {
+        pooled.add(*slice);
+        pooled
+    })
+}
+
+fn mean_iou(slices: &mut dyn Iterator<Item = &Overlap>) -> Option<f64> {
+    let (sum, count) = slices.filter_map(Overlap::iou).fold((0.0, 0_u32), |(sum, count), iou| (sum + iou, count + 1));
+    (count > 0).then(|| sum / f64::from(count))
 }

@@ -117,7 +117,7 @@ impl Saliency {
                     bar.set_message(format!("{done} of {all}"));
                     true
                 })?;
-                overlaps.add(i, &map, truth);
+                overlaps.add(i, &sample.patient, &map, truth);
                 if let Some(place) = kept.iter().position(|&wanted| wanted == i) {
                     maps[place] = Some(map);
                 }

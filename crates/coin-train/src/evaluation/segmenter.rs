@@ -30,7 +30,7 @@ pub fn evaluate_segmenter(
         let maps = sigmoid(segmenter.forward(pictures::tensor(images, size, device)));
         let maps = pictures::values(maps, "the masks")?;
         for ((i, sample), map) in batch.iter().zip(maps.chunks_exact(size * size)) {
-            sample.truth.iter().for_each(|truth| overlaps.add(*i, map, truth));
+            sample.truth.iter().for_each(|truth| overlaps.add(*i, &sample.patient, map, truth));
         }
     }
     Ok(overlaps.report())

@@ -38,6 +38,16 @@ impl DataRecipe {
         }
     }
 
+    /// Whether anomalies are planted in training.
+    pub fn is_planted_in_training(&self) -> bool {
+        let (_, selection) = self.selection();
+        match selection.abnormal {
+            Abnormal::Planted => true,
+            Abnormal::Tumour => selection.train_on_planted,
+            Abnormal::Labelled => false,
+        }
+    }
+
     pub(super) fn problem(&self) -> Option<String> {
         match self {
             Self::Phantom { train, validation, test } => {
@@ -61,9 +71,14 @@ pub struct Selection {
     pub kidney_pixels: u32,
     /// Fewest pixels of tumour, at the image's own resolution, of an abnormal slice.
     pub tumour_pixels: u32,
+    /// Whether slices with a cyst and no tumour are left out instead of being normal.
+    pub without_cysts: bool,
     /// Whether anomalies are planted into slices with tumour or cyst, too, as long as there is healthy kidney: in training
     /// alone. What is diseased by itself is in normal and abnormal slices alike, so that it tells nothing.
     pub train_on_diseased: bool,
+    /// Whether what the recipe plants counts as abnormal beside tumours: in training, in normal slices alone. So few
+    /// tumours are known that made-up ones have much to teach.
+    pub train_on_planted: bool,
     /// Batches take as many abnormal slices as normal ones.
     pub balanced: bool,
     /// Which patients are for training, validation and test.
@@ -77,7 +92,9 @@ impl Default for Selection {
             abnormal: Abnormal::Planted,
             kidney_pixels: 300,
             tumour_pixels: 100,
+            without_cysts: false,
             train_on_diseased: false,
+            train_on_planted: false,
             balanced: false,
             split: Split::Given,
         }
@@ -90,7 +107,10 @@ impl Selection {
         let kidney = format!("at least {} pixels of kidney", self.kidney_pixels);
         match self.abnormal {
             Abnormal::Planted => format!("{kidney} without tumour or cyst"),
-            Abnormal::Tumour => format!("at least {} pixels of tumour, or {kidney} without tumour", self.tumour_pixels),
+            Abnormal::Tumour => {
+                let cyst = if self.without_cysts { " or cyst" } else { "" };
+                format!("at least {} pixels of tumour, or {kidney} without tumour{cyst}", self.tumour_pixels)
+            }
             Abnormal::Labelled => "a label, normal or abnormal".into(),
         }
     }
@@ -103,7 +123,7 @@ pub enum Abnormal {
     /// A planted anomaly, in slices without tumour or cyst.
     #[default]
     Planted,
-    /// A tumour; nothing is planted.
+    /// A tumour; nothing is planted, unless [`Selection::train_on_planted`].
     Tumour,
     /// The data says so of the whole slice; nothing is planted, and where it is, nobody knows.
     Labelled,

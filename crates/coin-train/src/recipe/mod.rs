@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use coin_core::bundle::{self, Card};
 use coin_core::method::Method;
 use coin_core::networks::{ClassifierArchitecture, DiscriminatorConfig, InpainterConfig};
-use coin_core::training::{ClassifierConfig, CounterfactualConfig, SegmenterConfig};
+use coin_core::training::{ClassifierConfig, CounterfactualConfig, RestorationConfig, SegmenterConfig};
 use coin_imaging::Window;
 use coin_imaging::anomaly::AnomalyStyle;
 use coin_imaging::augmentation::Augmentation;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::data::Split;
+use crate::data::{Grid, Split};
 use crate::program::BadInput;
 
 pub use data::{Abnormal, DataRecipe, Selection};
@@ -34,6 +34,9 @@ pub struct Recipe {
     pub seed: u64,
     /// Side of the input in pixels.
     pub size: usize,
+    /// Whether the input is cropped to a square around the body.
+    #[serde(default)]
+    pub crop_to_body: bool,
     /// HU that become -1 and 1.
     pub window: Window,
     /// Licence of the trained weights.
@@ -47,6 +50,9 @@ pub struct Recipe {
     pub anomaly: AnomalyRecipe,
     /// The classifier's stage.
     pub classifier: ClassifierStage,
+    /// The inpainter's first lessons, where it has some before the counterfactual's stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restoration: Option<RestorationStage>,
     /// The counterfactual's stage.
     pub counterfactual: CounterfactualStage,
     /// The stage of a segmenter that sees masks, to hold the counterfactual against.
@@ -62,6 +68,9 @@ pub struct Protocol {
     pub name: String,
     /// Side of the input in pixels.
     pub size: usize,
+    /// Whether the input is cropped to a square around the body.
+    #[serde(default)]
+    pub crop_to_body: bool,
     /// HU that become -1 and 1.
     pub window: Window,
     /// Where slices come from.
@@ -71,6 +80,11 @@ pub struct Protocol {
 }
 
 impl Protocol {
+    /// What slices become before a network sees them.
+    pub fn grid(&self) -> Grid {
+        Grid { size: self.size, crop_to_body: self.crop_to_body, window: self.window }
+    }
+
     /// Of a model file.
     ///
     /// # Errors
@@ -90,13 +104,22 @@ pub struct AnomalyRecipe {
     pub contrast: [f32; 2],
     /// Share of slices that get one.
     pub probability: f64,
+    /// Share of the planted that are made-up masses and cysts ([`coin_imaging::lesion`]) instead of the paper's anomaly.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lesions: f64,
+}
+
+fn is_zero(share: &f64) -> bool {
+    *share == 0.0
 }
 
 impl AnomalyRecipe {
     fn problem(&self) -> Option<String> {
-        let plausible = (0.0..=1.0).contains(&self.probability);
-        let problem = (!plausible).then(|| format!("probability: {} is not in 0..1", self.probability));
-        problem.or_else(|| self.style().problem())
+        let share =
+            |key: &str, share: f64| (!(0.0..=1.0).contains(&share)).then(|| format!("{key}: {share} is not in 0..1"));
+        share("probability", self.probability)
+            .or_else(|| share("lesions", self.lesions))
+            .or_else(|| self.style().problem())
     }
 
     /// Size and brightness.
@@ -121,6 +144,9 @@ pub struct ClassifierStage {
     pub augmentation: Option<Augmentation>,
     /// Steps in all.
     pub steps: u64,
+    /// So many steps at first see normal slices alone, with and without what is planted.
+    #[serde(default)]
+    pub planted_steps: u64,
     /// Slices a step.
     pub batch: usize,
     /// Steps between validations.
@@ -130,6 +156,24 @@ pub struct ClassifierStage {
     pub learning_rate_drop: Option<LearningRateDrop>,
     /// Optimizer and loss.
     pub training: ClassifierConfig,
+}
+
+/// The inpainter's first lessons: to take away what is planted in normal slices, which the recipe's data must allow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RestorationStage {
+    /// Steps in all.
+    pub steps: u64,
+    /// Slices a step.
+    pub batch: usize,
+    /// Steps between validations.
+    pub validate_every: u64,
+    /// When the learning rate falls, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_rate_drop: Option<LearningRateDrop>,
+    /// What is planted.
+    pub anomaly: AnomalyRecipe,
+    /// Optimizer.
+    pub training: RestorationConfig,
 }
 
 /// The counterfactual's stage.
@@ -265,6 +309,7 @@ impl Recipe {
         Protocol {
             name: self.name.clone(),
             size: self.size,
+            crop_to_body: self.crop_to_body,
             window: self.window,
             data: self.data.clone(),
             anomaly: self.anomaly.clone(),
@@ -274,9 +319,14 @@ impl Recipe {
     fn problem(&self) -> Option<String> {
         let inpainter = &self.counterfactual.inpainter;
         let within = |problem: Option<String>, key: &str| problem.map(|problem| format!("{key}: {problem}"));
+        let phantoms = matches!(self.data, DataRecipe::Phantom { .. });
         [("name", &self.name), ("model", &self.model)]
             .into_iter()
             .find_map(|(key, name)| within(bundle::name_problem(name), key))
+            .or_else(|| {
+                let cropped = phantoms && self.crop_to_body;
+                cropped.then(|| "crop_to_body: phantoms are made on the model's grid; leave it out".into())
+            })
             .or_else(|| within(inpainter.problem(), "counterfactual.inpainter"))
             .or_else(|| within(self.classifier.network.problem(), "classifier.network"))
             .or_else(|| {
@@ -285,7 +335,14 @@ impl Recipe {
                 (!fits).then(|| format!("size: {} is not a multiple of {multiple} up to 2048", self.size))
             })
             .or_else(|| {
+                let stage = self.restoration.as_ref()?;
+                let nothing = !self.data.is_planted_in_training();
+                let nothing = nothing.then(|| "restoration: nothing is planted; set data.train_on_planted".into());
+                nothing.or_else(|| within(stage.anomaly.problem(), "restoration.anomaly"))
+            })
+            .or_else(|| {
                 let segmented = self.segmenter.as_ref().is_none_or(|stage| stage.batch > 1);
+                let segmented = segmented && self.restoration.as_ref().is_none_or(|stage| stage.batch > 1);
                 let positive = self.classifier.batch > 1 && self.counterfactual.batch > 1 && segmented;
                 (!positive).then(|| "batch: batch normalisation needs at least 2 slices a step".into())
             })
@@ -302,7 +359,8 @@ impl Recipe {
                 moved.into_iter().find_map(|(key, augmentation)| within(problem(augmentation), key))
             })
             .or_else(|| {
-                let segmented = self.segmenter.as_ref().is_none_or(|stage| stage.validate_every > 0);
+                let segmented = self.segmenter.as_ref().is_none_or(|stage| stage.validate_every > 0)
+                    && self.restoration.as_ref().is_none_or(|stage| stage.validate_every > 0);
                 let validated =
                     self.classifier.validate_every > 0 && self.counterfactual.validate_every > 0 && segmented;
                 (!validated).then(|| "validate_every: must be at least 1".into())

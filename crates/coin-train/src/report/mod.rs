@@ -11,7 +11,7 @@ use coin_imaging::write;
 use serde::{Deserialize, Serialize};
 
 use crate::NOTICE;
-use crate::evaluation::{Evaluation, Masking, MethodReport, SaliencyMethod, SliceCounts};
+use crate::evaluation::{Control, Evaluation, Masking, MethodReport, SaliencyMethod, SliceCounts};
 use crate::files;
 
 pub use sheet::{Sheet, representative};
@@ -57,12 +57,18 @@ pub struct Report {
     pub classifier: RankingSummary,
     /// The explanations' numbers.
     pub methods: Methods,
+    /// What was done to images in which there is nothing to be found, by what they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub controls: BTreeMap<String, Control>,
     /// Time the evaluation took.
     pub seconds: f64,
     /// What it is for.
     #[serde(default = "notice")]
     pub notice: String,
 }
+
+/// What the evaluated slices that are normal are called among the controls.
+const NORMAL: &str = "normal slices";
 
 fn notice() -> String {
     NOTICE.into()
@@ -80,6 +86,7 @@ impl Report {
             unfamiliar: found.unfamiliar,
             classifier: found.classifier,
             methods: Methods { coin: found.coin.clone(), ..Methods::default() },
+            controls: found.normal.map(|normal| (NORMAL.to_owned(), normal)).into_iter().collect(),
             seconds,
             notice: notice(),
         }
@@ -93,7 +100,7 @@ impl Report {
         Ok(files::write(&folder.join("report.json"), &serde_json::to_vec_pretty(self)?)?)
     }
 
-    /// For the terminal: a line for COIN, and one for each other method.
+    /// For the terminal: a line for COIN, one for each other method, and one for each kind of controls.
     pub fn summary(&self) -> String {
         let coin = &self.methods.coin;
         let first = format!(
@@ -115,7 +122,17 @@ impl Report {
             let best = number(found.best().map(|(_, iou)| iou));
             format!("{title}: IoU {iou} at {threshold:.3} (best over thresholds {best})")
         });
-        [first].into_iter().chain(others).collect::<Vec<_>>().join("\n")
+        let controls = self.controls.iter().map(|(name, control)| {
+            format!(
+                "{name}: {} without a finding, {:.3} called abnormal, {:.3} with a mask, {} warned of, mean change {:.4}",
+                control.slices,
+                control.called_abnormal,
+                control.masked,
+                number(control.unfamiliar),
+                control.mean_change
+            )
+        });
+        [first].into_iter().chain(others).chain(controls).collect::<Vec<_>>().join("\n")
     }
 }
 

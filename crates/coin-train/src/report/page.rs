@@ -1,11 +1,13 @@
 //! `report.html`: one file with its tables, curves and pictures.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Report, number};
 use crate::NOTICE;
-use crate::evaluation::MethodReport;
+use crate::evaluation::{Control, MethodReport};
 
 /// Line colours: COIN's first, then the other methods'.
 const COLOURS: [&str; 5] = ["#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#8c564b"];
@@ -18,21 +20,20 @@ pub fn html(report: &Report, sheet: &[u8]) -> String {
         let cells: String = methods.iter().map(|(_, found)| format!("<td>{}</td>", value(found))).collect();
         format!("<tr><th>{name}</th>{cells}</tr>")
     };
-    let interval =
-        |found: &MethodReport| found.iou_mean_ci95.map_or("-".into(), |[low, high]| format!("{low:.3} to {high:.3}"));
     let best = |found: &MethodReport| {
         found.best().map_or("-".into(), |(threshold, iou)| format!("{iou:.3} at {threshold:.2}"))
     };
     let rows = [
         row("Threshold", &|found| format!("{:.3}", found.threshold)),
         row("Pooled IoU", &|found| number(found.iou)),
+        row("95 % interval of it, over patients", &|found| interval(found.iou_ci95)),
         row("Best over thresholds of .01 to .99, without post-processing", &best),
         row("Ceiling of the protocol (perfect inpainting)", &|found| number(found.ceiling_iou)),
         row("Dice", &|found| number(found.dice)),
         row("Precision", &|found| number(found.precision)),
         row("Recall", &|found| number(found.recall)),
         row("Mean IoU of abnormal slices", &|found| number(found.iou_mean)),
-        row("95 % interval of that mean", &interval),
+        row("95 % interval of that mean, over patients", &|found| interval(found.iou_mean_ci95)),
         row("Counterfactual validity (CV)", &|found| number(found.cv)),
         row("CV of all slices, as Singla et al. count it", &|found| number(found.cv_all_slices)),
         row("Counterfactuals with the wanted verdict", &|found| number(found.counterfactual_accuracy)),
@@ -43,13 +44,15 @@ pub fn html(report: &Report, sheet: &[u8]) -> String {
     .concat();
     let head: String = methods.iter().map(|(name, _)| format!("<th>{name}</th>")).collect();
     let classifier = [
-        ("AUROC", report.classifier.auroc),
-        ("Accuracy", report.classifier.accuracy),
-        ("F1", report.classifier.f1),
-        ("Calibration error", report.classifier.calibration_error),
+        ("AUROC", number(report.classifier.auroc)),
+        ("95 % interval of it, over patients", interval(report.classifier.auroc_ci95)),
+        ("Accuracy", number(report.classifier.accuracy)),
+        ("F1", number(report.classifier.f1)),
+        ("Calibration error", number(report.classifier.calibration_error)),
     ]
-    .map(|(name, value)| format!("<tr><th>{name}</th><td>{}</td></tr>", number(value)))
+    .map(|(name, value)| format!("<tr><th>{name}</th><td>{value}</td></tr>"))
     .concat();
+    let controls = controls(&report.controls);
     let lines: Vec<(&str, &[(f32, f64)])> =
         methods.iter().map(|(name, found)| (*name, found.iou_by_threshold.as_slice())).collect();
     format!(
@@ -62,7 +65,7 @@ pub fn html(report: &Report, sheet: &[u8]) -> String {
          <h1>{model}</h1><p>{data}; {total} slices, {abnormal} abnormal; {device}; {seconds:.0} s. {NOTICE}</p>\
          <div><table><thead><tr><td></td>{head}</tr></thead>{rows}</table></div>\
          <h2>Classifier</h2><table>{classifier}</table>\
-         <h2>Pooled IoU by threshold</h2>{curves}<p><img src=\"data:image/png;base64,{sheet}\" alt=\"Best, median and worst cases\"></p></html>\n",
+         {controls}<h2>Pooled IoU by threshold</h2>{curves}<p><img src=\"data:image/png;base64,{sheet}\" alt=\"Best, median and worst cases\"></p></html>\n",
         curves = curves(&lines),
         model = escaped(&report.model),
         data = escaped(&report.data),
@@ -72,6 +75,30 @@ pub fn html(report: &Report, sheet: &[u8]) -> String {
         seconds = report.seconds,
         sheet = STANDARD.encode(sheet),
     )
+}
+
+/// What was done where there is nothing to be found; nothing where no such image was looked at.
+fn controls(controls: &BTreeMap<String, Control>) -> String {
+    let row = |(name, control): (&String, &Control)| {
+        let Control { slices, called_abnormal, masked, unfamiliar, mean_change } = control;
+        let (name, unfamiliar) = (escaped(name), number(*unfamiliar));
+        format!(
+            "<tr><th>{name}</th><td>{slices}</td><td>{called_abnormal:.3}</td><td>{masked:.3}</td><td>{unfamiliar}</td>\
+             <td>{mean_change:.4}</td></tr>"
+        )
+    };
+    if controls.is_empty() {
+        return String::new();
+    }
+    let rows: String = controls.iter().map(row).collect();
+    format!(
+        "<h2>Where there is nothing to be found</h2><div><table><thead><tr><td></td><th>Images</th><th>Called abnormal</th>\
+         <th>With a mask</th><th>Warned of</th><th>Mean change</th></tr></thead>{rows}</table></div>"
+    )
+}
+
+fn interval(bounds: Option<[f64; 2]>) -> String {
+    bounds.map_or("-".into(), |[low, high]| format!("{low:.3} to {high:.3}"))
 }
 
 /// IoU over threshold, both from 0 to 1, as an inline SVG; a line a method.

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::setting::images;
 use super::steps::{Stage, Step, Validation};
 use super::{Setting, Training};
-use crate::data::{Sample, Samples};
+use crate::data::{Draw, Sample, Samples};
 use crate::pictures;
 use crate::recipe::Recipe;
 
@@ -67,7 +67,8 @@ impl Stage for ClassifierStage<'_> {
 fn step(setting: &Setting<'_>, trainer: &mut ClassifierTrainer, size: usize) -> anyhow::Result<f32> {
     let Setting { recipe, data, .. } = setting;
     let (step, stage) = (trainer.steps(), &recipe.classifier);
-    let batch = data.batch(recipe.window, &stage.anomaly, stage.augmentation.as_ref(), recipe.seed, step, size)?;
+    let draw = Draw { seed: recipe.seed, step, size, normal: step < stage.planted_steps };
+    let batch = data.batch(recipe.window, &stage.anomaly, stage.augmentation.as_ref(), draw)?;
     let labels: Vec<bool> = batch.iter().map(|sample| sample.abnormal).collect();
     let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
     Ok(trainer.step(setting.tensor(&batch), &labels, rate)?)

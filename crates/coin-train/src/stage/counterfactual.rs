@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::steps::{Stage, Step, Validation};
 use super::{PAPER_THRESHOLD, Setting, Training};
-use crate::data::Samples;
+use crate::data::{Draw, Samples};
 use crate::evaluation::{Evaluation, Masking};
 use crate::recipe::Recipe;
 use crate::report::Sheet;
@@ -61,7 +61,7 @@ impl Stage for CounterfactualStage<'_> {
 
     fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()> {
         let classifier = setting.new_classifier_trainer().network;
-        let mut trainer = setting.new_counterfactual_trainer(classifier);
+        let mut trainer = setting.new_counterfactual_trainer(classifier, None);
         (0..2).try_for_each(|_| step(setting, &mut trainer, batch).map(drop))
     }
 
@@ -100,7 +100,7 @@ fn step(
     let Setting { recipe, data, .. } = setting;
     let (step, seed) = (trainer.steps(), recipe.seed ^ STREAM);
     let augmentation = recipe.counterfactual.augmentation.as_ref();
-    let batch = data.batch(recipe.window, &recipe.anomaly, augmentation, seed, step, size)?;
+    let batch = data.batch(recipe.window, &recipe.anomaly, augmentation, Draw { seed, step, size, normal: false })?;
     let rate = recipe.counterfactual.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
     Ok(trainer.step(setting.batch(&batch), rate)?)
 }

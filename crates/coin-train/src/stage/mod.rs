@@ -4,6 +4,7 @@ mod capacity;
 mod classifier;
 mod counterfactual;
 mod packing;
+mod restoration;
 mod segmenter;
 mod setting;
 mod steps;
@@ -14,7 +15,7 @@ use coin_core::explanation::Explainer;
 use coin_core::networks::{Classifier, Inpainter, UNet};
 use coin_core::training::CounterfactualTrainer;
 
-use crate::data::DataError;
+use crate::data::{DataError, Draw};
 use crate::program::BadInput;
 use crate::run::Run;
 
@@ -23,6 +24,7 @@ pub use setting::Setting;
 
 use classifier::ClassifierStage;
 use counterfactual::CounterfactualStage;
+use restoration::RestorationStage;
 use segmenter::SegmenterStage;
 use steps::Stage as _;
 
@@ -38,6 +40,8 @@ const CALIBRATION_BATCHES: u64 = 33;
 pub enum StageName {
     /// The classifier.
     Classifier,
+    /// The inpainter's first lessons.
+    Restoration,
     /// COIN or its kin.
     Counterfactual,
     /// The supervised segmenter.
@@ -77,11 +81,24 @@ impl Training<'_> {
         )
     }
 
+    /// Teaches the inpainter to take away what is planted, where the recipe says so, from the newest checkpoint on.
+    pub fn restoration(&self) -> anyhow::Result<Ending> {
+        let Some(stage) = &self.setting.recipe.restoration else { return Ok(Ending::Done) };
+        let mut trainer = self.setting.new_restoration_trainer(stage);
+        if let Some(state) = self.run.checkpoints(RestorationStage::NAME).newest()? {
+            trainer = trainer.load_state(&state)?;
+        }
+        let (classifier, validation) = (self.best_classifier()?, self.setting.validation_samples());
+        let (steps, validate_every) = (stage.steps, stage.validate_every);
+        let mut stage = RestorationStage { training: self, stage, trainer, classifier, validation };
+        steps::run(&mut stage, self, steps, validate_every)
+    }
+
     /// Trains COIN from the newest checkpoint on; keeps the state with the best product of validation IoU at the paper's threshold
     /// and CV.
     pub fn counterfactual(&self) -> anyhow::Result<Ending> {
         let classifier = self.best_classifier()?;
-        let mut trainer = self.setting.new_counterfactual_trainer(classifier.clone());
+        let mut trainer = self.setting.new_counterfactual_trainer(classifier.clone(), self.restored()?);
         if let Some(state) = self.run.checkpoints(CounterfactualStage::NAME).newest()? {
             trainer = trainer.load_state(&state)?;
         }
@@ -109,6 +126,14 @@ impl Training<'_> {
         steps::run(&mut stage, self, steps, validate_every)
     }
 
+    /// The inpainter after its first lessons, where it had some.
+    fn restored(&self) -> anyhow::Result<Option<Inpainter>> {
+        let Some(stage) = &self.setting.recipe.restoration else { return Ok(None) };
+        let best = self.run.best(RestorationStage::NAME).newest()?;
+        let load = |state| anyhow::Ok(self.setting.new_restoration_trainer(stage).load_state(&state)?.network);
+        best.map(load).transpose()
+    }
+
     /// The best segmenter, where one is trained.
     pub fn trained_segmenter(&self) -> anyhow::Result<Option<UNet>> {
         let Some(stage) = self.setting.recipe.segmenter() else { return Ok(None) };
@@ -122,7 +147,7 @@ impl Training<'_> {
         let classifier = self.best_classifier()?;
         let best = self.run.best(CounterfactualStage::NAME).newest()?;
         let best = best.context("the counterfactual is not trained yet; run --stage counterfactual")?;
-        let trainer = self.setting.new_counterfactual_trainer(classifier.clone()).load_state(&best)?;
+        let trainer = self.setting.new_counterfactual_trainer(classifier.clone(), None).load_state(&best)?;
         let method = self.setting.recipe.counterfactual.training.method;
         Ok(Explainer {
             inpainter: self.calibrated(&trainer)?,
@@ -135,8 +160,10 @@ impl Training<'_> {
     /// The inpainter as it explains.
     fn calibrated(&self, trainer: &CounterfactualTrainer) -> Result<Inpainter, DataError> {
         let (recipe, seed) = (self.setting.recipe, self.setting.recipe.seed ^ CALIBRATION_STREAM);
-        let batch =
-            |i| self.setting.data.batch(recipe.window, &recipe.anomaly, None, seed, i, recipe.counterfactual.batch);
+        let batch = |step| {
+            let draw = Draw { seed, step, size: recipe.counterfactual.batch, normal: false };
+            self.setting.data.batch(recipe.window, &recipe.anomaly, None, draw)
+        };
         let batches = (0..CALIBRATION_BATCHES).map(|i| Ok(self.setting.tensor(&batch(i)?)));
         Ok(trainer.calibrated(batches.collect::<Result<Vec<_>, DataError>>()?))
     }

@@ -33,6 +33,7 @@ impl Training<'_> {
             classifier: recipe.classifier.network.clone(),
             method: recipe.counterfactual.training.method,
             size: recipe.size,
+            crop_to_body: recipe.crop_to_body,
             window: recipe.window.into(),
             threshold: PAPER_THRESHOLD,
             postprocess: false,

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::steps::{Stage, Step, Validation};
 use super::{Setting, Training};
-use crate::data::{Sample, Samples};
+use crate::data::{Draw, Sample, Samples};
 use crate::evaluation::{self, SEGMENTER_MASKING};
 use crate::pictures;
 use crate::recipe::{self, Recipe};
@@ -75,7 +75,7 @@ fn step(
 ) -> anyhow::Result<f32> {
     let Setting { recipe, data, .. } = setting;
     let (step, seed) = (trainer.steps(), recipe.seed ^ STREAM);
-    let batch = data.batch(recipe.window, &recipe.anomaly, None, seed, step, size)?;
+    let batch = data.batch(recipe.window, &recipe.anomaly, None, Draw { seed, step, size, normal: false })?;
     let images = setting.tensor(&batch);
     let inside = |sample: &Sample| match &sample.truth {
         Some(truth) => truth.as_slice().iter().map(|&inside| f32::from(u8::from(inside))).collect(),

@@ -3,13 +3,16 @@
 use burn::module::Module as _;
 use burn::tensor::{Device, Tensor, TensorData};
 use coin_core::explanation::Explainer;
-use coin_core::networks::{Classifier, UNet};
-use coin_core::training::{Batch, ClassifierTrainer, CounterfactualTrainer, Distance, SegmenterTrainer};
+use coin_core::networks::{Classifier, Inpainter, UNet};
+use coin_core::training::{
+    Batch, ClassifierTrainer, CounterfactualTrainer, Distance, RestorationTrainer, SegmenterTrainer,
+};
 use coin_imaging::{Mask, body};
 
 use super::capacity;
 use super::classifier::ClassifierStage;
 use super::counterfactual::CounterfactualStage;
+use super::restoration::RestorationStage;
 use super::segmenter::SegmenterStage;
 use super::{PAPER_THRESHOLD, StageName};
 use crate::data::{Dataset, Purpose, Sample, Samples};
@@ -41,6 +44,7 @@ impl Setting<'_> {
     pub fn check(&self, stages: &[StageName]) -> anyhow::Result<()> {
         stages.iter().try_for_each(|stage| match stage {
             StageName::Classifier => capacity::check::<ClassifierStage<'_>>(self),
+            StageName::Restoration => capacity::check::<RestorationStage<'_>>(self),
             StageName::Counterfactual => capacity::check::<CounterfactualStage<'_>>(self),
             StageName::Segmenter => capacity::check::<SegmenterStage<'_>>(self),
         })
@@ -88,11 +92,26 @@ impl Setting<'_> {
         SegmenterTrainer::new(network, stage.training.clone()).with_helpers(&self.devices.helpers)
     }
 
-    /// With random weights, against this classifier.
-    pub(super) fn new_counterfactual_trainer(&self, classifier: Classifier) -> CounterfactualTrainer {
+    /// With random weights.
+    pub(super) fn new_restoration_trainer(&self, stage: &recipe::RestorationStage) -> RestorationTrainer {
+        let inpainter = self.random_inpainter(&processor(self.recipe.seed + 1));
+        RestorationTrainer::new(inpainter, stage.training.clone()).with_helpers(&self.devices.helpers)
+    }
+
+    fn random_inpainter(&self, processor: &Device) -> Inpainter {
+        self.recipe.counterfactual.inpainter.init(processor).fork(&self.devices.first.clone().autodiff())
+    }
+
+    /// With random weights but for an inpainter that has learnt something, against this classifier.
+    pub(super) fn new_counterfactual_trainer(
+        &self,
+        classifier: Classifier,
+        inpainter: Option<Inpainter>,
+    ) -> CounterfactualTrainer {
         let stage = &self.recipe.counterfactual;
         let (processor, device) = (processor(self.recipe.seed + 1), self.devices.first.clone().autodiff());
-        let inpainter = stage.inpainter.init(&processor).fork(&device);
+        let random = self.random_inpainter(&processor);
+        let inpainter = inpainter.unwrap_or(random);
         let discriminator = stage.discriminator.init(&processor).fork(&device);
         CounterfactualTrainer::new(inpainter, discriminator, classifier, stage.training.clone())
             .with_helpers(&self.devices.helpers)

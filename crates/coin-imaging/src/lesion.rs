@@ -1,0 +1,260 @@
+//! Made-up masses and cysts in a kidney: what a tumour may look like, so that a classifier can be taught before it has
+//! seen many. Nothing here was taken from a patient.
+
+use std::f32::consts::TAU;
+use std::ops::Range;
+
+use rand::seq::IndexedRandom;
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::anomaly::Planted;
+use crate::{Mask, Slice};
+
+/// Radii in mm, drawn so that each doubling is as likely.
+const RADIUS_MM: Range<f32> = 8.0..36.0;
+/// Outside the kidney, what is brighter is bone or a vessel and stays in front.
+const BONE_HU: f32 = 220.0;
+/// A lesion that changes what it covers by less, on average, would be a label without a finding.
+const FAINTEST_HU: f32 = 35.0;
+/// How often a fainter one is drawn anew.
+const TRIES: usize = 8;
+/// Waves of the outline.
+const WAVES: usize = 4;
+
+/// Plants a mass or a cyst at a random place of the kidneys, growing beyond them where it is large.
+///
+/// `None` where there is no kidney, or only lesions were drawn that cannot be seen there.
+#[must_use]
+pub fn plant(slice: &Slice, kidney: &Mask, seed: u64) -> Option<Planted> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let places: Vec<_> =
+        kidney.largest_components(2).iter().flat_map(|part| part.pixels().collect::<Vec<_>>()).collect();
+    (0..TRIES).find_map(|_| {
+        let centre = *places.choose(&mut rng)?;
+        let lesion = Lesion::random(&mut rng);
+        lesion.plant(slice, kidney, centre)
+    })
+}
+
+/// A lesion around (0, 0), in mm.
+#[derive(Clone, Debug)]
+struct Lesion {
+    outline: Outline,
+    /// HU of its substance.
+    hu: f32,
+    texture: Texture,
+    core: Option<Core>,
+    /// HU that its rim has more.
+    rim_hu: f32,
+    /// Width of its edge.
+    edge_mm: f32,
+}
+
+/// A radius for every angle.
+#[derive(Clone, Debug)]
+struct Outline {
+    radius_mm: f32,
+    /// Share of its width that its height is, and the angle of its longer axis.
+    aspect: f32,
+    turn: f32,
+    /// Amplitude and phase of each wave around it.
+    waves: [(f32, f32); WAVES],
+}
+
+/// Dead tissue inside.
+#[derive(Clone, Debug)]
+struct Core {
+    /// Radius as a share of the lesion's.
+    share: f32,
+    /// HU that it has less.
+    darker: f32,
+}
+
+/// Smooth noise: values on a lattice, and smooth between.
+#[derive(Clone, Debug)]
+struct Texture {
+    seed: u32,
+    cell_mm: f32,
+    hu: f32,
+}
+
+impl Lesion {
+    fn random(rng: &mut impl Rng) -> Self {
+        let outline = Outline::random(rng);
+        let edge_mm: f32 = rng.random_range(0.8..3.0);
+        let texture = |rng: &mut _, hu: Range<f32>| Texture {
+            seed: RngExt::random(rng),
+            cell_mm: RngExt::random_range(rng, 3.0..10.0),
+            hu: RngExt::random_range(rng, hu),
+        };
+        // A cyst: water, even, sharp.
+        if rng.random_bool(0.25) {
+            let hu = rng.random_range(-5.0..30.0);
+            let smooth = Outline { waves: [(0.0, 0.0); WAVES], ..outline };
+            let texture = texture(rng, 0.0..4.0);
+            return Self { outline: smooth, hu, texture, core: None, rim_hu: 0.0, edge_mm: edge_mm.min(1.5) };
+        }
+        // A mass: from hardly to strongly enhancing, more or less dead inside, sometimes with a rim.
+        let hu = rng.random_range(30.0..190.0);
+        let texture = texture(rng, 4.0..35.0);
+        let core = rng
+            .random_bool(0.4)
+            .then(|| Core { share: rng.random_range(0.25..0.75), darker: rng.random_range(20.0..90.0) });
+        let rim_hu = if rng.random_bool(0.3) { rng.random_range(10.0..60.0) } else { 0.0 };
+        Self { outline, hu, texture, core, rim_hu, edge_mm }
+    }
+
+    fn plant(&self, slice: &Slice, kidney: &Mask, (x, y): (usize, usize)) -> Option<Planted> {
+        let spacing = slice.spacing_or_assumed();
+        let (width, height) = (slice.width(), slice.height());
+        let reach_mm = self.outline.reach_mm() + self.edge_mm;
+        let reach = |centre: usize, pixel_mm: f32, pixels: usize| {
+            let reach = (reach_mm / pixel_mm).ceil() as usize + 1;
+            centre.saturating_sub(reach)..(centre + reach + 1).min(pixels)
+        };
+        let (mut planted, mut inside) = (slice.hu().to_vec(), vec![false; width * height]);
+        let (mut change, mut covered) = (0.0, 0);
+        for row in reach(y, spacing.row_mm(), height) {
+            let v = (row as f32 - y as f32) * spacing.row_mm();
+            for column in reach(x, spacing.column_mm(), width) {
+                let u = (column as f32 - x as f32) * spacing.column_mm();
+                let i = row * width + column;
+                let (Some(hu), Some(inside)) = (planted.get_mut(i), inside.get_mut(i)) else { continue };
+                if *hu > BONE_HU && !kidney.get(column, row) {
+                    continue;
+                }
+                let (share, depth_mm) = self.outline.depth(u, v);
+                let opaque = smooth((depth_mm / self.edge_mm + 1.0) / 2.0);
+                let moved = opaque * (self.at(u, v, share, depth_mm) - *hu);
+                *hu += moved;
+                *inside = opaque > 0.5;
+                if *inside {
+                    change += moved.abs();
+                    covered += 1;
+                }
+            }
+        }
+        if covered == 0 || change / (covered as f32) < FAINTEST_HU {
+            return None;
+        }
+        let slice = Slice::new(width, height, planted, slice.spacing()).ok()?;
+        Some(Planted { slice, mask: Mask::new(width, height, inside)? })
+    }
+
+    /// HU at (u, v), whose distance from the centre is this share of the outline's, and which lies so deep inside.
+    fn at(&self, u: f32, v: f32, share: f32, depth_mm: f32) -> f32 {
+        let core = self.core.as_ref().map_or(0.0, |core| core.darker * smooth((core.share - share) * 4.0 + 0.5));
+        let rim = self.rim_hu * (1.0 - smooth(depth_mm / 3.0));
+        self.hu + self.texture.at(u, v) - core + rim
+    }
+}
+
+impl Outline {
+    fn random(rng: &mut impl Rng) -> Self {
+        let doublings = (RADIUS_MM.end / RADIUS_MM.start).log2();
+        let radius_mm = RADIUS_MM.start * (doublings * rng.random::<f32>()).exp2();
+        let uneven = rng.random_range(0.0..0.12f32);
+        let waves = [(); WAVES].map(|()| (uneven * rng.random_range(-1.0..1.0f32), rng.random_range(0.0..TAU)));
+        Self { radius_mm, aspect: rng.random_range(0.65..1.0), turn: rng.random_range(0.0..TAU), waves }
+    }
+
+    fn reach_mm(&self) -> f32 {
+        self.radius_mm * (1.0 + self.waves.iter().map(|(amplitude, _)| amplitude.abs()).sum::<f32>())
+    }
+
+    /// The distance of (u, v) from the centre as a share of the outline's there, and how many mm it lies inside.
+    fn depth(&self, u: f32, v: f32) -> (f32, f32) {
+        let (sin, cos) = self.turn.sin_cos();
+        let (along, across) = (u * cos + v * sin, (v * cos - u * sin) / self.aspect);
+        let angle = across.atan2(along);
+        let wave = |(k, (amplitude, phase)): (usize, &(f32, f32))| amplitude * ((k + 2) as f32 * angle + phase).cos();
+        let outline = self.radius_mm * (1.0 + self.waves.iter().enumerate().map(wave).sum::<f32>());
+        let distance = along.hypot(across);
+        (distance / outline, outline - distance)
+    }
+}
+
+impl Texture {
+    fn at(&self, u: f32, v: f32) -> f32 {
+        let (x, y) = (u / self.cell_mm, v / self.cell_mm);
+        let (column, row) = (x.floor(), y.floor());
+        let (s, t) = (smooth(x - column), smooth(y - row));
+        let value = |dx: i32, dy: i32| self.lattice(column as i32 + dx, row as i32 + dy);
+        let top = value(0, 0) * (1.0 - s) + value(1, 0) * s;
+        let bottom = value(0, 1) * (1.0 - s) + value(1, 1) * s;
+        self.hu * (top * (1.0 - t) + bottom * t)
+    }
+
+    /// A value in [-1, 1] that hangs on the seed and the place alone.
+    fn lattice(&self, column: i32, row: i32) -> f32 {
+        let place = (u64::from(column as u32) << 32) | u64::from(row as u32);
+        let mut rng = ChaCha8Rng::seed_from_u64(place.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(self.seed));
+        rng.random_range(-1.0..=1.0)
+    }
+}
+
+/// 0 below 0, 1 above 1, and without a bend between.
+fn smooth(t: f32) -> f32 {
+    let t = t.clamp(0.0, 1.0);
+    t * t * (3.0 - 2.0 * t)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::phantom::{Organ, Phantom};
+
+    fn planted() -> Vec<(Slice, Mask, Planted)> {
+        let of = |seed: u64| {
+            let phantom = Phantom::generate(seed % 8, 128);
+            let kidneys = phantom.mask(Organ::Kidney);
+            let planted = plant(&phantom.slice, &kidneys, seed)?;
+            Some((phantom.slice, kidneys, planted))
+        };
+        (0..120).filter_map(of).collect()
+    }
+
+    #[test]
+    fn most_seeds_give_a_lesion_that_can_be_seen_in_a_kidney() {
+        let planted = planted();
+        assert!(planted.len() > 100, "{}", planted.len());
+        for (slice, kidneys, Planted { slice: with, mask }) in &planted {
+            let changed = |i: usize| (with.hu()[i] - slice.hu()[i]).abs();
+            let inside: Vec<usize> = (0..slice.hu().len()).filter(|&i| mask.as_slice()[i]).collect();
+            let mean = inside.iter().map(|&i| changed(i)).sum::<f32>() / inside.len() as f32;
+            assert!(mean >= FAINTEST_HU - 1e-3, "{mean} HU");
+            assert!(inside.iter().any(|&i| kidneys.as_slice()[i]), "it touches no kidney");
+            let bone = (0..slice.hu().len()).filter(|&i| slice.hu()[i] > BONE_HU && !kidneys.as_slice()[i]);
+            assert!(bone.map(changed).all(|change| change == 0.0), "it covers bone");
+        }
+    }
+
+    #[test]
+    fn there_are_dark_and_bright_ones_small_and_large_ones() {
+        let planted = planted();
+        let darker = |(slice, _, found): &&(Slice, Mask, Planted)| {
+            found.slice.hu().iter().sum::<f32>() < slice.hu().iter().sum::<f32>()
+        };
+        let dark = planted.iter().filter(darker).count();
+        assert!((10..planted.len() - 10).contains(&dark), "{dark} of {}", planted.len());
+        let area = |(_, _, found): &(Slice, Mask, Planted)| {
+            let spacing = found.slice.spacing_or_assumed();
+            found.mask.count() as f32 * spacing.row_mm() * spacing.column_mm()
+        };
+        let (small, large) = planted.iter().map(area).fold((f32::MAX, 0.0_f32), |(s, l), a| (s.min(a), l.max(a)));
+        assert!(small < 300.0 && large > 1500.0, "{small} to {large} mm2");
+    }
+
+    #[test]
+    fn one_seed_gives_one_lesion() {
+        let phantom = Phantom::generate(2, 128);
+        let kidneys = phantom.mask(Organ::Kidney);
+        let of = |seed| plant(&phantom.slice, &kidneys, seed).map(|found| found.slice);
+        assert_eq!(of(5), of(5));
+        assert_ne!(of(5), of(6));
+        let none = Mask::new(128, 128, vec![false; 128 * 128]).unwrap();
+        assert!(plant(&phantom.slice, &none, 5).is_none());
+    }
+}

@@ -50,6 +50,7 @@ export { EngineStopped, engineEvents };
 /**
  * @typedef {Object} MethodResults
  * @property {number | null} [iou] of all pixels together
+ * @property {[number, number] | null} [iou_ci95]
  * @property {number | null} [iou_mean] of the abnormal slices
  * @property {[number, number] | null} [iou_mean_ci95]
  * @property {number | null} [ceiling_iou] what a perfect inpainting would get
@@ -64,6 +65,7 @@ export { EngineStopped, engineEvents };
  * @property {number} size side of the square grid that the model works on
  * @property {[number, number]} window HU that the model's greys run from and to
  * @property {number} threshold
+ * @property {number} peak pieces of the mask in which the difference nowhere exceeds this are left out; 0 keeps all
  * @property {boolean} postprocess
  * @property {string} licence
  * @property {unknown} recipe
@@ -402,15 +404,16 @@ export class Explainer {
 }
 
 /**
- * The pixels that changed by more than a threshold. Without post-processing it is there at once, as a slider needs it;
- * with it, it waits for whatever the CPU engine is doing.
+ * The pixels that changed by more than a threshold. By the threshold alone it is there at once, as a slider needs it; with
+ * more to it, it waits for whatever the CPU engine is doing.
  *
  * @param {Pick<Explanation, "difference" | "size">} explanation
- * @param {{threshold: number, postprocess?: boolean}} options `postprocess` opens, closes and keeps the largest piece
+ * @param {{threshold: number, peak?: number, postprocess?: boolean}} options only pieces that exceed `peak` somewhere are
+ *   kept; `postprocess` opens, closes and keeps the largest piece
  * @returns {Promise<Uint8Array>} `size` x `size` of 0 and 1
  */
-export async function maskOf({ difference, size }, { threshold, postprocess = false }) {
-  if (postprocess) return files.call("postprocessedMask", { difference, size, threshold });
+export async function maskOf({ difference, size }, { threshold, peak = 0, postprocess = false }) {
+  if (postprocess || peak > threshold) return files.call("maskOf", { difference, size, threshold, peak, postprocess });
   // The engine compares in single precision, too.
   const limit = Math.fround(threshold);
   return Uint8Array.from(difference, (value) => Number(value > limit));

@@ -180,7 +180,7 @@ export class CoinExplainerElement extends HTMLElement {
   async #drawMask() {
     if (!this.#shown) return null;
     const { explanation, model } = this.#shown;
-    const mask = await maskOf(explanation, { threshold: this.#slider.valueAsNumber, postprocess: model.postprocess });
+    const mask = await maskOf(explanation, { ...model, threshold: this.#slider.valueAsNumber });
     const canvas = this.#canvases[3];
     drawGreys(canvas, explanation.input, explanation.size);
     drawMask(canvas, mask, explanation.size, MASK_COLOUR);

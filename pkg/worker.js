@@ -184,8 +184,8 @@ const methods = {
     return { slice: toPlain(planted.slice), mask: planted.mask };
   },
 
-  /** @param {{difference: Float32Array, size: number, threshold: number}} args */
-  postprocessedMask: ({ difference, size, threshold }) => bindings.postprocessedMask(difference, size, threshold),
+  /** @param {{difference: Float32Array, size: number, threshold: number, peak: number, postprocess: boolean}} args */
+  maskOf: ({ difference, size, threshold, peak, postprocess }) => bindings.maskOf(difference, size, threshold, peak, postprocess),
 
   /** @param {{mask: Uint8Array, size: number}} args */
   componentNumbers: ({ mask, size }) => bindings.componentNumbers(mask, size),

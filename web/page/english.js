@@ -85,6 +85,8 @@ export const MODEL = {
   iou: "IoU",
   iouOf: (/** @type {number} */ iou, /** @type {number} */ threshold) => `${decimals(iou)} at threshold ${threshold.toFixed(2)}`,
   iouMean: "Mean IoU, abnormal slices",
+  peak: "Pieces of the mask",
+  peakOf: (/** @type {number} */ peak) => `only those in which the difference exceeds ${decimals(peak)} somewhere`,
   interval: "its 95 % interval",
   intervalOf: (/** @type {number} */ low, /** @type {number} */ high) => `${decimals(low)} to ${decimals(high)}`,
   ceiling: "A perfect inpainter's IoU there",

@@ -93,6 +93,8 @@ export const MODEL = {
   iou: "IoU",
   iouOf: (/** @type {number} */ iou, /** @type {number} */ threshold) => `${decimals(iou)} bei Schwelle ${threshold.toFixed(2)}`,
   iouMean: "Mittlere IoU, auffällige Bilder",
+  peak: "Stücke der Maske",
+  peakOf: (/** @type {number} */ peak) => `nur solche, in denen die Differenz irgendwo ${decimals(peak)} übersteigt`,
   interval: "ihr 95-%-Intervall",
   intervalOf: (/** @type {number} */ low, /** @type {number} */ high) => `${decimals(low)} bis ${decimals(high)}`,
   ceiling: "IoU eines vollkommenen Übermalers",

@@ -94,7 +94,7 @@ import { acceptVolumes, showVolume, updateVolume } from "./volume.js";
  * @property {Uint8Array | null} truth on the model's grid
  * @property {Float32Array | null} counterfactualHu once it was asked for
  * @property {Uint8Array | null} mask
- * @property {{threshold: number, postprocess: boolean} | null} masking how the mask was made
+ * @property {{threshold: number, peak: number, postprocess: boolean} | null} masking how the mask was made
  * @property {import("./overlap.js").Overlap | null} overlap of the mask and the truth
  */
 
@@ -295,9 +295,9 @@ function addModel(entry) {
  *
  * @param {ModelInfo} info
  */
-function wishedMask({ threshold, postprocess }) {
+function wishedMask({ threshold, peak, postprocess }) {
   const post = wish("postprocess");
-  return { threshold: wishedNumber("threshold", 0.01, 0.99) ?? threshold, postprocess: post === null ? postprocess : post === "1" };
+  return { peak, threshold: wishedNumber("threshold", 0.01, 0.99) ?? threshold, postprocess: post === null ? postprocess : post === "1" };
 }
 
 /** @param {string | null} name */

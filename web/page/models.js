@@ -71,12 +71,13 @@ export function anomalyOf({ anomaly, window }) {
 }
 
 /** @param {ModelInfo} info */
-export function showModel({ size, window, threshold, licence, data, results, limits }) {
+export function showModel({ size, window, threshold, peak, licence, data, results, limits }) {
   const { slices, classifier, methods } = results ?? {};
-  const { iou, iou_mean, iou_mean_ci95, ceiling_iou, dice, cv } = methods?.coin ?? {};
+  const { iou, iou_ci95, iou_mean, iou_mean_ci95, ceiling_iou, dice, cv } = methods?.coin ?? {};
   /** @type {[string, string | null][]} */
   const facts = [
     [MODEL.iou, known(iou, (iou) => MODEL.iouOf(iou, threshold))],
+    [MODEL.interval, known(iou_ci95, ([low, high]) => MODEL.intervalOf(low, high))],
     [MODEL.iouMean, known(iou_mean, decimals)],
     [MODEL.interval, known(iou_mean_ci95, ([low, high]) => MODEL.intervalOf(low, high))],
     [MODEL.ceiling, known(ceiling_iou, decimals)],
@@ -84,6 +85,7 @@ export function showModel({ size, window, threshold, licence, data, results, lim
     [MODEL.cv, known(cv, decimals)],
     [MODEL.auroc, known(classifier?.auroc, decimals)],
     [MODEL.slices, known(slices, ({ total, abnormal }) => MODEL.slicesOf(total, abnormal))],
+    [MODEL.peak, peak > 0 ? MODEL.peakOf(peak) : null],
     [MODEL.limits, limits],
     [MODEL.data, data],
     [MODEL.window, MODEL.windowOf(window)],

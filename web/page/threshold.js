@@ -18,17 +18,21 @@ const opacity = element("mask-opacity", HTMLInputElement);
 /** The piece that the reader points at. @type {Uint8Array | null} */
 let chosen = null;
 
-/** @returns {{threshold: number, postprocess: boolean}} */
+/** Of the model: pieces that nowhere exceed it are left out. */
+let peak = 0;
+
+/** @returns {{threshold: number, peak: number, postprocess: boolean}} */
 export function maskOptions() {
-  return { threshold: slider.valueAsNumber, postprocess: postprocess.checked };
+  return { threshold: slider.valueAsNumber, peak, postprocess: postprocess.checked };
 }
 
 /**
  * Takes over a model's defaults, or what an address asks for.
  *
- * @param {{threshold: number, postprocess: boolean}} options
+ * @param {{threshold: number, peak: number, postprocess: boolean}} options
  */
 export function setMaskOptions(options) {
+  peak = options.peak;
   slider.value = String(options.threshold);
   postprocess.checked = options.postprocess;
   showThreshold();

@@ -57,6 +57,9 @@ pub struct Card {
     pub window: [f32; 2],
     /// The mask is where the difference map exceeds this.
     pub threshold: f32,
+    /// Of the mask only those pieces are kept in which the difference map exceeds this somewhere; 0 keeps all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub peak: f32,
     /// Whether the mask is opened, closed and reduced to its largest component by default.
     pub postprocess: bool,
     /// The training recipe, whole.
@@ -77,6 +80,10 @@ pub struct Card {
     pub weights_sha256: String,
     /// A small computation and its result, to be repeated before a device is trusted.
     pub self_test: SelfTest,
+}
+
+fn is_zero(value: &f32) -> bool {
+    *value == 0.0
 }
 
 fn is_false(flag: &bool) -> bool {
@@ -300,6 +307,8 @@ fn check_model(card: &Card) -> Result<(), BundleError> {
     refuse("window", (!window).then(|| format!("[{low}, {high}] is not a pair low < high in HU")))?;
     let threshold = (0.0..1.0).contains(&card.threshold);
     refuse("threshold", (!threshold).then(|| format!("{} is not in 0..1", card.threshold)))?;
+    let peak = (0.0..1.0).contains(&card.peak);
+    refuse("peak", (!peak).then(|| format!("{} is not in 0..1", card.peak)))?;
     refuse("familiarity", card.familiarity.as_ref().and_then(Familiarity::problem))
 }
 

@@ -32,6 +32,7 @@ fn card() -> Card {
         method: Method::Coin,
         size: 64,
         crop_to_body: false,
+        peak: 0.0,
         window: [-100.0, 300.0],
         threshold: 0.25,
         postprocess: false,

@@ -30,6 +30,20 @@ impl Mask {
         Self::new(width, height, map.iter().map(|&value| value > threshold).collect())
     }
 
+    /// Where a map of `width * height` values exceeds `threshold`, but only the 8-connected components in which it exceeds
+    /// `peak` somewhere: a threshold with hysteresis.
+    pub fn from_peaks(map: &[f32], width: usize, height: usize, threshold: f32, peak: f32) -> Option<Self> {
+        let mask = Self::from_threshold(map, width, height, threshold)?;
+        if peak <= threshold {
+            return Some(mask);
+        }
+        let (labels, by_size) = mask.labelled();
+        let mut kept = vec![false; by_size.len() + 1];
+        labels.iter().zip(map).filter(|(_, value)| **value > peak).for_each(|(&label, _)| kept[label] = true);
+        let inside = labels.iter().zip(&mask.inside).map(|(&label, inside)| *inside && kept[label]).collect();
+        Some(Self { inside, ..mask })
+    }
+
     /// Columns.
     pub fn width(&self) -> usize {
         self.width
@@ -150,5 +164,19 @@ mod tests {
         assert_eq!(numbers[..6], [3, 0, 0, 0, 4, 4]);
         assert_eq!(numbers[12..18], [0, 0, 0, 0, 1, 1]);
         assert_eq!(numbers[18..24], [2, 0, 0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn hysteresis_keeps_the_pieces_that_rise_high_enough() {
+        let heights = [".39.3.", "...3..", "......", "3....6", ".3...3"];
+        let height = |pixel: u8| f32::from(pixel.checked_sub(b'0').filter(|digit| *digit < 10).unwrap_or(0)) / 10.0;
+        let map: Vec<f32> = heights.iter().flat_map(|row| row.bytes().map(height)).collect();
+        let of = |peak| Mask::from_peaks(&map, 6, 5, 0.2, peak).unwrap();
+        assert_eq!(of(0.0), Mask::from_threshold(&map, 6, 5, 0.2).unwrap());
+        // Diagonal neighbours belong together.
+        assert_eq!(of(0.5), mask([".##.#.", "...#..", "......", ".....#", ".....#"]));
+        assert_eq!(of(0.8), mask([".##.#.", "...#..", "......", "......", "......"]));
+        assert_eq!(of(0.95).count(), 0);
+        assert_eq!(Mask::from_peaks(&map, 6, 6, 0.2, 0.5), None);
     }
 }

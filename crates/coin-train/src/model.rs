@@ -26,6 +26,9 @@ pub struct ModelOptions {
     /// Threshold of the mask instead of the model's.
     #[arg(long)]
     threshold: Option<f32>,
+    /// Keep only pieces of the mask in which the difference exceeds this somewhere, instead of the model's; 0 keeps all.
+    #[arg(long)]
+    peak: Option<f32>,
     /// Open, close and keep the largest component of each mask.
     #[arg(long)]
     postprocess: bool,
@@ -37,13 +40,16 @@ pub struct ModelOptions {
 impl ModelOptions {
     /// The model, and how its difference maps become masks.
     pub fn open(&self) -> anyhow::Result<(Model, Masking)> {
-        if let Some(threshold) = self.threshold.filter(|threshold| !(0.0..1.0).contains(threshold)) {
-            let reason = format!("--threshold {threshold}: choose a value from 0 up to, not including, 1");
-            return Err(BadInput(reason).into());
+        for (option, value) in [("threshold", self.threshold), ("peak", self.peak)] {
+            if let Some(value) = value.filter(|value| !(0.0..1.0).contains(value)) {
+                let reason = format!("--{option} {value}: choose a value from 0 up to, not including, 1");
+                return Err(BadInput(reason).into());
+            }
         }
         let model = Model::open(&self.model, self.device)?;
         let threshold = self.threshold.unwrap_or(model.card.threshold);
-        let masking = Masking { threshold, postprocess: self.postprocess || model.card.postprocess };
+        let peak = self.peak.unwrap_or(model.card.peak);
+        let masking = Masking { threshold, peak, postprocess: self.postprocess || model.card.postprocess };
         Ok((model, masking))
     }
 }

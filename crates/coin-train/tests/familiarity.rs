@@ -20,7 +20,7 @@ fn model(name: &str) -> Model {
 }
 
 fn unfamiliarity(model: &Model, slice: &Slice) -> f32 {
-    let masking = Masking { threshold: model.card.threshold, postprocess: false };
+    let masking = Masking::at(model.card.threshold);
     ExplainedSlice::of(model, slice, masking).unwrap().unfamiliarity.unwrap()
 }
 

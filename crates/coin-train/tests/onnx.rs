@@ -55,6 +55,7 @@ fn bundle(family: Family, method: Method, fuse: Fuse, upsampling: Upsampling) ->
         method,
         size: SIZE,
         crop_to_body: false,
+        peak: 0.0,
         window: [-100.0, 300.0],
         threshold: 0.25,
         postprocess: false,

@@ -161,6 +161,7 @@ fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
         ("size", card.size.into()),
         ("window", js_sys::Array::of2(&low.into(), &high.into()).into()),
         ("threshold", card.threshold.into()),
+        ("peak", card.peak.into()),
         ("postprocess", card.postprocess.into()),
         ("licence", card.licence.as_str().into()),
         ("recipe", json(&card.recipe["name"])?),

@@ -100,12 +100,19 @@ fn require_square(size: usize, lengths: &[usize]) -> Result<(), Error> {
     fits.then_some(()).ok_or_else(|| Error::new(&format!("the values do not fill {size} x {size}")))
 }
 
-/// 0 or 1 for each of `size * size` pixels of a difference map: opened, closed, the largest piece.
-#[wasm_bindgen(js_name = postprocessedMask)]
-pub fn postprocessed_mask(difference: &[f32], size: usize, threshold: f32) -> Result<Uint8Array, Error> {
-    let mask = Mask::from_threshold(difference, size, size, threshold);
+/// 0 or 1 for each of `size * size` pixels of a difference map: those that exceed the threshold, in pieces that exceed the
+/// peak somewhere; post-processed are they opened, closed, and the largest piece.
+#[wasm_bindgen(js_name = maskOf)]
+pub fn mask_of(
+    difference: &[f32],
+    size: usize,
+    threshold: f32,
+    peak: f32,
+    postprocess: bool,
+) -> Result<Uint8Array, Error> {
+    let mask = Mask::from_peaks(difference, size, size, threshold, peak);
     let mask = mask.ok_or_else(|| Error::new("the difference map is not a square of this size"))?;
-    Ok(flags(&mask.postprocessed()))
+    Ok(flags(&if postprocess { mask.postprocessed() } else { mask }))
 }
 
 /// The number of each pixel's piece of a mask of `size * size` zeros and ones, the largest being 1; 0 outside.

@@ -143,6 +143,7 @@ fn import(import: &Import) -> anyhow::Result<()> {
         method: import.method,
         size: import.size,
         crop_to_body: false,
+        peak: 0.0,
         window: window.into(),
         threshold: coin_train::stage::PAPER_THRESHOLD,
         postprocess: false,

@@ -161,7 +161,7 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let shown = report::representative(&found);
     let mut sheet = Sheet::of(&model.explainer, &model.device, card.size, &samples, &shown, masking)?;
     let mut compared = BTreeMap::new();
-    let saliency_masking = Masking { threshold: arguments.saliency_threshold, ..masking };
+    let saliency_masking = Masking { threshold: arguments.saliency_threshold, peak: 0.0, ..masking };
     for method in arguments.methods.iter().filter_map(|method| method.saliency()).collect::<BTreeSet<_>>() {
         let bar = progress::bar(method.title(), samples.len() as u64, 0);
         let found = saliency.evaluate(method, &samples, saliency_masking, &shown, &bar)?;

@@ -191,7 +191,7 @@ impl Common<'_> {
         let classifier = training.trained()?.classifier;
         let saliency = Saliency::of(classifier, None, self.arguments.rise_masks, recipe.size, &self.devices.first)?;
         let samples = self.data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, TEST_SEED);
-        let masking = Masking { threshold: SALIENCY_THRESHOLD, postprocess: false };
+        let masking = Masking::at(SALIENCY_THRESHOLD);
         let methods =
             [SaliencyMethod::Rise, SaliencyMethod::ScoreCam, SaliencyMethod::LayerCam, SaliencyMethod::GradCam];
         let found = methods.into_iter().map(|method| {

@@ -71,6 +71,7 @@ struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Stage {
+    Localisation,
     Classifier,
     Restoration,
     Counterfactual,
@@ -82,6 +83,7 @@ impl Arguments {
     /// What is trained.
     fn stages(&self) -> Vec<StageName> {
         match self.stage {
+            Stage::Localisation => vec![StageName::Localisation],
             Stage::Classifier => vec![StageName::Classifier],
             Stage::Restoration => vec![StageName::Restoration],
             Stage::Counterfactual => vec![StageName::Counterfactual],
@@ -90,7 +92,13 @@ impl Arguments {
                 vec![StageName::Restoration, StageName::Counterfactual, StageName::Segmenter]
             }
             Stage::All => {
-                vec![StageName::Classifier, StageName::Restoration, StageName::Counterfactual, StageName::Segmenter]
+                vec![
+                    StageName::Localisation,
+                    StageName::Classifier,
+                    StageName::Restoration,
+                    StageName::Counterfactual,
+                    StageName::Segmenter,
+                ]
             }
         }
     }
@@ -185,7 +193,8 @@ enum Outcome {
 
 fn stages<'a>(training: &Training<'a>, wanted: Stage) -> anyhow::Result<Outcome> {
     type Run<'a> = fn(&Training<'a>) -> anyhow::Result<Ending>;
-    let stages: [(Stage, Run<'a>); 4] = [
+    let stages: [(Stage, Run<'a>); 5] = [
+        (Stage::Localisation, Training::localisation),
         (Stage::Classifier, Training::classifier),
         (Stage::Restoration, Training::restoration),
         (Stage::Counterfactual, Training::counterfactual),
@@ -197,7 +206,7 @@ fn stages<'a>(training: &Training<'a>, wanted: Stage) -> anyhow::Result<Outcome>
         }
     }
     match wanted {
-        Stage::Classifier | Stage::Restoration | Stage::Segmenter => Ok(Outcome::Trained),
+        Stage::Localisation | Stage::Classifier | Stage::Restoration | Stage::Segmenter => Ok(Outcome::Trained),
         Stage::Counterfactual | Stage::All => Ok(Outcome::Evaluated(Box::new(training.finish(BTreeMap::new())?))),
     }
 }

@@ -13,9 +13,6 @@ use super::overlaps::Overlaps;
 use super::{BATCH, BOOTSTRAP_ROUNDS, Control, ControlTally, Masking, MethodReport};
 use crate::data::{Sample, Samples};
 
-/// Gain of IoU for which a model gets a threshold of its own.
-const CLEARLY_BETTER: f64 = 0.01;
-
 /// Slices looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SliceCounts {
@@ -42,17 +39,6 @@ pub struct Evaluation {
     pub iou_by_sample: Vec<(usize, f64)>,
     /// Index of the first normal sample.
     pub first_normal: Option<usize>,
-}
-
-impl Evaluation {
-    /// The threshold to ship: the one these masks were made with, unless another is clearly better. On few samples the
-    /// best one is partly chance, and numbers at one threshold can be compared.
-    pub fn chosen_threshold(&self) -> f32 {
-        match (self.coin.best(), self.coin.iou) {
-            (Some((best, iou)), Some(here)) if iou > here + CLEARLY_BETTER => best,
-            _ => self.coin.threshold,
-        }
-    }
 }
 
 /// Explains a batch.
@@ -197,31 +183,5 @@ impl<'a> Tally<'a> {
             iou_by_sample: self.overlaps.iou_by_sample,
             first_normal: self.first_normal,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_threshold_of_its_own_must_be_worth_it() {
-        let found = |best: Option<(f32, f64)>, iou| Evaluation {
-            slices: SliceCounts::default(),
-            unfamiliar: None,
-            classifier: RankingSummary::default(),
-            coin: MethodReport {
-                threshold: 0.25,
-                iou,
-                iou_by_threshold: best.into_iter().collect(),
-                ..MethodReport::default()
-            },
-            normal: None,
-            iou_by_sample: Vec::new(),
-            first_normal: None,
-        };
-        assert_eq!(found(Some((0.4, 0.609)), Some(0.6)).chosen_threshold(), 0.25);
-        assert_eq!(found(Some((0.4, 0.62)), Some(0.6)).chosen_threshold(), 0.4);
-        assert_eq!(found(None, None).chosen_threshold(), 0.25);
     }
 }

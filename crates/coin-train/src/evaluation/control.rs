@@ -72,7 +72,7 @@ mod tests {
             counterfactual: vec![0.0; 4],
             difference: vec![change, 0.0, 0.0, 0.0],
         };
-        let masking = Masking { threshold: 0.25, postprocess: false };
+        let masking = Masking::at(0.25);
         let mut tally = ControlTally::default();
         assert_eq!(tally.control(), None);
         tally.add(&explanation(0.9, 0.4), 2, masking, Some(0.5));

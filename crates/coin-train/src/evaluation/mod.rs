@@ -1,6 +1,7 @@
 //! How good an explanation is: the paper's numbers over samples whose truth is known, for COIN and for the saliency
 //! methods and the supervised segmenter it is compared with.
 
+mod choice;
 mod coin;
 mod control;
 mod features;
@@ -12,6 +13,7 @@ use coin_core::metrics::{Overlap, best_threshold};
 use coin_imaging::Mask;
 use serde::{Deserialize, Serialize};
 
+pub use choice::choose_masking;
 pub use coin::{Distances, Evaluation, SliceCounts, evaluate, explain};
 pub use control::{Control, ControlTally};
 pub use saliency::{Saliency, SaliencyFound, SaliencyMethod};
@@ -27,14 +29,21 @@ const BATCH: usize = 8;
 pub struct Masking {
     /// The mask is where the map exceeds this.
     pub threshold: f32,
+    /// Only pieces are kept in which the map exceeds this somewhere; 0 keeps all.
+    pub peak: f32,
     /// Opening, closing, largest component.
     pub postprocess: bool,
 }
 
 impl Masking {
+    /// Where the map exceeds `threshold`, and nothing more to it.
+    pub const fn at(threshold: f32) -> Self {
+        Self { threshold, peak: 0.0, postprocess: false }
+    }
+
     /// The mask of a `size * size` map.
     pub fn apply(&self, map: &[f32], size: usize) -> Option<Mask> {
-        let mask = Mask::from_threshold(map, size, size, self.threshold)?;
+        let mask = Mask::from_peaks(map, size, size, self.threshold, self.peak)?;
         Some(if self.postprocess { mask.postprocessed() } else { mask })
     }
 

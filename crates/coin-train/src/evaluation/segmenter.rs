@@ -10,7 +10,7 @@ use crate::data::{Sample, Samples};
 use crate::pictures;
 
 /// Where a probability means lesion.
-pub const SEGMENTER_MASKING: Masking = Masking { threshold: 0.5, postprocess: false };
+pub const SEGMENTER_MASKING: Masking = Masking::at(0.5);
 
 /// How well `segmenter` finds what is abnormal in `samples` of `size` x `size`.
 pub fn evaluate_segmenter(

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use coin_core::bundle::{self, Card};
 use coin_core::method::Method;
 use coin_core::networks::{ClassifierArchitecture, DiscriminatorConfig, InpainterConfig};
-use coin_core::training::{ClassifierConfig, CounterfactualConfig, RestorationConfig, SegmenterConfig};
+use coin_core::training::{ClassifierConfig, CounterfactualConfig, LessonConfig, SegmenterConfig};
 use coin_imaging::Window;
 use coin_imaging::anomaly::AnomalyStyle;
 use coin_imaging::augmentation::Augmentation;
@@ -48,11 +48,14 @@ pub struct Recipe {
     pub data: DataRecipe,
     /// What is planted.
     pub anomaly: AnomalyRecipe,
+    /// The classifier's first lessons, if it has some: where something is planted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub localisation: Option<LessonStage>,
     /// The classifier's stage.
     pub classifier: ClassifierStage,
-    /// The inpainter's first lessons, where it has some before the counterfactual's stage.
+    /// The inpainter's first lessons, if it has some: to take away what is planted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restoration: Option<RestorationStage>,
+    pub restoration: Option<LessonStage>,
     /// The counterfactual's stage.
     pub counterfactual: CounterfactualStage,
     /// The stage of a segmenter that sees masks, to hold the counterfactual against.
@@ -144,9 +147,6 @@ pub struct ClassifierStage {
     pub augmentation: Option<Augmentation>,
     /// Steps in all.
     pub steps: u64,
-    /// So many steps at first see normal slices alone, with and without what is planted.
-    #[serde(default)]
-    pub planted_steps: u64,
     /// Slices a step.
     pub batch: usize,
     /// Steps between validations.
@@ -158,9 +158,9 @@ pub struct ClassifierStage {
     pub training: ClassifierConfig,
 }
 
-/// The inpainter's first lessons: to take away what is planted in normal slices, which the recipe's data must allow.
+/// First lessons from what is planted in normal slices, which the recipe's data must allow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RestorationStage {
+pub struct LessonStage {
     /// Steps in all.
     pub steps: u64,
     /// Slices a step.
@@ -173,7 +173,7 @@ pub struct RestorationStage {
     /// What is planted.
     pub anomaly: AnomalyRecipe,
     /// Optimizer.
-    pub training: RestorationConfig,
+    pub training: LessonConfig,
 }
 
 /// The counterfactual's stage.
@@ -228,6 +228,17 @@ impl LearningRateDrop {
     /// The multiple of the learning rate at a step.
     pub fn rate(self, step: u64) -> f64 {
         if step >= self.after { self.factor } else { 1.0 }
+    }
+}
+
+impl LessonStage {
+    fn problem(&self, nothing_planted: bool) -> Option<String> {
+        match self {
+            _ if nothing_planted => Some("nothing is planted; set data.train_on_planted".into()),
+            Self { batch: 0..=1, .. } => Some("batch: batch normalisation needs at least 2 slices a step".into()),
+            Self { validate_every: 0, .. } => Some("validate_every: must be at least 1".into()),
+            Self { anomaly, .. } => anomaly.problem().map(|problem| format!("anomaly: {problem}")),
+        }
     }
 }
 
@@ -335,14 +346,12 @@ impl Recipe {
                 (!fits).then(|| format!("size: {} is not a multiple of {multiple} up to 2048", self.size))
             })
             .or_else(|| {
-                let stage = self.restoration.as_ref()?;
+                let lessons = [("localisation", &self.localisation), ("restoration", &self.restoration)];
                 let nothing = !self.data.is_planted_in_training();
-                let nothing = nothing.then(|| "restoration: nothing is planted; set data.train_on_planted".into());
-                nothing.or_else(|| within(stage.anomaly.problem(), "restoration.anomaly"))
+                lessons.into_iter().find_map(|(key, lesson)| within(lesson.as_ref()?.problem(nothing), key))
             })
             .or_else(|| {
                 let segmented = self.segmenter.as_ref().is_none_or(|stage| stage.batch > 1);
-                let segmented = segmented && self.restoration.as_ref().is_none_or(|stage| stage.batch > 1);
                 let positive = self.classifier.batch > 1 && self.counterfactual.batch > 1 && segmented;
                 (!positive).then(|| "batch: batch normalisation needs at least 2 slices a step".into())
             })
@@ -359,8 +368,7 @@ impl Recipe {
                 moved.into_iter().find_map(|(key, augmentation)| within(problem(augmentation), key))
             })
             .or_else(|| {
-                let segmented = self.segmenter.as_ref().is_none_or(|stage| stage.validate_every > 0)
-                    && self.restoration.as_ref().is_none_or(|stage| stage.validate_every > 0);
+                let segmented = self.segmenter.as_ref().is_none_or(|stage| stage.validate_every > 0);
                 let validated =
                     self.classifier.validate_every > 0 && self.counterfactual.validate_every > 0 && segmented;
                 (!validated).then(|| "validate_every: must be at least 1".into())

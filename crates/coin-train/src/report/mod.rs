@@ -48,6 +48,9 @@ pub struct Report {
     pub device: String,
     /// Threshold of COIN's masks.
     pub threshold: f32,
+    /// Pieces of those masks exceed this somewhere; 0 keeps all.
+    #[serde(default)]
+    pub peak: f32,
     /// Slices looked at.
     pub slices: SliceCounts,
     /// Slices that the model would warn of as unlike its training data, where it knows that.
@@ -82,6 +85,7 @@ impl Report {
             data: data.into(),
             device: device.into(),
             threshold: masking.threshold,
+            peak: masking.peak,
             slices: found.slices,
             unfamiliar: found.unfamiliar,
             classifier: found.classifier,

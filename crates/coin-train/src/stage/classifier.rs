@@ -52,7 +52,7 @@ impl Stage for ClassifierStage<'_> {
     }
 
     fn validate(&self) -> anyhow::Result<Validation> {
-        let summary = self.rank(&self.trainer.trained())?.summary();
+        let summary = rank(&self.training.setting, &self.validation, &self.trainer.trained())?.summary();
         let (auroc, accuracy) = (summary.auroc.unwrap_or(0.0), summary.accuracy.unwrap_or(0.0));
         Ok(Validation {
             // AUROC alone does not see a classifier whose probabilities all lean to one side.
@@ -67,25 +67,24 @@ impl Stage for ClassifierStage<'_> {
 fn step(setting: &Setting<'_>, trainer: &mut ClassifierTrainer, size: usize) -> anyhow::Result<f32> {
     let Setting { recipe, data, .. } = setting;
     let (step, stage) = (trainer.steps(), &recipe.classifier);
-    let draw = Draw { seed: recipe.seed, step, size, normal: step < stage.planted_steps };
+    let draw = Draw { seed: recipe.seed, step, size, normal: false };
     let batch = data.batch(recipe.window, &stage.anomaly, stage.augmentation.as_ref(), draw)?;
     let labels: Vec<bool> = batch.iter().map(|sample| sample.abnormal).collect();
     let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
     Ok(trainer.step(setting.tensor(&batch), &labels, rate)?)
 }
 
-impl ClassifierStage<'_> {
-    fn rank(&self, classifier: &Classifier) -> anyhow::Result<Ranking> {
-        let recipe = self.training.setting.recipe;
-        let mut ranking = Ranking::default();
-        for batch in self.validation.batches(recipe.classifier.batch) {
-            let batch: Vec<Sample> = batch?.into_iter().map(|(_, sample)| sample).collect();
-            let x = images(&batch, recipe.size, &self.training.setting.devices.first);
-            let probabilities = pictures::values(sigmoid(classifier.forward(x)), "the verdicts")?;
-            for (sample, probability) in batch.iter().zip(probabilities) {
-                ranking.add(f64::from(probability), sample.abnormal);
-            }
+/// A classifier's verdicts on samples.
+pub fn rank(setting: &Setting<'_>, samples: &Samples<'_>, classifier: &Classifier) -> anyhow::Result<Ranking> {
+    let recipe = setting.recipe;
+    let mut ranking = Ranking::default();
+    for batch in samples.batches(recipe.classifier.batch) {
+        let batch: Vec<Sample> = batch?.into_iter().map(|(_, sample)| sample).collect();
+        let x = images(&batch, recipe.size, &setting.devices.first);
+        let probabilities = pictures::values(sigmoid(classifier.forward(x)), "the verdicts")?;
+        for (sample, probability) in batch.iter().zip(probabilities) {
+            ranking.add(f64::from(probability), sample.abnormal);
         }
-        Ok(ranking)
     }
+    Ok(ranking)
 }

@@ -109,7 +109,7 @@ impl CounterfactualStage<'_> {
     fn grid(&self, explainer: &Explainer, found: &Evaluation, threshold: f32) -> anyhow::Result<Picture> {
         let abnormal = found.iou_by_sample.iter().map(|(i, _)| *i);
         let shown: Vec<usize> = abnormal.take(PICTURED - 1).chain(found.first_normal).collect();
-        let masking = Masking { threshold, postprocess: false };
+        let masking = Masking::at(threshold);
         let sheet = Sheet::of(
             explainer,
             &self.training.setting.devices.first,

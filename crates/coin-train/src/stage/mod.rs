@@ -3,6 +3,7 @@
 mod capacity;
 mod classifier;
 mod counterfactual;
+mod localisation;
 mod packing;
 mod restoration;
 mod segmenter;
@@ -24,6 +25,7 @@ pub use setting::Setting;
 
 use classifier::ClassifierStage;
 use counterfactual::CounterfactualStage;
+use localisation::LocalisationStage;
 use restoration::RestorationStage;
 use segmenter::SegmenterStage;
 use steps::Stage as _;
@@ -38,6 +40,8 @@ const CALIBRATION_BATCHES: u64 = 33;
 /// A stage by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StageName {
+    /// The classifier's first lessons.
+    Localisation,
     /// The classifier.
     Classifier,
     /// The inpainter's first lessons.
@@ -66,11 +70,27 @@ pub struct Training<'a> {
 }
 
 impl Training<'_> {
+    /// Teaches the classifier where something is planted, where the recipe says so, from the newest checkpoint on.
+    pub fn localisation(&self) -> anyhow::Result<Ending> {
+        let Some(stage) = &self.setting.recipe.localisation else { return Ok(Ending::Done) };
+        let mut trainer = self.setting.new_localisation_trainer(stage)?;
+        if let Some(state) = self.run.checkpoints(LocalisationStage::NAME).newest()? {
+            trainer = trainer.load_state(&state)?;
+        }
+        let (steps, validate_every) = (stage.steps, stage.validate_every);
+        let mut stage =
+            LocalisationStage { training: self, stage, trainer, validation: self.setting.validation_samples() };
+        steps::run(&mut stage, self, steps, validate_every)
+    }
+
     /// Trains the classifier from the newest checkpoint on; keeps the state with the best validation AUROC and accuracy.
     pub fn classifier(&self) -> anyhow::Result<Ending> {
         let trainer = match self.run.checkpoints(ClassifierStage::NAME).newest()? {
             Some(state) => self.setting.new_classifier_trainer().load_state(&state)?,
-            None => self.setting.first_classifier_trainer()?,
+            None => match self.localised()? {
+                Some(classifier) => self.setting.classifier_trainer(classifier),
+                None => self.setting.first_classifier_trainer()?,
+            },
         };
         let mut stage = ClassifierStage { training: self, trainer, validation: self.setting.validation_samples() };
         steps::run(
@@ -124,6 +144,17 @@ impl Training<'_> {
         let mut stage =
             SegmenterStage { training: self, stage, trainer, validation: self.setting.validation_samples() };
         steps::run(&mut stage, self, steps, validate_every)
+    }
+
+    /// The classifier after its first lessons, where it had some.
+    fn localised(&self) -> anyhow::Result<Option<Classifier>> {
+        let Some(stage) = &self.setting.recipe.localisation else { return Ok(None) };
+        let best = self.run.best(LocalisationStage::NAME).newest()?;
+        let load = |state| {
+            let trainer = self.setting.new_localisation_trainer(stage)?.load_state(&state)?;
+            anyhow::Ok(trainer.network.classifier)
+        };
+        best.map(load).transpose()
     }
 
     /// The inpainter after its first lessons, where it had some.

@@ -19,7 +19,7 @@ use crate::report::{self, Report, Sheet};
 pub const TEST_SEED: u64 = 7;
 
 impl Training<'_> {
-    /// Packs the model, and with what is in the file decides the threshold on validation and looks at the test set once;
+    /// Packs the model, and with what is in the file decides the masking on validation and looks at the test set once;
     /// `saliency` is what it is compared with in the report.
     pub fn finish(&self, saliency: BTreeMap<SaliencyMethod, MethodReport>) -> anyhow::Result<Report> {
         let Setting { recipe, data, devices } = self.setting;
@@ -36,6 +36,7 @@ impl Training<'_> {
             crop_to_body: recipe.crop_to_body,
             window: recipe.window.into(),
             threshold: PAPER_THRESHOLD,
+            peak: 0.0,
             postprocess: false,
             recipe: serde_json::to_value(recipe)?,
             data: data.description.clone(),
@@ -55,8 +56,8 @@ impl Training<'_> {
         )?;
 
         let mut explainer = bundle.explainer(device)?;
-        let validated = self.setting.validate(&explainer, &self.setting.validation_samples())?;
-        let masking = Masking { threshold: validated.chosen_threshold(), postprocess: false };
+        let (usual, validation) = (Masking::at(PAPER_THRESHOLD), self.setting.validation_samples());
+        let masking = evaluation::choose_masking(&explainer, device, recipe.size, &validation, usual)?;
         explainer.familiarity = familiarity::of(&recipe.protocol(), recipe.seed, data)?;
         let started = Instant::now();
         let samples = data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, TEST_SEED);
@@ -76,6 +77,7 @@ impl Training<'_> {
 
         bundle.card.familiarity = explainer.familiarity;
         bundle.card.threshold = masking.threshold;
+        bundle.card.peak = masking.peak;
         bundle.card.results = serde_json::to_value(&report)?;
         files::write(&self.run.folder().join(format!("{}.safetensors", recipe.model)), &bundle.write()?)?;
         Ok(report)

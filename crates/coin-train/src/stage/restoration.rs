@@ -19,7 +19,7 @@ const STREAM: u64 = 1 << 54;
 /// An inpainter that learns to restore.
 pub struct RestorationStage<'a> {
     pub training: &'a Training<'a>,
-    pub stage: &'a recipe::RestorationStage,
+    pub stage: &'a recipe::LessonStage,
     pub trainer: RestorationTrainer,
     pub classifier: Classifier,
     pub validation: Samples<'a>,
@@ -73,7 +73,7 @@ impl Stage for RestorationStage<'_> {
 /// One with so many images; returns the loss before it.
 fn step(
     setting: &Setting<'_>,
-    stage: &recipe::RestorationStage,
+    stage: &recipe::LessonStage,
     trainer: &mut RestorationTrainer,
     size: usize,
 ) -> anyhow::Result<f32> {

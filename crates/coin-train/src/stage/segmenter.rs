@@ -6,9 +6,8 @@ use serde_json::json;
 
 use super::steps::{Stage, Step, Validation};
 use super::{Setting, Training};
-use crate::data::{Draw, Sample, Samples};
+use crate::data::{Draw, Samples};
 use crate::evaluation::{self, SEGMENTER_MASKING};
-use crate::pictures;
 use crate::recipe::{self, Recipe};
 
 /// Keeps the data of this stage apart from the others'.
@@ -77,11 +76,7 @@ fn step(
     let (step, seed) = (trainer.steps(), recipe.seed ^ STREAM);
     let batch = data.batch(recipe.window, &recipe.anomaly, None, Draw { seed, step, size, normal: false })?;
     let images = setting.tensor(&batch);
-    let inside = |sample: &Sample| match &sample.truth {
-        Some(truth) => truth.as_slice().iter().map(|&inside| f32::from(u8::from(inside))).collect(),
-        None => vec![0.0; recipe.size * recipe.size],
-    };
-    let masks = pictures::tensor(batch.iter().flat_map(inside).collect(), recipe.size, &images.device());
+    let masks = setting.truths(&batch);
     let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
     Ok(trainer.step(images, masks, rate)?)
 }

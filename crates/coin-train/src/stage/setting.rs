@@ -5,13 +5,15 @@ use burn::tensor::{Device, Tensor, TensorData};
 use coin_core::explanation::Explainer;
 use coin_core::networks::{Classifier, Inpainter, UNet};
 use coin_core::training::{
-    Batch, ClassifierTrainer, CounterfactualTrainer, Distance, RestorationTrainer, SegmenterTrainer,
+    Batch, ClassifierTrainer, CounterfactualTrainer, Distance, LocalisationTrainer, Localiser, RestorationTrainer,
+    SegmenterTrainer,
 };
 use coin_imaging::{Mask, body};
 
 use super::capacity;
 use super::classifier::ClassifierStage;
 use super::counterfactual::CounterfactualStage;
+use super::localisation::LocalisationStage;
 use super::restoration::RestorationStage;
 use super::segmenter::SegmenterStage;
 use super::{PAPER_THRESHOLD, StageName};
@@ -44,6 +46,7 @@ impl Setting<'_> {
     pub fn check(&self, stages: &[StageName]) -> anyhow::Result<()> {
         stages.iter().try_for_each(|stage| match stage {
             StageName::Classifier => capacity::check::<ClassifierStage<'_>>(self),
+            StageName::Localisation => capacity::check::<LocalisationStage<'_>>(self),
             StageName::Restoration => capacity::check::<RestorationStage<'_>>(self),
             StageName::Counterfactual => capacity::check::<CounterfactualStage<'_>>(self),
             StageName::Segmenter => capacity::check::<SegmenterStage<'_>>(self),
@@ -52,7 +55,7 @@ impl Setting<'_> {
 
     /// Validation numbers of a model at the paper's threshold.
     pub(super) fn validate(&self, explainer: &Explainer, samples: &Samples<'_>) -> anyhow::Result<Evaluation> {
-        let masking = Masking { threshold: PAPER_THRESHOLD, postprocess: false };
+        let masking = Masking::at(PAPER_THRESHOLD);
         evaluation::evaluate(explainer, &self.devices.first, self.recipe.size, samples, masking, Distances::None)
     }
 
@@ -63,12 +66,15 @@ impl Setting<'_> {
 
     /// The classifier before its first step: with the recipe's pretrained weights, where it has some.
     pub(super) fn first_classifier_trainer(&self) -> anyhow::Result<ClassifierTrainer> {
+        Ok(self.classifier_trainer(self.pretrained_classifier()?))
+    }
+
+    fn pretrained_classifier(&self) -> anyhow::Result<Classifier> {
         let network = self.random_classifier();
-        let network = match &self.recipe.classifier.pretrained {
-            Some(path) => Pretrained::open(path)?.classifier(network, &self.recipe.classifier.network)?,
-            None => network,
-        };
-        Ok(self.classifier_trainer(network))
+        match &self.recipe.classifier.pretrained {
+            Some(path) => Ok(Pretrained::open(path)?.classifier(network, &self.recipe.classifier.network)?),
+            None => Ok(network),
+        }
     }
 
     /// With random weights.
@@ -80,7 +86,7 @@ impl Setting<'_> {
         self.recipe.classifier.network.init(&processor(self.recipe.seed))
     }
 
-    fn classifier_trainer(&self, network: Classifier) -> ClassifierTrainer {
+    pub(super) fn classifier_trainer(&self, network: Classifier) -> ClassifierTrainer {
         let network = network.fork(&self.devices.first.clone().autodiff());
         ClassifierTrainer::new(network, self.recipe.classifier.training.clone()).with_helpers(&self.devices.helpers)
     }
@@ -92,8 +98,17 @@ impl Setting<'_> {
         SegmenterTrainer::new(network, stage.training.clone()).with_helpers(&self.devices.helpers)
     }
 
+    /// With the recipe's pretrained weights, where it has some.
+    pub(super) fn new_localisation_trainer(&self, stage: &recipe::LessonStage) -> anyhow::Result<LocalisationTrainer> {
+        let classifier = self.pretrained_classifier()?;
+        let localiser = Localiser::init(classifier, &processor(self.recipe.seed + 3));
+        let localiser = localiser.fork(&self.devices.first.clone().autodiff());
+        let trainer = LocalisationTrainer::new(localiser, stage.training.clone());
+        Ok(trainer.with_helpers(&self.devices.helpers))
+    }
+
     /// With random weights.
-    pub(super) fn new_restoration_trainer(&self, stage: &recipe::RestorationStage) -> RestorationTrainer {
+    pub(super) fn new_restoration_trainer(&self, stage: &recipe::LessonStage) -> RestorationTrainer {
         let inpainter = self.random_inpainter(&processor(self.recipe.seed + 1));
         RestorationTrainer::new(inpainter, stage.training.clone()).with_helpers(&self.devices.helpers)
     }
@@ -136,6 +151,16 @@ impl Setting<'_> {
             Tensor::from_data(TensorData::new(values, [samples.len(), 2, size, size]), &images.device())
         });
         Batch { images, regions }
+    }
+
+    /// Masks of 0 and 1 of what is wrong, `[batch, 1, size, size]`, with gradients.
+    pub(super) fn truths(&self, batch: &[Sample]) -> Tensor<4> {
+        let size = self.recipe.size;
+        let inside = |sample: &Sample| match &sample.truth {
+            Some(truth) => truth.as_slice().iter().map(|&inside| f32::from(u8::from(inside))).collect(),
+            None => vec![0.0; size * size],
+        };
+        pictures::tensor(batch.iter().flat_map(inside).collect(), size, &self.devices.first.clone().autodiff())
     }
 
     /// Images `[batch, 1, size, size]`, with gradients.

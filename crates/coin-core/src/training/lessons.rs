@@ -1,0 +1,100 @@
+//! First lessons from planted lesions, where findings are few: the classifier learns where something was planted, the
+//! generator to take it away. Of the planted both are known, without a mask that somebody drew.
+
+use burn::module::Module;
+use burn::nn::PaddingConfig2d;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::optim::AdamConfig;
+use burn::tensor::module::adaptive_avg_pool2d;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::loss;
+use super::supervised::Supervised;
+use super::team::StepError;
+use crate::condition::Condition;
+use crate::networks::{Classifier, Inpainter};
+
+/// A cell of the classifier's last layer that is planted to this share counts as full.
+const FULL_SHARE: f64 = 0.25;
+
+/// Hyperparameters of a lesson.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LessonConfig {
+    /// Adam's learning rate.
+    pub learning_rate: f64,
+}
+
+/// A classifier that is also asked where.
+#[derive(Module, Debug)]
+pub struct Localiser {
+    /// The classifier.
+    pub classifier: Classifier,
+    /// From its last activations to a logit for each of their cells; of no use after the lesson.
+    cells: Conv2d,
+}
+
+impl Localiser {
+    /// The classifier, which must live on the autodiff `device`, and random weights for the cells.
+    pub fn init(classifier: Classifier, device: &Device) -> Self {
+        // Only its shape is wanted.
+        let image = Tensor::zeros([1, 1, 64, 64], &device.clone().inner());
+        let channels = classifier.valid().last_activations(image).dims()[1];
+        let cells = Conv2dConfig::new([channels, 1], [1, 1]).with_padding(PaddingConfig2d::Valid).init(device);
+        Self { classifier, cells }
+    }
+
+    /// Of images, and of masks of what was planted in them, both `[batch, 1, height, width]`: the cross-entropy of the verdict
+    /// and that of the cells.
+    fn loss(&self, x: Tensor<4>, planted: Tensor<4>) -> Tensor<1> {
+        let activations = self.classifier.last_activations(x.clone());
+        let [batch, _, rows, columns] = activations.dims();
+        let cells = self.cells.forward(activations).reshape([batch * rows * columns, 1]);
+        let shares = adaptive_avg_pool2d(planted.clone(), [rows, columns]).div_scalar(FULL_SHARE).clamp(0.0, 1.0);
+        let [_, _, height, width] = planted.dims();
+        let abnormal = planted.reshape([batch, height * width]).max_dim(1);
+        let verdict = loss::binary_cross_entropy(self.classifier.forward(x), abnormal);
+        verdict + loss::binary_cross_entropy(cells, shares.reshape([batch * rows * columns, 1]))
+    }
+}
+
+/// A localiser and its optimizer.
+pub type LocalisationTrainer = Supervised<Localiser, LessonConfig>;
+
+impl LocalisationTrainer {
+    /// Starts with `localiser`, which must live on an autodiff device.
+    pub fn new(localiser: Localiser, config: LessonConfig) -> Self {
+        Self::start("localiser", localiser, &AdamConfig::new().with_epsilon(1e-8), config)
+    }
+
+    /// One step on images in [-1, 1] and masks of 0 and 1 of what was planted, both `[batch, 1, height, width]`, at `rate`
+    /// times the learning rate; returns the loss before it.
+    ///
+    /// # Errors
+    /// When a device gives no loss back, usually for want of memory, or the devices cannot share the batch evenly.
+    pub fn step(&mut self, x: Tensor<4>, planted: Tensor<4>, rate: f64) -> Result<f32, StepError> {
+        self.descend(x, planted, Localiser::loss, self.config.learning_rate * rate)
+    }
+}
+
+/// An inpainter and its optimizer.
+pub type RestorationTrainer = Supervised<Inpainter, LessonConfig>;
+
+impl RestorationTrainer {
+    /// Starts with `inpainter`, which must live on an autodiff device.
+    pub fn new(inpainter: Inpainter, config: LessonConfig) -> Self {
+        Self::start("inpainter", inpainter, &AdamConfig::new().with_epsilon(1e-8), config)
+    }
+
+    /// One step on images with something planted, and the same without it, both `[batch, 1, height, width]` in [-1, 1], at
+    /// `rate` times the learning rate; returns the mean absolute difference to the latter before it. The condition is
+    /// "normal".
+    ///
+    /// # Errors
+    /// When a device gives no loss back, usually for want of memory, or the devices cannot share the batch evenly.
+    pub fn step(&mut self, x: Tensor<4>, healthy: Tensor<4>, rate: f64) -> Result<f32, StepError> {
+        let loss = |network: &Inpainter, x, healthy| loss::l1(network.forward(x, &Condition::All(0)), healthy);
+        self.descend(x, healthy, loss, self.config.learning_rate * rate)
+    }
+}

@@ -1,0 +1,90 @@
+//! The masking that a model ships with, chosen on validation.
+
+use burn::tensor::Device;
+use coin_core::explanation::Explainer;
+use coin_core::metrics::Overlap;
+use coin_imaging::Mask;
+
+use super::{BATCH, Masking, explain};
+use crate::data::Samples;
+
+/// Gain of IoU for which a model gets a masking of its own: on few samples the best one is partly chance, and numbers at the
+/// paper's threshold can be compared.
+const CLEARLY_BETTER: f64 = 0.01;
+/// Thresholds looked at, in hundredths.
+const THRESHOLDS: std::ops::RangeInclusive<u8> = 10..=40;
+/// Peaks looked at, in hundredths.
+const PEAKS: [u8; 9] = [0, 30, 35, 40, 45, 50, 55, 60, 65];
+
+/// The masking of the best pooled IoU, or `usual` where that is not clearly worse.
+///
+/// # Errors
+/// When a slice cannot be read any more, or the device gives nothing back.
+pub fn choose_masking(
+    explainer: &Explainer,
+    device: &Device,
+    size: usize,
+    samples: &Samples<'_>,
+    usual: Masking,
+) -> anyhow::Result<Masking> {
+    let mut maps = Vec::new();
+    for batch in samples.batches(BATCH) {
+        let batch = batch?;
+        let explanations = explain(explainer, device, size, batch.iter().map(|(_, sample)| sample))?;
+        let known = batch.into_iter().zip(explanations);
+        maps.extend(known.filter_map(|((_, sample), explanation)| Some((explanation.difference, sample.truth?))));
+    }
+    Ok(best(&maps, size, usual))
+}
+
+fn best(maps: &[(Vec<f32>, Mask)], size: usize, usual: Masking) -> Masking {
+    let pooled = |masking: Masking| {
+        let overlaps = maps.iter().map(|(map, truth)| masking.overlap(map, size, truth));
+        overlaps.fold(Overlap::default(), |mut pooled, overlap| {
+            pooled.add(overlap);
+            pooled
+        })
+    };
+    let hundredths = |value: u8| f32::from(value) / 100.0;
+    let all = PEAKS.into_iter().flat_map(|peak| THRESHOLDS.map(move |threshold| (threshold, peak)));
+    let all =
+        all.map(|(threshold, peak)| Masking { threshold: hundredths(threshold), peak: hundredths(peak), ..usual });
+    let scored = all.filter_map(|masking| Some((masking, pooled(masking).iou()?)));
+    // Of equal ones the first, which keeps most pieces.
+    let found = scored.fold(None, |best: Option<(Masking, f64)>, one| match best {
+        Some(best) if best.1 >= one.1 => Some(best),
+        _ => Some(one),
+    });
+    match (found, pooled(usual).iou()) {
+        (Some((masking, iou)), Some(here)) if iou > here + CLEARLY_BETTER => masking,
+        _ => usual,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A lesion of height `height` that is 8 pixels large, and a false change of 4 pixels at another height.
+    fn slice(height: f32, falsely: f32) -> (Vec<f32>, Mask) {
+        let mut map = vec![0.0; 64];
+        map[..8].fill(height - 0.1);
+        map[3] = height;
+        map[40..44].fill(falsely);
+        let truth = Mask::new(8, 8, (0..64).map(|i| i < 8).collect()).expect("a mask");
+        (map, truth)
+    }
+
+    #[test]
+    fn a_masking_of_its_own_must_be_worth_it() {
+        let usual = Masking::at(0.25);
+        assert_eq!(best(&[slice(0.8, 0.1)], 8, usual), usual, "nothing to gain");
+        assert_eq!(best(&[], 8, usual), usual, "nothing known");
+        let found = best(&[slice(0.8, 0.3), slice(0.35, 0.1)], 8, usual);
+        assert_eq!((found.threshold, found.peak), (0.1, 0.3), "the false change never rises above .3");
+        let found = best(&[slice(0.8, 0.6), slice(0.75, 0.6)], 8, usual);
+        assert_eq!(found.peak, 0.6);
+        let found = best(&[slice(0.3, 0.05)], 8, usual);
+        assert_eq!((found.threshold, found.peak), (0.1, 0.0), "a threshold alone will do");
+    }
+}

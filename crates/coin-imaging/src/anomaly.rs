@@ -1,18 +1,22 @@
 //! The paper's synthetic anomaly (section 4): a bright, distorted Gaussian blob planted inside a kidney.
 
 use std::f32::consts::SQRT_2;
+use std::ops::Range;
 
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::texture::{Texture, smooth};
 use crate::{Mask, Slice, Window};
 
 /// Standard deviation of the blob on its template's [-1, 1].
 const SIGMA: f32 = 0.4;
 /// The mask of an anomaly is where its template exceeds this.
 const MASK_LEVEL: f32 = 0.25;
+/// Size of the places in which an anomaly is worn.
+const WEAR_CELL_MM: Range<f32> = 4.0..12.0;
 /// Fewest kidney pixels for an anomaly.
 const FEWEST_KIDNEY_PIXELS: usize = 32;
 
@@ -24,11 +28,15 @@ pub struct AnomalyStyle {
     pub diameter_mm: f32,
     /// Range of the blob's peak in units of the window; 0.9 to 0.9 in the paper.
     pub contrast: [f32; 2],
+    /// Uneven wear: by up to this share of its contrast it is fainter in places; 0 in the paper. A classifier that knows worn
+    /// ones is not content with a counterfactual in which something of the anomaly is left.
+    #[serde(default)]
+    pub wear: f32,
 }
 
 impl AnomalyStyle {
     /// The paper's: 30 mm.
-    pub const PAPER: Self = Self { diameter_mm: 30.0, contrast: [0.9, 0.9] };
+    pub const PAPER: Self = Self { diameter_mm: 30.0, contrast: [0.9, 0.9], wear: 0.0 };
 
     /// In phantoms: 42 mm, so that it can be seen on 128 pixels.
     pub const PHANTOM: Self = Self { diameter_mm: 42.0, ..Self::PAPER };
@@ -37,6 +45,9 @@ impl AnomalyStyle {
     pub fn problem(&self) -> Option<String> {
         if !(1.0..=200.0).contains(&self.diameter_mm) {
             return Some(format!("diameter_mm: {} is not between 1 and 200 mm", self.diameter_mm));
+        }
+        if !(0.0..=1.0).contains(&self.wear) {
+            return Some(format!("wear: {} is not between 0 and 1", self.wear));
         }
         let [low, high] = self.contrast;
         let bad = [low, high, high - low].into_iter().find(|share| !(0.0..=1.0).contains(share));
@@ -93,16 +104,18 @@ fn plant_with(
     let template = Template::random(rng);
     let [low, high] = style.contrast;
     let contrast = low + (high - low) * rng.random::<f32>();
-    add(slice, window, &template, style.diameter_mm / 2.0, contrast, centre)
+    let wear = (style.wear > 0.0).then(|| (Texture::random(WEAR_CELL_MM, rng), style.wear));
+    add(slice, window, &template, style.diameter_mm / 2.0, contrast, wear.as_ref(), centre)
 }
 
-/// Adds a template of `radius` mm, `contrast` at its peak in units of the window.
+/// Adds a template of `radius` mm, `contrast` at its peak in units of the window, less where it is worn.
 fn add(
     slice: &Slice,
     window: Window,
     template: &Template,
     radius: f32,
     contrast: f32,
+    wear: Option<&(Texture, f32)>,
     (x, y): (usize, usize),
 ) -> Planted {
     let spacing = slice.spacing_or_assumed();
@@ -122,7 +135,11 @@ fn add(
             let i = row * width + column;
             if let (true, Some(hu), Some(inside)) = (blob > 0.0, planted.get_mut(i), inside.get_mut(i)) {
                 // What is brighter than the window, such as bone, stays as it is.
-                *hu = window.hu_of_unit((window.unit(*hu) + contrast * blob).min(1.0)).max(*hu);
+                let left = wear.map_or(1.0, |(texture, share)| {
+                    let u = (column as f32 - x as f32) * spacing.column_mm();
+                    1.0 - share * smooth(0.5 + 1.5 * texture.at(u, v * radius))
+                });
+                *hu = window.hu_of_unit((window.unit(*hu) + contrast * left * blob).min(1.0)).max(*hu);
                 *inside = blob > MASK_LEVEL;
             }
         }
@@ -386,7 +403,7 @@ mod tests {
             let expected: Vec<f32> = archive::array("data.npz", &format!("inc.{name}.img"));
             let inside: Vec<u8> = archive::array("data.npz", &format!("inc.{name}.mask"));
             let [x, y] = [centre[0], centre[1]].map(|at| 2 * at as usize - usize::from(side % 2 == 0));
-            let planted = add(&before, WINDOW, &template, 15.0, 0.9, (x, y));
+            let planted = add(&before, WINDOW, &template, 15.0, 0.9, None, (x, y));
             let (hu, mask) = (planted.slice.hu(), planted.mask.as_slice());
             let (mut largest, mut others) = (0.0_f32, 0);
             for (i, expected) in expected.iter().enumerate() {

@@ -9,6 +9,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::anomaly::Planted;
+use crate::texture::{Texture, smooth};
 use crate::{Mask, Slice};
 
 /// Radii in mm, drawn so that each doubling is as likely.
@@ -44,6 +45,8 @@ struct Lesion {
     /// HU of its substance.
     hu: f32,
     texture: Texture,
+    /// HU by which the texture makes it brighter or darker.
+    texture_hu: f32,
     core: Option<Core>,
     /// HU that its rim has more.
     rim_hu: f32,
@@ -71,38 +74,34 @@ struct Core {
     darker: f32,
 }
 
-/// Smooth noise: values on a lattice, and smooth between.
-#[derive(Clone, Debug)]
-struct Texture {
-    seed: u32,
-    cell_mm: f32,
-    hu: f32,
-}
-
 impl Lesion {
     fn random(rng: &mut impl Rng) -> Self {
         let outline = Outline::random(rng);
         let edge_mm: f32 = rng.random_range(0.8..3.0);
-        let texture = |rng: &mut _, hu: Range<f32>| Texture {
-            seed: RngExt::random(rng),
-            cell_mm: RngExt::random_range(rng, 3.0..10.0),
-            hu: RngExt::random_range(rng, hu),
-        };
+        let texture = Texture::random(3.0..10.0, rng);
         // A cyst: water, even, sharp.
         if rng.random_bool(0.25) {
             let hu = rng.random_range(-5.0..30.0);
             let smooth = Outline { waves: [(0.0, 0.0); WAVES], ..outline };
-            let texture = texture(rng, 0.0..4.0);
-            return Self { outline: smooth, hu, texture, core: None, rim_hu: 0.0, edge_mm: edge_mm.min(1.5) };
+            let texture_hu = rng.random_range(0.0..4.0);
+            return Self {
+                outline: smooth,
+                hu,
+                texture,
+                texture_hu,
+                core: None,
+                rim_hu: 0.0,
+                edge_mm: edge_mm.min(1.5),
+            };
         }
         // A mass: from hardly to strongly enhancing, more or less dead inside, sometimes with a rim.
         let hu = rng.random_range(30.0..190.0);
-        let texture = texture(rng, 4.0..35.0);
+        let texture_hu = rng.random_range(4.0..35.0);
         let core = rng
             .random_bool(0.4)
             .then(|| Core { share: rng.random_range(0.25..0.75), darker: rng.random_range(20.0..90.0) });
         let rim_hu = if rng.random_bool(0.3) { rng.random_range(10.0..60.0) } else { 0.0 };
-        Self { outline, hu, texture, core, rim_hu, edge_mm }
+        Self { outline, hu, texture, texture_hu, core, rim_hu, edge_mm }
     }
 
     fn plant(&self, slice: &Slice, kidney: &Mask, (x, y): (usize, usize)) -> Option<Planted> {
@@ -146,7 +145,7 @@ impl Lesion {
     fn at(&self, u: f32, v: f32, share: f32, depth_mm: f32) -> f32 {
         let core = self.core.as_ref().map_or(0.0, |core| core.darker * smooth((core.share - share) * 4.0 + 0.5));
         let rim = self.rim_hu * (1.0 - smooth(depth_mm / 3.0));
-        self.hu + self.texture.at(u, v) - core + rim
+        self.hu + self.texture_hu * self.texture.at(u, v) - core + rim
     }
 }
 
@@ -173,31 +172,6 @@ impl Outline {
         let distance = along.hypot(across);
         (distance / outline, outline - distance)
     }
-}
-
-impl Texture {
-    fn at(&self, u: f32, v: f32) -> f32 {
-        let (x, y) = (u / self.cell_mm, v / self.cell_mm);
-        let (column, row) = (x.floor(), y.floor());
-        let (s, t) = (smooth(x - column), smooth(y - row));
-        let value = |dx: i32, dy: i32| self.lattice(column as i32 + dx, row as i32 + dy);
-        let top = value(0, 0) * (1.0 - s) + value(1, 0) * s;
-        let bottom = value(0, 1) * (1.0 - s) + value(1, 1) * s;
-        self.hu * (top * (1.0 - t) + bottom * t)
-    }
-
-    /// A value in [-1, 1] that hangs on the seed and the place alone.
-    fn lattice(&self, column: i32, row: i32) -> f32 {
-        let place = (u64::from(column as u32) << 32) | u64::from(row as u32);
-        let mut rng = ChaCha8Rng::seed_from_u64(place.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(self.seed));
-        rng.random_range(-1.0..=1.0)
-    }
-}
-
-/// 0 below 0, 1 above 1, and without a bend between.
-fn smooth(t: f32) -> f32 {
-    let t = t.clamp(0.0, 1.0);
-    t * t * (3.0 - 2.0 * t)
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod scan;
 mod slice;
 mod spacing;
 mod stack;
+mod texture;
 mod window;
 pub mod write;
 

@@ -61,6 +61,56 @@ fn two_devices_share_each_batch() {
     refused(&output, &["a batch of 16 cannot be shared by 3 devices", "--set classifier.batch=18"]);
 }
 
+/// A slice folder of phantoms, every second with a lesion that counts as tumour, and a recipe for it.
+#[test]
+fn lessons_come_before_the_stages_they_are_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let slices = folder.path().join("slices");
+    let made = program("dataset").args(["phantom", "--count", "48", "--size", "64", "--out"]).arg(&slices).output();
+    assert!(made.unwrap().status.success());
+    let lesson = "batch=4, validate_every=2, anomaly={diameter_mm=42.0, contrast=[0.9, 0.9], probability=0.5, lesions=1.0}, training={learning_rate=1e-3}";
+    let recipe = |planted: bool| {
+        format!(
+            "extends = \"quick\"\nname = \"lessons\"\nsize = 64\n\
+             [data]\nsource = \"slices\"\nabnormal = \"tumour\"\nkidney_pixels = 30\ntumour_pixels = 5\nbalanced = true\n\
+             train_on_planted = {planted}\n[classifier]\nsteps = 2\nvalidate_every = 2\n\
+             [counterfactual]\nsteps = 2\nvalidate_every = 2\n"
+        )
+    };
+    let (file, out) = (folder.path().join("lessons.toml"), folder.path().join("runs"));
+    let train = |lessons: &[&str], planted| {
+        std::fs::write(&file, recipe(planted)).unwrap();
+        let mut command = program("train");
+        command.arg("--recipe").arg(&file).arg("--data").arg(format!("slices:{}", slices.display()));
+        command.args(["--device", "cpu", "--out"]).arg(&out);
+        for name in lessons {
+            command.args(["--set", &format!("{name}={{steps=4, {lesson}}}")]);
+        }
+        command.output().unwrap()
+    };
+    let plain = train(&[], true);
+    assert!(plain.status.success(), "{}", String::from_utf8_lossy(&plain.stderr));
+    let taught = train(&["localisation", "restoration"], true);
+    assert!(taught.status.success(), "{}", String::from_utf8_lossy(&taught.stderr));
+    let stages = |run: &str| -> Vec<String> {
+        let mut stages: Vec<String> =
+            log(&out.join(run)).iter().filter_map(|line| Some(line["stage"].as_str()?.to_owned())).collect();
+        stages.dedup();
+        stages
+    };
+    assert_eq!(stages("lessons"), ["classifier", "counterfactual"]);
+    assert_eq!(stages("lessons-2"), ["localisation", "classifier", "restoration", "counterfactual"]);
+    // The same slices and the same first random weights: what differs was learnt before.
+    let first = |run: &str, stage: &str| {
+        let lines = log(&out.join(run));
+        lines.into_iter().find(|line| line["stage"] == stage).unwrap()
+    };
+    assert_ne!(first("lessons", "classifier")["loss"], first("lessons-2", "classifier")["loss"]);
+    let generator = |run| first(run, "counterfactual")["losses"]["generator"]["minimal_change"].clone();
+    assert_ne!(generator("lessons"), generator("lessons-2"));
+    refused(&train(&["restoration"], false), &["restoration", "nothing is planted", "train_on_planted"]);
+}
+
 #[test]
 fn singla_et_al_train_with_regions_and_moved_slices() {
     let folder = tempfile::tempdir().unwrap();
@@ -94,11 +144,29 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     let data = format!("slices:{}", slices.display());
     let mut evaluate = program("evaluate");
     evaluate.args(["--data", &data, "--seed", "7", "--device", "cpu", "--json", "--model"]).arg(&model);
+    let healthy = folder.path().join("healthy");
+    std::fs::create_dir(&healthy).unwrap();
+    for patient in ["phantom_00000.png", "phantom_00002.png"] {
+        std::fs::copy(slices.join("images").join(patient), healthy.join(patient)).unwrap();
+    }
+    evaluate.arg("--control").arg(format!("healthy phantoms={}", healthy.display()));
     evaluate.args(["--methods", "coin,rise,score-cam,layer-cam,grad-cam", "--rise-masks", "20", "--out"]).arg(&out);
     let output = evaluate.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["slices"]["total"], 2, "one test patient, planted twice");
+    let control = &report["controls"]["healthy phantoms"];
+    assert_eq!(
+        (&control["slices"], &control["called_abnormal"], &control["unfamiliar"]),
+        (&2.into(), &0.0.into(), &0.0.into())
+    );
+    let change = control["mean_change"].as_f64().unwrap();
+    assert!(change > 0.0 && change < 0.02, "{control}");
+    let mut nameless = program("evaluate");
+    nameless.args(["--data", &data, "--control", "pictures", "--model"]).arg(&model).arg("--out").arg(&out);
+    let nameless = nameless.output().unwrap();
+    assert_eq!(nameless.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&nameless.stderr).contains("pictures: write NAME=PATH"));
     let methods = &report["methods"];
     assert!(methods["coin"]["fid"].is_null());
     for other in ["rise", "score-cam", "layer-cam", "grad-cam"] {

@@ -55,7 +55,9 @@ impl Localiser {
         let [_, _, height, width] = planted.dims();
         let abnormal = planted.reshape([batch, height * width]).max_dim(1);
         let verdict = loss::binary_cross_entropy(self.classifier.forward(x), abnormal);
-        verdict + loss::binary_cross_entropy(cells, shares.reshape([batch * rows * columns, 1]))
+        // The sum over an image's cells: hardly any is planted, and the verdict must not drown them.
+        let places = loss::binary_cross_entropy(cells, shares.reshape([batch * rows * columns, 1]));
+        verdict + places * (rows * columns) as f64
     }
 }
 

@@ -173,7 +173,7 @@ fn import(import: &Import) -> anyhow::Result<()> {
 
 /// What an evaluation needs to know, in place of the recipe: the paper's anomalies.
 fn protocol(import: &Import, window: Window) -> Value {
-    let AnomalyStyle { diameter_mm, contrast } = AnomalyStyle::PAPER;
+    let AnomalyStyle { diameter_mm, contrast, .. } = AnomalyStyle::PAPER;
     json!({
         "name": "imported",
         "size": import.size,

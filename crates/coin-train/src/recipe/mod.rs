@@ -107,13 +107,12 @@ pub struct AnomalyRecipe {
     pub contrast: [f32; 2],
     /// Share of slices that get one.
     pub probability: f64,
+    /// See [`AnomalyStyle::wear`].
+    #[serde(default)]
+    pub wear: f32,
     /// Share of the planted that are made-up masses and cysts ([`coin_imaging::lesion`]) instead of the paper's anomaly.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub lesions: f64,
-}
-
-fn is_zero(share: &f64) -> bool {
-    *share == 0.0
 }
 
 impl AnomalyRecipe {
@@ -127,7 +126,7 @@ impl AnomalyRecipe {
 
     /// Size and brightness.
     pub fn style(&self) -> AnomalyStyle {
-        AnomalyStyle { diameter_mm: self.diameter_mm, contrast: self.contrast }
+        AnomalyStyle { diameter_mm: self.diameter_mm, contrast: self.contrast, wear: self.wear }
     }
 }
 

@@ -1,0 +1,79 @@
+//! First lessons: what was planted is found, and taken away.
+#![allow(clippy::unwrap_used)]
+
+use burn::module::Module as _;
+use burn::tensor::{Device, Tensor, TensorData};
+use coin_core::condition::Condition;
+use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
+use coin_core::training::{LessonConfig, LocalisationTrainer, Localiser, RestorationTrainer};
+
+const SIDE: usize = 32;
+const BATCH: usize = 8;
+const CONFIG: LessonConfig = LessonConfig { learning_rate: 3e-3 };
+
+fn device() -> Device {
+    let device = Device::flex().autodiff();
+    device.seed(5);
+    device
+}
+
+/// Grey pictures with stripes; in every second one a bright square of 8 pixels lies somewhere, by `step`: with it, without
+/// it, and where it is.
+fn batch(step: usize, device: &Device) -> [Tensor<4>; 3] {
+    let mut pictures = [(); 3].map(|()| Vec::with_capacity(BATCH * SIDE * SIDE));
+    for i in 0..BATCH {
+        let (left, top) = ((step * 7 + i * 5) % (SIDE - 8), (step * 11 + i * 3) % (SIDE - 8));
+        for (y, x) in (0..SIDE * SIDE).map(|pixel| (pixel / SIDE, pixel % SIDE)) {
+            let inside = i % 2 == 1 && (left..left + 8).contains(&x) && (top..top + 8).contains(&y);
+            let healthy = if (x + i) % 6 < 3 { -0.3 } else { -0.1 };
+            let values = [if inside { 0.8 } else { healthy }, healthy, f32::from(u8::from(inside))];
+            pictures.iter_mut().zip(values).for_each(|(picture, value)| picture.push(value));
+        }
+    }
+    pictures.map(|picture| Tensor::from_data(TensorData::new(picture, [BATCH, 1, SIDE, SIDE]), device))
+}
+
+#[test]
+fn the_generator_learns_to_take_away_what_was_planted() {
+    let device = device();
+    let widths = vec![8, 16];
+    let config = InpainterConfig {
+        stem: 8,
+        widths,
+        skips: vec![1],
+        conditions: 1,
+        upsampling: Upsampling::Nearest,
+        fuse: Fuse::SkipTanhMove,
+        spectral_norm: false,
+        zero_head: true,
+    };
+    let mut trainer = RestorationTrainer::new(config.init(&device), CONFIG);
+    let losses: Vec<f32> = (0..60)
+        .map(|step| {
+            let [planted, healthy, _] = batch(step, &device);
+            trainer.step(planted, healthy, 1.0).unwrap()
+        })
+        .collect();
+    let [planted, healthy, inside] = batch(1000, &device);
+    let restored = trainer.network.forward(planted.clone(), &Condition::All(0));
+    let away = |x: Tensor<4>| ((x - healthy.clone()).abs() * inside.clone()).sum().into_scalar::<f32>();
+    let (before, after) = (away(planted), away(restored));
+    assert!(after < 0.3 * before, "{before} before, {after} after: {losses:?}");
+}
+
+#[test]
+fn the_classifier_learns_from_where_something_was_planted() {
+    let device = device();
+    let classifier = ClassifierArchitecture::resnet_18(8).init(&device);
+    let mut trainer = LocalisationTrainer::new(Localiser::init(classifier, &device), CONFIG);
+    for step in 0..60 {
+        let [planted, _, inside] = batch(step, &device);
+        trainer.step(planted, inside, 1.0).unwrap();
+    }
+    let [planted, ..] = batch(1000, &device);
+    let logits: Vec<f32> =
+        trainer.network.classifier.valid().forward(planted.inner()).into_data().try_into_vec_as().unwrap();
+    let (normal, abnormal): (Vec<(usize, &f32)>, Vec<_>) = logits.iter().enumerate().partition(|(i, _)| i % 2 == 0);
+    let highest = normal.iter().map(|(_, logit)| **logit).fold(f32::MIN, f32::max);
+    assert!(abnormal.iter().all(|(_, logit)| **logit > highest), "{logits:?}");
+}

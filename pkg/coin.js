@@ -77,10 +77,23 @@ export { EngineStopped, engineEvents };
  */
 
 /**
+ * Where a model's square grid lies on a slice, in the slice's pixels. It may reach beyond the slice.
+ *
+ * @typedef {Object} Square
+ * @property {number} left
+ * @property {number} top
+ * @property {number} width
+ * @property {number} height
+ * @property {number | null} pixelMm side of a grid pixel, where the slice knows its spacing
+ * @property {boolean} aroundBody whether it lies around the body, or else around the whole slice
+ */
+
+/**
  * What a model makes of a slice, on the model's grid of `size` x `size`.
  *
  * @typedef {Object} Explanation
  * @property {number} size
+ * @property {Square} square
  * @property {number} before probability of "abnormal" for the slice
  * @property {number} after the same for the counterfactual
  * @property {Float32Array} input in [-1, 1]
@@ -96,7 +109,7 @@ export { EngineStopped, engineEvents };
  *
  * @typedef {Object} ExplainedSlice
  * @property {number} index
- * @property {Pick<Explanation, "size" | "input" | "counterfactual">} explanation
+ * @property {Pick<Explanation, "size" | "square" | "input" | "counterfactual">} explanation
  * @property {Uint8Array} mask as of `maskOf`
  */
 
@@ -423,12 +436,12 @@ export async function maskOf({ difference, size }, { threshold, peak = 0, postpr
  * The counterfactual in HU on the slice's own grid: the slice's values, moved by what the model changed.
  *
  * @param {Slice} slice
- * @param {Pick<Explanation, "size" | "input" | "counterfactual">} explanation of this slice
+ * @param {Pick<Explanation, "size" | "square" | "input" | "counterfactual">} explanation of this slice
  * @param {{window: [number, number], signal?: AbortSignal}} options `window` of the model
  * @returns {Promise<Float32Array>}
  */
-export function counterfactualHu(slice, { size, input, counterfactual }, { window, signal }) {
-  return files.call("counterfactualHu", { slice, size, input, counterfactual, window }, signal);
+export function counterfactualHu(slice, { size, square: { aroundBody }, input, counterfactual }, { window, signal }) {
+  return files.call("counterfactualHu", { slice, size, aroundBody, input, counterfactual, window }, signal);
 }
 
 /** @type {Map<ColourMap, Promise<Uint8ClampedArray<ArrayBuffer>>>} */

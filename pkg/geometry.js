@@ -1,52 +1,31 @@
 /** @typedef {import("./coin.js").Slice} Slice */
+/** @typedef {import("./coin.js").Square} Square */
 
 /**
- * Grid pixel `i` begins `edge + i * step` into the slice, in the slice's own pixels.
+ * The square around a whole slice, in millimetres, before a model says where it looks.
  *
- * @typedef {{edge: number, step: number}} Axis
+ * @param {Pick<Slice, "width" | "height" | "rowMm" | "columnMm">} slice
+ * @returns {Pick<Square, "left" | "top" | "width" | "height">}
  */
-
-/**
- * How the model's square grid lies on a slice: around it, padded to a square in millimetres. The engine's numbers.
- *
- * @typedef {Object} Fit
- * @property {Axis} columns
- * @property {Axis} rows
- * @property {number | null} pixelMm side of a grid pixel, when the slice knows its spacing
- */
-
-/**
- * @param {Slice} slice
- * @param {number} size
- * @returns {Fit}
- */
-export function fitOf({ width, height, rowMm, columnMm }, size) {
+export function wholeSquare({ width, height, rowMm, columnMm }) {
   const side = Math.max(width * (columnMm ?? 1), height * (rowMm ?? 1));
-  const axis = (/** @type {number} */ pixels, mm = 1) => ({ edge: (pixels * mm - side) / (2 * mm), step: side / mm / size });
-  return { columns: axis(width, columnMm), rows: axis(height, rowMm), pixelMm: rowMm && columnMm ? side / size : null };
+  const [across, down] = [side / (columnMm ?? 1), side / (rowMm ?? 1)];
+  return { left: (width - across) / 2, top: (height - down) / 2, width: across, height: down };
 }
 
 /**
- * The slice's pixel at a point of the grid, or null outside the slice.
+ * The slice's pixel at a point of a square, or null outside the slice.
  *
  * @param {Slice} slice
- * @param {Fit} fit
- * @param {number} gridX
- * @param {number} gridY
+ * @param {Pick<Square, "left" | "top" | "width" | "height">} square
+ * @param {number} across from 0 at the square's left edge to 1 at its right one
+ * @param {number} down
  */
-export function pixelAt(slice, fit, gridX, gridY) {
-  const x = at(fit.columns, gridX);
-  const y = at(fit.rows, gridY);
-  return x >= 0 && y >= 0 && x < slice.width && y < slice.height ? { x, y } : null;
-}
-
-/**
- * @param {Axis} axis
- * @param {number} position on the grid
- */
-function at({ edge, step }, position) {
+export function pixelAt(slice, { left, top, width, height }, across, down) {
   // A quotient such as 3 * (20 / 15) must not fall below its whole number.
-  return Math.floor(edge + position * step + 1e-9);
+  const x = Math.floor(left + across * width + 1e-9);
+  const y = Math.floor(top + down * height + 1e-9);
+  return x >= 0 && y >= 0 && x < slice.width && y < slice.height ? { x, y } : null;
 }
 
 /**
@@ -54,14 +33,13 @@ function at({ edge, step }, position) {
  *
  * @param {Uint8Array} mask
  * @param {Slice} slice
- * @param {number} size
+ * @param {Pick<import("./coin.js").Explanation, "size" | "square">} explanation
  */
-export function maskOnGrid(mask, slice, size) {
-  const fit = fitOf(slice, size);
+export function maskOnGrid(mask, slice, { size, square }) {
   const onGrid = new Uint8Array(size * size);
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
-      const pixel = pixelAt(slice, fit, x, y);
+      const pixel = pixelAt(slice, square, x / size, y / size);
       if (pixel) onGrid[y * size + x] = mask[pixel.y * slice.width + pixel.x];
     }
   }

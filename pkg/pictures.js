@@ -2,8 +2,6 @@
  * Slices, maps and masks drawn on canvases. Everything is drawn on the model's square grid, however large the canvas is.
  */
 
-import { fitOf } from "./geometry.js";
-
 /** @typedef {import("./coin.js").Slice} Slice */
 
 /** @typedef {{fill: [number, number, number], line: string, width: number}} MaskColour */
@@ -14,18 +12,18 @@ export const FOUND_COLOUR = /** @type {MaskColour} */ ({ fill: [126, 226, 168], 
 export const MISSED_COLOUR = /** @type {MaskColour} */ ({ fill: [76, 214, 255], line: "#4cd6ff", width: 2 });
 
 /**
- * Values of the slice's own grid in a window, padded to the model's square.
+ * Values of the slice's own grid in a window, as far as they lie in a square.
  *
  * @param {HTMLCanvasElement} canvas
  * @param {Slice} slice whose grid `hu` is on
  * @param {Float32Array} hu
  * @param {[number, number]} window
+ * @param {Pick<import("./coin.js").Square, "left" | "top" | "width" | "height">} square that the canvas shows
  */
-export function drawSlice(canvas, slice, hu, [low, high]) {
-  const { columns, rows } = fitOf(slice, canvas.width);
-  const { width, height } = slice;
-  const picture = greys(hu, width, height, low, high);
-  blank(canvas).drawImage(picture, -columns.edge / columns.step, -rows.edge / rows.step, width / columns.step, height / rows.step);
+export function drawSlice(canvas, slice, hu, [low, high], { left, top, width, height }) {
+  const [across, down] = [canvas.width / width, canvas.height / height];
+  const picture = greys(hu, slice.width, slice.height, low, high);
+  blank(canvas).drawImage(picture, -left * across, -top * down, slice.width * across, slice.height * down);
 }
 
 /**

@@ -153,8 +153,8 @@ const methods = {
     const explained = new bindings.Explained();
     try {
       for (const { index, mask, explanation } of slices) {
-        const { size, input, counterfactual } = explanation;
-        explained.put(scans.get(scan), index, low, high, size, input, counterfactual, mask);
+        const { size, square, input, counterfactual } = explanation;
+        explained.put(scans.get(scan), index, low, high, size, square.aroundBody, input, counterfactual, mask);
       }
       return scans.get(scan).write(file, explained, model);
     } finally {
@@ -162,9 +162,9 @@ const methods = {
     }
   },
 
-  /** @param {{slice: PlainSlice, window: [number, number], size: number, input: Float32Array, counterfactual: Float32Array}} args */
-  counterfactualHu: ({ slice, window: [low, high], size, input, counterfactual }) =>
-    withSlice(slice, (handle) => bindings.counterfactualHu(handle, low, high, size, input, counterfactual)),
+  /** @param {{slice: PlainSlice, window: [number, number], size: number, aroundBody: boolean, input: Float32Array, counterfactual: Float32Array}} args */
+  counterfactualHu: ({ slice, window: [low, high], size, aroundBody, input, counterfactual }) =>
+    withSlice(slice, (handle) => bindings.counterfactualHu(handle, low, high, size, aroundBody, input, counterfactual)),
 
   /** @param {{scan: number}} args */
   close({ scan }) {

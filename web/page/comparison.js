@@ -41,7 +41,7 @@ export function acceptComparison(current, models) {
         const { slice, truth: planted } = result.subject;
         const explanation = await other.explain(slice);
         other.close();
-        const truth = planted && maskOnGrid(planted, slice, explanation.size);
+        const truth = planted && maskOnGrid(planted, slice, explanation);
         const mask = await maskOf(explanation, other.info);
         signal.throwIfAborted();
         const columns = [

@@ -137,7 +137,7 @@ const show = latest(async (/** @type {Make} */ make) => {
     await pause();
     progress(first && explainer.device.engine === "webgpu" ? STATUS.firstGpuRun : STATUS.explaining);
     const explanation = await explainer.explain(subject.slice, { signal });
-    const truth = subject.truth && maskOnGrid(subject.truth, subject.slice, explanation.size);
+    const truth = subject.truth && maskOnGrid(subject.truth, subject.slice, explanation);
     if (result && result.subject.source !== subject.source) result.subject.source.close();
     result = { subject, explanation, truth, model: info, explainer, device: explainer.device, view: null, counterfactualHu: null, mask: null, masking: null, overlap: null };
     note("explanation", explanation.milliseconds);

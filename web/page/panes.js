@@ -1,4 +1,5 @@
 import { MASK_COLOUR, FOUND_COLOUR, MISSED_COLOUR, blank, drawColours, drawGreys, drawMask as overlay, drawSlice } from "../pictures.js";
+import { wholeSquare } from "../geometry.js";
 import { element } from "./dom.js";
 
 /** @typedef {import("../coin.js").Slice} Slice */
@@ -24,7 +25,7 @@ export const canvases = [panes.input, panes.counterfactual, panes.difference, pa
  * @param {[number, number]} window
  */
 export function drawPreview(slice, window) {
-  drawSlice(panes.input, slice, slice.hu, window);
+  drawSlice(panes.input, slice, slice.hu, window, wholeSquare(slice));
 }
 
 /**
@@ -34,10 +35,10 @@ export function drawPreview(slice, window) {
  * @param {View | null} view
  */
 export function drawExplanation(explanation, view) {
-  const { size, counterfactual } = explanation;
+  const { size, square, counterfactual } = explanation;
   drawInput(panes.input, explanation, view);
   blank(before).drawImage(panes.input, 0, 0);
-  if (view) drawSlice(panes.counterfactual, view.slice, view.counterfactual, view.window);
+  if (view) drawSlice(panes.counterfactual, view.slice, view.counterfactual, view.window, square);
   else drawGreys(panes.counterfactual, counterfactual, size);
 }
 
@@ -71,8 +72,8 @@ export function drawMask(explanation, mask, overlap, { view, opacity, chosen }) 
  * @param {Explanation} explanation
  * @param {View | null} view
  */
-export function drawInput(canvas, { size, input }, view) {
-  if (view) drawSlice(canvas, view.slice, view.slice.hu, view.window);
+export function drawInput(canvas, { size, square, input }, view) {
+  if (view) drawSlice(canvas, view.slice, view.slice.hu, view.window, square);
   else drawGreys(canvas, input, size);
 }
 

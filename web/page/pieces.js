@@ -1,5 +1,5 @@
 import { componentNumbers } from "../coin.js";
-import { fitOf, pixelAt } from "../geometry.js";
+import { pixelAt } from "../geometry.js";
 import { create, element } from "./dom.js";
 import { latest } from "./latest.js";
 import { PIECES } from "./strings.js";
@@ -26,11 +26,11 @@ const rest = element("pieces-rest", HTMLElement);
 
 /** Lists the pieces of a result's mask, the largest first; a row shows its piece. */
 export const showPieces = latest(async (/** @type {Result} */ result) => {
-  const { mask, explanation, subject } = result;
+  const { mask, explanation } = result;
   if (!mask) return;
   const numbers = await componentNumbers(mask, explanation.size);
   const pieces = piecesOf(numbers, result);
-  const { pixelMm } = fitOf(subject.slice, explanation.size);
+  const { pixelMm } = explanation.square;
   body.replaceChildren(...pieces.slice(0, MOST).map((piece, i) => rowOf(result, piece, i, pixelMm)));
   rest.textContent = pieces.length === 0 ? PIECES.none : pieces.length > MOST ? PIECES.more(pieces.length - MOST) : "";
 });
@@ -63,8 +63,7 @@ function rowOf(result, piece, index, pixelMm) {
  * @param {Result} result
  * @returns {Piece[]}
  */
-function piecesOf(numbers, { explanation: { size, difference }, subject: { slice } }) {
-  const fit = fitOf(slice, size);
+function piecesOf(numbers, { explanation: { size, square, difference }, subject: { slice } }) {
   /** @type {Piece[]} */
   const pieces = [];
   numbers.forEach((number, at) => {
@@ -75,7 +74,7 @@ function piecesOf(numbers, { explanation: { size, difference }, subject: { slice
     piece.mask[at] = 1;
     piece.pixels += 1;
     piece.difference += difference[at];
-    const pixel = pixelAt(slice, fit, x + 0.5, y + 0.5);
+    const pixel = pixelAt(slice, square, (x + 0.5) / size, (y + 0.5) / size);
     if (pixel) {
       piece.inside += 1;
       piece.hu += slice.hu[pixel.y * slice.width + pixel.x];

@@ -1,5 +1,5 @@
 import { plantAnomaly } from "../coin.js";
-import { fitOf, pixelAt } from "../geometry.js";
+import { pixelAt } from "../geometry.js";
 import { element } from "./dom.js";
 import { anomalyOf } from "./models.js";
 import { PLANT } from "./strings.js";
@@ -34,8 +34,7 @@ export function acceptPlanting(current, open) {
     const result = current();
     if (!result) return;
     const { subject, explanation } = result;
-    const fit = fitOf(subject.plain, explanation.size);
-    const pixel = pixelAt(subject.plain, fit, at.x * explanation.size, at.y * explanation.size);
+    const pixel = pixelAt(subject.plain, explanation.square, at.x, at.y);
     if (!pixel) return;
     const diameterMm = size.valueAsNumber;
     open(async (info) => {
@@ -97,9 +96,8 @@ export function showPlanting({ truth }, info) {
 }
 
 /** @param {Result} result */
-function widthMm({ subject, explanation: { size } }) {
-  const { columns, pixelMm } = fitOf(subject.plain, size);
-  return size * (pixelMm ?? (columns.step * ASSUMED_WIDTH_MM) / subject.plain.width);
+function widthMm({ subject, explanation: { size, square } }) {
+  return square.pixelMm ? size * square.pixelMm : (square.width * ASSUMED_WIDTH_MM) / subject.plain.width;
 }
 
 /** @param {number} mm */

@@ -1,5 +1,5 @@
 import { element } from "./dom.js";
-import { fitOf, pixelAt } from "../geometry.js";
+import { pixelAt } from "../geometry.js";
 import { canvases } from "./panes.js";
 import { READOUT } from "./strings.js";
 
@@ -39,8 +39,8 @@ export function readAt(result, x, y) {
  * @param {number} y
  */
 function valuesAt({ subject: { slice }, explanation, model }, x, y) {
-  const { size, input, counterfactual, difference } = explanation;
-  const pixel = pixelAt(slice, fitOf(slice, size), x * size, y * size);
+  const { size, square, input, counterfactual, difference } = explanation;
+  const pixel = pixelAt(slice, square, x, y);
   if (!pixel) return null;
   const hu = slice.hu[pixel.y * slice.width + pixel.x];
   const at = Math.min(size - 1, Math.floor(y * size)) * size + Math.min(size - 1, Math.floor(x * size));

@@ -1,4 +1,3 @@
-import { fitOf } from "../geometry.js";
 import { element } from "./dom.js";
 import { RULER } from "./strings.js";
 
@@ -33,10 +32,11 @@ export function acceptMeasuring(current) {
     const result = current();
     if (!result) return;
     draw(from, to);
-    const { subject, explanation } = result;
-    const { rows, columns, pixelMm } = fitOf(subject.slice, explanation.size);
-    const across = Math.hypot(to.x - from.x, to.y - from.y) * explanation.size;
-    length.value = pixelMm ? RULER.mm(across * pixelMm) : RULER.pixels(across * Math.max(rows.step, columns.step));
+    const { size, square } = result.explanation;
+    const across = Math.hypot(to.x - from.x, to.y - from.y);
+    length.value = square.pixelMm
+      ? RULER.mm(across * size * square.pixelMm)
+      : RULER.pixels(across * Math.max(square.width, square.height));
   };
   return {
     tool: { begin: (at) => measure(at, at), drag: measure },

@@ -1,5 +1,5 @@
 import { maskOf } from "../coin.js";
-import { count, fitOf } from "../geometry.js";
+import { count } from "../geometry.js";
 import { element } from "./dom.js";
 import { drawHistogram } from "./histogram.js";
 import { latest } from "./latest.js";
@@ -92,11 +92,11 @@ export function markPiece(result, piece) {
  * @param {Result} result
  * @param {Uint8Array} mask
  */
-function factsOf({ explanation, overlap, subject }, mask) {
+function factsOf({ explanation, overlap }, mask) {
   const pixels = count(mask);
   if (pixels === 0) return [MASK.empty];
   const facts = [MASK.share(pixels / mask.length)];
-  const { pixelMm } = fitOf(subject.slice, explanation.size);
+  const { pixelMm } = explanation.square;
   if (pixelMm) facts.push(MASK.area((pixels * pixelMm ** 2) / 100));
   if (overlap && overlap.iou !== null && overlap.dice !== null) facts.push(MASK.iou(overlap.iou), MASK.dice(overlap.dice));
   return facts;

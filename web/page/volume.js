@@ -1,4 +1,5 @@
 import { maskOf } from "../coin.js";
+import { wholeSquare } from "../geometry.js";
 import { MASK_COLOUR, raster } from "../pictures.js";
 import { element } from "./dom.js";
 import { saveScan } from "./export.js";
@@ -157,6 +158,8 @@ const drawProjection = latest(async () => {
   if (!first) return;
   const { size } = first;
   const options = maskOptions();
+  const { spacing, sliceMm, width, height } = source.scan.info;
+  const whole = wholeSquare({ width, height, rowMm: spacing?.[0], columnMm: spacing?.[1] });
   const rgba = new Uint8ClampedArray(size * source.count * 4).fill(255);
   for (let i = 0; i < source.count; i++) {
     const explanation = slices.get(i);
@@ -167,9 +170,11 @@ const drawProjection = latest(async () => {
     for (let x = 0; x < size; x++) {
       let brightest = -1;
       let masked = false;
-      for (let y = 0; y < size; y++) {
-        brightest = Math.max(brightest, explanation?.input[y * size + x] ?? -1);
-        masked ||= mask?.[y * size + x] === 1;
+      // Each slice's square may lie elsewhere.
+      const column = explanation ? columnAt(explanation, whole, (x + 0.5) / size) : null;
+      for (let y = 0; y < size && column !== null; y++) {
+        brightest = Math.max(brightest, explanation?.input[y * size + column] ?? -1);
+        masked ||= mask?.[y * size + column] === 1;
       }
       const grey = ((brightest + 1) / 2) * 255;
       const colour = masked ? MASK_COLOUR.fill.map((channel) => 0.35 * grey + 0.65 * channel) : [grey, grey, grey];
@@ -177,10 +182,21 @@ const drawProjection = latest(async () => {
     }
   }
   if (known !== of) return;
-  const { spacing, sliceMm, width, height } = source.scan.info;
   const sideMm = spacing && Math.max(width * spacing[1], height * spacing[0]);
   projection.width = 512;
   projection.height = sideMm && sliceMm ? Math.round((512 * source.count * sliceMm) / sideMm) : 256;
   projection.getContext("2d")?.drawImage(raster(rgba, size, source.count), 0, 0, projection.width, projection.height);
   projection.hidden = false;
 });
+
+/**
+ * The column of a model's grid at a point between the edges of the whole slice, or null beyond the grid.
+ *
+ * @param {Pick<import("../coin.js").Explanation, "size" | "square">} explanation
+ * @param {{left: number, width: number}} whole
+ * @param {number} across
+ */
+function columnAt({ size, square }, whole, across) {
+  const column = Math.floor(((whole.left + across * whole.width - square.left) / square.width) * size);
+  return column >= 0 && column < size ? column : null;
+}

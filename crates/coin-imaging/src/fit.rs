@@ -105,10 +105,24 @@ impl Fit {
         self.pixel
     }
 
+    /// The square in the slice's pixels, which count from the outer edge of the first: its left and upper edge, its width and
+    /// its height.
+    #[must_use]
+    pub fn square(&self) -> [f64; 4] {
+        let [width, height] = [self.columns, self.rows].map(|axis| axis.step * axis.output as f64);
+        [self.columns.edge, self.rows.edge, width, height]
+    }
+
+    /// Size of the square grid's pixels, where the slice knows its own.
+    #[must_use]
+    pub fn pixel(&self) -> Option<Spacing> {
+        self.known.then_some(self.pixel)
+    }
+
     /// The slice on the square grid, bilinear.
     #[must_use]
     pub fn apply(&self, slice: &Slice) -> Slice {
-        slice.resampled(self.columns, self.rows, self.known.then_some(self.pixel), AIR_HU)
+        slice.resampled(self.columns, self.rows, self.pixel(), AIR_HU)
     }
 
     /// A mask of the slice on the square grid, nearest neighbour.

@@ -76,16 +76,19 @@ impl Engine {
         Ok(info)
     }
 
-    /// `{size, before, after, input, counterfactual, difference, unfamiliarity, milliseconds}` of a slice; see
-    /// [`Explainer::unfamiliarity`].
+    /// `{size, square, before, after, input, counterfactual, difference, unfamiliarity, milliseconds}` of a slice; `square` is
+    /// where the model's grid lies on it: `{left, top, width, height}` in the slice's pixels, `pixelMm` of the grid, or null,
+    /// and whether it lies `aroundBody`. See [`Explainer::unfamiliarity`].
     pub async fn explain(&self, slice: &Slice) -> Result<Object, Error> {
         let model = self.model.as_ref().ok_or_else(|| Error::new("no model is loaded; load one first"))?;
         let started = Date::now();
         let size = model.card.size;
+        let fit = model.fit(slice.inner());
         let input = model.input(slice);
         let explanation = self.run(&model.explainer, input.clone(), size).await?;
         object([
             ("size", size.into()),
+            ("square", square(&fit, model.card.crop_to_body)?.into()),
             ("before", explanation.before.into()),
             ("after", explanation.after.into()),
             ("input", Float32Array::from(input.as_slice()).into()),
@@ -135,10 +138,15 @@ impl Engine {
 }
 
 impl Model {
+    /// How a slice goes on the model's grid.
+    fn fit(&self, slice: &coin_imaging::Slice) -> Fit {
+        Fit::for_model(slice, self.card.size, self.card.crop_to_body)
+    }
+
     /// A slice as the networks see it.
     fn input(&self, slice: &Slice) -> Vec<f32> {
         let slice = slice.inner();
-        self.window.normalise_slice(&Fit::of(slice, self.card.size).apply(slice))
+        self.window.normalise_slice(&self.fit(slice).apply(slice))
     }
 }
 
@@ -148,6 +156,18 @@ impl Engine {
         let explanations = pending.read_async().await.map_err(sentence)?;
         explanations.into_iter().next().ok_or_else(|| Error::new("the device gave no explanation"))
     }
+}
+
+fn square(fit: &Fit, around_body: bool) -> Result<Object, Error> {
+    let [left, top, width, height] = fit.square();
+    object([
+        ("left", left.into()),
+        ("top", top.into()),
+        ("width", width.into()),
+        ("height", height.into()),
+        ("pixelMm", fit.pixel().map_or(JsValue::NULL, |pixel| pixel.column_mm().into())),
+        ("aroundBody", around_body.into()),
+    ])
 }
 
 fn info(card: &Card, self_test: Object) -> Result<Object, Error> {

@@ -15,7 +15,7 @@ pub use scan::{Scan, Slice};
 use coin_imaging::anomaly;
 use coin_imaging::colour::ColourMap;
 use coin_imaging::phantom::{Organ, Phantom};
-use coin_imaging::{Mask, Window};
+use coin_imaging::{Fit, Mask, Window};
 use js_sys::{Error, Float32Array, Object, Reflect, Uint8Array, Uint8ClampedArray, Uint32Array};
 use wasm_bindgen::prelude::*;
 
@@ -79,19 +79,22 @@ pub fn plant_anomaly(slice: &Slice, x: usize, y: usize, style: AnomalyStyle, see
     object([("slice", Slice::from(planted.slice).into()), ("mask", flags(&planted.mask).into())])
 }
 
-/// The counterfactual of a slice in HU on its own grid, of `size * size` values in [-1, 1] in the model's window.
+/// The counterfactual of a slice in HU on its own grid, of `size * size` values in [-1, 1] in the model's window, which lie
+/// around the body or the whole slice.
 #[wasm_bindgen(js_name = counterfactualHu)]
 pub fn counterfactual_hu(
     slice: &Slice,
     window_low: f32,
     window_high: f32,
     size: usize,
+    around_body: bool,
     input: &[f32],
     counterfactual: &[f32],
 ) -> Result<Float32Array, Error> {
     let window = Window::new(window_low, window_high).map_err(sentence)?;
     require_square(size, &[input.len(), counterfactual.len()])?;
-    let hu = coin_imaging::counterfactual_hu(slice.inner(), window, size, input, counterfactual);
+    let fit = Fit::for_model(slice.inner(), size, around_body);
+    let hu = coin_imaging::counterfactual_hu(slice.inner(), &fit, window, input, counterfactual);
     Ok(Float32Array::from(hu.as_slice()))
 }
 

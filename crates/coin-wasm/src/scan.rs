@@ -1,7 +1,7 @@
 //! Files and slices as JavaScript holds them.
 
 use coin_imaging::write::Author;
-use coin_imaging::{CounterfactualVolume, File, Limits, Mask, Opened, Spacing, Window, counterfactual_hu};
+use coin_imaging::{CounterfactualVolume, File, Fit, Limits, Mask, Opened, Spacing, Window, counterfactual_hu};
 use js_sys::{Array, Date, Error, Float32Array, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
 
@@ -75,7 +75,7 @@ impl Scan {
         let Some(mut volume) = CounterfactualVolume::of(&self.0) else { return Ok(None) };
         // Taken out: two copies of a large volume would not fit.
         for (index, hu, mask) in std::mem::take(&mut explained.0) {
-            volume.put(index, self.0.slice(index).map_err(sentence)?, hu, &mask);
+            volume.put(index, hu, mask);
         }
         let bytes = match file {
             "counterfactual" => volume.nifti().map_err(sentence)?,
@@ -87,7 +87,7 @@ impl Scan {
     }
 }
 
-/// What a model made of slices of a scan: number, counterfactual in HU, mask on the model's grid.
+/// What a model made of slices of a scan: number, counterfactual in HU and mask, both on the scan's own grid.
 #[wasm_bindgen]
 #[derive(Default)]
 pub struct Explained(Vec<(usize, Vec<f32>, Mask)>);
@@ -101,7 +101,7 @@ impl Explained {
     }
 
     /// Adds slice `index` of `scan`: `input`, `counterfactual` and `mask` have `size * size` values, the first two in [-1, 1] in
-    /// the model's window.
+    /// the model's window, and lie around the body or the whole slice.
     #[allow(clippy::too_many_arguments, reason = "JavaScript hands over plain values")]
     pub fn put(
         &mut self,
@@ -110,6 +110,7 @@ impl Explained {
         window_low: f32,
         window_high: f32,
         size: usize,
+        around_body: bool,
         input: &[f32],
         counterfactual: &[f32],
         mask: &[u8],
@@ -119,7 +120,9 @@ impl Explained {
         let window = Window::new(window_low, window_high).map_err(sentence)?;
         let mask = Mask::new(size, size, mask.iter().map(|&inside| inside != 0).collect());
         let mask = mask.ok_or_else(|| Error::new("the mask is not a square of this size"))?;
-        self.0.push((index, counterfactual_hu(slice, window, size, input, counterfactual), mask));
+        let fit = Fit::for_model(slice, size, around_body);
+        let hu = counterfactual_hu(slice, &fit, window, input, counterfactual);
+        self.0.push((index, hu, fit.undo_mask(&mask)));
         Ok(())
     }
 }

@@ -252,7 +252,7 @@ export class Scan {
    */
   async write(file, slices, { model: { name, window }, signal }) {
     const scan = await this.#held(signal);
-    const plain = slices.map(({ index, mask, explanation: { size, input, counterfactual } }) => ({ index, mask, explanation: { size, input, counterfactual } }));
+    const plain = slices.map(({ index, mask, explanation: { size, square, input, counterfactual } }) => ({ index, mask, explanation: { size, square, input, counterfactual } }));
     return files.call("write", { file, scan, slices: plain, window, model: name }, signal);
   }
 

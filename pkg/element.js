@@ -180,10 +180,14 @@ export class CoinExplainerElement extends HTMLElement {
   async #drawMask() {
     if (!this.#shown) return null;
     const { explanation, model } = this.#shown;
-    const mask = await maskOf(explanation, { ...model, threshold: this.#slider.valueAsNumber });
-    const canvas = this.#canvases[3];
-    drawGreys(canvas, explanation.input, explanation.size);
-    drawMask(canvas, mask, explanation.size, MASK_COLOUR);
+    const threshold = this.#slider.valueAsNumber;
+    const mask = await maskOf(explanation, { ...model, threshold });
+    // Masks may come in another order than they were asked for.
+    if (threshold === this.#slider.valueAsNumber && explanation === this.#shown?.explanation) {
+      const canvas = this.#canvases[3];
+      drawGreys(canvas, explanation.input, explanation.size);
+      drawMask(canvas, mask, explanation.size, MASK_COLOUR);
+    }
     return mask;
   }
 

@@ -103,6 +103,7 @@ function summaryOf({ subject, explanation, model, device, mask, masking, overlap
     ...masking,
     mask_pixels: mask && count(mask),
     grid: explanation.size,
+    square: explanation.square,
     iou: overlap?.iou ?? null,
     dice: overlap?.dice ?? null,
     milliseconds: explanation.milliseconds,

@@ -23,7 +23,7 @@ use crate::networks::{Classifier, ClassifierArchitecture, Inpainter, InpainterCo
 use crate::weights::{self, Weight, Weights, WeightsError};
 
 /// The version of the format that this code writes, and the newest that it reads.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 /// The metadata key of the model's document.
 const KEY: &str = "coin";
 /// Largest side of an input that a file may ask for.

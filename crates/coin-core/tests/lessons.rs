@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use burn::module::Module as _;
+use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor, TensorData};
 use coin_core::condition::Condition;
 use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
@@ -50,8 +51,8 @@ fn the_generator_learns_to_take_away_what_was_planted() {
     let mut trainer = RestorationTrainer::new(config.init(&device), CONFIG);
     let losses: Vec<f32> = (0..60)
         .map(|step| {
-            let [planted, healthy, _] = batch(step, &device);
-            trainer.step(planted, healthy, 1.0).unwrap()
+            let [planted, healthy, inside] = batch(step, &device);
+            trainer.step(planted, healthy, inside, 1.0).unwrap()
         })
         .collect();
     let [planted, healthy, inside] = batch(1000, &device);
@@ -70,9 +71,16 @@ fn the_classifier_learns_from_where_something_was_planted() {
         let [planted, _, inside] = batch(step, &device);
         trainer.step(planted, inside, 1.0).unwrap();
     }
-    let [planted, ..] = batch(1000, &device);
-    let logits: Vec<f32> =
-        trainer.network.classifier.valid().forward(planted.inner()).into_data().try_into_vec_as().unwrap();
+    let [planted, _, inside] = batch(1000, &device);
+    let trained = trainer.network.valid();
+    let logits: Vec<f32> = trained.classifier.forward(planted.clone().inner()).into_data().try_into_vec_as().unwrap();
+    let cells = trained.cells(planted.inner());
+    let [_, _, rows, columns] = cells.dims();
+    let shares = adaptive_avg_pool2d(inside.inner(), [rows, columns]).reshape([BATCH, rows * columns]);
+    let highest: Tensor<2> = shares.clone().gather(1, cells.reshape([BATCH, rows * columns]).argmax(1));
+    let found: Vec<f32> = highest.into_data().try_into_vec_as().unwrap();
+    assert!(rows * columns > 1, "one cell finds everything");
+    assert!(found.iter().skip(1).step_by(2).all(|share| *share > 0.0), "{found:?}");
     let (normal, abnormal): (Vec<(usize, &f32)>, Vec<_>) = logits.iter().enumerate().partition(|(i, _)| i % 2 == 0);
     let highest = normal.iter().map(|(_, logit)| **logit).fold(f32::MIN, f32::max);
     assert!(abnormal.iter().all(|(_, logit)| **logit > highest), "{logits:?}");

@@ -28,8 +28,8 @@ pub struct AnomalyStyle {
     pub diameter_mm: f32,
     /// Range of the blob's peak in units of the window; 0.9 to 0.9 in the paper.
     pub contrast: [f32; 2],
-    /// Uneven wear: by up to this share of its contrast it is fainter in places; 0 in the paper. A classifier that knows worn
-    /// ones is not content with a counterfactual in which something of the anomaly is left.
+    /// Uneven wear: each anomaly loses, in places, up to a share of its contrast that is drawn between 0 and this; 0 in the
+    /// paper. A classifier that knows worn ones is not content with a counterfactual in which something is left.
     #[serde(default)]
     pub wear: f32,
 }
@@ -60,7 +60,7 @@ impl AnomalyStyle {
 pub struct Planted {
     /// The slice with the anomaly added.
     pub slice: Slice,
-    /// Where the template exceeds 0.25; never empty.
+    /// Where the template exceeds 0.25, or a lesion is opaque by more than half; never empty.
     pub mask: Mask,
 }
 
@@ -104,7 +104,7 @@ fn plant_with(
     let template = Template::random(rng);
     let [low, high] = style.contrast;
     let contrast = low + (high - low) * rng.random::<f32>();
-    let wear = (style.wear > 0.0).then(|| (Texture::random(WEAR_CELL_MM, rng), style.wear));
+    let wear = (style.wear > 0.0).then(|| (Texture::random(WEAR_CELL_MM, rng), style.wear * rng.random::<f32>()));
     add(slice, window, &template, style.diameter_mm / 2.0, contrast, wear.as_ref(), centre)
 }
 
@@ -230,6 +230,29 @@ mod tests {
             assert_eq!(planted(seed), planted(seed));
             assert_ne!(planted(seed), planted(seed + 1));
         }
+    }
+
+    #[test]
+    fn a_worn_anomaly_is_fainter_in_places_and_has_the_same_mask() {
+        let black = slice(|_, _| WINDOW.low());
+        let planted = |wear, seed| {
+            let style = AnomalyStyle { wear, ..AnomalyStyle::PAPER };
+            plant_at(&black, WINDOW, &style, 32, 32, seed)
+        };
+        let mut least = 1.0_f32;
+        for seed in 0..20 {
+            let (whole, worn) = (planted(0.0, seed), planted(0.8, seed));
+            assert_eq!(whole.mask, worn.mask);
+            let left = whole.mask.pixels().map(|(x, y)| {
+                let unit = |planted: &Planted| WINDOW.unit(planted.slice.hu()[y * 64 + x]);
+                unit(&worn) / unit(&whole)
+            });
+            let (low, high) = left.fold((1.0_f32, 0.0_f32), |(low, high), left| (low.min(left), high.max(left)));
+            assert!(low >= 0.199 && high <= 1.001, "seed {seed}: {low} to {high}");
+            assert!(high > low, "seed {seed} is worn evenly");
+            least = least.min(low);
+        }
+        assert!(least < 0.5, "{least}");
     }
 
     #[test]

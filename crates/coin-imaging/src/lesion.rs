@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::anomaly::Planted;
 use crate::texture::{Texture, smooth};
-use crate::{Mask, Slice};
+use crate::{Mask, Slice, Window};
 
 /// Radii in mm, drawn so that each doubling is as likely.
 const RADIUS_MM: Range<f32> = 8.0..36.0;
@@ -25,16 +25,16 @@ const WAVES: usize = 4;
 
 /// Plants a mass or a cyst at a random place of the kidneys, growing beyond them where it is large.
 ///
-/// `None` where there is no kidney, or only lesions were drawn that cannot be seen there.
+/// `None` where there is no kidney, or only lesions were drawn that cannot be seen in `window`.
 #[must_use]
-pub fn plant(slice: &Slice, kidney: &Mask, seed: u64) -> Option<Planted> {
+pub fn plant(slice: &Slice, kidney: &Mask, window: Window, seed: u64) -> Option<Planted> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let places: Vec<_> =
         kidney.largest_components(2).iter().flat_map(|part| part.pixels().collect::<Vec<_>>()).collect();
     (0..TRIES).find_map(|_| {
         let centre = *places.choose(&mut rng)?;
         let lesion = Lesion::random(&mut rng);
-        lesion.plant(slice, kidney, centre)
+        lesion.plant(slice, kidney, window, centre)
     })
 }
 
@@ -104,7 +104,7 @@ impl Lesion {
         Self { outline, hu, texture, texture_hu, core, rim_hu, edge_mm }
     }
 
-    fn plant(&self, slice: &Slice, kidney: &Mask, (x, y): (usize, usize)) -> Option<Planted> {
+    fn plant(&self, slice: &Slice, kidney: &Mask, window: Window, (x, y): (usize, usize)) -> Option<Planted> {
         let spacing = slice.spacing_or_assumed();
         let (width, height) = (slice.width(), slice.height());
         let reach_mm = self.outline.reach_mm() + self.edge_mm;
@@ -125,11 +125,12 @@ impl Lesion {
                 }
                 let (share, depth_mm) = self.outline.depth(u, v);
                 let opaque = smooth((depth_mm / self.edge_mm + 1.0) / 2.0);
-                let moved = opaque * (self.at(u, v, share, depth_mm) - *hu);
-                *hu += moved;
+                let before = *hu;
+                *hu += opaque * (self.at(u, v, share, depth_mm) - before);
                 *inside = opaque > 0.5;
                 if *inside {
-                    change += moved.abs();
+                    let seen = |hu: f32| hu.clamp(window.low(), window.high());
+                    change += (seen(*hu) - seen(before)).abs();
                     covered += 1;
                 }
             }
@@ -184,7 +185,7 @@ mod tests {
         let of = |seed: u64| {
             let phantom = Phantom::generate(seed % 8, 128);
             let kidneys = phantom.mask(Organ::Kidney);
-            let planted = plant(&phantom.slice, &kidneys, seed)?;
+            let planted = plant(&phantom.slice, &kidneys, Window::PHANTOM, seed)?;
             Some((phantom.slice, kidneys, planted))
         };
         (0..120).filter_map(of).collect()
@@ -225,10 +226,10 @@ mod tests {
     fn one_seed_gives_one_lesion() {
         let phantom = Phantom::generate(2, 128);
         let kidneys = phantom.mask(Organ::Kidney);
-        let of = |seed| plant(&phantom.slice, &kidneys, seed).map(|found| found.slice);
+        let of = |seed| plant(&phantom.slice, &kidneys, Window::PHANTOM, seed).map(|found| found.slice);
         assert_eq!(of(5), of(5));
         assert_ne!(of(5), of(6));
         let none = Mask::new(128, 128, vec![false; 128 * 128]).unwrap();
-        assert!(plant(&phantom.slice, &none, 5).is_none());
+        assert!(plant(&phantom.slice, &none, Window::PHANTOM, 5).is_none());
     }
 }

@@ -1,46 +1,83 @@
 //! A model on images in which there is nothing to be found.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-use coin_imaging::{File, Limits, Slice, open_all};
+use coin_core::explanation::Explanation;
+use coin_imaging::{File, Fit, Limits, Scan, open_all};
 
 use crate::data::Cases;
 use crate::evaluation::{Control, ControlTally, Masking};
-use crate::explained::ExplainedSlice;
-use crate::inputs;
+use crate::inputs::{self, Input};
 use crate::model::Model;
+use crate::program::BadInput;
+
+/// Files of images, and what they are called together.
+#[derive(Clone, Debug)]
+pub struct ControlImages {
+    /// For reports.
+    pub name: String,
+    path: PathBuf,
+    inputs: Vec<Input>,
+}
+
+impl ControlImages {
+    /// A file or all that lie in a folder.
+    ///
+    /// # Errors
+    /// When there is no such file, or nothing lies in the folder.
+    pub fn find(name: &str, path: &Path) -> anyhow::Result<Self> {
+        let inputs = if path.exists() { inputs::all(&[path.to_owned()])? } else { Vec::new() };
+        if inputs.is_empty() {
+            return Err(BadInput(format!("--control {name}={}: no file lies there", path.display())).into());
+        }
+        Ok(Self { name: name.into(), path: path.into(), inputs })
+    }
+}
 
 /// On slices of a data set, on the model's grid already; `None` where there are none.
 pub fn of_cases(model: &Model, cases: &Cases, masking: Masking) -> anyhow::Result<Option<Control>> {
     let mut tally = ControlTally::default();
     for index in 0..cases.len() {
-        let input = model.window.normalise_slice(&cases.get(index)?.slice);
-        add(&mut tally, &ExplainedSlice::of_input(model, input, masking)?, masking);
+        add(&mut tally, model, model.window.normalise_slice(&cases.get(index)?.slice), masking)?;
     }
     Ok(tally.control())
 }
 
-/// On every slice of a file or of a folder of files.
+/// On every slice of the files; those that hold no image are named and left out.
 ///
 /// # Errors
-/// When a file cannot be read.
-pub fn of_files(model: &Model, path: &Path, masking: Masking) -> anyhow::Result<Control> {
-    let mut tally = ControlTally::default();
-    for input in inputs::all(&[path.to_owned()])? {
-        let limits = Limits::VOLUMES;
+/// When a file cannot be read, or none of them holds an image.
+pub fn of_files(model: &Model, images: &ControlImages, masking: Masking) -> anyhow::Result<Control> {
+    let (mut tally, limits) = (ControlTally::default(), Limits::VOLUMES);
+    for input in &images.inputs {
         let read = input.read(limits.bytes)?;
         let files: Vec<File<'_>> = read.iter().map(|(name, bytes)| File { name, bytes }).collect();
-        for scan in open_all(&files, model.window, &limits)?.scans {
+        let name = input.name.display();
+        let opened = match open_all(&files, model.window, &limits) {
+            Ok(opened) => opened,
+            Err(reason) => {
+                tracing::warn!("{name}: {reason}; left out");
+                continue;
+            }
+        };
+        for note in opened.notes.iter().chain(opened.scans.iter().flat_map(Scan::notes)) {
+            tracing::warn!("{name}: {note}");
+        }
+        for scan in &opened.scans {
             for index in 0..scan.slice_count() {
-                let slice: &Slice = scan.slice(index)?;
-                add(&mut tally, &ExplainedSlice::of(model, slice, masking)?, masking);
+                let slice = scan.slice(index)?;
+                let fit = Fit::for_model(slice, model.card.size, model.card.crop_to_body);
+                add(&mut tally, model, model.window.normalise_slice(&fit.apply(slice)), masking)?;
             }
         }
     }
-    tally.control().with_context(|| format!("{}: no image lies in it", path.display()))
+    let none = || BadInput(format!("--control {}={}: no image lies there", images.name, images.path.display())).into();
+    tally.control().ok_or_else(none)
 }
 
-fn add(tally: &mut ControlTally, explained: &ExplainedSlice, masking: Masking) {
-    tally.add(&explained.explanation, explained.size(), masking, explained.unfamiliarity);
+fn add(tally: &mut ControlTally, model: &Model, input: Vec<f32>, masking: Masking) -> anyhow::Result<()> {
+    let (size, unfamiliarity) = (model.card.size, model.explainer.unfamiliarity(&input));
+    let found: Vec<Explanation> = model.explainer.explain(input, size, &model.device)?.read()?;
+    found.iter().for_each(|explanation| tally.add(explanation, size, masking, unfamiliarity));
+    Ok(())
 }

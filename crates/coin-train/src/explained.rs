@@ -23,38 +23,26 @@ pub struct ExplainedSlice {
     /// `size * size` values in [-1, 1].
     input: Vec<f32>,
     size: usize,
-    crop_to_body: bool,
+    fit: Fit,
     window: Window,
 }
 
 impl ExplainedSlice {
     /// Explains `slice`.
     pub fn of(model: &Model, slice: &Slice, masking: Masking) -> anyhow::Result<Self> {
-        let fit = Fit::for_model(slice, model.card.size, model.card.crop_to_body);
-        Self::of_input(model, model.window.normalise_slice(&fit.apply(slice)), masking)
-    }
-
-    /// Explains an input of the model: `size * size` values in [-1, 1].
-    pub fn of_input(model: &Model, input: Vec<f32>, masking: Masking) -> anyhow::Result<Self> {
         let size = model.card.size;
+        let fit = Fit::for_model(slice, size, model.card.crop_to_body);
+        let input = model.window.normalise_slice(&fit.apply(slice));
         let explanations = model.explainer.explain(input.clone(), size, &model.device)?.read()?;
         let explanation = explanations.into_iter().next().context("the device gave no explanation")?;
         let mask = masking.apply(&explanation.difference, size).context("the model's size is 0")?;
         let unfamiliarity = model.explainer.unfamiliarity(&input);
-        Ok(Self {
-            explanation,
-            mask,
-            unfamiliarity,
-            input,
-            size,
-            crop_to_body: model.card.crop_to_body,
-            window: model.window,
-        })
+        Ok(Self { explanation, mask, unfamiliarity, input, size, fit, window: model.window })
     }
 
-    /// Side of the model's grid in pixels.
-    pub fn size(&self) -> usize {
-        self.size
+    /// Where the model's grid lies on the slice: see [`Fit::square`].
+    pub fn square(&self) -> [f64; 4] {
+        self.fit.square()
     }
 
     /// Writes pictures with the notice, the mask, and the difference map as `difference.npy`.
@@ -75,9 +63,8 @@ impl ExplainedSlice {
 
     /// Puts it in its place in the scan that `slice` is number `index` of.
     pub fn put(&self, volume: &mut CounterfactualVolume<'_>, index: usize, slice: &Slice) {
-        let fit = Fit::for_model(slice, self.size, self.crop_to_body);
-        let hu = counterfactual_hu(slice, &fit, self.window, &self.input, &self.explanation.counterfactual);
-        volume.put(index, hu, fit.undo_mask(&self.mask));
+        let hu = counterfactual_hu(slice, &self.fit, self.window, &self.input, &self.explanation.counterfactual);
+        volume.put(index, hu, self.fit.undo_mask(&self.mask));
     }
 }
 

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use coin_imaging::augmentation::Augmentation;
-use coin_imaging::{Limits, Plane, Scan, Window, write};
+use coin_imaging::{Limits, Mask, Plane, Scan, Window, write};
 use coin_train::data::source::{self, SourceKind};
-use coin_train::data::{DataError, Dataset, Draw, Purpose, Row, SliceTable, Split};
+use coin_train::data::{Case, DataError, Dataset, Draw, Grid, Purpose, Row, SliceTable, Split, phantoms};
 use coin_train::recipe::{Protocol, Recipe};
 use volumes::{SIDES, ct, labels};
 
@@ -267,6 +267,84 @@ fn a_batch_hangs_on_seed_and_step_and_on_nothing_else() {
     let batch = made(1, 1, 5);
     assert!(batch == made(4, 1, 5), "four threads make another batch than one");
     assert!(batch != made(1, 1, 6) && batch != made(1, 2, 5));
+}
+
+/// 24 phantom patients as a slice folder, every second of whom has what counts as a tumour.
+fn phantom_table(folder: &Path) -> SliceTable {
+    phantoms::write_set(0..24, 128, folder).unwrap();
+    SliceTable::open(folder).unwrap()
+}
+
+#[test]
+fn outlines_stay_where_they_belong_in_a_slice_that_is_cropped_to_the_body() {
+    let folder = tempfile::tempdir().unwrap();
+    let grid = Grid { size: 128, crop_to_body: false, window: Window::PHANTOM };
+    let mut larger = 0;
+    for row in phantom_table(folder.path()).rows() {
+        let (whole, cropped) =
+            (row.case(grid, true).unwrap(), row.case(Grid { crop_to_body: true, ..grid }, true).unwrap());
+        let mean = |case: &Case, mask: &Mask| {
+            let inside = case.slice.hu().iter().zip(mask.as_slice()).filter(|(_, inside)| **inside);
+            inside.map(|(hu, _)| hu).sum::<f32>() / mask.count() as f32
+        };
+        let kidneys = [&whole, &cropped].map(|case| mean(case, &case.kidneys));
+        assert!((kidneys[0] - kidneys[1]).abs() < 15.0, "{}: kidneys of {kidneys:?} HU", row.patient);
+        if let (Some(before), Some(after)) = (&whole.tumour, &cropped.tumour) {
+            let tumours = [mean(&whole, before), mean(&cropped, after)];
+            assert!((tumours[0] - tumours[1]).abs() < 60.0, "{}: tumours of {tumours:?} HU", row.patient);
+        }
+        let [before, after] = [&whole, &cropped].map(|case| case.slice.spacing().unwrap().column_mm());
+        let area = |case: &Case, mm: f32| case.kidneys.count() as f32 * mm * mm;
+        assert!((area(&cropped, after) / area(&whole, before) - 1.0).abs() < 0.15, "{}", row.patient);
+        larger += usize::from(after < 0.95 * before);
+    }
+    assert!(larger > 12, "{larger} of 24 patients are seen larger");
+}
+
+#[test]
+fn lesions_are_planted_in_normal_slices_and_in_training_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = phantom_table(folder.path());
+    let recipe = |balanced: bool| {
+        let file = folder.path().join("tumours.toml");
+        let text = format!(
+            "extends = \"quick\"\nname = \"tumours\"\n[data]\nsource = \"slices\"\nabnormal = \"tumour\"\n\
+             kidney_pixels = 30\ntumour_pixels = 5\nbalanced = {balanced}\ntrain_on_planted = true\n\
+             [anomaly]\nprobability = 0.8\nlesions = 1.0\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        Recipe::load(file.to_str().unwrap(), &[]).unwrap()
+    };
+    for balanced in [false, true] {
+        let recipe = recipe(balanced);
+        let data = Dataset::open(&recipe.protocol(), Some(&table), &Purpose::ALL).unwrap();
+        let batch = |normal| {
+            let draw = Draw { seed: 3, step: 0, size: 64, normal };
+            data.batch(recipe.window, &recipe.anomaly, None, draw).unwrap()
+        };
+        let planted = batch(true);
+        assert!(planted.iter().all(|sample| sample.clean.is_some()), "a tumour is no lesson");
+        let abnormal = planted.iter().filter(|sample| sample.abnormal).count();
+        assert!((30..64).contains(&abnormal), "{abnormal} of 64");
+        let mixed = batch(false);
+        assert!(mixed.iter().any(|sample| sample.clean.is_none()) && mixed.iter().any(|sample| sample.clean.is_some()));
+        let samples = data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, 1);
+        let tested = samples.at(&(0..samples.len()).collect::<Vec<_>>()).unwrap();
+        assert!(
+            tested.iter().all(|sample| !sample.abnormal || sample.clean.is_none()),
+            "nothing is planted for a test"
+        );
+    }
+}
+
+#[test]
+fn keys_that_would_do_nothing_are_refused() {
+    for change in ["data.without_cysts=true", "data.train_on_planted=true"] {
+        let refused = Recipe::load("kits23-anomalies", &[change.into()]).unwrap_err().to_string();
+        assert!(refused.contains("abnormal = \"tumour\" alone"), "{refused}");
+    }
+    let cropped = Recipe::load("quick", &["crop_to_body=true".into()]).unwrap_err().to_string();
+    assert!(cropped.contains("crop_to_body"), "{cropped}");
 }
 
 /// 60 patients, of whom the i-th has i % 7 slices with 100 i pixels of tumour each, and one without.

@@ -84,7 +84,7 @@ impl Engine {
         let started = Date::now();
         let size = model.card.size;
         let fit = model.fit(slice.inner());
-        let input = model.input(slice);
+        let input = model.input(&fit, slice);
         let explanation = self.run(&model.explainer, input.clone(), size).await?;
         object([
             ("size", size.into()),
@@ -110,7 +110,7 @@ impl Engine {
     ) -> Result<Float32Array, Error> {
         let model = self.model.as_ref().ok_or_else(|| Error::new("no model is loaded; load one first"))?;
         let (size, classifier) = (model.card.size, &model.explainer.classifier);
-        let data = TensorData::new(model.input(slice), [1, 1, size, size]);
+        let data = TensorData::new(model.input(&model.fit(slice.inner()), slice), [1, 1, size, size]);
         let image = Tensor::<4>::from_data(data, &self.on.device);
         let mut tell = |done: usize, all: usize| {
             // Whoever listens may fail; the map does not depend on it.
@@ -144,9 +144,8 @@ impl Model {
     }
 
     /// A slice as the networks see it.
-    fn input(&self, slice: &Slice) -> Vec<f32> {
-        let slice = slice.inner();
-        self.window.normalise_slice(&self.fit(slice).apply(slice))
+    fn input(&self, fit: &Fit, slice: &Slice) -> Vec<f32> {
+        self.window.normalise_slice(&fit.apply(slice.inner()))
     }
 }
 

@@ -42,7 +42,7 @@ fn average_pool(x: Tensor<4>) -> Tensor<4> {
 ///
 /// Left to Burn, a weight is drawn at its first use: in another order with another use, and by whichever clone comes
 /// first, which decides for all of them whether it is trainable.
-fn drawn<M: Module>(module: M) -> M {
+pub(crate) fn drawn<M: Module>(module: M) -> M {
     struct Draw;
     impl ModuleVisitor for Draw {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {

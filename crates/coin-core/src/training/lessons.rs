@@ -13,7 +13,7 @@ use super::loss;
 use super::supervised::Supervised;
 use super::team::StepError;
 use crate::condition::Condition;
-use crate::networks::{Classifier, Inpainter};
+use crate::networks::{self, Classifier, Inpainter};
 
 /// A cell of the classifier's last layer that is planted to this share counts as full.
 const FULL_SHARE: f64 = 0.25;
@@ -41,16 +41,21 @@ impl Localiser {
         // Only its shape is wanted.
         let image = Tensor::zeros([1, 1, 64, 64], &device.clone().inner());
         let channels = classifier.valid().last_activations(image).dims()[1];
-        let cells = Conv2dConfig::new([channels, 1], [1, 1]).with_padding(PaddingConfig2d::Valid).init(device);
-        Self { classifier, cells }
+        let cells = Conv2dConfig::new([channels, 1], [1, 1]).with_padding(PaddingConfig2d::Valid);
+        Self { classifier, cells: networks::drawn(cells.init(device)) }
+    }
+
+    /// A logit for each cell of the last activations, `[batch, 1, rows, columns]`.
+    pub fn cells(&self, x: Tensor<4>) -> Tensor<4> {
+        self.cells.forward(self.classifier.last_activations(x))
     }
 
     /// Of images, and of masks of what was planted in them, both `[batch, 1, height, width]`: the cross-entropy of the verdict
     /// and that of the cells.
     fn loss(&self, x: Tensor<4>, planted: Tensor<4>) -> Tensor<1> {
-        let activations = self.classifier.last_activations(x.clone());
-        let [batch, _, rows, columns] = activations.dims();
-        let cells = self.cells.forward(activations).reshape([batch * rows * columns, 1]);
+        let cells = self.cells(x.clone());
+        let [batch, _, rows, columns] = cells.dims();
+        let cells = cells.reshape([batch * rows * columns, 1]);
         let shares = adaptive_avg_pool2d(planted.clone(), [rows, columns]).div_scalar(FULL_SHARE).clamp(0.0, 1.0);
         let [_, _, height, width] = planted.dims();
         let abnormal = planted.reshape([batch, height * width]).max_dim(1);
@@ -89,14 +94,23 @@ impl RestorationTrainer {
         Self::start("inpainter", inpainter, &AdamConfig::new().with_epsilon(1e-8), config)
     }
 
-    /// One step on images with something planted, and the same without it, both `[batch, 1, height, width]` in [-1, 1], at
-    /// `rate` times the learning rate; returns the mean absolute difference to the latter before it. The condition is
-    /// "normal".
+    /// One step on images with something planted, the same without it, both in [-1, 1], and masks of 0 and 1 of what was
+    /// planted, all `[batch, 1, height, width]`, at `rate` times the learning rate; returns the loss before it: the mean
+    /// absolute difference to the healthy where something was planted, and that elsewhere. The condition is "normal".
     ///
     /// # Errors
     /// When a device gives no loss back, usually for want of memory, or the devices cannot share the batch evenly.
-    pub fn step(&mut self, x: Tensor<4>, healthy: Tensor<4>, rate: f64) -> Result<f32, StepError> {
-        let loss = |network: &Inpainter, x, healthy| loss::l1(network.forward(x, &Condition::All(0)), healthy);
-        self.descend(x, healthy, loss, self.config.learning_rate * rate)
+    pub fn step(&mut self, x: Tensor<4>, healthy: Tensor<4>, planted: Tensor<4>, rate: f64) -> Result<f32, StepError> {
+        let target = Tensor::cat(vec![healthy, planted], 1);
+        self.descend(x, target, restoration, self.config.learning_rate * rate)
     }
+}
+
+/// Two means: so little is planted that in a mean over all to leave everything as it is would hardly cost anything.
+fn restoration(network: &Inpainter, x: Tensor<4>, target: Tensor<4>) -> Tensor<1> {
+    let (healthy, planted) = (target.clone().narrow(1, 0, 1), target.narrow(1, 1, 1));
+    let off = (network.forward(x, &Condition::All(0)) - healthy).abs();
+    let elsewhere = -planted.clone() + 1.0;
+    let mean = |region: Tensor<4>| (off.clone() * region.clone()).sum() / region.sum().clamp_min(1.0);
+    mean(planted) + mean(elsewhere)
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 use coin_core::attribution::{RiseConfig, SALIENCY_THRESHOLD};
+use coin_train::controls::{self, ControlImages};
 use coin_train::data::{DataOptions, Dataset, Purpose};
 use coin_train::evaluation::{self, Distances, Masking, Saliency, SaliencyMethod};
 use coin_train::model::ModelOptions;
@@ -15,7 +16,10 @@ use coin_train::pretrained::Pretrained;
 use coin_train::program::{self, BadInput};
 use coin_train::recipe::Protocol;
 use coin_train::report::{self, Report, Sheet};
-use coin_train::{controls, device, progress};
+use coin_train::{device, progress};
+
+/// What slices that do not show the organ are called among the controls.
+const WITHOUT_ORGAN: &str = "slices without the organ";
 
 /// Evaluate a model: IoU, CV and the classifier's numbers, as report.json, report.html and sheet.png; beside it saliency
 /// methods on the same classifier.
@@ -58,10 +62,10 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     inception: Option<PathBuf>,
     /// Images in which there is nothing to be found, a file or a folder, and what the report calls them; it tells how often
-    /// the model finds something, how much it changes, and how often it warns. Can be named several times; normal slices and
-    /// those without the organ are always among them.
+    /// the model finds something, how much it changes, and how often it warns. Can be named several times. Normal slices are
+    /// always among them, and those of a slice folder that do not show the organ.
     #[arg(long = "control", value_name = "NAME=PATH")]
-    controls: Vec<ControlImages>,
+    controls: Vec<Named>,
     /// Folder for the report.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -70,21 +74,16 @@ struct Arguments {
     json: bool,
 }
 
-/// Images for a control.
+/// What images are called, and where they lie.
 #[derive(Clone, Debug)]
-struct ControlImages {
-    name: String,
-    path: PathBuf,
-}
+struct Named(String, PathBuf);
 
-impl FromStr for ControlImages {
+impl FromStr for Named {
     type Err = BadInput;
 
     fn from_str(text: &str) -> Result<Self, BadInput> {
         match text.split_once('=') {
-            Some((name, path)) if !name.is_empty() && !path.is_empty() => {
-                Ok(Self { name: name.into(), path: path.into() })
-            }
+            Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok(Self(name.into(), path.into())),
             _ => Err(BadInput(format!("{text}: write NAME=PATH, for instance photographs=pictures/"))),
         }
     }
@@ -149,6 +148,12 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
         let reason = format!("--saliency-threshold {}: choose 0 to 1", arguments.saliency_threshold);
         return Err(BadInput(reason).into());
     }
+    let images = arguments.controls.iter().map(|Named(name, path)| ControlImages::find(name, path));
+    let images = images.collect::<anyhow::Result<Vec<_>>>()?;
+    let mut names = BTreeSet::from([report::NORMAL, WITHOUT_ORGAN]);
+    if let Some(twice) = images.iter().find(|images| !names.insert(&images.name)) {
+        return Err(BadInput(format!("--control {}: the name is taken; choose another", twice.name)).into());
+    }
     let (classifier, masks) = (model.explainer.classifier.clone(), arguments.rise_masks);
     let saliency = Saliency::of(classifier, arguments.layer.as_deref(), masks, card.size, &model.device)?;
     let inception = arguments.inception.as_deref().map(|path| Pretrained::open(path)?.inception(&model.device));
@@ -173,11 +178,11 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(table) = &table {
         let cases = Dataset::without_organ(&protocol, table, purposes)?;
         if let Some(control) = controls::of_cases(&model, &cases, masking)? {
-            controls.insert("slices without the organ".to_owned(), control);
+            controls.insert(WITHOUT_ORGAN.to_owned(), control);
         }
     }
-    for ControlImages { name, path } in &arguments.controls {
-        controls.insert(name.clone(), controls::of_files(&model, path, masking)?);
+    for images in &images {
+        controls.insert(images.name.clone(), controls::of_files(&model, images, masking)?);
     }
     let device = device::name(&model.device);
     let description = format!("{name}, split {split}, seed {}", arguments.seed);

@@ -66,6 +66,11 @@ struct Summary {
     before: f32,
     after: f32,
     threshold: f32,
+    /// Pieces of the mask exceed this somewhere; 0 keeps all.
+    peak: f32,
+    postprocess: bool,
+    /// Where the model's grid lies on the slice: left and upper edge, width and height in the slice's pixels.
+    square: [f64; 4],
     mask_pixels: usize,
     /// How unlike the training data the slice is, in multiples of what the model takes as alike; beyond 1 it warns.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,6 +200,9 @@ impl Task<'_> {
                 before: explained.explanation.before,
                 after: explained.explanation.after,
                 threshold: self.masking.threshold,
+                peak: self.masking.peak,
+                postprocess: self.masking.postprocess,
+                square: explained.square(),
                 mask_pixels: explained.mask.count(),
                 unfamiliarity: explained.unfamiliarity,
                 seconds,
@@ -222,6 +230,7 @@ impl Task<'_> {
         files.iter().for_each(|(_, bytes)| digest.update(bytes));
         let (file, card) = (hex::encode(digest.finalize()), &self.model.card);
         let (masking, greys, slice) = (self.masking, self.greys, self.arguments.slice);
-        format!("{file} {} {masking:?} {greys:?} {slice:?}\n", card.weights_sha256)
+        let grid = (card.size, card.crop_to_body);
+        format!("{file} {} {grid:?} {masking:?} {greys:?} {slice:?}\n", card.weights_sha256)
     }
 }

@@ -164,7 +164,7 @@ impl Common<'_> {
         let training = Training { setting: self.setting(&recipe), run: &run };
         let Some(classifier) = self.classifier(&recipe, seed)? else { return Ok(None) };
         run.adopt_classifier(&classifier)?;
-        for stage in [Training::counterfactual, Training::segmenter] {
+        for stage in [Training::restoration, Training::counterfactual, Training::segmenter] {
             if stage(&training)? == Ending::Interrupted {
                 return Ok(None);
             }
@@ -183,7 +183,8 @@ impl Common<'_> {
         let run = Run::open(&self.arguments.folder(CLASSIFIER, seed), &shared, &self.arguments.data.specs())?;
         let _hold = run.begin(&Origin::now(&self.data.digest, &self.devices.names()))?;
         let training = Training { setting: self.setting(&shared), run: &run };
-        Ok((training.classifier()? == Ending::Done).then_some(run))
+        let done = training.localisation()? == Ending::Done && training.classifier()? == Ending::Done;
+        Ok(done.then_some(run))
     }
 
     fn saliency(&self, training: &Training<'_>) -> anyhow::Result<BTreeMap<SaliencyMethod, MethodReport>> {

@@ -21,7 +21,8 @@ use serde_json::json;
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
-/// Train COIN: a classifier, then the counterfactual against it, then an evaluation and the model file.
+/// Train COIN: a classifier, then the counterfactual against it, each after its lessons where the recipe has some, then an
+/// evaluation and the model file.
 #[derive(Parser)]
 #[command(
     version,
@@ -79,6 +80,12 @@ enum Stage {
     All,
 }
 
+impl Stage {
+    fn needs_classifier(self) -> bool {
+        matches!(self, Self::Restoration | Self::Counterfactual)
+    }
+}
+
 impl Arguments {
     /// What is trained.
     fn stages(&self) -> Vec<StageName> {
@@ -124,9 +131,13 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
             let (run, recipe, data) = Run::resume(folder)?;
             (Some(run), recipe, data)
         }
-        None if arguments.stage == Stage::Counterfactual && arguments.classifier.is_none() => {
-            let reason = "--stage counterfactual: it needs a trained classifier; name its run with --resume RUN or --classifier RUN";
-            return Err(BadInput(reason.into()).into());
+        None if arguments.stage.needs_classifier() && arguments.classifier.is_none() => {
+            let stage = arguments.stage.to_possible_value();
+            let stage = stage.as_ref().map_or("", |stage| stage.get_name());
+            let reason = format!(
+                "--stage {stage}: it needs a trained classifier; name its run with --resume RUN or --classifier RUN"
+            );
+            return Err(BadInput(reason).into());
         }
         None => {
             let mut changes = arguments.changes.clone();

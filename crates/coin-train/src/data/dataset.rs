@@ -33,6 +33,8 @@ pub struct Dataset {
     planted: bool,
     /// Whether they are in training.
     planted_in_training: bool,
+    /// Training slices that are normal by themselves.
+    normal: Vec<usize>,
     /// Training slices that are normal and abnormal, where batches take as many of either.
     balance: Option<[Vec<usize>; 2]>,
 }
@@ -51,10 +53,12 @@ impl Dataset {
                     let count = if purposes.contains(&purpose) { counts[split] } else { 0 };
                     Cases::phantoms(PHANTOM_SPLITS[split], count, protocol.size)
                 };
+                let trained = cases(Purpose::Train);
                 Ok(Self {
                     description: format!("procedural abdomen phantoms: {train} patients to train on"),
                     digest: hex::encode(Sha256::digest(format!("phantoms {train} {validation} {test}"))),
-                    train: cases(Purpose::Train),
+                    normal: trained.of_label(false),
+                    train: trained,
                     validation: cases(Purpose::Validation),
                     test: cases(Purpose::Test),
                     plantings: 1,
@@ -111,10 +115,23 @@ impl Dataset {
         let description = format!("{} training slices of {of}", train.len());
         let plantings = if planted { PLANTINGS } else { 1 };
         let planted_in_training = data.is_planted_in_training();
-        Ok(Self { description, digest, train, validation, test, plantings, planted, planted_in_training, balance })
+        let normal = train.of_label(false);
+        Ok(Self {
+            description,
+            digest,
+            normal,
+            train,
+            validation,
+            test,
+            plantings,
+            planted,
+            planted_in_training,
+            balance,
+        })
     }
 
-    /// The slices of a folder that show neither the organ nor a finding, of the patients for these purposes.
+    /// The slices of a slice folder that show neither the organ nor a finding, of the patients for these purposes; other
+    /// sources leave such slices out.
     ///
     /// # Errors
     /// When its patients cannot be divided.
@@ -122,7 +139,7 @@ impl Dataset {
         let assigned = protocol.data.selection().1.split.assign(table)?;
         let rows = table.rows().iter().filter(|row| {
             let for_it = assigned.get(&row.patient).is_some_and(|purpose| purposes.contains(purpose));
-            for_it && row.kidney_px == 0 && row.tumour_px == 0 && row.cyst_px == 0
+            for_it && row.kidney_px == 0 && row.tumour_px == 0 && row.cyst_px == 0 && row.label.is_none()
         });
         Ok(Cases::normal(rows, protocol.grid()))
     }
@@ -176,14 +193,14 @@ impl Dataset {
             .map(|i| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 rng.set_stream(step * size as u64 + i);
-                let chosen = match &self.balance {
-                    Some(labels) => {
-                        let of_label = &labels[usize::from(rng.random_bool(0.5) && !normal)];
-                        let place = rng.random_range(0..of_label.len().max(1) as u64) as usize;
-                        of_label.get(place).copied().unwrap_or(0)
-                    }
-                    None => rng.random_range(0..self.train.len().max(1) as u64) as usize,
+                let of_label = match &self.balance {
+                    _ if normal => Some(&self.normal),
+                    Some(labels) => Some(&labels[usize::from(rng.random_bool(0.5))]),
+                    None => None,
                 };
+                let count = of_label.map_or(self.train.len(), Vec::len);
+                let place = rng.random_range(0..count.max(1) as u64) as usize;
+                let chosen = of_label.map_or(place, |of_label| of_label.get(place).copied().unwrap_or(0));
                 let (case, abnormal) = (self.train.get(chosen)?, self.train.is_abnormal(chosen));
                 Ok(match augmentation {
                     Some(augmentation) => {

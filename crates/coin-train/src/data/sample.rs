@@ -45,7 +45,7 @@ impl Sample {
             let lesion = anomaly.lesions > 0.0 && rng.random_bool(anomaly.lesions);
             let style: AnomalyStyle = anomaly.style();
             wanted.then(|| match lesion {
-                true => lesion::plant(&case.slice, &case.kidneys, seed),
+                true => lesion::plant(&case.slice, &case.kidneys, window, seed),
                 false => anomaly::plant(&case.slice, &case.kidneys, window, &style, seed),
             })?
         });

@@ -219,6 +219,10 @@ impl Row {
             return Err(DataError::Sizes { path: self.image.clone() });
         }
         let Grid { size, crop_to_body, window } = grid;
+        if own_grid && crop_to_body {
+            let reason = "its mask has a grid of its own, which crop_to_body cannot follow; leave crop_to_body out";
+            return Err(DataError::Case { case: self.patient.clone(), reason: reason.into() });
+        }
         let fit = Fit::for_model(&slice, size, crop_to_body);
         let mask_fit = if own_grid { Fit::of_grid(kidneys.width(), kidneys.height(), [1.0, 1.0], size) } else { fit };
         // What the window cuts off, the model never sees; cutting it here keeps the sample as it will be seen.

@@ -62,6 +62,9 @@ pub struct MethodReport {
     /// Threshold of the masks.
     #[serde(default)]
     pub threshold: f32,
+    /// Their pieces exceed this somewhere; 0 keeps all.
+    #[serde(default)]
+    pub peak: f32,
     /// Pooled over all pixels of all abnormal slices.
     pub iou: Option<f64>,
     /// Bootstrap interval of it, 95 %, over patients.
@@ -77,7 +80,7 @@ pub struct MethodReport {
     pub iou_mean: Option<f64>,
     /// Bootstrap interval of that mean, 95 %, over patients.
     pub iou_mean_ci95: Option<[f64; 2]>,
-    /// Pooled IoU without post-processing by threshold.
+    /// Pooled IoU by the threshold alone.
     pub iou_by_threshold: Vec<(f32, f64)>,
     /// Counterfactual validity.
     pub cv: Option<f64>,
@@ -98,7 +101,7 @@ pub struct MethodReport {
 }
 
 impl MethodReport {
-    /// Threshold with the best pooled IoU, without post-processing; the lowest such, and that IoU.
+    /// Threshold that alone gives the best pooled IoU; the lowest such, and that IoU.
     pub fn best(&self) -> Option<(f32, f64)> {
         best_threshold(&self.iou_by_threshold)
     }

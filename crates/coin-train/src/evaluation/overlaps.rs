@@ -52,6 +52,7 @@ impl Overlaps {
         };
         MethodReport {
             threshold: self.masking.threshold,
+            peak: self.masking.peak,
             iou: self.pooled.iou(),
             iou_ci95: interval(|slices| pooled(slices).iou()),
             dice: self.pooled.dice(),

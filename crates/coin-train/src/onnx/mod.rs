@@ -73,6 +73,8 @@ pub fn export(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
         metadata_props: vec![
             entry("title", card.title.clone()),
             entry("size", card.size.to_string()),
+            entry("crop_to_body", card.crop_to_body.to_string()),
+            entry("peak", card.peak.to_string()),
             entry("window_hu", format!("{low} {high}")),
             entry("threshold", card.threshold.to_string()),
             entry("licence", card.licence.clone()),

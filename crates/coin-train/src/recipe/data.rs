@@ -54,7 +54,7 @@ impl DataRecipe {
                 let none = *train.min(validation).min(test) == 0;
                 none.then(|| "train, validation and test need at least 1 patient each".into())
             }
-            Self::Slices { selection, .. } => selection.split.problem().map(|problem| format!("split: {problem}")),
+            Self::Slices { selection, .. } => selection.problem(),
         }
     }
 }
@@ -79,7 +79,7 @@ pub struct Selection {
     /// Whether what the recipe plants counts as abnormal beside tumours: in training, in normal slices alone. So few
     /// tumours are known that made-up ones have much to teach.
     pub train_on_planted: bool,
-    /// Batches take as many abnormal slices as normal ones.
+    /// Batches take as many slices that are abnormal by themselves as others; what is planted is planted in the others.
     pub balanced: bool,
     /// Which patients are for training, validation and test.
     pub split: Split,
@@ -102,6 +102,13 @@ impl Default for Selection {
 }
 
 impl Selection {
+    fn problem(&self) -> Option<String> {
+        let of_tumours = [("without_cysts", self.without_cysts), ("train_on_planted", self.train_on_planted)];
+        let idle = of_tumours.into_iter().find(|(_, set)| *set && self.abnormal != Abnormal::Tumour);
+        let idle = idle.map(|(key, _)| format!("{key}: it is for abnormal = \"tumour\" alone; leave it out"));
+        idle.or_else(|| self.split.problem().map(|problem| format!("split: {problem}")))
+    }
+
     /// What is looked for, in words.
     pub fn wanted(&self) -> String {
         let kidney = format!("at least {} pixels of kidney", self.kidney_pixels);

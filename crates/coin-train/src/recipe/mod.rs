@@ -233,7 +233,9 @@ impl LearningRateDrop {
 impl LessonStage {
     fn problem(&self, nothing_planted: bool) -> Option<String> {
         match self {
-            _ if nothing_planted => Some("nothing is planted; set data.train_on_planted".into()),
+            _ if nothing_planted => {
+                Some("nothing is planted; it needs data.abnormal = \"planted\", or data.train_on_planted".into())
+            }
             Self { batch: 0..=1, .. } => Some("batch: batch normalisation needs at least 2 slices a step".into()),
             Self { validate_every: 0, .. } => Some("validate_every: must be at least 1".into()),
             Self { anomaly, .. } => anomaly.problem().map(|problem| format!("anomaly: {problem}")),

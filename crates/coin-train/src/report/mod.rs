@@ -48,9 +48,6 @@ pub struct Report {
     pub device: String,
     /// Threshold of COIN's masks.
     pub threshold: f32,
-    /// Pieces of those masks exceed this somewhere; 0 keeps all.
-    #[serde(default)]
-    pub peak: f32,
     /// Slices looked at.
     pub slices: SliceCounts,
     /// Slices that the model would warn of as unlike its training data, where it knows that.
@@ -71,7 +68,7 @@ pub struct Report {
 }
 
 /// What the evaluated slices that are normal are called among the controls.
-const NORMAL: &str = "normal slices";
+pub const NORMAL: &str = "normal slices";
 
 fn notice() -> String {
     NOTICE.into()
@@ -85,7 +82,6 @@ impl Report {
             data: data.into(),
             device: device.into(),
             threshold: masking.threshold,
-            peak: masking.peak,
             slices: found.slices,
             unfamiliar: found.unfamiliar,
             classifier: found.classifier,
@@ -128,7 +124,7 @@ impl Report {
         });
         let controls = self.controls.iter().map(|(name, control)| {
             format!(
-                "{name}: {} without a finding, {:.3} called abnormal, {:.3} with a mask, {} warned of, mean change {:.4}",
+                "{name}: {} images with nothing to be found, {:.3} called abnormal, {:.3} with a mask, {} warned of, mean change {:.4}",
                 control.slices,
                 control.called_abnormal,
                 control.masked,

@@ -25,9 +25,12 @@ pub fn html(report: &Report, sheet: &[u8]) -> String {
     };
     let rows = [
         row("Threshold", &|found| format!("{:.3}", found.threshold)),
+        row("Pieces exceed somewhere", &|found| {
+            if found.peak > 0.0 { format!("{:.2}", found.peak) } else { "-".into() }
+        }),
         row("Pooled IoU", &|found| number(found.iou)),
         row("95 % interval of it, over patients", &|found| interval(found.iou_ci95)),
-        row("Best over thresholds of .01 to .99, without post-processing", &best),
+        row("Best over thresholds of .01 to .99, by the threshold alone", &best),
         row("Ceiling of the protocol (perfect inpainting)", &|found| number(found.ceiling_iou)),
         row("Dice", &|found| number(found.dice)),
         row("Precision", &|found| number(found.precision)),

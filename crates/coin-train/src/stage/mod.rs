@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use burn::module::Module as _;
 use coin_core::explanation::Explainer;
 use coin_core::networks::{Classifier, Inpainter, UNet};
-use coin_core::training::CounterfactualTrainer;
+use coin_core::training::{CounterfactualTrainer, TrainerState};
 
 use crate::data::{DataError, Draw};
 use crate::program::BadInput;
@@ -73,6 +73,10 @@ impl Training<'_> {
     /// Teaches the classifier where something is planted, where the recipe says so, from the newest checkpoint on.
     pub fn localisation(&self) -> anyhow::Result<Ending> {
         let Some(stage) = &self.setting.recipe.localisation else { return Ok(Ending::Done) };
+        // A classifier that is trained, or taken over, has its first lessons behind it.
+        if self.run.best(ClassifierStage::NAME).newest()?.is_some() {
+            return Ok(Ending::Done);
+        }
         let mut trainer = self.setting.new_localisation_trainer(stage)?;
         if let Some(state) = self.run.checkpoints(LocalisationStage::NAME).newest()? {
             trainer = trainer.load_state(&state)?;
@@ -118,10 +122,10 @@ impl Training<'_> {
     /// and CV.
     pub fn counterfactual(&self) -> anyhow::Result<Ending> {
         let classifier = self.best_classifier()?;
-        let mut trainer = self.setting.new_counterfactual_trainer(classifier.clone(), self.restored()?);
-        if let Some(state) = self.run.checkpoints(CounterfactualStage::NAME).newest()? {
-            trainer = trainer.load_state(&state)?;
-        }
+        let trainer = match self.run.checkpoints(CounterfactualStage::NAME).newest()? {
+            Some(state) => self.setting.new_counterfactual_trainer(classifier.clone(), None).load_state(&state)?,
+            None => self.setting.new_counterfactual_trainer(classifier.clone(), self.restored()?),
+        };
         let mut stage =
             CounterfactualStage { training: self, trainer, classifier, validation: self.setting.validation_samples() };
         steps::run(
@@ -149,20 +153,21 @@ impl Training<'_> {
     /// The classifier after its first lessons, where it had some.
     fn localised(&self) -> anyhow::Result<Option<Classifier>> {
         let Some(stage) = &self.setting.recipe.localisation else { return Ok(None) };
-        let best = self.run.best(LocalisationStage::NAME).newest()?;
-        let load = |state| {
-            let trainer = self.setting.new_localisation_trainer(stage)?.load_state(&state)?;
-            anyhow::Ok(trainer.network.classifier)
-        };
-        best.map(load).transpose()
+        let state = self.learnt(LocalisationStage::NAME, stage.steps)?;
+        Ok(Some(self.setting.new_localisation_trainer(stage)?.load_state(&state)?.network.classifier))
     }
 
     /// The inpainter after its first lessons, where it had some.
     fn restored(&self) -> anyhow::Result<Option<Inpainter>> {
         let Some(stage) = &self.setting.recipe.restoration else { return Ok(None) };
-        let best = self.run.best(RestorationStage::NAME).newest()?;
-        let load = |state| anyhow::Ok(self.setting.new_restoration_trainer(stage).load_state(&state)?.network);
-        best.map(load).transpose()
+        let state = self.learnt(RestorationStage::NAME, stage.steps)?;
+        Ok(Some(self.setting.new_restoration_trainer(stage).load_state(&state)?.network))
+    }
+
+    /// The end of a lesson.
+    fn learnt(&self, lesson: &str, steps: u64) -> anyhow::Result<TrainerState> {
+        let state = self.run.best(lesson).newest()?.filter(|state| state.step >= steps);
+        state.ok_or_else(|| BadInput(format!("the {lesson} is not finished; run --stage {lesson} first")).into())
     }
 
     /// The best segmenter, where one is trained.

@@ -82,8 +82,9 @@ fn step(
     let draw = Draw { seed: recipe.seed ^ STREAM, step, size, normal: true };
     let batch = data.batch(recipe.window, &stage.anomaly, recipe.counterfactual.augmentation.as_ref(), draw)?;
     let images = setting.tensor(&batch);
-    let healthy = batch.iter().flat_map(|sample| sample.clean.as_ref().unwrap_or(&sample.input).iter().copied());
+    // Of a normal slice, planted in or not, it is always known.
+    let healthy = batch.iter().flat_map(|sample| sample.clean.iter().flatten().copied());
     let healthy = pictures::tensor(healthy.collect(), recipe.size, &images.device());
     let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
-    Ok(trainer.step(images, healthy, rate)?)
+    Ok(trainer.step(images, healthy, setting.truths(&batch), rate)?)
 }

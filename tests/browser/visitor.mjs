@@ -164,7 +164,7 @@ export class Visitor {
    */
   coin() {
     return this.page.evaluate(() => {
-      const { explanation, mask, truth, iou, threshold, device, source, model } = /** @type {any} */ (window).coin;
+      const { explanation, mask, truth, iou, threshold, device, source, slice, model } = /** @type {any} */ (window).coin;
       const numbers = (/** @type {Iterable<number> | null} */ array) => array && [...array];
       return {
         explanation: explanation && { ...explanation, input: null, counterfactual: null, difference: numbers(explanation.difference) },
@@ -174,6 +174,7 @@ export class Visitor {
         threshold,
         device,
         source,
+        slice,
         model,
       };
     });

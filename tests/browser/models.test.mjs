@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { DIST, openSite } from "./site.mjs";
+import { Visitor, launch } from "./visitor.mjs";
+
+/** @type {{name: string}[]} */
+const models = JSON.parse(await readFile(join(DIST, "models/index.json"), "utf8"));
+const [sample] = JSON.parse(await readFile(join(DIST, "samples/index.json"), "utf8"));
+
+describe("Shipped models", () => {
+  /** @type {import("playwright-core").Browser} */
+  let browser;
+  /** @type {Awaited<ReturnType<typeof openSite>>} */
+  let site;
+
+  before(async () => {
+    site = await openSite();
+    browser = await launch(["--disable-gpu"]);
+  });
+  after(async () => {
+    await browser?.close();
+    site?.close();
+  });
+
+  for (const { name } of models) {
+    test(`${name} explains a real slice where its square lies, and saves its mask there`, async () => {
+      const visitor = await Visitor.arrive(browser, `${site.address}#device=cpu&model=${name}&sample=${sample.name}&threshold=0.05`);
+      const { explanation, mask, model, slice, threshold } = await visitor.coin();
+      assert.equal(model.name, name);
+      assert.ok(model.selfTest.maxError <= model.selfTest.tolerance);
+      const { square, size, difference } = explanation;
+      const { left, top, width, height } = square;
+      if (square.aroundBody) {
+        assert.ok(width < 0.98 * slice.width, `a patient is narrower than the field of view: ${JSON.stringify(square)}`);
+      } else {
+        const side = Math.max(slice.width, slice.height);
+        assert.deepEqual([left, top, width, height], [(slice.width - side) / 2, (slice.height - side) / 2, side, side]);
+      }
+      assert.ok(Math.abs((square.pixelMm * size) / width - slice.columnMm) < 1e-3);
+      assert.deepEqual(mask, maskOf(difference, size, threshold, model.peak));
+
+      const [file] = await Promise.all([visitor.page.waitForEvent("download"), visitor.page.locator("#save-mask").click()]);
+      const { z, inside } = maskedVoxels(gunzipSync(await readFile(await file.path())));
+      const within = (/** @type {{x: number, y: number}} */ { x, y }) => x + 0.5 > left && x + 0.5 < left + width && y + 0.5 > top && y + 0.5 < top + height;
+      assert.ok(inside.length === 0 || z.size === 1, "one slice is masked");
+      assert.equal(inside.length > 0, mask.includes(1));
+      assert.ok(inside.every(within), "nothing is masked beyond the square");
+      visitor.assertQuiet();
+      await visitor.page.context().close();
+    });
+  }
+});
+
+/**
+ * Pixels beyond the threshold in 8-connected pieces that reach beyond the peak.
+ *
+ * @param {number[]} difference
+ * @param {number} size
+ * @param {number} threshold
+ * @param {number} peak
+ */
+function maskOf(difference, size, threshold, peak) {
+  const above = difference.map((value) => value > Math.fround(threshold));
+  if (peak <= threshold) return above.map(Number);
+  const mask = difference.map(() => 0);
+  const waiting = difference.flatMap((value, at) => (value > Math.fround(peak) ? [at] : []));
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    if (mask[at]) continue;
+    mask[at] = 1;
+    const [x, y] = [at % size, Math.floor(at / size)];
+    for (let row = Math.max(0, y - 1); row <= Math.min(size - 1, y + 1); row++) {
+      for (let column = Math.max(0, x - 1); column <= Math.min(size - 1, x + 1); column++) {
+        if (above[row * size + column]) waiting.push(row * size + column);
+      }
+    }
+  }
+  return mask;
+}
+
+/**
+ * The voxels of a NIfTI mask of bytes that are not 0.
+ *
+ * @param {Buffer} nifti
+ */
+function maskedVoxels(nifti) {
+  const [width, height] = [nifti.readInt16LE(42), nifti.readInt16LE(44)];
+  const voxels = nifti.subarray(nifti.readFloatLE(108));
+  const inside = [...voxels].flatMap((value, at) => (value ? [{ x: at % width, y: Math.floor(at / width) % height, z: Math.floor(at / width / height) }] : []));
+  return { z: new Set(inside.map(({ z }) => z)), inside };
+}

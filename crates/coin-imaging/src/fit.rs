@@ -165,8 +165,10 @@ mod tests {
             let start = (y + row) * SIDE + x;
             hu[start..start + size].copy_from_slice(&phantom.hu()[row * size..(row + 1) * size]);
         }
-        // Two pixels of table, away from the patient.
-        hu[(SIDE - 12) * SIDE..(SIDE - 10) * SIDE].fill(200.0);
+        // A table that is thick enough to survive the opening, but small: its two feet, away from the patient.
+        for (row, foot) in (SIDE - 13..SIDE - 4).flat_map(|row| [(row, 10), (row, SIDE - 30)]) {
+            hu[row * SIDE + foot..][..14].fill(200.0);
+        }
         Slice::new(SIDE, SIDE, hu, Some(Spacing::new(1.5, 1.5).unwrap())).unwrap()
     }
 

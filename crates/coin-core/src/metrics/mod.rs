@@ -12,11 +12,14 @@ pub use overlap::{Overlap, ThresholdSweep, best_threshold};
 pub use ranking::{Ranking, RankingSummary};
 pub use validity::Validity;
 
-/// A percentile bootstrap interval of a statistic, 95 %, from `rounds` resamplings with a fixed sequence. What hangs together,
+/// Resamplings of a bootstrap interval.
+const ROUNDS: usize = 2000;
+
+/// A percentile bootstrap interval of a statistic, 95 %, from 2000 resamplings with a fixed sequence. What hangs together,
 /// such as the slices of a patient, is one group, and is drawn as one.
 ///
 /// `None` for fewer than two groups, or where the statistic has no value for most resamplings.
-pub fn bootstrap_ci95<T>(groups: &[T], rounds: usize, statistic: impl Fn(&[&T]) -> Option<f64>) -> Option<[f64; 2]> {
+pub fn bootstrap_ci95<T>(groups: &[T], statistic: impl Fn(&[&T]) -> Option<f64>) -> Option<[f64; 2]> {
     if groups.len() < 2 {
         return None;
     }
@@ -30,10 +33,10 @@ pub fn bootstrap_ci95<T>(groups: &[T], rounds: usize, statistic: impl Fn(&[&T]) 
     };
     let count = groups.len();
     let mut draw = |_| (0..count).filter_map(|_| groups.get((next() % count as u64) as usize)).collect::<Vec<&T>>();
-    let mut found: Vec<f64> = (0..rounds).filter_map(|round| statistic(&draw(round))).collect();
+    let mut found: Vec<f64> = (0..ROUNDS).filter_map(|round| statistic(&draw(round))).collect();
     found.sort_by(f64::total_cmp);
     let at = |share: f64| found.get((found.len().saturating_sub(1) as f64 * share).round() as usize).copied();
-    if 2 * found.len() > rounds { Some([at(0.025)?, at(0.975)?]) } else { None }
+    if 2 * found.len() > ROUNDS { Some([at(0.025)?, at(0.975)?]) } else { None }
 }
 
 #[cfg(test)]
@@ -48,13 +51,13 @@ mod tests {
     fn what_hangs_together_widens_the_interval() {
         let width = |groups: &[Vec<f64>]| {
             let mean = |drawn: &[&Vec<f64>]| mean(&drawn.iter().copied().flatten().collect::<Vec<_>>());
-            let [low, high] = bootstrap_ci95(groups, 500, mean).expect("enough groups");
+            let [low, high] = bootstrap_ci95(groups, mean).expect("enough groups");
             high - low
         };
         let apart: Vec<Vec<f64>> = (0..40).map(|i| vec![f64::from(i % 2)]).collect();
         let together: Vec<Vec<f64>> = (0..10).map(|i| vec![f64::from(i % 2); 4]).collect();
         assert!(width(&together) > 1.5 * width(&apart));
-        assert_eq!(bootstrap_ci95(&apart, 500, |_| None), None);
+        assert_eq!(bootstrap_ci95(&apart, |_| None), None);
     }
 
     #[test]
@@ -62,11 +65,11 @@ mod tests {
         let few: Vec<f64> = (0..10).map(|i| f64::from(i % 5)).collect();
         let many: Vec<f64> = (0..1000).map(|i| f64::from(i % 5)).collect();
         let width = |values: &[f64]| {
-            let [low, high] = bootstrap_ci95(values, 500, mean).expect("enough values");
+            let [low, high] = bootstrap_ci95(values, mean).expect("enough values");
             assert!(low < 2.0 && 2.0 < high, "{low}..{high} misses the mean 2");
             high - low
         };
         assert!(width(&many) < width(&few) / 5.0);
-        assert_eq!(bootstrap_ci95(&[1.0], 500, mean), None);
+        assert_eq!(bootstrap_ci95(&[1.0], mean), None);
     }
 }

@@ -1,14 +1,18 @@
 //! How well the classifier's probability orders normal before abnormal.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use super::bootstrap_ci95;
 
 /// Bins of the calibration error, as in torchmetrics.
 const CALIBRATION_BINS: usize = 15;
 
-/// Probabilities and labels, collected one by one.
+/// Probabilities and labels of patients' slices, collected one by one.
 #[derive(Clone, Debug, Default)]
 pub struct Ranking {
-    scored: Vec<(f64, bool)>,
+    by_patient: BTreeMap<String, Vec<(f64, bool)>>,
 }
 
 /// What a [`Ranking`] says; a number that cannot be computed is `None`.
@@ -29,62 +33,60 @@ pub struct RankingSummary {
 }
 
 impl Ranking {
-    /// Adds a slice.
-    pub fn add(&mut self, probability: f64, abnormal: bool) {
-        self.scored.push((probability, abnormal));
+    /// Adds a slice of a patient.
+    pub fn add(&mut self, patient: &str, probability: f64, abnormal: bool) {
+        self.by_patient.entry(patient.to_owned()).or_default().push((probability, abnormal));
     }
 
-    /// All slices of several.
-    pub fn merged<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
-        Self { scored: parts.into_iter().flat_map(|part| part.scored.iter().copied()).collect() }
-    }
-
-    /// Accuracy, AUROC, calibration error and F1 of what was added; whose slices they are is not known here, so the interval
-    /// is left out.
+    /// Accuracy, AUROC with its interval, calibration error and F1 of what was added.
     pub fn summary(&self) -> RankingSummary {
+        let scored: Vec<(f64, bool)> = self.by_patient.values().flatten().copied().collect();
+        let patients: Vec<&Vec<(f64, bool)>> = self.by_patient.values().collect();
         let called = |&(p, _): &(f64, bool)| p >= 0.5;
-        let count = |test: &dyn Fn(&(f64, bool)) -> bool| self.scored.iter().filter(|s| test(s)).count() as f64;
+        let count = |test: &dyn Fn(&(f64, bool)) -> bool| scored.iter().filter(|s| test(s)).count() as f64;
         let right = count(&|s| called(s) == s.1);
         let true_positive = count(&|s| called(s) && s.1);
-        let wrong = self.scored.len() as f64 - right;
+        let wrong = scored.len() as f64 - right;
         let f1_denominator = 2.0 * true_positive + wrong;
         RankingSummary {
-            accuracy: (!self.scored.is_empty()).then(|| right / self.scored.len() as f64),
-            auroc: self.auroc(),
-            auroc_ci95: None,
-            calibration_error: self.calibration_error(),
+            accuracy: (!scored.is_empty()).then(|| right / scored.len() as f64),
+            auroc: auroc(scored.iter().copied()),
+            auroc_ci95: bootstrap_ci95(&patients, |drawn| {
+                auroc(drawn.iter().flat_map(|slices| slices.iter().copied()))
+            }),
+            calibration_error: calibration_error(&scored),
             f1: (f1_denominator > 0.0).then(|| 2.0 * true_positive / f1_denominator),
         }
     }
+}
 
-    fn calibration_error(&self) -> Option<f64> {
-        // Slices, sum of probabilities and abnormal slices of each bin; a bin holds its upper bound.
-        let mut bins = [(0.0, 0.0, 0.0); CALIBRATION_BINS];
-        for &(probability, abnormal) in &self.scored {
-            let place = (probability * CALIBRATION_BINS as f64).ceil() as usize;
-            let bin = &mut bins[place.clamp(1, CALIBRATION_BINS) - 1];
-            *bin = (bin.0 + 1.0, bin.1 + probability, bin.2 + f64::from(u8::from(abnormal)));
-        }
-        let off: f64 = bins.iter().map(|(_, probability, abnormal)| (probability - abnormal).abs()).sum();
-        (!self.scored.is_empty()).then(|| off / self.scored.len() as f64)
+fn calibration_error(scored: &[(f64, bool)]) -> Option<f64> {
+    // Slices, sum of probabilities and abnormal slices of each bin; a bin holds its upper bound.
+    let mut bins = [(0.0, 0.0, 0.0); CALIBRATION_BINS];
+    for &(probability, abnormal) in scored {
+        let place = (probability * CALIBRATION_BINS as f64).ceil() as usize;
+        let bin = &mut bins[place.clamp(1, CALIBRATION_BINS) - 1];
+        *bin = (bin.0 + 1.0, bin.1 + probability, bin.2 + f64::from(u8::from(abnormal)));
     }
+    let off: f64 = bins.iter().map(|(_, probability, abnormal)| (probability - abnormal).abs()).sum();
+    (!scored.is_empty()).then(|| off / scored.len() as f64)
+}
 
-    /// Area under the ROC curve, ties counted half.
-    pub fn auroc(&self) -> Option<f64> {
-        let mut sorted = self.scored.clone();
-        sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let positives = sorted.iter().filter(|s| s.1).count() as f64;
-        let negatives = sorted.len() as f64 - positives;
-        let mut rank_sum = 0.0;
-        let mut seen = 0.0;
-        for tied in sorted.chunk_by(|a, b| a.0 == b.0) {
-            let mean_rank = seen + (tied.len() as f64 + 1.0) / 2.0;
-            rank_sum += mean_rank * tied.iter().filter(|s| s.1).count() as f64;
-            seen += tied.len() as f64;
-        }
-        let area = rank_sum - positives * (positives + 1.0) / 2.0;
-        (positives > 0.0 && negatives > 0.0).then(|| area / (positives * negatives))
+/// Area under the ROC curve, ties counted half.
+fn auroc(scored: impl Iterator<Item = (f64, bool)>) -> Option<f64> {
+    let mut sorted: Vec<(f64, bool)> = scored.collect();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let positives = sorted.iter().filter(|s| s.1).count() as f64;
+    let negatives = sorted.len() as f64 - positives;
+    let mut rank_sum = 0.0;
+    let mut seen = 0.0;
+    for tied in sorted.chunk_by(|a, b| a.0 == b.0) {
+        let mean_rank = seen + (tied.len() as f64 + 1.0) / 2.0;
+        rank_sum += mean_rank * tied.iter().filter(|s| s.1).count() as f64;
+        seen += tied.len() as f64;
     }
+    let area = rank_sum - positives * (positives + 1.0) / 2.0;
+    (positives > 0.0 && negatives > 0.0).then(|| area / (positives * negatives))
 }
 
 #[cfg(test)]
@@ -96,7 +98,7 @@ mod tests {
         let probabilities = [0.1, 0.4, 0.45, 0.9, 0.95, 0.55, 0.2, 0.8];
         let labels = [false, true, false, true, true, true, false, false];
         let mut ranking = Ranking::default();
-        probabilities.into_iter().zip(labels).for_each(|(p, y)| ranking.add(p, y));
+        probabilities.into_iter().zip(labels).for_each(|(p, y)| ranking.add("one", p, y));
         // BinaryCalibrationError(n_bins=15, norm="l1") of torchmetrics 1.9.
         assert!(ranking.summary().calibration_error.is_some_and(|error| (error - 0.34375).abs() < 1e-4));
     }
@@ -105,10 +107,24 @@ mod tests {
     fn auroc_counts_ordered_pairs_and_halves_ties() {
         let mut ranking = Ranking::default();
         for (p, y) in [(0.1, false), (0.4, true), (0.4, false), (0.9, true)] {
-            ranking.add(p, y);
+            ranking.add("one", p, y);
         }
         assert_eq!(ranking.summary().auroc, Some(3.5 / 4.0));
         assert_eq!(ranking.summary().accuracy, Some(0.75));
         assert_eq!(Ranking::default().summary(), RankingSummary::default());
+    }
+
+    #[test]
+    fn the_interval_holds_the_area_and_needs_two_patients() {
+        let mut ranking = Ranking::default();
+        for i in 0..40 {
+            ranking.add(&format!("patient {}", i / 2), f64::from((i * 7) % 10) / 10.0, i % 3 == 0 || i % 7 > 4);
+        }
+        let found = ranking.summary();
+        let (area, [low, high]) = (found.auroc.expect("both labels"), found.auroc_ci95.expect("many patients"));
+        assert!(low < area && area < high, "{low} {area} {high}");
+        let mut one = Ranking::default();
+        [0.1, 0.9].into_iter().for_each(|p| one.add("one", p, p > 0.5));
+        assert_eq!((one.summary().auroc, one.summary().auroc_ci95), (Some(1.0), None));
     }
 }

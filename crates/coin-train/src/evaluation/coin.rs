@@ -1,16 +1,14 @@
 //! COIN's numbers, and the classifier's.
 
-use std::collections::BTreeMap;
-
 use burn::tensor::Device;
 use coin_core::explanation::{Explainer, Explanation};
-use coin_core::metrics::{Overlap, Ranking, RankingSummary, Validity, bootstrap_ci95};
+use coin_core::metrics::{Overlap, Ranking, RankingSummary, Validity};
 use coin_core::networks::Inception;
 use serde::{Deserialize, Serialize};
 
 use super::features::{Eyes, FeatureDistance};
 use super::overlaps::Overlaps;
-use super::{BATCH, BOOTSTRAP_ROUNDS, Control, ControlTally, Masking, MethodReport};
+use super::{BATCH, Control, ControlTally, Masking, MethodReport};
 use crate::data::{Sample, Samples};
 
 /// Slices looked at.
@@ -103,8 +101,7 @@ struct Tally<'a> {
     masking: Masking,
     slices: SliceCounts,
     unfamiliar: Option<usize>,
-    /// By patient.
-    rankings: BTreeMap<String, Ranking>,
+    ranking: Ranking,
     normal: ControlTally,
     validity: Validity,
     overlaps: Overlaps,
@@ -122,7 +119,7 @@ impl<'a> Tally<'a> {
             masking,
             slices: SliceCounts::default(),
             unfamiliar: None,
-            rankings: BTreeMap::new(),
+            ranking: Ranking::default(),
             normal: ControlTally::default(),
             validity: Validity::paper(),
             overlaps: Overlaps::new(masking, size),
@@ -144,7 +141,7 @@ impl<'a> Tally<'a> {
             self.normal.add(explanation, self.size, self.masking, unfamiliarity);
         }
         let (before, after) = (f64::from(explanation.before), f64::from(explanation.after));
-        self.rankings.entry(sample.patient.clone()).or_default().add(before, sample.abnormal);
+        self.ranking.add(&sample.patient, before, sample.abnormal);
         let Explainer { method, inpainter, .. } = self.explainer;
         self.validity.add(before, after, method.reached(before, after, inpainter.conditions()));
         // Where an anomaly is unknown, so is what lies outside it.
@@ -164,13 +161,10 @@ impl<'a> Tally<'a> {
 
     fn evaluation(self) -> Evaluation {
         let (sum, count) = self.outside;
-        let rankings: Vec<&Ranking> = self.rankings.values().collect();
-        let auroc = |drawn: &[&&Ranking]| Ranking::merged(drawn.iter().map(|ranking| **ranking)).auroc();
-        let auroc_ci95 = bootstrap_ci95(&rankings, BOOTSTRAP_ROUNDS, auroc);
         Evaluation {
             slices: self.slices,
             unfamiliar: self.unfamiliar,
-            classifier: RankingSummary { auroc_ci95, ..Ranking::merged(rankings).summary() },
+            classifier: self.ranking.summary(),
             normal: self.normal.control(),
             coin: MethodReport {
                 cv: self.validity.validity(),

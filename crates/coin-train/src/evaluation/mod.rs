@@ -19,8 +19,6 @@ pub use control::{Control, ControlTally};
 pub use saliency::{Saliency, SaliencyFound, SaliencyMethod};
 pub use segmenter::{SEGMENTER_MASKING, evaluate_segmenter};
 
-/// Resamplings of patients for an interval.
-const BOOTSTRAP_ROUNDS: usize = 2000;
 /// Slices computed at once.
 const BATCH: usize = 8;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use coin_core::metrics::{Overlap, ThresholdSweep, bootstrap_ci95};
 use coin_imaging::Mask;
 
-use super::{BOOTSTRAP_ROUNDS, Masking, MethodReport};
+use super::{Masking, MethodReport};
 
 /// See the module.
 pub struct Overlaps {
@@ -46,9 +46,7 @@ impl Overlaps {
     pub fn report(&self) -> MethodReport {
         let patients: Vec<&Vec<Overlap>> = self.by_patient.values().collect();
         let interval = |statistic: fn(&mut dyn Iterator<Item = &Overlap>) -> Option<f64>| {
-            bootstrap_ci95(&patients, BOOTSTRAP_ROUNDS, |drawn| {
-                statistic(&mut drawn.iter().flat_map(|slices| slices.iter()))
-            })
+            bootstrap_ci95(&patients, |drawn| statistic(&mut drawn.iter().flat_map(|slices| slices.iter())))
         };
         MethodReport {
             threshold: self.masking.threshold,

@@ -83,7 +83,7 @@ pub fn rank(setting: &Setting<'_>, samples: &Samples<'_>, classifier: &Classifie
         let x = images(&batch, recipe.size, &setting.devices.first);
         let probabilities = pictures::values(sigmoid(classifier.forward(x)), "the verdicts")?;
         for (sample, probability) in batch.iter().zip(probabilities) {
-            ranking.add(f64::from(probability), sample.abnormal);
+            ranking.add(&sample.patient, f64::from(probability), sample.abnormal);
         }
     }
     Ok(ranking)

@@ -8,7 +8,8 @@ use coin_core::condition::Condition;
 use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
 use coin_core::training::{LessonConfig, LocalisationTrainer, Localiser, RestorationTrainer};
 
-const SIDE: usize = 32;
+const SIDE: usize = 96;
+const SQUARE: usize = 20;
 const BATCH: usize = 8;
 const CONFIG: LessonConfig = LessonConfig { learning_rate: 3e-3 };
 
@@ -18,14 +19,14 @@ fn device() -> Device {
     device
 }
 
-/// Grey pictures with stripes; in every second one a bright square of 8 pixels lies somewhere, by `step`: with it, without
+/// Grey pictures with stripes; in every second one a bright square lies somewhere, by `step`: with it, without
 /// it, and where it is.
 fn batch(step: usize, device: &Device) -> [Tensor<4>; 3] {
     let mut pictures = [(); 3].map(|()| Vec::with_capacity(BATCH * SIDE * SIDE));
     for i in 0..BATCH {
-        let (left, top) = ((step * 7 + i * 5) % (SIDE - 8), (step * 11 + i * 3) % (SIDE - 8));
+        let (left, top) = ((step * 7 + i * 5) % (SIDE - SQUARE), (step * 11 + i * 3) % (SIDE - SQUARE));
         for (y, x) in (0..SIDE * SIDE).map(|pixel| (pixel / SIDE, pixel % SIDE)) {
-            let inside = i % 2 == 1 && (left..left + 8).contains(&x) && (top..top + 8).contains(&y);
+            let inside = i % 2 == 1 && (left..left + SQUARE).contains(&x) && (top..top + SQUARE).contains(&y);
             let healthy = if (x + i) % 6 < 3 { -0.3 } else { -0.1 };
             let values = [if inside { 0.8 } else { healthy }, healthy, f32::from(u8::from(inside))];
             pictures.iter_mut().zip(values).for_each(|(picture, value)| picture.push(value));

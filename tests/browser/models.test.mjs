@@ -41,12 +41,20 @@ describe("Shipped models", () => {
       }
       assert.ok(Math.abs((square.pixelMm * size) / width - slice.columnMm) < 1e-3);
       assert.deepEqual(mask, maskOf(difference, size, threshold, model.peak));
+      assert.equal(await visitor.page.locator("#peak-switch").isVisible(), model.peak > 0);
+      if (model.peak > 0) {
+        await visitor.page.locator("#peak").uncheck();
+        await visitor.page.waitForFunction(() => location.hash.includes("peak=0"));
+        const all = (await visitor.coin()).mask;
+        assert.deepEqual(all, maskOf(difference, size, threshold, 0));
+        assert.ok(all.includes(1), "something changed");
+      }
 
       const [file] = await Promise.all([visitor.page.waitForEvent("download"), visitor.page.locator("#save-mask").click()]);
       const { z, inside } = maskedVoxels(gunzipSync(await readFile(await file.path())));
       const within = (/** @type {{x: number, y: number}} */ { x, y }) => x + 0.5 > left && x + 0.5 < left + width && y + 0.5 > top && y + 0.5 < top + height;
       assert.ok(inside.length === 0 || z.size === 1, "one slice is masked");
-      assert.equal(inside.length > 0, mask.includes(1));
+      assert.equal(inside.length > 0, (await visitor.coin()).mask.includes(1));
       assert.ok(inside.every(within), "nothing is masked beyond the square");
       visitor.assertQuiet();
       await visitor.page.context().close();

@@ -3,12 +3,12 @@
  * files, planted anomalies and dragged windows.
  *
  *   device     auto, cpu or webgpu
- *   model, sample, slice, threshold, postprocess, display, colours
+ *   model, sample, slice, threshold, peak, postprocess, display, colours
  *   methods    1: the saliency methods, too
  *   lang       en or de
  */
 
-/** @typedef {"device" | "model" | "sample" | "slice" | "threshold" | "postprocess" | "display" | "colours" | "methods" | "lang"} Key */
+/** @typedef {"device" | "model" | "sample" | "slice" | "threshold" | "peak" | "postprocess" | "display" | "colours" | "methods" | "lang"} Key */
 
 const asked = new URLSearchParams(location.hash.slice(1));
 

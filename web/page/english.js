@@ -38,6 +38,7 @@ export const VERDICT = {
 
 export const MASK = {
   empty: "Nothing above the threshold.",
+  low: (/** @type {number} */ peak) => `No piece above the threshold exceeds ${peak.toFixed(2)}, as this model asks.`,
   share: (/** @type {number} */ share) => `${share < 0.001 ? "<\u20090.1" : (100 * share).toFixed(share < 0.1 ? 1 : 0)} % of the slice`,
   area: (/** @type {number} */ cm2) => `${cm2.toFixed(1)} cm²`,
   iou: (/** @type {number} */ iou) => `IoU ${iou.toFixed(2)}`,
@@ -86,7 +87,7 @@ export const MODEL = {
   iouOf: (/** @type {number} */ iou, /** @type {number} */ threshold) => `${decimals(iou)} at threshold ${threshold.toFixed(2)}`,
   iouMean: "Mean IoU, abnormal slices",
   peak: "Pieces of the mask",
-  peakOf: (/** @type {number} */ peak) => `only those in which the difference exceeds ${decimals(peak)} somewhere`,
+  peakOf: (/** @type {number} */ peak) => `only those in which the difference exceeds ${peak.toFixed(2)} somewhere`,
   interval: "its 95 % interval",
   intervalOf: (/** @type {number} */ low, /** @type {number} */ high) => `${decimals(low)} to ${decimals(high)}`,
   ceiling: "A perfect inpainter's IoU there",

@@ -38,6 +38,7 @@ export const VERDICT = {
 
 export const MASK = {
   empty: "Nichts liegt über der Schwelle.",
+  low: (/** @type {number} */ peak) => `Kein Stück über der Schwelle übersteigt ${peak.toFixed(2)}, wie dieses Modell es verlangt.`,
   share: (/** @type {number} */ share) => `${share < 0.001 ? "<\u20090.1" : (100 * share).toFixed(share < 0.1 ? 1 : 0)} % des Bildes`,
   area: (/** @type {number} */ cm2) => `${cm2.toFixed(1)} cm²`,
   iou: (/** @type {number} */ iou) => `IoU ${iou.toFixed(2)}`,
@@ -94,7 +95,7 @@ export const MODEL = {
   iouOf: (/** @type {number} */ iou, /** @type {number} */ threshold) => `${decimals(iou)} bei Schwelle ${threshold.toFixed(2)}`,
   iouMean: "Mittlere IoU, auffällige Bilder",
   peak: "Stücke der Maske",
-  peakOf: (/** @type {number} */ peak) => `nur solche, in denen die Differenz irgendwo ${decimals(peak)} übersteigt`,
+  peakOf: (/** @type {number} */ peak) => `nur solche, in denen die Differenz irgendwo ${peak.toFixed(2)} übersteigt`,
   interval: "ihr 95-%-Intervall",
   intervalOf: (/** @type {number} */ low, /** @type {number} */ high) => `${decimals(low)} bis ${decimals(high)}`,
   ceiling: "IoU eines vollkommenen Übermalers",
@@ -310,6 +311,8 @@ export const PAGE = {
   Threshold: "Schwelle",
   "How many pixels changed how much, from 0 to 1, on a logarithmic scale": "Wie viele Pixel sich wie sehr änderten, von 0 bis 1, logarithmisch",
   "Opening, closing, largest piece only": "Öffnen, Schließen, nur das größte Stück",
+  "Only pieces that change much somewhere": "Nur Stücke, die sich irgendwo stark ändern",
+  "As this model does: see its facts": "Wie dieses Modell: siehe seine Daten",
   "Post-processing: one clean piece": "Nachbearbeitung: ein sauberes Stück",
   "Filling, from outline alone to opaque": "Füllung, vom bloßen Umriss bis deckend",
   changed: "geändert",

@@ -205,13 +205,14 @@ async function remask(shown) {
 /** @param {Result} result */
 function noteState(result) {
   const { subject, model } = result;
-  const { threshold, postprocess } = maskOptions();
+  const { threshold, peak, postprocess } = maskOptions();
   const own = loaded?.own !== undefined;
   noteInAddress({
     model: own ? null : (loaded?.name ?? null),
     sample: addressOf(subject.source),
     slice: subject.source.sample && subject.source.scan ? subject.index + 1 : null,
     threshold: threshold === Number(model.threshold.toFixed(2)) ? null : threshold,
+    peak: peak === model.peak ? null : 0,
     postprocess: postprocess === model.postprocess ? null : Number(postprocess),
     ...displayOptions(),
     methods: hasMethods(result) ? 1 : null,
@@ -239,7 +240,7 @@ async function ready(signal) {
     explainer?.close();
     explainer = next;
     // The same model on another engine leaves the reader's threshold alone.
-    if (loaded !== entry) setMaskOptions(loaded ? next.info : wishedMask(next.info));
+    if (loaded !== entry) setMaskOptions(loaded ? next.info : wishedMask(next.info), loaded !== null || wish("peak") !== "0");
     loaded = entry;
     showModel(next.info);
     markModel(entry.name);

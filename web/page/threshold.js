@@ -18,21 +18,26 @@ const opacity = element("mask-opacity", HTMLInputElement);
 /** The piece that the reader points at. @type {Uint8Array | null} */
 let chosen = null;
 
-/** Of the model: pieces that nowhere exceed it are left out. */
+const peaks = element("peak", HTMLInputElement);
+
+/** Of the model: pieces that nowhere exceed it are left out, unless the reader wants them. */
 let peak = 0;
 
 /** @returns {{threshold: number, peak: number, postprocess: boolean}} */
 export function maskOptions() {
-  return { threshold: slider.valueAsNumber, peak, postprocess: postprocess.checked };
+  return { threshold: slider.valueAsNumber, peak: peaks.checked ? peak : 0, postprocess: postprocess.checked };
 }
 
 /**
  * Takes over a model's defaults, or what an address asks for.
  *
  * @param {{threshold: number, peak: number, postprocess: boolean}} options
+ * @param {boolean} [withPeak] whether the model's peak is heeded
  */
-export function setMaskOptions(options) {
+export function setMaskOptions(options, withPeak = true) {
   peak = options.peak;
+  peaks.checked = withPeak;
+  element("peak-switch", HTMLElement).hidden = peak === 0;
   slider.value = String(options.threshold);
   postprocess.checked = options.postprocess;
   showThreshold();
@@ -43,7 +48,7 @@ export function setMaskOptions(options) {
  * @param {() => void} redraw it only looks different
  */
 export function onMaskOptions(changed, redraw) {
-  for (const input of [slider, postprocess]) {
+  for (const input of [slider, peaks, postprocess]) {
     input.addEventListener("input", () => {
       showThreshold();
       changed();
@@ -92,9 +97,9 @@ export function markPiece(result, piece) {
  * @param {Result} result
  * @param {Uint8Array} mask
  */
-function factsOf({ explanation, overlap }, mask) {
+function factsOf({ explanation, masking, overlap }, mask) {
   const pixels = count(mask);
-  if (pixels === 0) return [MASK.empty];
+  if (pixels === 0) return [masking && masking.peak > masking.threshold ? MASK.low(masking.peak) : MASK.empty];
   const facts = [MASK.share(pixels / mask.length)];
   const { pixelMm } = explanation.square;
   if (pixelMm) facts.push(MASK.area((pixels * pixelMm ** 2) / 100));

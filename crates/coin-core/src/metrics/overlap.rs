@@ -1,5 +1,7 @@
 //! Overlap of predicted and true masks, pooled over all pixels of all abnormal slices (arXiv 2404.12832, section 4).
 
+use std::iter::Sum;
+
 /// Pixel counts of a prediction against the truth, added up over slices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Overlap {
@@ -51,6 +53,15 @@ impl Overlap {
     /// Share of the true pixels that are predicted.
     pub fn recall(&self) -> Option<f64> {
         ratio(self.true_positive, self.true_positive + self.false_negative)
+    }
+}
+
+impl Sum for Overlap {
+    fn sum<I: Iterator<Item = Self>>(slices: I) -> Self {
+        slices.fold(Self::default(), |mut sum, slice| {
+            sum.add(slice);
+            sum
+        })
     }
 }
 

@@ -53,13 +53,14 @@ impl Localiser {
     /// Of images, and of masks of what was planted in them, both `[batch, 1, height, width]`: the cross-entropy of the verdict
     /// and that of the cells.
     fn loss(&self, x: Tensor<4>, planted: Tensor<4>) -> Tensor<1> {
-        let cells = self.cells(x.clone());
+        let activations = self.classifier.last_activations(x);
+        let cells = self.cells.forward(activations.clone());
         let [batch, _, rows, columns] = cells.dims();
         let cells = cells.reshape([batch * rows * columns, 1]);
         let shares = adaptive_avg_pool2d(planted.clone(), [rows, columns]).div_scalar(FULL_SHARE).clamp(0.0, 1.0);
         let [_, _, height, width] = planted.dims();
         let abnormal = planted.reshape([batch, height * width]).max_dim(1);
-        let verdict = loss::binary_cross_entropy(self.classifier.forward(x), abnormal);
+        let verdict = loss::binary_cross_entropy(self.classifier.head(activations), abnormal);
         // The sum over an image's cells: hardly any is planted, and the verdict must not drown them.
         let places = loss::binary_cross_entropy(cells, shares.reshape([batch * rows * columns, 1]));
         verdict + places * (rows * columns) as f64

@@ -40,13 +40,8 @@ pub fn choose_masking(
 }
 
 fn best(maps: &[(Vec<f32>, Mask)], size: usize, usual: Masking) -> Masking {
-    let pooled = |masking: Masking| {
-        let overlaps = maps.par_iter().map(|(map, truth)| masking.overlap(map, size, truth));
-        overlaps.reduce(Overlap::default, |mut pooled, overlap| {
-            pooled.add(overlap);
-            pooled
-        })
-    };
+    let pooled =
+        |masking: Masking| -> Overlap { maps.par_iter().map(|(map, truth)| masking.overlap(map, size, truth)).sum() };
     let hundredths = |value: u8| f32::from(value) / 100.0;
     // A peak below the threshold is none.
     let pairs = PEAKS.into_iter().flat_map(|peak| THRESHOLDS.map(move |threshold| (threshold, peak)));

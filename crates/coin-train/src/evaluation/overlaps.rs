@@ -11,7 +11,6 @@ use super::{Masking, MethodReport};
 pub struct Overlaps {
     masking: Masking,
     size: usize,
-    pooled: Overlap,
     sweep: ThresholdSweep,
     /// The overlaps of each patient's slices.
     by_patient: BTreeMap<String, Vec<Overlap>>,
@@ -23,20 +22,12 @@ impl Overlaps {
     /// Of maps of `size * size` pixels.
     pub fn new(masking: Masking, size: usize) -> Self {
         let sweep = ThresholdSweep::hundredths();
-        Self {
-            masking,
-            size,
-            pooled: Overlap::default(),
-            sweep,
-            by_patient: BTreeMap::new(),
-            iou_by_sample: Vec::new(),
-        }
+        Self { masking, size, sweep, by_patient: BTreeMap::new(), iou_by_sample: Vec::new() }
     }
 
     /// Adds the map of sample `index`, a slice of `patient`.
     pub fn add(&mut self, index: usize, patient: &str, map: &[f32], truth: &Mask) {
         let found = self.masking.overlap(map, self.size, truth);
-        self.pooled.add(found);
         self.by_patient.entry(patient.to_owned()).or_default().push(found);
         self.sweep.add(map, truth.as_slice());
         self.iou_by_sample.extend(found.iou().map(|iou| (index, iou)));
@@ -44,6 +35,7 @@ impl Overlaps {
 
     /// The numbers that masks alone give.
     pub fn report(&self) -> MethodReport {
+        let pooled: Overlap = self.by_patient.values().flatten().copied().sum();
         let patients: Vec<&Vec<Overlap>> = self.by_patient.values().collect();
         let interval = |statistic: fn(&mut dyn Iterator<Item = &Overlap>) -> Option<f64>| {
             bootstrap_ci95(&patients, |drawn| statistic(&mut drawn.iter().flat_map(|slices| slices.iter())))
@@ -51,24 +43,17 @@ impl Overlaps {
         MethodReport {
             threshold: self.masking.threshold,
             peak: self.masking.peak,
-            iou: self.pooled.iou(),
-            iou_ci95: interval(|slices| pooled(slices).iou()),
-            dice: self.pooled.dice(),
-            precision: self.pooled.precision(),
-            recall: self.pooled.recall(),
+            iou: pooled.iou(),
+            iou_ci95: interval(|slices| slices.copied().sum::<Overlap>().iou()),
+            dice: pooled.dice(),
+            precision: pooled.precision(),
+            recall: pooled.recall(),
             iou_mean: mean_iou(&mut self.by_patient.values().flatten()),
             iou_mean_ci95: interval(mean_iou),
             iou_by_threshold: self.sweep.iou(),
             ..MethodReport::default()
         }
     }
-}
-
-fn pooled(slices: &mut dyn Iterator<Item = &Overlap>) -> Overlap {
-    slices.fold(Overlap::default(), |mut pooled, slice| {
-        pooled.add(*slice);
-        pooled
-    })
 }
 
 fn mean_iou(slices: &mut dyn Iterator<Item = &Overlap>) -> Option<f64> {

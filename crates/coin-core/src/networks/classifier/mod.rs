@@ -122,7 +122,12 @@ trait Steps {
 impl Classifier {
     /// Images `[batch, 1, height, width]` in [-1, 1] to logits `[batch, 1]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
-        self.steps().head(self.last_activations(x))
+        self.head(self.last_activations(x))
+    }
+
+    /// The last activations to logits `[batch, 1]`.
+    pub fn head(&self, last_activations: Tensor<4>) -> Tensor<2> {
+        self.steps().head(last_activations)
     }
 
     /// Images to the last activations `[batch, channels, height, width]`.

@@ -6,12 +6,12 @@ use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor, TensorData};
 use coin_core::condition::Condition;
 use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
-use coin_core::training::{LessonConfig, LocalisationTrainer, Localiser, RestorationTrainer};
+use coin_core::training::{LocalisationConfig, LocalisationTrainer, Localiser, RestorationConfig, RestorationTrainer};
 
 const SIDE: usize = 96;
 const SQUARE: usize = 20;
 const BATCH: usize = 8;
-const CONFIG: LessonConfig = LessonConfig { learning_rate: 3e-3 };
+const LEARNING_RATE: f64 = 3e-3;
 
 fn device() -> Device {
     let device = Device::flex().autodiff();
@@ -49,7 +49,10 @@ fn the_generator_learns_to_take_away_what_was_planted() {
         spectral_norm: false,
         zero_head: true,
     };
-    let mut trainer = RestorationTrainer::new(config.init(&device), CONFIG);
+    let mut trainer = RestorationTrainer::new(
+        config.init(&device),
+        RestorationConfig { learning_rate: LEARNING_RATE, planted_weight: 20.0 },
+    );
     let losses: Vec<f32> = (0..60)
         .map(|step| {
             let [planted, healthy, inside] = batch(step, &device);
@@ -67,7 +70,10 @@ fn the_generator_learns_to_take_away_what_was_planted() {
 fn the_classifier_learns_from_where_something_was_planted() {
     let device = device();
     let classifier = ClassifierArchitecture::resnet_18(8).init(&device);
-    let mut trainer = LocalisationTrainer::new(Localiser::init(classifier, &device), CONFIG);
+    let mut trainer = LocalisationTrainer::new(
+        Localiser::init(classifier, &device),
+        LocalisationConfig { learning_rate: LEARNING_RATE },
+    );
     for step in 0..60 {
         let [planted, _, inside] = batch(step, &device);
         trainer.step(planted, inside, 1.0).unwrap();

@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, stderr};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::anyhow;
 use coin_core::bundle::BundleError;
 use coin_core::training::StepError;
 use coin_imaging::{ScanError, Window};
@@ -23,6 +23,9 @@ use crate::device::DeviceError;
 use crate::files::FileError;
 use crate::pretrained::PretrainedError;
 use crate::recipe::RecipeError;
+
+/// How `println!` panics when whoever read its lines has gone.
+const UNREAD: &str = "failed printing to stdout: Broken pipe";
 
 /// Bad usage or bad input that the caller can mend.
 #[derive(Debug, Error)]
@@ -57,12 +60,13 @@ pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
     if env::var_os("RUST_BACKTRACE").is_none() {
         panic::set_hook(Box::new(|_| {}));
     }
-    let ended = panic::catch_unwind(AssertUnwindSafe(main));
-    let Err(error) = ended
-        .unwrap_or_else(|_| bail!("this is a mistake in the program; please report what RUST_BACKTRACE=1 shows of it"))
-    else {
-        return ExitCode::SUCCESS;
+    let ended = match panic::catch_unwind(AssertUnwindSafe(main)) {
+        // `| head` has read enough.
+        Err(cause) if cause.downcast_ref::<String>().is_some_and(|cause| cause.starts_with(UNREAD)) => Ok(()),
+        Err(_) => Err(anyhow!("this is a mistake in the program; please report what RUST_BACKTRACE=1 shows of it")),
+        Ok(ended) => ended,
     };
+    let Err(error) = ended else { return ExitCode::SUCCESS };
     let message = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
     eprintln!("error: {}", message.replace('\n', " "));
     let mendable = error.chain().any(|cause| {

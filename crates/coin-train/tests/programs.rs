@@ -30,6 +30,15 @@ fn train(out: &Path) -> Command {
 }
 
 #[test]
+fn a_reader_that_has_read_enough_is_no_failure() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = program("train").arg("--list-recipes").stdout(writer).output().unwrap();
+    assert!(output.status.success(), "{}", output.status);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
 fn a_batch_that_memory_cannot_hold_is_refused_with_one_that_fits() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("runs");
@@ -68,7 +77,8 @@ fn lessons_come_before_the_stages_they_are_for() {
     let slices = folder.path().join("slices");
     let made = program("dataset").args(["phantom", "--count", "48", "--size", "64", "--out"]).arg(&slices).output();
     assert!(made.unwrap().status.success());
-    let lesson = "batch=4, validate_every=2, anomaly={diameter_mm=42.0, contrast=[0.9, 0.9], probability=0.5, lesions=1.0}, training={learning_rate=1e-3}";
+    let lesson =
+        "batch=4, validate_every=2, anomaly={diameter_mm=42.0, contrast=[0.9, 0.9], probability=0.5, lesions=1.0}";
     let recipe = |planted: bool| {
         format!(
             "extends = \"quick\"\nname = \"lessons\"\nsize = 64\n\
@@ -84,7 +94,9 @@ fn lessons_come_before_the_stages_they_are_for() {
         command.arg("--recipe").arg(&file).arg("--data").arg(format!("slices:{}", slices.display()));
         command.args(["--device", "cpu", "--out"]).arg(&out);
         for name in lessons {
-            command.args(["--set", &format!("{name}={{steps=4, {lesson}}}")]);
+            let weight = if *name == "restoration" { ", planted_weight=20.0" } else { "" };
+            let training = format!("training={{learning_rate=1e-3{weight}}}");
+            command.args(["--set", &format!("{name}={{steps=4, {lesson}, {training}}}")]);
         }
         command.output().unwrap()
     };
@@ -109,6 +121,10 @@ fn lessons_come_before_the_stages_they_are_for() {
     let generator = |run| first(run, "counterfactual")["losses"]["generator"]["minimal_change"].clone();
     assert_ne!(generator("lessons"), generator("lessons-2"));
     refused(&train(&["restoration"], false), &["restoration", "nothing is planted", "train_on_planted"]);
+    let mut weightless = program("train");
+    weightless.args(["--recipe", "kits23-tumour", "--set", "restoration.training.planted_weight=0"]);
+    weightless.arg("--data").arg(format!("slices:{}", slices.display())).arg("--out").arg(&out);
+    refused(&weightless.output().unwrap(), &["restoration.training.planted_weight", "above 0"]);
 }
 
 #[test]

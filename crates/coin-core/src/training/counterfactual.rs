@@ -241,7 +241,8 @@ impl CounterfactualTrainer {
     /// the same layers, and trail behind the weights: with them the network changes more than it was trained to. They
     /// fade by a tenth with each batch.
     pub fn calibrated(&self, inputs: impl IntoIterator<Item = Tensor<4>>) -> Inpainter {
-        let network = self.trained().train();
+        // Nothing is recorded for gradients: without a step backwards it would be kept for all inputs.
+        let network = self.trained().train().no_grad();
         for x in inputs {
             let Objective { classifier, config, .. } = &self.objective;
             let condition = config.method.condition(|| classifier.forward(x.clone()), config.bins);

@@ -18,12 +18,23 @@ use crate::networks::{self, Classifier, Inpainter};
 /// A cell of the classifier's last layer that is planted to this share counts as full.
 const FULL_SHARE: f64 = 0.25;
 
-/// Hyperparameters of a lesson.
+/// Hyperparameters of the localisation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LessonConfig {
+pub struct LocalisationConfig {
     /// Adam's learning rate.
     pub learning_rate: f64,
+}
+
+/// Hyperparameters of the restoration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestorationConfig {
+    /// Adam's learning rate.
+    pub learning_rate: f64,
+    /// How many times as much as another pixel one weighs where something was planted. With a weight of w, what is in doubt is
+    /// taken away where the odds that it was planted are above 1 to w.
+    pub planted_weight: f64,
 }
 
 /// A classifier that is also asked where.
@@ -68,11 +79,11 @@ impl Localiser {
 }
 
 /// A localiser and its optimizer.
-pub type LocalisationTrainer = Supervised<Localiser, LessonConfig>;
+pub type LocalisationTrainer = Supervised<Localiser, LocalisationConfig>;
 
 impl LocalisationTrainer {
     /// Starts with `localiser`, which must live on an autodiff device.
-    pub fn new(localiser: Localiser, config: LessonConfig) -> Self {
+    pub fn new(localiser: Localiser, config: LocalisationConfig) -> Self {
         Self::start("localiser", localiser, &AdamConfig::new().with_epsilon(1e-8), config)
     }
 
@@ -87,31 +98,29 @@ impl LocalisationTrainer {
 }
 
 /// An inpainter and its optimizer.
-pub type RestorationTrainer = Supervised<Inpainter, LessonConfig>;
+pub type RestorationTrainer = Supervised<Inpainter, RestorationConfig>;
 
 impl RestorationTrainer {
     /// Starts with `inpainter`, which must live on an autodiff device.
-    pub fn new(inpainter: Inpainter, config: LessonConfig) -> Self {
+    pub fn new(inpainter: Inpainter, config: RestorationConfig) -> Self {
         Self::start("inpainter", inpainter, &AdamConfig::new().with_epsilon(1e-8), config)
     }
 
     /// One step on images with something planted, the same without it, both in [-1, 1], and masks of 0 and 1 of what was
-    /// planted, all `[batch, 1, height, width]`, at `rate` times the learning rate; returns the loss before it: the mean
-    /// absolute difference to the healthy where something was planted, and that elsewhere. The condition is "normal".
+    /// planted, all `[batch, 1, height, width]`, at `rate` times the learning rate; returns the loss before it: the weighted
+    /// mean absolute difference to the healthy. The condition is "normal".
     ///
     /// # Errors
     /// When a device gives no loss back, usually for want of memory, or the devices cannot share the batch evenly.
     pub fn step(&mut self, x: Tensor<4>, healthy: Tensor<4>, planted: Tensor<4>, rate: f64) -> Result<f32, StepError> {
-        let target = Tensor::cat(vec![healthy, planted], 1);
+        let weights = planted * (self.config.planted_weight - 1.0) + 1.0;
+        let target = Tensor::cat(vec![healthy, weights], 1);
         self.descend(x, target, restoration, self.config.learning_rate * rate)
     }
 }
 
-/// Two means: so little is planted that in a mean over all to leave everything as it is would hardly cost anything.
 fn restoration(network: &Inpainter, x: Tensor<4>, target: Tensor<4>) -> Tensor<1> {
-    let (healthy, planted) = (target.clone().narrow(1, 0, 1), target.narrow(1, 1, 1));
+    let (healthy, weights) = (target.clone().narrow(1, 0, 1), target.narrow(1, 1, 1));
     let off = (network.forward(x, &Condition::All(0)) - healthy).abs();
-    let elsewhere = -planted.clone() + 1.0;
-    let mean = |region: Tensor<4>| (off.clone() * region.clone()).sum() / region.sum().clamp_min(1.0);
-    mean(planted) + mean(elsewhere)
+    (off * weights.clone()).sum() / weights.sum()
 }

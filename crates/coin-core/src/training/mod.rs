@@ -16,7 +16,7 @@ pub use average::ExponentialAverage;
 pub use classifier::{ClassifierConfig, ClassifierTrainer};
 pub use counterfactual::{Batch, CounterfactualConfig, CounterfactualLosses, CounterfactualTrainer, Cycle};
 pub use descent::Descent;
-pub use lessons::{LessonConfig, LocalisationTrainer, Localiser, RestorationTrainer};
+pub use lessons::{LocalisationConfig, LocalisationTrainer, Localiser, RestorationConfig, RestorationTrainer};
 pub use loss::{Adversarial, Distance};
 pub use objective::{Descents, Objective};
 pub use segmenter::{SegmenterConfig, SegmenterTrainer};

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use coin_core::bundle::{self, Card};
 use coin_core::method::Method;
 use coin_core::networks::{ClassifierArchitecture, DiscriminatorConfig, InpainterConfig};
-use coin_core::training::{ClassifierConfig, CounterfactualConfig, LessonConfig, SegmenterConfig};
+use coin_core::training::{
+    ClassifierConfig, CounterfactualConfig, LocalisationConfig, RestorationConfig, SegmenterConfig,
+};
 use coin_imaging::Window;
 use coin_imaging::anomaly::AnomalyStyle;
 use coin_imaging::augmentation::Augmentation;
@@ -50,12 +52,12 @@ pub struct Recipe {
     pub anomaly: AnomalyRecipe,
     /// The classifier's first lessons, if it has some: where something is planted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub localisation: Option<LessonStage>,
+    pub localisation: Option<LessonStage<LocalisationConfig>>,
     /// The classifier's stage.
     pub classifier: ClassifierStage,
     /// The inpainter's first lessons, if it has some: to take away what is planted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restoration: Option<LessonStage>,
+    pub restoration: Option<LessonStage<RestorationConfig>>,
     /// The counterfactual's stage.
     pub counterfactual: CounterfactualStage,
     /// The stage of a segmenter that sees masks, to hold the counterfactual against.
@@ -159,7 +161,7 @@ pub struct ClassifierStage {
 
 /// First lessons from what is planted in normal slices, which the recipe's data must allow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LessonStage {
+pub struct LessonStage<C> {
     /// Steps in all.
     pub steps: u64,
     /// Slices a step.
@@ -171,8 +173,8 @@ pub struct LessonStage {
     pub learning_rate_drop: Option<LearningRateDrop>,
     /// What is planted.
     pub anomaly: AnomalyRecipe,
-    /// Optimizer.
-    pub training: LessonConfig,
+    /// Optimizer and loss.
+    pub training: C,
 }
 
 /// The counterfactual's stage.
@@ -230,7 +232,7 @@ impl LearningRateDrop {
     }
 }
 
-impl LessonStage {
+impl<C> LessonStage<C> {
     fn problem(&self, nothing_planted: bool) -> Option<String> {
         match self {
             _ if nothing_planted => {
@@ -347,9 +349,15 @@ impl Recipe {
                 (!fits).then(|| format!("size: {} is not a multiple of {multiple} up to 2048", self.size))
             })
             .or_else(|| {
-                let lessons = [("localisation", &self.localisation), ("restoration", &self.restoration)];
                 let nothing = !self.data.is_planted_in_training();
-                lessons.into_iter().find_map(|(key, lesson)| within(lesson.as_ref()?.problem(nothing), key))
+                let localisation = self.localisation.as_ref().and_then(|lesson| lesson.problem(nothing));
+                let restoration = self.restoration.as_ref().and_then(|lesson| lesson.problem(nothing));
+                within(localisation, "localisation").or_else(|| within(restoration, "restoration"))
+            })
+            .or_else(|| {
+                let weight = self.restoration.as_ref().map_or(1.0, |lesson| lesson.training.planted_weight);
+                (weight.is_nan() || weight <= 0.0)
+                    .then(|| "restoration.training.planted_weight: must be above 0".into())
             })
             .or_else(|| {
                 let segmented = self.segmenter.as_ref().is_none_or(|stage| stage.batch > 1);

@@ -3,56 +3,59 @@
 use burn::tensor::activation::sigmoid;
 use coin_core::metrics::Ranking;
 use coin_core::networks::Classifier;
-use coin_core::training::{ClassifierTrainer, StateError, TrainerState};
-use coin_core::weights;
+use coin_core::training::{ClassifierConfig, ClassifierTrainer};
 use serde_json::json;
 
 use super::setting::images;
-use super::steps::{Stage, Step, Validation};
+use super::steps::Validation;
+use super::supervised::{Pace, Task};
 use super::{Setting, Training};
 use crate::data::{Draw, Sample, Samples};
 use crate::pictures;
-use crate::recipe::Recipe;
+use crate::recipe::{ClassifierStage, Recipe};
 
-/// A classifier in training.
-pub struct ClassifierStage<'a> {
-    pub training: &'a Training<'a>,
-    pub trainer: ClassifierTrainer,
-    pub validation: Samples<'a>,
-}
+/// The verdict.
+pub struct Classification;
 
-impl Stage for ClassifierStage<'_> {
+impl Task for Classification {
     const NAME: &'static str = "classifier";
+    type Plan = ClassifierStage;
+    type Network = Classifier;
+    type Config = ClassifierConfig;
 
-    fn steps(&self) -> u64 {
-        self.trainer.steps()
+    fn plan(recipe: &Recipe) -> Option<&ClassifierStage> {
+        Some(&recipe.classifier)
     }
 
-    fn state(&self) -> Result<TrainerState, StateError> {
-        self.trainer.state()
+    fn pace(&ClassifierStage { steps, validate_every, batch, .. }: &ClassifierStage) -> Pace {
+        Pace { steps, validate_every, batch }
     }
 
-    fn is_finite(&self) -> bool {
-        weights::all_finite(&self.trainer.trained())
+    fn trainer(setting: &Setting<'_>, _: &ClassifierStage) -> anyhow::Result<ClassifierTrainer> {
+        Ok(setting.classifier_trainer(setting.random_classifier()))
     }
 
-    fn batch_size(recipe: &Recipe) -> Option<usize> {
-        Some(recipe.classifier.batch)
+    fn step(
+        setting: &Setting<'_>,
+        stage: &ClassifierStage,
+        trainer: &mut ClassifierTrainer,
+        size: usize,
+    ) -> anyhow::Result<f32> {
+        let Setting { recipe, data, .. } = setting;
+        let step = trainer.steps();
+        let draw = Draw { seed: recipe.seed, step, size, normal: false };
+        let batch = data.batch(recipe.window, &stage.anomaly, stage.augmentation.as_ref(), draw)?;
+        let labels: Vec<bool> = batch.iter().map(|sample| sample.abnormal).collect();
+        let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
+        Ok(trainer.step(setting.tensor(&batch), &labels, rate)?)
     }
 
-    fn step(&mut self) -> anyhow::Result<Step> {
-        let setting = &self.training.setting;
-        let loss = step(setting, &mut self.trainer, setting.recipe.classifier.batch)?;
-        Ok(Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() })
-    }
-
-    fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()> {
-        let mut trainer = setting.new_classifier_trainer();
-        (0..2).try_for_each(|_| step(setting, &mut trainer, batch).map(drop))
-    }
-
-    fn validate(&self) -> anyhow::Result<Validation> {
-        let summary = rank(&self.training.setting, &self.validation, &self.trainer.trained())?.summary();
+    fn validate(
+        training: &Training<'_>,
+        trainer: &ClassifierTrainer,
+        samples: &Samples<'_>,
+    ) -> anyhow::Result<Validation> {
+        let summary = rank(&training.setting, samples, &trainer.trained())?.summary();
         let (auroc, accuracy) = (summary.auroc.unwrap_or(0.0), summary.accuracy.unwrap_or(0.0));
         Ok(Validation {
             // AUROC alone does not see a classifier whose probabilities all lean to one side.
@@ -61,17 +64,6 @@ impl Stage for ClassifierStage<'_> {
             said: format!("validation AUROC {auroc:.4}, accuracy {accuracy:.4}"),
         })
     }
-}
-
-/// One with so many images; returns the loss before it.
-fn step(setting: &Setting<'_>, trainer: &mut ClassifierTrainer, size: usize) -> anyhow::Result<f32> {
-    let Setting { recipe, data, .. } = setting;
-    let (step, stage) = (trainer.steps(), &recipe.classifier);
-    let draw = Draw { seed: recipe.seed, step, size, normal: false };
-    let batch = data.batch(recipe.window, &stage.anomaly, stage.augmentation.as_ref(), draw)?;
-    let labels: Vec<bool> = batch.iter().map(|sample| sample.abnormal).collect();
-    let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
-    Ok(trainer.step(setting.tensor(&batch), &labels, rate)?)
 }
 
 /// A classifier's verdicts on samples.

@@ -60,7 +60,7 @@ impl Stage for CounterfactualStage<'_> {
     }
 
     fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()> {
-        let classifier = setting.new_classifier_trainer().network;
+        let classifier = setting.classifier_trainer(setting.random_classifier()).network;
         let mut trainer = setting.new_counterfactual_trainer(classifier, None);
         (0..2).try_for_each(|_| step(setting, &mut trainer, batch).map(drop))
     }

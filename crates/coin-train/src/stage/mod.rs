@@ -9,12 +9,13 @@ mod restoration;
 mod segmenter;
 mod setting;
 mod steps;
+mod supervised;
 
 use anyhow::Context as _;
 use burn::module::Module as _;
 use coin_core::explanation::Explainer;
 use coin_core::networks::{Classifier, Inpainter, UNet};
-use coin_core::training::{CounterfactualTrainer, TrainerState};
+use coin_core::training::CounterfactualTrainer;
 
 use crate::data::{DataError, Draw};
 use crate::program::BadInput;
@@ -23,12 +24,13 @@ use crate::run::Run;
 pub use packing::TEST_SEED;
 pub use setting::Setting;
 
-use classifier::ClassifierStage;
+use classifier::Classification;
 use counterfactual::CounterfactualStage;
-use localisation::LocalisationStage;
-use restoration::RestorationStage;
-use segmenter::SegmenterStage;
+use localisation::Localisation;
+use restoration::Restoration;
+use segmenter::Segmentation;
 use steps::Stage as _;
+use supervised::{SupervisedStage, Task, Trainer};
 
 /// The reference threshold on the difference map (paper section 4).
 pub const PAPER_THRESHOLD: f32 = 0.25;
@@ -72,50 +74,27 @@ pub struct Training<'a> {
 impl Training<'_> {
     /// Teaches the classifier where something is planted, where the recipe says so, from the newest checkpoint on.
     pub fn localisation(&self) -> anyhow::Result<Ending> {
-        let Some(stage) = &self.setting.recipe.localisation else { return Ok(Ending::Done) };
         // A classifier that is trained, or taken over, has its first lessons behind it.
-        if self.run.best(ClassifierStage::NAME).newest()?.is_some() {
+        if self.run.best(Classification::NAME).newest()?.is_some() {
             return Ok(Ending::Done);
         }
-        let mut trainer = self.setting.new_localisation_trainer(stage)?;
-        if let Some(state) = self.run.checkpoints(LocalisationStage::NAME).newest()? {
-            trainer = trainer.load_state(&state)?;
-        }
-        let (steps, validate_every) = (stage.steps, stage.validate_every);
-        let mut stage =
-            LocalisationStage { training: self, stage, trainer, validation: self.setting.validation_samples() };
-        steps::run(&mut stage, self, steps, validate_every)
+        self.supervised::<Localisation>(|stage| Localisation::trainer(&self.setting, stage))
     }
 
     /// Trains the classifier from the newest checkpoint on; keeps the state with the best validation AUROC and accuracy.
     pub fn classifier(&self) -> anyhow::Result<Ending> {
-        let trainer = match self.run.checkpoints(ClassifierStage::NAME).newest()? {
-            Some(state) => self.setting.new_classifier_trainer().load_state(&state)?,
-            None => match self.localised()? {
-                Some(classifier) => self.setting.classifier_trainer(classifier),
-                None => self.setting.first_classifier_trainer()?,
-            },
-        };
-        let mut stage = ClassifierStage { training: self, trainer, validation: self.setting.validation_samples() };
-        steps::run(
-            &mut stage,
-            self,
-            self.setting.recipe.classifier.steps,
-            self.setting.recipe.classifier.validate_every,
-        )
+        self.supervised::<Classification>(|_| {
+            let network = match self.learnt::<Localisation>()? {
+                Some(lesson) => lesson.network.classifier,
+                None => self.setting.pretrained_classifier()?,
+            };
+            Ok(self.setting.classifier_trainer(network))
+        })
     }
 
     /// Teaches the inpainter to take away what is planted, where the recipe says so, from the newest checkpoint on.
     pub fn restoration(&self) -> anyhow::Result<Ending> {
-        let Some(stage) = &self.setting.recipe.restoration else { return Ok(Ending::Done) };
-        let mut trainer = self.setting.new_restoration_trainer(stage);
-        if let Some(state) = self.run.checkpoints(RestorationStage::NAME).newest()? {
-            trainer = trainer.load_state(&state)?;
-        }
-        let (classifier, validation) = (self.best_classifier()?, self.setting.validation_samples());
-        let (steps, validate_every) = (stage.steps, stage.validate_every);
-        let mut stage = RestorationStage { training: self, stage, trainer, classifier, validation };
-        steps::run(&mut stage, self, steps, validate_every)
+        self.supervised::<Restoration>(|stage| Restoration::trainer(&self.setting, stage))
     }
 
     /// Trains COIN from the newest checkpoint on; keeps the state with the best product of validation IoU at the paper's threshold
@@ -124,7 +103,10 @@ impl Training<'_> {
         let classifier = self.best_classifier()?;
         let trainer = match self.run.checkpoints(CounterfactualStage::NAME).newest()? {
             Some(state) => self.setting.new_counterfactual_trainer(classifier.clone(), None).load_state(&state)?,
-            None => self.setting.new_counterfactual_trainer(classifier.clone(), self.restored()?),
+            None => {
+                let restored = self.learnt::<Restoration>()?.map(|lesson| lesson.network);
+                self.setting.new_counterfactual_trainer(classifier.clone(), restored)
+            }
         };
         let mut stage =
             CounterfactualStage { training: self, trainer, classifier, validation: self.setting.validation_samples() };
@@ -139,43 +121,44 @@ impl Training<'_> {
     /// Trains the segmenter, where the recipe has one, from the newest checkpoint on; keeps the state with the best
     /// validation IoU.
     pub fn segmenter(&self) -> anyhow::Result<Ending> {
-        let Some(stage) = self.setting.recipe.segmenter() else { return Ok(Ending::Done) };
-        let mut trainer = self.setting.new_segmenter_trainer(stage);
-        if let Some(state) = self.run.checkpoints(SegmenterStage::NAME).newest()? {
-            trainer = trainer.load_state(&state)?;
+        self.supervised::<Segmentation>(|stage| Segmentation::trainer(&self.setting, stage))
+    }
+
+    /// Goes on with a task from its newest checkpoint, or begins with the `first` trainer.
+    fn supervised<T: Task>(
+        &self,
+        first: impl FnOnce(&T::Plan) -> anyhow::Result<Trainer<T>>,
+    ) -> anyhow::Result<Ending> {
+        let Some(plan) = T::plan(self.setting.recipe) else { return Ok(Ending::Done) };
+        let trainer = match self.run.checkpoints(T::NAME).newest()? {
+            Some(state) => T::trainer(&self.setting, plan)?.load_state(&state)?,
+            None => first(plan)?,
+        };
+        let validation = self.setting.validation_samples();
+        let mut stage = SupervisedStage::<T> { training: self, plan, trainer, validation };
+        let pace = T::pace(plan);
+        steps::run(&mut stage, self, pace.steps, pace.validate_every)
+    }
+
+    /// The state of a task that was kept, where the recipe has it and something was.
+    fn kept<T: Task>(&self) -> anyhow::Result<Option<Trainer<T>>> {
+        let Some(plan) = T::plan(self.setting.recipe) else { return Ok(None) };
+        let load = |state| anyhow::Ok(T::trainer(&self.setting, plan)?.load_state(state)?);
+        self.run.best(T::NAME).newest()?.as_ref().map(load).transpose()
+    }
+
+    /// The end of a lesson, where the recipe has it.
+    fn learnt<T: Task>(&self) -> anyhow::Result<Option<Trainer<T>>> {
+        let Some(plan) = T::plan(self.setting.recipe) else { return Ok(None) };
+        match self.kept::<T>()?.filter(|trainer| trainer.steps() >= T::pace(plan).steps) {
+            Some(trainer) => Ok(Some(trainer)),
+            None => Err(BadInput(format!("the {0} is not finished; run --stage {0} first", T::NAME)).into()),
         }
-        let (steps, validate_every) = (stage.steps, stage.validate_every);
-        let mut stage =
-            SegmenterStage { training: self, stage, trainer, validation: self.setting.validation_samples() };
-        steps::run(&mut stage, self, steps, validate_every)
-    }
-
-    /// The classifier after its first lessons, where it had some.
-    fn localised(&self) -> anyhow::Result<Option<Classifier>> {
-        let Some(stage) = &self.setting.recipe.localisation else { return Ok(None) };
-        let state = self.learnt(LocalisationStage::NAME, stage.steps)?;
-        Ok(Some(self.setting.new_localisation_trainer(stage)?.load_state(&state)?.network.classifier))
-    }
-
-    /// The inpainter after its first lessons, where it had some.
-    fn restored(&self) -> anyhow::Result<Option<Inpainter>> {
-        let Some(stage) = &self.setting.recipe.restoration else { return Ok(None) };
-        let state = self.learnt(RestorationStage::NAME, stage.steps)?;
-        Ok(Some(self.setting.new_restoration_trainer(stage).load_state(&state)?.network))
-    }
-
-    /// The end of a lesson.
-    fn learnt(&self, lesson: &str, steps: u64) -> anyhow::Result<TrainerState> {
-        let state = self.run.best(lesson).newest()?.filter(|state| state.step >= steps);
-        state.ok_or_else(|| BadInput(format!("the {lesson} is not finished; run --stage {lesson} first")).into())
     }
 
     /// The best segmenter, where one is trained.
-    pub fn trained_segmenter(&self) -> anyhow::Result<Option<UNet>> {
-        let Some(stage) = self.setting.recipe.segmenter() else { return Ok(None) };
-        let best = self.run.best(SegmenterStage::NAME).newest()?;
-        let load = |state| anyhow::Ok(self.setting.new_segmenter_trainer(stage).load_state(&state)?.trained());
-        best.map(load).transpose()
+    fn trained_segmenter(&self) -> anyhow::Result<Option<UNet>> {
+        Ok(self.kept::<Segmentation>()?.map(|trainer| trainer.trained()))
     }
 
     /// The networks of the best states.
@@ -206,9 +189,9 @@ impl Training<'_> {
 
     /// The best classifier, on the training device.
     fn best_classifier(&self) -> anyhow::Result<Classifier> {
-        let best = self.run.best(ClassifierStage::NAME).newest()?;
+        let best = self.kept::<Classification>()?;
         let best =
             best.ok_or_else(|| BadInput("the classifier is not trained yet; run --stage classifier first".into()))?;
-        Ok(self.setting.new_classifier_trainer().load_state(&best)?.network)
+        Ok(best.network)
     }
 }

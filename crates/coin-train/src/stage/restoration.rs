@@ -2,89 +2,77 @@
 
 use burn::module::Module as _;
 use coin_core::explanation::Explainer;
-use coin_core::networks::Classifier;
-use coin_core::training::{RestorationTrainer, StateError, TrainerState};
-use coin_core::weights;
+use coin_core::networks::Inpainter;
+use coin_core::training::{RestorationConfig, RestorationTrainer};
 use serde_json::json;
 
-use super::steps::{Stage, Step, Validation};
-use super::{Setting, Training};
+use super::setting::processor;
+use super::steps::Validation;
+use super::supervised::{Pace, Task};
+use super::{PAPER_THRESHOLD, Setting, Training};
 use crate::data::{Draw, Samples};
 use crate::pictures;
-use crate::recipe::{self, Recipe};
+use crate::recipe::{LessonStage, Recipe};
 
 /// Keeps the data of this stage apart from the others'.
 const STREAM: u64 = 1 << 54;
 
-/// An inpainter that learns to restore.
-pub struct RestorationStage<'a> {
-    pub training: &'a Training<'a>,
-    pub stage: &'a recipe::LessonStage,
-    pub trainer: RestorationTrainer,
-    pub classifier: Classifier,
-    pub validation: Samples<'a>,
-}
+/// Make it as it was.
+pub struct Restoration;
 
-impl Stage for RestorationStage<'_> {
+impl Task for Restoration {
     const NAME: &'static str = "restoration";
+    type Plan = LessonStage<RestorationConfig>;
+    type Network = Inpainter;
+    type Config = RestorationConfig;
 
-    fn steps(&self) -> u64 {
-        self.trainer.steps()
+    fn plan(recipe: &Recipe) -> Option<&Self::Plan> {
+        recipe.restoration.as_ref()
     }
 
-    fn state(&self) -> Result<TrainerState, StateError> {
-        self.trainer.state()
+    fn pace(&LessonStage { steps, validate_every, batch, .. }: &Self::Plan) -> Pace {
+        Pace { steps, validate_every, batch }
     }
 
-    fn is_finite(&self) -> bool {
-        weights::all_finite(&self.trainer.trained())
+    /// With random weights.
+    fn trainer(setting: &Setting<'_>, stage: &Self::Plan) -> anyhow::Result<RestorationTrainer> {
+        let inpainter = setting.random_inpainter(&processor(setting.recipe.seed + 1));
+        Ok(RestorationTrainer::new(inpainter, stage.training.clone()).with_helpers(&setting.devices.helpers))
     }
 
-    fn batch_size(recipe: &Recipe) -> Option<usize> {
-        recipe.restoration.as_ref().map(|stage| stage.batch)
+    fn step(
+        setting: &Setting<'_>,
+        stage: &Self::Plan,
+        trainer: &mut RestorationTrainer,
+        size: usize,
+    ) -> anyhow::Result<f32> {
+        let Setting { recipe, data, .. } = setting;
+        let step = trainer.steps();
+        let draw = Draw { seed: recipe.seed ^ STREAM, step, size, normal: true };
+        let batch = data.batch(recipe.window, &stage.anomaly, recipe.counterfactual.augmentation.as_ref(), draw)?;
+        let images = setting.tensor(&batch);
+        // Of a normal slice, planted in or not, it is always known.
+        let healthy = batch.iter().flat_map(|sample| sample.clean.iter().flatten().copied());
+        let healthy = pictures::tensor(healthy.collect(), recipe.size, &images.device());
+        let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
+        Ok(trainer.step(images, healthy, setting.truths(&batch), rate)?)
     }
 
-    fn step(&mut self) -> anyhow::Result<Step> {
-        let loss = step(&self.training.setting, self.stage, &mut self.trainer, self.stage.batch)?;
-        Ok(Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() })
-    }
-
-    fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()> {
-        let Some(stage) = &setting.recipe.restoration else { return Ok(()) };
-        let mut trainer = setting.new_restoration_trainer(stage);
-        (0..2).try_for_each(|_| step(setting, stage, &mut trainer, batch).map(drop))
-    }
-
-    fn validate(&self) -> anyhow::Result<Validation> {
-        let method = self.training.setting.recipe.counterfactual.training.method;
-        let (inpainter, classifier) = (self.trainer.trained(), self.classifier.valid());
+    fn validate(
+        training: &Training<'_>,
+        trainer: &RestorationTrainer,
+        samples: &Samples<'_>,
+    ) -> anyhow::Result<Validation> {
+        let method = training.setting.recipe.counterfactual.training.method;
+        let (inpainter, classifier) = (trainer.trained(), training.best_classifier()?.valid());
         let explainer = Explainer { inpainter, classifier, method, familiarity: None };
-        let found = self.training.setting.validate(&explainer, &self.validation)?.coin;
-        let (threshold, iou) = found.best().unwrap_or((super::PAPER_THRESHOLD, 0.0));
+        let found = training.setting.validate(&explainer, samples)?.coin;
+        let (threshold, iou) = found.best().unwrap_or((PAPER_THRESHOLD, 0.0));
         Ok(Validation {
             // The newest: what was planted is not what is looked for, so that its validation chooses nothing.
-            score: self.steps() as f64,
+            score: trainer.steps() as f64,
             said: format!("validation IoU {iou:.3} at {threshold:.2}, CV {:.3}", found.cv.unwrap_or(0.0)),
             log: json!({ "threshold": threshold, "iou": iou, "validation": found }),
         })
     }
-}
-
-/// One with so many images; returns the loss before it.
-fn step(
-    setting: &Setting<'_>,
-    stage: &recipe::LessonStage,
-    trainer: &mut RestorationTrainer,
-    size: usize,
-) -> anyhow::Result<f32> {
-    let Setting { recipe, data, .. } = setting;
-    let step = trainer.steps();
-    let draw = Draw { seed: recipe.seed ^ STREAM, step, size, normal: true };
-    let batch = data.batch(recipe.window, &stage.anomaly, recipe.counterfactual.augmentation.as_ref(), draw)?;
-    let images = setting.tensor(&batch);
-    // Of a normal slice, planted in or not, it is always known.
-    let healthy = batch.iter().flat_map(|sample| sample.clean.iter().flatten().copied());
-    let healthy = pictures::tensor(healthy.collect(), recipe.size, &images.device());
-    let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
-    Ok(trainer.step(images, healthy, setting.truths(&batch), rate)?)
 }

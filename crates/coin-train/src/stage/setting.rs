@@ -3,26 +3,24 @@
 use burn::module::Module as _;
 use burn::tensor::{Device, Tensor, TensorData};
 use coin_core::explanation::Explainer;
-use coin_core::networks::{Classifier, Inpainter, UNet};
-use coin_core::training::{
-    Batch, ClassifierTrainer, CounterfactualTrainer, Distance, LocalisationTrainer, Localiser, RestorationTrainer,
-    SegmenterTrainer,
-};
+use coin_core::networks::{Classifier, Inpainter};
+use coin_core::training::{Batch, ClassifierTrainer, CounterfactualTrainer, Distance};
 use coin_imaging::{Mask, body};
 
 use super::capacity;
-use super::classifier::ClassifierStage;
+use super::classifier::Classification;
 use super::counterfactual::CounterfactualStage;
-use super::localisation::LocalisationStage;
-use super::restoration::RestorationStage;
-use super::segmenter::SegmenterStage;
+use super::localisation::Localisation;
+use super::restoration::Restoration;
+use super::segmenter::Segmentation;
+use super::supervised::SupervisedStage;
 use super::{PAPER_THRESHOLD, StageName};
 use crate::data::{Dataset, Purpose, Sample, Samples};
 use crate::device::Devices;
 use crate::evaluation::{self, Distances, Evaluation, Masking};
 use crate::pictures;
 use crate::pretrained::Pretrained;
-use crate::recipe::{self, Recipe};
+use crate::recipe::Recipe;
 
 /// Validation anomalies come from this seed, whatever the training's.
 const VALIDATION_SEED: u64 = 1;
@@ -45,11 +43,11 @@ impl Setting<'_> {
     /// Names a batch that will do.
     pub fn check(&self, stages: &[StageName]) -> anyhow::Result<()> {
         stages.iter().try_for_each(|stage| match stage {
-            StageName::Classifier => capacity::check::<ClassifierStage<'_>>(self),
-            StageName::Localisation => capacity::check::<LocalisationStage<'_>>(self),
-            StageName::Restoration => capacity::check::<RestorationStage<'_>>(self),
+            StageName::Classifier => capacity::check::<SupervisedStage<'_, Classification>>(self),
+            StageName::Localisation => capacity::check::<SupervisedStage<'_, Localisation>>(self),
+            StageName::Restoration => capacity::check::<SupervisedStage<'_, Restoration>>(self),
             StageName::Counterfactual => capacity::check::<CounterfactualStage<'_>>(self),
-            StageName::Segmenter => capacity::check::<SegmenterStage<'_>>(self),
+            StageName::Segmenter => capacity::check::<SupervisedStage<'_, Segmentation>>(self),
         })
     }
 
@@ -64,12 +62,8 @@ impl Setting<'_> {
         self.data.samples(&[Purpose::Validation], self.recipe.window, &self.recipe.anomaly, VALIDATION_SEED)
     }
 
-    /// The classifier before its first step: with the recipe's pretrained weights, where it has some.
-    pub(super) fn first_classifier_trainer(&self) -> anyhow::Result<ClassifierTrainer> {
-        Ok(self.classifier_trainer(self.pretrained_classifier()?))
-    }
-
-    fn pretrained_classifier(&self) -> anyhow::Result<Classifier> {
+    /// With the recipe's pretrained weights, where it has some.
+    pub(super) fn pretrained_classifier(&self) -> anyhow::Result<Classifier> {
         let network = self.random_classifier();
         match &self.recipe.classifier.pretrained {
             Some(path) => Ok(Pretrained::open(path)?.classifier(network, &self.recipe.classifier.network)?),
@@ -77,12 +71,7 @@ impl Setting<'_> {
         }
     }
 
-    /// With random weights.
-    pub(super) fn new_classifier_trainer(&self) -> ClassifierTrainer {
-        self.classifier_trainer(self.random_classifier())
-    }
-
-    fn random_classifier(&self) -> Classifier {
+    pub(super) fn random_classifier(&self) -> Classifier {
         self.recipe.classifier.network.init(&processor(self.recipe.seed))
     }
 
@@ -91,29 +80,7 @@ impl Setting<'_> {
         ClassifierTrainer::new(network, self.recipe.classifier.training.clone()).with_helpers(&self.devices.helpers)
     }
 
-    /// With random weights.
-    pub(super) fn new_segmenter_trainer(&self, stage: &recipe::SegmenterStage) -> SegmenterTrainer {
-        let network = UNet::init(&self.recipe.counterfactual.inpainter, &processor(self.recipe.seed + 2));
-        let network = network.fork(&self.devices.first.clone().autodiff());
-        SegmenterTrainer::new(network, stage.training.clone()).with_helpers(&self.devices.helpers)
-    }
-
-    /// With the recipe's pretrained weights, where it has some.
-    pub(super) fn new_localisation_trainer(&self, stage: &recipe::LessonStage) -> anyhow::Result<LocalisationTrainer> {
-        let classifier = self.pretrained_classifier()?;
-        let localiser = Localiser::init(classifier, &processor(self.recipe.seed + 3));
-        let localiser = localiser.fork(&self.devices.first.clone().autodiff());
-        let trainer = LocalisationTrainer::new(localiser, stage.training.clone());
-        Ok(trainer.with_helpers(&self.devices.helpers))
-    }
-
-    /// With random weights.
-    pub(super) fn new_restoration_trainer(&self, stage: &recipe::LessonStage) -> RestorationTrainer {
-        let inpainter = self.random_inpainter(&processor(self.recipe.seed + 1));
-        RestorationTrainer::new(inpainter, stage.training.clone()).with_helpers(&self.devices.helpers)
-    }
-
-    fn random_inpainter(&self, processor: &Device) -> Inpainter {
+    pub(super) fn random_inpainter(&self, processor: &Device) -> Inpainter {
         self.recipe.counterfactual.inpainter.init(processor).fork(&self.devices.first.clone().autodiff())
     }
 
@@ -170,7 +137,7 @@ impl Setting<'_> {
 }
 
 /// Where first weights are drawn, whatever trains them: a seed means the same ones on every device.
-fn processor(seed: u64) -> Device {
+pub(super) fn processor(seed: u64) -> Device {
     let processor = Device::flex().autodiff();
     processor.seed(seed);
     processor

@@ -1,0 +1,92 @@
+//! What the stages share that train one network by one loss.
+
+use burn::module::Module;
+use coin_core::training::{StateError, Supervised, TrainerState};
+use coin_core::weights;
+use serde_json::json;
+
+use super::steps::{Stage, Step, Validation};
+use super::{Setting, Training};
+use crate::data::Samples;
+use crate::recipe::Recipe;
+
+/// What one of these stages does.
+pub trait Task {
+    /// Name in the log, in checkpoints and in the recipe.
+    const NAME: &'static str;
+    /// What the recipe says of it.
+    type Plan;
+    /// What is trained.
+    type Network: Module;
+    /// Its optimizer and loss.
+    type Config;
+
+    /// `None` where the recipe has no such stage.
+    fn plan(recipe: &Recipe) -> Option<&Self::Plan>;
+
+    /// Steps in all, steps between validations, and slices a step.
+    fn pace(plan: &Self::Plan) -> Pace;
+
+    /// A trainer before its first step, or to load a state into.
+    fn trainer(setting: &Setting<'_>, plan: &Self::Plan) -> anyhow::Result<Trainer<Self>>;
+
+    /// Takes a step with so many images; returns the loss before it.
+    fn step(setting: &Setting<'_>, plan: &Self::Plan, trainer: &mut Trainer<Self>, size: usize) -> anyhow::Result<f32>;
+
+    /// Looks at the validation samples.
+    fn validate(training: &Training<'_>, trainer: &Trainer<Self>, samples: &Samples<'_>) -> anyhow::Result<Validation>;
+}
+
+/// The trainer of a task.
+pub type Trainer<T> = Supervised<<T as Task>::Network, <T as Task>::Config>;
+
+/// See [`Task::pace`].
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    pub steps: u64,
+    pub validate_every: u64,
+    pub batch: usize,
+}
+
+/// A task at work.
+pub struct SupervisedStage<'a, T: Task> {
+    pub training: &'a Training<'a>,
+    pub plan: &'a T::Plan,
+    pub trainer: Trainer<T>,
+    pub validation: Samples<'a>,
+}
+
+impl<T: Task> Stage for SupervisedStage<'_, T> {
+    const NAME: &'static str = T::NAME;
+
+    fn steps(&self) -> u64 {
+        self.trainer.steps()
+    }
+
+    fn state(&self) -> Result<TrainerState, StateError> {
+        self.trainer.state()
+    }
+
+    fn is_finite(&self) -> bool {
+        weights::all_finite(&self.trainer.trained())
+    }
+
+    fn batch_size(recipe: &Recipe) -> Option<usize> {
+        T::plan(recipe).map(|plan| T::pace(plan).batch)
+    }
+
+    fn step(&mut self) -> anyhow::Result<Step> {
+        let loss = T::step(&self.training.setting, self.plan, &mut self.trainer, T::pace(self.plan).batch)?;
+        Ok(Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() })
+    }
+
+    fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()> {
+        let Some(plan) = T::plan(setting.recipe) else { return Ok(()) };
+        let mut trainer = T::trainer(setting, plan)?;
+        (0..2).try_for_each(|_| T::step(setting, plan, &mut trainer, batch).map(drop))
+    }
+
+    fn validate(&self) -> anyhow::Result<Validation> {
+        T::validate(self.training, &self.trainer, &self.validation)
+    }
+}

@@ -47,9 +47,12 @@ impl ModelOptions {
             }
         }
         let model = Model::open(&self.model, self.device)?;
-        let threshold = self.threshold.unwrap_or(model.card.threshold);
-        let peak = self.peak.unwrap_or(model.card.peak);
-        let masking = Masking { threshold, peak, postprocess: self.postprocess || model.card.postprocess };
+        let own = model.masking();
+        let masking = Masking {
+            threshold: self.threshold.unwrap_or(own.threshold),
+            peak: self.peak.unwrap_or(own.peak),
+            postprocess: self.postprocess || own.postprocess,
+        };
         Ok((model, masking))
     }
 }
@@ -82,6 +85,27 @@ impl Model {
             }
             opened => opened,
         }
+    }
+
+    /// A model file that sees the same images as this one, on the same device.
+    ///
+    /// # Errors
+    /// When it cannot be read, fails its self-test, or has another size, crop or window.
+    pub fn beside(&self, path: &Path) -> anyhow::Result<Self> {
+        let named = || path.display().to_string();
+        let other = Self::on(&Self::bundle(path)?, self.device.clone()).with_context(named)?;
+        let input = |card: &Card| (card.size, card.crop_to_body, card.window);
+        if input(&other.card) != input(&self.card) {
+            let (path, name) = (path.display(), &self.card.name);
+            return Err(BadInput(format!("{path}: it has another size, crop or window than {name}")).into());
+        }
+        Ok(other)
+    }
+
+    /// How its difference maps become masks.
+    pub fn masking(&self) -> Masking {
+        let Card { threshold, peak, postprocess, .. } = self.card;
+        Masking { threshold, peak, postprocess }
     }
 
     /// Reads a model file.

@@ -33,7 +33,8 @@ fn train(out: &Path) -> Command {
 fn a_reader_that_has_read_enough_is_no_failure() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let output = program("train").arg("--list-recipes").stdout(writer).output().unwrap();
+    let mut list = program("train");
+    let output = list.arg("--list-recipes").env_remove("RUST_BACKTRACE").stdout(writer).output().unwrap();
     assert!(output.status.success(), "{}", output.status);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
@@ -166,6 +167,7 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
         std::fs::copy(slices.join("images").join(patient), healthy.join(patient)).unwrap();
     }
     evaluate.arg("--control").arg(format!("healthy phantoms={}", healthy.display()));
+    evaluate.arg("--against").arg(format!("itself <twice>={}", model.display()));
     evaluate.args(["--methods", "coin,rise,score-cam,layer-cam,grad-cam", "--rise-masks", "20", "--out"]).arg(&out);
     let output = evaluate.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -178,6 +180,11 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     );
     let change = control["mean_change"].as_f64().unwrap();
     assert!(change > 0.0 && change < 0.02, "{control}");
+    assert_eq!(report["methods"]["models"]["itself <twice>"]["iou"], report["methods"]["coin"]["iou"]);
+    let mut taken = program("evaluate");
+    taken.args(["--data", &data, "--device", "cpu", "--model"]).arg(&model);
+    taken.arg("--against").arg(format!("RISE={}", model.display())).arg("--out").arg(&out);
+    refused(&taken.output().unwrap(), &["--against RISE", "taken"]);
     let mut nameless = program("evaluate");
     nameless.args(["--data", &data, "--control", "pictures", "--model"]).arg(&model).arg("--out").arg(&out);
     let nameless = nameless.output().unwrap();
@@ -197,6 +204,7 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     refused(&none.arg("--out").arg(&out).output().unwrap(), &["--rise-masks 0", "1 to 100000"]);
     let page = std::fs::read_to_string(out.join("report.html")).unwrap();
     assert!(page.contains("data:image/png;base64,iVBOR") && !page.contains("sheet.png"), "the page stands alone");
+    assert!(page.contains("itself &lt;twice>") && !page.contains("<twice>"), "a name is text");
     assert!(out.join("sheet.png").exists());
 
     let table = SliceTable::open(&slices).unwrap();

@@ -11,7 +11,7 @@ use coin_core::attribution::{RiseConfig, SALIENCY_THRESHOLD};
 use coin_train::controls::{self, ControlImages};
 use coin_train::data::{DataOptions, Dataset, Purpose};
 use coin_train::evaluation::{self, Distances, Masking, Saliency, SaliencyMethod};
-use coin_train::model::ModelOptions;
+use coin_train::model::{Model, ModelOptions};
 use coin_train::pretrained::Pretrained;
 use coin_train::program::{self, BadInput};
 use coin_train::recipe::Protocol;
@@ -48,6 +48,10 @@ struct Arguments {
     /// Explanations to evaluate; COIN is always among them.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "coin")]
     methods: Vec<Method>,
+    /// Another model that explains the same slices, and what the report calls it; its input must have the same size, crop and
+    /// window. Can be named several times.
+    #[arg(long, value_name = "NAME=FILE")]
+    against: Vec<Named>,
     /// Random masks of RISE.
     #[arg(long, default_value_t = RiseConfig::paper().masks, value_name = "N")]
     rise_masks: usize,
@@ -74,7 +78,7 @@ struct Arguments {
     json: bool,
 }
 
-/// What images are called, and where they lie.
+/// What images or a model are called, and where they lie.
 #[derive(Clone, Debug)]
 struct Named(String, PathBuf);
 
@@ -84,8 +88,16 @@ impl FromStr for Named {
     fn from_str(text: &str) -> Result<Self, BadInput> {
         match text.split_once('=') {
             Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok(Self(name.into(), path.into())),
-            _ => Err(BadInput(format!("{text}: write NAME=PATH, for instance photographs=pictures/"))),
+            _ => Err(BadInput(format!("{text}: write NAME=PATH, a name of your choice and where it lies"))),
         }
+    }
+}
+
+/// Refuses a name that is among the `taken` or was given twice.
+fn distinct<'a>(option: &str, mut taken: BTreeSet<&'a str>, given: &'a [Named]) -> Result<(), BadInput> {
+    match given.iter().find(|Named(name, _)| !taken.insert(name)) {
+        Some(Named(name, _)) => Err(BadInput(format!("--{option} {name}: the name is taken; choose another"))),
+        None => Ok(()),
     }
 }
 
@@ -150,10 +162,11 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let images = arguments.controls.iter().map(|Named(name, path)| ControlImages::find(name, path));
     let images = images.collect::<anyhow::Result<Vec<_>>>()?;
-    let mut names = BTreeSet::from([report::NORMAL, WITHOUT_ORGAN]);
-    if let Some(twice) = images.iter().find(|images| !names.insert(&images.name)) {
-        return Err(BadInput(format!("--control {}: the name is taken; choose another", twice.name)).into());
-    }
+    distinct("control", [report::NORMAL, WITHOUT_ORGAN].into(), &arguments.controls)?;
+    let saliency = Method::value_variants().iter().filter_map(|method| method.saliency());
+    distinct("against", saliency.map(SaliencyMethod::title).chain(["COIN"]).collect(), &arguments.against)?;
+    let others = arguments.against.iter().map(|Named(name, path)| Ok((name, model.beside(path)?)));
+    let others = others.collect::<anyhow::Result<Vec<_>>>()?;
     let (classifier, masks) = (model.explainer.classifier.clone(), arguments.rise_masks);
     let saliency = Saliency::of(classifier, arguments.layer.as_deref(), masks, card.size, &model.device)?;
     let inception = arguments.inception.as_deref().map(|path| Pretrained::open(path)?.inception(&model.device));
@@ -165,6 +178,17 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let found = evaluation::evaluate(&model.explainer, &model.device, card.size, &samples, masking, distances)?;
     let shown = report::representative(&found);
     let mut sheet = Sheet::of(&model.explainer, &model.device, card.size, &samples, &shown, masking)?;
+    let mut models = BTreeMap::new();
+    for (name, other) in &others {
+        let Model { explainer, device, .. } = other;
+        let masking = other.masking();
+        let found = evaluation::evaluate(explainer, device, card.size, &samples, masking, Distances::Features(None))?;
+        let shown = samples.at(&shown)?;
+        let maps = evaluation::explain(explainer, device, card.size, shown.iter())?;
+        let maps: Vec<_> = maps.into_iter().map(|explanation| Some(explanation.difference)).collect();
+        sheet = sheet.with_maps(name, &maps);
+        models.insert((*name).clone(), found.coin);
+    }
     let mut compared = BTreeMap::new();
     let saliency_masking = Masking { threshold: arguments.saliency_threshold, peak: 0.0, ..masking };
     for method in arguments.methods.iter().filter_map(|method| method.saliency()).collect::<BTreeSet<_>>() {
@@ -188,6 +212,7 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let description = format!("{name}, split {split}, seed {}", arguments.seed);
     let seconds = started.elapsed().as_secs_f64();
     let mut report = Report::new(&card.name, &description, &device, masking, &found, seconds);
+    report.methods.models = models;
     report.methods.saliency = compared;
     report.controls.extend(controls);
     report.write(&arguments.out, &sheet)?;

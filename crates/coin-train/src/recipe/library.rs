@@ -7,9 +7,10 @@ use toml::{Table, Value};
 use super::{Recipe, RecipeError};
 
 /// Recipes that are a file each: name and text.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("quick", include_str!("../../recipes/quick.toml")),
     ("kits23-anomalies", include_str!("../../recipes/kits23-anomalies.toml")),
+    ("kits23-singla", include_str!("../../recipes/kits23-singla.toml")),
     ("kits23-tumour", include_str!("../../recipes/kits23-tumour.toml")),
     ("paper-synthetic", include_str!("../../recipes/paper-synthetic.toml")),
     ("paper-tumour", include_str!("../../recipes/paper-tumour.toml")),

@@ -24,6 +24,9 @@ pub struct Methods {
     /// The supervised segmenter, where one was trained: the bound of what masks give.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unet: Option<MethodReport>,
+    /// Other models on the same slices, by the names they were given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<String, MethodReport>,
     /// Saliency methods on the same classifier.
     #[serde(flatten)]
     pub saliency: BTreeMap<SaliencyMethod, MethodReport>,
@@ -31,9 +34,10 @@ pub struct Methods {
 
 impl Methods {
     /// What COIN is compared with, with names as papers write them.
-    pub fn others(&self) -> impl Iterator<Item = (&'static str, &MethodReport)> {
-        let unet = self.unet.iter().map(|found| ("U-Net, supervised", found));
-        self.saliency.iter().map(|(method, found)| (method.title(), found)).chain(unet)
+    pub fn others(&self) -> impl Iterator<Item = (&str, &MethodReport)> {
+        let models = self.models.iter().map(|(name, found)| (name.as_str(), found));
+        let saliency = self.saliency.iter().map(|(method, found)| (method.title(), found));
+        models.chain(saliency).chain(self.unet.iter().map(|found| ("U-Net, supervised", found)))
     }
 }
 

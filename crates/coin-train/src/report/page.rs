@@ -45,7 +45,7 @@ pub fn html(report: &Report, sheet: &[u8]) -> String {
         row("Mean change outside the anomaly", &|found| number(found.change_outside)),
     ]
     .concat();
-    let head: String = methods.iter().map(|(name, _)| format!("<th>{name}</th>")).collect();
+    let head: String = methods.iter().map(|(name, _)| format!("<th>{}</th>", escaped(name))).collect();
     let classifier = [
         ("AUROC", number(report.classifier.auroc)),
         ("95 % interval of it, over patients", interval(report.classifier.auroc_ci95)),
@@ -125,7 +125,7 @@ fn curves(methods: &[(&str, &[(f32, f64)])]) -> String {
             .iter()
             .map(|(threshold, iou)| format!("{:.1},{:.1}", f64::from(*threshold) * SIDE, (1.0 - iou) * SIDE))
             .collect();
-        let (points, y) = (points.join(" "), 16 + 18 * row);
+        let (points, name, y) = (points.join(" "), escaped(name), 16 + 18 * row);
         lines += &format!(
             "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\
              <text x=\"312\" y=\"{y}\" text-anchor=\"end\" fill=\"{colour}\">{name}</text>"

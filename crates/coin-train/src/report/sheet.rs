@@ -10,7 +10,7 @@ use crate::evaluation::{self, Evaluation, Masking};
 
 /// See the module.
 pub struct Sheet {
-    captions: Vec<&'static str>,
+    captions: Vec<String>,
     rows: Vec<Vec<Picture>>,
     size: usize,
 }
@@ -43,13 +43,17 @@ impl Sheet {
                 overlaid,
             ]);
         }
-        Ok(Self { captions: vec!["input", "counterfactual", "difference", "mask and truth"], rows, size })
+        Ok(Self {
+            captions: ["input", "counterfactual", "difference", "mask and truth"].map(String::from).into(),
+            rows,
+            size,
+        })
     }
 
-    /// With a column of saliency maps, one a row; nothing is drawn where there is none.
-    pub fn with_maps(mut self, caption: &'static str, maps: &[Option<Vec<f32>>]) -> Self {
+    /// With a column of another method's maps, one a row; nothing is drawn where there is none.
+    pub fn with_maps(mut self, caption: &str, maps: &[Option<Vec<f32>>]) -> Self {
         let nothing = vec![0.0; self.size * self.size];
-        self.captions.push(caption);
+        self.captions.push(caption.to_owned());
         for (row, map) in self.rows.iter_mut().zip(maps) {
             row.push(Picture::of_difference(map.as_ref().unwrap_or(&nothing), self.size, self.size));
         }
@@ -58,7 +62,8 @@ impl Sheet {
 
     /// As one picture.
     pub fn picture(&self) -> Picture {
-        Picture::grid(&self.captions, &self.rows)
+        let captions: Vec<&str> = self.captions.iter().map(String::as_str).collect();
+        Picture::grid(&captions, &self.rows)
     }
 }
 

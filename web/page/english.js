@@ -221,8 +221,8 @@ export const EXPORT = {
   found: "\u25a0 found",
   wrong: "\u25a0 false",
   missed: "\u25a0 missed",
-  settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {{threshold: number, postprocess: boolean}} */ { threshold, postprocess }) =>
-    `model ${model}, shown ${range(...window)}, threshold ${threshold.toFixed(2)}${postprocess ? ", post-processed" : ""}`,
+  settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {{threshold: number, peak: number, postprocess: boolean}} */ { threshold, peak, postprocess }) =>
+    `model ${model}, shown ${range(...window)}, threshold ${threshold.toFixed(2)}${peak > threshold ? `, peak ${peak.toFixed(2)}` : ""}${postprocess ? ", post-processed" : ""}`,
   nothing: "Nothing is above the threshold, so there is no segmentation to save.",
   use: "Research use only. Not a medical device.",
 };

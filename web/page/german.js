@@ -229,8 +229,8 @@ export const EXPORT = {
   found: "\u25a0 gefunden",
   wrong: "\u25a0 falsch",
   missed: "\u25a0 übersehen",
-  settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {{threshold: number, postprocess: boolean}} */ { threshold, postprocess }) =>
-    `Modell ${model}, gezeigt ${range(...window)}, Schwelle ${threshold.toFixed(2)}${postprocess ? ", nachbearbeitet" : ""}`,
+  settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {{threshold: number, peak: number, postprocess: boolean}} */ { threshold, peak, postprocess }) =>
+    `Modell ${model}, gezeigt ${range(...window)}, Schwelle ${threshold.toFixed(2)}${peak > threshold ? `, Gipfel ${peak.toFixed(2)}` : ""}${postprocess ? ", nachbearbeitet" : ""}`,
   nothing: "Nichts liegt über der Schwelle, also gibt es keine Segmentierung zu sichern.",
   use: "Research use only. Not a medical device.",
 };

@@ -1,4 +1,4 @@
-//! The curves of a training as a picture: the losses of both stages and what validation said.
+//! The curves of a training as a picture: the losses of its stages and what validation said.
 
 use anyhow::Context as _;
 use coin_imaging::picture::Picture;
@@ -7,7 +7,8 @@ use plotters::style::{FontStyle, register_font};
 use serde_json::Value;
 
 const WIDTH: u32 = 1080;
-const HEIGHT: u32 = 1200;
+/// Of one chart.
+const HEIGHT: u32 = 300;
 /// What the names of the lines take, beside the axes, where they hide no line.
 const NAMES: u32 = 200;
 const COLOURS: [RGBColor; 6] = [
@@ -30,18 +31,34 @@ type Line = (&'static str, &'static str);
 /// A chart: stage, title, and lines.
 struct Chart {
     stage: &'static str,
+    /// Whether it is left out where its stage has not begun: not every recipe has it.
+    optional: bool,
     title: &'static str,
     lines: &'static [Line],
 }
 
-const CHARTS: [Chart; 4] = [
+const CHARTS: [Chart; 7] = [
+    Chart {
+        stage: "localisation",
+        optional: true,
+        title: "Localisation: loss and validation",
+        lines: &[("loss", "/loss"), ("AUROC", "/validation/auroc")],
+    },
     Chart {
         stage: "classifier",
+        optional: false,
         title: "Classifier: loss and validation",
         lines: &[("cross-entropy", "/loss"), ("AUROC", "/validation/auroc"), ("accuracy", "/validation/accuracy")],
     },
     Chart {
+        stage: "restoration",
+        optional: true,
+        title: "Restoration: loss and validation",
+        lines: &[("loss", "/loss"), ("IoU at the best threshold", "/iou")],
+    },
+    Chart {
         stage: "counterfactual",
+        optional: false,
         title: "Generator: weighted loss terms",
         lines: &[
             ("adversarial", "/losses/generator/adversarial"),
@@ -53,11 +70,13 @@ const CHARTS: [Chart; 4] = [
     },
     Chart {
         stage: "counterfactual",
+        optional: false,
         title: "Discriminator: loss",
         lines: &[("real", "/losses/discriminator_real"), ("counterfactual", "/losses/discriminator_fake")],
     },
     Chart {
         stage: "counterfactual",
+        optional: false,
         title: "Counterfactual: validation",
         lines: &[
             ("IoU at the best threshold", "/iou"),
@@ -67,22 +86,31 @@ const CHARTS: [Chart; 4] = [
             ("recall", "/validation/recall"),
         ],
     },
+    Chart {
+        stage: "segmenter",
+        optional: true,
+        title: "Segmenter: loss and validation",
+        lines: &[("loss", "/loss"), ("IoU", "/validation/iou")],
+    },
 ];
 
-/// Draws the lines of `metrics.jsonl`; a chart without numbers yet stays empty.
+/// Draws the lines of `metrics.jsonl`; the chart of a stage that every training has stays empty until it has numbers.
 pub fn of_log(log: &[Value]) -> anyhow::Result<Picture> {
     let font = register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
     font.ok().context("the font of the curves is damaged")?;
-    let mut pixels = vec![0; (WIDTH * HEIGHT * 3) as usize];
+    let begun = |chart: &&Chart| !chart.optional || log.iter().any(|line| line["stage"] == chart.stage);
+    let charts: Vec<&Chart> = CHARTS.iter().filter(begun).collect();
+    let height = HEIGHT * charts.len() as u32;
+    let mut pixels = vec![0; (WIDTH * height * 3) as usize];
     {
-        let area = BitMapBackend::with_buffer(&mut pixels, (WIDTH, HEIGHT)).into_drawing_area();
+        let area = BitMapBackend::with_buffer(&mut pixels, (WIDTH, height)).into_drawing_area();
         area.fill(&WHITE)?;
-        let parts = area.split_evenly((CHARTS.len(), 1));
-        parts.iter().zip(&CHARTS).try_for_each(|(part, chart)| draw(part, chart, log))?;
+        let parts = area.split_evenly((charts.len(), 1));
+        parts.iter().zip(charts).try_for_each(|(part, chart)| draw(part, chart, log))?;
         area.present()?;
     }
     let colours = pixels.chunks_exact(3).map(|colour| [colour[0], colour[1], colour[2]]);
-    Ok(Picture::from_pixels(WIDTH as usize, HEIGHT as usize, colours))
+    Ok(Picture::from_pixels(WIDTH as usize, height as usize, colours))
 }
 
 fn draw(
@@ -152,7 +180,7 @@ mod tests {
         let (empty, drawn) = (of_log(&[]).unwrap(), of_log(&log).unwrap());
         let ink = |picture: &Picture, x: std::ops::Range<u32>| {
             let [r, g, b] = [COLOURS[0].0, COLOURS[0].1, COLOURS[0].2];
-            let rows = (HEIGHT * 3 / 4..HEIGHT).rev();
+            let rows = (HEIGHT * 3..HEIGHT * 4).rev();
             let pixels = rows.flat_map(|y| x.clone().map(move |x| (x, y)));
             pixels.filter(|&(x, y)| picture.pixel(x, y) == Some([r, g, b])).map(|(_, y)| y).collect::<Vec<_>>()
         };
@@ -160,5 +188,8 @@ mod tests {
         assert!(ink(&empty, 80..WIDTH - NAMES).is_empty());
         let mean = |rows: &[u32]| rows.iter().sum::<u32>() / rows.len() as u32;
         assert!(mean(&left) > mean(&right) + 60, "the line does not rise");
+        assert_eq!(empty.pixel(0, 4 * HEIGHT), None);
+        let lesson = of_log(&[json!({ "stage": "restoration", "step": 1, "loss": 0.5 })]).unwrap();
+        assert!(lesson.pixel(0, 4 * HEIGHT).is_some(), "a lesson has a chart where there was one");
     }
 }

@@ -25,7 +25,7 @@ pub fn html(report: &Report, sheet: &[u8]) -> String {
     };
     let rows = [
         row("Threshold", &|found| format!("{:.3}", found.threshold)),
-        row("Pieces exceed somewhere", &|found| {
+        row("Peak that each piece of the mask exceeds", &|found| {
             if found.peak > 0.0 { format!("{:.2}", found.peak) } else { "-".into() }
         }),
         row("Pooled IoU", &|found| number(found.iou)),
@@ -42,7 +42,9 @@ pub fn html(report: &Report, sheet: &[u8]) -> String {
         row("Counterfactuals with the wanted verdict", &|found| number(found.counterfactual_accuracy)),
         row("FID (Inception, 768 features)", &|found| number(found.fid)),
         row("Frechet distance in the classifier's features (no FID)", &|found| number(found.frechet_classifier)),
-        row("Mean change outside the anomaly", &|found| number(found.change_outside)),
+        row("Mean change outside the anomaly", &|found| {
+            found.change_outside.map_or("-".into(), |change| format!("{change:.4}"))
+        }),
     ]
     .concat();
     let head: String = methods.iter().map(|(name, _)| format!("<th>{}</th>", escaped(name))).collect();
@@ -62,7 +64,7 @@ pub fn html(report: &Report, sheet: &[u8]) -> String {
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>COIN: {model}</title><style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}}\
          div{{overflow-x:auto}}table{{border-collapse:collapse}}th{{text-align:left;font-weight:400;padding-right:2rem}}\
-         thead th,td{{text-align:right;padding:0 0 0 1rem;font-variant-numeric:tabular-nums}}\
+         thead th,td{{text-align:right;padding:0 0 0 1rem;font-variant-numeric:tabular-nums}}td{{white-space:nowrap}}\
          th,td{{border-bottom:1px solid #ccc}}img,svg{{max-width:100%}}\
          @media print{{body{{font-size:11px;margin:0;max-width:none}}tr,svg,img{{break-inside:avoid}}}}</style>\
          <h1>{model}</h1><p>{data}; {total} slices, {abnormal} abnormal; {device}; {seconds:.0} s. {NOTICE}</p>\

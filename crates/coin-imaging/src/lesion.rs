@@ -12,8 +12,10 @@ use crate::anomaly::Planted;
 use crate::texture::{Texture, smooth};
 use crate::{Mask, Slice, Window};
 
-/// Radii in mm, drawn so that each doubling is as likely.
-const RADIUS_MM: Range<f32> = 8.0..36.0;
+/// Radii in mm: what masses are found at, evenly.
+const RADIUS_MM: Range<f32> = 8.0..45.0;
+/// Sizes of what the texture is made of.
+const TEXTURE_MM: Range<f32> = 3.0..18.0;
 /// Outside the kidney, what is brighter is bone or a vessel and stays in front.
 const BONE_HU: f32 = 220.0;
 /// A lesion that changes what it covers by less, on average, would be a label without a finding.
@@ -78,7 +80,7 @@ impl Lesion {
     fn random(rng: &mut impl Rng) -> Self {
         let outline = Outline::random(rng);
         let edge_mm: f32 = rng.random_range(0.8..3.0);
-        let texture = Texture::random(3.0..10.0, rng);
+        let texture = Texture::random(TEXTURE_MM, rng);
         // A cyst: water, even, sharp.
         if rng.random_bool(0.25) {
             let hu = rng.random_range(-5.0..30.0);
@@ -152,8 +154,7 @@ impl Lesion {
 
 impl Outline {
     fn random(rng: &mut impl Rng) -> Self {
-        let doublings = (RADIUS_MM.end / RADIUS_MM.start).log2();
-        let radius_mm = RADIUS_MM.start * (doublings * rng.random::<f32>()).exp2();
+        let radius_mm = rng.random_range(RADIUS_MM);
         let uneven = rng.random_range(0.0..0.12f32);
         let waves = [(); WAVES].map(|()| (uneven * rng.random_range(-1.0..1.0f32), rng.random_range(0.0..TAU)));
         Self { radius_mm, aspect: rng.random_range(0.65..1.0), turn: rng.random_range(0.0..TAU), waves }

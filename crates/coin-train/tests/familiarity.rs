@@ -47,8 +47,8 @@ fn pictures(window: Window) -> Vec<(&'static str, Slice)> {
 }
 
 #[test]
-fn pictures_are_unlike_what_either_model_knows() {
-    for name in ["coin-phantom", "coin-kidney-anomaly"] {
+fn pictures_are_unlike_what_the_models_know() {
+    for name in ["coin-phantom", "coin-kidney-anomaly", "coin-kidney-tumour"] {
         let model = model(name);
         for (picture, slice) in pictures(model.window) {
             let found = unfamiliarity(&model, &slice);

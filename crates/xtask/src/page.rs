@@ -11,7 +11,7 @@ use crate::tools::{self, WASM};
 use crate::{root, samples, supply};
 
 /// The models on the page, the one it opens with first.
-const MODELS: [&str; 2] = ["coin-phantom", "coin-kidney-anomaly"];
+const MODELS: [&str; 3] = ["coin-phantom", "coin-kidney-anomaly", "coin-kidney-tumour"];
 
 /// An engine: folder and cargo feature, and the profile it is built with.
 const ENGINES: [(&str, &str); 2] = [("cpu", "engine"), ("webgpu", "engine-small")];

@@ -76,14 +76,21 @@ impl Stage for CounterfactualStage<'_> {
         let coin = &found.coin;
         // Of real lesions nobody knows it.
         let ceiling = coin.ceiling_iou.map(|iou| format!(", ceiling {iou:.3}")).unwrap_or_default();
+        // A mask explains nothing where the verdict stays.
+        let score = match coin.ceiling_iou {
+            // At the paper's threshold, so that a change of the right height counts for more than one that a threshold of its own
+            // makes up for.
+            Some(_) => coin.iou.unwrap_or(0.0) * coin.cv.unwrap_or(0.0),
+            // Of real lesions nobody knows the right height, and few verdicts may be sure. Without masks the verdicts decide alone.
+            None => coin.best().map_or(1.0, |(_, iou)| iou) * coin.counterfactual_accuracy.unwrap_or(0.0),
+        };
         Ok(Validation {
-            // At the paper's threshold, so that a change of the right height counts for more than one that a threshold of
-            // its own makes up for. A mask explains nothing where the verdict stays. Where nobody knows the masks, CV decides.
-            score: coin.iou.unwrap_or(1.0) * coin.cv.unwrap_or(0.0),
+            score,
             said: format!(
-                "validation IoU {:.3} at {PAPER_THRESHOLD} ({iou:.3} at {threshold:.2}{ceiling}), CV {:.3}, change outside {:.4}",
+                "validation IoU {:.3} at {PAPER_THRESHOLD} ({iou:.3} at {threshold:.2}{ceiling}), CV {:.3}, wanted verdicts {:.3}, change outside {:.4}",
                 coin.iou.unwrap_or(0.0),
                 coin.cv.unwrap_or(0.0),
+                coin.counterfactual_accuracy.unwrap_or(0.0),
                 coin.change_outside.unwrap_or(0.0),
             ),
             log: json!({ "threshold": threshold, "iou": iou, "validation": coin }),

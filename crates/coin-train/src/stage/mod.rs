@@ -97,8 +97,8 @@ impl Training<'_> {
         self.supervised::<Restoration>(|stage| Restoration::trainer(&self.setting, stage))
     }
 
-    /// Trains COIN from the newest checkpoint on; keeps the state with the best product of validation IoU at the paper's threshold
-    /// and CV.
+    /// Trains COIN from the newest checkpoint on; keeps the state with the best product on validation: of what was planted, IoU at
+    /// the paper's threshold and CV; of real lesions, IoU at the best threshold and the share of wanted verdicts.
     pub fn counterfactual(&self) -> anyhow::Result<Ending> {
         let classifier = self.best_classifier()?;
         let trainer = match self.run.checkpoints(CounterfactualStage::NAME).newest()? {

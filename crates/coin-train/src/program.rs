@@ -1,5 +1,6 @@
 //! What the programs share: exit codes, errors on one line.
 
+use std::any::Any;
 use std::env;
 use std::io::{IsTerminal as _, stderr};
 use std::panic::{self, AssertUnwindSafe};
@@ -24,8 +25,10 @@ use crate::files::FileError;
 use crate::pretrained::PretrainedError;
 use crate::recipe::RecipeError;
 
-/// How `println!` panics when whoever read its lines has gone.
-const UNREAD: &str = "failed printing to stdout: Broken pipe";
+/// Whether `println!` panicked because whoever reads its lines has gone: `| head` has read enough.
+fn is_unread(cause: &(dyn Any + Send)) -> bool {
+    cause.downcast_ref::<String>().is_some_and(|cause| cause.starts_with("failed printing to stdout: Broken pipe"))
+}
 
 /// Bad usage or bad input that the caller can mend.
 #[derive(Debug, Error)]
@@ -57,12 +60,14 @@ pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
     let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal()).without_time();
     tracing_subscriber::registry().with(lines.with_filter(told)).init();
     // What is caught is told as an error; what is not, below.
-    if env::var_os("RUST_BACKTRACE").is_none() {
-        panic::set_hook(Box::new(|_| {}));
-    }
+    let (traced, trace) = (env::var_os("RUST_BACKTRACE").is_some(), panic::take_hook());
+    panic::set_hook(Box::new(move |panic| {
+        if traced && !is_unread(panic.payload()) {
+            trace(panic);
+        }
+    }));
     let ended = match panic::catch_unwind(AssertUnwindSafe(main)) {
-        // `| head` has read enough.
-        Err(cause) if cause.downcast_ref::<String>().is_some_and(|cause| cause.starts_with(UNREAD)) => Ok(()),
+        Err(cause) if is_unread(&*cause) => Ok(()),
         Err(_) => Err(anyhow!("this is a mistake in the program; please report what RUST_BACKTRACE=1 shows of it")),
         Ok(ended) => ended,
     };

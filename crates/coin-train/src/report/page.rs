@@ -10,7 +10,7 @@ use crate::NOTICE;
 use crate::evaluation::{Control, MethodReport};
 
 /// Line colours: COIN's first, then the other methods'.
-const COLOURS: [&str; 5] = ["#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#8c564b"];
+const COLOURS: [&str; 8] = ["#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#8c564b", "#c2410c", "#be185d", "#525252"];
 
 /// The page of a report, with its sheet as PNG.
 pub fn html(report: &Report, sheet: &[u8]) -> String {
@@ -62,8 +62,8 @@ pub fn html(report: &Report, sheet: &[u8]) -> String {
         methods.iter().map(|(name, found)| (*name, found.iou_by_threshold.as_slice())).collect();
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>COIN: {model}</title><style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}}\
-         div{{overflow-x:auto}}table{{border-collapse:collapse}}th{{text-align:left;font-weight:400;padding-right:2rem}}\
+         <title>COIN: {model}</title><style>body{{font:16px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem}}\
+         div{{overflow-x:auto}}table{{border-collapse:collapse}}th{{text-align:left;font-weight:400;padding-right:2rem}}tr>th:first-child{{min-width:11rem}}\
          thead th,td{{text-align:right;padding:0 0 0 1rem;font-variant-numeric:tabular-nums}}td{{white-space:nowrap}}\
          th,td{{border-bottom:1px solid #ccc}}img,svg{{max-width:100%}}\
          @media print{{body{{font-size:11px;margin:0;max-width:none}}tr,svg,img{{break-inside:avoid}}}}</style>\

@@ -220,7 +220,7 @@ mod tests {
             found.mask.count() as f32 * spacing.row_mm() * spacing.column_mm()
         };
         let (small, large) = planted.iter().map(area).fold((f32::MAX, 0.0_f32), |(s, l), a| (s.min(a), l.max(a)));
-        assert!(small < 300.0 && large > 1500.0, "{small} to {large} mm2");
+        assert!(small < 300.0 && large > 4200.0, "{small} to {large} mm2");
     }
 
     #[test]

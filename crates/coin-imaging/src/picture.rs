@@ -72,7 +72,9 @@ impl Picture {
         let (full_width, body) = (columns * (width + GAP) + GAP, rows.len() as u32 * (height + GAP));
         let mut image = RgbImage::from_pixel(full_width, header + body, Pixel(BACKGROUND));
         for (column, caption) in captions.iter().enumerate() {
-            font::write(&mut image, caption, GAP + column as u32 * (width + GAP), GAP, INK);
+            // What does not fit would run into the next one.
+            let caption: String = caption.chars().take((width / font::ADVANCE) as usize).collect();
+            font::write(&mut image, &caption, GAP + column as u32 * (width + GAP), GAP, INK);
         }
         for (row, cells) in rows.iter().enumerate() {
             for (column, cell) in cells.iter().enumerate() {
@@ -109,12 +111,12 @@ impl Picture {
     }
 }
 
-/// A 5x7 font of the characters that captions and the notice need.
+/// A 5x7 font of the characters that captions and the notice are likely to need.
 mod font {
     use super::{Pixel, Rgb, RgbImage};
 
     pub const HEIGHT: u32 = 7;
-    const ADVANCE: u32 = 6;
+    pub const ADVANCE: u32 = 6;
 
     /// One byte a row from the top, the leftmost pixel in bit 4.
     const fn glyph(letter: u8) -> [u8; 7] {
@@ -145,14 +147,28 @@ mod font {
             b'X' => [0x11, 0x11, 0x0A, 0x04, 0x0A, 0x11, 0x11],
             b'Y' => [0x11, 0x11, 0x0A, 0x04, 0x04, 0x04, 0x04],
             b'Z' => [0x1F, 0x01, 0x02, 0x04, 0x08, 0x10, 0x1F],
+            b'0' => [0x0E, 0x11, 0x13, 0x15, 0x19, 0x11, 0x0E],
+            b'1' => [0x04, 0x0C, 0x04, 0x04, 0x04, 0x04, 0x0E],
+            b'2' => [0x0E, 0x11, 0x01, 0x02, 0x04, 0x08, 0x1F],
+            b'3' => [0x1F, 0x02, 0x04, 0x02, 0x01, 0x11, 0x0E],
+            b'4' => [0x02, 0x06, 0x0A, 0x12, 0x1F, 0x02, 0x02],
+            b'5' => [0x1F, 0x10, 0x1E, 0x01, 0x01, 0x11, 0x0E],
+            b'6' => [0x06, 0x08, 0x10, 0x1E, 0x11, 0x11, 0x0E],
+            b'7' => [0x1F, 0x01, 0x02, 0x04, 0x08, 0x08, 0x08],
+            b'8' => [0x0E, 0x11, 0x11, 0x0E, 0x11, 0x11, 0x0E],
+            b'9' => [0x0E, 0x11, 0x11, 0x0F, 0x01, 0x02, 0x0C],
+            b'*' => [0x00, 0x04, 0x15, 0x0E, 0x15, 0x04, 0x00],
             b'-' => [0x00, 0x00, 0x00, 0x0E, 0x00, 0x00, 0x00],
-            _ => [0; 7],
+            b' ' => [0; 7],
+            // Any other is a box, so that it is seen to be missing.
+            _ => [0x1F, 0x11, 0x11, 0x11, 0x11, 0x11, 0x1F],
         }
     }
 
     pub fn write(image: &mut RgbImage, text: &str, left: u32, top: u32, ink: Rgb) {
-        for (i, letter) in (0..).zip(text.bytes()) {
-            for (row, bits) in (0..).zip(glyph(letter.to_ascii_uppercase())) {
+        for (i, letter) in (0..).zip(text.chars()) {
+            let letter = u8::try_from(letter.to_ascii_uppercase()).unwrap_or(0);
+            for (row, bits) in (0..).zip(glyph(letter)) {
                 for column in (0..5).filter(|column| bits >> (4 - column) & 1 == 1) {
                     if let Some(pixel) = image.get_pixel_mut_checked(left + i * ADVANCE + column, top + row) {
                         *pixel = Pixel(ink);

@@ -25,11 +25,6 @@ use crate::files::FileError;
 use crate::pretrained::PretrainedError;
 use crate::recipe::RecipeError;
 
-/// Whether `println!` panicked because whoever reads its lines has gone: `| head` has read enough.
-fn is_unread(cause: &(dyn Any + Send)) -> bool {
-    cause.downcast_ref::<String>().is_some_and(|cause| cause.starts_with("failed printing to stdout: Broken pipe"))
-}
-
 /// Bad usage or bad input that the caller can mend.
 #[derive(Debug, Error)]
 #[error("{0}")]
@@ -59,7 +54,7 @@ pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
     let told = Targets::new().with_default(Level::WARN).with_target("burn_remote::client", LevelFilter::OFF);
     let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal()).without_time();
     tracing_subscriber::registry().with(lines.with_filter(told)).init();
-    // What is caught is told as an error; what is not, below.
+    // A panic becomes one line, with its trace only where it is asked for.
     let (traced, trace) = (env::var_os("RUST_BACKTRACE").is_some(), panic::take_hook());
     panic::set_hook(Box::new(move |panic| {
         if traced && !is_unread(panic.payload()) {
@@ -86,4 +81,9 @@ pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
             || matches!(cause.downcast_ref(), Some(StepError::Uneven { .. }))
     });
     ExitCode::from(if mendable { 2 } else { 1 })
+}
+
+/// Whether `println!` panicked because whoever reads its lines has gone: `| head` has read enough.
+fn is_unread(cause: &(dyn Any + Send)) -> bool {
+    cause.downcast_ref::<String>().is_some_and(|cause| cause.starts_with("failed printing to stdout: Broken pipe"))
 }

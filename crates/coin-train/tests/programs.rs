@@ -125,7 +125,16 @@ fn lessons_come_before_the_stages_they_are_for() {
     let mut weightless = program("train");
     weightless.args(["--recipe", "kits23-tumour", "--set", "restoration.training.planted_weight=0"]);
     weightless.arg("--data").arg(format!("slices:{}", slices.display())).arg("--out").arg(&out);
-    refused(&weightless.output().unwrap(), &["restoration.training.planted_weight", "above 0"]);
+    refused(&weightless.output().unwrap(), &["restoration: training: planted_weight", "above 0"]);
+    let mut hasty = program("train");
+    hasty.arg("--recipe").arg(&file).arg("--data").arg(format!("slices:{}", slices.display()));
+    hasty.args([
+        "--set",
+        &format!("restoration={{steps=4, {lesson}, training={{learning_rate=1e-3, planted_weight=20.0}}}}"),
+    ]);
+    std::fs::write(&file, recipe(true)).unwrap();
+    hasty.args(["--stage", "restoration", "--device", "cpu", "--out"]).arg(&out);
+    refused(&hasty.output().unwrap(), &["the classifier is not trained yet", "--stage classifier"]);
 }
 
 #[test]
@@ -185,6 +194,11 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     taken.args(["--data", &data, "--device", "cpu", "--model"]).arg(&model);
     taken.arg("--against").arg(format!("RISE={}", model.display())).arg("--out").arg(&out);
     refused(&taken.output().unwrap(), &["--against RISE", "taken"]);
+    let kidney = model.parent().unwrap().with_file_name("coin-kidney-anomaly").join("coin-kidney-anomaly.safetensors");
+    let mut unlike = program("evaluate");
+    unlike.args(["--data", &data, "--device", "cpu", "--model"]).arg(&model);
+    unlike.arg("--against").arg(format!("other={}", kidney.display())).arg("--out").arg(&out);
+    refused(&unlike.output().unwrap(), &["coin-kidney-anomaly.safetensors", "another size, crop or window"]);
     let mut nameless = program("evaluate");
     nameless.args(["--data", &data, "--control", "pictures", "--model"]).arg(&model).arg("--out").arg(&out);
     let nameless = nameless.output().unwrap();

@@ -37,6 +37,14 @@ pub struct RestorationConfig {
     pub planted_weight: f64,
 }
 
+impl RestorationConfig {
+    /// What is wrong with these numbers, if anything.
+    pub fn problem(&self) -> Option<String> {
+        let weight = self.planted_weight;
+        (!weight.is_finite() || weight <= 0.0).then(|| format!("planted_weight: {weight} is not a number above 0"))
+    }
+}
+
 /// A classifier that is also asked where.
 #[derive(Module, Debug)]
 pub struct Localiser {

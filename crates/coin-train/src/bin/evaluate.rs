@@ -48,8 +48,8 @@ struct Arguments {
     /// Explanations to evaluate; COIN is always among them.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "coin")]
     methods: Vec<Method>,
-    /// Another model that explains the same slices, and what the report calls it; its input must have the same size, crop and
-    /// window. Can be named several times.
+    /// Another model that explains the same slices, with its own threshold and peak, and what the report calls it; its input must
+    /// have the same size, crop and window. Can be named several times.
     #[arg(long, value_name = "NAME=FILE")]
     against: Vec<Named>,
     /// Random masks of RISE.
@@ -182,7 +182,7 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     for (name, other) in &others {
         let Model { explainer, device, .. } = other;
         let masking = other.masking();
-        let found = evaluation::evaluate(explainer, device, card.size, &samples, masking, Distances::Features(None))?;
+        let found = evaluation::evaluate(explainer, device, card.size, &samples, masking, distances)?;
         let shown = samples.at(&shown)?;
         let maps = evaluation::explain(explainer, device, card.size, shown.iter())?;
         let maps: Vec<_> = maps.into_iter().map(|explanation| Some(explanation.difference)).collect();

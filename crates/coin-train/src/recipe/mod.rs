@@ -351,13 +351,11 @@ impl Recipe {
             .or_else(|| {
                 let nothing = !self.data.is_planted_in_training();
                 let localisation = self.localisation.as_ref().and_then(|lesson| lesson.problem(nothing));
-                let restoration = self.restoration.as_ref().and_then(|lesson| lesson.problem(nothing));
+                let problem = |lesson: &LessonStage<RestorationConfig>| {
+                    lesson.problem(nothing).or_else(|| within(lesson.training.problem(), "training"))
+                };
+                let restoration = self.restoration.as_ref().and_then(problem);
                 within(localisation, "localisation").or_else(|| within(restoration, "restoration"))
-            })
-            .or_else(|| {
-                let weight = self.restoration.as_ref().map_or(1.0, |lesson| lesson.training.planted_weight);
-                (weight.is_nan() || weight <= 0.0)
-                    .then(|| "restoration.training.planted_weight: must be above 0".into())
             })
             .or_else(|| {
                 let segmented = self.segmenter.as_ref().is_none_or(|stage| stage.batch > 1);

@@ -6,6 +6,7 @@ use coin_core::networks::Classifier;
 use coin_core::training::{ClassifierConfig, ClassifierTrainer};
 use serde_json::json;
 
+use super::localisation::Localisation;
 use super::setting::images;
 use super::steps::Validation;
 use super::supervised::{Pace, Task};
@@ -27,12 +28,21 @@ impl Task for Classification {
         Some(&recipe.classifier)
     }
 
-    fn pace(&ClassifierStage { steps, validate_every, batch, .. }: &ClassifierStage) -> Pace {
-        Pace { steps, validate_every, batch }
+    fn pace(&ClassifierStage { steps, validate_every, batch, learning_rate_drop, .. }: &ClassifierStage) -> Pace {
+        Pace { steps, validate_every, batch, learning_rate_drop }
     }
 
     fn trainer(setting: &Setting<'_>, _: &ClassifierStage) -> anyhow::Result<ClassifierTrainer> {
         Ok(setting.classifier_trainer(setting.random_classifier()))
+    }
+
+    /// After its first lessons, or with the recipe's pretrained weights, where it has either.
+    fn first(training: &Training<'_>, _: &ClassifierStage) -> anyhow::Result<ClassifierTrainer> {
+        let network = match training.learnt::<Localisation>()? {
+            Some(lesson) => lesson.network.classifier,
+            None => training.setting.pretrained_classifier()?,
+        };
+        Ok(training.setting.classifier_trainer(network))
     }
 
     fn step(
@@ -40,13 +50,13 @@ impl Task for Classification {
         stage: &ClassifierStage,
         trainer: &mut ClassifierTrainer,
         size: usize,
+        rate: f64,
     ) -> anyhow::Result<f32> {
         let Setting { recipe, data, .. } = setting;
         let step = trainer.steps();
         let draw = Draw { seed: recipe.seed, step, size, normal: false };
         let batch = data.batch(recipe.window, &stage.anomaly, stage.augmentation.as_ref(), draw)?;
         let labels: Vec<bool> = batch.iter().map(|sample| sample.abnormal).collect();
-        let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
         Ok(trainer.step(setting.tensor(&batch), &labels, rate)?)
     }
 

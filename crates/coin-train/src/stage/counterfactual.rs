@@ -11,8 +11,8 @@ use serde_json::json;
 use super::steps::{Stage, Step, Validation};
 use super::{PAPER_THRESHOLD, Setting, Training};
 use crate::data::{Draw, Samples};
-use crate::evaluation::{Evaluation, Masking};
-use crate::recipe::Recipe;
+use crate::evaluation::{Evaluation, Masking, MethodReport};
+use crate::recipe::{Abnormal, Recipe};
 use crate::report::Sheet;
 
 /// Keeps the data of this stage apart from the classifier's.
@@ -76,16 +76,9 @@ impl Stage for CounterfactualStage<'_> {
         let coin = &found.coin;
         // Of real lesions nobody knows it.
         let ceiling = coin.ceiling_iou.map(|iou| format!(", ceiling {iou:.3}")).unwrap_or_default();
-        // A mask explains nothing where the verdict stays.
-        let score = match coin.ceiling_iou {
-            // At the paper's threshold, so that a change of the right height counts for more than one that a threshold of its own
-            // makes up for.
-            Some(_) => coin.iou.unwrap_or(0.0) * coin.cv.unwrap_or(0.0),
-            // Of real lesions nobody knows the right height, and few verdicts may be sure. Without masks the verdicts decide alone.
-            None => coin.best().map_or(1.0, |(_, iou)| iou) * coin.counterfactual_accuracy.unwrap_or(0.0),
-        };
+        let planted = self.training.setting.recipe.data.selection().1.abnormal == Abnormal::Planted;
         Ok(Validation {
-            score,
+            score: score(coin, planted),
             said: format!(
                 "validation IoU {:.3} at {PAPER_THRESHOLD} ({iou:.3} at {threshold:.2}{ceiling}), CV {:.3}, wanted verdicts {:.3}, change outside {:.4}",
                 coin.iou.unwrap_or(0.0),
@@ -95,6 +88,18 @@ impl Stage for CounterfactualStage<'_> {
             ),
             log: json!({ "threshold": threshold, "iou": iou, "validation": coin }),
         })
+    }
+}
+
+/// Chooses the state that is kept; a mask explains nothing where the verdict stays.
+fn score(coin: &MethodReport, planted: bool) -> f64 {
+    if planted {
+        // At the paper's threshold, so that a change of the right height counts for more than one that a threshold of its own
+        // makes up for.
+        coin.iou.unwrap_or(0.0) * coin.cv.unwrap_or(0.0)
+    } else {
+        // Of real lesions nobody knows the right height, and few verdicts may be sure. Without outlines the verdicts decide alone.
+        coin.best().map_or(1.0, |(_, iou)| iou) * coin.counterfactual_accuracy.unwrap_or(0.0)
     }
 }
 
@@ -126,5 +131,26 @@ impl CounterfactualStage<'_> {
             masking,
         )?;
         Ok(sheet.picture())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_score_takes_what_is_known() {
+        let coin = MethodReport {
+            iou: Some(0.5),
+            iou_by_threshold: vec![(0.1, 0.75), (0.25, 0.5)],
+            cv: Some(0.25),
+            counterfactual_accuracy: Some(0.5),
+            ..MethodReport::default()
+        };
+        assert_eq!(score(&coin, true), 0.125);
+        assert_eq!(score(&coin, false), 0.375);
+        let without_outlines = MethodReport { iou: None, iou_by_threshold: Vec::new(), ..coin };
+        assert_eq!(score(&without_outlines, false), 0.5);
+        assert_eq!(score(&MethodReport { cv: None, ..without_outlines }, true), 0.0);
     }
 }

@@ -28,8 +28,8 @@ impl Task for Localisation {
         recipe.localisation.as_ref()
     }
 
-    fn pace(&LessonStage { steps, validate_every, batch, .. }: &Self::Plan) -> Pace {
-        Pace { steps, validate_every, batch }
+    fn pace(&LessonStage { steps, validate_every, batch, learning_rate_drop, .. }: &Self::Plan) -> Pace {
+        Pace { steps, validate_every, batch, learning_rate_drop }
     }
 
     /// With the recipe's pretrained weights, where it has some.
@@ -46,12 +46,12 @@ impl Task for Localisation {
         stage: &Self::Plan,
         trainer: &mut LocalisationTrainer,
         size: usize,
+        rate: f64,
     ) -> anyhow::Result<f32> {
         let Setting { recipe, data, .. } = setting;
         let step = trainer.steps();
         let draw = Draw { seed: recipe.seed ^ STREAM, step, size, normal: true };
         let batch = data.batch(recipe.window, &stage.anomaly, recipe.classifier.augmentation.as_ref(), draw)?;
-        let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
         Ok(trainer.step(setting.tensor(&batch), setting.truths(&batch), rate)?)
     }
 

@@ -78,27 +78,26 @@ impl Training<'_> {
         if self.run.best(Classification::NAME).newest()?.is_some() {
             return Ok(Ending::Done);
         }
-        self.supervised::<Localisation>(|stage| Localisation::trainer(&self.setting, stage))
+        self.supervised::<Localisation>()
     }
 
     /// Trains the classifier from the newest checkpoint on; keeps the state with the best validation AUROC and accuracy.
     pub fn classifier(&self) -> anyhow::Result<Ending> {
-        self.supervised::<Classification>(|_| {
-            let network = match self.learnt::<Localisation>()? {
-                Some(lesson) => lesson.network.classifier,
-                None => self.setting.pretrained_classifier()?,
-            };
-            Ok(self.setting.classifier_trainer(network))
-        })
+        self.supervised::<Classification>()
     }
 
     /// Teaches the inpainter to take away what is planted, where the recipe says so, from the newest checkpoint on.
     pub fn restoration(&self) -> anyhow::Result<Ending> {
-        self.supervised::<Restoration>(|stage| Restoration::trainer(&self.setting, stage))
+        if self.setting.recipe.restoration.is_some() {
+            // Validation asks it, and no step must be taken in vain.
+            self.best_classifier()?;
+        }
+        self.supervised::<Restoration>()
     }
 
     /// Trains COIN from the newest checkpoint on; keeps the state with the best product on validation: of what was planted, IoU at
-    /// the paper's threshold and CV; of real lesions, IoU at the best threshold and the share of wanted verdicts.
+    /// the paper's threshold and CV; of real lesions, IoU at the best threshold and the share of wanted verdicts, or that share
+    /// alone where nobody knows their outlines.
     pub fn counterfactual(&self) -> anyhow::Result<Ending> {
         let classifier = self.best_classifier()?;
         let trainer = match self.run.checkpoints(CounterfactualStage::NAME).newest()? {
@@ -121,18 +120,15 @@ impl Training<'_> {
     /// Trains the segmenter, where the recipe has one, from the newest checkpoint on; keeps the state with the best
     /// validation IoU.
     pub fn segmenter(&self) -> anyhow::Result<Ending> {
-        self.supervised::<Segmentation>(|stage| Segmentation::trainer(&self.setting, stage))
+        self.supervised::<Segmentation>()
     }
 
-    /// Goes on with a task from its newest checkpoint, or begins with the `first` trainer.
-    fn supervised<T: Task>(
-        &self,
-        first: impl FnOnce(&T::Plan) -> anyhow::Result<Trainer<T>>,
-    ) -> anyhow::Result<Ending> {
+    /// Goes on with a task from its newest checkpoint, or begins with it.
+    fn supervised<T: Task>(&self) -> anyhow::Result<Ending> {
         let Some(plan) = T::plan(self.setting.recipe) else { return Ok(Ending::Done) };
         let trainer = match self.run.checkpoints(T::NAME).newest()? {
             Some(state) => T::trainer(&self.setting, plan)?.load_state(&state)?,
-            None => first(plan)?,
+            None => T::first(self, plan)?,
         };
         let validation = self.setting.validation_samples();
         let mut stage = SupervisedStage::<T> { training: self, plan, trainer, validation };

@@ -30,8 +30,8 @@ impl Task for Restoration {
         recipe.restoration.as_ref()
     }
 
-    fn pace(&LessonStage { steps, validate_every, batch, .. }: &Self::Plan) -> Pace {
-        Pace { steps, validate_every, batch }
+    fn pace(&LessonStage { steps, validate_every, batch, learning_rate_drop, .. }: &Self::Plan) -> Pace {
+        Pace { steps, validate_every, batch, learning_rate_drop }
     }
 
     /// With random weights.
@@ -45,6 +45,7 @@ impl Task for Restoration {
         stage: &Self::Plan,
         trainer: &mut RestorationTrainer,
         size: usize,
+        rate: f64,
     ) -> anyhow::Result<f32> {
         let Setting { recipe, data, .. } = setting;
         let step = trainer.steps();
@@ -54,7 +55,6 @@ impl Task for Restoration {
         // Of a normal slice, planted in or not, it is always known.
         let healthy = batch.iter().flat_map(|sample| sample.clean.iter().flatten().copied());
         let healthy = pictures::tensor(healthy.collect(), recipe.size, &images.device());
-        let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
         Ok(trainer.step(images, healthy, setting.truths(&batch), rate)?)
     }
 

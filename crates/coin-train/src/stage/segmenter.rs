@@ -29,8 +29,8 @@ impl Task for Segmentation {
         recipe.segmenter()
     }
 
-    fn pace(&SegmenterStage { steps, validate_every, batch, .. }: &SegmenterStage) -> Pace {
-        Pace { steps, validate_every, batch }
+    fn pace(&SegmenterStage { steps, validate_every, batch, learning_rate_drop, .. }: &SegmenterStage) -> Pace {
+        Pace { steps, validate_every, batch, learning_rate_drop }
     }
 
     /// With random weights.
@@ -45,16 +45,16 @@ impl Task for Segmentation {
 
     fn step(
         setting: &Setting<'_>,
-        stage: &SegmenterStage,
+        _: &SegmenterStage,
         trainer: &mut SegmenterTrainer,
         size: usize,
+        rate: f64,
     ) -> anyhow::Result<f32> {
         let Setting { recipe, data, .. } = setting;
         let (step, seed) = (trainer.steps(), recipe.seed ^ STREAM);
         let batch = data.batch(recipe.window, &recipe.anomaly, None, Draw { seed, step, size, normal: false })?;
         let images = setting.tensor(&batch);
         let masks = setting.truths(&batch);
-        let rate = stage.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
         Ok(trainer.step(images, masks, rate)?)
     }
 

@@ -1,4 +1,4 @@
-//! What a training works with: it makes the trainers, and the batches that they see.
+//! What a training works with: first networks, and the batches that their trainers see.
 
 use burn::module::Module as _;
 use burn::tensor::{Device, Tensor, TensorData};

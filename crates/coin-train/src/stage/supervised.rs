@@ -8,7 +8,7 @@ use serde_json::json;
 use super::steps::{Stage, Step, Validation};
 use super::{Setting, Training};
 use crate::data::Samples;
-use crate::recipe::Recipe;
+use crate::recipe::{LearningRateDrop, Recipe};
 
 /// What one of these stages does.
 pub trait Task {
@@ -24,14 +24,25 @@ pub trait Task {
     /// `None` where the recipe has no such stage.
     fn plan(recipe: &Recipe) -> Option<&Self::Plan>;
 
-    /// Steps in all, steps between validations, and slices a step.
+    /// How long it takes.
     fn pace(plan: &Self::Plan) -> Pace;
 
-    /// A trainer before its first step, or to load a state into.
+    /// A trainer to load a state into, or to rehearse with.
     fn trainer(setting: &Setting<'_>, plan: &Self::Plan) -> anyhow::Result<Trainer<Self>>;
 
-    /// Takes a step with so many images; returns the loss before it.
-    fn step(setting: &Setting<'_>, plan: &Self::Plan, trainer: &mut Trainer<Self>, size: usize) -> anyhow::Result<f32>;
+    /// The trainer before its first step.
+    fn first(training: &Training<'_>, plan: &Self::Plan) -> anyhow::Result<Trainer<Self>> {
+        Self::trainer(&training.setting, plan)
+    }
+
+    /// Takes a step with so many images, at `rate` times the learning rate; returns the loss before it.
+    fn step(
+        setting: &Setting<'_>,
+        plan: &Self::Plan,
+        trainer: &mut Trainer<Self>,
+        size: usize,
+        rate: f64,
+    ) -> anyhow::Result<f32>;
 
     /// Looks at the validation samples.
     fn validate(training: &Training<'_>, trainer: &Trainer<Self>, samples: &Samples<'_>) -> anyhow::Result<Validation>;
@@ -40,12 +51,19 @@ pub trait Task {
 /// The trainer of a task.
 pub type Trainer<T> = Supervised<<T as Task>::Network, <T as Task>::Config>;
 
-/// See [`Task::pace`].
+/// Steps in all, steps between validations, slices a step, and when the learning rate falls.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     pub steps: u64,
     pub validate_every: u64,
     pub batch: usize,
+    pub learning_rate_drop: Option<LearningRateDrop>,
+}
+
+/// The next step of a task.
+fn step<T: Task>(setting: &Setting<'_>, plan: &T::Plan, trainer: &mut Trainer<T>, size: usize) -> anyhow::Result<f32> {
+    let rate = T::pace(plan).learning_rate_drop.map_or(1.0, |drop| drop.rate(trainer.steps()));
+    T::step(setting, plan, trainer, size, rate)
 }
 
 /// A task at work.
@@ -76,14 +94,14 @@ impl<T: Task> Stage for SupervisedStage<'_, T> {
     }
 
     fn step(&mut self) -> anyhow::Result<Step> {
-        let loss = T::step(&self.training.setting, self.plan, &mut self.trainer, T::pace(self.plan).batch)?;
+        let loss = step::<T>(&self.training.setting, self.plan, &mut self.trainer, T::pace(self.plan).batch)?;
         Ok(Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() })
     }
 
     fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()> {
         let Some(plan) = T::plan(setting.recipe) else { return Ok(()) };
         let mut trainer = T::trainer(setting, plan)?;
-        (0..2).try_for_each(|_| T::step(setting, plan, &mut trainer, batch).map(drop))
+        (0..2).try_for_each(|_| step::<T>(setting, plan, &mut trainer, batch).map(drop))
     }
 
     fn validate(&self) -> anyhow::Result<Validation> {

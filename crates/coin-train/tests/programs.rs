@@ -126,15 +126,20 @@ fn lessons_come_before_the_stages_they_are_for() {
     weightless.args(["--recipe", "kits23-tumour", "--set", "restoration.training.planted_weight=0"]);
     weightless.arg("--data").arg(format!("slices:{}", slices.display())).arg("--out").arg(&out);
     refused(&weightless.output().unwrap(), &["restoration: training: planted_weight", "above 0"]);
-    let mut hasty = program("train");
-    hasty.arg("--recipe").arg(&file).arg("--data").arg(format!("slices:{}", slices.display()));
-    hasty.args([
-        "--set",
-        &format!("restoration={{steps=4, {lesson}, training={{learning_rate=1e-3, planted_weight=20.0}}}}"),
-    ]);
+    // A run that has only begun.
+    let mut begun = program("train");
     std::fs::write(&file, recipe(true)).unwrap();
-    hasty.args(["--stage", "restoration", "--device", "cpu", "--out"]).arg(&out);
+    begun.arg("--recipe").arg(&file).arg("--data").arg(format!("slices:{}", slices.display()));
+    begun.args(["--set", &format!("localisation={{steps=2, {lesson}, training={{learning_rate=1e-3}}}}")]);
+    let restoration =
+        format!("restoration={{steps=4, {lesson}, training={{learning_rate=1e-3, planted_weight=20.0}}}}");
+    begun.args(["--set", &restoration, "--stage", "localisation", "--device", "cpu", "--out"]).arg(&out);
+    let begun = begun.output().unwrap();
+    assert!(begun.status.success(), "{}", String::from_utf8_lossy(&begun.stderr));
+    let mut hasty = program("train");
+    hasty.arg("--resume").arg(out.join("lessons-3")).args(["--stage", "restoration", "--device", "cpu"]);
     refused(&hasty.output().unwrap(), &["the classifier is not trained yet", "--stage classifier"]);
+    assert!(log(&out.join("lessons-3")).iter().all(|line| line["stage"] == "localisation"), "a step was taken in vain");
 }
 
 #[test]

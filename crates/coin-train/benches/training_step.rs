@@ -52,7 +52,7 @@ fn main() -> anyhow::Result<()> {
     let (inpainter, discriminator) = (stage.inpainter.init(&device), stage.discriminator.init(&device));
     let parameters = (inpainter.num_params(), discriminator.num_params());
     let mut trainer = CounterfactualTrainer::new(inpainter, discriminator, classifier, stage.training.clone());
-    let x = Tensor::<4>::random([stage.batch, 1, size, size], Distribution::Uniform(-1.0, 1.0), &device);
+    let x = Tensor::<4>::random([stage.pace.batch, 1, size, size], Distribution::Uniform(-1.0, 1.0), &device);
     let ours = rivals::seconds(RUNS, || {
         ensure!(trainer.step(x.clone(), 1.0)?.is_finite(), "the step diverged");
         Ok(())
@@ -72,6 +72,11 @@ fn main() -> anyhow::Result<()> {
         );
     }
     let theirs = theirs.as_ref().map(|answer| answer.seconds.as_slice());
-    rivals::compare(&format!("COIN step {size}x{size}, batch {}, on {name}", stage.batch), "PyTorch", &ours, theirs);
+    rivals::compare(
+        &format!("COIN step {size}x{size}, batch {}, on {name}", stage.pace.batch),
+        "PyTorch",
+        &ours,
+        theirs,
+    );
     Ok(())
 }

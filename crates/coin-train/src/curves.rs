@@ -31,8 +31,6 @@ type Line = (&'static str, &'static str);
 /// A chart: stage, title, and lines.
 struct Chart {
     stage: &'static str,
-    /// Whether it is left out where its stage has not begun: not every recipe has it.
-    optional: bool,
     title: &'static str,
     lines: &'static [Line],
 }
@@ -40,25 +38,21 @@ struct Chart {
 const CHARTS: [Chart; 7] = [
     Chart {
         stage: "localisation",
-        optional: true,
         title: "Localisation: loss and validation",
         lines: &[("loss", "/loss"), ("AUROC", "/validation/auroc")],
     },
     Chart {
         stage: "classifier",
-        optional: false,
         title: "Classifier: loss and validation",
         lines: &[("cross-entropy", "/loss"), ("AUROC", "/validation/auroc"), ("accuracy", "/validation/accuracy")],
     },
     Chart {
         stage: "restoration",
-        optional: true,
         title: "Restoration: loss and validation",
         lines: &[("loss", "/loss"), ("IoU at the best threshold", "/iou")],
     },
     Chart {
         stage: "counterfactual",
-        optional: false,
         title: "Generator: weighted loss terms",
         lines: &[
             ("adversarial", "/losses/generator/adversarial"),
@@ -70,13 +64,11 @@ const CHARTS: [Chart; 7] = [
     },
     Chart {
         stage: "counterfactual",
-        optional: false,
         title: "Discriminator: loss",
         lines: &[("real", "/losses/discriminator_real"), ("counterfactual", "/losses/discriminator_fake")],
     },
     Chart {
         stage: "counterfactual",
-        optional: false,
         title: "Counterfactual: validation",
         lines: &[
             ("IoU at the best threshold", "/iou"),
@@ -88,39 +80,56 @@ const CHARTS: [Chart; 7] = [
     },
     Chart {
         stage: "segmenter",
-        optional: true,
         title: "Segmenter: loss and validation",
         lines: &[("loss", "/loss"), ("IoU", "/validation/iou")],
     },
 ];
 
-/// Draws the lines of `metrics.jsonl`; the chart of a stage that every training has stays empty until it has numbers.
+/// Draws the lines of `metrics.jsonl`, a chart for all that has numbers.
 pub fn of_log(log: &[Value]) -> anyhow::Result<Picture> {
     let font = register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
     font.ok().context("the font of the curves is damaged")?;
-    let begun = |chart: &&Chart| !chart.optional || log.iter().any(|line| line["stage"] == chart.stage);
-    let charts: Vec<&Chart> = CHARTS.iter().filter(begun).collect();
-    let height = HEIGHT * charts.len() as u32;
+    let charts = CHARTS.iter().map(|chart| (chart, Curve::of_chart(chart, log)));
+    let charts: Vec<(&Chart, Vec<Curve>)> = charts.filter(|(_, curves)| !curves.is_empty()).collect();
+    let rows = charts.len().max(1);
+    let height = HEIGHT * rows as u32;
     let mut pixels = vec![0; (WIDTH * height * 3) as usize];
     {
         let area = BitMapBackend::with_buffer(&mut pixels, (WIDTH, height)).into_drawing_area();
         area.fill(&WHITE)?;
-        let parts = area.split_evenly((charts.len(), 1));
-        parts.iter().zip(charts).try_for_each(|(part, chart)| draw(part, chart, log))?;
+        let parts = area.split_evenly((rows, 1));
+        parts.iter().zip(charts).try_for_each(|(part, (chart, curves))| draw(part, chart, curves))?;
         area.present()?;
     }
     let colours = pixels.chunks_exact(3).map(|colour| [colour[0], colour[1], colour[2]]);
     Ok(Picture::from_pixels(WIDTH as usize, height as usize, colours))
 }
 
+/// A line with its numbers.
+struct Curve {
+    name: &'static str,
+    colour: RGBColor,
+    /// Step and value.
+    points: Vec<(f64, f64)>,
+}
+
+impl Curve {
+    /// Those with numbers.
+    fn of_chart(chart: &Chart, log: &[Value]) -> Vec<Self> {
+        let lines = chart.lines.iter().zip(COLOURS);
+        lines
+            .map(|(&(name, pointer), colour)| Self { name, colour, points: points(log, chart, pointer) })
+            .filter(|curve| !curve.points.is_empty())
+            .collect()
+    }
+}
+
 fn draw(
     area: &DrawingArea<BitMapBackend<'_>, plotters::coord::Shift>,
     chart: &Chart,
-    log: &[Value],
+    curves: Vec<Curve>,
 ) -> anyhow::Result<()> {
-    let lines: Vec<(&str, Vec<(f64, f64)>)> =
-        chart.lines.iter().map(|(name, pointer)| (*name, points(log, chart, pointer))).collect();
-    let all = || lines.iter().flat_map(|(_, points)| points);
+    let all = || curves.iter().flat_map(|curve| &curve.points);
     let last = all().map(|(step, _)| *step).fold(1.0, f64::max);
     let top = all().map(|(_, value)| *value).fold(0.0, f64::max);
     let top = if top > 0.0 { top * 1.05 } else { 1.0 };
@@ -139,7 +148,7 @@ fn draw(
         .light_line_style(WHITE)
         .label_style(("sans-serif", 14))
         .draw()?;
-    for (row, ((name, points), colour)) in (0..).zip(lines.into_iter().zip(COLOURS)) {
+    for (row, Curve { name, colour, points }) in (0..).zip(curves) {
         if points.len() < MARKED {
             // The first of a few would be no line.
             axes.draw_series(points.iter().map(|point| Circle::new(*point, 3, colour.filled())))?;
@@ -180,7 +189,7 @@ mod tests {
         let (empty, drawn) = (of_log(&[]).unwrap(), of_log(&log).unwrap());
         let ink = |picture: &Picture, x: std::ops::Range<u32>| {
             let [r, g, b] = [COLOURS[0].0, COLOURS[0].1, COLOURS[0].2];
-            let rows = (HEIGHT * 3..HEIGHT * 4).rev();
+            let rows = (0..HEIGHT).rev();
             let pixels = rows.flat_map(|y| x.clone().map(move |x| (x, y)));
             pixels.filter(|&(x, y)| picture.pixel(x, y) == Some([r, g, b])).map(|(_, y)| y).collect::<Vec<_>>()
         };
@@ -188,8 +197,9 @@ mod tests {
         assert!(ink(&empty, 80..WIDTH - NAMES).is_empty());
         let mean = |rows: &[u32]| rows.iter().sum::<u32>() / rows.len() as u32;
         assert!(mean(&left) > mean(&right) + 60, "the line does not rise");
-        assert_eq!(empty.pixel(0, 4 * HEIGHT), None);
-        let lesson = of_log(&[json!({ "stage": "restoration", "step": 1, "loss": 0.5 })]).unwrap();
-        assert!(lesson.pixel(0, 4 * HEIGHT).is_some(), "a lesson has a chart where there was one");
+        assert!(drawn.pixel(0, HEIGHT - 1).is_some() && drawn.pixel(0, HEIGHT).is_none(), "one chart has numbers");
+        let lesson = json!({ "stage": "restoration", "step": 1, "loss": 0.5 });
+        let both = of_log(&[log, vec![lesson]].concat()).unwrap();
+        assert!(both.pixel(0, 2 * HEIGHT - 1).is_some(), "a lesson has a chart where there was one");
     }
 }

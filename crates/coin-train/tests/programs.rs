@@ -89,11 +89,11 @@ fn lessons_come_before_the_stages_they_are_for() {
         )
     };
     let (file, out) = (folder.path().join("lessons.toml"), folder.path().join("runs"));
-    let train = |lessons: &[&str], planted| {
+    let train = |lessons: &[&str], planted, stage: &str| {
         std::fs::write(&file, recipe(planted)).unwrap();
         let mut command = program("train");
         command.arg("--recipe").arg(&file).arg("--data").arg(format!("slices:{}", slices.display()));
-        command.args(["--device", "cpu", "--out"]).arg(&out);
+        command.args(["--stage", stage, "--device", "cpu", "--out"]).arg(&out);
         for name in lessons {
             let weight = if *name == "restoration" { ", planted_weight=20.0" } else { "" };
             let training = format!("training={{learning_rate=1e-3{weight}}}");
@@ -101,9 +101,9 @@ fn lessons_come_before_the_stages_they_are_for() {
         }
         command.output().unwrap()
     };
-    let plain = train(&[], true);
+    let plain = train(&[], true, "all");
     assert!(plain.status.success(), "{}", String::from_utf8_lossy(&plain.stderr));
-    let taught = train(&["localisation", "restoration"], true);
+    let taught = train(&["localisation", "restoration"], true, "all");
     assert!(taught.status.success(), "{}", String::from_utf8_lossy(&taught.stderr));
     let stages = |run: &str| -> Vec<String> {
         let mut stages: Vec<String> =
@@ -121,20 +121,13 @@ fn lessons_come_before_the_stages_they_are_for() {
     assert_ne!(first("lessons", "classifier")["loss"], first("lessons-2", "classifier")["loss"]);
     let generator = |run| first(run, "counterfactual")["losses"]["generator"]["minimal_change"].clone();
     assert_ne!(generator("lessons"), generator("lessons-2"));
-    refused(&train(&["restoration"], false), &["restoration", "nothing is planted", "train_on_planted"]);
+    refused(&train(&["restoration"], false, "all"), &["restoration", "nothing is planted", "train_on_planted"]);
     let mut weightless = program("train");
     weightless.args(["--recipe", "kits23-tumour", "--set", "restoration.training.planted_weight=0"]);
     weightless.arg("--data").arg(format!("slices:{}", slices.display())).arg("--out").arg(&out);
     refused(&weightless.output().unwrap(), &["restoration: training: planted_weight", "above 0"]);
     // A run that has only begun.
-    let mut begun = program("train");
-    std::fs::write(&file, recipe(true)).unwrap();
-    begun.arg("--recipe").arg(&file).arg("--data").arg(format!("slices:{}", slices.display()));
-    begun.args(["--set", &format!("localisation={{steps=2, {lesson}, training={{learning_rate=1e-3}}}}")]);
-    let restoration =
-        format!("restoration={{steps=4, {lesson}, training={{learning_rate=1e-3, planted_weight=20.0}}}}");
-    begun.args(["--set", &restoration, "--stage", "localisation", "--device", "cpu", "--out"]).arg(&out);
-    let begun = begun.output().unwrap();
+    let begun = train(&["localisation", "restoration"], true, "localisation");
     assert!(begun.status.success(), "{}", String::from_utf8_lossy(&begun.stderr));
     let mut hasty = program("train");
     hasty.arg("--resume").arg(out.join("lessons-3")).args(["--stage", "restoration", "--device", "cpu"]);

@@ -179,12 +179,12 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let shown = report::representative(&found);
     let mut sheet = Sheet::of(&model.explainer, &model.device, card.size, &samples, &shown, masking)?;
     let mut models = BTreeMap::new();
+    let pictured = samples.at(&shown)?;
     for (name, other) in &others {
         let Model { explainer, device, .. } = other;
         let masking = other.masking();
         let found = evaluation::evaluate(explainer, device, card.size, &samples, masking, distances)?;
-        let shown = samples.at(&shown)?;
-        let maps = evaluation::explain(explainer, device, card.size, shown.iter())?;
+        let maps = evaluation::explain(explainer, device, card.size, pictured.iter())?;
         let maps: Vec<_> = maps.into_iter().map(|explanation| Some(explanation.difference)).collect();
         sheet = sheet.with_maps(name, &maps);
         models.insert((*name).clone(), found.coin);

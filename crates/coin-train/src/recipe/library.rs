@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn a_small_twin_differs_in_size_and_not_in_method() {
         let (large, small) = (Recipe::load("paper-b", &[]).unwrap(), Recipe::load("paper-b-small", &[]).unwrap());
-        assert!(small.size < large.size && small.counterfactual.batch < large.counterfactual.batch);
+        assert!(small.size < large.size && small.counterfactual.pace.batch < large.counterfactual.pace.batch);
         assert!(small.counterfactual.inpainter.weight_count() * 50 < large.counterfactual.inpainter.weight_count());
         for recipe in [large, small] {
             let (inpainter, training) = (recipe.counterfactual.inpainter, recipe.counterfactual.training);

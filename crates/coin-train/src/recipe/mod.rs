@@ -2,18 +2,12 @@
 
 mod data;
 mod library;
-
-use std::path::PathBuf;
+mod stage;
 
 use coin_core::bundle::{self, Card};
-use coin_core::method::Method;
-use coin_core::networks::{ClassifierArchitecture, DiscriminatorConfig, InpainterConfig};
-use coin_core::training::{
-    ClassifierConfig, CounterfactualConfig, LocalisationConfig, RestorationConfig, SegmenterConfig,
-};
+use coin_core::training::{LocalisationConfig, RestorationConfig};
 use coin_imaging::Window;
 use coin_imaging::anomaly::AnomalyStyle;
-use coin_imaging::augmentation::Augmentation;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -22,6 +16,9 @@ use crate::program::BadInput;
 
 pub use data::{Abnormal, DataRecipe, Selection};
 pub use library::embedded;
+pub use stage::{ClassifierStage, CounterfactualStage, LearningRateDrop, LessonStage, Pace, SegmenterStage};
+
+use stage::within;
 
 /// Everything that decides a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -132,144 +129,6 @@ impl AnomalyRecipe {
     }
 }
 
-/// The classifier's stage.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ClassifierStage {
-    /// Architecture.
-    pub network: ClassifierArchitecture,
-    /// A checkpoint of torchvision's weights to start from instead of random ones: `.pth` or `.safetensors`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pretrained: Option<PathBuf>,
-    /// What is planted for its training. A classifier that also knows faint anomalies calls an image normal only once
-    /// hardly anything of the anomaly is left; it is judged on the recipe's `anomaly` all the same.
-    pub anomaly: AnomalyRecipe,
-    /// How its slices are moved.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub augmentation: Option<Augmentation>,
-    /// Steps in all.
-    pub steps: u64,
-    /// Slices a step.
-    pub batch: usize,
-    /// Steps between validations.
-    pub validate_every: u64,
-    /// When the learning rate falls, if it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub learning_rate_drop: Option<LearningRateDrop>,
-    /// Optimizer and loss.
-    pub training: ClassifierConfig,
-}
-
-/// First lessons from what is planted in normal slices, which the recipe's data must allow.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LessonStage<C> {
-    /// Steps in all.
-    pub steps: u64,
-    /// Slices a step.
-    pub batch: usize,
-    /// Steps between validations.
-    pub validate_every: u64,
-    /// When the learning rate falls, if it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub learning_rate_drop: Option<LearningRateDrop>,
-    /// What is planted.
-    pub anomaly: AnomalyRecipe,
-    /// Optimizer and loss.
-    pub training: C,
-}
-
-/// The counterfactual's stage.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CounterfactualStage {
-    /// Steps in all.
-    pub steps: u64,
-    /// Slices a step.
-    pub batch: usize,
-    /// How its slices are moved.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub augmentation: Option<Augmentation>,
-    /// Steps between validations.
-    pub validate_every: u64,
-    /// When the learning rate falls, if it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub learning_rate_drop: Option<LearningRateDrop>,
-    /// Architecture of E and G.
-    pub inpainter: InpainterConfig,
-    /// Architecture of D.
-    pub discriminator: DiscriminatorConfig,
-    /// Optimizers and loss.
-    pub training: CounterfactualConfig,
-}
-
-/// The segmenter's stage; its network is a U-Net of the inpainter's widths.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SegmenterStage {
-    /// Steps in all.
-    pub steps: u64,
-    /// Slices a step.
-    pub batch: usize,
-    /// Steps between validations.
-    pub validate_every: u64,
-    /// When the learning rate falls, if it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub learning_rate_drop: Option<LearningRateDrop>,
-    /// Optimizer.
-    pub training: SegmenterConfig,
-}
-
-/// The one drop of a stage's learning rate.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LearningRateDrop {
-    /// The first step with the lower rate.
-    pub after: u64,
-    /// The lower rate as a multiple of the first.
-    pub factor: f64,
-}
-
-impl LearningRateDrop {
-    /// The multiple of the learning rate at a step.
-    pub fn rate(self, step: u64) -> f64 {
-        if step >= self.after { self.factor } else { 1.0 }
-    }
-}
-
-impl<C> LessonStage<C> {
-    fn problem(&self, nothing_planted: bool) -> Option<String> {
-        match self {
-            _ if nothing_planted => {
-                Some("nothing is planted; it needs data.abnormal = \"planted\", or data.train_on_planted".into())
-            }
-            Self { batch: 0..=1, .. } => Some("batch: batch normalisation needs at least 2 slices a step".into()),
-            Self { validate_every: 0, .. } => Some("validate_every: must be at least 1".into()),
-            Self { anomaly, .. } => anomaly.problem().map(|problem| format!("anomaly: {problem}")),
-        }
-    }
-}
-
-impl CounterfactualStage {
-    fn problem(&self, size: usize) -> Option<String> {
-        let (discriminator, bins) = (&self.discriminator, self.training.bins);
-        let blocks = discriminator.widths.len();
-        if blocks == 0 || blocks > 10 || discriminator.widths.iter().any(|width| !(1..=4096).contains(width)) {
-            return Some("discriminator.widths: name 1 to 10 blocks of 1 to 4096 channels".into());
-        }
-        let halvings = discriminator.halvings.min(blocks);
-        if size >> halvings == 0 {
-            return Some(format!("discriminator.halvings: {size} pixels cannot be halved {halvings} times"));
-        }
-        if !(2..=100).contains(&bins) || discriminator.conditions < bins {
-            return Some(format!(
-                "training.bins: {bins} is not in 2..100, or more than discriminator.conditions, {}",
-                discriminator.conditions
-            ));
-        }
-        if self.training.method != Method::Coin && self.inpainter.conditions != bins {
-            let found = self.inpainter.conditions;
-            return Some(format!("inpainter.conditions: this method needs one a bin, {bins}, and not {found}"));
-        }
-        None
-    }
-}
-
 /// Why there is no recipe.
 #[derive(Debug, Error)]
 pub enum RecipeError {
@@ -332,8 +191,8 @@ impl Recipe {
 
     fn problem(&self) -> Option<String> {
         let inpainter = &self.counterfactual.inpainter;
-        let within = |problem: Option<String>, key: &str| problem.map(|problem| format!("{key}: {problem}"));
         let phantoms = matches!(self.data, DataRecipe::Phantom { .. });
+        let nothing = !self.data.is_planted_in_training();
         [("name", &self.name), ("model", &self.model)]
             .into_iter()
             .find_map(|(key, name)| within(bundle::name_problem(name), key))
@@ -342,45 +201,22 @@ impl Recipe {
                 cropped.then(|| "crop_to_body: phantoms are made on the model's grid; leave it out".into())
             })
             .or_else(|| within(inpainter.problem(), "counterfactual.inpainter"))
-            .or_else(|| within(self.classifier.network.problem(), "classifier.network"))
             .or_else(|| {
                 let multiple = inpainter.side_multiple();
                 let fits = self.size > 0 && self.size <= 2048 && self.size.is_multiple_of(multiple);
                 (!fits).then(|| format!("size: {} is not a multiple of {multiple} up to 2048", self.size))
             })
+            .or_else(|| within(self.anomaly.problem(), "anomaly"))
+            .or_else(|| within(self.localisation.as_ref().and_then(|stage| stage.problem(nothing)), "localisation"))
+            .or_else(|| within(self.classifier.problem(), "classifier"))
             .or_else(|| {
-                let nothing = !self.data.is_planted_in_training();
-                let localisation = self.localisation.as_ref().and_then(|lesson| lesson.problem(nothing));
-                let problem = |lesson: &LessonStage<RestorationConfig>| {
-                    lesson.problem(nothing).or_else(|| within(lesson.training.problem(), "training"))
+                let problem = |stage: &LessonStage<RestorationConfig>| {
+                    stage.problem(nothing).or_else(|| within(stage.training.problem(), "training"))
                 };
-                let restoration = self.restoration.as_ref().and_then(problem);
-                within(localisation, "localisation").or_else(|| within(restoration, "restoration"))
-            })
-            .or_else(|| {
-                let segmented = self.segmenter.as_ref().is_none_or(|stage| stage.batch > 1);
-                let positive = self.classifier.batch > 1 && self.counterfactual.batch > 1 && segmented;
-                (!positive).then(|| "batch: batch normalisation needs at least 2 slices a step".into())
-            })
-            .or_else(|| {
-                let planted = [("anomaly", &self.anomaly), ("classifier.anomaly", &self.classifier.anomaly)];
-                planted.into_iter().find_map(|(key, anomaly)| within(anomaly.problem(), key))
-            })
-            .or_else(|| {
-                let moved = [
-                    ("classifier.augmentation", &self.classifier.augmentation),
-                    ("counterfactual.augmentation", &self.counterfactual.augmentation),
-                ];
-                let problem = |augmentation: &Option<Augmentation>| augmentation.as_ref()?.problem();
-                moved.into_iter().find_map(|(key, augmentation)| within(problem(augmentation), key))
-            })
-            .or_else(|| {
-                let segmented = self.segmenter.as_ref().is_none_or(|stage| stage.validate_every > 0);
-                let validated =
-                    self.classifier.validate_every > 0 && self.counterfactual.validate_every > 0 && segmented;
-                (!validated).then(|| "validate_every: must be at least 1".into())
+                within(self.restoration.as_ref().and_then(problem), "restoration")
             })
             .or_else(|| within(self.counterfactual.problem(self.size), "counterfactual"))
+            .or_else(|| within(self.segmenter.as_ref().and_then(|stage| stage.pace.problem()), "segmenter"))
             .or_else(|| within(self.data.problem(), "data"))
     }
 }
@@ -388,6 +224,8 @@ impl Recipe {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use coin_imaging::augmentation::Augmentation;
+
     use super::*;
 
     #[test]

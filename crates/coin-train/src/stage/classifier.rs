@@ -9,11 +9,11 @@ use serde_json::json;
 use super::localisation::Localisation;
 use super::setting::images;
 use super::steps::Validation;
-use super::supervised::{Pace, Task};
+use super::supervised::Task;
 use super::{Setting, Training};
 use crate::data::{Draw, Sample, Samples};
 use crate::pictures;
-use crate::recipe::{ClassifierStage, Recipe};
+use crate::recipe::{ClassifierStage, Pace, Recipe};
 
 /// The verdict.
 pub struct Classification;
@@ -28,8 +28,8 @@ impl Task for Classification {
         Some(&recipe.classifier)
     }
 
-    fn pace(&ClassifierStage { steps, validate_every, batch, learning_rate_drop, .. }: &ClassifierStage) -> Pace {
-        Pace { steps, validate_every, batch, learning_rate_drop }
+    fn pace(plan: &ClassifierStage) -> &Pace {
+        &plan.pace
     }
 
     fn trainer(setting: &Setting<'_>, _: &ClassifierStage) -> anyhow::Result<ClassifierTrainer> {
@@ -61,6 +61,7 @@ impl Task for Classification {
     }
 
     fn validate(
+        &self,
         training: &Training<'_>,
         trainer: &ClassifierTrainer,
         samples: &Samples<'_>,
@@ -80,7 +81,7 @@ impl Task for Classification {
 pub fn rank(setting: &Setting<'_>, samples: &Samples<'_>, classifier: &Classifier) -> anyhow::Result<Ranking> {
     let recipe = setting.recipe;
     let mut ranking = Ranking::default();
-    for batch in samples.batches(recipe.classifier.batch) {
+    for batch in samples.batches(recipe.classifier.pace.batch) {
         let batch: Vec<Sample> = batch?.into_iter().map(|(_, sample)| sample).collect();
         let x = images(&batch, recipe.size, &setting.devices.first);
         let probabilities = pictures::values(sigmoid(classifier.forward(x)), "the verdicts")?;

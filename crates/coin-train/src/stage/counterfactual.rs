@@ -45,12 +45,12 @@ impl Stage for CounterfactualStage<'_> {
     }
 
     fn batch_size(recipe: &Recipe) -> Option<usize> {
-        Some(recipe.counterfactual.batch)
+        Some(recipe.counterfactual.pace.batch)
     }
 
     fn step(&mut self) -> anyhow::Result<Step> {
         let setting = &self.training.setting;
-        let losses = step(setting, &mut self.trainer, setting.recipe.counterfactual.batch)?;
+        let losses = step(setting, &mut self.trainer, setting.recipe.counterfactual.pace.batch)?;
         let generator = losses.generator.as_ref().map_or(f32::NAN, |generator| generator.total);
         Ok(Step {
             message: format!("G {generator:.3}  D {:.3}", losses.discriminator),
@@ -113,7 +113,7 @@ fn step(
     let (step, seed) = (trainer.steps(), recipe.seed ^ STREAM);
     let augmentation = recipe.counterfactual.augmentation.as_ref();
     let batch = data.batch(recipe.window, &recipe.anomaly, augmentation, Draw { seed, step, size, normal: false })?;
-    let rate = recipe.counterfactual.learning_rate_drop.map_or(1.0, |drop| drop.rate(step));
+    let rate = recipe.counterfactual.pace.rate(step);
     Ok(trainer.step(setting.batch(&batch), rate)?)
 }
 

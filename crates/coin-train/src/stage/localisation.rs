@@ -7,10 +7,10 @@ use serde_json::json;
 use super::classifier;
 use super::setting::processor;
 use super::steps::Validation;
-use super::supervised::{Pace, Task};
+use super::supervised::Task;
 use super::{Setting, Training};
 use crate::data::{Draw, Samples};
-use crate::recipe::{LessonStage, Recipe};
+use crate::recipe::{LessonStage, Pace, Recipe};
 
 /// Keeps the data of this stage apart from the others'.
 const STREAM: u64 = 1 << 53;
@@ -28,8 +28,8 @@ impl Task for Localisation {
         recipe.localisation.as_ref()
     }
 
-    fn pace(&LessonStage { steps, validate_every, batch, learning_rate_drop, .. }: &Self::Plan) -> Pace {
-        Pace { steps, validate_every, batch, learning_rate_drop }
+    fn pace(plan: &Self::Plan) -> &Pace {
+        &plan.pace
     }
 
     /// With the recipe's pretrained weights, where it has some.
@@ -56,6 +56,7 @@ impl Task for Localisation {
     }
 
     fn validate(
+        &self,
         training: &Training<'_>,
         trainer: &LocalisationTrainer,
         samples: &Samples<'_>,

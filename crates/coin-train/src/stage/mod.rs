@@ -78,21 +78,20 @@ impl Training<'_> {
         if self.run.best(Classification::NAME).newest()?.is_some() {
             return Ok(Ending::Done);
         }
-        self.supervised::<Localisation>()
+        self.supervised(Localisation)
     }
 
     /// Trains the classifier from the newest checkpoint on; keeps the state with the best validation AUROC and accuracy.
     pub fn classifier(&self) -> anyhow::Result<Ending> {
-        self.supervised::<Classification>()
+        self.supervised(Classification)
     }
 
     /// Teaches the inpainter to take away what is planted, where the recipe says so, from the newest checkpoint on.
     pub fn restoration(&self) -> anyhow::Result<Ending> {
-        if self.setting.recipe.restoration.is_some() {
-            // Validation asks it, and no step must be taken in vain.
-            self.best_classifier()?;
+        if self.setting.recipe.restoration.is_none() {
+            return Ok(Ending::Done);
         }
-        self.supervised::<Restoration>()
+        self.supervised(Restoration { classifier: self.best_classifier()?.valid() })
     }
 
     /// Trains COIN from the newest checkpoint on; keeps the state with the best product on validation: of what was planted, IoU at
@@ -109,31 +108,25 @@ impl Training<'_> {
         };
         let mut stage =
             CounterfactualStage { training: self, trainer, classifier, validation: self.setting.validation_samples() };
-        steps::run(
-            &mut stage,
-            self,
-            self.setting.recipe.counterfactual.steps,
-            self.setting.recipe.counterfactual.validate_every,
-        )
+        steps::run(&mut stage, self, &self.setting.recipe.counterfactual.pace)
     }
 
     /// Trains the segmenter, where the recipe has one, from the newest checkpoint on; keeps the state with the best
     /// validation IoU.
     pub fn segmenter(&self) -> anyhow::Result<Ending> {
-        self.supervised::<Segmentation>()
+        self.supervised(Segmentation)
     }
 
     /// Goes on with a task from its newest checkpoint, or begins with it.
-    fn supervised<T: Task>(&self) -> anyhow::Result<Ending> {
+    fn supervised<T: Task>(&self, task: T) -> anyhow::Result<Ending> {
         let Some(plan) = T::plan(self.setting.recipe) else { return Ok(Ending::Done) };
         let trainer = match self.run.checkpoints(T::NAME).newest()? {
             Some(state) => T::trainer(&self.setting, plan)?.load_state(&state)?,
             None => T::first(self, plan)?,
         };
         let validation = self.setting.validation_samples();
-        let mut stage = SupervisedStage::<T> { training: self, plan, trainer, validation };
-        let pace = T::pace(plan);
-        steps::run(&mut stage, self, pace.steps, pace.validate_every)
+        let mut stage = SupervisedStage { task, training: self, plan, trainer, validation };
+        steps::run(&mut stage, self, T::pace(plan))
     }
 
     /// The state of a task that was kept, where the recipe has it and something was.
@@ -176,7 +169,7 @@ impl Training<'_> {
     fn calibrated(&self, trainer: &CounterfactualTrainer) -> Result<Inpainter, DataError> {
         let (recipe, seed) = (self.setting.recipe, self.setting.recipe.seed ^ CALIBRATION_STREAM);
         let batch = |step| {
-            let draw = Draw { seed, step, size: recipe.counterfactual.batch, normal: false };
+            let draw = Draw { seed, step, size: recipe.counterfactual.pace.batch, normal: false };
             self.setting.data.batch(recipe.window, &recipe.anomaly, None, draw)
         };
         let batches = (0..CALIBRATION_BATCHES).map(|i| Ok(self.setting.tensor(&batch(i)?)));

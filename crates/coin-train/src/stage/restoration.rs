@@ -1,24 +1,26 @@
 //! The restoration's stage: what is planted in normal slices is taken away again, before there is a verdict to mind.
 
-use burn::module::Module as _;
 use coin_core::explanation::Explainer;
-use coin_core::networks::Inpainter;
+use coin_core::networks::{Classifier, Inpainter};
 use coin_core::training::{RestorationConfig, RestorationTrainer};
 use serde_json::json;
 
 use super::setting::processor;
 use super::steps::Validation;
-use super::supervised::{Pace, Task};
+use super::supervised::Task;
 use super::{PAPER_THRESHOLD, Setting, Training};
 use crate::data::{Draw, Samples};
 use crate::pictures;
-use crate::recipe::{LessonStage, Recipe};
+use crate::recipe::{LessonStage, Pace, Recipe};
 
 /// Keeps the data of this stage apart from the others'.
 const STREAM: u64 = 1 << 54;
 
 /// Make it as it was.
-pub struct Restoration;
+pub struct Restoration {
+    /// Whom validation asks whether it is.
+    pub classifier: Classifier,
+}
 
 impl Task for Restoration {
     const NAME: &'static str = "restoration";
@@ -30,8 +32,8 @@ impl Task for Restoration {
         recipe.restoration.as_ref()
     }
 
-    fn pace(&LessonStage { steps, validate_every, batch, learning_rate_drop, .. }: &Self::Plan) -> Pace {
-        Pace { steps, validate_every, batch, learning_rate_drop }
+    fn pace(plan: &Self::Plan) -> &Pace {
+        &plan.pace
     }
 
     /// With random weights.
@@ -59,12 +61,13 @@ impl Task for Restoration {
     }
 
     fn validate(
+        &self,
         training: &Training<'_>,
         trainer: &RestorationTrainer,
         samples: &Samples<'_>,
     ) -> anyhow::Result<Validation> {
         let method = training.setting.recipe.counterfactual.training.method;
-        let (inpainter, classifier) = (trainer.trained(), training.best_classifier()?.valid());
+        let (inpainter, classifier) = (trainer.trained(), self.classifier.clone());
         let explainer = Explainer { inpainter, classifier, method, familiarity: None };
         let found = training.setting.validate(&explainer, samples)?.coin;
         let (threshold, iou) = found.best().unwrap_or((PAPER_THRESHOLD, 0.0));

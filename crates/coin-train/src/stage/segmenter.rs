@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::setting::processor;
 use super::steps::Validation;
-use super::supervised::{Pace, Task};
+use super::supervised::Task;
 use super::{Setting, Training};
 use crate::data::{Draw, Samples};
 use crate::evaluation::{self, SEGMENTER_MASKING};
-use crate::recipe::{Recipe, SegmenterStage};
+use crate::recipe::{Pace, Recipe, SegmenterStage};
 
 /// Keeps the data of this stage apart from the others'.
 const STREAM: u64 = 1 << 55;
@@ -29,8 +29,8 @@ impl Task for Segmentation {
         recipe.segmenter()
     }
 
-    fn pace(&SegmenterStage { steps, validate_every, batch, learning_rate_drop, .. }: &SegmenterStage) -> Pace {
-        Pace { steps, validate_every, batch, learning_rate_drop }
+    fn pace(plan: &SegmenterStage) -> &Pace {
+        &plan.pace
     }
 
     /// With random weights.
@@ -59,6 +59,7 @@ impl Task for Segmentation {
     }
 
     fn validate(
+        &self,
         training: &Training<'_>,
         trainer: &SegmenterTrainer,
         samples: &Samples<'_>,

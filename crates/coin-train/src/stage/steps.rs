@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Ending, Setting, Training, capacity};
 use crate::interrupt;
 use crate::progress;
-use crate::recipe::Recipe;
+use crate::recipe::{Pace, Recipe};
 use crate::run::Run;
 
 /// What one stage does in the loop.
@@ -59,13 +59,9 @@ pub struct Validation {
     pub said: String,
 }
 
-/// Goes on with `stage` until it has taken `steps` steps, validating every `validate_every`.
-pub fn run<S: Stage>(
-    stage: &mut S,
-    training: &Training<'_>,
-    steps: u64,
-    validate_every: u64,
-) -> anyhow::Result<Ending> {
+/// Goes on with `stage` until it has taken its steps.
+pub fn run<S: Stage>(stage: &mut S, training: &Training<'_>, pace: &Pace) -> anyhow::Result<Ending> {
+    let &Pace { steps, validate_every, .. } = pace;
     let run = training.run;
     run.rewind_log(S::NAME, stage.steps() + 1)?;
     run.best(S::NAME).forget_after(stage.steps())?;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::steps::{Stage, Step, Validation};
 use super::{Setting, Training};
 use crate::data::Samples;
-use crate::recipe::{LearningRateDrop, Recipe};
+use crate::recipe::{Pace, Recipe};
 
 /// What one of these stages does.
 pub trait Task {
@@ -25,7 +25,7 @@ pub trait Task {
     fn plan(recipe: &Recipe) -> Option<&Self::Plan>;
 
     /// How long it takes.
-    fn pace(plan: &Self::Plan) -> Pace;
+    fn pace(plan: &Self::Plan) -> &Pace;
 
     /// A trainer to load a state into, or to rehearse with.
     fn trainer(setting: &Setting<'_>, plan: &Self::Plan) -> anyhow::Result<Trainer<Self>>;
@@ -45,29 +45,26 @@ pub trait Task {
     ) -> anyhow::Result<f32>;
 
     /// Looks at the validation samples.
-    fn validate(training: &Training<'_>, trainer: &Trainer<Self>, samples: &Samples<'_>) -> anyhow::Result<Validation>;
+    fn validate(
+        &self,
+        training: &Training<'_>,
+        trainer: &Trainer<Self>,
+        samples: &Samples<'_>,
+    ) -> anyhow::Result<Validation>;
 }
 
 /// The trainer of a task.
 pub type Trainer<T> = Supervised<<T as Task>::Network, <T as Task>::Config>;
 
-/// Steps in all, steps between validations, slices a step, and when the learning rate falls.
-#[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    pub steps: u64,
-    pub validate_every: u64,
-    pub batch: usize,
-    pub learning_rate_drop: Option<LearningRateDrop>,
-}
-
 /// The next step of a task.
 fn step<T: Task>(setting: &Setting<'_>, plan: &T::Plan, trainer: &mut Trainer<T>, size: usize) -> anyhow::Result<f32> {
-    let rate = T::pace(plan).learning_rate_drop.map_or(1.0, |drop| drop.rate(trainer.steps()));
+    let rate = T::pace(plan).rate(trainer.steps());
     T::step(setting, plan, trainer, size, rate)
 }
 
 /// A task at work.
 pub struct SupervisedStage<'a, T: Task> {
+    pub task: T,
     pub training: &'a Training<'a>,
     pub plan: &'a T::Plan,
     pub trainer: Trainer<T>,
@@ -105,6 +102,6 @@ impl<T: Task> Stage for SupervisedStage<'_, T> {
     }
 
     fn validate(&self) -> anyhow::Result<Validation> {
-        T::validate(self.training, &self.trainer, &self.validation)
+        self.task.validate(self.training, &self.trainer, &self.validation)
     }
 }

@@ -1,0 +1,162 @@
+//! What a recipe says of each stage.
+
+use std::path::PathBuf;
+
+use coin_core::method::Method;
+use coin_core::networks::{ClassifierArchitecture, DiscriminatorConfig, InpainterConfig};
+use coin_core::training::{ClassifierConfig, CounterfactualConfig, SegmenterConfig};
+use coin_imaging::augmentation::Augmentation;
+use serde::{Deserialize, Serialize};
+
+use super::AnomalyRecipe;
+
+/// How long a stage takes, and in what strides.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pace {
+    /// Steps in all.
+    pub steps: u64,
+    /// Slices a step.
+    pub batch: usize,
+    /// Steps between validations.
+    pub validate_every: u64,
+    /// When the learning rate falls, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_rate_drop: Option<LearningRateDrop>,
+}
+
+impl Pace {
+    /// The multiple of the learning rate at a step.
+    pub fn rate(&self, step: u64) -> f64 {
+        self.learning_rate_drop.filter(|drop| step >= drop.after).map_or(1.0, |drop| drop.factor)
+    }
+
+    pub(super) fn problem(&self) -> Option<String> {
+        match self {
+            Self { batch: 0..=1, .. } => Some("batch: batch normalisation needs at least 2 slices a step".into()),
+            Self { validate_every: 0, .. } => Some("validate_every: must be at least 1".into()),
+            _ => None,
+        }
+    }
+}
+
+/// The one drop of a stage's learning rate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LearningRateDrop {
+    /// The first step with the lower rate.
+    pub after: u64,
+    /// The lower rate as a multiple of the first.
+    pub factor: f64,
+}
+
+/// The classifier's stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassifierStage {
+    /// Steps and batches.
+    #[serde(flatten)]
+    pub pace: Pace,
+    /// Architecture.
+    pub network: ClassifierArchitecture,
+    /// A checkpoint of torchvision's weights to start from instead of random ones: `.pth` or `.safetensors`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretrained: Option<PathBuf>,
+    /// What is planted for its training. A classifier that also knows faint anomalies calls an image normal only once
+    /// hardly anything of the anomaly is left; it is judged on the recipe's `anomaly` all the same.
+    pub anomaly: AnomalyRecipe,
+    /// How its slices are moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augmentation: Option<Augmentation>,
+    /// Optimizer and loss.
+    pub training: ClassifierConfig,
+}
+
+impl ClassifierStage {
+    pub(super) fn problem(&self) -> Option<String> {
+        self.pace
+            .problem()
+            .or_else(|| within(self.network.problem(), "network"))
+            .or_else(|| within(self.anomaly.problem(), "anomaly"))
+            .or_else(|| moved(self.augmentation.as_ref()))
+    }
+}
+
+/// First lessons from what is planted in normal slices, which the recipe's data must allow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LessonStage<C> {
+    /// Steps and batches.
+    #[serde(flatten)]
+    pub pace: Pace,
+    /// What is planted.
+    pub anomaly: AnomalyRecipe,
+    /// Optimizer and loss.
+    pub training: C,
+}
+
+impl<C> LessonStage<C> {
+    pub(super) fn problem(&self, nothing_planted: bool) -> Option<String> {
+        if nothing_planted {
+            return Some("nothing is planted; it needs data.abnormal = \"planted\", or data.train_on_planted".into());
+        }
+        self.pace.problem().or_else(|| within(self.anomaly.problem(), "anomaly"))
+    }
+}
+
+/// The counterfactual's stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CounterfactualStage {
+    /// Steps and batches.
+    #[serde(flatten)]
+    pub pace: Pace,
+    /// How its slices are moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augmentation: Option<Augmentation>,
+    /// Architecture of E and G.
+    pub inpainter: InpainterConfig,
+    /// Architecture of D.
+    pub discriminator: DiscriminatorConfig,
+    /// Optimizers and loss.
+    pub training: CounterfactualConfig,
+}
+
+impl CounterfactualStage {
+    pub(super) fn problem(&self, size: usize) -> Option<String> {
+        let (discriminator, bins) = (&self.discriminator, self.training.bins);
+        let blocks = discriminator.widths.len();
+        if blocks == 0 || blocks > 10 || discriminator.widths.iter().any(|width| !(1..=4096).contains(width)) {
+            return Some("discriminator.widths: name 1 to 10 blocks of 1 to 4096 channels".into());
+        }
+        let halvings = discriminator.halvings.min(blocks);
+        if size >> halvings == 0 {
+            return Some(format!("discriminator.halvings: {size} pixels cannot be halved {halvings} times"));
+        }
+        if !(2..=100).contains(&bins) || discriminator.conditions < bins {
+            return Some(format!(
+                "training.bins: {bins} is not in 2..100, or more than discriminator.conditions, {}",
+                discriminator.conditions
+            ));
+        }
+        if self.training.method != Method::Coin && self.inpainter.conditions != bins {
+            let found = self.inpainter.conditions;
+            return Some(format!("inpainter.conditions: this method needs one a bin, {bins}, and not {found}"));
+        }
+        self.pace.problem().or_else(|| moved(self.augmentation.as_ref()))
+    }
+}
+
+/// The segmenter's stage; its network is a U-Net of the inpainter's widths.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SegmenterStage {
+    /// Steps and batches.
+    #[serde(flatten)]
+    pub pace: Pace,
+    /// Optimizer.
+    pub training: SegmenterConfig,
+}
+
+/// A problem of what `key` holds.
+pub(super) fn within(problem: Option<String>, key: &str) -> Option<String> {
+    problem.map(|problem| format!("{key}: {problem}"))
+}
+
+fn moved(augmentation: Option<&Augmentation>) -> Option<String> {
+    within(augmentation?.problem(), "augmentation")
+}

@@ -198,6 +198,10 @@ mod tests {
         let mean = |rows: &[u32]| rows.iter().sum::<u32>() / rows.len() as u32;
         assert!(mean(&left) > mean(&right) + 60, "the line does not rise");
         assert!(drawn.pixel(0, HEIGHT - 1).is_some() && drawn.pixel(0, HEIGHT).is_none(), "one chart has numbers");
+        let third = of_log(&[json!({ "stage": "counterfactual", "step": 1, "validation": { "cv": 0.5 } })]).unwrap();
+        let legend: Vec<_> = (40..100).filter_map(|y| third.pixel(WIDTH - NAMES + 20, y)).collect();
+        let colour = |i: usize| [COLOURS[i].0, COLOURS[i].1, COLOURS[i].2];
+        assert!(legend.contains(&colour(2)) && !legend.contains(&colour(0)), "only the CV has numbers");
         let lesson = json!({ "stage": "restoration", "step": 1, "loss": 0.5 });
         let both = of_log(&[log, vec![lesson]].concat()).unwrap();
         assert!(both.pixel(0, 2 * HEIGHT - 1).is_some(), "a lesson has a chart where there was one");

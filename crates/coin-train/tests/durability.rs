@@ -4,6 +4,7 @@
 
 mod tiny;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +14,6 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
-use sysinfo::{Pid, Process, ProcessesToUpdate, System};
 use tiny::{log, one_sentence, refused, train_on};
 
 const KILLS: usize = 50;
@@ -154,28 +154,22 @@ fn two_programs_do_not_train_one_run() {
     one_sentence(&second, &["begin another run"]);
 }
 
-/// The most bytes that a training holds before the first validation of a stage, from there to the second, and so on.
-fn watched(mut program: Command, run: &Path, stage: &str) -> Vec<u64> {
+/// The most KiB that a training had held, by Linux's count, when last seen after each number of validations of a stage.
+fn watched(mut program: Command, run: &Path, stage: &str) -> BTreeMap<usize, u64> {
     let mut child = program.spawn().unwrap();
-    let pid = Pid::from_u32(child.id());
-    let mut system = System::new();
-    let mut highest = Vec::new();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peaks = BTreeMap::new();
     while child.try_wait().unwrap().is_none() {
-        system.refresh_processes(ProcessesToUpdate::Some(&[pid]), true);
-        let held = system.process(pid).map(Process::memory);
-        let validations = validations(run, stage);
-        highest.resize(highest.len().max(validations + 1), 0);
-        highest[validations] = highest[validations].max(held.unwrap_or(0));
+        // The memory first: what a later moment holds must not count for an earlier one.
+        let held = fs::read_to_string(&status).unwrap_or_default();
+        let peak = held.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
+        let log = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
+        let validations = log.lines().filter(|line| line.contains("\"score\"") && line.contains(stage)).count();
+        peaks.extend(peak.map(|peak: u64| (validations, peak)));
         sleep(Duration::from_millis(20));
     }
     assert!(child.wait().unwrap().success());
-    highest
-}
-
-fn validations(run: &Path, stage: &str) -> usize {
-    let log = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
-    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter(|line| line["stage"] == stage && line["score"].is_number()).count()
+    peaks
 }
 
 /// Over thousands of steps, as over a week.
@@ -194,10 +188,12 @@ fn a_long_training_keeps_flat_memory() {
     let mut counterfactual = resume(&run);
     counterfactual.args(["--stage", "counterfactual"]);
     for (program, stage) in [(classifier, "classifier"), (counterfactual, "counterfactual")] {
-        let highest: Vec<u64> = watched(program, &run, stage).iter().map(|bytes| bytes >> 20).collect();
-        println!("{stage}: {highest:?} MiB between validations");
-        // Caches fill before the first validation, and after the eighth comes the look at test.
-        let (early, late) = (highest[1].max(highest[2]), highest[6].max(highest[7]));
-        assert!(early > 0 && late <= early + early / 20 + 4, "memory grew from {early} to {late} MiB");
+        let peaks = watched(program, &run, stage);
+        println!("{stage}: {peaks:?} KiB, by validations");
+        // A validation holds more than the steps around it, and after the eighth comes the look at test.
+        let until = |validations: usize| peaks.range(1..=validations).next_back().unwrap();
+        let ((first, early), (last, late)) = (until(3), until(7));
+        assert!(last > first, "too few looks");
+        assert!(*late <= early + early / 20 + 4096, "memory grew from {early} to {late} KiB");
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+use super::stage::{Pace, within};
 use super::{Recipe, RecipeError};
 
 /// Recipes that are a file each: name and text.
@@ -48,7 +49,10 @@ impl Recipe {
         for change in changes {
             set(&mut table, change)?;
         }
-        let recipe: Self = table.clone().try_into().map_err(|reason: toml::de::Error| invalid(reason.to_string()))?;
+        let recipe: Self = table
+            .clone()
+            .try_into()
+            .map_err(|reason: toml::de::Error| invalid(pace_problem(&table).unwrap_or_else(|| reason.to_string())))?;
         let known = Table::try_from(&recipe).map_err(|reason| invalid(reason.to_string()))?;
         let problem = unknown(&table, &known).map(|key| format!("{key}: unknown key"));
         match problem.or_else(|| recipe.problem()) {
@@ -56,6 +60,14 @@ impl Recipe {
             None => Ok(recipe),
         }
     }
+}
+
+/// What is wrong with a stage's steps and batches, with the key, which what is flattened into a stage does not keep.
+fn pace_problem(table: &Table) -> Option<String> {
+    ["localisation", "classifier", "restoration", "counterfactual", "segmenter"].into_iter().find_map(|stage| {
+        let problem = table.get(stage)?.clone().try_into::<Pace>().err()?;
+        within(Some(problem.to_string()), stage)
+    })
 }
 
 /// The recipe of that name or in that file, with all that it extends.
@@ -230,5 +242,11 @@ mod tests {
         assert!(change("learning_rat=1").unwrap_err().to_string().contains("learning_rat: unknown key"));
         assert!(change("size=100").unwrap_err().to_string().contains("size"));
         assert!(change("size=large").unwrap_err().to_string().contains("size"));
+        for (wrong, key) in [("steps=many", "steps"), ("batch=-1", "batch"), ("batch=1", "batch")] {
+            let refused = change(&format!("classifier.{wrong}")).unwrap_err().to_string();
+            assert!(refused.contains("classifier") && refused.contains(key), "{refused}");
+        }
+        let refused = change("classifier.learning_rate_drop={after=1, factor=\"x\"}").unwrap_err().to_string();
+        assert!(refused.contains("learning_rate_drop.factor"), "{refused}");
     }
 }

@@ -18,7 +18,7 @@ const STREAM: u64 = 1 << 54;
 
 /// Make it as it was.
 pub struct Restoration {
-    /// Whom validation asks whether it is.
+    /// Whose verdict validation asks for.
     pub classifier: Classifier,
 }
 

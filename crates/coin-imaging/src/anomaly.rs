@@ -41,7 +41,7 @@ impl AnomalyStyle {
     /// In phantoms: 42 mm, so that it can be seen on 128 pixels.
     pub const PHANTOM: Self = Self { diameter_mm: 42.0, ..Self::PAPER };
 
-    /// What is wrong with these numbers, if anything.
+    /// What is wrong with these numbers, if anything: the key, a colon, and why.
     pub fn problem(&self) -> Option<String> {
         if !(1.0..=200.0).contains(&self.diameter_mm) {
             return Some(format!("diameter_mm: {} is not between 1 and 200 mm", self.diameter_mm));

@@ -30,7 +30,7 @@ impl Augmentation {
     pub const PAPER: Self =
         Self { horizontal_flip: 0.5, vertical_flip: 0.1, affine: 0.5, shift: 0.07, scale: 0.1, rotate: 10.0 };
 
-    /// What is wrong with these numbers, if anything.
+    /// What is wrong with these numbers, if anything: the key, a colon, and why.
     pub fn problem(&self) -> Option<String> {
         let Self { horizontal_flip, vertical_flip, affine, shift, scale, rotate } = *self;
         let shares = [("horizontal_flip", horizontal_flip), ("vertical_flip", vertical_flip), ("affine", affine)];

@@ -2,6 +2,7 @@
 
 use crate::resample::{self, Axis};
 use crate::spacing::Spacing;
+use crate::window::Window;
 use thiserror::Error;
 
 /// Width of the field of view that is assumed when a file does not say: 256 pixels of 1.5 mm.
@@ -96,12 +97,13 @@ impl Slice {
         self.spacing.unwrap_or_else(|| Spacing::clamped(mm, mm))
     }
 
-    /// The slice on another grid; `outside` HU where the grid leaves it.
-    pub(crate) fn resampled(&self, columns: Axis, rows: Axis, spacing: Option<Spacing>, outside: f32) -> Self {
+    /// The slice cut to a window and then put on another grid, on which a pixel off the slice is black.
+    pub(crate) fn resampled(&self, columns: Axis, rows: Axis, spacing: Option<Spacing>, window: Window) -> Self {
+        let hu: Vec<f32> = self.hu.iter().map(|&hu| window.clamp(hu)).collect();
         Self {
             width: columns.output,
             height: rows.output,
-            hu: resample::bilinear(&self.hu, columns, rows, outside),
+            hu: resample::bilinear(&hu, columns, rows, window.low()),
             spacing,
         }
     }

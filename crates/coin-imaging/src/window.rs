@@ -28,6 +28,9 @@ impl Window {
     /// anomaly planted over either is cut off by neither.
     pub const PHANTOM: Self = Self { low: -200.0, high: 400.0 };
 
+    /// All that scanners tell: 12 bits.
+    pub(crate) const SCANNER: Self = Self { low: -1024.0, high: 3071.0 };
+
     const LIMIT_HU: f32 = 100_000.0;
     const MIN_WIDTH_HU: f32 = 0.01;
 
@@ -78,6 +81,11 @@ impl Window {
     #[must_use]
     pub fn normalise_slice(self, slice: &Slice) -> Vec<f32> {
         slice.hu().iter().map(|&hu| self.normalise(hu)).collect()
+    }
+
+    /// HU to the nearest that it shows.
+    pub(crate) fn clamp(self, hu: f32) -> f32 {
+        hu.clamp(self.low, self.high)
     }
 
     /// HU to [0, 1], clipped.

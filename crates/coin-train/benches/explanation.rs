@@ -32,7 +32,7 @@ fn main() -> anyhow::Result<()> {
         let path = rivals::root().join(format!("models/{name}/{name}.safetensors"));
         let model = Model::open(&path, DeviceChoice::Cpu)?;
         let slice = Phantom::generate(1, SIZE).slice;
-        let input = Window::ABDOMEN.normalise_slice(&Fit::of(&slice, SIZE).apply(&slice));
+        let input = Window::ABDOMEN.normalise_slice(&Fit::of(&slice, SIZE).apply(&slice, Window::ABDOMEN));
 
         let explain = || {
             let explanations = model.explainer.explain(input.clone(), SIZE, &model.device)?.read()?;

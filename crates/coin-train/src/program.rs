@@ -68,7 +68,8 @@ pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
     };
     let Err(error) = ended else { return ExitCode::SUCCESS };
     let message = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
-    eprintln!("error: {}", message.replace('\n', " "));
+    let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    eprintln!("error: {}", lines.join(" "));
     let mendable = error.chain().any(|cause| {
         cause.is::<BadInput>()
             || cause.is::<RecipeError>()

@@ -125,7 +125,7 @@ fn lessons_come_before_the_stages_they_are_for() {
     let mut weightless = program("train");
     weightless.args(["--recipe", "kits23-tumour", "--set", "restoration.training.planted_weight=0"]);
     weightless.arg("--data").arg(format!("slices:{}", slices.display())).arg("--out").arg(&out);
-    refused(&weightless.output().unwrap(), &["restoration: training: planted_weight", "above 0"]);
+    refused(&weightless.output().unwrap(), &["restoration.training.planted_weight: 0", "above 0"]);
     // A run that has only begun.
     let begun = train(&["localisation", "restoration"], true, "localisation");
     assert!(begun.status.success(), "{}", String::from_utf8_lossy(&begun.stderr));

@@ -145,7 +145,7 @@ impl Model {
 
     /// A slice as the networks see it.
     fn input(&self, fit: &Fit, slice: &Slice) -> Vec<f32> {
-        self.window.normalise_slice(&fit.apply(slice.inner()))
+        self.window.normalise_slice(&fit.apply(slice.inner(), self.window))
     }
 }
 

@@ -50,7 +50,7 @@ fn expected() -> anyhow::Result<PathBuf> {
     }
     let phantoms = root().join("target/browser-phantoms");
     let to = phantoms.to_string_lossy();
-    run(&program("dataset"), &["phantom", "--count", "1", "--seed", "1", "--out", &to])?;
+    run(&program("dataset"), &["phantom", "--count", "1", "--seed", "1", "--size", "256", "--out", &to])?;
     let phantom = phantoms.join("images/phantom_00001.png");
     explain(&folder.join("phantom"), "coin-phantom", &phantom, "input.png", None)?;
     if let Some(volume) = samples::volume() {

@@ -37,17 +37,18 @@ impl InpainterConfig {
         1 << self.widths.len().min(20)
     }
 
-    /// What is wrong with these numbers, if anything.
+    /// What is wrong with these numbers, if anything: the key, a colon, and why.
     pub fn problem(&self) -> Option<String> {
         if self.widths.is_empty() || self.widths.len() > 8 {
-            return Some("widths must name 1 to 8 blocks".into());
+            return Some("widths: name 1 to 8 blocks".into());
         }
-        let widest = self.widths.iter().chain([&self.stem, &self.conditions]).max().copied().unwrap_or(0);
-        if widest > 4096 || self.stem == 0 || self.conditions == 0 || self.widths.contains(&0) {
-            return Some("stem, widths and conditions must lie between 1 and 4096".into());
+        let widths = self.widths.iter().map(|&width| ("widths", width));
+        let counts = [("stem", self.stem), ("conditions", self.conditions)].into_iter().chain(widths);
+        if let Some((key, count)) = counts.into_iter().find(|(_, count)| !(1..=4096).contains(count)) {
+            return Some(format!("{key}: {count} is not between 1 and 4096"));
         }
         let bad = self.skips.iter().find(|&&skip| skip == 0 || skip >= self.widths.len());
-        bad.map(|skip| format!("skips names block {skip}, but blocks 1 to {} can have one", self.widths.len() - 1))
+        bad.map(|skip| format!("skips: blocks 1 to {} can have one, and not {skip}", self.widths.len() - 1))
     }
 
     /// Number of elements of all tensors of the network, saturating: what a model file stores for it.

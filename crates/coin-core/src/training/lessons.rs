@@ -38,7 +38,7 @@ pub struct RestorationConfig {
 }
 
 impl RestorationConfig {
-    /// What is wrong with these numbers, if anything.
+    /// What is wrong with these numbers, if anything: the key, a colon, and why.
     pub fn problem(&self) -> Option<String> {
         let weight = self.planted_weight;
         (!weight.is_finite() || weight <= 0.0).then(|| format!("planted_weight: {weight} is not a number above 0"))

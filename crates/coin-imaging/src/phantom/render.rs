@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::anatomy::{Patient, Within};
 use super::{Organ, Phantom};
-use crate::{Slice, Spacing};
+use crate::{Slice, Spacing, Window};
 
 const FIELD_MM: f32 = 384.0;
 const AIR_HU: f32 = -1000.0;
@@ -23,7 +23,7 @@ pub(super) fn render(patient: &Patient, size: usize) -> Phantom {
             let mean = samples.iter().map(|&i| hu[i]).sum::<f32>() / samples.len() as f32;
             // The scanner's noise does not show in air as it does in the body: there are few counts to lose.
             let grain = if mean < -900.0 { 0.35 } else { 1.0 };
-            slice.push((mean + grain * noise[y * size + x]).clamp(-1024.0, 3071.0));
+            slice.push(Window::SCANNER.clamp(mean + grain * noise[y * size + x]));
             shown.push(majority(samples.map(|i| organs[i])));
         }
     }

@@ -177,9 +177,9 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let samples = data.samples(purposes, protocol.window, &protocol.anomaly, arguments.seed);
     let found = evaluation::evaluate(&model.explainer, &model.device, card.size, &samples, masking, distances)?;
     let shown = report::representative(&found);
-    let mut sheet = Sheet::of(&model.explainer, &model.device, card.size, &samples, &shown, masking)?;
-    let mut models = BTreeMap::new();
     let pictured = samples.at(&shown)?;
+    let mut sheet = Sheet::of(&model.explainer, &model.device, card.size, &pictured, masking)?;
+    let mut models = BTreeMap::new();
     for (name, other) in &others {
         let Model { explainer, device, .. } = other;
         let masking = other.masking();

@@ -44,16 +44,15 @@ pub enum Split {
 }
 
 impl Split {
-    /// What is wrong with it, if anything.
+    /// What is wrong with it, if anything: the key, a colon, and why.
     pub fn problem(&self) -> Option<String> {
         match self {
             Self::Ratio { validation, test } => {
                 let shares = [*validation, *test, validation + test].iter().all(|share| (0.0..1.0).contains(share));
-                (!shares).then(|| format!("validation {validation} and test {test} leave no patients to train on"))
+                (!shares).then(|| format!("validation: {validation}, and test, {test}, leave no patients to train on"))
             }
-            Self::Folds { folds, fold } => {
-                (*folds < 3 || fold >= folds).then(|| format!("fold {fold} of {folds}: take at least 3 folds, from 0"))
-            }
+            Self::Folds { folds, fold } => (*folds < 3 || fold >= folds)
+                .then(|| format!("fold: {fold} of {folds} folds; take at least 3, and count them from 0")),
             Self::Given | Self::Lists { .. } => None,
         }
     }

@@ -225,9 +225,7 @@ impl Row {
         }
         let fit = Fit::for_model(&slice, size, crop_to_body);
         let mask_fit = if own_grid { Fit::of_grid(kidneys.width(), kidneys.height(), [1.0, 1.0], size) } else { fit };
-        // What the window cuts off, the model never sees; cutting it here keeps the sample as it will be seen.
-        let fitted = fit.apply(&slice);
-        let hu = fitted.hu().iter().map(|hu| hu.clamp(window.low(), window.high())).collect();
+        let hu = fit.apply(&slice, window).hu().to_vec();
         let slice = Slice::new(size, size, hu, Some(fit.pixel_or_assumed()));
         let slice = slice.map_err(|_| DataError::Sizes { path: self.image.clone() })?;
         let name = self.image.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -3,6 +3,7 @@
 use coin_imaging::Plane;
 use serde::{Deserialize, Serialize};
 
+use super::within;
 use crate::data::Split;
 
 /// Where slices come from.
@@ -51,8 +52,9 @@ impl DataRecipe {
     pub(super) fn problem(&self) -> Option<String> {
         match self {
             Self::Phantom { train, validation, test } => {
-                let none = *train.min(validation).min(test) == 0;
-                none.then(|| "train, validation and test need at least 1 patient each".into())
+                let counts = [("train", train), ("validation", validation), ("test", test)];
+                let none = counts.into_iter().find(|(_, count)| **count == 0);
+                none.map(|(key, _)| format!("{key}: at least 1 patient is needed"))
             }
             Self::Slices { selection, .. } => selection.problem(),
         }
@@ -106,7 +108,7 @@ impl Selection {
         let of_tumours = [("without_cysts", self.without_cysts), ("train_on_planted", self.train_on_planted)];
         let idle = of_tumours.into_iter().find(|(_, set)| *set && self.abnormal != Abnormal::Tumour);
         let idle = idle.map(|(key, _)| format!("{key}: it is for abnormal = \"tumour\" alone; leave it out"));
-        idle.or_else(|| self.split.problem().map(|problem| format!("split: {problem}")))
+        idle.or_else(|| within(self.split.problem(), "split"))
     }
 
     /// What is looked for, in words.

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::stage::{Pace, within};
 use super::{Recipe, RecipeError};
 
 /// Recipes that are a file each: name and text.
@@ -49,10 +48,7 @@ impl Recipe {
         for change in changes {
             set(&mut table, change)?;
         }
-        let recipe: Self = table
-            .clone()
-            .try_into()
-            .map_err(|reason: toml::de::Error| invalid(pace_problem(&table).unwrap_or_else(|| reason.to_string())))?;
+        let recipe: Self = table.clone().try_into().map_err(|reason: toml::de::Error| invalid(reason.to_string()))?;
         let known = Table::try_from(&recipe).map_err(|reason| invalid(reason.to_string()))?;
         let problem = unknown(&table, &known).map(|key| format!("{key}: unknown key"));
         match problem.or_else(|| recipe.problem()) {
@@ -60,14 +56,6 @@ impl Recipe {
             None => Ok(recipe),
         }
     }
-}
-
-/// What is wrong with a stage's steps and batches, with the key, which what is flattened into a stage does not keep.
-fn pace_problem(table: &Table) -> Option<String> {
-    ["localisation", "classifier", "restoration", "counterfactual", "segmenter"].into_iter().find_map(|stage| {
-        let problem = table.get(stage)?.clone().try_into::<Pace>().err()?;
-        within(Some(problem.to_string()), stage)
-    })
 }
 
 /// The recipe of that name or in that file, with all that it extends.
@@ -247,6 +235,17 @@ mod tests {
             assert!(refused.contains("classifier") && refused.contains(key), "{refused}");
         }
         let refused = change("classifier.learning_rate_drop={after=1, factor=\"x\"}").unwrap_err().to_string();
-        assert!(refused.contains("learning_rate_drop.factor"), "{refused}");
+        assert!(refused.contains("classifier") && refused.contains("learning_rate_drop.factor"), "{refused}");
+        for (wrong, key) in [
+            ("classifier.batch=1", "classifier.batch:"),
+            ("classifier.network.width=0", "classifier.network.width:"),
+            ("counterfactual.inpainter.stem=0", "counterfactual.inpainter.stem:"),
+            ("counterfactual.discriminator.widths=[]", "counterfactual.discriminator.widths:"),
+            ("anomaly.probability=3", "anomaly.probability:"),
+            ("data.test=0", "data.test:"),
+        ] {
+            let refused = change(wrong).unwrap_err().to_string();
+            assert!(refused.contains(&format!(": {key} ")), "{refused}");
+        }
     }
 }

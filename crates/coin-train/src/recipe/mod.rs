@@ -18,8 +18,6 @@ pub use data::{Abnormal, DataRecipe, Selection};
 pub use library::embedded;
 pub use stage::{ClassifierStage, CounterfactualStage, LearningRateDrop, LessonStage, Pace, SegmenterStage};
 
-use stage::within;
-
 /// Everything that decides a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
@@ -190,35 +188,44 @@ impl Recipe {
     }
 
     fn problem(&self) -> Option<String> {
-        let inpainter = &self.counterfactual.inpainter;
         let phantoms = matches!(self.data, DataRecipe::Phantom { .. });
-        let nothing = !self.data.is_planted_in_training();
+        let lesson = self.localisation.as_ref().map(|_| "localisation");
+        let lesson = lesson.or(self.restoration.as_ref().map(|_| "restoration"));
+        let idle = lesson.filter(|_| !self.data.is_planted_in_training());
         [("name", &self.name), ("model", &self.model)]
             .into_iter()
-            .find_map(|(key, name)| within(bundle::name_problem(name), key))
+            .find_map(|(key, name)| bundle::name_problem(name).map(|problem| format!("{key}: {problem}")))
             .or_else(|| {
                 let cropped = phantoms && self.crop_to_body;
                 cropped.then(|| "crop_to_body: phantoms are made on the model's grid; leave it out".into())
             })
-            .or_else(|| within(inpainter.problem(), "counterfactual.inpainter"))
             .or_else(|| {
-                let multiple = inpainter.side_multiple();
+                let multiple = self.counterfactual.inpainter.side_multiple();
                 let fits = self.size > 0 && self.size <= 2048 && self.size.is_multiple_of(multiple);
                 (!fits).then(|| format!("size: {} is not a multiple of {multiple} up to 2048", self.size))
             })
             .or_else(|| within(self.anomaly.problem(), "anomaly"))
-            .or_else(|| within(self.localisation.as_ref().and_then(|stage| stage.problem(nothing)), "localisation"))
+            .or_else(|| {
+                let needs = "data.abnormal = \"planted\", or data.train_on_planted";
+                idle.map(|lesson| format!("{lesson}: nothing is planted; it needs {needs}"))
+            })
+            .or_else(|| within(self.localisation.as_ref().and_then(LessonStage::problem), "localisation"))
             .or_else(|| within(self.classifier.problem(), "classifier"))
             .or_else(|| {
                 let problem = |stage: &LessonStage<RestorationConfig>| {
-                    stage.problem(nothing).or_else(|| within(stage.training.problem(), "training"))
+                    stage.problem().or_else(|| within(stage.training.problem(), "training"))
                 };
                 within(self.restoration.as_ref().and_then(problem), "restoration")
             })
             .or_else(|| within(self.counterfactual.problem(self.size), "counterfactual"))
-            .or_else(|| within(self.segmenter.as_ref().and_then(|stage| stage.pace.problem()), "segmenter"))
+            .or_else(|| within(self.segmenter.as_ref().and_then(SegmenterStage::problem), "segmenter"))
             .or_else(|| within(self.data.problem(), "data"))
     }
+}
+
+/// A problem of a key that stands in `table`.
+fn within(problem: Option<String>, table: &str) -> Option<String> {
+    problem.map(|problem| format!("{table}.{problem}"))
 }
 
 #[cfg(test)]

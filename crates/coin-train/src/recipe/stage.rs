@@ -6,9 +6,10 @@ use coin_core::method::Method;
 use coin_core::networks::{ClassifierArchitecture, DiscriminatorConfig, InpainterConfig};
 use coin_core::training::{ClassifierConfig, CounterfactualConfig, SegmenterConfig};
 use coin_imaging::augmentation::Augmentation;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::AnomalyRecipe;
+use super::{AnomalyRecipe, within};
 
 /// How long a stage takes, and in what strides.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,7 +31,13 @@ impl Pace {
         self.learning_rate_drop.filter(|drop| step >= drop.after).map_or(1.0, |drop| drop.factor)
     }
 
-    pub(super) fn problem(&self) -> Option<String> {
+    /// What stands among the other keys of a stage. Read as a table of its own, because serde forgets the keys of what is
+    /// flattened, and a wrong value would not say where it stands.
+    fn flattened<'de, D: Deserializer<'de>>(stage: D) -> Result<Self, D::Error> {
+        toml::Table::deserialize(stage)?.try_into().map_err(D::Error::custom)
+    }
+
+    fn problem(&self) -> Option<String> {
         match self {
             Self { batch: 0..=1, .. } => Some("batch: batch normalisation needs at least 2 slices a step".into()),
             Self { validate_every: 0, .. } => Some("validate_every: must be at least 1".into()),
@@ -52,7 +59,7 @@ pub struct LearningRateDrop {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassifierStage {
     /// Steps and batches.
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "Pace::flattened")]
     pub pace: Pace,
     /// Architecture.
     pub network: ClassifierArchitecture,
@@ -83,7 +90,7 @@ impl ClassifierStage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LessonStage<C> {
     /// Steps and batches.
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "Pace::flattened")]
     pub pace: Pace,
     /// What is planted.
     pub anomaly: AnomalyRecipe,
@@ -92,10 +99,7 @@ pub struct LessonStage<C> {
 }
 
 impl<C> LessonStage<C> {
-    pub(super) fn problem(&self, nothing_planted: bool) -> Option<String> {
-        if nothing_planted {
-            return Some("nothing is planted; it needs data.abnormal = \"planted\", or data.train_on_planted".into());
-        }
+    pub(super) fn problem(&self) -> Option<String> {
         self.pace.problem().or_else(|| within(self.anomaly.problem(), "anomaly"))
     }
 }
@@ -104,7 +108,7 @@ impl<C> LessonStage<C> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CounterfactualStage {
     /// Steps and batches.
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "Pace::flattened")]
     pub pace: Pace,
     /// How its slices are moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,6 +123,9 @@ pub struct CounterfactualStage {
 
 impl CounterfactualStage {
     pub(super) fn problem(&self, size: usize) -> Option<String> {
+        if let Some(problem) = within(self.inpainter.problem(), "inpainter") {
+            return Some(problem);
+        }
         let (discriminator, bins) = (&self.discriminator, self.training.bins);
         let blocks = discriminator.widths.len();
         if blocks == 0 || blocks > 10 || discriminator.widths.iter().any(|width| !(1..=4096).contains(width)) {
@@ -146,15 +153,16 @@ impl CounterfactualStage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SegmenterStage {
     /// Steps and batches.
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "Pace::flattened")]
     pub pace: Pace,
     /// Optimizer.
     pub training: SegmenterConfig,
 }
 
-/// A problem of what `key` holds.
-pub(super) fn within(problem: Option<String>, key: &str) -> Option<String> {
-    problem.map(|problem| format!("{key}: {problem}"))
+impl SegmenterStage {
+    pub(super) fn problem(&self) -> Option<String> {
+        self.pace.problem()
+    }
 }
 
 fn moved(augmentation: Option<&Augmentation>) -> Option<String> {

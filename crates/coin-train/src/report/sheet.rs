@@ -5,7 +5,7 @@ use coin_core::explanation::Explainer;
 use coin_imaging::Mask;
 use coin_imaging::picture::Picture;
 
-use crate::data::Samples;
+use crate::data::Sample;
 use crate::evaluation::{self, Evaluation, Masking};
 
 /// See the module.
@@ -16,18 +16,17 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    /// Input, counterfactual, difference, and mask against truth of the samples `shown`.
+    /// Input, counterfactual, difference, and mask against truth of the samples, a row each.
     pub fn of(
         explainer: &Explainer,
         device: &Device,
         size: usize,
-        samples: &Samples<'_>,
-        shown: &[usize],
+        samples: &[Sample],
         masking: Masking,
     ) -> anyhow::Result<Self> {
-        let mut rows = Vec::with_capacity(shown.len());
-        for sample in samples.at(shown)? {
-            let found = evaluation::explain(explainer, device, size, std::iter::once(&sample))?;
+        let mut rows = Vec::with_capacity(samples.len());
+        for sample in samples {
+            let found = evaluation::explain(explainer, device, size, std::iter::once(sample))?;
             let Some(explanation) = found.into_iter().next() else { continue };
             let input = Picture::of_normalised(&sample.input, size, size);
             let none = || Mask::new(size, size, vec![false; size * size]);

@@ -121,15 +121,9 @@ impl CounterfactualStage<'_> {
     fn grid(&self, explainer: &Explainer, found: &Evaluation, threshold: f32) -> anyhow::Result<Picture> {
         let abnormal = found.iou_by_sample.iter().map(|(i, _)| *i);
         let shown: Vec<usize> = abnormal.take(PICTURED - 1).chain(found.first_normal).collect();
-        let masking = Masking::at(threshold);
-        let sheet = Sheet::of(
-            explainer,
-            &self.training.setting.devices.first,
-            self.training.setting.recipe.size,
-            &self.validation,
-            &shown,
-            masking,
-        )?;
+        let Setting { devices, recipe, .. } = &self.training.setting;
+        let shown = self.validation.at(&shown)?;
+        let sheet = Sheet::of(explainer, &devices.first, recipe.size, &shown, Masking::at(threshold))?;
         Ok(sheet.picture())
     }
 }

@@ -71,8 +71,8 @@ impl Training<'_> {
         let mut report = Report::new(&recipe.model, &description, devices.first_name(), masking, &found, seconds);
         report.methods.unet = supervised.transpose()?;
         report.methods.saliency = saliency;
-        let shown = report::representative(&found);
-        let sheet = Sheet::of(&explainer, device, recipe.size, &samples, &shown, masking)?;
+        let shown = samples.at(&report::representative(&found))?;
+        let sheet = Sheet::of(&explainer, device, recipe.size, &shown, masking)?;
         report.write(self.run.folder(), &sheet)?;
 
         bundle.card.familiarity = explainer.familiarity;

@@ -59,9 +59,9 @@ impl ClassifierArchitecture {
         Self { family: Family::ResNet18, width }
     }
 
-    /// What is wrong with these numbers, if anything.
+    /// What is wrong with these numbers, if anything: the key, a colon, and why.
     pub fn problem(&self) -> Option<String> {
-        (self.width == 0 || self.width > WIDEST).then(|| format!("width must lie between 1 and {WIDEST}"))
+        (self.width == 0 || self.width > WIDEST).then(|| format!("width: {} is not between 1 and {WIDEST}", self.width))
     }
 
     /// Number of elements of all tensors of the network, saturating: what a model file stores for it.

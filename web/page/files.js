@@ -23,16 +23,18 @@ import { WINDOWS, windowOptions } from "./windows.js";
  * @property {number} users sources that show one of the scans
  */
 
+/** @typedef {{name?: string, sample?: string, start?: number, credit?: string, caveat?: string}} Introduction what is said of a scan, and the slice that is seen first */
+
 /** One scan of a study. @implements {Source} */
 export class ScanSource {
   /**
    * @param {Study} study
    * @param {number} series which of its scans
-   * @param {{name?: string, sample?: string, start?: number, credit?: string, caveat?: string}} [options]
+   * @param {Introduction} [introduction]
    */
   constructor(study, series, { name, sample, start, credit, caveat } = {}) {
-    study.users += 1;
     this.study = study;
+    this.hold();
     this.series = series;
     this.scan = study.scans[series];
     this.name = name ?? this.scan.info.name;
@@ -52,6 +54,11 @@ export class ScanSource {
   async at(index, _info, signal) {
     const slice = await this.scan.slice(index, { signal });
     return { source: this, index, slice, truth: null, plain: slice, edited: false };
+  }
+
+  /** Keeps the study open until one more {@link ScanSource.close}. */
+  hold() {
+    this.study.users += 1;
   }
 
   close() {
@@ -161,7 +168,7 @@ function reopen(window, open) {
   const source = shown;
   if (!source) return;
   open(async (info, signal) => {
-    const again = await openStudy(source.study.files, window, signal, source.series);
+    const again = await openStudy(source.study.files, window, signal, { series: source.series });
     return again.source.at(sliceSlider.valueAsNumber || 0, info, signal);
   });
 }
@@ -170,12 +177,12 @@ function reopen(window, open) {
  * @param {{source: Blob, name: string}[]} files
  * @param {[number, number]} window
  * @param {AbortSignal} signal
- * @param {number} [series] the one to show
+ * @param {Introduction & {series?: number}} [shown] the series to show, and what is said of it
  */
-async function openStudy(files, window, signal, series = 0) {
+export async function openStudy(files, window, signal, { series = 0, ...introduction } = {}) {
   progress(STATUS.opening(files.length === 1 ? files[0].name : FILE.count(files.length)));
   const { scans, notes } = await openScans(files, { window, signal });
-  const source = new ScanSource({ files, window, scans, users: 0 }, series);
+  const source = new ScanSource({ files, window, scans, users: 0 }, series, introduction);
   const ofSeries = scans.flatMap(({ info }, i) => info.notes.map((note) => (scans.length > 1 ? FILE.ofSeries(i + 1, note) : note)));
   return { source, notes: [...notes, ...ofSeries] };
 }

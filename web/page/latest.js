@@ -16,7 +16,12 @@ export function latest(task) {
       while (waiting) {
         const { request } = waiting;
         waiting = null;
-        await task(request);
+        try {
+          await task(request);
+        } catch (error) {
+          // A newer request makes up for an older one that failed.
+          if (!waiting) throw error;
+        }
       }
     } finally {
       running = null;

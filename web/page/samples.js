@@ -1,7 +1,7 @@
-import { openScans, phantom } from "../coin.js";
+import { phantom } from "../coin.js";
 import { create, element } from "./dom.js";
 import { download } from "./download.js";
-import { ScanSource } from "./files.js";
+import { openStudy } from "./files.js";
 import { anomalyOf } from "./models.js";
 import { progress } from "./progress.js";
 import { SAMPLE, STATUS, bytesOf } from "./strings.js";
@@ -147,9 +147,7 @@ async function openSample({ name, title, file, slice, credit, caveat }, info, si
   const show = (/** @type {number} */ received, /** @type {number | null} */ total) =>
     progress(STATUS.sample(bytesOf(received, total)), received, total);
   const blob = await download(`samples/${file}`, title, show, signal);
-  const files = [{ source: blob, name: file }];
-  const { scans } = await openScans(files, { window: info.window, signal });
-  const study = { files, window: info.window, scans, users: 0 };
-  const source = new ScanSource(study, 0, { sample: name, start: slice, credit, caveat });
+  const shown = { sample: name, start: slice, credit, caveat };
+  const { source } = await openStudy([{ source: blob, name: file }], info.window, signal, shown);
   return source.at(Math.min(slice, source.count - 1), info, signal);
 }

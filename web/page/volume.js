@@ -50,7 +50,7 @@ export function acceptVolumes(open, complain) {
     const { source, slices, explainer } = known;
     work.run(async (signal) => {
       // It stays open as long as this reads it.
-      source.study.users += 1;
+      source.hold();
       try {
         const missing = Array.from({ length: source.count }, (_, i) => i).filter((i) => !slices.has(i));
         const start = performance.now();

@@ -50,8 +50,8 @@ impl AnomalyStyle {
             return Some(format!("wear: {} is not between 0 and 1", self.wear));
         }
         let [low, high] = self.contrast;
-        let bad = [low, high, high - low].into_iter().find(|share| !(0.0..=1.0).contains(share));
-        bad.map(|share| format!("contrast: {share} is not between 0 and 1"))
+        let rises = 0.0 <= low && low <= high && high <= 1.0;
+        (!rises).then(|| format!("contrast: [{low}, {high}] does not rise from 0 or more to 1 or less"))
     }
 }
 

@@ -17,7 +17,7 @@ const MARGIN: f64 = 0.02;
 /// A body smaller than this share of the slice's longer side is none.
 const SMALLEST_BODY: f64 = 0.25;
 
-/// The map between a slice's grid and a square grid of `size` x `size` pixels: the slice, centred in a square (in mm) with air around it, then resized.
+/// The map between a slice's grid and a square grid of `size` x `size` pixels: the slice, centred in a square (in mm) with black around it, then resized.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fit {
     columns: Axis,
@@ -118,11 +118,17 @@ impl Fit {
         self.known.then_some(self.pixel)
     }
 
-    /// The slice on the square grid, bilinear: cut to the window first and then resized, as in the paper, so that a scan in HU
-    /// becomes what its picture in this window becomes.
+    /// The slice on the square grid, bilinear: cut to the window first and then resized, as in the paper, so that on the same
+    /// square a scan in HU becomes what its picture in this window becomes.
     #[must_use]
     pub fn apply(&self, slice: &Slice, window: Window) -> Slice {
         slice.resampled(self.columns, self.rows, self.pixel(), window)
+    }
+
+    /// What a model of this window sees of the slice: `size * size` values in [-1, 1], row by row.
+    #[must_use]
+    pub fn input(&self, slice: &Slice, window: Window) -> Vec<f32> {
+        window.normalise_slice(&self.apply(slice, window))
     }
 
     /// A mask of the slice on the square grid, nearest neighbour.

@@ -6,8 +6,8 @@
 mod rivals;
 
 use anyhow::{Context as _, ensure};
+use coin_imaging::Fit;
 use coin_imaging::phantom::Phantom;
-use coin_imaging::{Fit, Window};
 use coin_train::device::DeviceChoice;
 use coin_train::model::Model;
 use coin_train::onnx;
@@ -32,7 +32,7 @@ fn main() -> anyhow::Result<()> {
         let path = rivals::root().join(format!("models/{name}/{name}.safetensors"));
         let model = Model::open(&path, DeviceChoice::Cpu)?;
         let slice = Phantom::generate(1, SIZE).slice;
-        let input = Window::ABDOMEN.normalise_slice(&Fit::of(&slice, SIZE).apply(&slice, Window::ABDOMEN));
+        let input = Fit::of(&slice, SIZE).input(&slice, model.window);
 
         let explain = || {
             let explanations = model.explainer.explain(input.clone(), SIZE, &model.device)?.read()?;

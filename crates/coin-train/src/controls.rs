@@ -67,7 +67,7 @@ pub fn of_files(model: &Model, images: &ControlImages, masking: Masking) -> anyh
             for index in 0..scan.slice_count() {
                 let slice = scan.slice(index)?;
                 let fit = Fit::for_model(slice, model.card.size, model.card.crop_to_body);
-                add(&mut tally, model, model.window.normalise_slice(&fit.apply(slice, model.window)), masking)?;
+                add(&mut tally, model, fit.input(slice, model.window), masking)?;
             }
         }
     }

@@ -32,7 +32,7 @@ impl ExplainedSlice {
     pub fn of(model: &Model, slice: &Slice, masking: Masking) -> anyhow::Result<Self> {
         let size = model.card.size;
         let fit = Fit::for_model(slice, size, model.card.crop_to_body);
-        let input = model.window.normalise_slice(&fit.apply(slice, model.window));
+        let input = fit.input(slice, model.window);
         let explanations = model.explainer.explain(input.clone(), size, &model.device)?.read()?;
         let explanation = explanations.into_iter().next().context("the device gave no explanation")?;
         let mask = masking.apply(&explanation.difference, size).context("the model's size is 0")?;

@@ -118,6 +118,9 @@ impl Engine {
             true
         };
         let map = match method {
+            "rise" if !(1..=RiseConfig::MOST_MASKS).contains(&masks) => {
+                return Err(Error::new(&format!("masks: {masks} is not between 1 and {}", RiseConfig::MOST_MASKS)));
+            }
             "rise" => {
                 let rise = Rise::draw(&RiseConfig { masks, ..RiseConfig::paper() }, [size, size]);
                 rise.map(classifier, image, &mut tell)
@@ -145,7 +148,7 @@ impl Model {
 
     /// A slice as the networks see it.
     fn input(&self, fit: &Fit, slice: &Slice) -> Vec<f32> {
-        self.window.normalise_slice(&fit.apply(slice.inner(), self.window))
+        fit.input(slice.inner(), self.window)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Files and slices as JavaScript holds them.
 
 use coin_imaging::write::Author;
-use coin_imaging::{CounterfactualVolume, File, Fit, Limits, Mask, Opened, Spacing, Window, counterfactual_hu};
+use coin_imaging::{CounterfactualVolume, File, Fit, Format, Limits, Mask, Opened, Spacing, Window, counterfactual_hu};
 use js_sys::{Array, Date, Error, Float32Array, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
 
@@ -42,20 +42,19 @@ impl Scan {
         let spacing = first
             .spacing()
             .map_or(JsValue::NULL, |spacing| Array::of2(&spacing.row_mm().into(), &spacing.column_mm().into()).into());
-        let format = format!("{:?}", self.0.format());
         let window = self
             .0
             .window()
             .map_or(JsValue::NULL, |window| Array::of2(&window.low().into(), &window.high().into()).into());
         object([
             ("name", self.0.name().into()),
-            ("needsWindow", (format == "Picture").into()),
+            ("needsWindow", (self.0.format() == Format::Picture).into()),
             ("isOriented", self.0.is_oriented().into()),
             ("isVolume", self.0.geometry().is_some().into()),
             ("isSegmentable", self.0.is_segmentable().into()),
             ("window", window),
             ("notes", texts(self.0.notes()).into()),
-            ("format", format.into()),
+            ("format", format!("{:?}", self.0.format()).into()),
             ("width", first.width().into()),
             ("height", first.height().into()),
             ("slices", self.0.slice_count().into()),
@@ -168,7 +167,8 @@ impl Slice {
     ) -> Result<Slice, Error> {
         let spacing = match (row_mm, column_mm) {
             (Some(row), Some(column)) => Some(Spacing::new(row, column).map_err(sentence)?),
-            _ => None,
+            (None, None) => None,
+            _ => return Err(Error::new("the distance of rows and that of columns are known together or not at all")),
         };
         coin_imaging::Slice::new(width, height, hu, spacing).map(Slice).map_err(sentence)
     }

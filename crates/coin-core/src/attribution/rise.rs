@@ -21,6 +21,9 @@ pub struct RiseConfig {
 }
 
 impl RiseConfig {
+    /// More masks than anyone has time for.
+    pub const MOST_MASKS: usize = 100_000;
+
     /// The paper's: 6000 masks of 8 x 8 cells, of which a tenth is shown.
     pub fn paper() -> Self {
         Self { masks: 6000, grid: 8, shown: 0.1, seed: 0 }

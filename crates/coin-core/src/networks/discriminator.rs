@@ -4,7 +4,7 @@ use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Int, Tensor, activation::relu};
 use serde::{Deserialize, Serialize};
 
-use super::{Convolution, ConvolutionConfig, SpectralNorm, average_pool, drawn};
+use super::{Convolution, ConvolutionConfig, SpectralNorm, average_pool, count_problem, drawn};
 
 /// Architecture of the discriminator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,20 @@ pub struct DiscriminatorConfig {
 }
 
 impl DiscriminatorConfig {
+    /// What is wrong with these numbers for images of `size` x `size` pixels, if anything: the key, a colon, and why.
+    pub fn problem(&self, size: usize) -> Option<String> {
+        let blocks = self.widths.len();
+        if !(1..=10).contains(&blocks) {
+            return Some("widths: name 1 to 10 blocks".into());
+        }
+        let widths = self.widths.iter().map(|&width| ("widths", width));
+        if let Some(problem) = widths.chain([("conditions", self.conditions)]).find_map(count_problem) {
+            return Some(problem);
+        }
+        let halvings = self.halvings.min(blocks);
+        (size >> halvings == 0).then(|| format!("halvings: {size} pixels cannot be halved {halvings} times"))
+    }
+
     /// Random weights on `device`.
     pub fn init(&self, device: &Device) -> Discriminator {
         let inputs = std::iter::once(1).chain(self.widths.iter().copied());

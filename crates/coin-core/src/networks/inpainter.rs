@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Encoder, Fuse, Generator, Upsampling, drawn};
+use super::{Encoder, Fuse, Generator, Upsampling, count_problem, drawn};
 use crate::condition::Condition;
 
 /// Architecture of encoder and generator.
@@ -43,12 +43,11 @@ impl InpainterConfig {
             return Some("widths: name 1 to 8 blocks".into());
         }
         let widths = self.widths.iter().map(|&width| ("widths", width));
-        let counts = [("stem", self.stem), ("conditions", self.conditions)].into_iter().chain(widths);
-        if let Some((key, count)) = counts.into_iter().find(|(_, count)| !(1..=4096).contains(count)) {
-            return Some(format!("{key}: {count} is not between 1 and 4096"));
-        }
-        let bad = self.skips.iter().find(|&&skip| skip == 0 || skip >= self.widths.len());
-        bad.map(|skip| format!("skips: blocks 1 to {} can have one, and not {skip}", self.widths.len() - 1))
+        let mut counts = widths.chain([("stem", self.stem), ("conditions", self.conditions)]);
+        counts.find_map(count_problem).or_else(|| {
+            let bad = self.skips.iter().find(|&&skip| skip == 0 || skip >= self.widths.len());
+            bad.map(|skip| format!("skips: {skip} is not a block before the last of {}", self.widths.len()))
+        })
     }
 
     /// Number of elements of all tensors of the network, saturating: what a model file stores for it.

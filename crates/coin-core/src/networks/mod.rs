@@ -33,6 +33,14 @@ pub use upsampling::Upsampling;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, module, ops::AvgPoolOptions};
 
+/// More channels or conditions than any network has.
+const MOST: usize = 4096;
+
+/// What is wrong with a number of channels or conditions, if anything: its key, a colon, and why.
+fn count_problem((key, count): (&str, usize)) -> Option<String> {
+    (!(1..=MOST).contains(&count)).then(|| format!("{key}: {count} is not between 1 and {MOST}"))
+}
+
 /// Halves both sides by the mean of 2x2 pixels.
 fn average_pool(x: Tensor<4>) -> Tensor<4> {
     module::avg_pool2d(x, AvgPoolOptions::new([2, 2]).with_stride([2, 2]))

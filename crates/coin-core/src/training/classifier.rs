@@ -5,6 +5,7 @@ use burn::optim::decay::WeightDecayConfig;
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use super::hyperparameter::{not_negative, positive, share};
 use super::loss::binary_cross_entropy;
 use super::supervised::Supervised;
 use super::team::StepError;
@@ -20,6 +21,15 @@ pub struct ClassifierConfig {
     pub weight_decay: f32,
     /// Labels become `smoothing / 2` and `1 - smoothing / 2`.
     pub label_smoothing: f64,
+}
+
+impl ClassifierConfig {
+    /// What is wrong with these numbers, if anything: the key, a colon, and why.
+    pub fn problem(&self) -> Option<String> {
+        positive("learning_rate", self.learning_rate)
+            .or_else(|| not_negative("weight_decay", self.weight_decay.into()))
+            .or_else(|| share("label_smoothing", self.label_smoothing))
+    }
 }
 
 /// A classifier and its optimizer.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::average::ExponentialAverage;
 use super::descent::{self, Descent};
+use super::hyperparameter::{not_negative, positive, share};
 use super::loss::{Adversarial, Distance};
 use super::objective::Objective;
 use super::state::{StateError, TrainerState};
@@ -51,6 +52,30 @@ pub struct CounterfactualConfig {
     pub weight_total_variation: f64,
     /// Decay of the average of the generator's weights that inference uses; 0 uses the weights as they are.
     pub average_decay: f64,
+}
+
+/// More bins than verdicts are ever told apart by.
+const MOST_BINS: usize = 100;
+
+impl CounterfactualConfig {
+    /// What is wrong with these numbers, if anything: the key, a colon, and why.
+    pub fn problem(&self) -> Option<String> {
+        let weights = [
+            ("weight_adversarial", self.weight_adversarial),
+            ("weight_kl", self.weight_kl),
+            ("weight_reconstruction", self.weight_reconstruction),
+            ("weight_minimal_change", self.weight_minimal_change),
+            ("weight_total_variation", self.weight_total_variation),
+        ];
+        let (bins, frequency) = (self.bins, self.generator_frequency);
+        positive("learning_rate", self.learning_rate)
+            .or_else(|| weights.into_iter().find_map(|(key, weight)| not_negative(key, weight)))
+            .or_else(|| share("average_decay", self.average_decay))
+            .or_else(|| {
+                (!(2..=MOST_BINS).contains(&bins)).then(|| format!("bins: {bins} is not between 2 and {MOST_BINS}"))
+            })
+            .or_else(|| (frequency == 0).then(|| "generator_frequency: choose at least 1".into()))
+    }
 }
 
 /// The second half of the reconstruction term.

@@ -9,6 +9,7 @@ use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::hyperparameter::positive;
 use super::loss;
 use super::supervised::Supervised;
 use super::team::StepError;
@@ -26,6 +27,13 @@ pub struct LocalisationConfig {
     pub learning_rate: f64,
 }
 
+impl LocalisationConfig {
+    /// What is wrong with these numbers, if anything: the key, a colon, and why.
+    pub fn problem(&self) -> Option<String> {
+        positive("learning_rate", self.learning_rate)
+    }
+}
+
 /// Hyperparameters of the restoration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,8 +48,7 @@ pub struct RestorationConfig {
 impl RestorationConfig {
     /// What is wrong with these numbers, if anything: the key, a colon, and why.
     pub fn problem(&self) -> Option<String> {
-        let weight = self.planted_weight;
-        (!weight.is_finite() || weight <= 0.0).then(|| format!("planted_weight: {weight} is not a number above 0"))
+        positive("learning_rate", self.learning_rate).or_else(|| positive("planted_weight", self.planted_weight))
     }
 }
 

@@ -4,6 +4,7 @@ mod average;
 mod classifier;
 mod counterfactual;
 mod descent;
+mod hyperparameter;
 mod lessons;
 pub mod loss;
 mod objective;

@@ -4,6 +4,7 @@ use burn::optim::AdamConfig;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::hyperparameter::positive;
 use super::loss;
 use super::supervised::Supervised;
 use super::team::StepError;
@@ -15,6 +16,13 @@ use crate::networks::UNet;
 pub struct SegmenterConfig {
     /// Adam's learning rate.
     pub learning_rate: f64,
+}
+
+impl SegmenterConfig {
+    /// What is wrong with these numbers, if anything: the key, a colon, and why.
+    pub fn problem(&self) -> Option<String> {
+        positive("learning_rate", self.learning_rate)
+    }
 }
 
 /// A segmenter and its optimizer.

@@ -157,7 +157,7 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
         Split::All => (&[Purpose::Train, Purpose::Validation, Purpose::Test], "all"),
     };
     if !(0.0..1.0).contains(&arguments.saliency_threshold) {
-        let reason = format!("--saliency-threshold {}: choose 0 to 1", arguments.saliency_threshold);
+        let reason = format!("--saliency-threshold {}: choose from 0 to less than 1", arguments.saliency_threshold);
         return Err(BadInput(reason).into());
     }
     let images = arguments.controls.iter().map(|Named(name, path)| ControlImages::find(name, path));

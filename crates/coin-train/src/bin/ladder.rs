@@ -12,10 +12,10 @@ use coin_train::evaluation::{Masking, MethodReport, Saliency, SaliencyMethod};
 use coin_train::ladder::{COIN, Ladder, ROWS, Row};
 use coin_train::origin::Origin;
 use coin_train::program::{self, BadInput};
-use coin_train::recipe::{DataRecipe, Recipe};
+use coin_train::recipe::{DataRecipe, Recipe, StageName};
 use coin_train::report::Report;
 use coin_train::run::Run;
-use coin_train::stage::{Ending, Setting, StageName, TEST_SEED, Training};
+use coin_train::stage::{Ending, Setting, TEST_SEED, Training};
 use coin_train::{files, interrupt, progress};
 use peak_alloc::PeakAlloc;
 
@@ -142,11 +142,11 @@ impl Common<'_> {
     fn check(&self, rows: &[&Row]) -> anyhow::Result<()> {
         let begun = |name: &str| self.arguments.seeds.iter().all(|seed| self.arguments.folder(name, *seed).exists());
         if !begun(CLASSIFIER) {
-            self.setting(&self.arguments.recipe(row(COIN)?, None)?).check(&[StageName::Classifier])?;
+            self.setting(&self.arguments.recipe(row(COIN)?, None)?).check(&StageName::UP_TO_CLASSIFIER)?;
         }
         for row in rows.iter().filter(|row| !begun(row.name)) {
             let recipe = self.arguments.recipe(row, None)?;
-            self.setting(&recipe).check(&[StageName::Counterfactual, StageName::Segmenter])?;
+            self.setting(&recipe).check(&StageName::AFTER_CLASSIFIER)?;
         }
         Ok(())
     }
@@ -164,8 +164,8 @@ impl Common<'_> {
         let training = Training { setting: self.setting(&recipe), run: &run };
         let Some(classifier) = self.classifier(&recipe, seed)? else { return Ok(None) };
         run.adopt_classifier(&classifier)?;
-        for stage in [Training::restoration, Training::counterfactual, Training::segmenter] {
-            if stage(&training)? == Ending::Interrupted {
+        for stage in StageName::AFTER_CLASSIFIER {
+            if training.train(stage)? == Ending::Interrupted {
                 return Ok(None);
             }
         }
@@ -183,8 +183,12 @@ impl Common<'_> {
         let run = Run::open(&self.arguments.folder(CLASSIFIER, seed), &shared, &self.arguments.data.specs())?;
         let _hold = run.begin(&Origin::now(&self.data.digest, &self.devices.names()))?;
         let training = Training { setting: self.setting(&shared), run: &run };
-        let done = training.localisation()? == Ending::Done && training.classifier()? == Ending::Done;
-        Ok(done.then_some(run))
+        for stage in StageName::UP_TO_CLASSIFIER {
+            if training.train(stage)? == Ending::Interrupted {
+                return Ok(None);
+            }
+        }
+        Ok(Some(run))
     }
 
     fn saliency(&self, training: &Training<'_>) -> anyhow::Result<BTreeMap<SaliencyMethod, MethodReport>> {

@@ -10,10 +10,10 @@ use coin_train::device::{Devices, Place};
 use coin_train::interrupt;
 use coin_train::origin::Origin;
 use coin_train::program::{self, BadInput};
-use coin_train::recipe::{self, DataRecipe, Recipe};
+use coin_train::recipe::{self, DataRecipe, Recipe, StageName};
 use coin_train::report::Report;
 use coin_train::run::Run;
-use coin_train::stage::{Ending, Setting, StageName, Training};
+use coin_train::stage::{Ending, Setting, Training};
 use peak_alloc::PeakAlloc;
 use serde_json::json;
 
@@ -47,9 +47,10 @@ struct Arguments {
     /// separated by commas, share each batch.
     #[arg(long, visible_alias = "devices", value_delimiter = ',', default_value = "auto")]
     device: Vec<Place>,
-    /// Which stage to train; the counterfactual alone goes on in a run whose classifier is trained.
-    #[arg(long, value_enum, default_value_t = Stage::All)]
-    stage: Stage,
+    /// Train this stage alone instead of all that the recipe has; what comes after the classifier goes on in a run whose
+    /// classifier is trained.
+    #[arg(long, value_enum)]
+    stage: Option<StageName>,
     /// Take over the classifier of this run instead of training one.
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     classifier: Option<PathBuf>,
@@ -70,44 +71,20 @@ struct Arguments {
     list_recipes: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Stage {
-    Localisation,
-    Classifier,
-    Restoration,
-    Counterfactual,
-    Segmenter,
-    All,
-}
-
-impl Stage {
-    fn needs_classifier(self) -> bool {
-        matches!(self, Self::Restoration | Self::Counterfactual)
-    }
-}
-
 impl Arguments {
     /// What is trained.
     fn stages(&self) -> Vec<StageName> {
         match self.stage {
-            Stage::Localisation => vec![StageName::Localisation],
-            Stage::Classifier => vec![StageName::Classifier],
-            Stage::Restoration => vec![StageName::Restoration],
-            Stage::Counterfactual => vec![StageName::Counterfactual],
-            Stage::Segmenter => vec![StageName::Segmenter],
-            Stage::All if self.classifier.is_some() => {
-                vec![StageName::Restoration, StageName::Counterfactual, StageName::Segmenter]
-            }
-            Stage::All => {
-                vec![
-                    StageName::Localisation,
-                    StageName::Classifier,
-                    StageName::Restoration,
-                    StageName::Counterfactual,
-                    StageName::Segmenter,
-                ]
-            }
+            Some(stage) => vec![stage],
+            None if self.classifier.is_some() => StageName::AFTER_CLASSIFIER.into(),
+            None => StageName::ALL.into(),
         }
+    }
+
+    /// The stage that was asked for, as it was asked for, where `wanted` says so of it.
+    fn named(&self, wanted: impl FnOnce(StageName) -> bool) -> Option<String> {
+        let stage = self.stage.filter(|stage| wanted(*stage))?;
+        Some(stage.to_possible_value()?.get_name().to_owned())
     }
 }
 
@@ -131,15 +108,12 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
             let (run, recipe, data) = Run::resume(folder)?;
             (Some(run), recipe, data)
         }
-        None if arguments.stage.needs_classifier() && arguments.classifier.is_none() => {
-            let stage = arguments.stage.to_possible_value();
-            let stage = stage.as_ref().map_or("", |stage| stage.get_name());
-            let reason = format!(
-                "--stage {stage}: it needs a trained classifier; name its run with --resume RUN or --classifier RUN"
-            );
-            return Err(BadInput(reason).into());
-        }
         None => {
+            let needs = |stage| matches!(stage, StageName::Restoration | StageName::Counterfactual);
+            if let Some(stage) = arguments.named(needs).filter(|_| arguments.classifier.is_none()) {
+                let how = "name its run with --resume RUN or --classifier RUN";
+                return Err(BadInput(format!("--stage {stage}: it needs a trained classifier; {how}")).into());
+            }
             let mut changes = arguments.changes.clone();
             changes.extend(arguments.seed.map(|seed| format!("seed={seed}")));
             (None, Recipe::load(&arguments.recipe, &changes)?.absolute()?, arguments.data.specs())
@@ -148,6 +122,9 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
     if let (DataRecipe::Phantom { .. }, Some(DataSpec::Folder(..))) = (&recipe.data, specs.first()) {
         let reason = format!("--data: recipe {} makes its own phantoms; choose a recipe for slices", recipe.name);
         return Err(BadInput(reason).into());
+    }
+    if let Some(stage) = arguments.named(|stage| !recipe.has(stage)) {
+        return Err(BadInput(format!("--stage {stage}: recipe {} has no such stage", recipe.name)).into());
     }
     let classifier = arguments.classifier.as_deref().map(Run::resume).transpose()?;
     if let Some((run, of, _)) = &classifier
@@ -178,7 +155,7 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
     }
     eprintln!("{} on {}, {}, into {}", recipe.name, devices.names(), data.description, run.folder().display());
     let training = Training { setting, run: &run };
-    let (finished, report) = match stages(&training, arguments.stage)? {
+    let (finished, report) = match arguments.train(&training)? {
         Outcome::Interrupted => {
             eprintln!("saved; go on with --resume {}{}", run.folder().display(), arguments.data.how());
             (false, None)
@@ -202,22 +179,18 @@ enum Outcome {
     Evaluated(Box<Report>),
 }
 
-fn stages<'a>(training: &Training<'a>, wanted: Stage) -> anyhow::Result<Outcome> {
-    type Run<'a> = fn(&Training<'a>) -> anyhow::Result<Ending>;
-    let stages: [(Stage, Run<'a>); 5] = [
-        (Stage::Localisation, Training::localisation),
-        (Stage::Classifier, Training::classifier),
-        (Stage::Restoration, Training::restoration),
-        (Stage::Counterfactual, Training::counterfactual),
-        (Stage::Segmenter, Training::segmenter),
-    ];
-    for (_, run) in stages.iter().filter(|(stage, _)| wanted == Stage::All || wanted == *stage) {
-        if run(training)? == Ending::Interrupted {
-            return Ok(Outcome::Interrupted);
+impl Arguments {
+    fn train(&self, training: &Training<'_>) -> anyhow::Result<Outcome> {
+        for stage in self.stages() {
+            if training.train(stage)? == Ending::Interrupted {
+                return Ok(Outcome::Interrupted);
+            }
         }
-    }
-    match wanted {
-        Stage::Localisation | Stage::Classifier | Stage::Restoration | Stage::Segmenter => Ok(Outcome::Trained),
-        Stage::Counterfactual | Stage::All => Ok(Outcome::Evaluated(Box::new(training.finish(BTreeMap::new())?))),
+        match self.stage {
+            None | Some(StageName::Counterfactual) => {
+                Ok(Outcome::Evaluated(Box::new(training.finish(BTreeMap::new())?)))
+            }
+            Some(_) => Ok(Outcome::Trained),
+        }
     }
 }

@@ -10,13 +10,13 @@ use sha2::{Digest as _, Sha256};
 use super::cases::Cases;
 use super::{DataError, Purpose, Sample, SliceTable};
 use crate::program::BadInput;
-use crate::recipe::{Abnormal, AnomalyRecipe, DataRecipe, Protocol};
+use crate::recipe::{Abnormal, AnomalyRecipe, DataRecipe, MOST_PHANTOMS, Protocol};
 
 /// How often each evaluation slice of a folder is planted, with different anomalies.
 const PLANTINGS: u64 = 2;
 
 /// Patients of phantom sets start here, so that no seed serves two purposes.
-const PHANTOM_SPLITS: [u64; 3] = [0, 1_000_000, 2_000_000];
+const PHANTOM_SPLITS: [u64; 3] = [0, MOST_PHANTOMS as u64, 2 * MOST_PHANTOMS as u64];
 
 /// See the module.
 #[derive(Debug)]

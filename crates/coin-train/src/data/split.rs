@@ -48,11 +48,17 @@ impl Split {
     pub fn problem(&self) -> Option<String> {
         match self {
             Self::Ratio { validation, test } => {
-                let shares = [*validation, *test, validation + test].iter().all(|share| (0.0..1.0).contains(share));
-                (!shares).then(|| format!("validation: {validation}, and test, {test}, leave no patients to train on"))
+                let both = validation + test;
+                let shares = [("validation", *validation), ("test", *test)];
+                let wrong = shares.into_iter().find(|(_, share)| !(0.0..1.0).contains(share));
+                wrong.map(|(key, share)| format!("{key}: {share} is not from 0 to less than 1")).or_else(|| {
+                    (both >= 1.0).then(|| format!("test: with validation it is {both}; nobody is left to train on"))
+                })
             }
-            Self::Folds { folds, fold } => (*folds < 3 || fold >= folds)
-                .then(|| format!("fold: {fold} of {folds} folds; take at least 3, and count them from 0")),
+            Self::Folds { folds: folds @ 0..=2, .. } => Some(format!("folds: {folds} are too few; take at least 3")),
+            Self::Folds { folds, fold } => {
+                (fold >= folds).then(|| format!("fold: {fold} is none of {folds}, which count from 0"))
+            }
             Self::Given | Self::Lists { .. } => None,
         }
     }

@@ -175,8 +175,12 @@ impl Row {
     fn of(line: Line, folder: &Path) -> Result<Self, String> {
         let usual = Window::ABDOMEN;
         let greys = Window::new(line.low_hu.unwrap_or(usual.low()), line.high_hu.unwrap_or(usual.high()));
-        let column_mm = line.spacing_xy_mm;
-        let spacing = column_mm.and_then(|mm| Spacing::new(line.spacing_row_mm.unwrap_or(mm), mm).ok());
+        let spacing = match (line.spacing_row_mm, line.spacing_xy_mm) {
+            (None, None) => None,
+            (Some(_), None) => return Err("spacing_row_mm: it needs spacing_xy_mm beside it".into()),
+            (row_mm, Some(column_mm)) => Some(Spacing::new(row_mm.unwrap_or(column_mm), column_mm)),
+        };
+        let spacing = spacing.transpose().map_err(|reason| format!("spacing_xy_mm: {reason}"))?;
         Ok(Self {
             image: folder.join("images").join(&line.file),
             mask: folder.join("masks").join(&line.file),

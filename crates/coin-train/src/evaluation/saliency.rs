@@ -13,9 +13,6 @@ use crate::data::Samples;
 use crate::pictures;
 use crate::program::BadInput;
 
-/// More masks than anyone has time for.
-const MOST_MASKS: usize = 100_000;
-
 /// What COIN is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -78,8 +75,9 @@ impl Saliency {
             let layer = layer.unwrap_or_default();
             return Err(BadInput(format!("--layer {layer}: the classifier has {}", known.join(", "))).into());
         };
-        if !(1..=MOST_MASKS).contains(&masks) {
-            return Err(BadInput(format!("--rise-masks {masks}: choose 1 to {MOST_MASKS}")).into());
+        if !(1..=RiseConfig::MOST_MASKS).contains(&masks) {
+            let reason = format!("--rise-masks {masks}: choose 1 to {}", RiseConfig::MOST_MASKS);
+            return Err(BadInput(reason).into());
         }
         let rise = Rise::draw(&RiseConfig { masks, ..RiseConfig::paper() }, [size, size]);
         Ok(Self { layer: *found, rise, classifier, size, device: device.clone() })

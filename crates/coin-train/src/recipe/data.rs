@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::within;
 use crate::data::Split;
 
+/// Most phantoms of a purpose: their seeds lie so far apart.
+pub const MOST_PHANTOMS: usize = 1_000_000;
+
 /// Where slices come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "source", rename_all = "lowercase")]
@@ -53,8 +56,8 @@ impl DataRecipe {
         match self {
             Self::Phantom { train, validation, test } => {
                 let counts = [("train", train), ("validation", validation), ("test", test)];
-                let none = counts.into_iter().find(|(_, count)| **count == 0);
-                none.map(|(key, _)| format!("{key}: at least 1 patient is needed"))
+                let wrong = counts.into_iter().find(|(_, count)| !(1..=MOST_PHANTOMS).contains(*count));
+                wrong.map(|(key, count)| format!("{key}: {count} is not between 1 and {MOST_PHANTOMS} patients"))
             }
             Self::Slices { selection, .. } => selection.problem(),
         }
@@ -105,9 +108,16 @@ impl Default for Selection {
 
 impl Selection {
     fn problem(&self) -> Option<String> {
-        let of_tumours = [("without_cysts", self.without_cysts), ("train_on_planted", self.train_on_planted)];
-        let idle = of_tumours.into_iter().find(|(_, set)| *set && self.abnormal != Abnormal::Tumour);
-        let idle = idle.map(|(key, _)| format!("{key}: it is for abnormal = \"tumour\" alone; leave it out"));
+        let planted = self.abnormal == Abnormal::Planted;
+        let tumour = self.abnormal == Abnormal::Tumour;
+        let idle = [
+            ("without_cysts", self.without_cysts && !tumour, "is for abnormal = \"tumour\" alone"),
+            ("train_on_planted", self.train_on_planted && !tumour, "is for abnormal = \"tumour\" alone"),
+            ("train_on_diseased", self.train_on_diseased && !planted, "is for abnormal = \"planted\" alone"),
+            ("balanced", self.balanced && planted, "is for slices that are abnormal by themselves"),
+        ];
+        let idle = idle.into_iter().find(|(_, idle, _)| *idle);
+        let idle = idle.map(|(key, _, what)| format!("{key}: it {what}; leave it out"));
         idle.or_else(|| within(self.split.problem(), "split"))
     }
 

@@ -220,6 +220,19 @@ mod tests {
     }
 
     #[test]
+    fn what_would_do_nothing_is_refused() {
+        for (recipe, change) in [
+            ("kits23-anomalies", "data.balanced=true"),
+            ("kits23-anomalies", "data.without_cysts=true"),
+            ("kits23-tumour", "data.train_on_diseased=true"),
+        ] {
+            let refused = Recipe::load(recipe, &[change.to_owned()]).unwrap_err().to_string();
+            let (key, _) = change.split_once('=').unwrap();
+            assert!(refused.contains(&format!("{key}: ")) && refused.ends_with("leave it out"), "{refused}");
+        }
+    }
+
+    #[test]
     fn changes_are_typed_and_unknown_keys_refused() {
         let change = |change: &str| Recipe::load("quick", &[change.to_owned()]);
         assert_eq!(
@@ -227,9 +240,10 @@ mod tests {
             1e-4
         );
         assert_eq!(change("title=Mine").unwrap().title, "Mine");
+        assert_eq!(change("limits=").unwrap().limits, "");
         assert!(change("learning_rat=1").unwrap_err().to_string().contains("learning_rat: unknown key"));
         assert!(change("size=100").unwrap_err().to_string().contains("size"));
-        assert!(change("size=large").unwrap_err().to_string().contains("size"));
+        assert!(change("size=large").unwrap_err().to_string().contains("`size`"));
         for (wrong, key) in [("steps=many", "steps"), ("batch=-1", "batch"), ("batch=1", "batch")] {
             let refused = change(&format!("classifier.{wrong}")).unwrap_err().to_string();
             assert!(refused.contains("classifier") && refused.contains(key), "{refused}");
@@ -242,7 +256,13 @@ mod tests {
             ("counterfactual.inpainter.stem=0", "counterfactual.inpainter.stem:"),
             ("counterfactual.discriminator.widths=[]", "counterfactual.discriminator.widths:"),
             ("anomaly.probability=3", "anomaly.probability:"),
+            ("counterfactual.inpainter.widths=[1, 2, 3, 4, 5, 6, 7, 8, 9]", "counterfactual.inpainter.widths:"),
+            ("counterfactual.training.weight_kl=-1", "counterfactual.training.weight_kl:"),
+            ("counterfactual.training.average_decay=1", "counterfactual.training.average_decay:"),
+            ("classifier.training.learning_rate=nan", "classifier.training.learning_rate:"),
+            ("classifier.steps=0", "classifier.steps:"),
             ("data.test=0", "data.test:"),
+            ("data.train=1000001", "data.train:"),
         ] {
             let refused = change(wrong).unwrap_err().to_string();
             assert!(refused.contains(&format!(": {key} ")), "{refused}");

@@ -14,9 +14,9 @@ use thiserror::Error;
 use crate::data::{Grid, Split};
 use crate::program::BadInput;
 
-pub use data::{Abnormal, DataRecipe, Selection};
+pub use data::{Abnormal, DataRecipe, MOST_PHANTOMS, Selection};
 pub use library::embedded;
-pub use stage::{ClassifierStage, CounterfactualStage, LearningRateDrop, LessonStage, Pace, SegmenterStage};
+pub use stage::{ClassifierStage, CounterfactualStage, LearningRateDrop, LessonStage, Pace, SegmenterStage, StageName};
 
 /// Everything that decides a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ pub struct Recipe {
     /// Licence of the trained weights.
     pub licence: String,
     /// What the model cannot do, for those who use it.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     pub limits: String,
     /// Where slices come from.
     pub data: DataRecipe,
@@ -162,6 +162,16 @@ impl Recipe {
         self.segmenter.as_ref().filter(|_| self.data.selection().1.abnormal != Abnormal::Labelled)
     }
 
+    /// Whether it says something of a stage.
+    pub fn has(&self, stage: StageName) -> bool {
+        match stage {
+            StageName::Localisation => self.localisation.is_some(),
+            StageName::Classifier | StageName::Counterfactual => true,
+            StageName::Restoration => self.restoration.is_some(),
+            StageName::Segmenter => self.segmenter().is_some(),
+        }
+    }
+
     /// The same from whatever folder a program is called in.
     pub fn absolute(mut self) -> std::io::Result<Self> {
         if let Some(path) = &mut self.classifier.pretrained {
@@ -189,6 +199,7 @@ impl Recipe {
 
     fn problem(&self) -> Option<String> {
         let phantoms = matches!(self.data, DataRecipe::Phantom { .. });
+        let inpainter = &self.counterfactual.inpainter;
         let lesson = self.localisation.as_ref().map(|_| "localisation");
         let lesson = lesson.or(self.restoration.as_ref().map(|_| "restoration"));
         let idle = lesson.filter(|_| !self.data.is_planted_in_training());
@@ -199,8 +210,9 @@ impl Recipe {
                 let cropped = phantoms && self.crop_to_body;
                 cropped.then(|| "crop_to_body: phantoms are made on the model's grid; leave it out".into())
             })
+            .or_else(|| within(inpainter.problem(), "counterfactual.inpainter"))
             .or_else(|| {
-                let multiple = self.counterfactual.inpainter.side_multiple();
+                let multiple = inpainter.side_multiple();
                 let fits = self.size > 0 && self.size <= 2048 && self.size.is_multiple_of(multiple);
                 (!fits).then(|| format!("size: {} is not a multiple of {multiple} up to 2048", self.size))
             })
@@ -209,13 +221,14 @@ impl Recipe {
                 let needs = "data.abnormal = \"planted\", or data.train_on_planted";
                 idle.map(|lesson| format!("{lesson}: nothing is planted; it needs {needs}"))
             })
-            .or_else(|| within(self.localisation.as_ref().and_then(LessonStage::problem), "localisation"))
+            .or_else(|| {
+                let stage = self.localisation.as_ref();
+                within(stage.and_then(|stage| stage.problem(LocalisationConfig::problem)), "localisation")
+            })
             .or_else(|| within(self.classifier.problem(), "classifier"))
             .or_else(|| {
-                let problem = |stage: &LessonStage<RestorationConfig>| {
-                    stage.problem().or_else(|| within(stage.training.problem(), "training"))
-                };
-                within(self.restoration.as_ref().and_then(problem), "restoration")
+                let stage = self.restoration.as_ref();
+                within(stage.and_then(|stage| stage.problem(RestorationConfig::problem)), "restoration")
             })
             .or_else(|| within(self.counterfactual.problem(self.size), "counterfactual"))
             .or_else(|| within(self.segmenter.as_ref().and_then(SegmenterStage::problem), "segmenter"))

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use coin_core::method::Method;
 use coin_core::networks::{ClassifierArchitecture, DiscriminatorConfig, InpainterConfig};
 use coin_core::training::{ClassifierConfig, CounterfactualConfig, SegmenterConfig};
@@ -10,6 +11,31 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{AnomalyRecipe, within};
+
+/// The stages, in the order in which they are trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StageName {
+    /// The classifier's first lessons.
+    Localisation,
+    /// The classifier.
+    Classifier,
+    /// The inpainter's first lessons.
+    Restoration,
+    /// COIN or its kin.
+    Counterfactual,
+    /// The supervised segmenter.
+    Segmenter,
+}
+
+impl StageName {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Localisation, Self::Classifier, Self::Restoration, Self::Counterfactual, Self::Segmenter];
+    /// Those that make a classifier.
+    pub const UP_TO_CLASSIFIER: [Self; 2] = [Self::Localisation, Self::Classifier];
+    /// Those that take a classifier over.
+    pub const AFTER_CLASSIFIER: [Self; 3] = [Self::Restoration, Self::Counterfactual, Self::Segmenter];
+}
 
 /// How long a stage takes, and in what strides.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,8 +65,14 @@ impl Pace {
 
     fn problem(&self) -> Option<String> {
         match self {
+            Self { steps: 0, .. } => Some("steps: choose at least 1".into()),
             Self { batch: 0..=1, .. } => Some("batch: batch normalisation needs at least 2 slices a step".into()),
-            Self { validate_every: 0, .. } => Some("validate_every: must be at least 1".into()),
+            Self { validate_every: 0, .. } => Some("validate_every: choose at least 1".into()),
+            Self { learning_rate_drop: Some(LearningRateDrop { factor, .. }), .. }
+                if !factor.is_finite() || *factor <= 0.0 =>
+            {
+                Some(format!("learning_rate_drop.factor: {factor} is not a number above 0"))
+            }
             _ => None,
         }
     }
@@ -83,6 +115,7 @@ impl ClassifierStage {
             .or_else(|| within(self.network.problem(), "network"))
             .or_else(|| within(self.anomaly.problem(), "anomaly"))
             .or_else(|| moved(self.augmentation.as_ref()))
+            .or_else(|| within(self.training.problem(), "training"))
     }
 }
 
@@ -99,8 +132,11 @@ pub struct LessonStage<C> {
 }
 
 impl<C> LessonStage<C> {
-    pub(super) fn problem(&self) -> Option<String> {
-        self.pace.problem().or_else(|| within(self.anomaly.problem(), "anomaly"))
+    pub(super) fn problem(&self, training: fn(&C) -> Option<String>) -> Option<String> {
+        self.pace
+            .problem()
+            .or_else(|| within(self.anomaly.problem(), "anomaly"))
+            .or_else(|| within(training(&self.training), "training"))
     }
 }
 
@@ -123,29 +159,22 @@ pub struct CounterfactualStage {
 
 impl CounterfactualStage {
     pub(super) fn problem(&self, size: usize) -> Option<String> {
-        if let Some(problem) = within(self.inpainter.problem(), "inpainter") {
-            return Some(problem);
-        }
-        let (discriminator, bins) = (&self.discriminator, self.training.bins);
-        let blocks = discriminator.widths.len();
-        if blocks == 0 || blocks > 10 || discriminator.widths.iter().any(|width| !(1..=4096).contains(width)) {
-            return Some("discriminator.widths: name 1 to 10 blocks of 1 to 4096 channels".into());
-        }
-        let halvings = discriminator.halvings.min(blocks);
-        if size >> halvings == 0 {
-            return Some(format!("discriminator.halvings: {size} pixels cannot be halved {halvings} times"));
-        }
-        if !(2..=100).contains(&bins) || discriminator.conditions < bins {
-            return Some(format!(
-                "training.bins: {bins} is not in 2..100, or more than discriminator.conditions, {}",
-                discriminator.conditions
-            ));
-        }
-        if self.training.method != Method::Coin && self.inpainter.conditions != bins {
-            let found = self.inpainter.conditions;
-            return Some(format!("inpainter.conditions: this method needs one a bin, {bins}, and not {found}"));
-        }
-        self.pace.problem().or_else(|| moved(self.augmentation.as_ref()))
+        let bins = self.training.bins;
+        within(self.discriminator.problem(size), "discriminator")
+            .or_else(|| within(self.training.problem(), "training"))
+            .or_else(|| {
+                let found = self.discriminator.conditions;
+                (found < bins).then(|| {
+                    format!("discriminator.conditions: training.bins needs one a bin, {bins}, and not {found}")
+                })
+            })
+            .or_else(|| {
+                let (found, method) = (self.inpainter.conditions, self.training.method);
+                (method != Method::Coin && found != bins)
+                    .then(|| format!("inpainter.conditions: this method needs one a bin, {bins}, and not {found}"))
+            })
+            .or_else(|| self.pace.problem())
+            .or_else(|| moved(self.augmentation.as_ref()))
     }
 }
 
@@ -161,7 +190,7 @@ pub struct SegmenterStage {
 
 impl SegmenterStage {
     pub(super) fn problem(&self) -> Option<String> {
-        self.pace.problem()
+        self.pace.problem().or_else(|| within(self.training.problem(), "training"))
     }
 }
 

@@ -39,7 +39,7 @@ pub fn check<S: Stage>(setting: &Setting<'_>) -> anyhow::Result<()> {
     let room = (free() as f64 * SPARED) as usize;
     let refused = |needed: usize, fits: usize| {
         let (needed, room) = (gigabytes(needed), gigabytes(room));
-        refusal::<S>(&format!("needs about {needed} of memory, and it may take {room}"), batch, fits)
+        refusal::<S>(&format!("need about {needed} of memory, and {room} may be taken"), batch, fits)
     };
     // Once before: what the first images leave behind in caches is no part of a step.
     S::rehearse(setting, fewest)?;
@@ -87,7 +87,7 @@ fn refusal<S: Stage>(problem: &str, batch: usize, instead: usize) -> BadInput {
         0 => "the smallest does not fit either: choose a smaller size or network".to_owned(),
         instead => format!("train with --set {name}.batch={instead}"),
     };
-    BadInput(format!("{name}: a batch of {batch} {problem}; {advice}"))
+    BadInput(format!("{name}.batch: {batch} slices {problem}; {advice}"))
 }
 
 /// Bytes that the first steps with so many images hold at their height.

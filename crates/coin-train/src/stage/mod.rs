@@ -19,6 +19,7 @@ use coin_core::training::CounterfactualTrainer;
 
 use crate::data::{DataError, Draw};
 use crate::program::BadInput;
+use crate::recipe::StageName;
 use crate::run::Run;
 
 pub use packing::TEST_SEED;
@@ -39,21 +40,6 @@ const CALIBRATION_STREAM: u64 = 1 << 57;
 /// Leaves 3 % of the statistics before.
 const CALIBRATION_BATCHES: u64 = 33;
 
-/// A stage by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StageName {
-    /// The classifier's first lessons.
-    Localisation,
-    /// The classifier.
-    Classifier,
-    /// The inpainter's first lessons.
-    Restoration,
-    /// COIN or its kin.
-    Counterfactual,
-    /// The supervised segmenter.
-    Segmenter,
-}
-
 /// How a stage ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -72,8 +58,22 @@ pub struct Training<'a> {
 }
 
 impl Training<'_> {
+    /// Goes on with a stage from its newest checkpoint; at once done where the recipe lacks it.
+    ///
+    /// # Errors
+    /// When a stage before it is missing, or a device, a file or a slice fails.
+    pub fn train(&self, stage: StageName) -> anyhow::Result<Ending> {
+        match stage {
+            StageName::Localisation => self.localisation(),
+            StageName::Classifier => self.supervised(Classification),
+            StageName::Restoration => self.restoration(),
+            StageName::Counterfactual => self.counterfactual(),
+            StageName::Segmenter => self.supervised(Segmentation),
+        }
+    }
+
     /// Teaches the classifier where something is planted, where the recipe says so, from the newest checkpoint on.
-    pub fn localisation(&self) -> anyhow::Result<Ending> {
+    fn localisation(&self) -> anyhow::Result<Ending> {
         // A classifier that is trained, or taken over, has its first lessons behind it.
         if self.run.best(Classification::NAME).newest()?.is_some() {
             return Ok(Ending::Done);
@@ -81,13 +81,8 @@ impl Training<'_> {
         self.supervised(Localisation)
     }
 
-    /// Trains the classifier from the newest checkpoint on; keeps the state with the best validation AUROC and accuracy.
-    pub fn classifier(&self) -> anyhow::Result<Ending> {
-        self.supervised(Classification)
-    }
-
     /// Teaches the inpainter to take away what is planted, where the recipe says so, from the newest checkpoint on.
-    pub fn restoration(&self) -> anyhow::Result<Ending> {
+    fn restoration(&self) -> anyhow::Result<Ending> {
         if self.setting.recipe.restoration.is_none() {
             return Ok(Ending::Done);
         }
@@ -97,7 +92,7 @@ impl Training<'_> {
     /// Trains COIN from the newest checkpoint on; keeps the state with the best product on validation: of what was planted, IoU at
     /// the paper's threshold and CV; of real lesions, IoU at the best threshold and the share of wanted verdicts, or that share
     /// alone where nobody knows their outlines.
-    pub fn counterfactual(&self) -> anyhow::Result<Ending> {
+    fn counterfactual(&self) -> anyhow::Result<Ending> {
         let classifier = self.best_classifier()?;
         let trainer = match self.run.checkpoints(CounterfactualStage::NAME).newest()? {
             Some(state) => self.setting.new_counterfactual_trainer(classifier.clone(), None).load_state(&state)?,
@@ -109,12 +104,6 @@ impl Training<'_> {
         let mut stage =
             CounterfactualStage { training: self, trainer, classifier, validation: self.setting.validation_samples() };
         steps::run(&mut stage, self, &self.setting.recipe.counterfactual.pace)
-    }
-
-    /// Trains the segmenter, where the recipe has one, from the newest checkpoint on; keeps the state with the best
-    /// validation IoU.
-    pub fn segmenter(&self) -> anyhow::Result<Ending> {
-        self.supervised(Segmentation)
     }
 
     /// Goes on with a task from its newest checkpoint, or begins with it.

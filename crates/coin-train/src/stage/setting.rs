@@ -7,6 +7,7 @@ use coin_core::networks::{Classifier, Inpainter};
 use coin_core::training::{Batch, ClassifierTrainer, CounterfactualTrainer, Distance};
 use coin_imaging::{Mask, body};
 
+use super::PAPER_THRESHOLD;
 use super::capacity;
 use super::classifier::Classification;
 use super::counterfactual::CounterfactualStage;
@@ -14,13 +15,12 @@ use super::localisation::Localisation;
 use super::restoration::Restoration;
 use super::segmenter::Segmentation;
 use super::supervised::SupervisedStage;
-use super::{PAPER_THRESHOLD, StageName};
 use crate::data::{Dataset, Purpose, Sample, Samples};
 use crate::device::Devices;
 use crate::evaluation::{self, Distances, Evaluation, Masking};
 use crate::pictures;
 use crate::pretrained::Pretrained;
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, StageName};
 
 /// Validation anomalies come from this seed, whatever the training's.
 const VALIDATION_SEED: u64 = 1;

@@ -89,13 +89,19 @@ function maskOf(difference, size, threshold, peak) {
 }
 
 /**
- * The voxels of a NIfTI mask of bytes that are not 0.
+ * The voxels of an axial NIfTI mask of bytes that are not 0, where the page shows them: x to the patient's left, y to the back,
+ * while the file's axes point to the right and the front where its affine is positive.
  *
  * @param {Buffer} nifti
  */
 function maskedVoxels(nifti) {
   const [width, height] = [nifti.readInt16LE(42), nifti.readInt16LE(44)];
+  const [toRight, toFront] = [nifti.readFloatLE(280) > 0, nifti.readFloatLE(300) > 0];
   const voxels = nifti.subarray(nifti.readFloatLE(108));
-  const inside = [...voxels].flatMap((value, at) => (value ? [{ x: at % width, y: Math.floor(at / width) % height, z: Math.floor(at / width / height) }] : []));
+  const inside = [...voxels].flatMap((value, at) => {
+    if (!value) return [];
+    const [x, y, z] = [at % width, Math.floor(at / width) % height, Math.floor(at / width / height)];
+    return [{ x: toRight ? width - 1 - x : x, y: toFront ? height - 1 - y : y, z }];
+  });
   return { z: new Set(inside.map(({ z }) => z)), inside };
 }

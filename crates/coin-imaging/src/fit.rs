@@ -187,7 +187,7 @@ mod tests {
             let (here, there) = (cropped(&placed(seed, 192, [20, 10])), cropped(&placed(seed, 192, [90, 60])));
             let mean = |values: &mut dyn Iterator<Item = f32>| values.sum::<f32>() / here.hu().len() as f32;
             let apart = mean(&mut here.hu().iter().zip(there.hu()).map(|(a, b)| (a - b).abs()));
-            // The field of view is looked through on a coarse grid, so that the crops differ by a part of a pixel.
+            // Moved by whole pixels of the coarse grid on which the body is looked for; in between the crops differ by up to one.
             assert!(apart < 15.0, "seed {seed}: {apart} HU");
             let shown = Fit::around_body(&placed(seed, 192, [20, 10]), 96);
             assert!(shown.pixel_or_assumed().column_mm() < 320.0 * 1.5 / 96.0 / 1.2, "seed {seed}: {shown:?}");

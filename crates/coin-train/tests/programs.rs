@@ -350,7 +350,11 @@ fn bad_input_is_one_sentence_with_the_remedy() {
     std::fs::create_dir(empty.join("images")).unwrap();
     std::fs::write(empty.join("images/a.png"), []).unwrap();
     for (columns, values, what) in [
-        ("spacing_xy_mm,low_hu,high_hu", "1,300,-100", "low_hu and high_hu: a window from 300 to -100 HU"),
+        (
+            "spacing_xy_mm,low_hu,high_hu",
+            "1,300,-100",
+            "low_hu and high_hu: a window from 300 to -100 HU is not a range; the lower bound comes first",
+        ),
         ("spacing_xy_mm", "0", "spacing_xy_mm: a pixel spacing of 0 x 0 mm"),
         ("spacing_row_mm,spacing_xy_mm", "1,", "spacing_row_mm: it needs spacing_xy_mm"),
     ] {

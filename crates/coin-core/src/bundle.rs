@@ -224,8 +224,8 @@ impl Bundle {
             return Err(WeightsError::Unknown(name).into());
         }
         Ok(Explainer {
-            inpainter: weights::apply(self.card.inpainter.init(device), inpainter)?.no_grad(),
-            classifier: weights::apply(self.card.classifier.init(device), classifier)?.no_grad(),
+            inpainter: weights::apply(self.card.inpainter.init(device), inpainter)?.no_grad().fused(),
+            classifier: weights::apply(self.card.classifier.init(device), classifier)?.no_grad().fused(),
             method: self.card.method,
             familiarity: self.card.familiarity.clone(),
         })

@@ -1,10 +1,11 @@
 //! A square convolution and, where asked, its spectral normalisation.
 
 use burn::module::{Initializer, Module, Param};
-use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Tensor, module};
+use burn::tensor::{Device, Tensor};
+use coin_kernels::{Epilogue, convolve};
 
 use super::SpectralNorm;
+use super::normalisation::Affine;
 
 /// How to make a [`Convolution`].
 #[derive(Clone, Debug)]
@@ -102,11 +103,26 @@ pub struct Convolution {
 impl Convolution {
     /// `[batch, inputs, height, width]` to `[batch, outputs, height / stride, width / stride]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let kernel = self.weight.val().dims()[2];
+        self.apply(x, None, Epilogue::default(), false)
+    }
+
+    /// [`Self::forward`] with what comes before and after it, of `x` or of the nearest-doubled `x`; see
+    /// [`coin_kernels::convolve`]. The layer's own bias, where it has one, takes the place of the epilogue's.
+    pub(super) fn apply(
+        &self,
+        x: Tensor<4>,
+        prologue: Option<(Tensor<1>, Tensor<1>)>,
+        epilogue: Epilogue,
+        doubled: bool,
+    ) -> Tensor<4> {
+        let weight = self.effective_weight();
+        let kernel = weight.dims()[2];
         let padding = if kernel.is_multiple_of(2) { 0 } else { kernel / 2 };
-        let options = ConvOptions::new([self.stride; 2], [padding; 2], [1, 1], self.groups);
-        let bias = self.bias.as_ref().map(|bias| bias.val());
-        module::conv2d(x, self.effective_weight(), bias, options)
+        let (stride, groups) = (self.stride, self.groups);
+        let own = self.bias.as_ref().map(|bias| bias.val());
+        let epilogue = Epilogue { bias: own.or(epilogue.bias), ..epilogue };
+        let convolution = coin_kernels::Convolution { kernel, stride, padding, groups, doubled };
+        convolve(x, weight, prologue, epilogue, convolution)
     }
 
     /// The weight that the convolution applies: divided by its spectral norm where it has one.
@@ -115,6 +131,20 @@ impl Convolution {
             Some(norm) => norm.divide(self.weight.val()),
             None => self.weight.val(),
         }
+    }
+
+    /// This convolution and the normalisation after it as one, for running statistics.
+    pub(super) fn fused_with(mut self, (scale, shift): Affine) -> Self {
+        let outputs = scale.dims()[0];
+        let weight = self.effective_weight() * scale.clone().reshape([outputs, 1, 1, 1]);
+        let bias = match &self.bias {
+            Some(bias) => bias.val() * scale + shift,
+            None => shift,
+        };
+        self.weight = self.weight.map(|_| weight);
+        self.bias = Some(Param::from_tensor(bias));
+        self.spectral_norm = None;
+        self
     }
 
     /// The same function without spectral normalisation left to compute.

@@ -2,9 +2,10 @@
 
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Int, Tensor, activation::relu};
+use coin_kernels::{Epilogue, average_pool};
 use serde::{Deserialize, Serialize};
 
-use super::{Convolution, ConvolutionConfig, SpectralNorm, average_pool, count_problem, drawn};
+use super::{Convolution, ConvolutionConfig, SpectralNorm, count_problem, drawn};
 
 /// Architecture of the discriminator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,7 +116,7 @@ impl DiscriminatorBlock {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let pool = |x| if self.halving { average_pool(x) } else { x };
+        let pool = |x| if self.halving { average_pool(x, None) } else { x };
         // Pooling and a 1x1 convolution commute, bias included; pooling first is a quarter of the work.
         let left = pool(x.clone());
         let left = match &self.shortcut {
@@ -123,7 +124,7 @@ impl DiscriminatorBlock {
             None => left,
         };
         let right = if self.first { x } else { relu(x) };
-        let right = self.conv_2.forward(relu(self.conv_1.forward(right)));
-        left + pool(right)
+        let right = self.conv_1.apply(right, None, Epilogue { relu: true, ..Epilogue::default() }, false);
+        left + pool(self.conv_2.forward(right))
     }
 }

@@ -1,9 +1,10 @@
 //! The encoder E: a stem and residual blocks, each of which halves the sides.
 
 use burn::module::{Initializer, Module};
-use burn::tensor::{Device, Tensor, activation::relu};
+use burn::tensor::{Device, Tensor};
+use coin_kernels::{Epilogue, average_pool};
 
-use super::{BatchNorm, Convolution, ConvolutionConfig, InpainterConfig, average_pool};
+use super::{BatchNorm, Convolution, ConvolutionConfig, InpainterConfig};
 
 /// Image to feature maps of falling size; all of them are kept for the generator's skip connections.
 #[derive(Module, Debug)]
@@ -29,7 +30,8 @@ impl Encoder {
 
     /// `[batch, 1, height, width]` to one map a block, `[batch, widths[i], height / 2^(i+1), width / 2^(i+1)]`.
     pub fn forward(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
-        let mut x = self.stem_norm.forward(relu(self.stem.forward(x)));
+        let relu = Epilogue { relu: true, ..Epilogue::default() };
+        let mut x = self.stem_norm.forward(self.stem.apply(x, None, relu, false));
         let mut features = Vec::with_capacity(self.blocks.len());
         for block in &self.blocks {
             x = block.forward(x);
@@ -40,6 +42,12 @@ impl Encoder {
 
     pub(super) fn folded(mut self) -> Self {
         self.blocks = self.blocks.into_iter().map(EncoderBlock::folded).collect();
+        self
+    }
+
+    pub(super) fn fused(mut self) -> Self {
+        self.stem_norm = self.stem_norm.fused();
+        self.blocks = self.blocks.into_iter().map(EncoderBlock::fused).collect();
         self
     }
 }
@@ -71,13 +79,19 @@ impl EncoderBlock {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let left = self.shortcut.forward(average_pool(x.clone()));
-        let right = average_pool(relu(self.norm_1.forward(x)));
-        let right = relu(self.norm_2.forward(self.conv_1.forward(right)));
-        left + self.conv_2.forward(right)
+        let left = self.shortcut.forward(average_pool(x.clone(), None));
+        let (right, prologue) = self.norm_1.activated(x);
+        let right = self.conv_1.forward(average_pool(right, prologue));
+        let (right, prologue) = self.norm_2.activated(right);
+        self.conv_2.apply(right, prologue, Epilogue { residual: Some(left), ..Epilogue::default() }, false)
     }
 
     fn folded(self) -> Self {
         Self { shortcut: self.shortcut.folded(), ..self }
+    }
+
+    fn fused(self) -> Self {
+        let (norm_1, norm_2) = (self.norm_1.fused(), self.norm_2.fused());
+        Self { shortcut: self.shortcut.folded(), norm_1, norm_2, ..self }
     }
 }

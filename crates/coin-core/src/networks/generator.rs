@@ -1,7 +1,8 @@
 //! The generator G: feature maps back to an image, conditioned through its normalisations.
 
 use burn::module::{Initializer, Module};
-use burn::tensor::{Device, Tensor, activation::relu};
+use burn::tensor::{Device, Tensor};
+use coin_kernels::Epilogue;
 
 use super::{BatchNorm, ConditionalBatchNorm, Convolution, ConvolutionConfig, Fuse, InpainterConfig, Upsampling};
 use crate::condition::Condition;
@@ -65,11 +66,18 @@ impl Generator {
             }
             running = block.forward(running, condition);
         }
-        Some(self.head.forward(relu(self.head_norm.forward(running))))
+        let (running, prologue) = self.head_norm.activated(running);
+        Some(self.head.apply(running, prologue, Epilogue::default(), false))
     }
 
     pub(super) fn folded(mut self) -> Self {
         self.blocks = self.blocks.into_iter().map(GeneratorBlock::folded).collect();
+        self
+    }
+
+    pub(super) fn fused(mut self) -> Self {
+        self.head_norm = self.head_norm.fused();
+        self.blocks = self.blocks.into_iter().map(GeneratorBlock::fused).collect();
         self
     }
 }
@@ -105,14 +113,24 @@ impl GeneratorBlock {
 
     fn forward(&self, x: Tensor<4>, condition: &Condition) -> Tensor<4> {
         // A 1x1 convolution commutes with upsampling, and before it there is a quarter of the work.
-        let left = self.upsampling.forward(self.shortcut.forward(x.clone()));
-        let right = relu(self.norm_1.forward(x, condition));
-        let right = self.upsampling.convolve(right, &self.conv_1);
-        let right = relu(self.norm_2.forward(right, condition));
-        left + self.conv_2.forward(right)
+        let left = self.shortcut.forward(x.clone());
+        let left = match self.upsampling {
+            // Doubled where it is added.
+            Upsampling::Nearest => left,
+            Upsampling::Bilinear => self.upsampling.forward(left),
+        };
+        let (right, prologue) = self.norm_1.activated(x, condition);
+        let right = self.upsampling.convolve(right, prologue, &self.conv_1);
+        let (right, prologue) = self.norm_2.activated(right, condition);
+        self.conv_2.apply(right, prologue, Epilogue { residual: Some(left), ..Epilogue::default() }, false)
     }
 
     fn folded(self) -> Self {
         Self { shortcut: self.shortcut.folded(), ..self }
+    }
+
+    fn fused(self) -> Self {
+        let (norm_1, norm_2) = (self.norm_1.fused(), self.norm_2.fused());
+        Self { shortcut: self.shortcut.folded(), norm_1, norm_2, ..self }
     }
 }

@@ -31,7 +31,7 @@ pub use unet::UNet;
 pub use upsampling::Upsampling;
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Tensor, module, ops::AvgPoolOptions};
+use burn::tensor::Tensor;
 
 /// More channels or conditions than any network has.
 const MOST: usize = 4096;
@@ -39,11 +39,6 @@ const MOST: usize = 4096;
 /// What is wrong with a number of channels or conditions, if anything: its key, a colon, and why.
 fn count_problem((key, count): (&str, usize)) -> Option<String> {
     (!(1..=MOST).contains(&count)).then(|| format!("{key}: {count} is not between 1 and {MOST}"))
-}
-
-/// Halves both sides by the mean of 2x2 pixels.
-fn average_pool(x: Tensor<4>) -> Tensor<4> {
-    module::avg_pool2d(x, AvgPoolOptions::new([2, 2]).with_stride([2, 2]))
 }
 
 /// Draws all random weights now, in the order of the fields.

@@ -3,7 +3,9 @@
 //! The running variance takes the unbiased batch variance, as PyTorch does; Burn's own layer takes the biased one.
 
 use burn::module::{Flag, Initializer, Module, Param, RunningState};
-use burn::tensor::{Device, Int, Tensor, module};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Int, Tensor};
+use coin_kernels::{BatchNormed, affine_relu, batch_norm};
 
 use crate::condition::Condition;
 
@@ -19,7 +21,12 @@ pub struct Statistics {
     pub running_variance: RunningState<Tensor<1>>,
     training: Param<Flag>,
     epsilon: f64,
+    /// Whether scale and shift have taken them up.
+    fused: bool,
 }
+
+/// Scale and shift, both `[channels]`, that take the place of a normalisation.
+pub(super) type Affine = (Tensor<1>, Tensor<1>);
 
 impl Statistics {
     fn init(channels: usize, device: &Device) -> Self {
@@ -28,24 +35,56 @@ impl Statistics {
             running_variance: RunningState::new(Tensor::ones([channels], device)),
             training: Param::from_bool(true),
             epsilon: USUAL_EPSILON,
+            fused: false,
         }
     }
 
-    fn normalise(&self, x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>) -> Tensor<4> {
-        let device = x.device();
-        if !(device.is_autodiff() && self.training.is_enabled()) {
-            let mean = self.running_mean.value().to_device(&device);
-            let variance = self.running_variance.value().to_device(&device);
-            return module::batch_norm(x, gamma, beta, mean, variance, self.epsilon);
+    /// Scale and shift for running statistics; `None` where the batch's own count.
+    fn affine(&self, gamma: Tensor<1>, beta: Tensor<1>) -> Option<Affine> {
+        if self.fused {
+            return Some((gamma, beta));
         }
+        let device = gamma.device();
+        if device.is_autodiff() && self.training.is_enabled() {
+            return None;
+        }
+        let mean = self.running_mean.value().to_device(&device);
+        let variance = self.running_variance.value().to_device(&device);
+        let scale = gamma / (variance + self.epsilon).sqrt();
+        let shift = beta - mean * scale.clone();
+        Some((scale, shift))
+    }
+
+    /// Normalises by the batch's own statistics, which the running ones take up; with ReLU where `cut` is set.
+    fn train(&self, x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, cut: bool) -> Tensor<4> {
         let [batch, _, height, width] = x.dims();
         let count = (batch * height * width) as f64;
-        let normalised = module::batch_norm_train(x, gamma, beta, self.epsilon);
-        let unbiased = normalised.variance.detach() * (count / (count - 1.0).max(1.0));
-        blend(&self.running_mean, normalised.mean.detach());
-        blend(&self.running_variance, unbiased);
-        normalised.output
+        let BatchNormed { output, mean, variance } = batch_norm(x, gamma, beta, self.epsilon, cut);
+        blend(&self.running_mean, mean);
+        blend(&self.running_variance, variance * (count / (count - 1.0).max(1.0)));
+        output
     }
+
+    fn normalise(&self, x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>) -> Tensor<4> {
+        match self.affine(gamma.clone(), beta.clone()) {
+            Some((scale, shift)) => along_channels(scale, shift, x),
+            None => self.train(x, gamma, beta, false),
+        }
+    }
+
+    /// What a convolution of the normalised and activated `x` takes: in training the map, else `x` itself and the prologue that
+    /// does it on the way.
+    fn activated(&self, x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>) -> (Tensor<4>, Option<Affine>) {
+        match self.affine(gamma.clone(), beta.clone()) {
+            Some(affine) => (x, Some(affine)),
+            None => (self.train(x, gamma, beta, true), None),
+        }
+    }
+}
+
+fn along_channels(scale: Tensor<1>, shift: Tensor<1>, x: Tensor<4>) -> Tensor<4> {
+    let channels = x.dims()[1];
+    x * scale.reshape([1, channels, 1, 1]) + shift.reshape([1, channels, 1, 1])
 }
 
 fn blend(running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
@@ -85,6 +124,34 @@ impl BatchNorm {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         self.statistics.normalise(x, self.gamma.val(), self.beta.val())
     }
+
+    /// [`Self::forward`] and ReLU.
+    pub fn forward_relu(&self, x: Tensor<4>) -> Tensor<4> {
+        match self.activated(x) {
+            (x, Some((scale, shift))) => affine_relu(x, scale, shift),
+            (x, None) => x,
+        }
+    }
+
+    /// What a convolution of [`Self::forward_relu`] takes: a map, and a prologue where that is not yet done.
+    pub(super) fn activated(&self, x: Tensor<4>) -> (Tensor<4>, Option<Affine>) {
+        self.statistics.activated(x, self.gamma.val(), self.beta.val())
+    }
+
+    /// Scale and shift for running statistics; `None` in training.
+    pub(super) fn affine(&self) -> Option<Affine> {
+        self.statistics.affine(self.gamma.val(), self.beta.val())
+    }
+
+    /// The same function of running statistics, which scale and shift have taken up.
+    pub(super) fn fused(mut self) -> Self {
+        if let Some((scale, shift)) = self.affine() {
+            self.gamma = self.gamma.map(|_| scale);
+            self.beta = self.beta.map(|_| shift);
+            self.statistics.fused = true;
+        }
+        self
+    }
 }
 
 /// Batch normalisation whose scale and shift are looked up by condition.
@@ -109,16 +176,32 @@ impl ConditionalBatchNorm {
 
     /// Keeps the shape `[batch, channels, height, width]`.
     pub fn forward(&self, x: Tensor<4>, condition: &Condition) -> Tensor<4> {
-        let channels = x.dims()[1];
         match condition {
             Condition::All(index) => {
-                let row = self.table.val().narrow(0, *index, 1).reshape([2, channels]);
-                let gamma = row.clone().narrow(0, 0, 1).reshape([channels]);
-                let beta = row.narrow(0, 1, 1).reshape([channels]);
+                let (gamma, beta) = self.row(*index);
                 self.statistics.normalise(x, gamma, beta)
             }
             Condition::Each(indices) => self.forward_each(x, indices.clone()),
         }
+    }
+
+    /// What a convolution of the normalised and activated `x` takes: a map, and a prologue where that is not yet done.
+    pub(super) fn activated(&self, x: Tensor<4>, condition: &Condition) -> (Tensor<4>, Option<Affine>) {
+        match condition {
+            Condition::All(index) => {
+                let (gamma, beta) = self.row(*index);
+                self.statistics.activated(x, gamma, beta)
+            }
+            Condition::Each(indices) => (relu(self.forward_each(x, indices.clone())), None),
+        }
+    }
+
+    /// Scale and shift of a condition.
+    fn row(&self, index: usize) -> Affine {
+        let table = self.table.val();
+        let channels = table.dims()[1] / 2;
+        let half = |start: usize| table.clone().slice([index..index + 1, start..start + channels]).reshape([channels]);
+        (half(0), half(channels))
     }
 
     fn forward_each(&self, x: Tensor<4>, indices: Tensor<1, Int>) -> Tensor<4> {
@@ -127,8 +210,28 @@ impl ConditionalBatchNorm {
         let rows = self.table.val().select(0, indices);
         let gamma = rows.clone().narrow(1, 0, channels).reshape([batch, channels, 1, 1]);
         let beta = rows.narrow(1, channels, channels).reshape([batch, channels, 1, 1]);
+        if self.statistics.fused {
+            return x * gamma + beta;
+        }
         let one = Tensor::ones([channels], &device);
         let zero = Tensor::zeros([channels], &device);
         self.statistics.normalise(x, one, zero) * gamma + beta
+    }
+
+    /// The same function of running statistics, which the table has taken up.
+    pub(super) fn fused(mut self) -> Self {
+        let table = self.table.val();
+        let [conditions, width] = table.dims();
+        let channels = width / 2;
+        let rows = (0..conditions).map(|index| {
+            let (gamma, beta) = self.row(index);
+            let (scale, shift) = self.statistics.affine(gamma, beta)?;
+            Some(Tensor::cat(vec![scale, shift], 0).reshape([1, 2 * channels]))
+        });
+        if let Some(rows) = rows.collect::<Option<Vec<Tensor<2>>>>() {
+            self.table = self.table.map(|_| Tensor::cat(rows, 0));
+            self.statistics.fused = true;
+        }
+        self
     }
 }

@@ -176,7 +176,8 @@ impl CounterfactualTrainer {
     ) -> Self {
         let adam = AdamConfig::new().with_beta_1(0.0).with_beta_2(0.999).with_epsilon(1e-8);
         let average = (config.average_decay > 0.0).then(|| ExponentialAverage::of(&inpainter, config.average_decay));
-        let classifier = classifier.freeze();
+        // Frozen again: what a normalisation was taken up by is new.
+        let classifier = classifier.freeze().fused().freeze();
         Self {
             classifiers: vec![classifier.clone()],
             objective: Objective { inpainter, discriminator, classifier, config },

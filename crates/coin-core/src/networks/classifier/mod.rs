@@ -168,6 +168,15 @@ impl Classifier {
         self.steps().places().into_iter().map(|(name, step)| (name, Layer(step))).collect()
     }
 
+    /// The same function with normalisations taken up by the convolutions before them where the network is one of those that
+    /// are, for inference or as a frozen network.
+    pub fn fused(self) -> Self {
+        match self {
+            Self::ResNet(network) => Self::ResNet(network.fused()),
+            other => other,
+        }
+    }
+
     fn steps(&self) -> &dyn Steps {
         match self {
             Self::ResNet(network) => network,

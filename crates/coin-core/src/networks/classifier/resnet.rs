@@ -5,6 +5,7 @@ use std::num::Saturating;
 use burn::module::{Module, Param};
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, activation::relu, module};
+use coin_kernels::Epilogue;
 
 use super::{ClassifierArchitecture, Family, Steps, convolution_weights, dense, kaiming, logits, norm_weights, pooled};
 use crate::networks::{BatchNorm, Convolution};
@@ -65,8 +66,8 @@ pub(super) fn weight_count(architecture: &ClassifierArchitecture) -> Saturating<
 pub struct ResNet {
     /// 7x7 convolution of stride 2.
     pub stem: Convolution,
-    /// Normalisation after the stem.
-    pub stem_norm: BatchNorm,
+    /// Normalisation after the stem; like all others gone where the convolution before it has taken it up.
+    pub stem_norm: Option<BatchNorm>,
     /// Four stages of blocks.
     pub stages: Vec<Vec<Block>>,
     /// `[1, features]`.
@@ -87,12 +88,21 @@ impl ResNet {
         let (dense, dense_bias) = dense(features, device);
         Self {
             stem: kaiming(1, architecture.width, 7).stride(2).init(device),
-            stem_norm: BatchNorm::init(architecture.width, device),
+            stem_norm: Some(BatchNorm::init(architecture.width, device)),
             stages,
             dense,
             dense_bias,
         }
     }
+
+    /// The same function of running statistics, with every normalisation taken up by the convolution before it.
+    pub(super) fn fused(mut self) -> Self {
+        (self.stem, self.stem_norm) = fuse(self.stem, self.stem_norm);
+        let stage = |stage: Vec<Block>| stage.into_iter().map(Block::fused).collect();
+        self.stages = self.stages.into_iter().map(stage).collect();
+        self
+    }
+
     /// The dense layer's weight, `[1, features]`.
     pub(super) fn head_weight(&self) -> Tensor<2> {
         self.dense.val()
@@ -107,7 +117,7 @@ impl Steps for ResNet {
     fn step(&self, index: usize, x: Tensor<4>) -> Tensor<4> {
         match (index, index.checked_sub(STEM).and_then(|block| self.stages.iter().flatten().nth(block))) {
             (_, Some(block)) => block.forward(x),
-            (0, None) => relu(self.stem_norm.forward(self.stem.forward(x))),
+            (0, None) => normalised(&self.stem, &self.stem_norm, x, None, true),
             (_, None) => module::max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1])),
         }
     }
@@ -135,11 +145,11 @@ pub struct Block {
     /// First convolution: 3x3, or 1x1 in a bottleneck.
     pub conv_1: Convolution,
     /// Normalisation after it.
-    pub norm_1: BatchNorm,
+    pub norm_1: Option<BatchNorm>,
     /// 3x3 convolution.
     pub conv_2: Convolution,
     /// Normalisation after it.
-    pub norm_2: BatchNorm,
+    pub norm_2: Option<BatchNorm>,
     /// 1x1 convolution that widens, in a bottleneck.
     pub conv_3: Option<Convolution>,
     /// Normalisation after it.
@@ -157,9 +167,9 @@ impl Block {
         let (first, strides) = if bottleneck { (1, [1, stride]) } else { (3, [stride, 1]) };
         Self {
             conv_1: kaiming(inputs, inside, first).stride(strides[0]).init(device),
-            norm_1: BatchNorm::init(inside, device),
+            norm_1: Some(BatchNorm::init(inside, device)),
             conv_2: kaiming(inside, inside, 3).stride(strides[1]).init(device),
-            norm_2: BatchNorm::init(inside, device),
+            norm_2: Some(BatchNorm::init(inside, device)),
             conv_3: bottleneck.then(|| kaiming(inside, outputs, 1).init(device)),
             norm_3: bottleneck.then(|| BatchNorm::init(outputs, device)),
             shortcut: changes.then(|| kaiming(inputs, outputs, 1).stride(stride).init(device)),
@@ -168,16 +178,62 @@ impl Block {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let identity = match (&self.shortcut, &self.shortcut_norm) {
-            (Some(shortcut), Some(norm)) => norm.forward(shortcut.forward(x.clone())),
-            _ => x.clone(),
+        let identity = match &self.shortcut {
+            Some(shortcut) => normalised(shortcut, &self.shortcut_norm, x.clone(), None, false),
+            None => x.clone(),
         };
-        let y = relu(self.norm_1.forward(self.conv_1.forward(x)));
-        let y = self.norm_2.forward(self.conv_2.forward(y));
-        let y = match (&self.conv_3, &self.norm_3) {
-            (Some(conv), Some(norm)) => norm.forward(conv.forward(relu(y))),
-            _ => y,
+        let y = normalised(&self.conv_1, &self.norm_1, x, None, true);
+        match &self.conv_3 {
+            Some(conv) => {
+                let y = normalised(&self.conv_2, &self.norm_2, y, None, true);
+                normalised(conv, &self.norm_3, y, Some(identity), true)
+            }
+            None => normalised(&self.conv_2, &self.norm_2, y, Some(identity), true),
+        }
+    }
+
+    fn fused(self) -> Self {
+        let (conv_1, norm_1) = fuse(self.conv_1, self.norm_1);
+        let (conv_2, norm_2) = fuse(self.conv_2, self.norm_2);
+        let optional = |conv: Option<Convolution>, norm| match conv {
+            Some(conv) => {
+                let (conv, norm) = fuse(conv, norm);
+                (Some(conv), norm)
+            }
+            None => (None, norm),
         };
-        relu(y + identity)
+        let (conv_3, norm_3) = optional(self.conv_3, self.norm_3);
+        let (shortcut, shortcut_norm) = optional(self.shortcut, self.shortcut_norm);
+        Self { conv_1, norm_1, conv_2, norm_2, conv_3, norm_3, shortcut, shortcut_norm }
+    }
+}
+
+/// A convolution, its normalisation, what is added, and ReLU where `cut` is set.
+fn normalised(
+    conv: &Convolution,
+    norm: &Option<BatchNorm>,
+    x: Tensor<4>,
+    residual: Option<Tensor<4>>,
+    cut: bool,
+) -> Tensor<4> {
+    let Some(norm) = norm else {
+        return conv.apply(x, None, Epilogue { bias: None, residual, relu: cut }, false);
+    };
+    let y = conv.forward(x);
+    match residual {
+        Some(residual) => {
+            let y = norm.forward(y) + residual;
+            if cut { relu(y) } else { y }
+        }
+        None if cut => norm.forward_relu(y),
+        None => norm.forward(y),
+    }
+}
+
+/// The convolution that has taken up its normalisation; both as they are in training.
+fn fuse(conv: Convolution, norm: Option<BatchNorm>) -> (Convolution, Option<BatchNorm>) {
+    match norm.as_ref().and_then(BatchNorm::affine) {
+        Some(affine) => (conv.fused_with(affine), None),
+        None => (conv, norm),
     }
 }

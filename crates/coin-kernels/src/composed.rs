@@ -1,0 +1,153 @@
+//! The operations made of Burn's own.
+
+use burn::backend::ops::{ConvOptions, InterpolateMode, InterpolateOptions};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Scalar, TensorMetadata as _};
+use burn::tensor::Shape;
+
+use crate::Convolution;
+
+fn options(convolution: &Convolution) -> ConvOptions<2> {
+    let Convolution { stride, padding, groups, .. } = *convolution;
+    ConvOptions::new([stride; 2], [padding; 2], [1; 2], groups)
+}
+
+fn shape_of<B: Backend>(x: &FloatTensor<B>) -> [usize; 4] {
+    let shape = x.shape();
+    [shape[0], shape[1], shape[2], shape[3]]
+}
+
+/// `[channels]` as it is multiplied with a map.
+fn along_channels<B: Backend>(vector: FloatTensor<B>) -> FloatTensor<B> {
+    let channels = vector.shape()[0];
+    B::float_reshape(vector, Shape::new([1, channels, 1, 1]))
+}
+
+pub fn affine_relu<B: Backend>(x: FloatTensor<B>, scale: FloatTensor<B>, shift: FloatTensor<B>) -> FloatTensor<B> {
+    let scaled = B::float_mul(x, along_channels::<B>(scale));
+    B::relu(B::float_add(scaled, along_channels::<B>(shift)))
+}
+
+/// The residual, and ReLU.
+fn finished<B: Backend>(y: FloatTensor<B>, residual: Option<FloatTensor<B>>, relu: bool) -> FloatTensor<B> {
+    let y = match residual {
+        Some(residual) if residual.shape() == y.shape() => B::float_add(y, residual),
+        Some(residual) => {
+            let [_, _, height, width] = shape_of::<B>(&y);
+            B::float_add(y, double::<B>(residual, [height, width], 1.0))
+        }
+        None => y,
+    };
+    if relu { B::relu(y) } else { y }
+}
+
+#[allow(clippy::too_many_arguments, reason = "as the operation has them")]
+pub fn convolve<B: Backend>(
+    x: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    scale: Option<FloatTensor<B>>,
+    shift: Option<FloatTensor<B>>,
+    bias: Option<FloatTensor<B>>,
+    residual: Option<FloatTensor<B>>,
+    relu: bool,
+    convolution: Convolution,
+) -> FloatTensor<B> {
+    let x = match (scale, shift) {
+        (Some(scale), Some(shift)) => affine_relu::<B>(x, scale, shift),
+        _ => x,
+    };
+    finished::<B>(B::conv2d(seen::<B>(x, &convolution), weight, bias, options(&convolution)), residual, relu)
+}
+
+/// The map that the kernel moves over.
+fn seen<B: Backend>(x: FloatTensor<B>, convolution: &Convolution) -> FloatTensor<B> {
+    let [_, _, height, width] = shape_of::<B>(&x);
+    if convolution.doubled { double::<B>(x, [2 * height, 2 * width], 1.0) } else { x }
+}
+
+pub fn convolve_input_gradient<B: Backend>(
+    weight: FloatTensor<B>,
+    gradient: FloatTensor<B>,
+    [height, width]: [usize; 2],
+    convolution: Convolution,
+) -> FloatTensor<B> {
+    let channels = weight.shape()[1] * convolution.groups;
+    let factor = if convolution.doubled { 2 } else { 1 };
+    let shape = Shape::new([gradient.shape()[0], channels, factor * height, factor * width]);
+    // Only its shape is looked at.
+    let x = B::float_zeros(shape, &gradient.device(), gradient.dtype().into());
+    let found = B::conv2d_x_backward(x, weight, gradient, options(&convolution));
+    if convolution.doubled { halve::<B>(found, None, None, 1.0) } else { found }
+}
+
+pub fn convolve_weight_gradient<B: Backend>(
+    x: FloatTensor<B>,
+    gradient: FloatTensor<B>,
+    convolution: Convolution,
+) -> FloatTensor<B> {
+    let (channels, outputs) = (x.shape()[1], gradient.shape()[1]);
+    let shape = Shape::new([outputs, channels / convolution.groups, convolution.kernel, convolution.kernel]);
+    // Only its shape is looked at.
+    let weight = B::float_zeros(shape, &gradient.device(), gradient.dtype().into());
+    B::conv2d_weight_backward(seen::<B>(x, &convolution), weight, gradient, options(&convolution))
+}
+
+pub fn batch_norm<B: Backend>(
+    x: FloatTensor<B>,
+    gamma: FloatTensor<B>,
+    beta: FloatTensor<B>,
+    epsilon: f64,
+    relu: bool,
+) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
+    let found = B::batch_norm_train(x, gamma, beta, epsilon);
+    let output = if relu { B::relu(found.output) } else { found.output };
+    (output, found.mean, found.variance)
+}
+
+#[allow(clippy::too_many_arguments, reason = "as the operation has them")]
+pub fn batch_norm_gradient<B: Backend>(
+    x: FloatTensor<B>,
+    gradient: FloatTensor<B>,
+    gamma: FloatTensor<B>,
+    beta: FloatTensor<B>,
+    mean: FloatTensor<B>,
+    variance: FloatTensor<B>,
+    epsilon: f64,
+    relu: bool,
+) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
+    let gradient = if relu {
+        let output = B::batch_norm(x.clone(), gamma.clone(), beta, mean.clone(), variance.clone(), epsilon);
+        B::relu_backward(B::relu(output), gradient)
+    } else {
+        gradient
+    };
+    let found = B::batch_norm_train_backward(x, gamma, mean, variance, epsilon, gradient);
+    (found.x_grad, found.gamma_grad, found.beta_grad)
+}
+
+pub fn halve<B: Backend>(
+    x: FloatTensor<B>,
+    scale: Option<FloatTensor<B>>,
+    shift: Option<FloatTensor<B>>,
+    factor: f32,
+) -> FloatTensor<B> {
+    let x = match (scale, shift) {
+        (Some(scale), Some(shift)) => affine_relu::<B>(x, scale, shift),
+        _ => x,
+    };
+    let mean = B::avg_pool2d(x, [2; 2], [2; 2], [0; 2], true, false);
+    if factor == 0.25 { mean } else { B::float_mul_scalar(mean, Scalar::Float(4.0 * f64::from(factor))) }
+}
+
+pub fn double<B: Backend>(x: FloatTensor<B>, [height, width]: [usize; 2], factor: f32) -> FloatTensor<B> {
+    let [batch, channels, rows, columns] = shape_of::<B>(&x);
+    let y = B::interpolate(x, [2 * rows, 2 * columns], InterpolateOptions::new(InterpolateMode::Nearest));
+    let y = if factor == 1.0 { y } else { B::float_mul_scalar(y, Scalar::Float(factor.into())) };
+    if [height, width] == [2 * rows, 2 * columns] {
+        return y;
+    }
+    let zeros = |shape: [usize; 4]| B::float_zeros(Shape::new(shape), &y.device(), y.dtype().into());
+    let right = zeros([batch, channels, 2 * rows, width - 2 * columns]);
+    let below = zeros([batch, channels, height - 2 * rows, width]);
+    B::float_cat(vec![B::float_cat(vec![y, right], 3), below], 2)
+}

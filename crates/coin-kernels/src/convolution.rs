@@ -1,0 +1,97 @@
+//! The convolution as it is called.
+
+use burn::backend::Dispatch;
+use burn::tensor::Tensor;
+
+use crate::operations::{Operations, Optional};
+
+/// Most pixels that a convolution may step over: what the networks have.
+pub(crate) const MOST_STRIDE: usize = 4;
+
+/// A convolution with a square kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Convolution {
+    /// Rows and columns of the kernel.
+    pub kernel: usize,
+    /// Pixels from one output to the next, 1 to 4.
+    pub stride: usize,
+    /// Zeros around the image.
+    pub padding: usize,
+    /// Groups of channels, each convolved within itself.
+    pub groups: usize,
+    /// Of the map with both sides doubled, each pixel repeated; needs a stride of 1.
+    pub doubled: bool,
+}
+
+impl Convolution {
+    /// Stride 1, one group, padded so that an odd kernel keeps the sides.
+    pub fn same(kernel: usize) -> Self {
+        Self { kernel, stride: 1, padding: kernel / 2, groups: 1, doubled: false }
+    }
+
+    /// Sides of the output for an input of these sides.
+    pub fn output(&self, sides: [usize; 2]) -> [usize; 2] {
+        sides.map(|side| {
+            let side = if self.doubled { 2 * side } else { side };
+            (side + 2 * self.padding).checked_sub(self.kernel).map_or(0, |room| room / self.stride + 1)
+        })
+    }
+
+    fn check(&self, input: [usize; 4], weight: [usize; 4]) {
+        let [_, channels, _, _] = input;
+        let [outputs, inputs, rows, columns] = weight;
+        assert!(
+            self.kernel > 0 && [rows, columns] == [self.kernel; 2],
+            "a {0}x{0} convolution cannot use a {rows}x{columns} kernel",
+            self.kernel
+        );
+        assert!((1..=MOST_STRIDE).contains(&self.stride), "a stride of {} is not supported", self.stride);
+        assert!(!self.doubled || self.stride == 1, "a doubled map is convolved with stride 1");
+        assert!(
+            self.groups > 0 && channels == inputs * self.groups && outputs.is_multiple_of(self.groups),
+            "{channels} channels in {} groups do not fit a weight {weight:?}",
+            self.groups
+        );
+    }
+}
+
+/// What happens to a convolution's sums before they are stored: `relu(sum + bias + residual)`, each part by choice.
+#[derive(Clone, Debug, Default)]
+pub struct Epilogue {
+    /// `[outputs]`.
+    pub bias: Option<Tensor<1>>,
+    /// Of the output's shape; or of half its sides, each value added to 2x2 outputs.
+    pub residual: Option<Tensor<4>>,
+    /// What is negative becomes 0.
+    pub relu: bool,
+}
+
+/// Convolves `x` `[batch, inputs, height, width]` with `weight` `[outputs, inputs / groups, kernel, kernel]`.
+///
+/// A prologue `(scale, shift)`, both `[inputs]`, makes it a convolution of `relu(scale * x + shift)`; the zeros of the padding
+/// come after it.
+///
+/// # Panics
+/// When shapes do not fit each other.
+pub fn convolve(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    prologue: Option<(Tensor<1>, Tensor<1>)>,
+    epilogue: Epilogue,
+    convolution: Convolution,
+) -> Tensor<4> {
+    convolution.check(x.dims(), weight.dims());
+    let Epilogue { bias, residual, relu } = epilogue;
+    let (scale, shift) = prologue.unzip();
+    let vector = |vector: Option<Tensor<1>>| Optional::of(vector.map(Tensor::into_dispatch));
+    Tensor::from_dispatch(<Dispatch as Operations>::convolve(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        vector(scale),
+        vector(shift),
+        vector(bias),
+        Optional::of(residual.map(Tensor::into_dispatch)),
+        relu,
+        convolution,
+    ))
+}

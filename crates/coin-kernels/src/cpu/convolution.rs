@@ -1,0 +1,303 @@
+//! Convolutions and their input gradients: one sum for all of them, see [`crate::stencil`].
+
+use std::ops::Range;
+
+use macerator::{Arch, Simd, WithSimd};
+
+use super::band::{Band, Change, Layout, Map, wanted_tasks};
+use super::tasks::{self, Output};
+use super::tile::{self, MOST_OUTPUTS, MOST_VALUES};
+use crate::convolution::MOST_STRIDE as MOST_STEP;
+use crate::stencil::{Stencil, Tap};
+
+/// What is computed.
+pub struct Sum<'a> {
+    pub stencil: &'a Stencil,
+    pub groups: usize,
+    pub input: &'a [f32],
+    pub from: Map,
+    pub to: Map,
+    /// A kernel `[outputs, inputs / groups, taps]`, or of the convolution whose gradient this is.
+    pub weights: &'a [f32],
+    /// Values of a kernel.
+    pub kernel: usize,
+    /// Whether inputs and outputs have changed places in the weights.
+    pub transposed: bool,
+    pub change: Change<'a>,
+    pub finish: Finish<'a>,
+}
+
+/// What happens to a sum before it is stored.
+#[derive(Clone, Copy, Default)]
+pub struct Finish<'a> {
+    /// Added to each output channel.
+    pub bias: Option<&'a [f32]>,
+    /// Added to each output.
+    pub residual: Option<Residual<'a>>,
+    /// What is negative becomes 0.
+    pub relu: bool,
+}
+
+/// A map of the output's shape, or of half its sides, each value for 2x2 outputs.
+#[derive(Clone, Copy)]
+pub struct Residual<'a> {
+    pub values: &'a [f32],
+    pub map: Map,
+    pub doubled: bool,
+}
+
+/// Zero where `x` is negative; NaN stays NaN, which `f32::max` would hide.
+#[inline(always)]
+pub fn relu(x: f32) -> f32 {
+    if x < 0.0 { 0.0 } else { x }
+}
+
+impl Sum<'_> {
+    /// The outputs, `[batch, channels, height, width]`.
+    pub fn compute(&self, arch: Arch) -> Vec<f32> {
+        let mut values = vec![0.0; self.to.len()];
+        if values.is_empty() {
+            return values;
+        }
+        let step = self.stencil.output_step;
+        let layout = Layout::new(self.stencil, self.to.width.div_ceil(step));
+        let (inputs, outputs) = (self.from.channels / self.groups, self.to.channels / self.groups);
+        let taps = self.stencil.phases.iter().map(Vec::len).sum::<usize>();
+        let places = self.to.height.div_ceil(step) * layout.columns;
+        let work = 2 * self.to.batch * places * taps * inputs * self.to.channels;
+        let at_once = tile::outputs_at_once(arch, outputs);
+        let weights = self.packed_weights(at_once, work);
+        let wanted = wanted_tasks(work);
+        let bands = layout.bands(self.to.batch, self.to.height.div_ceil(step), inputs, wanted.div_ceil(self.groups));
+        // Where images are too few and small to go round, cores share the outputs instead.
+        let blocks = outputs.div_ceil(at_once);
+        let shares = wanted.div_ceil(bands.len() * self.groups).clamp(1, blocks);
+        let share = blocks.div_ceil(shares);
+        let shares = blocks.div_ceil(share);
+        let output = Output::new(&mut values);
+        tasks::run(bands.len() * self.groups * shares, work, |task| {
+            let (band, rest) = (&bands[task / (self.groups * shares)], task % (self.groups * shares));
+            let (group, first) = (rest / shares, rest % shares * share);
+            let blocks = first..blocks.min(first + share);
+            let task = Task { sum: self, layout: &layout, band, group, blocks, at_once, weights: &weights, output: &output };
+            // SAFETY: `arch` was detected, or is one that a test found available.
+            unsafe { arch.dispatch(task) }
+        });
+        values
+    }
+
+    /// Weights in the order of their use: `[group, block of outputs, phase, input, tap, output of the block]`.
+    fn packed_weights(&self, at_once: usize, work: usize) -> Vec<f32> {
+        let (inputs, outputs) = (self.from.channels / self.groups, self.to.channels / self.groups);
+        let blocks = outputs.div_ceil(at_once);
+        let taps: Vec<&Tap> = self.stencil.phases.iter().flatten().collect();
+        let block_size = inputs * taps.len() * at_once;
+        let mut packed = vec![0.0; self.groups * blocks * block_size];
+        if block_size == 0 {
+            return packed;
+        }
+        let kernel = |group: usize, output: usize, input: usize| {
+            let index = match self.transposed {
+                false => (group * outputs + output) * inputs + input,
+                true => (group * inputs + input) * outputs + output,
+            };
+            &self.weights[index * self.kernel..(index + 1) * self.kernel]
+        };
+        let target = Output::new(&mut packed);
+        tasks::run(self.groups * blocks, work.min(inputs * outputs * self.kernel * 8), |index| {
+            let (group, block) = (index / blocks, index % blocks);
+            // SAFETY: each task has a block of its own.
+            let mut target = unsafe { target.slice(index * block_size, block_size) }.iter_mut();
+            for phase in &self.stencil.phases {
+                for input in 0..inputs {
+                    for tap in phase {
+                        for output in block * at_once..(block + 1) * at_once {
+                            let Some(value) = target.next() else { return };
+                            if output < outputs {
+                                let kernel = kernel(group, output, input);
+                                *value = tap.weights.iter().map(|&weight| kernel[weight]).sum();
+                            }
+                        }
+                    }
+                }
+            }
+        });
+        packed
+    }
+}
+
+/// A band of all places of some blocks of outputs.
+struct Task<'a> {
+    sum: &'a Sum<'a>,
+    layout: &'a Layout,
+    band: &'a Band,
+    group: usize,
+    blocks: Range<usize>,
+    at_once: usize,
+    weights: &'a [f32],
+    output: &'a Output<'a>,
+}
+
+impl WithSimd for Task<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self) {
+        let wide = tile::lanes::<S>() >= 8;
+        match self.at_once {
+            8 => self.compute::<S, 8, 3>(),
+            4 if tile::lanes::<S>() == 16 => self.compute::<S, 4, 6>(),
+            4 if wide => self.compute::<S, 4, 3>(),
+            4 => self.compute::<S, 4, 2>(),
+            2 if wide => self.compute::<S, 2, 6>(),
+            2 => self.compute::<S, 2, 4>(),
+            _ => self.compute::<S, 1, 8>(),
+        }
+    }
+}
+
+impl Task<'_> {
+    #[inline(always)]
+    fn compute<S: Simd, const M: usize, const V: usize>(self) {
+        let Self { sum, layout, band, .. } = self;
+        let inputs = sum.from.channels / sum.groups;
+        let channels = self.group * inputs..(self.group + 1) * inputs;
+        tasks::with_scratch(layout.length(band, inputs), |packed| {
+            layout.pack(band, sum.input, &sum.from, channels, &sum.change, packed);
+            self.convolve::<S, M, V>(packed);
+        });
+    }
+
+    #[inline(always)]
+    fn convolve<S: Simd, const M: usize, const V: usize>(&self, packed: &[f32]) {
+        let Self { sum, layout, band, .. } = self;
+        let (inputs, outputs) = (sum.from.channels / sum.groups, sum.to.channels / sum.groups);
+        let step = sum.stencil.output_step;
+        let phases = &sum.stencil.phases;
+        let distances: Vec<Vec<usize>> = phases
+            .iter()
+            .map(|taps| taps.iter().map(|tap| layout.distance(band, sum.stencil, tap.offset)).collect())
+            .collect();
+        let taps: usize = phases.iter().map(Vec::len).sum();
+        let (channel, places, values) = (layout.channel(band), layout.places(band), V * tile::lanes::<S>());
+        let mut sums = [[0.0; MOST_OUTPUTS * MOST_VALUES]; MOST_STEP];
+        for block in self.blocks.clone() {
+            let mut weights = (self.group * outputs.div_ceil(M) + block) * taps * inputs * M;
+            let stored = M.min(outputs - block * M);
+            for (row_phase, distances) in distances.chunks(step).enumerate() {
+                for start in (0..places).step_by(values) {
+                    let mut weights = weights;
+                    for (distances, sums) in distances.iter().zip(&mut sums) {
+                        let needed = inputs * distances.len() * M;
+                        let weights_of_phase = &self.weights[weights..weights + needed];
+                        let furthest = distances.iter().max().map_or(0, |distance| distance + values);
+                        assert!(packed.len() >= inputs.saturating_sub(1) * channel + start + furthest);
+                        // SAFETY: as just checked, and `M * V * lanes` is at most the length of `sums`.
+                        unsafe {
+                            tile::sum::<S, M, V>(
+                                packed.as_ptr().add(start),
+                                inputs,
+                                channel,
+                                distances,
+                                weights_of_phase.as_ptr(),
+                                sums.as_mut_ptr(),
+                            );
+                        }
+                        weights += needed;
+                    }
+                    for m in 0..stored {
+                        let output = self.group * outputs + block * M + m;
+                        let sums = sums.each_ref().map(|sums| &sums[m * values..(m + 1) * values]);
+                        self.store(output, row_phase, start..places.min(start + values), sums);
+                    }
+                }
+                weights += distances.iter().map(|distances| inputs * distances.len() * M).sum::<usize>();
+            }
+        }
+    }
+
+    /// Finishes the sums of places and stores those that are none of the padding.
+    #[inline(always)]
+    fn store(&self, output: usize, row_phase: usize, places: Range<usize>, sums: [&[f32]; MOST_STEP]) {
+        let Self { sum, layout, band, .. } = self;
+        let (step, rows, pitch) = (sum.stencil.output_step, layout.plane_rows(band), layout.pitch);
+        let mut place = places.start;
+        while place < places.end {
+            let (line, column) = (place / pitch, place % pitch);
+            let (image, row) = (line / rows, line % rows);
+            let end = places.end.min((line + 1) * pitch);
+            let (start, next) = (place - places.start, end);
+            place = next;
+            let target_row = (band.rows.start + row) * step + row_phase;
+            if row >= band.rows.len() || column >= layout.columns || target_row >= sum.to.height {
+                continue;
+            }
+            let count = (end - (line * pitch + column)).min(layout.columns - column);
+            let first = column * step;
+            let length = (count * step).min(sum.to.width - first);
+            let image = band.images.start + image;
+            // SAFETY: every output pixel belongs to one place of one band, of one output channel of one task.
+            let target = unsafe { self.output.slice(sum.to.row(image, output, target_row) + first, length) };
+            let sums = sums.map(|sums| &sums[start..start + count]);
+            interleave(target, &sums[..step]);
+            sum.finish.apply(target, image, output, target_row, first);
+        }
+    }
+}
+
+/// Takes a value of each in turn.
+#[inline(always)]
+fn interleave(target: &mut [f32], sums: &[&[f32]]) {
+    match sums {
+        [all] => target.copy_from_slice(&all[..target.len()]),
+        [even, odd] => {
+            let mut pairs = target.chunks_exact_mut(2);
+            for (pair, (even, odd)) in pairs.by_ref().zip(even.iter().zip(*odd)) {
+                pair[0] = *even;
+                pair[1] = *odd;
+            }
+            if let ([last], Some(even)) = (pairs.into_remainder(), even.last()) {
+                *last = *even;
+            }
+        }
+        _ => {
+            for (group, place) in target.chunks_mut(sums.len()).zip(0..) {
+                group.iter_mut().zip(sums).for_each(|(value, sums)| *value = sums[place]);
+            }
+        }
+    }
+}
+
+impl Finish<'_> {
+    /// To a piece of a row that begins at column `first`.
+    #[inline(always)]
+    fn apply(&self, target: &mut [f32], image: usize, output: usize, row: usize, first: usize) {
+        let bias = self.bias.map_or(0.0, |bias| bias[output]);
+        match self.residual {
+            None if self.bias.is_none() && !self.relu => {}
+            None => self.end(target, |value, _| value + bias),
+            Some(Residual { values, map, doubled: false }) => {
+                let residual = &values[map.row(image, output, row) + first..][..target.len()];
+                self.end(target, |value, i| value + bias + residual[i]);
+            }
+            Some(Residual { values, map, doubled: true }) => {
+                let residual = &values[map.row(image, output, row / 2) + first / 2..][..(first % 2 + target.len()).div_ceil(2)];
+                let mut twice = [0.0; MOST_VALUES * MOST_STEP + 2];
+                for (pair, value) in twice.chunks_exact_mut(2).zip(residual) {
+                    pair.fill(*value);
+                }
+                let twice = &twice[first % 2..][..target.len()];
+                self.end(target, |value, i| value + bias + twice[i]);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn end(&self, target: &mut [f32], change: impl Fn(f32, usize) -> f32) {
+        if self.relu {
+            target.iter_mut().enumerate().for_each(|(i, value)| *value = relu(change(*value, i)));
+        } else {
+            target.iter_mut().enumerate().for_each(|(i, value)| *value = change(*value, i));
+        }
+    }
+}

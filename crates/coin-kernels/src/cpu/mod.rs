@@ -1,0 +1,233 @@
+//! The operations on the CPU: one kernel for convolutions and their input gradients ([`convolution`]), one for weight gradients
+//! ([`weight_gradient`]), and passes over maps ([`normalisation`], [`pooling`]), on all cores.
+//!
+//! Results do not depend on the number of cores. Values that are no f32 are left to Burn.
+
+mod band;
+mod convolution;
+mod normalisation;
+mod pooling;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod tile;
+mod weight_gradient;
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{DType, Flex};
+use burn::tensor::{Shape, TensorData};
+use burn_flex::FlexTensor;
+use macerator::Arch;
+
+use crate::operations::{Operations, Optional};
+use crate::stencil::Stencil;
+use crate::{Convolution, composed};
+use band::{Change, Map};
+use convolution::{Finish, Residual, Sum};
+use weight_gradient::WeightGradient;
+
+impl Operations for Flex {
+    fn convolve(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        scale: Optional<Self>,
+        shift: Optional<Self>,
+        bias: Optional<Self>,
+        residual: Optional<Self>,
+        relu: bool,
+        convolution: Convolution,
+    ) -> FloatTensor<Self> {
+        let [scale, shift, bias, residual] = [scale, shift, bias, residual].map(Optional::get);
+        if !is_f32(&x) {
+            return composed::convolve::<Self>(x, weight, scale, shift, bias, residual, relu, convolution);
+        }
+        let [x, weight] = [x, weight].map(Values::of);
+        let [scale, shift, bias, residual] = [scale, shift, bias, residual].map(|tensor| tensor.map(Values::of));
+        let from = x.map();
+        let [height, width] = convolution.output([from.height, from.width]);
+        let to = Map { batch: from.batch, channels: weight.map().batch, height, width };
+        let change = Change(scale.as_ref().zip(shift.as_ref()).map(|(scale, shift)| (scale.slice(), shift.slice())));
+        let residual = residual.as_ref().map(|residual| {
+            let (values, map) = (residual.slice(), residual.map());
+            Residual { values, map, doubled: (map.height, map.width) != (height, width) }
+        });
+        let sum = Sum {
+            stencil: &Stencil::forward(&convolution),
+            groups: convolution.groups,
+            input: x.slice(),
+            from,
+            to,
+            weights: weight.slice(),
+            kernel: convolution.kernel * convolution.kernel,
+            transposed: false,
+            change,
+            finish: Finish { bias: bias.as_ref().map(Values::slice), residual, relu },
+        };
+        tensor(sum.compute(Arch::detect()), to)
+    }
+
+    fn convolve_input_gradient(
+        weight: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        [height, width]: [usize; 2],
+        convolution: Convolution,
+    ) -> FloatTensor<Self> {
+        if !is_f32(&gradient) {
+            return composed::convolve_input_gradient::<Self>(weight, gradient, [height, width], convolution);
+        }
+        let [weight, gradient] = [weight, gradient].map(Values::of);
+        let from = gradient.map();
+        let to = Map { batch: from.batch, channels: weight.map().channels * convolution.groups, height, width };
+        let sum = Sum {
+            stencil: &Stencil::backward(&convolution),
+            groups: convolution.groups,
+            input: gradient.slice(),
+            from,
+            to,
+            weights: weight.slice(),
+            kernel: convolution.kernel * convolution.kernel,
+            transposed: true,
+            change: Change::default(),
+            finish: Finish::default(),
+        };
+        tensor(sum.compute(Arch::detect()), to)
+    }
+
+    fn convolve_weight_gradient(
+        x: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        convolution: Convolution,
+    ) -> FloatTensor<Self> {
+        if !is_f32(&gradient) {
+            return composed::convolve_weight_gradient::<Self>(x, gradient, convolution);
+        }
+        let [x, gradient] = [x, gradient].map(Values::of);
+        let Convolution { kernel, groups, .. } = convolution;
+        let (from, to) = (x.map(), gradient.map());
+        let sum = WeightGradient {
+            stencil: &Stencil::forward(&convolution),
+            groups,
+            input: x.slice(),
+            from,
+            gradient: gradient.slice(),
+            to,
+            kernel: kernel * kernel,
+        };
+        let shape = Map { batch: to.channels, channels: from.channels / groups, height: kernel, width: kernel };
+        tensor(sum.compute(Arch::detect()), shape)
+    }
+
+    fn affine_relu(x: FloatTensor<Self>, scale: FloatTensor<Self>, shift: FloatTensor<Self>) -> FloatTensor<Self> {
+        if !is_f32(&x) {
+            return composed::affine_relu::<Self>(x, scale, shift);
+        }
+        let [x, scale, shift] = [x, scale, shift].map(Values::of);
+        tensor(normalisation::affine_relu(x.slice(), x.map(), scale.slice(), shift.slice()), x.map())
+    }
+
+    fn batch_norm_statistics(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f64,
+        relu: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        if !is_f32(&x) {
+            return composed::batch_norm::<Self>(x, gamma, beta, epsilon, relu);
+        }
+        let [x, gamma, beta] = [x, gamma, beta].map(Values::of);
+        let map = x.map();
+        let (y, mean, variance) =
+            normalisation::normalise(x.slice(), map, gamma.slice(), beta.slice(), epsilon as f32, relu);
+        (tensor(y, map), vector(mean), vector(variance))
+    }
+
+    fn batch_norm_gradient(
+        x: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        epsilon: f64,
+        relu: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        if !is_f32(&x) {
+            return composed::batch_norm_gradient::<Self>(x, gradient, gamma, beta, mean, variance, epsilon, relu);
+        }
+        let [x, gradient] = [x, gradient].map(Values::of);
+        let [gamma, beta, mean, variance] = [gamma, beta, mean, variance].map(Values::of);
+        let map = x.map();
+        let normalised = normalisation::Normalised {
+            x: x.slice(),
+            map,
+            gamma: gamma.slice(),
+            beta: beta.slice(),
+            mean: mean.slice(),
+            variance: variance.slice(),
+            epsilon: epsilon as f32,
+            relu,
+        };
+        let (by_x, by_gamma, by_beta) = normalised.gradient(gradient.slice());
+        (tensor(by_x, map), vector(by_gamma), vector(by_beta))
+    }
+
+    fn halve(
+        x: FloatTensor<Self>,
+        scale: Optional<Self>,
+        shift: Optional<Self>,
+        factor: f32,
+    ) -> FloatTensor<Self> {
+        let [scale, shift] = [scale, shift].map(Optional::get);
+        if !is_f32(&x) {
+            return composed::halve::<Self>(x, scale, shift, factor);
+        }
+        let x = Values::of(x);
+        let [scale, shift] = [scale, shift].map(|tensor| tensor.map(Values::of));
+        let change = Change(scale.as_ref().zip(shift.as_ref()).map(|(scale, shift)| (scale.slice(), shift.slice())));
+        let (from, to) = (x.map(), Map { height: x.map().height / 2, width: x.map().width / 2, ..x.map() });
+        tensor(pooling::halve(x.slice(), from, to, &change, factor), to)
+    }
+
+    fn double(x: FloatTensor<Self>, [height, width]: [usize; 2], factor: f32) -> FloatTensor<Self> {
+        if !is_f32(&x) {
+            return composed::double::<Self>(x, [height, width], factor);
+        }
+        let x = Values::of(x);
+        let to = Map { height, width, ..x.map() };
+        tensor(pooling::double(x.slice(), x.map(), to, factor), to)
+    }
+}
+
+fn is_f32(x: &FlexTensor) -> bool {
+    x.dtype() == DType::F32
+}
+
+/// The f32 values of a tensor, row by row.
+struct Values(FlexTensor);
+
+impl Values {
+    fn of(tensor: FlexTensor) -> Self {
+        Self(tensor.to_contiguous())
+    }
+
+    fn slice(&self) -> &[f32] {
+        let values = self.0.as_slice();
+        values.unwrap_or_else(|| unreachable!("contiguous, and f32 like the first operand"))
+    }
+
+    /// The four sides; those that are missing are 1.
+    fn map(&self) -> Map {
+        let shape = self.0.layout().shape();
+        Map::of(std::array::from_fn(|side| if side < shape.num_dims() { shape[side] } else { 1 }))
+    }
+}
+
+fn tensor(values: Vec<f32>, map: Map) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, Shape::new([map.batch, map.channels, map.height, map.width])))
+}
+
+fn vector(values: Vec<f32>) -> FlexTensor {
+    let length = values.len();
+    FlexTensor::from_data(TensorData::new(values, Shape::new([length])))
+}

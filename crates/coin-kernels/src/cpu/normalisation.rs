@@ -1,0 +1,246 @@
+//! Batch normalisation: its statistics in one pass, its output in another, and the same backwards.
+
+use macerator::{Arch, Simd, WithSimd};
+
+use super::band::Map;
+use super::convolution::relu;
+use super::tasks::{self, Output};
+
+/// Sums that are kept apart, so that they can be added in vectors, and do not lose digits.
+const LANES: usize = 32;
+
+/// Runs a loop compiled for the best instruction set.
+pub struct Vectorised<F>(pub F);
+
+impl<T, F: FnOnce() -> T> WithSimd for Vectorised<F> {
+    type Output = T;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self) -> T {
+        (self.0)()
+    }
+}
+
+/// Calls `work` compiled for the best instruction set that there is.
+#[inline(always)]
+pub fn vectorised<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: the instruction set was detected.
+    unsafe { Arch::detect().dispatch(Vectorised(work)) }
+}
+
+/// `relu(scale * x + shift)`.
+pub fn affine_relu(x: &[f32], map: Map, scale: &[f32], shift: &[f32]) -> Vec<f32> {
+    each_plane(map, |channel, plane, target| {
+        let (scale, shift) = (scale[channel], shift[channel]);
+        let source = &x[plane * target.len()..][..target.len()];
+        vectorised(|| target.iter_mut().zip(source).for_each(|(y, x)| *y = relu(x * scale + shift)));
+    })
+}
+
+/// A new map, plane by plane: `fill` gets the channel, the number of the plane, and its values.
+fn each_plane(map: Map, fill: impl Fn(usize, usize, &mut [f32]) + Sync + Send) -> Vec<f32> {
+    let mut values = vec![0.0; map.len()];
+    let plane = map.height * map.width;
+    let output = Output::new(&mut values);
+    tasks::run(map.batch * map.channels, 4 * map.len(), |number| {
+        // SAFETY: a plane a task.
+        fill(number % map.channels, number, unsafe { output.slice(number * plane, plane) });
+    });
+    values
+}
+
+/// The normalisation of a channel. Its mean is taken off first: a shift instead would lose the digits of what varies little.
+#[derive(Clone, Copy)]
+struct Centred {
+    mean: f32,
+    scale: f32,
+    beta: f32,
+}
+
+impl Centred {
+    #[inline(always)]
+    fn of(self, x: f32) -> f32 {
+        (x - self.mean) * self.scale + self.beta
+    }
+}
+
+/// The output, the mean and the biased variance of each channel.
+pub fn normalise(
+    x: &[f32],
+    map: Map,
+    gamma: &[f32],
+    beta: &[f32],
+    epsilon: f32,
+    relu: bool,
+) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    let sums = each_channel(map, |channel| {
+        let mut count = 0.0;
+        let (mut mean, mut spread) = (0f64, 0f64);
+        for image in 0..map.batch {
+            let plane = plane(x, map, image, channel);
+            let (sum, squares) = vectorised(|| moments(plane));
+            // Of two groups (Chan et al.): their own spreads, and that between their means.
+            let own_count = plane.len() as f64;
+            let own_mean = sum / own_count;
+            let between = own_mean - mean;
+            let all = count + own_count;
+            spread += squares + between * between * count * own_count / all;
+            mean += between * own_count / all;
+            count = all;
+        }
+        [mean, spread / count]
+    });
+    let mean: Vec<f32> = sums.iter().map(|[mean, _]| *mean as f32).collect();
+    let variance: Vec<f32> = sums.iter().map(|[_, variance]| *variance as f32).collect();
+    let normalised = Normalised { x, map, gamma, beta, mean: &mean, variance: &variance, epsilon, relu };
+    let y = each_plane(map, |channel, plane, target| {
+        let centred = normalised.centred(channel);
+        let source = &x[plane * target.len()..][..target.len()];
+        vectorised(|| {
+            if relu {
+                target.iter_mut().zip(source).for_each(|(y, x)| *y = super::convolution::relu(centred.of(*x)));
+            } else {
+                target.iter_mut().zip(source).for_each(|(y, x)| *y = centred.of(*x));
+            }
+        });
+    });
+    (y, mean, variance)
+}
+
+/// The sum of values, and of the squares of their distances from their mean.
+#[inline(always)]
+fn moments(values: &[f32]) -> (f64, f64) {
+    let sum = lane_sums(values, |x| x);
+    let mean = (sum / values.len() as f64) as f32;
+    (sum, lane_sums(values, |x| (x - mean) * (x - mean)))
+}
+
+/// The sum of what `of` makes of each value.
+#[inline(always)]
+fn lane_sums(values: &[f32], of: impl Fn(f32) -> f32) -> f64 {
+    let mut sums = [0f32; LANES];
+    let mut total = 0.0;
+    // Now and then the vectors' sums are added to a double, so that large maps lose nothing.
+    for run in values.chunks(64 * LANES) {
+        let mut chunks = run.chunks_exact(LANES);
+        for chunk in chunks.by_ref() {
+            sums.iter_mut().zip(chunk).for_each(|(sum, x)| *sum += of(*x));
+        }
+        total += chunks.remainder().iter().map(|x| f64::from(of(*x))).sum::<f64>();
+        total += sums.iter().map(|sum| f64::from(*sum)).sum::<f64>();
+        sums = [0.0; LANES];
+    }
+    total
+}
+
+/// Two numbers of each channel.
+fn each_channel(map: Map, of: impl Fn(usize) -> [f64; 2] + Sync + Send) -> Vec<[f64; 2]> {
+    let mut values = vec![0.0f32; 4 * map.channels];
+    let output = Output::new(&mut values);
+    tasks::run(map.channels, 4 * map.len(), |channel| {
+        let found = of(channel);
+        // SAFETY: a channel a task.
+        let target = unsafe { output.slice(4 * channel, 4) };
+        // Each double as two floats, the second what the first has lost.
+        for (pair, value) in target.chunks_exact_mut(2).zip(found) {
+            pair[0] = value as f32;
+            pair[1] = (value - f64::from(pair[0])) as f32;
+        }
+    });
+    let double = |pair: &[f32]| f64::from(pair[0]) + f64::from(pair[1]);
+    values.chunks_exact(4).map(|four| [double(&four[..2]), double(&four[2..])]).collect()
+}
+
+fn plane(values: &[f32], map: Map, image: usize, channel: usize) -> &[f32] {
+    let length = map.height * map.width;
+    &values[(image * map.channels + channel) * length..][..length]
+}
+
+/// What a normalisation saw and found.
+pub struct Normalised<'a> {
+    pub x: &'a [f32],
+    pub map: Map,
+    pub gamma: &'a [f32],
+    pub beta: &'a [f32],
+    pub mean: &'a [f32],
+    pub variance: &'a [f32],
+    pub epsilon: f32,
+    pub relu: bool,
+}
+
+impl Normalised<'_> {
+    fn inverse_deviation(&self, channel: usize) -> f32 {
+        (1.0 / (f64::from(self.variance[channel]) + f64::from(self.epsilon)).sqrt()) as f32
+    }
+
+    fn centred(&self, channel: usize) -> Centred {
+        let scale = self.gamma[channel] * self.inverse_deviation(channel);
+        Centred { mean: self.mean[channel], scale, beta: self.beta[channel] }
+    }
+
+    /// Gradients by the input, gamma and beta.
+    pub fn gradient(&self, gradient: &[f32]) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+        let map = self.map;
+        // Sums over each channel of the gradient, and of it times the normalised input.
+        let sums = each_channel(map, |channel| {
+            let centred = self.centred(channel);
+            let mut total = [0f64; 2];
+            for image in 0..map.batch {
+                let (x, gradient) = (plane(self.x, map, image, channel), plane(gradient, map, image, channel));
+                let [sum, product] = vectorised(|| products(x, gradient, centred, self.relu));
+                total[0] += sum;
+                total[1] += product;
+            }
+            [total[0], total[1] * f64::from(self.inverse_deviation(channel))]
+        });
+        let count = (map.batch * map.height * map.width) as f64;
+        let by_x = each_plane(map, |channel, number, target| {
+            let centred = self.centred(channel);
+            let Centred { mean, scale, .. } = centred;
+            let [sum, product] = sums[channel];
+            // scale (g - mean(g) - x' mean(g x')), with x' the normalised input.
+            let slope = -scale * self.inverse_deviation(channel) * (product / count) as f32;
+            let rest = -scale * (sum / count) as f32;
+            let x = &self.x[number * target.len()..][..target.len()];
+            let gradient = &gradient[number * target.len()..][..target.len()];
+            vectorised(|| {
+                for ((target, x), gradient) in target.iter_mut().zip(x).zip(gradient) {
+                    let cut = self.relu && centred.of(*x) <= 0.0;
+                    let gradient = if cut { 0.0 } else { *gradient };
+                    *target = slope * (x - mean) + scale * gradient + rest;
+                }
+            });
+        });
+        let by_gamma = sums.iter().map(|[_, product]| *product as f32).collect();
+        let by_beta = sums.iter().map(|[sum, _]| *sum as f32).collect();
+        (by_x, by_gamma, by_beta)
+    }
+}
+
+/// The sums of the gradient, and of it times the distance of `x` from its mean.
+#[inline(always)]
+fn products(x: &[f32], gradient: &[f32], centred: Centred, relu: bool) -> [f64; 2] {
+    let mut total = [0f64; 2];
+    let seen = |x: f32, gradient: f32| if relu && centred.of(x) <= 0.0 { 0.0 } else { gradient };
+    let mean = centred.mean;
+    for (x, gradient) in x.chunks(64 * LANES).zip(gradient.chunks(64 * LANES)) {
+        let mut sums = [[0f32; LANES]; 2];
+        let (mut xs, mut gradients) = (x.chunks_exact(LANES), gradient.chunks_exact(LANES));
+        for (x, gradient) in xs.by_ref().zip(gradients.by_ref()) {
+            for lane in 0..LANES {
+                let seen = seen(x[lane], gradient[lane]);
+                sums[0][lane] += seen;
+                sums[1][lane] += seen * (x[lane] - mean);
+            }
+        }
+        for (x, gradient) in xs.remainder().iter().zip(gradients.remainder()) {
+            let seen = seen(*x, *gradient);
+            total[0] += f64::from(seen);
+            total[1] += f64::from(seen * (x - mean));
+        }
+        for (total, sums) in total.iter_mut().zip(sums) {
+            *total += sums.into_iter().map(f64::from).sum::<f64>();
+        }
+    }
+    total
+}

@@ -1,0 +1,111 @@
+//! The two inner loops, written once for every instruction set.
+
+use macerator::{Arch, Scalar as _, Simd, Vector};
+
+/// Sums of at most so many outputs at once, and of so many values: the largest tile.
+pub const MOST_OUTPUTS: usize = 8;
+pub const MOST_VALUES: usize = 128;
+
+/// Channels that are added up before the sum of all takes them: long sums of small values would lose digits.
+const SUMMED: usize = 16;
+
+type F32<S> = Vector<S, f32>;
+
+/// Values of a vector.
+#[inline(always)]
+pub fn lanes<S: Simd>() -> usize {
+    S::lanes32()
+}
+
+/// Outputs whose sums share the inputs in registers: as many as divide `outputs` evenly, or else as fit.
+pub fn outputs_at_once(arch: Arch, outputs: usize) -> usize {
+    let most = if has_32_registers(arch) { 8 } else { 4 };
+    let even = [8, 4].into_iter().find(|&count| count <= most && outputs.is_multiple_of(count));
+    even.unwrap_or_else(|| outputs.next_power_of_two().min(most))
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_32_registers(arch: Arch) -> bool {
+    matches!(arch, Arch::V4)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_32_registers(_: Arch) -> bool {
+    cfg!(target_arch = "aarch64")
+}
+
+/// `sums[m * V * lanes + q] = sum over channels c and taps t: weights[(c, t, m)] * input[c * channel + distances[t] + q]`.
+///
+/// # Safety
+/// The instruction set of `S` must be available; `input` must be valid for reads of `(channels - 1) * channel + d + V * lanes`
+/// values for every distance `d`, `weights` for `channels * distances.len() * M`, and `sums` for writes of `M * V * lanes`.
+#[inline(always)]
+pub unsafe fn sum<S: Simd, const M: usize, const V: usize>(
+    input: *const f32,
+    channels: usize,
+    channel: usize,
+    distances: &[usize],
+    weights: *const f32,
+    sums: *mut f32,
+) {
+    let lanes = lanes::<S>();
+    let (mut input, mut weights) = (input, weights);
+    for first in (0..channels.max(1)).step_by(SUMMED) {
+        let mut total = [[0f32.splat::<S>(); V]; M];
+        for _ in first..channels.min(first + SUMMED) {
+            for &distance in distances {
+                // SAFETY: the caller's promise covers every value of this channel, tap and tile.
+                unsafe {
+                    let seen: [F32<S>; V] =
+                        std::array::from_fn(|v| f32::vload_unaligned(input.add(distance + v * lanes)));
+                    for (m, total) in total.iter_mut().enumerate() {
+                        let weight: F32<S> = (*weights.add(m)).splat();
+                        for (total, seen) in total.iter_mut().zip(seen) {
+                            *total = weight.mul_add(seen, *total);
+                        }
+                    }
+                    weights = weights.add(M);
+                }
+            }
+            input = input.wrapping_add(channel);
+        }
+        for (m, total) in total.into_iter().enumerate() {
+            for (v, total) in total.into_iter().enumerate() {
+                // SAFETY: `M * V * lanes` values, as promised.
+                unsafe {
+                    let sum = sums.add((m * V + v) * lanes);
+                    let total = if first == 0 { total } else { f32::vload_unaligned::<S>(sum) + total };
+                    f32::vstore_unaligned(sum, total);
+                }
+            }
+        }
+    }
+}
+
+/// `[m][j] = sum over q in 0..count: a[m][q] * b[j][q]`.
+///
+/// # Safety
+/// The instruction set of `S` must be available; all pointers must be valid for reads of `count` values, a multiple of the lanes.
+#[inline(always)]
+pub unsafe fn correlate<S: Simd, const M: usize, const J: usize>(
+    a: [*const f32; M],
+    b: [*const f32; J],
+    count: usize,
+) -> [[f32; J]; M] {
+    let mut total = [[0f32.splat::<S>(); J]; M];
+    let mut q = 0;
+    while q < count {
+        // SAFETY: `q` and the lanes behind it are below `count`.
+        unsafe {
+            let left: [F32<S>; M] = std::array::from_fn(|m| f32::vload_unaligned(a[m].add(q)));
+            for j in 0..J {
+                let right: F32<S> = f32::vload_unaligned(b[j].add(q));
+                for m in 0..M {
+                    total[m][j] = left[m].mul_add(right, total[m][j]);
+                }
+            }
+        }
+        q += lanes::<S>();
+    }
+    total.map(|row| row.map(Vector::reduce_add))
+}

@@ -1,0 +1,23 @@
+//! The network operations that COIN spends its time in, as a Burn backend extension: convolutions (strided, grouped, of the
+//! nearest-doubled map), batch normalisation and pooling, forward and backward.
+//!
+//! Every function takes and gives Burn tensors and works on every backend. The CPU backend has kernels of its own (AVX-512,
+//! AVX2, NEON, wasm simd128 or scalar, chosen when the program runs), and so have GPUs; others compute the same with Burn's
+//! operations. Images are `[batch, channels, height, width]`.
+
+#![recursion_limit = "256"]
+
+#[cfg(feature = "autodiff")]
+mod autodiff;
+mod composed;
+mod convolution;
+#[cfg(feature = "flex")]
+mod cpu;
+mod operations;
+#[cfg(feature = "flex")]
+mod stencil;
+
+mod maps;
+
+pub use convolution::{Convolution, Epilogue, convolve};
+pub use maps::{BatchNormed, affine_relu, average_pool, batch_norm, double};

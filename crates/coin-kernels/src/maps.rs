@@ -1,0 +1,45 @@
+//! Operations on each pixel, and on 2x2 of them.
+
+use burn::backend::Dispatch;
+use burn::tensor::Tensor;
+
+use crate::operations::{Operations, Optional};
+
+/// What batch normalisation gives.
+#[derive(Clone, Debug)]
+pub struct BatchNormed {
+    /// Of the input's shape.
+    pub output: Tensor<4>,
+    /// `[channels]`, without gradient.
+    pub mean: Tensor<1>,
+    /// `[channels]`, biased, without gradient.
+    pub variance: Tensor<1>,
+}
+
+/// Batch normalisation of `x` by its own statistics, with scale `gamma` and shift `beta`, both `[channels]`, and ReLU where
+/// `relu` is set. Its gradients take into account that the statistics depend on `x`.
+pub fn batch_norm(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64, relu: bool) -> BatchNormed {
+    let [x, gamma, beta] = [x.into_dispatch(), gamma.into_dispatch(), beta.into_dispatch()];
+    let (output, mean, variance) = <Dispatch as Operations>::batch_norm_statistics(x, gamma, beta, epsilon, relu);
+    let [mean, variance] = [mean, variance].map(Tensor::from_dispatch);
+    BatchNormed { output: Tensor::from_dispatch(output), mean, variance }
+}
+
+/// `relu(scale * x + shift)`, both `[channels]`.
+pub fn affine_relu(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>) -> Tensor<4> {
+    let [x, scale, shift] = [x.into_dispatch(), scale.into_dispatch(), shift.into_dispatch()];
+    Tensor::from_dispatch(<Dispatch as Operations>::affine_relu(x, scale, shift))
+}
+
+/// The mean of each 2x2 pixels; of `relu(scale * x + shift)` with a prologue `(scale, shift)`, both `[channels]`.
+pub fn average_pool(x: Tensor<4>, prologue: Option<(Tensor<1>, Tensor<1>)>) -> Tensor<4> {
+    let (scale, shift) = prologue.unzip();
+    let [scale, shift] = [scale, shift].map(|vector| Optional::of(vector.map(Tensor::into_dispatch)));
+    Tensor::from_dispatch(<Dispatch as Operations>::halve(x.into_dispatch(), scale, shift, 0.25))
+}
+
+/// Each pixel as 2x2 equal pixels.
+pub fn double(x: Tensor<4>) -> Tensor<4> {
+    let [_, _, height, width] = x.dims();
+    Tensor::from_dispatch(<Dispatch as Operations>::double(x.into_dispatch(), [2 * height, 2 * width], 1.0))
+}

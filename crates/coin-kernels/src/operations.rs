@@ -1,0 +1,125 @@
+//! The operations of a backend, with bodies made of Burn's own for backends that have no kernels here.
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, ExtensionType, backend_extension};
+
+use crate::{Convolution, composed};
+
+/// A tensor that an operation can do without: what `Option` is where a backend extension takes one.
+#[derive(Clone, Debug, ExtensionType)]
+pub enum Optional<B: Backend> {
+    /// There is one.
+    Given(FloatTensor<B>),
+    /// There is none.
+    Absent,
+}
+
+impl<B: Backend> Optional<B> {
+    pub(crate) fn get(self) -> Option<FloatTensor<B>> {
+        match self {
+            Self::Given(tensor) => Some(tensor),
+            Self::Absent => None,
+        }
+    }
+
+    pub(crate) fn of(tensor: Option<FloatTensor<B>>) -> Self {
+        tensor.map_or(Self::Absent, Self::Given)
+    }
+}
+
+/// What backends do for COIN; the functions of this crate say what it means.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    Cube: cfg(feature = "gpu"),
+    Remote: cfg(feature = "remote"),
+    Autodiff: cfg(feature = "autodiff"),
+)]
+#[allow(unused_variables, reason = "builds without a backend leave the bodies out")]
+pub trait Operations: Backend {
+    /// See [`crate::convolve`].
+    #[allow(clippy::too_many_arguments, reason = "a backend extension takes tensors one by one")]
+    fn convolve(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        #[extension_type] scale: Optional<Self>,
+        #[extension_type] shift: Optional<Self>,
+        #[extension_type] bias: Optional<Self>,
+        #[extension_type] residual: Optional<Self>,
+        relu: bool,
+        convolution: Convolution,
+    ) -> FloatTensor<Self> {
+        let [scale, shift, bias, residual] = [scale, shift, bias, residual].map(Optional::get);
+        composed::convolve::<Self>(x, weight, scale, shift, bias, residual, relu, convolution)
+    }
+
+    /// The gradient of a convolution by its input of `sides`.
+    fn convolve_input_gradient(
+        weight: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        sides: [usize; 2],
+        convolution: Convolution,
+    ) -> FloatTensor<Self> {
+        composed::convolve_input_gradient::<Self>(weight, gradient, sides, convolution)
+    }
+
+    /// The gradient of a convolution by its weight.
+    fn convolve_weight_gradient(
+        x: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        convolution: Convolution,
+    ) -> FloatTensor<Self> {
+        composed::convolve_weight_gradient::<Self>(x, gradient, convolution)
+    }
+
+    /// `relu(scale * x + shift)`, both `[channels]`.
+    fn affine_relu(x: FloatTensor<Self>, scale: FloatTensor<Self>, shift: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::affine_relu::<Self>(x, scale, shift)
+    }
+
+    /// See [`crate::batch_norm`]: the output, the mean and the biased variance.
+    fn batch_norm_statistics(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f64,
+        relu: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        composed::batch_norm::<Self>(x, gamma, beta, epsilon, relu)
+    }
+
+    /// Gradients of [`Self::batch_norm_statistics`] by `x`, `gamma` and `beta`.
+    #[allow(clippy::too_many_arguments, reason = "a backend extension takes tensors one by one")]
+    fn batch_norm_gradient(
+        x: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        epsilon: f64,
+        relu: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        composed::batch_norm_gradient::<Self>(x, gradient, gamma, beta, mean, variance, epsilon, relu)
+    }
+
+    /// `factor` times the sum of each 2x2 pixels, of `relu(scale * x + shift)` where there are scale and shift.
+    fn halve(
+        x: FloatTensor<Self>,
+        #[extension_type] scale: Optional<Self>,
+        #[extension_type] shift: Optional<Self>,
+        factor: f32,
+    ) -> FloatTensor<Self> {
+        composed::halve::<Self>(x, scale.get(), shift.get(), factor)
+    }
+
+    /// `factor` times each pixel, as 2x2 pixels; `sides` may be larger by one than twice those of `x`, with zeros there.
+    fn double(x: FloatTensor<Self>, sides: [usize; 2], factor: f32) -> FloatTensor<Self> {
+        composed::double::<Self>(x, sides, factor)
+    }
+}
+
+#[cfg(feature = "gpu")]
+impl Operations for burn_cubecl::CubeBackend {}
+
+#[cfg(feature = "remote")]
+impl Operations for burn::backend::Remote {}

@@ -1,0 +1,115 @@
+//! Every operation and its gradients against the same made of Burn's operations.
+
+#![cfg(all(feature = "flex", feature = "autodiff"))]
+#![allow(clippy::unwrap_used)]
+
+use burn::tensor::activation::relu;
+use burn::tensor::ops::{ConvOptions, InterpolateMode, InterpolateOptions};
+use burn::tensor::{Device, Distribution, Tensor, module};
+use coin_kernels::{Convolution, Epilogue, average_pool, batch_norm, convolve, double};
+
+fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
+    Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), &Device::flex().autodiff()).require_grad()
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.try_into_vec_as::<f32>().unwrap()
+}
+
+fn assert_close(found: Vec<f32>, expected: Vec<f32>, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let largest = expected.iter().fold(1f32, |largest, value| largest.max(value.abs()));
+    let worst = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst <= 2e-5 * largest, "{what}: off by {worst} of {largest}");
+}
+
+fn doubled(x: Tensor<4>) -> Tensor<4> {
+    module::interpolate(x, InterpolateOptions::new(InterpolateMode::Nearest).with_scale_factor([2.0, 2.0]))
+}
+
+/// Compares the outputs of two ways to compute, and the gradients of everything by a sum with random weights.
+fn compare(what: &str, inputs: &[Tensor<4>], vectors: &[Tensor<1>], ours: Tensor<4>, burns: Tensor<4>) {
+    let weights = Tensor::random(ours.dims(), Distribution::Uniform(-1.0, 1.0), &Device::flex().autodiff());
+    assert_close(values(ours.clone()), values(burns.clone()), what);
+    let gradients = [ours, burns].map(|y| (y * weights.clone()).sum().backward());
+    for (i, input) in inputs.iter().enumerate() {
+        let [ours, burns] = gradients.each_ref().map(|gradients| values(input.grad(gradients).unwrap()));
+        assert_close(ours, burns, &format!("{what}, gradient of map {i}"));
+    }
+    for (i, input) in vectors.iter().enumerate() {
+        let [ours, burns] = gradients.each_ref().map(|gradients| values(input.grad(gradients).unwrap()));
+        assert_close(ours, burns, &format!("{what}, gradient of vector {i}"));
+    }
+}
+
+#[test]
+fn convolutions_with_all_their_parts() {
+    for (convolution, shape, outputs) in [
+        (Convolution::same(3), [2, 8, 19, 16], 16),
+        (Convolution::same(1), [2, 5, 8, 8], 8),
+        (Convolution { stride: 2, ..Convolution::same(7) }, [2, 1, 32, 32], 8),
+        (Convolution { stride: 2, ..Convolution::same(3) }, [2, 8, 16, 16], 8),
+        (Convolution { groups: 8, ..Convolution::same(3) }, [1, 8, 12, 12], 8),
+        (Convolution { doubled: true, ..Convolution::same(3) }, [2, 6, 10, 12], 4),
+    ] {
+        let Convolution { kernel, stride, padding, groups, doubled: twice } = convolution;
+        let (x, weight) = (random(shape), random([outputs, shape[1] / groups, kernel, kernel]));
+        let bias = random([outputs]);
+        let [rows, columns] = convolution.output([shape[2], shape[3]]);
+        let residual = random([shape[0], outputs, rows, columns]);
+        let half = random([shape[0], outputs, rows / 2, columns / 2]);
+        let burns = |bias: Option<Tensor<1>>| {
+            let x = if twice { doubled(x.clone()) } else { x.clone() };
+            let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], groups);
+            module::conv2d(x, weight.clone(), bias, options)
+        };
+        let ours = |epilogue| convolve(x.clone(), weight.clone(), None, epilogue, convolution);
+        let what = format!("{convolution:?}");
+        compare(&what, &[x.clone(), weight.clone()], &[], ours(Epilogue::default()), burns(None));
+        let epilogue = Epilogue { bias: Some(bias.clone()), residual: Some(residual.clone()), relu: true };
+        let expected = relu(burns(Some(bias.clone())) + residual.clone());
+        compare(&what, &[x.clone(), weight.clone(), residual], std::slice::from_ref(&bias), ours(epilogue), expected);
+        if rows % 2 == 0 && columns % 2 == 0 {
+            let epilogue = Epilogue { bias: Some(bias.clone()), residual: Some(half.clone()), relu: false };
+            let expected = burns(Some(bias.clone())) + doubled(half.clone());
+            compare(&what, &[x.clone(), weight.clone(), half], &[bias], ours(epilogue), expected);
+        }
+    }
+}
+
+#[test]
+fn batch_normalisation_with_and_without_relu() {
+    for (shape, cut) in [([3, 5, 7, 9], false), ([2, 8, 16, 16], true), ([1, 1, 2, 1], false)] {
+        let x = random(shape) * 3.0 + 1.0;
+        let x = x.detach().require_grad();
+        let (gamma, beta) = (random([shape[1]]), random([shape[1]]));
+        let ours = batch_norm(x.clone(), gamma.clone(), beta.clone(), 1e-5, cut);
+        let burns = module::batch_norm_train(x.clone(), gamma.clone(), beta.clone(), 1e-5);
+        assert_close(values(ours.mean), values(burns.mean), "mean");
+        assert_close(values(ours.variance), values(burns.variance), "variance");
+        let expected = if cut { relu(burns.output) } else { burns.output };
+        compare("batch normalisation", &[x], &[gamma, beta], ours.output, expected);
+    }
+}
+
+#[test]
+fn pooling_and_doubling_even_and_odd_sides() {
+    for shape in [[2, 3, 8, 6], [1, 2, 7, 5]] {
+        let x = random(shape);
+        let options = burn::tensor::ops::AvgPoolOptions::new([2, 2]).with_stride([2, 2]);
+        compare("average pool", std::slice::from_ref(&x), &[], average_pool(x.clone(), None), module::avg_pool2d(x.clone(), options));
+        compare("doubling", std::slice::from_ref(&x), &[], double(x.clone()), doubled(x.clone()));
+    }
+}
+
+#[test]
+fn a_prologue_is_scale_shift_and_relu() {
+    let (x, weight) = (random([2, 6, 9, 9]), random([8, 6, 3, 3]));
+    let (scale, shift) = (random([6]), random([6]));
+    let prologue = Some((scale.clone(), shift.clone()));
+    let column = |vector: Tensor<1>| vector.reshape([1, 6, 1, 1]);
+    let changed = relu(x.clone() * column(scale.clone()) + column(shift.clone()));
+    let ours = convolve(x.clone(), weight.clone(), prologue, Epilogue::default(), Convolution::same(3));
+    let burns = module::conv2d(changed, weight.clone(), None, ConvOptions::new([1, 1], [1, 1], [1, 1], 1));
+    compare("prologue", &[x, weight], &[scale, shift], ours, burns);
+}

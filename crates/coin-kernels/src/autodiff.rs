@@ -5,8 +5,8 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::tensor::FloatTensor;
 use burn::backend::ops::FloatTensorOps as _;
+use burn::backend::tensor::FloatTensor;
 use burn::backend::{AutodiffBackend as _, Backend, TensorMetadata as _};
 use burn::tensor::Shape;
 
@@ -52,13 +52,7 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
                 });
                 let nodes = [x.node(), weight.node(), bias.node(), residual.node()];
                 let (x, weight) = (x.into_primitive(), weight.into_primitive());
-                step.record::<B, C, 4>(
-                    nodes,
-                    x,
-                    weight,
-                    Some(bias.into_primitive()),
-                    Some(residual.into_primitive()),
-                )
+                step.record::<B, C, 4>(nodes, x, weight, Some(bias.into_primitive()), Some(residual.into_primitive()))
             }
         }
     }
@@ -86,20 +80,19 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         (y, Self::from_inner(mean), Self::from_inner(variance))
     }
 
-    fn halve(
-        x: FloatTensor<Self>,
-        scale: Optional<Self>,
-        shift: Optional<Self>,
-        factor: f32,
-    ) -> FloatTensor<Self> {
+    fn halve(x: FloatTensor<Self>, scale: Optional<Self>, shift: Optional<Self>, factor: f32) -> FloatTensor<Self> {
         let x = match (scale, shift) {
             (Optional::Given(scale), Optional::Given(shift)) => Self::affine_relu(x, scale, shift),
             _ => x,
         };
         let sides = [x.shape()[2], x.shape()[3]];
         match (Halved { factor }).prepare::<C>([x.node()]).compute_bound().stateful() {
-            OpsKind::Tracked(step) => step.finish(sides, B::halve(x.into_primitive(), Optional::Absent, Optional::Absent, factor)),
-            OpsKind::UnTracked(step) => step.finish(B::halve(x.into_primitive(), Optional::Absent, Optional::Absent, factor)),
+            OpsKind::Tracked(step) => {
+                step.finish(sides, B::halve(x.into_primitive(), Optional::Absent, Optional::Absent, factor))
+            }
+            OpsKind::UnTracked(step) => {
+                step.finish(B::halve(x.into_primitive(), Optional::Absent, Optional::Absent, factor))
+            }
         }
     }
 
@@ -141,7 +134,16 @@ impl Convolved {
         let Self { convolution, relu, .. } = self;
         let y = {
             let (bias, residual) = (Optional::of(bias), Optional::of(residual));
-            B::convolve(x.clone(), weight.clone(), Optional::Absent, Optional::Absent, bias, residual, relu, convolution)
+            B::convolve(
+                x.clone(),
+                weight.clone(),
+                Optional::Absent,
+                Optional::Absent,
+                bias,
+                residual,
+                relu,
+                convolution,
+            )
         };
         match self.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(step) => step.finish(ConvolvedState { x, weight, output: relu.then(|| y.clone()) }, y),
@@ -174,7 +176,8 @@ impl<B: Operations, const N: usize> Backward<B, N> for Convolved {
             grads.register::<B>(node.id, B::float_reshape(sum, Shape::new([outputs])));
         }
         if let Some(node) = parents.next().flatten() {
-            let gradient = if doubled_residual { B::halve(gradient, Optional::Absent, Optional::Absent, 1.0) } else { gradient };
+            let gradient =
+                if doubled_residual { B::halve(gradient, Optional::Absent, Optional::Absent, 1.0) } else { gradient };
             grads.register::<B>(node.id, gradient);
         }
     }

@@ -103,7 +103,8 @@ impl Stencil {
     /// The least and the largest offset, in steps of the input; 0 and 0 without taps.
     pub fn reach(&self) -> [isize; 2] {
         let steps = self.phases.iter().flatten().flat_map(|tap| tap.offset.map(|offset| self.whole_steps(offset)));
-        let (least, most) = steps.fold((isize::MAX, isize::MIN), |(least, most), step| (least.min(step), most.max(step)));
+        let (least, most) =
+            steps.fold((isize::MAX, isize::MIN), |(least, most), step| (least.min(step), most.max(step)));
         if least > most { [0, 0] } else { [least, most] }
     }
 

@@ -97,7 +97,13 @@ fn pooling_and_doubling_even_and_odd_sides() {
     for shape in [[2, 3, 8, 6], [1, 2, 7, 5]] {
         let x = random(shape);
         let options = burn::tensor::ops::AvgPoolOptions::new([2, 2]).with_stride([2, 2]);
-        compare("average pool", std::slice::from_ref(&x), &[], average_pool(x.clone(), None), module::avg_pool2d(x.clone(), options));
+        compare(
+            "average pool",
+            std::slice::from_ref(&x),
+            &[],
+            average_pool(x.clone(), None),
+            module::avg_pool2d(x.clone(), options),
+        );
         compare("doubling", std::slice::from_ref(&x), &[], double(x.clone()), doubled(x.clone()));
     }
 }

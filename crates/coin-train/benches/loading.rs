@@ -10,6 +10,7 @@ mod volumes;
 use std::path::Path;
 use std::time::Instant;
 
+use clap::Parser;
 use coin_imaging::Plane;
 use coin_imaging::augmentation::Augmentation;
 use coin_imaging::phantom::{Organ, Phantom};
@@ -27,6 +28,12 @@ const BATCH: usize = 16;
 const BATCHES: u64 = 12;
 const EPOCHS: usize = 4;
 
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    options: rivals::Options,
+}
+
 #[derive(Deserialize)]
 struct Answer {
     first: Vec<f64>,
@@ -34,6 +41,11 @@ struct Answer {
 }
 
 fn main() -> anyhow::Result<()> {
+    let Arguments { options } = Arguments::parse();
+    if !options.wants("loading") {
+        return Ok(());
+    }
+    options.limit_threads()?;
     let folder = tempfile::tempdir()?;
     let kits = folder.path().join("kits");
     (0..CASES).for_each(|case| patient(&kits.join(format!("case_{case:05}")), case));
@@ -42,8 +54,8 @@ fn main() -> anyhow::Result<()> {
     let recipe = Recipe::load("kits23-anomalies", &changes)?;
     let started = Instant::now();
     let spec = DataSpec::Folder(SourceKind::Kits, kits.clone());
-    let options = DataOptions::new(vec![spec], Some(folder.path().join("cache")), false);
-    let data = Dataset::open(&recipe.protocol(), options.table(Plane::Axial)?.as_ref(), &[Purpose::Train])?;
+    let source = DataOptions::new(vec![spec], Some(folder.path().join("cache")), false);
+    let data = Dataset::open(&recipe.protocol(), source.table(Plane::Axial)?.as_ref(), &[Purpose::Train])?;
     let mut taken = 0;
     let mut epoch = || -> anyhow::Result<()> {
         for step in taken..taken + BATCHES {
@@ -55,26 +67,27 @@ fn main() -> anyhow::Result<()> {
     };
     epoch()?;
     let first = started.elapsed().as_secs_f64();
-    let later = rivals::seconds(EPOCHS, epoch)?;
+    let epochs = options.runs(EPOCHS);
+    let later = rivals::seconds(epochs, epoch)?;
 
     let arguments = [
         kits.to_string_lossy().into_owned(),
         SIZE.to_string(),
         BATCH.to_string(),
         BATCHES.to_string(),
-        EPOCHS.to_string(),
-        rivals::threads().to_string(),
+        epochs.to_string(),
+        options.threads().to_string(),
     ];
     let packages = ["nibabel", "albumentations", "torch"];
     let theirs: Option<Answer> = rivals::run("loading.py", &packages, &arguments)?;
     let slices = BATCH as u64 * BATCHES;
-    let rival = "nibabel + albumentations";
+    let baseline = "nibabel + albumentations";
     let (their_first, their_later) = match &theirs {
         Some(answer) => (Some(answer.first.as_slice()), Some(answer.later.as_slice())),
         None => (None, None),
     };
-    rivals::compare(&format!("first epoch of {slices} slices, volumes packed"), rival, &[first], their_first);
-    rivals::compare(&format!("later epoch of {slices} slices"), rival, &later, their_later);
+    options.compare(&format!("first epoch of {slices} slices, volumes packed"), baseline, &[first], their_first);
+    options.compare(&format!("later epoch of {slices} slices"), baseline, &later, their_later);
     Ok(())
 }
 

@@ -1,32 +1,36 @@
-//! One COIN step (generator and discriminator) of the recipe `quick`, against PyTorch with the same networks, losses,
-//! optimizers and threads, on the CPU or a graphics card.
+//! One COIN step (generator and discriminator) of the recipe `quick` and of the paper's networks, against PyTorch with the
+//! same networks, losses, optimizers and threads, on the CPU or a GPU.
 
 #![allow(clippy::print_stdout)]
 
 mod rivals;
+#[path = "rivals/torch.rs"]
+mod torch;
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use burn::module::Module as _;
 use burn::tensor::{Distribution, Tensor};
 use clap::Parser;
 use coin_core::training::CounterfactualTrainer;
-use coin_train::device::{self, DeviceChoice};
 use coin_train::recipe::Recipe;
 use serde::Deserialize;
 
-const RUNS: usize = 10;
+/// A recipe, what is changed in it, and how often its step is timed. A step of the paper's would not fit into every memory
+/// with its own batch, and trains its generator once in five.
+const ROWS: [(&str, &[&str], usize); 2] = [
+    ("quick", &[], 10),
+    ("paper-synthetic", &["counterfactual.batch=2", "counterfactual.training.generator_frequency=1"], 2),
+];
 
 #[derive(Parser)]
 struct Arguments {
-    /// Where we compute: cpu, vulkan[:N] or cuda[:N]; PyTorch takes the CPU or its own graphics card.
-    #[arg(long, default_value = "cpu")]
-    device: DeviceChoice,
-    /// Change a key of the recipe.
+    #[command(flatten)]
+    options: rivals::Options,
+    #[command(flatten)]
+    device: torch::DeviceOption,
+    /// Change a key of the recipes.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     changes: Vec<String>,
-    /// What cargo says to every benchmark.
-    #[arg(long, hide = true)]
-    bench: bool,
 }
 
 #[derive(Deserialize)]
@@ -37,33 +41,41 @@ struct Answer {
 }
 
 fn main() -> anyhow::Result<()> {
-    let Arguments { device, changes, .. } = Arguments::parse();
-    let recipe = Recipe::load("quick", &changes)?;
-    let (stage, size) = (&recipe.counterfactual, recipe.size);
-    let theirs = match device {
-        DeviceChoice::Auto => bail!("--device auto: name one, so that PyTorch takes the same"),
-        DeviceChoice::Cpu => "cpu",
-        DeviceChoice::Vulkan(_) | DeviceChoice::Cuda(_) => "cuda",
-    };
+    let Arguments { options, device, changes } = Arguments::parse();
+    options.limit_threads()?;
     let device = device.open()?;
-    let name = device::name(&device);
-    let device = device.autodiff();
-    let classifier = recipe.classifier.network.init(&device);
-    let (inpainter, discriminator) = (stage.inpainter.init(&device), stage.discriminator.init(&device));
+    for (name, own, runs) in ROWS.into_iter().filter(|(name, ..)| options.wants(name)) {
+        let changes: Vec<String> = own.iter().map(|&change| change.into()).chain(changes.clone()).collect();
+        measure(&options, &device, &Recipe::load(name, &changes)?, options.runs(runs))?;
+    }
+    Ok(())
+}
+
+/// Times a recipe's step on both sides.
+fn measure(
+    options: &rivals::Options,
+    device: &torch::SharedDevice,
+    recipe: &Recipe,
+    runs: usize,
+) -> anyhow::Result<()> {
+    let (stage, size) = (&recipe.counterfactual, recipe.size);
+    let ours = device.ours.clone().autodiff();
+    let classifier = recipe.classifier.network.init(&ours);
+    let (inpainter, discriminator) = (stage.inpainter.init(&ours), stage.discriminator.init(&ours));
     let parameters = (inpainter.num_params(), discriminator.num_params());
     let mut trainer = CounterfactualTrainer::new(inpainter, discriminator, classifier, stage.training.clone());
-    let x = Tensor::<4>::random([stage.pace.batch, 1, size, size], Distribution::Uniform(-1.0, 1.0), &device);
-    let ours = rivals::seconds(RUNS, || {
+    let x = Tensor::<4>::random([stage.pace.batch, 1, size, size], Distribution::Uniform(-1.0, 1.0), &ours);
+    let ours = rivals::seconds(runs, || {
         ensure!(trainer.step(x.clone(), 1.0)?.is_finite(), "the step diverged");
         Ok(())
     })?;
 
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("recipe.json");
-    std::fs::write(&file, serde_json::to_vec(&recipe)?)?;
+    std::fs::write(&file, serde_json::to_vec(recipe)?)?;
     let arguments =
-        [file.to_string_lossy().into_owned(), rivals::threads().to_string(), RUNS.to_string(), theirs.into()];
-    let theirs: Option<Answer> = rivals::run("torch_step.py", &["torch"], &arguments)?;
+        [file.to_string_lossy().into_owned(), options.threads().to_string(), runs.to_string(), device.theirs.into()];
+    let theirs: Option<Answer> = rivals::run("coin_step.py", &["torch"], &arguments)?;
     if let Some(theirs) = &theirs {
         ensure!(
             (theirs.inpainter, theirs.discriminator) == parameters,
@@ -72,11 +84,7 @@ fn main() -> anyhow::Result<()> {
         );
     }
     let theirs = theirs.as_ref().map(|answer| answer.seconds.as_slice());
-    rivals::compare(
-        &format!("COIN step {size}x{size}, batch {}, on {name}", stage.pace.batch),
-        "PyTorch",
-        &ours,
-        theirs,
-    );
+    let what = format!("COIN step of {} {size}x{size}, batch {}, on {}", recipe.name, stage.pace.batch, device.name);
+    options.compare(&what, "PyTorch", &ours, theirs);
     Ok(())
 }

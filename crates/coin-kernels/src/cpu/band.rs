@@ -138,6 +138,7 @@ impl Layout {
     }
 
     /// Copies channels of `map` into `packed`, with zeros where there is no image.
+    #[inline(always)]
     pub fn pack(
         &self,
         band: &Band,

@@ -79,9 +79,12 @@ impl Sum<'_> {
             let (band, rest) = (&bands[task / (self.groups * shares)], task % (self.groups * shares));
             let (group, first) = (rest / shares, rest % shares * share);
             let blocks = first..blocks.min(first + share);
-            let task = Task { sum: self, layout: &layout, band, group, blocks, at_once, weights: &weights, output: &output };
-            // SAFETY: `arch` was detected, or is one that a test found available.
-            unsafe { arch.dispatch(task) }
+            tasks::with_scratch(layout.length(band, inputs), |packed| {
+                let (sum, layout, weights, output) = (self, &layout, &weights[..], &output);
+                let task = Task { sum, layout, band, group, blocks, at_once, weights, output, packed };
+                // SAFETY: `arch` was detected, or is one that a test found available.
+                unsafe { arch.dispatch(task) }
+            });
         });
         values
     }
@@ -136,6 +139,8 @@ struct Task<'a> {
     at_once: usize,
     weights: &'a [f32],
     output: &'a Output<'a>,
+    /// Memory for the band.
+    packed: &'a mut [f32],
 }
 
 impl WithSimd for Task<'_> {
@@ -162,15 +167,13 @@ impl Task<'_> {
         let Self { sum, layout, band, .. } = self;
         let inputs = sum.from.channels / sum.groups;
         let channels = self.group * inputs..(self.group + 1) * inputs;
-        tasks::with_scratch(layout.length(band, inputs), |packed| {
-            layout.pack(band, sum.input, &sum.from, channels, &sum.change, packed);
-            self.convolve::<S, M, V>(packed);
-        });
+        layout.pack(band, sum.input, &sum.from, channels, &sum.change, self.packed);
+        self.convolve::<S, M, V>();
     }
 
     #[inline(always)]
-    fn convolve<S: Simd, const M: usize, const V: usize>(&self, packed: &[f32]) {
-        let Self { sum, layout, band, .. } = self;
+    fn convolve<S: Simd, const M: usize, const V: usize>(&self) {
+        let Self { sum, layout, band, packed, .. } = self;
         let (inputs, outputs) = (sum.from.channels / sum.groups, sum.to.channels / sum.groups);
         let step = sum.stencil.output_step;
         let phases = &sum.stencil.phases;
@@ -281,7 +284,8 @@ impl Finish<'_> {
                 self.end(target, |value, i| value + bias + residual[i]);
             }
             Some(Residual { values, map, doubled: true }) => {
-                let residual = &values[map.row(image, output, row / 2) + first / 2..][..(first % 2 + target.len()).div_ceil(2)];
+                let residual =
+                    &values[map.row(image, output, row / 2) + first / 2..][..(first % 2 + target.len()).div_ceil(2)];
                 let mut twice = [0.0; MOST_VALUES * MOST_STEP + 2];
                 for (pair, value) in twice.chunks_exact_mut(2).zip(residual) {
                     pair.fill(*value);

@@ -172,12 +172,7 @@ impl Operations for Flex {
         (tensor(by_x, map), vector(by_gamma), vector(by_beta))
     }
 
-    fn halve(
-        x: FloatTensor<Self>,
-        scale: Optional<Self>,
-        shift: Optional<Self>,
-        factor: f32,
-    ) -> FloatTensor<Self> {
+    fn halve(x: FloatTensor<Self>, scale: Optional<Self>, shift: Optional<Self>, factor: f32) -> FloatTensor<Self> {
         let [scale, shift] = [scale, shift].map(Optional::get);
         if !is_f32(&x) {
             return composed::halve::<Self>(x, scale, shift, factor);

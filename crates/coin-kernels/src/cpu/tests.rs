@@ -184,11 +184,7 @@ fn prologue_and_epilogue_are_applied_where_they_belong() {
                     kernel: convolution.kernel * convolution.kernel,
                     transposed: false,
                     change: Change(Some((&scale, &shift))),
-                    finish: Finish {
-                        bias: Some(&bias),
-                        residual: Some(Residual { values, map, doubled }),
-                        relu: true,
-                    },
+                    finish: Finish { bias: Some(&bias), residual: Some(Residual { values, map, doubled }), relu: true },
                 };
                 assert_close(&sum.compute(arch), &expected, &format!("{convolution:?} of {from:?} on {arch:?}"));
             }

@@ -1,4 +1,8 @@
 //! The two inner loops, written once for every instruction set.
+//!
+//! Plain loops on purpose: what an iterator's adapter calls is not compiled for the instruction set that the caller chose.
+
+#![allow(clippy::needless_range_loop)]
 
 use macerator::{Arch, Scalar as _, Simd, Vector};
 
@@ -48,20 +52,22 @@ pub unsafe fn sum<S: Simd, const M: usize, const V: usize>(
     weights: *const f32,
     sums: *mut f32,
 ) {
-    let lanes = lanes::<S>();
+    let (lanes, zero): (usize, F32<S>) = (lanes::<S>(), 0f32.splat());
     let (mut input, mut weights) = (input, weights);
     for first in (0..channels.max(1)).step_by(SUMMED) {
-        let mut total = [[0f32.splat::<S>(); V]; M];
+        let mut total = [[zero; V]; M];
         for _ in first..channels.min(first + SUMMED) {
             for &distance in distances {
                 // SAFETY: the caller's promise covers every value of this channel, tap and tile.
                 unsafe {
-                    let seen: [F32<S>; V] =
-                        std::array::from_fn(|v| f32::vload_unaligned(input.add(distance + v * lanes)));
-                    for (m, total) in total.iter_mut().enumerate() {
+                    let mut seen = [zero; V];
+                    for v in 0..V {
+                        seen[v] = f32::vload_unaligned(input.add(distance + v * lanes));
+                    }
+                    for m in 0..M {
                         let weight: F32<S> = (*weights.add(m)).splat();
-                        for (total, seen) in total.iter_mut().zip(seen) {
-                            *total = weight.mul_add(seen, *total);
+                        for v in 0..V {
+                            total[m][v] = weight.mul_add(seen[v], total[m][v]);
                         }
                     }
                     weights = weights.add(M);
@@ -69,13 +75,13 @@ pub unsafe fn sum<S: Simd, const M: usize, const V: usize>(
             }
             input = input.wrapping_add(channel);
         }
-        for (m, total) in total.into_iter().enumerate() {
-            for (v, total) in total.into_iter().enumerate() {
+        for m in 0..M {
+            for v in 0..V {
                 // SAFETY: `M * V * lanes` values, as promised.
                 unsafe {
                     let sum = sums.add((m * V + v) * lanes);
-                    let total = if first == 0 { total } else { f32::vload_unaligned::<S>(sum) + total };
-                    f32::vstore_unaligned(sum, total);
+                    let before = if first == 0 { zero } else { f32::vload_unaligned::<S>(sum) };
+                    f32::vstore_unaligned(sum, before + total[m][v]);
                 }
             }
         }
@@ -92,12 +98,16 @@ pub unsafe fn correlate<S: Simd, const M: usize, const J: usize>(
     b: [*const f32; J],
     count: usize,
 ) -> [[f32; J]; M] {
-    let mut total = [[0f32.splat::<S>(); J]; M];
+    let zero: F32<S> = 0f32.splat();
+    let mut total = [[zero; J]; M];
     let mut q = 0;
     while q < count {
         // SAFETY: `q` and the lanes behind it are below `count`.
         unsafe {
-            let left: [F32<S>; M] = std::array::from_fn(|m| f32::vload_unaligned(a[m].add(q)));
+            let mut left = [zero; M];
+            for m in 0..M {
+                left[m] = f32::vload_unaligned(a[m].add(q));
+            }
             for j in 0..J {
                 let right: F32<S> = f32::vload_unaligned(b[j].add(q));
                 for m in 0..M {
@@ -107,5 +117,11 @@ pub unsafe fn correlate<S: Simd, const M: usize, const J: usize>(
         }
         q += lanes::<S>();
     }
-    total.map(|row| row.map(Vector::reduce_add))
+    let mut sums = [[0.0; J]; M];
+    for m in 0..M {
+        for j in 0..J {
+            sums[m][j] = total[m][j].reduce_add();
+        }
+    }
+    sums
 }

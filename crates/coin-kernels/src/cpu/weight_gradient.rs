@@ -64,10 +64,15 @@ impl WeightGradient<'_> {
             // SAFETY: each task has a run, a group and outputs of its own.
             let target = unsafe { output.slice(start, own.len() * inputs * self.kernel) };
             for band in bands[number * run..].iter().take(run) {
-                let (outputs, target) = (own.clone(), &mut *target);
-                let task = Task { sum: self, layout: &layout, band, group: of, outputs, target };
-                // SAFETY: `arch` was detected, or is one that a test found available.
-                unsafe { arch.dispatch(task) }
+                let gradients = Gradients { pitch: layout.pitch, rows: layout.plane_rows(band), step };
+                let (outputs, target, split) = (own.clone(), &mut *target, layout.length(band, inputs));
+                tasks::with_scratch(split + gradients.length(band, own.len()), |scratch| {
+                    let (packed, gradient) = scratch.split_at_mut(split);
+                    let (sum, layout, group) = (self, &layout, of);
+                    let task = Task { sum, layout, gradients, band, group, outputs, target, packed, gradient };
+                    // SAFETY: `arch` was detected, or is one that a test found available.
+                    unsafe { arch.dispatch(task) }
+                });
             }
         });
         let (total, others) = sums.split_at_mut(length);
@@ -87,6 +92,11 @@ struct Task<'a> {
     group: usize,
     outputs: Range<usize>,
     target: &'a mut [f32],
+    gradients: Gradients,
+    /// Memory for the band's inputs.
+    packed: &'a mut [f32],
+    /// Memory for the band's gradients.
+    gradient: &'a mut [f32],
 }
 
 impl WithSimd for Task<'_> {
@@ -105,42 +115,42 @@ impl WithSimd for Task<'_> {
 impl Task<'_> {
     #[inline(always)]
     fn compute<S: Simd, const M: usize, const J: usize>(self) {
-        let Self { sum, layout, band, group, outputs, target } = self;
+        let Self { sum, layout, band, group, outputs, target, gradients, packed, gradient } = self;
         let inputs = sum.from.channels / sum.groups;
         let first = group * (sum.to.channels / sum.groups);
-        let gradients = Gradients { pitch: layout.pitch, rows: layout.plane_rows(band), step: sum.stencil.output_step };
-        let split = layout.length(band, inputs);
-        tasks::with_scratch(split + gradients.length(band, outputs.len()), |scratch| {
-            let (packed, gradient) = scratch.split_at_mut(split);
-            layout.pack(band, sum.input, &sum.from, group * inputs..(group + 1) * inputs, &Change::default(), packed);
-            let channels = first + outputs.start..first + outputs.end;
-            gradients.pack(band, sum.gradient, &sum.to, channels, gradient);
-            let count = layout.places(band).next_multiple_of(tile::lanes::<S>());
-            assert!(count <= gradients.plane(band), "a plane is a whole number of vectors");
-            for (phase, taps) in sum.stencil.phases.iter().enumerate() {
-                let gradient = &gradient[phase * gradients.plane(band)..];
-                let of_output = gradients.output(band);
-                let columns = columns(sum, layout, band, taps);
-                for (o, target) in (0..outputs.len()).step_by(M).zip(target.chunks_mut(M * inputs * sum.kernel)) {
-                    // Past the last output its own values again, which are not stored.
-                    let left = std::array::from_fn(|m| gradient[(o + m).min(outputs.len() - 1) * of_output..].as_ptr());
-                    for columns in columns.chunks(J) {
-                        let right = std::array::from_fn(|j| {
-                            let (distance, _, _) = columns[j.min(columns.len() - 1)];
-                            assert!(distance + count <= packed.len(), "vectors end in the slack");
-                            packed[distance..].as_ptr()
-                        });
-                        // SAFETY: `count` values from each pointer lie within the scratch: behind the last plane is the slack.
-                        let found = unsafe { tile::correlate::<S, M, J>(left, right, count) };
-                        for (target, found) in target.chunks_exact_mut(inputs * sum.kernel).zip(found) {
-                            for ((_, input, tap), found) in columns.iter().zip(found) {
-                                tap.weights.iter().for_each(|weight| target[input * sum.kernel + weight] += found);
-                            }
+        layout.pack(band, sum.input, &sum.from, group * inputs..(group + 1) * inputs, &Change::default(), packed);
+        gradients.pack(band, sum.gradient, &sum.to, first + outputs.start..first + outputs.end, gradient);
+        let count = layout.places(band).next_multiple_of(tile::lanes::<S>());
+        assert!(count <= gradients.plane(band), "a plane is a whole number of vectors");
+        for (phase, taps) in sum.stencil.phases.iter().enumerate() {
+            let gradient = &gradient[phase * gradients.plane(band)..];
+            let of_output = gradients.output(band);
+            let columns = columns(sum, layout, band, taps);
+            for (o, target) in (0..outputs.len()).step_by(M).zip(target.chunks_mut(M * inputs * sum.kernel)) {
+                // Past the last output its own values again, which are not stored.
+                let mut left = [gradient.as_ptr(); M];
+                for (m, left) in left.iter_mut().enumerate() {
+                    let values = &gradient[(o + m).min(outputs.len() - 1) * of_output..];
+                    assert!(count <= values.len(), "vectors end within the plane");
+                    *left = values.as_ptr();
+                }
+                for columns in columns.chunks(J) {
+                    let mut right = [packed.as_ptr(); J];
+                    for (j, right) in right.iter_mut().enumerate() {
+                        let values = &packed[columns[j.min(columns.len() - 1)].0..];
+                        assert!(count <= values.len(), "vectors end in the slack");
+                        *right = values.as_ptr();
+                    }
+                    // SAFETY: each pointer has `count` values behind it, as just checked.
+                    let found = unsafe { tile::correlate::<S, M, J>(left, right, count) };
+                    for (target, found) in target.chunks_exact_mut(inputs * sum.kernel).zip(found) {
+                        for ((_, input, tap), found) in columns.iter().zip(found) {
+                            tap.weights.iter().for_each(|weight| target[input * sum.kernel + weight] += found);
                         }
                     }
                 }
             }
-        });
+        }
     }
 }
 

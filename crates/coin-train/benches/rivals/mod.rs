@@ -1,23 +1,78 @@
-//! Runs a rival in Python and compares medians. Rivals are optional: without them a benchmark says SKIPPED.
+//! Runs a baseline in Python and compares medians. Baselines are optional: without them a benchmark says SKIPPED.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Context as _;
+use clap::Args;
+use rayon::ThreadPoolBuilder;
 use serde::de::DeserializeOwned;
 
-/// Where the rivals are installed, from the top of the repository.
+/// Where the baselines are installed, from the top of the repository.
 const PYTHON: &str = "target/rivals/bin/python";
+
+/// The options of every benchmark.
+#[derive(Args)]
+pub struct Options {
+    /// Measure only the rows whose names contain this.
+    row: Option<String>,
+    /// Threads of both sides.
+    #[arg(long, default_value_t = cores())]
+    threads: NonZeroUsize,
+    /// Timed runs of every row; without it each has its own number.
+    #[arg(long)]
+    runs: Option<NonZeroUsize>,
+    /// Cargo passes it to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+impl Options {
+    /// Limits this process to the threads; call it before anything is computed.
+    pub fn limit_threads(&self) -> anyhow::Result<()> {
+        Ok(ThreadPoolBuilder::new().num_threads(self.threads.get()).build_global()?)
+    }
+
+    /// Whether a row is to be measured.
+    pub fn wants(&self, row: &str) -> bool {
+        self.row.as_ref().is_none_or(|part| row.contains(part))
+    }
+
+    /// Threads of both sides.
+    pub fn threads(&self) -> usize {
+        self.threads.get()
+    }
+
+    /// Timed runs of a row that has `usual` ones by itself.
+    pub fn runs(&self, usual: usize) -> usize {
+        self.runs.map_or(usual, NonZeroUsize::get)
+    }
+
+    /// Prints both medians and their ratio: below 1 we are faster.
+    pub fn compare(&self, what: &str, baseline: &str, ours: &[f64], theirs: Option<&[f64]>) {
+        let ours = median(ours);
+        let threads = match self.threads() {
+            1 => "1 thread".to_owned(),
+            threads => format!("{threads} threads"),
+        };
+        match theirs.map(median) {
+            Some(theirs) => {
+                println!("{what}, {threads}: ours {ours:.4} s, {baseline} {theirs:.4} s, ratio {:.2}", ours / theirs)
+            }
+            None => println!("{what}, {threads}: ours {ours:.4} s, {baseline} not installed"),
+        }
+    }
+}
+
+fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
 
 /// The top of the repository.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// Threads that both sides use.
-pub fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// What a script of this folder prints; `None`, with a word, where Python lacks one of `packages`.
@@ -27,7 +82,7 @@ pub fn run<T: DeserializeOwned>(script: &str, packages: &[&str], arguments: &[St
     let ready = Command::new(&python).args(["-c", &imports]).output();
     if !ready.is_ok_and(|output| output.status.success()) {
         eprintln!(
-            "SKIPPED the rival: {} lacks {}; python3 -m venv target/rivals && target/rivals/bin/pip install {}",
+            "SKIPPED the baseline: {} lacks {}; python3 -m venv target/rivals && target/rivals/bin/pip install {}",
             python.display(),
             packages.join(" or "),
             packages.join(" ")
@@ -35,7 +90,8 @@ pub fn run<T: DeserializeOwned>(script: &str, packages: &[&str], arguments: &[St
         return Ok(None);
     }
     let script = root().join("crates/coin-train/benches/rivals").join(script);
-    let output = Command::new(&python).arg(&script).args(arguments).output()?;
+    // Without -B the modules that scripts share would leave compiled files beside them.
+    let output = Command::new(&python).arg("-B").arg(&script).args(arguments).output()?;
     let errors = String::from_utf8_lossy(&output.stderr);
     anyhow::ensure!(output.status.success(), "{}: {errors}", script.display());
     let answer = serde_json::from_slice(&output.stdout);
@@ -50,19 +106,6 @@ pub fn seconds(runs: usize, mut work: impl FnMut() -> anyhow::Result<()>) -> any
         work().map(|()| started.elapsed().as_secs_f64())
     };
     (0..runs).map(timed).collect()
-}
-
-/// Prints both medians and their ratio: below 1 we are faster.
-pub fn compare(what: &str, rival: &str, ours: &[f64], theirs: Option<&[f64]>) {
-    let ours = median(ours);
-    match theirs.map(median) {
-        Some(theirs) => println!(
-            "{what}, {} threads: ours {ours:.4} s, {rival} {theirs:.4} s, ratio {:.2}",
-            threads(),
-            ours / theirs
-        ),
-        None => println!("{what}, {} threads: ours {ours:.4} s, {rival} not installed", threads()),
-    }
 }
 
 fn median(seconds: &[f64]) -> f64 {

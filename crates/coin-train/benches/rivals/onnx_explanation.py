@@ -3,15 +3,15 @@
     python onnx_explanation.py MODEL.onnx INPUT.f32 SIZE THREADS RUNS
 
 INPUT.f32 holds SIZE * SIZE little-endian values in [-1, 1]. Prints one JSON object: the seconds of each run after a
-warm-up, the two probabilities and the counterfactual. Needs numpy and onnxruntime.
-"""
+warm-up, the two probabilities and the counterfactual. Needs numpy and onnxruntime."""
 
 import json
 import sys
-import time
 
 import numpy as np
 import onnxruntime
+
+from timing import seconds
 
 
 def main():
@@ -26,13 +26,9 @@ def main():
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     x = np.fromfile(picture, "<f4").reshape(1, 1, size, size)
     names = ["before", "after", "counterfactual"]
-    seconds = []
-    for _ in range(runs + 1):
-        started = time.perf_counter()
-        before, after, counterfactual = session.run(names, {"image": x})
-        seconds.append(time.perf_counter() - started)
+    taken, (before, after, counterfactual) = seconds(runs, lambda: session.run(names, {"image": x}))
     answer = {
-        "seconds": seconds[1:],
+        "seconds": taken,
         "before": float(before[0, 0]),
         "after": float(after[0, 0]),
         "counterfactual": counterfactual.ravel().tolist(),

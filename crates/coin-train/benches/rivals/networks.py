@@ -1,14 +1,9 @@
-"""COIN training steps in PyTorch: the same networks, losses and optimizers as a recipe of ours.
+"""Our networks in PyTorch: written for their speed, with random weights unless a model file's are loaded.
 
-    python torch_step.py RECIPE.json THREADS RUNS DEVICE
-
-RECIPE.json has the recipe's fields, DEVICE is cpu or cuda. Prints one JSON object: the seconds of each step after a warm-up, and how many
-numbers each network holds. Written for its speed only: the weights are random. Needs torch.
-"""
+Configurations are those of a recipe. Upsampling is the nearest neighbour's."""
 
 import json
-import sys
-import time
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -81,6 +76,16 @@ class GeneratorBlock(nn.Module):
         return double(self.shortcut(x)) + self.conv_2(F.relu(self.norm_2(right, condition)))
 
 
+FUSES = {
+    "skip_add_tanh": lambda out, x: torch.tanh(out + x),
+    "skip_tanh_move": lambda out, x: moved(torch.tanh(out), x),
+}
+
+
+def moved(share, x):
+    return x + share - x * share.abs()
+
+
 class Inpainter(nn.Module):
     def __init__(self, config):
         super().__init__()
@@ -94,6 +99,7 @@ class Inpainter(nn.Module):
         self.up = nn.ModuleList(
             GeneratorBlock(r + e, o, config["conditions"], spectral) for r, e, o in zip(running, extra, outputs)
         )
+        self.fuse = FUSES[config["fuse"]]
         self.head_norm, self.head = nn.BatchNorm2d(outputs[-1]), Convolution(outputs[-1], 1, 3, bias=True)
 
     def forward(self, x):
@@ -109,8 +115,7 @@ class Inpainter(nn.Module):
                 if i in self.skips:
                     value = torch.cat([value, same_size], 1)
             value = block(value, condition)
-        share = torch.tanh(self.head(F.relu(self.head_norm(value))))
-        return x + share - x * share.abs()
+        return self.fuse(self.head(F.relu(self.head_norm(value))), x)
 
 
 class DiscriminatorBlock(nn.Module):
@@ -149,99 +154,72 @@ class BasicBlock(nn.Module):
         self.conv_1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.conv_2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.norm_1, self.norm_2 = nn.BatchNorm2d(outputs), nn.BatchNorm2d(outputs)
-        self.shortcut = nn.Identity()
+        self.shortcut = self.shortcut_norm = nn.Identity()
         if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+            self.shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+            self.shortcut_norm = nn.BatchNorm2d(outputs)
 
     def forward(self, x):
         y = self.norm_2(self.conv_2(F.relu(self.norm_1(self.conv_1(x)))))
-        return F.relu(y + self.shortcut(x))
+        return F.relu(y + self.shortcut_norm(self.shortcut(x)))
 
 
-def classifier(width):
-    stages = [nn.Conv2d(1, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
-    inputs = width
-    for factor in (1, 2, 4, 8):
-        outputs = width * factor
-        stages += [BasicBlock(inputs, outputs, 1 if factor == 1 else 2), BasicBlock(outputs, outputs, 1)]
-        inputs = outputs
-    return nn.Sequential(*stages, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 1))
+class Classifier(nn.Module):
+    """ResNet-18 with one input channel and one logit."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.stem, self.stem_norm = nn.Conv2d(1, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width)
+        self.stages, inputs = nn.ModuleList(), width
+        for outputs in (width, 2 * width, 4 * width, 8 * width):
+            stride = 1 if outputs == width else 2
+            self.stages.append(nn.Sequential(BasicBlock(inputs, outputs, stride), BasicBlock(outputs, outputs, 1)))
+            inputs = outputs
+        self.dense = nn.Linear(inputs, 1)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.stem_norm(self.stem(x))), 3, 2, 1)
+        for stage in self.stages:
+            x = stage(x)
+        return self.dense(x.mean((2, 3)))
 
 
-def total_variation(x, counterfactual):
-    change = (x - counterfactual).abs() * 127.5
-    return (change.diff(dim=2) ** 2).mean() + (change.diff(dim=3) ** 2).mean()
+# Ends of a model file's names, and PyTorch's.
+ENDS = {
+    "gamma": "weight",
+    "beta": "bias",
+    "statistics.running_mean": "running_mean",
+    "statistics.running_variance": "running_var",
+    "dense_bias": "dense.bias",
+    "dense": "dense.weight",
+}
 
 
-def kl(logits, target):
-    p, q = target.clamp(1e-5, 1 - 1e-5), torch.sigmoid(logits).clamp(1e-5, 1 - 1e-5)
-    return (p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()).mean()
+def load_classifier(path):
+    """The classifier of a model file, a ResNet-18, for inference."""
+    data = Path(path).read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    card = json.loads(header.pop("__metadata__")["coin"])
+    state = {}
+    for name, tensor in header.items():
+        network, _, name = name.partition(".")
+        if network != "classifier":
+            continue
+        for ours, theirs in ENDS.items():
+            if name == ours or name.endswith(f".{ours}"):
+                name = name.removesuffix(ours) + theirs
+                break
+        first, last = (start + offset for offset in tensor["data_offsets"])
+        values = torch.frombuffer(bytearray(data[first:last]), dtype=torch.float16)
+        state[name] = values.reshape(tensor["shape"]).float()
+    network = Classifier(card["classifier"]["width"])
+    counts = {name: value for name, value in network.state_dict().items() if name.endswith("num_batches_tracked")}
+    network.load_state_dict(state | counts)
+    return network.eval().requires_grad_(False)
 
 
 def numbers(network):
     """Parameters, running statistics and singular vectors."""
     buffers = (buffer for buffer in network.buffers() if buffer.is_floating_point())
     return sum(tensor.numel() for tensor in [*network.parameters(), *buffers])
-
-
-def main():
-    with open(sys.argv[1]) as file:
-        recipe = json.load(file)
-    torch.set_num_threads(int(sys.argv[2]))
-    runs = int(sys.argv[3])
-    stage, size = recipe["counterfactual"], recipe["size"]
-    weights = stage["training"]
-    device = torch.device(sys.argv[4])
-    inpainter, discriminator = Inpainter(stage["inpainter"]).to(device), Discriminator(stage["discriminator"]).to(device)
-    judge = classifier(recipe["classifier"]["network"]["width"]).to(device).eval().requires_grad_(False)
-    adam = lambda network: torch.optim.Adam(network.parameters(), weights["learning_rate"], (0.0, 0.999))
-    adam_g, adam_d = adam(inpainter), adam(discriminator)
-    bce = lambda logits, real: F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(real)))
-
-    def step(x):
-        p = torch.sigmoid(judge(x))
-        bins = (p >= 0.5).long().flatten()
-        desired, desired_bins = torch.where(p >= 0.5, torch.full_like(p, 1e-6), p), torch.zeros_like(bins)
-
-        discriminator.requires_grad_(False)
-        counterfactual = inpainter(x)
-        change = F.l1_loss(counterfactual, x)
-        reconstruction = change
-        if weights["cycle"] == "on":
-            reconstruction = change + F.l1_loss(inpainter(counterfactual), x)
-        loss = (
-            weights["weight_adversarial"] * bce(discriminator(counterfactual, desired_bins), True)
-            + weights["weight_kl"] * kl(judge(counterfactual), desired)
-            + weights["weight_reconstruction"] * reconstruction
-            + weights["weight_minimal_change"] * change
-            + weights["weight_total_variation"] * total_variation(x, counterfactual)
-        )
-        adam_g.zero_grad()
-        loss.backward()
-        adam_g.step()
-
-        discriminator.requires_grad_(True)
-        real, fake = discriminator(x, bins), discriminator(counterfactual.detach(), desired_bins)
-        adam_d.zero_grad()
-        judged = (bce(real, True) + bce(fake, False)) / 2
-        judged.backward()
-        adam_d.step()
-        # Both sides read their losses in every step.
-        return loss.item(), judged.item()
-
-    seconds = []
-    for _ in range(runs + 1):
-        x = torch.rand(stage["batch"], 1, size, size, device=device) * 2 - 1
-        started = time.perf_counter()
-        step(x)
-        seconds.append(time.perf_counter() - started)
-    answer = {
-        "seconds": seconds[1:],
-        "inpainter": numbers(inpainter),
-        "discriminator": numbers(discriminator),
-    }
-    print(json.dumps(answer))
-
-
-if __name__ == "__main__":
-    main()

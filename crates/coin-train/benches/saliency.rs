@@ -1,0 +1,105 @@
+//! RISE with 1000 masks at 256x256 and the shipped models' classifiers, against PyTorch with the same weights, masks and
+//! threads, on the CPU or a GPU. Stops when the two maps do not agree.
+
+#![allow(clippy::print_stdout)]
+
+#[path = "rivals/agreement.rs"]
+mod agreement;
+mod rivals;
+#[path = "rivals/torch.rs"]
+mod torch;
+
+use anyhow::Context as _;
+use burn::tensor::{Tensor, TensorData};
+use clap::Parser;
+use coin_core::attribution::{GridMask, Rise, RiseConfig};
+use coin_imaging::phantom::Phantom;
+use coin_imaging::{Fit, Window};
+use coin_train::model::Model;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
+use serde_json::json;
+
+const SIZE: usize = 256;
+const MODELS: [&str; 2] = ["coin-phantom", "coin-kidney-anomaly"];
+const MASKS: usize = 1000;
+const RUNS: usize = 3;
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    options: rivals::Options,
+    #[command(flatten)]
+    device: torch::DeviceOption,
+    /// Random masks.
+    #[arg(long, default_value_t = MASKS)]
+    masks: usize,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    seconds: Vec<f64>,
+    map: Vec<f32>,
+    batch: usize,
+}
+
+fn main() -> anyhow::Result<()> {
+    let Arguments { options, device, masks } = Arguments::parse();
+    options.limit_threads()?;
+    let device = device.open()?;
+    let masks = draw(&RiseConfig { masks, ..RiseConfig::paper() });
+    MODELS.into_iter().filter(|name| options.wants(name)).try_for_each(|name| measure(&options, &device, &masks, name))
+}
+
+/// Times the classifier of a shipped model on both sides.
+fn measure(
+    options: &rivals::Options,
+    device: &torch::SharedDevice,
+    masks: &[GridMask],
+    name: &str,
+) -> anyhow::Result<()> {
+    let runs = options.runs(RUNS);
+    let path = rivals::root().join(format!("models/{name}/{name}.safetensors"));
+    let bundle = Model::bundle(&path)?;
+    let classifier = bundle.explainer(&device.ours)?.classifier;
+    let slice = Phantom::generate(1, SIZE).slice;
+    let input = Fit::of(&slice, SIZE).input(&slice, Window::try_from(bundle.card.window)?);
+    let grid = RiseConfig::paper().grid;
+    let rise = Rise::of(grid, masks.to_vec()).context("a mask has another number of cells")?;
+    let image = Tensor::<4>::from_data(TensorData::new(input.clone(), [1, 1, SIZE, SIZE]), &device.ours);
+    let mut map = Vec::new();
+    let ours = rivals::seconds(runs, || {
+        let found = rise.map(&classifier, image.clone(), &mut |_, _| true).context("RISE was stopped")?;
+        map = found.try_into_vec_as::<f32>()?;
+        Ok(())
+    })?;
+
+    let folder = tempfile::tempdir()?;
+    let (picture, drawn) = (folder.path().join("input.f32"), folder.path().join("masks.json"));
+    agreement::write_image(&picture, &input)?;
+    let cells: Vec<Vec<u8>> = masks.iter().map(|mask| mask.cells.iter().map(|&shown| shown.into()).collect()).collect();
+    let shifts: Vec<[usize; 2]> = masks.iter().map(|mask| mask.shift).collect();
+    std::fs::write(&drawn, serde_json::to_vec(&json!({ "grid": grid, "cells": cells, "shifts": shifts }))?)?;
+    let files = [&path, &picture, &drawn].map(|path| path.to_string_lossy().into_owned());
+    let numbers = [SIZE, options.threads(), runs].map(|number| number.to_string());
+    let arguments: Vec<String> = files.into_iter().chain(numbers).chain([device.theirs.into()]).collect();
+    let theirs: Option<Answer> = rivals::run("rise.py", &["numpy", "torch"], &arguments)?;
+    let what = format!("RISE, {} masks, {SIZE}x{SIZE}, {name}, on {}", masks.len(), device.name);
+    if let Some(theirs) = &theirs {
+        agreement::require(&what, "PyTorch", map.iter().zip(&theirs.map))?;
+    }
+    let baseline = theirs.as_ref().map_or("PyTorch".into(), |answer| format!("PyTorch in batches of {}", answer.batch));
+    options.compare(&what, &baseline, &ours, theirs.as_ref().map(|answer| answer.seconds.as_slice()));
+    Ok(())
+}
+
+/// Masks as [`Rise::draw`] makes them, which PyTorch gets too.
+fn draw(config: &RiseConfig) -> Vec<GridMask> {
+    let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
+    let mask = |_| GridMask {
+        cells: (0..config.grid * config.grid).map(|_| rng.random_bool(config.shown)).collect(),
+        shift: [SIZE; 2].map(|side| rng.random_range(0..side.div_ceil(config.grid))),
+    };
+    (0..config.masks).map(mask).collect()
+}

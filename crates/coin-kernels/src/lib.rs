@@ -6,6 +6,7 @@
 //! operations. Images are `[batch, channels, height, width]`.
 
 #![recursion_limit = "256"]
+#![cfg_attr(not(feature = "autodiff"), allow(dead_code, reason = "gradients are for trainings alone"))]
 
 #[cfg(feature = "autodiff")]
 mod autodiff;

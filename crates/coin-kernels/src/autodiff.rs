@@ -10,8 +10,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{AutodiffBackend as _, Backend, TensorMetadata as _};
 use burn::tensor::Shape;
 
-use crate::Convolution;
 use crate::operations::{Operations, Optional};
+use crate::{Convolution, composed};
 
 impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
     fn convolve(
@@ -24,10 +24,7 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         relu: bool,
         convolution: Convolution,
     ) -> FloatTensor<Self> {
-        let x = match (scale, shift) {
-            (Optional::Given(scale), Optional::Given(shift)) => Self::affine_relu(x, scale, shift),
-            _ => x,
-        };
+        let x = composed::after_prologue::<Self>(x, scale.get(), shift.get());
         let (bias, residual) = (bias.get(), residual.get());
         let [height, width] = [x.shape()[2], x.shape()[3]];
         let [rows, columns] = convolution.output([height, width]);
@@ -57,10 +54,6 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         }
     }
 
-    fn affine_relu(x: FloatTensor<Self>, scale: FloatTensor<Self>, shift: FloatTensor<Self>) -> FloatTensor<Self> {
-        crate::composed::affine_relu::<Self>(x, scale, shift)
-    }
-
     fn batch_norm_statistics(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
@@ -81,10 +74,7 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
     }
 
     fn halve(x: FloatTensor<Self>, scale: Optional<Self>, shift: Optional<Self>, factor: f32) -> FloatTensor<Self> {
-        let x = match (scale, shift) {
-            (Optional::Given(scale), Optional::Given(shift)) => Self::affine_relu(x, scale, shift),
-            _ => x,
-        };
+        let x = composed::after_prologue::<Self>(x, scale.get(), shift.get());
         let sides = [x.shape()[2], x.shape()[3]];
         match (Halved { factor }).prepare::<C>([x.node()]).compute_bound().stateful() {
             OpsKind::Tracked(step) => {

@@ -6,6 +6,7 @@ use burn::backend::{Backend, Scalar, TensorMetadata as _};
 use burn::tensor::Shape;
 
 use crate::Convolution;
+use crate::operations::Operations;
 
 fn options(convolution: &Convolution) -> ConvOptions<2> {
     let Convolution { stride, padding, groups, .. } = *convolution;
@@ -28,6 +29,18 @@ pub fn affine_relu<B: Backend>(x: FloatTensor<B>, scale: FloatTensor<B>, shift: 
     B::relu(B::float_add(scaled, along_channels::<B>(shift)))
 }
 
+/// `x` after its prologue, where it has one.
+pub fn after_prologue<B: Operations>(
+    x: FloatTensor<B>,
+    scale: Option<FloatTensor<B>>,
+    shift: Option<FloatTensor<B>>,
+) -> FloatTensor<B> {
+    match scale.zip(shift) {
+        Some((scale, shift)) => B::affine_relu(x, scale, shift),
+        None => x,
+    }
+}
+
 /// The residual, and ReLU.
 fn finished<B: Backend>(y: FloatTensor<B>, residual: Option<FloatTensor<B>>, relu: bool) -> FloatTensor<B> {
     let y = match residual {
@@ -42,7 +55,7 @@ fn finished<B: Backend>(y: FloatTensor<B>, residual: Option<FloatTensor<B>>, rel
 }
 
 #[allow(clippy::too_many_arguments, reason = "as the operation has them")]
-pub fn convolve<B: Backend>(
+pub fn convolve<B: Operations>(
     x: FloatTensor<B>,
     weight: FloatTensor<B>,
     scale: Option<FloatTensor<B>>,
@@ -52,10 +65,7 @@ pub fn convolve<B: Backend>(
     relu: bool,
     convolution: Convolution,
 ) -> FloatTensor<B> {
-    let x = match (scale, shift) {
-        (Some(scale), Some(shift)) => affine_relu::<B>(x, scale, shift),
-        _ => x,
-    };
+    let x = after_prologue::<B>(x, scale, shift);
     finished::<B>(B::conv2d(seen::<B>(x, &convolution), weight, bias, options(&convolution)), residual, relu)
 }
 
@@ -65,7 +75,7 @@ fn seen<B: Backend>(x: FloatTensor<B>, convolution: &Convolution) -> FloatTensor
     if convolution.doubled { double::<B>(x, [2 * height, 2 * width], 1.0) } else { x }
 }
 
-pub fn convolve_input_gradient<B: Backend>(
+pub fn convolve_input_gradient<B: Operations>(
     weight: FloatTensor<B>,
     gradient: FloatTensor<B>,
     [height, width]: [usize; 2],
@@ -125,16 +135,13 @@ pub fn batch_norm_gradient<B: Backend>(
     (found.x_grad, found.gamma_grad, found.beta_grad)
 }
 
-pub fn halve<B: Backend>(
+pub fn halve<B: Operations>(
     x: FloatTensor<B>,
     scale: Option<FloatTensor<B>>,
     shift: Option<FloatTensor<B>>,
     factor: f32,
 ) -> FloatTensor<B> {
-    let x = match (scale, shift) {
-        (Some(scale), Some(shift)) => affine_relu::<B>(x, scale, shift),
-        _ => x,
-    };
+    let x = after_prologue::<B>(x, scale, shift);
     let mean = B::avg_pool2d(x, [2; 2], [2; 2], [0; 2], true, false);
     if factor == 0.25 { mean } else { B::float_mul_scalar(mean, Scalar::Float(4.0 * f64::from(factor))) }
 }

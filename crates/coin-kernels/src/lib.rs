@@ -2,7 +2,7 @@
 //! nearest-doubled map), batch normalisation and pooling, forward and backward.
 //!
 //! Every function takes and gives Burn tensors and works on every backend. The CPU backend has kernels of its own (AVX-512,
-//! AVX2, NEON, wasm simd128 or scalar, chosen when the program runs), and so have GPUs; others compute the same with Burn's
+//! AVX2, NEON, wasm simd128 or scalar, chosen when the program runs); all others, GPUs among them, compute the same with Burn's
 //! operations. Images are `[batch, channels, height, width]`.
 
 #![recursion_limit = "256"]
@@ -14,11 +14,10 @@ mod composed;
 mod convolution;
 #[cfg(feature = "flex")]
 mod cpu;
+mod maps;
 mod operations;
 #[cfg(feature = "flex")]
 mod stencil;
-
-mod maps;
 
 pub use convolution::{Convolution, Epilogue, convolve};
 pub use maps::{BatchNormed, affine_relu, average_pool, batch_norm, double};

@@ -10,15 +10,13 @@ mod rivals;
 use anyhow::Context as _;
 use burn::tensor::Device;
 use clap::Parser;
-use coin_core::bundle::{Bundle, Card, FORMAT, SelfTest};
+use coin_core::bundle::Bundle;
 use coin_imaging::phantom::Phantom;
 use coin_imaging::{Fit, Window};
 use coin_train::model::Model;
-use coin_train::onnx;
 use coin_train::recipe::Recipe;
-use coin_train::stage::PAPER_THRESHOLD;
+use coin_train::{onnx, stage};
 use serde::Deserialize;
-use serde_json::Value;
 
 const SIZE: usize = 256;
 const MODELS: [&str; 2] = ["coin-phantom", "coin-kidney-anomaly"];
@@ -94,29 +92,8 @@ fn untrained(recipe: &str) -> anyhow::Result<Bundle> {
     let recipe = Recipe::load(recipe, &[])?;
     let device = Device::flex();
     device.seed(recipe.seed);
-    let stage = &recipe.counterfactual;
-    let (inpainter, classifier) = (stage.inpainter.init(&device), recipe.classifier.network.init(&device));
-    let card = Card {
-        format: FORMAT,
-        name: recipe.model,
-        title: recipe.title,
-        inpainter: stage.inpainter.clone(),
-        classifier: recipe.classifier.network,
-        method: stage.training.method,
-        size: recipe.size,
-        crop_to_body: recipe.crop_to_body,
-        window: recipe.window.into(),
-        threshold: PAPER_THRESHOLD,
-        peak: 0.0,
-        postprocess: false,
-        recipe: Value::Null,
-        data: String::new(),
-        results: Value::Null,
-        limits: String::new(),
-        familiarity: None,
-        licence: recipe.licence,
-        weights_sha256: String::new(),
-        self_test: SelfTest::unknown(),
-    };
+    let inpainter = recipe.counterfactual.inpainter.init(&device);
+    let classifier = recipe.classifier.network.init(&device);
+    let card = stage::card(&recipe, String::new())?;
     Ok(Bundle::pack(card, inpainter, classifier, &device)?)
 }

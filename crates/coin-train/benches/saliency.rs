@@ -12,12 +12,10 @@ mod torch;
 use anyhow::Context as _;
 use burn::tensor::{Tensor, TensorData};
 use clap::Parser;
-use coin_core::attribution::{GridMask, Rise, RiseConfig};
+use coin_core::attribution::{Rise, RiseConfig};
 use coin_imaging::phantom::Phantom;
 use coin_imaging::{Fit, Window};
 use coin_train::model::Model;
-use rand::{RngExt as _, SeedableRng as _};
-use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -48,25 +46,19 @@ fn main() -> anyhow::Result<()> {
     let Arguments { options, device, masks } = Arguments::parse();
     options.limit_threads()?;
     let device = device.open()?;
-    let masks = draw(&RiseConfig { masks, ..RiseConfig::paper() });
-    MODELS.into_iter().filter(|name| options.wants(name)).try_for_each(|name| measure(&options, &device, &masks, name))
+    let rise = Rise::draw(&RiseConfig { masks, ..RiseConfig::paper() }, [SIZE; 2]);
+    MODELS.into_iter().filter(|name| options.wants(name)).try_for_each(|name| measure(&options, &device, &rise, name))
 }
 
 /// Times the classifier of a shipped model on both sides.
-fn measure(
-    options: &rivals::Options,
-    device: &torch::SharedDevice,
-    masks: &[GridMask],
-    name: &str,
-) -> anyhow::Result<()> {
+fn measure(options: &rivals::Options, device: &torch::SharedDevice, rise: &Rise, name: &str) -> anyhow::Result<()> {
     let runs = options.runs(RUNS);
     let path = rivals::root().join(format!("models/{name}/{name}.safetensors"));
     let bundle = Model::bundle(&path)?;
     let classifier = bundle.explainer(&device.ours)?.classifier;
     let slice = Phantom::generate(1, SIZE).slice;
     let input = Fit::of(&slice, SIZE).input(&slice, Window::try_from(bundle.card.window)?);
-    let grid = RiseConfig::paper().grid;
-    let rise = Rise::of(grid, masks.to_vec()).context("a mask has another number of cells")?;
+    let (grid, masks) = (RiseConfig::paper().grid, rise.masks());
     let image = Tensor::<4>::from_data(TensorData::new(input.clone(), [1, 1, SIZE, SIZE]), &device.ours);
     let mut map = Vec::new();
     let ours = rivals::seconds(runs, || {
@@ -92,14 +84,4 @@ fn measure(
     let baseline = theirs.as_ref().map_or("PyTorch".into(), |answer| format!("PyTorch in batches of {}", answer.batch));
     options.compare(&what, &baseline, &ours, theirs.as_ref().map(|answer| answer.seconds.as_slice()));
     Ok(())
-}
-
-/// Masks as [`Rise::draw`] makes them, which PyTorch gets too.
-fn draw(config: &RiseConfig) -> Vec<GridMask> {
-    let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
-    let mask = |_| GridMask {
-        cells: (0..config.grid * config.grid).map(|_| rng.random_bool(config.shown)).collect(),
-        shift: [SIZE; 2].map(|side| rng.random_range(0..side.div_ceil(config.grid))),
-    };
-    (0..config.masks).map(mask).collect()
 }

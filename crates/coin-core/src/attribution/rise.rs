@@ -64,6 +64,11 @@ impl Rise {
         square.then_some(Self { grid, masks })
     }
 
+    /// The masks, in the order in which they are added up.
+    pub fn masks(&self) -> &[GridMask] {
+        &self.masks
+    }
+
     /// The map of one image, `None` when `progress` stopped it. What a mask hides becomes mid-grey.
     pub fn map(&self, classifier: &Classifier, image: Tensor<4>, progress: Progress<'_>) -> Option<Tensor<4>> {
         let [_, _, height, width] = image.dims();

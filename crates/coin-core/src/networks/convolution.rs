@@ -107,7 +107,7 @@ impl Convolution {
     }
 
     /// [`Self::forward`] with what comes before and after it, of `x` or of the nearest-doubled `x`; see
-    /// [`coin_kernels::convolve`]. The layer's own bias, where it has one, takes the place of the epilogue's.
+    /// [`coin_kernels::convolve`]. The bias is the layer's own.
     pub(super) fn apply(
         &self,
         x: Tensor<4>,
@@ -119,8 +119,7 @@ impl Convolution {
         let kernel = weight.dims()[2];
         let padding = if kernel.is_multiple_of(2) { 0 } else { kernel / 2 };
         let (stride, groups) = (self.stride, self.groups);
-        let own = self.bias.as_ref().map(|bias| bias.val());
-        let epilogue = Epilogue { bias: own.or(epilogue.bias), ..epilogue };
+        let epilogue = Epilogue { bias: self.bias.as_ref().map(|bias| bias.val()), ..epilogue };
         let convolution = coin_kernels::Convolution { kernel, stride, padding, groups, doubled };
         convolve(x, weight, prologue, epilogue, convolution)
     }

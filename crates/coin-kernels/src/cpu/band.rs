@@ -7,7 +7,6 @@
 use std::ops::Range;
 
 use super::convolution::relu;
-use super::tasks;
 use crate::stencil::Stencil;
 
 /// Values of a band that stay in a core's own cache.
@@ -145,14 +144,14 @@ impl Layout {
         source: &[f32],
         map: &Map,
         channels: Range<usize>,
-        change: &Change<'_>,
+        prologue: &Prologue<'_>,
         packed: &mut [f32],
     ) {
         let rows = self.plane_rows(band);
         let mut targets = packed.chunks_exact_mut(self.pitch);
         let step = self.input_step as isize;
         for channel in channels {
-            let change = change.of(channel);
+            let affine = prologue.of(channel);
             for [row_within, column_within] in &self.planes {
                 for image in band.images.clone() {
                     for row in 0..rows {
@@ -164,7 +163,7 @@ impl Layout {
                         }
                         let start = map.row(image, channel, from as usize);
                         let line = &source[start..start + map.width];
-                        self.copy_row(line, *column_within, change, target);
+                        self.copy_row(line, *column_within, affine, target);
                     }
                 }
             }
@@ -175,7 +174,7 @@ impl Layout {
 
     /// One row: zeros, the columns that exist, zeros.
     #[inline(always)]
-    fn copy_row(&self, line: &[f32], within: usize, change: Option<(f32, f32)>, target: &mut [f32]) {
+    fn copy_row(&self, line: &[f32], within: usize, affine: Option<(f32, f32)>, target: &mut [f32]) {
         let step = self.input_step;
         let before = (-self.first).max(0) as usize;
         let skipped = self.first.max(0) as usize * step + within;
@@ -186,7 +185,7 @@ impl Layout {
         target[end..].fill(0.0);
         let target = &mut target[before..end];
         let Some(line) = line.get(skipped..) else { return };
-        match (step, change) {
+        match (step, affine) {
             (1, None) => target.copy_from_slice(&line[..target.len()]),
             (1, Some((scale, shift))) => {
                 for (to, from) in target.iter_mut().zip(line) {
@@ -209,15 +208,10 @@ impl Layout {
 
 /// What happens to values before they are convolved: nothing, or a scale and a shift of each channel and ReLU.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Change<'a>(pub Option<(&'a [f32], &'a [f32])>);
+pub struct Prologue<'a>(pub Option<(&'a [f32], &'a [f32])>);
 
-impl Change<'_> {
+impl Prologue<'_> {
     pub fn of(&self, channel: usize) -> Option<(f32, f32)> {
         self.0.map(|(scale, shift)| (scale[channel], shift[channel]))
     }
-}
-
-/// Tasks to aim for: several a core, so that none waits long for the last.
-pub fn wanted_tasks(work: usize) -> usize {
-    if tasks::is_shared(work) { 3 * tasks::threads() } else { 1 }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use macerator::{Arch, Simd, WithSimd};
 
-use super::band::{Band, Change, Layout, Map, wanted_tasks};
+use super::band::{Band, Layout, Map, Prologue};
 use super::tasks::{self, Output};
 use super::tile::{self, MOST_OUTPUTS, MOST_VALUES};
 use crate::convolution::MOST_STRIDE as MOST_STEP;
@@ -23,13 +23,13 @@ pub struct Sum<'a> {
     pub kernel: usize,
     /// Whether inputs and outputs have changed places in the weights.
     pub transposed: bool,
-    pub change: Change<'a>,
-    pub finish: Finish<'a>,
+    pub prologue: Prologue<'a>,
+    pub epilogue: Epilogue<'a>,
 }
 
 /// What happens to a sum before it is stored.
 #[derive(Clone, Copy, Default)]
-pub struct Finish<'a> {
+pub struct Epilogue<'a> {
     /// Added to each output channel.
     pub bias: Option<&'a [f32]>,
     /// Added to each output.
@@ -67,7 +67,7 @@ impl Sum<'_> {
         let work = 2 * self.to.batch * places * taps * inputs * self.to.channels;
         let at_once = tile::outputs_at_once(arch, outputs);
         let weights = self.packed_weights(at_once, work);
-        let wanted = wanted_tasks(work);
+        let wanted = tasks::wanted(work);
         let bands = layout.bands(self.to.batch, self.to.height.div_ceil(step), inputs, wanted.div_ceil(self.groups));
         // Where images are too few and small to go round, cores share the outputs instead.
         let blocks = outputs.div_ceil(at_once);
@@ -167,7 +167,7 @@ impl Task<'_> {
         let Self { sum, layout, band, .. } = self;
         let inputs = sum.from.channels / sum.groups;
         let channels = self.group * inputs..(self.group + 1) * inputs;
-        layout.pack(band, sum.input, &sum.from, channels, &sum.change, self.packed);
+        layout.pack(band, sum.input, &sum.from, channels, &sum.prologue, self.packed);
         self.convolve::<S, M, V>();
     }
 
@@ -183,6 +183,9 @@ impl Task<'_> {
             .collect();
         let taps: usize = phases.iter().map(Vec::len).sum();
         let (channel, places, values) = (layout.channel(band), layout.places(band), V * tile::lanes::<S>());
+        let furthest = distances.iter().flatten().max().copied().unwrap_or(0);
+        let end = places.next_multiple_of(values) + furthest;
+        assert!(packed.len() >= inputs.saturating_sub(1) * channel + end, "vectors end in the slack");
         let mut sums = [[0.0; MOST_OUTPUTS * MOST_VALUES]; MOST_STEP];
         for block in self.blocks.clone() {
             let mut weights = (self.group * outputs.div_ceil(M) + block) * taps * inputs * M;
@@ -193,9 +196,7 @@ impl Task<'_> {
                     for (distances, sums) in distances.iter().zip(&mut sums) {
                         let needed = inputs * distances.len() * M;
                         let weights_of_phase = &self.weights[weights..weights + needed];
-                        let furthest = distances.iter().max().map_or(0, |distance| distance + values);
-                        assert!(packed.len() >= inputs.saturating_sub(1) * channel + start + furthest);
-                        // SAFETY: as just checked, and `M * V * lanes` is at most the length of `sums`.
+                        // SAFETY: checked above for all tiles; `M * V * lanes` is at most the length of `sums`.
                         unsafe {
                             tile::sum::<S, M, V>(
                                 packed.as_ptr().add(start),
@@ -243,7 +244,7 @@ impl Task<'_> {
             let target = unsafe { self.output.slice(sum.to.row(image, output, target_row) + first, length) };
             let sums = sums.map(|sums| &sums[start..start + count]);
             interleave(target, &sums[..step]);
-            sum.finish.apply(target, image, output, target_row, first);
+            sum.epilogue.apply(target, image, output, target_row, first);
         }
     }
 }
@@ -271,7 +272,7 @@ fn interleave(target: &mut [f32], sums: &[&[f32]]) {
     }
 }
 
-impl Finish<'_> {
+impl Epilogue<'_> {
     /// To a piece of a row that begins at column `first`.
     #[inline(always)]
     fn apply(&self, target: &mut [f32], image: usize, output: usize, row: usize, first: usize) {

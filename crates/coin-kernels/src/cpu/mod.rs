@@ -6,6 +6,7 @@
 mod band;
 mod convolution;
 mod normalisation;
+mod planes;
 mod pooling;
 mod tasks;
 #[cfg(test)]
@@ -22,8 +23,8 @@ use macerator::Arch;
 use crate::operations::{Operations, Optional};
 use crate::stencil::Stencil;
 use crate::{Convolution, composed};
-use band::{Change, Map};
-use convolution::{Finish, Residual, Sum};
+use band::{Map, Prologue};
+use convolution::{Epilogue, Residual, Sum};
 use weight_gradient::WeightGradient;
 
 impl Operations for Flex {
@@ -46,7 +47,8 @@ impl Operations for Flex {
         let from = x.map();
         let [height, width] = convolution.output([from.height, from.width]);
         let to = Map { batch: from.batch, channels: weight.map().batch, height, width };
-        let change = Change(scale.as_ref().zip(shift.as_ref()).map(|(scale, shift)| (scale.slice(), shift.slice())));
+        let prologue =
+            Prologue(scale.as_ref().zip(shift.as_ref()).map(|(scale, shift)| (scale.slice(), shift.slice())));
         let residual = residual.as_ref().map(|residual| {
             let (values, map) = (residual.slice(), residual.map());
             Residual { values, map, doubled: (map.height, map.width) != (height, width) }
@@ -60,8 +62,8 @@ impl Operations for Flex {
             weights: weight.slice(),
             kernel: convolution.kernel * convolution.kernel,
             transposed: false,
-            change,
-            finish: Finish { bias: bias.as_ref().map(Values::slice), residual, relu },
+            prologue,
+            epilogue: Epilogue { bias: bias.as_ref().map(Values::slice), residual, relu },
         };
         tensor(sum.compute(Arch::detect()), to)
     }
@@ -87,8 +89,8 @@ impl Operations for Flex {
             weights: weight.slice(),
             kernel: convolution.kernel * convolution.kernel,
             transposed: true,
-            change: Change::default(),
-            finish: Finish::default(),
+            prologue: Prologue::default(),
+            epilogue: Epilogue::default(),
         };
         tensor(sum.compute(Arch::detect()), to)
     }
@@ -179,9 +181,10 @@ impl Operations for Flex {
         }
         let x = Values::of(x);
         let [scale, shift] = [scale, shift].map(|tensor| tensor.map(Values::of));
-        let change = Change(scale.as_ref().zip(shift.as_ref()).map(|(scale, shift)| (scale.slice(), shift.slice())));
+        let prologue =
+            Prologue(scale.as_ref().zip(shift.as_ref()).map(|(scale, shift)| (scale.slice(), shift.slice())));
         let (from, to) = (x.map(), Map { height: x.map().height / 2, width: x.map().width / 2, ..x.map() });
-        tensor(pooling::halve(x.slice(), from, to, &change, factor), to)
+        tensor(pooling::halve(x.slice(), from, to, &prologue, factor), to)
     }
 
     fn double(x: FloatTensor<Self>, [height, width]: [usize; 2], factor: f32) -> FloatTensor<Self> {

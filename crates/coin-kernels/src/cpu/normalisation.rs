@@ -1,52 +1,20 @@
-//! Batch normalisation: its statistics in one pass, its output in another, and the same backwards.
-
-use macerator::{Arch, Simd, WithSimd};
+//! Batch normalisation: the statistics plane by plane, while a plane is in the cache, then the output; and the same backwards.
 
 use super::band::Map;
-use super::convolution::relu;
+use super::convolution::relu as cut_off;
+use super::planes::{each_plane, plane, vectorised};
 use super::tasks::{self, Output};
 
 /// Sums that are kept apart, so that they can be added in vectors, and do not lose digits.
 const LANES: usize = 32;
 
-/// Runs a loop compiled for the best instruction set.
-pub struct Vectorised<F>(pub F);
-
-impl<T, F: FnOnce() -> T> WithSimd for Vectorised<F> {
-    type Output = T;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self) -> T {
-        (self.0)()
-    }
-}
-
-/// Calls `work` compiled for the best instruction set that there is.
-#[inline(always)]
-pub fn vectorised<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: the instruction set was detected.
-    unsafe { Arch::detect().dispatch(Vectorised(work)) }
-}
-
 /// `relu(scale * x + shift)`.
 pub fn affine_relu(x: &[f32], map: Map, scale: &[f32], shift: &[f32]) -> Vec<f32> {
-    each_plane(map, |channel, plane, target| {
+    each_plane(map, 4 * map.len(), |channel, number, target| {
         let (scale, shift) = (scale[channel], shift[channel]);
-        let source = &x[plane * target.len()..][..target.len()];
-        vectorised(|| target.iter_mut().zip(source).for_each(|(y, x)| *y = relu(x * scale + shift)));
+        let source = plane(x, map, number);
+        vectorised(|| target.iter_mut().zip(source).for_each(|(y, x)| *y = cut_off(x * scale + shift)));
     })
-}
-
-/// A new map, plane by plane: `fill` gets the channel, the number of the plane, and its values.
-fn each_plane(map: Map, fill: impl Fn(usize, usize, &mut [f32]) + Sync + Send) -> Vec<f32> {
-    let mut values = vec![0.0; map.len()];
-    let plane = map.height * map.width;
-    let output = Output::new(&mut values);
-    tasks::run(map.batch * map.channels, 4 * map.len(), |number| {
-        // SAFETY: a plane a task.
-        fill(number % map.channels, number, unsafe { output.slice(number * plane, plane) });
-    });
-    values
 }
 
 /// The normalisation of a channel. Its mean is taken off first: a shift instead would lose the digits of what varies little.
@@ -77,7 +45,7 @@ pub fn normalise(
         let mut count = 0.0;
         let (mut mean, mut spread) = (0f64, 0f64);
         for image in 0..map.batch {
-            let plane = plane(x, map, image, channel);
+            let plane = plane(x, map, image * map.channels + channel);
             let (sum, squares) = vectorised(|| moments(plane));
             // Of two groups (Chan et al.): their own spreads, and that between their means.
             let own_count = plane.len() as f64;
@@ -93,12 +61,12 @@ pub fn normalise(
     let mean: Vec<f32> = sums.iter().map(|[mean, _]| *mean as f32).collect();
     let variance: Vec<f32> = sums.iter().map(|[_, variance]| *variance as f32).collect();
     let normalised = Normalised { x, map, gamma, beta, mean: &mean, variance: &variance, epsilon, relu };
-    let y = each_plane(map, |channel, plane, target| {
+    let y = each_plane(map, 4 * map.len(), |channel, number, target| {
         let centred = normalised.centred(channel);
-        let source = &x[plane * target.len()..][..target.len()];
+        let source = plane(x, map, number);
         vectorised(|| {
             if relu {
-                target.iter_mut().zip(source).for_each(|(y, x)| *y = super::convolution::relu(centred.of(*x)));
+                target.iter_mut().zip(source).for_each(|(y, x)| *y = cut_off(centred.of(*x)));
             } else {
                 target.iter_mut().zip(source).for_each(|(y, x)| *y = centred.of(*x));
             }
@@ -135,25 +103,13 @@ fn lane_sums(values: &[f32], of: impl Fn(f32) -> f32) -> f64 {
 
 /// Two numbers of each channel.
 fn each_channel(map: Map, of: impl Fn(usize) -> [f64; 2] + Sync + Send) -> Vec<[f64; 2]> {
-    let mut values = vec![0.0f32; 4 * map.channels];
-    let output = Output::new(&mut values);
+    let mut found = vec![[0.0; 2]; map.channels];
+    let output = Output::new(&mut found);
     tasks::run(map.channels, 4 * map.len(), |channel| {
-        let found = of(channel);
         // SAFETY: a channel a task.
-        let target = unsafe { output.slice(4 * channel, 4) };
-        // Each double as two floats, the second what the first has lost.
-        for (pair, value) in target.chunks_exact_mut(2).zip(found) {
-            pair[0] = value as f32;
-            pair[1] = (value - f64::from(pair[0])) as f32;
-        }
+        unsafe { output.slice(channel, 1) }.fill(of(channel));
     });
-    let double = |pair: &[f32]| f64::from(pair[0]) + f64::from(pair[1]);
-    values.chunks_exact(4).map(|four| [double(&four[..2]), double(&four[2..])]).collect()
-}
-
-fn plane(values: &[f32], map: Map, image: usize, channel: usize) -> &[f32] {
-    let length = map.height * map.width;
-    &values[(image * map.channels + channel) * length..][..length]
+    found
 }
 
 /// What a normalisation saw and found.
@@ -186,7 +142,8 @@ impl Normalised<'_> {
             let centred = self.centred(channel);
             let mut total = [0f64; 2];
             for image in 0..map.batch {
-                let (x, gradient) = (plane(self.x, map, image, channel), plane(gradient, map, image, channel));
+                let number = image * map.channels + channel;
+                let (x, gradient) = (plane(self.x, map, number), plane(gradient, map, number));
                 let [sum, product] = vectorised(|| products(x, gradient, centred, self.relu));
                 total[0] += sum;
                 total[1] += product;
@@ -194,15 +151,14 @@ impl Normalised<'_> {
             [total[0], total[1] * f64::from(self.inverse_deviation(channel))]
         });
         let count = (map.batch * map.height * map.width) as f64;
-        let by_x = each_plane(map, |channel, number, target| {
+        let by_x = each_plane(map, 4 * map.len(), |channel, number, target| {
             let centred = self.centred(channel);
             let Centred { mean, scale, .. } = centred;
             let [sum, product] = sums[channel];
             // scale (g - mean(g) - x' mean(g x')), with x' the normalised input.
             let slope = -scale * self.inverse_deviation(channel) * (product / count) as f32;
             let rest = -scale * (sum / count) as f32;
-            let x = &self.x[number * target.len()..][..target.len()];
-            let gradient = &gradient[number * target.len()..][..target.len()];
+            let (x, gradient) = (plane(self.x, map, number), plane(gradient, map, number));
             vectorised(|| {
                 for ((target, x), gradient) in target.iter_mut().zip(x).zip(gradient) {
                     let cut = self.relu && centred.of(*x) <= 0.0;

@@ -25,9 +25,9 @@ pub fn run(count: usize, work: usize, task: impl Fn(usize) + Sync + Send) {
     (0..count).for_each(task);
 }
 
-/// Whether so many operations are shared by all cores.
-pub fn is_shared(work: usize) -> bool {
-    work > WORTH_SHARING && threads() > 1
+/// Tasks to aim for: several a core, so that none waits long for the last; one where the work is not worth sharing.
+pub fn wanted(work: usize) -> usize {
+    if work > WORTH_SHARING && threads() > 1 { 3 * threads() } else { 1 }
 }
 
 /// Lends `task` memory of at least `length` values that the thread keeps; it holds whatever was left there.
@@ -44,19 +44,19 @@ pub fn with_scratch<T>(length: usize, task: impl FnOnce(&mut [f32]) -> T) -> T {
 }
 
 /// An output that tasks write to at the same time.
-pub struct Output<'a> {
-    start: *mut f32,
+pub struct Output<'a, T = f32> {
+    start: *mut T,
     length: usize,
-    values: PhantomData<&'a mut [f32]>,
+    values: PhantomData<&'a mut [T]>,
 }
 
 // SAFETY: the only access is `slice`, whose callers promise that no two tasks ask for the same values.
-unsafe impl Send for Output<'_> {}
+unsafe impl<T: Send> Send for Output<'_, T> {}
 // SAFETY: as above.
-unsafe impl Sync for Output<'_> {}
+unsafe impl<T: Send> Sync for Output<'_, T> {}
 
-impl<'a> Output<'a> {
-    pub fn new(values: &'a mut [f32]) -> Self {
+impl<'a, T> Output<'a, T> {
+    pub fn new(values: &'a mut [T]) -> Self {
         Self { start: values.as_mut_ptr(), length: values.len(), values: PhantomData }
     }
 
@@ -65,7 +65,7 @@ impl<'a> Output<'a> {
     /// # Safety
     /// No other slice that overlaps with this one may be alive, on any thread.
     #[allow(clippy::mut_from_ref, reason = "tasks share the output and write disjoint parts")]
-    pub unsafe fn slice(&self, start: usize, length: usize) -> &mut [f32] {
+    pub unsafe fn slice(&self, start: usize, length: usize) -> &mut [T] {
         assert!(start <= self.length && length <= self.length - start, "a task writes within its output");
         // SAFETY: within the borrowed values, as just checked; disjoint from all others, as the caller promises.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(start), length) }

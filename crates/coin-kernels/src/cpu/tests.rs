@@ -6,8 +6,8 @@ use macerator::Arch;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use super::band::{Change, Map};
-use super::convolution::{Finish, Residual, Sum};
+use super::band::{Map, Prologue};
+use super::convolution::{Epilogue, Residual, Sum};
 use super::weight_gradient::WeightGradient;
 use crate::Convolution;
 use crate::stencil::Stencil;
@@ -122,9 +122,10 @@ fn convolutions_and_both_gradients_are_their_definitions_on_every_instruction_se
         });
         let kernel = convolution.kernel * convolution.kernel;
         let sum = |stencil, input, from, to, transposed, arch| {
-            let (change, finish) = (Change::default(), Finish::default());
+            let (prologue, epilogue) = (Prologue::default(), Epilogue::default());
             let groups = convolution.groups;
-            Sum { stencil, groups, input, from, to, weights: weight, kernel, transposed, change, finish }.compute(arch)
+            Sum { stencil, groups, input, from, to, weights: weight, kernel, transposed, prologue, epilogue }
+                .compute(arch)
         };
         let (forwards, backwards) = (Stencil::forward(convolution), Stencil::backward(convolution));
         for arch in instruction_sets() {
@@ -183,8 +184,12 @@ fn prologue_and_epilogue_are_applied_where_they_belong() {
                     weights: weight,
                     kernel: convolution.kernel * convolution.kernel,
                     transposed: false,
-                    change: Change(Some((&scale, &shift))),
-                    finish: Finish { bias: Some(&bias), residual: Some(Residual { values, map, doubled }), relu: true },
+                    prologue: Prologue(Some((&scale, &shift))),
+                    epilogue: Epilogue {
+                        bias: Some(&bias),
+                        residual: Some(Residual { values, map, doubled }),
+                        relu: true,
+                    },
                 };
                 assert_close(&sum.compute(arch), &expected, &format!("{convolution:?} of {from:?} on {arch:?}"));
             }
@@ -213,8 +218,8 @@ fn one_thread_and_three_give_the_same_bits() {
                     weights: weight,
                     kernel,
                     transposed: false,
-                    change: Change::default(),
-                    finish: Finish::default(),
+                    prologue: Prologue::default(),
+                    epilogue: Epilogue::default(),
                 };
                 (gradient.compute(Arch::detect()), sum.compute(Arch::detect()))
             });

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use macerator::{Arch, Simd, WithSimd};
 
-use super::band::{Band, Change, Layout, Map};
+use super::band::{Band, Layout, Map, Prologue};
 use super::tasks::{self, Output};
 use super::tile;
 use crate::stencil::{Stencil, Tap};
@@ -118,7 +118,7 @@ impl Task<'_> {
         let Self { sum, layout, band, group, outputs, target, gradients, packed, gradient } = self;
         let inputs = sum.from.channels / sum.groups;
         let first = group * (sum.to.channels / sum.groups);
-        layout.pack(band, sum.input, &sum.from, group * inputs..(group + 1) * inputs, &Change::default(), packed);
+        layout.pack(band, sum.input, &sum.from, group * inputs..(group + 1) * inputs, &Prologue::default(), packed);
         gradients.pack(band, sum.gradient, &sum.to, first + outputs.start..first + outputs.end, gradient);
         let count = layout.places(band).next_multiple_of(tile::lanes::<S>());
         assert!(count <= gradients.plane(band), "a plane is a whole number of vectors");

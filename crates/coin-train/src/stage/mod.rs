@@ -22,7 +22,7 @@ use crate::program::BadInput;
 use crate::recipe::StageName;
 use crate::run::Run;
 
-pub use packing::TEST_SEED;
+pub use packing::{TEST_SEED, card};
 pub use setting::Setting;
 
 use classifier::Classification;

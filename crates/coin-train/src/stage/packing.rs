@@ -13,6 +13,7 @@ use crate::data::Purpose;
 use crate::evaluation::{self, Distances, Masking, MethodReport, SEGMENTER_MASKING, SaliencyMethod};
 use crate::familiarity;
 use crate::files;
+use crate::recipe::Recipe;
 use crate::report::{self, Report, Sheet};
 
 /// The test set of a training is planted from this seed, once.
@@ -25,28 +26,7 @@ impl Training<'_> {
         let Setting { recipe, data, devices } = self.setting;
         let device = &devices.first;
         let trained = self.trained()?;
-        let card = Card {
-            format: FORMAT,
-            name: recipe.model.clone(),
-            title: recipe.title.clone(),
-            inpainter: recipe.counterfactual.inpainter.clone(),
-            classifier: recipe.classifier.network.clone(),
-            method: recipe.counterfactual.training.method,
-            size: recipe.size,
-            crop_to_body: recipe.crop_to_body,
-            window: recipe.window.into(),
-            threshold: PAPER_THRESHOLD,
-            peak: 0.0,
-            postprocess: false,
-            recipe: serde_json::to_value(recipe)?,
-            data: data.description.clone(),
-            results: Value::Null,
-            limits: recipe.limits.clone(),
-            familiarity: None,
-            licence: recipe.licence.clone(),
-            weights_sha256: String::new(),
-            self_test: SelfTest::unknown(),
-        };
+        let card = card(recipe, data.description.clone())?;
         let processor = Device::flex();
         let mut bundle = Bundle::pack(
             card,
@@ -82,4 +62,33 @@ impl Training<'_> {
         files::write(&self.run.folder().join(format!("{}.safetensors", recipe.model)), &bundle.write()?)?;
         Ok(report)
     }
+}
+
+/// What a model of this recipe says of itself before it was looked at, trained on `data`.
+///
+/// # Errors
+/// When the recipe cannot be written as JSON.
+pub fn card(recipe: &Recipe, data: String) -> serde_json::Result<Card> {
+    Ok(Card {
+        format: FORMAT,
+        name: recipe.model.clone(),
+        title: recipe.title.clone(),
+        inpainter: recipe.counterfactual.inpainter.clone(),
+        classifier: recipe.classifier.network.clone(),
+        method: recipe.counterfactual.training.method,
+        size: recipe.size,
+        crop_to_body: recipe.crop_to_body,
+        window: recipe.window.into(),
+        threshold: PAPER_THRESHOLD,
+        peak: 0.0,
+        postprocess: false,
+        recipe: serde_json::to_value(recipe)?,
+        data,
+        results: Value::Null,
+        limits: recipe.limits.clone(),
+        familiarity: None,
+        licence: recipe.licence.clone(),
+        weights_sha256: String::new(),
+        self_test: SelfTest::unknown(),
+    })
 }

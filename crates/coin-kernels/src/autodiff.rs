@@ -86,6 +86,16 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         }
     }
 
+    fn max_pool(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        match MaxPooled.prepare::<C>([x.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(step) => {
+                let x = x.into_primitive();
+                step.finish(x.clone(), B::max_pool(x))
+            }
+            OpsKind::UnTracked(step) => step.finish(B::max_pool(x.into_primitive())),
+        }
+    }
+
     fn double(x: FloatTensor<Self>, sides: [usize; 2], factor: f32) -> FloatTensor<Self> {
         match (Doubled { factor }).prepare::<C>([x.node()]).compute_bound().stateful() {
             OpsKind::Tracked(step) => step.finish((), B::double(x.into_primitive(), sides, factor)),
@@ -218,6 +228,21 @@ impl<B: Operations> Backward<B, 1> for Halved {
         let gradient = grads.consume::<B>(&ops.node);
         if let [Some(node)] = ops.parents {
             grads.register::<B>(node.id, B::double(gradient, ops.state, self.factor));
+        }
+    }
+}
+
+/// Maxima of 3x3 pixels.
+#[derive(Debug)]
+struct MaxPooled;
+
+impl<B: Operations> Backward<B, 1> for MaxPooled {
+    type State = FloatTensor<B>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        if let [Some(node)] = ops.parents {
+            grads.register::<B>(node.id, B::max_pool_gradient(ops.state, gradient));
         }
     }
 }

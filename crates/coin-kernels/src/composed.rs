@@ -3,7 +3,7 @@
 use burn::backend::ops::{ConvOptions, InterpolateMode, InterpolateOptions};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Scalar, TensorMetadata as _};
-use burn::tensor::Shape;
+use burn::tensor::{IntDType, Shape};
 
 use crate::Convolution;
 use crate::operations::Operations;
@@ -144,6 +144,16 @@ pub fn halve<B: Operations>(
     let x = after_prologue::<B>(x, scale, shift);
     let mean = B::avg_pool2d(x, [2; 2], [2; 2], [0; 2], true, false);
     if factor == 0.25 { mean } else { B::float_mul_scalar(mean, Scalar::Float(4.0 * f64::from(factor))) }
+}
+
+pub fn max_pool<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
+    B::max_pool2d(x, [3; 2], [2; 2], [1; 2], [1; 2], false)
+}
+
+pub fn max_pool_gradient<B: Backend>(x: FloatTensor<B>, gradient: FloatTensor<B>) -> FloatTensor<B> {
+    let indices = B::max_pool2d_with_indices(x.clone(), [3; 2], [2; 2], [1; 2], [1; 2], false, IntDType::I32).indices;
+    let found = B::max_pool2d_with_indices_backward(x, [3; 2], [2; 2], [1; 2], [1; 2], false, gradient, indices);
+    found.x_grad
 }
 
 pub fn double<B: Backend>(x: FloatTensor<B>, [height, width]: [usize; 2], factor: f32) -> FloatTensor<B> {

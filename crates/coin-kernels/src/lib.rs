@@ -20,4 +20,4 @@ mod operations;
 mod stencil;
 
 pub use convolution::{Convolution, Epilogue, convolve};
-pub use maps::{BatchNormed, affine_relu, average_pool, batch_norm, double};
+pub use maps::{BatchNormed, affine_relu, average_pool, batch_norm, double, max_pool};

@@ -38,6 +38,12 @@ pub fn average_pool(x: Tensor<4>, prologue: Option<(Tensor<1>, Tensor<1>)>) -> T
     Tensor::from_dispatch(<Dispatch as Operations>::halve(x.into_dispatch(), scale, shift, 0.25))
 }
 
+/// The maximum of 3x3 pixels around every second pixel of every second row: kernel 3, stride 2, padding 1. Its gradient goes to
+/// the first of equal pixels.
+pub fn max_pool(x: Tensor<4>) -> Tensor<4> {
+    Tensor::from_dispatch(<Dispatch as Operations>::max_pool(x.into_dispatch()))
+}
+
 /// Each pixel as 2x2 equal pixels.
 pub fn double(x: Tensor<4>) -> Tensor<4> {
     let [_, _, height, width] = x.dims();

@@ -112,6 +112,16 @@ pub trait Operations: Backend {
         composed::halve::<Self>(x, scale.get(), shift.get(), factor)
     }
 
+    /// See [`crate::max_pool`].
+    fn max_pool(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::max_pool::<Self>(x)
+    }
+
+    /// The gradient of [`Self::max_pool`].
+    fn max_pool_gradient(x: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::max_pool_gradient::<Self>(x, gradient)
+    }
+
     /// `factor` times each pixel, as 2x2 pixels; `sides` may be larger by one than twice those of `x`, with zeros there.
     fn double(x: FloatTensor<Self>, sides: [usize; 2], factor: f32) -> FloatTensor<Self> {
         composed::double::<Self>(x, sides, factor)

@@ -6,7 +6,7 @@
 use burn::tensor::activation::relu;
 use burn::tensor::ops::{ConvOptions, InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Distribution, Tensor, module};
-use coin_kernels::{Convolution, Epilogue, average_pool, batch_norm, convolve, double};
+use coin_kernels::{Convolution, Epilogue, average_pool, batch_norm, convolve, double, max_pool};
 
 fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
     Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), &Device::flex().autodiff()).require_grad()
@@ -94,7 +94,7 @@ fn batch_normalisation_with_and_without_relu() {
 
 #[test]
 fn pooling_and_doubling_even_and_odd_sides() {
-    for shape in [[2, 3, 8, 6], [1, 2, 7, 5]] {
+    for shape in [[2, 3, 8, 6], [1, 2, 7, 5], [1, 1, 2, 3], [2, 1, 31, 64]] {
         let x = random(shape);
         let options = burn::tensor::ops::AvgPoolOptions::new([2, 2]).with_stride([2, 2]);
         compare(
@@ -103,6 +103,14 @@ fn pooling_and_doubling_even_and_odd_sides() {
             &[],
             average_pool(x.clone(), None),
             module::avg_pool2d(x.clone(), options),
+        );
+        let options = burn::tensor::ops::MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1]);
+        compare(
+            "maximum pool",
+            std::slice::from_ref(&x),
+            &[],
+            max_pool(x.clone()),
+            module::max_pool2d(x.clone(), options),
         );
         compare("doubling", std::slice::from_ref(&x), &[], double(x.clone()), doubled(x.clone()));
     }

@@ -10,6 +10,7 @@ use anyhow::anyhow;
 use coin_core::bundle::BundleError;
 use coin_core::training::StepError;
 use coin_imaging::{ScanError, Window};
+use rayon::ThreadPoolBuilder;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
@@ -82,6 +83,15 @@ pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
             || matches!(cause.downcast_ref(), Some(StepError::Uneven { .. }))
     });
     ExitCode::from(if mendable { 2 } else { 1 })
+}
+
+/// [`run`] for programs whose main thread computes: it is one of the threads that share the work, where it would otherwise
+/// sleep and be woken at every operation.
+pub fn compute(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
+    run(|| {
+        ThreadPoolBuilder::new().use_current_thread().build_global()?;
+        main()
+    })
 }
 
 /// Whether `println!` panicked because whoever reads its lines has gone: `| head` has read enough.

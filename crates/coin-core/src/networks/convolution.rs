@@ -146,6 +146,21 @@ impl Convolution {
         self
     }
 
+    /// This 1x1 convolution and the scale and shift before it as one.
+    pub(super) fn fused_after(mut self, (scale, shift): Affine) -> Self {
+        let weight = self.effective_weight();
+        let [outputs, inputs, _, _] = weight.dims();
+        let bias = (weight.clone() * shift.reshape([1, inputs, 1, 1])).sum_dim(1).reshape([outputs]);
+        let bias = match &self.bias {
+            Some(own) => own.val() + bias,
+            None => bias,
+        };
+        self.weight = self.weight.map(|_| weight * scale.reshape([1, inputs, 1, 1]));
+        self.bias = Some(Param::from_tensor(bias));
+        self.spectral_norm = None;
+        self
+    }
+
     /// The same function without spectral normalisation left to compute.
     pub fn folded(self) -> Self {
         let weight = self.effective_weight();

@@ -4,6 +4,7 @@ use burn::module::{Initializer, Module};
 use burn::tensor::{Device, Tensor};
 use coin_kernels::{Epilogue, average_pool};
 
+use super::normalisation::Affine;
 use super::{BatchNorm, Convolution, ConvolutionConfig, InpainterConfig};
 
 /// Image to feature maps of falling size; all of them are kept for the generator's skip connections.
@@ -11,8 +12,8 @@ use super::{BatchNorm, Convolution, ConvolutionConfig, InpainterConfig};
 pub struct Encoder {
     /// First convolution, at full size.
     pub stem: Convolution,
-    /// Normalisation after the stem's ReLU.
-    pub stem_norm: BatchNorm,
+    /// Normalisation after the stem's ReLU; gone where the first block has taken it up.
+    pub stem_norm: Option<BatchNorm>,
     /// One block a width.
     pub blocks: Vec<EncoderBlock>,
 }
@@ -25,13 +26,17 @@ impl Encoder {
             .encoder_blocks()
             .map(|(inputs, outputs)| EncoderBlock::init(inputs, outputs, config.spectral_norm, device))
             .collect();
-        Self { stem, stem_norm: BatchNorm::init(config.stem, device), blocks }
+        Self { stem, stem_norm: Some(BatchNorm::init(config.stem, device)), blocks }
     }
 
     /// `[batch, 1, height, width]` to one map a block, `[batch, widths[i], height / 2^(i+1), width / 2^(i+1)]`.
     pub fn forward(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
         let relu = Epilogue { relu: true, ..Epilogue::default() };
-        let mut x = self.stem_norm.forward(self.stem.apply(x, None, relu, false));
+        let stem = self.stem.apply(x, None, relu, false);
+        let mut x = match &self.stem_norm {
+            Some(norm) => norm.forward(stem),
+            None => stem,
+        };
         let mut features = Vec::with_capacity(self.blocks.len());
         for block in &self.blocks {
             x = block.forward(x);
@@ -46,8 +51,11 @@ impl Encoder {
     }
 
     pub(super) fn fused(mut self) -> Self {
-        self.stem_norm = self.stem_norm.fused();
-        self.blocks = self.blocks.into_iter().map(EncoderBlock::fused).collect();
+        let mut before = match self.blocks.is_empty() {
+            true => None,
+            false => self.stem_norm.take_if(|norm| norm.affine().is_some()).and_then(|norm| norm.affine()),
+        };
+        self.blocks = self.blocks.into_iter().map(|block| block.fused(before.take())).collect();
         self
     }
 }
@@ -90,8 +98,13 @@ impl EncoderBlock {
         Self { shortcut: self.shortcut.folded(), ..self }
     }
 
-    fn fused(self) -> Self {
-        let (norm_1, norm_2) = (self.norm_1.fused(), self.norm_2.fused());
-        Self { shortcut: self.shortcut.folded(), norm_1, norm_2, ..self }
+    /// Also takes up the scale and shift `before` it.
+    fn fused(self, before: Option<Affine>) -> Self {
+        let (mut shortcut, mut norm_1) = (self.shortcut.folded(), self.norm_1.fused());
+        if let Some(before) = before {
+            shortcut = shortcut.fused_after(before.clone());
+            norm_1 = norm_1.fused_after(before);
+        }
+        Self { shortcut, norm_1, norm_2: self.norm_2.fused(), ..self }
     }
 }

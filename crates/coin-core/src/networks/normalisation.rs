@@ -152,6 +152,14 @@ impl BatchNorm {
         }
         self
     }
+
+    /// This normalisation, itself fused, and the scale and shift before it as one.
+    pub(super) fn fused_after(mut self, (scale, shift): Affine) -> Self {
+        let gamma = self.gamma.val();
+        self.beta = self.beta.map(|beta| beta + gamma * shift);
+        self.gamma = self.gamma.map(|gamma| gamma * scale);
+        self
+    }
 }
 
 /// Batch normalisation whose scale and shift are looked up by condition.

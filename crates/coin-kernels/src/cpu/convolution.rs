@@ -1,14 +1,19 @@
 //! Convolutions and their input gradients: one sum for all of them, see [`crate::stencil`].
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use macerator::{Arch, Simd, WithSimd};
 
 use super::band::{Band, Layout, Map, Prologue};
+use super::buffers::Buffer;
 use super::tasks::{self, Output};
-use super::tile::{self, MOST_OUTPUTS, MOST_VALUES};
+use super::tile::{self, Kernels, MOST_OUTPUTS, MOST_VALUES, Reach};
 use crate::convolution::MOST_STRIDE as MOST_STEP;
 use crate::stencil::{Stencil, Tap};
+
+/// Kernels whose weights a task sums.
+const SUMMED_AT_ONCE: usize = 256;
 
 /// What is computed.
 pub struct Sum<'a> {
@@ -54,8 +59,8 @@ pub fn relu(x: f32) -> f32 {
 
 impl Sum<'_> {
     /// The outputs, `[batch, channels, height, width]`.
-    pub fn compute(&self, arch: Arch) -> Vec<f32> {
-        let mut values = vec![0.0; self.to.len()];
+    pub fn compute(&self, arch: Arch) -> Buffer {
+        let mut values = Buffer::unwritten(self.to.len());
         if values.is_empty() {
             return values;
         }
@@ -66,7 +71,7 @@ impl Sum<'_> {
         let places = self.to.height.div_ceil(step) * layout.columns;
         let work = 2 * self.to.batch * places * taps * inputs * self.to.channels;
         let at_once = tile::outputs_at_once(arch, outputs);
-        let weights = self.packed_weights(at_once, work);
+        let weights = Weights::of(self);
         let wanted = tasks::wanted(work);
         let bands = layout.bands(self.to.batch, self.to.height.div_ceil(step), inputs, wanted.div_ceil(self.groups));
         // Where images are too few and small to go round, cores share the outputs instead.
@@ -80,7 +85,7 @@ impl Sum<'_> {
             let (group, first) = (rest / shares, rest % shares * share);
             let blocks = first..blocks.min(first + share);
             tasks::with_scratch(layout.length(band, inputs), |packed| {
-                let (sum, layout, weights, output) = (self, &layout, &weights[..], &output);
+                let (sum, layout, weights, output) = (self, &layout, &weights, &output);
                 let task = Task { sum, layout, band, group, blocks, at_once, weights, output, packed };
                 // SAFETY: `arch` was detected, or is one that a test found available.
                 unsafe { arch.dispatch(task) }
@@ -88,45 +93,58 @@ impl Sum<'_> {
         });
         values
     }
+}
 
-    /// Weights in the order of their use: `[group, block of outputs, phase, input, tap, output of the block]`.
-    fn packed_weights(&self, at_once: usize, work: usize) -> Vec<f32> {
-        let (inputs, outputs) = (self.from.channels / self.groups, self.to.channels / self.groups);
-        let blocks = outputs.div_ceil(at_once);
-        let taps: Vec<&Tap> = self.stencil.phases.iter().flatten().collect();
-        let block_size = inputs * taps.len() * at_once;
-        let mut packed = vec![0.0; self.groups * blocks * block_size];
-        if block_size == 0 {
-            return packed;
-        }
-        let kernel = |group: usize, output: usize, input: usize| {
-            let index = match self.transposed {
-                false => (group * outputs + output) * inputs + input,
-                true => (group * inputs + input) * outputs + output,
-            };
-            &self.weights[index * self.kernel..(index + 1) * self.kernel]
+/// The kernels of all outputs and inputs, a weight a tap, in the order in which they were given.
+struct Weights<'a> {
+    values: Cow<'a, [f32]>,
+    /// Weights of a group.
+    group: usize,
+    kernels: Kernels,
+    /// Index within a kernel of the weight of each tap, phase by phase.
+    taps: Vec<Vec<usize>>,
+}
+
+impl<'a> Weights<'a> {
+    fn of(sum: &Sum<'a>) -> Self {
+        let phases = &sum.stencil.phases;
+        let single = phases.iter().flatten().all(|tap| tap.weights.len() == 1);
+        let (values, kernel, taps) = if single {
+            let weight = |tap: &Tap| tap.weights.first().copied().unwrap_or(0);
+            let taps = phases.iter().map(|taps| taps.iter().map(weight).collect());
+            (Cow::Borrowed(sum.weights), sum.kernel, taps.collect())
+        } else {
+            let mut numbers = 0..;
+            let taps = phases.iter().map(|taps| numbers.by_ref().take(taps.len()).collect());
+            let taps: Vec<Vec<usize>> = taps.collect();
+            (Cow::Owned(summed(sum.weights, sum.kernel, phases)), taps.iter().map(Vec::len).sum(), taps)
         };
-        let target = Output::new(&mut packed);
-        tasks::run(self.groups * blocks, work.min(inputs * outputs * self.kernel * 8), |index| {
-            let (group, block) = (index / blocks, index % blocks);
-            // SAFETY: each task has a block of its own.
-            let mut target = unsafe { target.slice(index * block_size, block_size) }.iter_mut();
-            for phase in &self.stencil.phases {
-                for input in 0..inputs {
-                    for tap in phase {
-                        for output in block * at_once..(block + 1) * at_once {
-                            let Some(value) = target.next() else { return };
-                            if output < outputs {
-                                let kernel = kernel(group, output, input);
-                                *value = tap.weights.iter().map(|&weight| kernel[weight]).sum();
-                            }
-                        }
-                    }
-                }
-            }
-        });
-        packed
+        let (inputs, outputs) = (sum.from.channels / sum.groups, sum.to.channels / sum.groups);
+        let kernels = match sum.transposed {
+            false => Kernels { output: inputs * kernel, input: kernel },
+            true => Kernels { output: kernel, input: outputs * kernel },
+        };
+        Self { values, group: inputs * outputs * kernel, kernels, taps }
     }
+}
+
+/// Of each kernel the sum of each tap's weights.
+fn summed(weights: &[f32], kernel: usize, phases: &[Vec<Tap>]) -> Vec<f32> {
+    let taps: Vec<&Tap> = phases.iter().flatten().collect();
+    let mut sums = vec![0.0; weights.len() / kernel * taps.len()];
+    let output = Output::new(&mut sums);
+    let run = SUMMED_AT_ONCE;
+    tasks::run(weights.len().div_ceil(kernel * run), weights.len() * taps.len(), |task| {
+        let kernels = weights[task * run * kernel..].chunks_exact(kernel).take(run);
+        // SAFETY: each task has kernels of its own.
+        let targets = unsafe { output.slice(task * run * taps.len(), kernels.len() * taps.len()) };
+        for (kernel, target) in kernels.zip(targets.chunks_exact_mut(taps.len())) {
+            for (target, tap) in target.iter_mut().zip(&taps) {
+                *target = tap.weights.iter().map(|&weight| kernel[weight]).sum();
+            }
+        }
+    });
+    sums
 }
 
 /// A band of all places of some blocks of outputs.
@@ -137,7 +155,7 @@ struct Task<'a> {
     group: usize,
     blocks: Range<usize>,
     at_once: usize,
-    weights: &'a [f32],
+    weights: &'a Weights<'a>,
     output: &'a Output<'a>,
     /// Memory for the band.
     packed: &'a mut [f32],
@@ -173,49 +191,51 @@ impl Task<'_> {
 
     #[inline(always)]
     fn convolve<S: Simd, const M: usize, const V: usize>(&self) {
-        let Self { sum, layout, band, packed, .. } = self;
+        let Self { sum, layout, band, weights, packed, .. } = self;
         let (inputs, outputs) = (sum.from.channels / sum.groups, sum.to.channels / sum.groups);
         let step = sum.stencil.output_step;
-        let phases = &sum.stencil.phases;
-        let distances: Vec<Vec<usize>> = phases
-            .iter()
-            .map(|taps| taps.iter().map(|tap| layout.distance(band, sum.stencil, tap.offset)).collect())
-            .collect();
-        let taps: usize = phases.iter().map(Vec::len).sum();
+        let reach = |(tap, weight): (&Tap, &usize)| Reach {
+            distance: layout.distance(band, sum.stencil, tap.offset),
+            weight: *weight,
+        };
+        let phases = sum.stencil.phases.iter().zip(&weights.taps);
+        let phases: Vec<Vec<Reach>> =
+            phases.map(|(taps, weights)| taps.iter().zip(weights).map(reach).collect()).collect();
         let (channel, places, values) = (layout.channel(band), layout.places(band), V * tile::lanes::<S>());
-        let furthest = distances.iter().flatten().max().copied().unwrap_or(0);
-        let end = places.next_multiple_of(values) + furthest;
+        let all = || phases.iter().flatten();
+        let end = places.next_multiple_of(values) + all().map(|tap| tap.distance).max().unwrap_or(0);
         assert!(packed.len() >= inputs.saturating_sub(1) * channel + end, "vectors end in the slack");
+        let kernels = weights.kernels;
+        let last = (M - 1) * kernels.output + inputs.saturating_sub(1) * kernels.input;
+        let last = last + all().map(|tap| tap.weight).max().unwrap_or(0);
         let mut sums = [[0.0; MOST_OUTPUTS * MOST_VALUES]; MOST_STEP];
         for block in self.blocks.clone() {
-            let mut weights = (self.group * outputs.div_ceil(M) + block) * taps * inputs * M;
-            let stored = M.min(outputs - block * M);
-            for (row_phase, distances) in distances.chunks(step).enumerate() {
+            // The last block begins early enough to be whole.
+            let first = (block * M).min(outputs - M);
+            let weights = &weights.values[self.group * weights.group + first * kernels.output..];
+            assert!(inputs == 0 || last < weights.len(), "every output has a kernel for every input");
+            for (row_phase, phases) in phases.chunks(step).enumerate() {
                 for start in (0..places).step_by(values) {
-                    let mut weights = weights;
-                    for (distances, sums) in distances.iter().zip(&mut sums) {
-                        let needed = inputs * distances.len() * M;
-                        let weights_of_phase = &self.weights[weights..weights + needed];
+                    for (taps, sums) in phases.iter().zip(&mut sums) {
                         // SAFETY: checked above for all tiles; `M * V * lanes` is at most the length of `sums`.
                         unsafe {
                             tile::sum::<S, M, V>(
                                 packed.as_ptr().add(start),
                                 inputs,
                                 channel,
-                                distances,
-                                weights_of_phase.as_ptr(),
+                                taps,
+                                weights.as_ptr(),
+                                kernels,
                                 sums.as_mut_ptr(),
                             );
                         }
-                        weights += needed;
                     }
-                    for m in 0..stored {
-                        let output = self.group * outputs + block * M + m;
+                    for m in block * M - first..M {
+                        let output = self.group * outputs + first + m;
                         let sums = sums.each_ref().map(|sums| &sums[m * values..(m + 1) * values]);
                         self.store(output, row_phase, start..places.min(start + values), sums);
                     }
                 }
-                weights += distances.iter().map(|distances| inputs * distances.len() * M).sum::<usize>();
             }
         }
     }

@@ -4,6 +4,7 @@
 //! Results do not depend on the number of cores. Values that are no f32 are left to Burn.
 
 mod band;
+mod buffers;
 mod convolution;
 mod normalisation;
 mod planes;
@@ -17,13 +18,14 @@ mod weight_gradient;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{DType, Flex};
 use burn::tensor::{Shape, TensorData};
-use burn_flex::FlexTensor;
+use burn_flex::{FlexTensor, Layout};
 use macerator::Arch;
 
 use crate::operations::{Operations, Optional};
 use crate::stencil::Stencil;
 use crate::{Convolution, composed};
 use band::{Map, Prologue};
+use buffers::Buffer;
 use convolution::{Epilogue, Residual, Sum};
 use weight_gradient::WeightGradient;
 
@@ -115,8 +117,8 @@ impl Operations for Flex {
             to,
             kernel: kernel * kernel,
         };
-        let shape = Map { batch: to.channels, channels: from.channels / groups, height: kernel, width: kernel };
-        tensor(sum.compute(Arch::detect()), shape)
+        let data = TensorData::new(sum.compute(Arch::detect()), [to.channels, from.channels / groups, kernel, kernel]);
+        FlexTensor::from_data(data)
     }
 
     fn affine_relu(x: FloatTensor<Self>, scale: FloatTensor<Self>, shift: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -187,6 +189,25 @@ impl Operations for Flex {
         tensor(pooling::halve(x.slice(), from, to, &prologue, factor), to)
     }
 
+    fn max_pool(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        if !is_f32(&x) {
+            return composed::max_pool::<Self>(x);
+        }
+        let x = Values::of(x);
+        let from = x.map();
+        let to = Map { height: from.height.div_ceil(2), width: from.width.div_ceil(2), ..from };
+        tensor(pooling::maximum(x.slice(), from, to), to)
+    }
+
+    fn max_pool_gradient(x: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
+        if !is_f32(&x) {
+            return composed::max_pool_gradient::<Self>(x, gradient);
+        }
+        let [x, gradient] = [x, gradient].map(Values::of);
+        let found = pooling::maximum_gradient(x.slice(), x.map(), gradient.slice(), gradient.map());
+        tensor(found, x.map())
+    }
+
     fn double(x: FloatTensor<Self>, [height, width]: [usize; 2], factor: f32) -> FloatTensor<Self> {
         if !is_f32(&x) {
             return composed::double::<Self>(x, [height, width], factor);
@@ -221,8 +242,9 @@ impl Values {
     }
 }
 
-fn tensor(values: Vec<f32>, map: Map) -> FlexTensor {
-    FlexTensor::from_data(TensorData::new(values, Shape::new([map.batch, map.channels, map.height, map.width])))
+fn tensor(values: Buffer, map: Map) -> FlexTensor {
+    let layout = Layout::contiguous(Shape::new([map.batch, map.channels, map.height, map.width]));
+    FlexTensor::new(values.into_bytes(), layout, DType::F32)
 }
 
 fn vector(values: Vec<f32>) -> FlexTensor {

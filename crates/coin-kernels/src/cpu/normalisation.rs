@@ -1,6 +1,7 @@
 //! Batch normalisation: the statistics plane by plane, while a plane is in the cache, then the output; and the same backwards.
 
 use super::band::Map;
+use super::buffers::Buffer;
 use super::convolution::relu as cut_off;
 use super::planes::{each_plane, plane, vectorised};
 use super::tasks::{self, Output};
@@ -9,7 +10,7 @@ use super::tasks::{self, Output};
 const LANES: usize = 32;
 
 /// `relu(scale * x + shift)`.
-pub fn affine_relu(x: &[f32], map: Map, scale: &[f32], shift: &[f32]) -> Vec<f32> {
+pub fn affine_relu(x: &[f32], map: Map, scale: &[f32], shift: &[f32]) -> Buffer {
     each_plane(map, 4 * map.len(), |channel, number, target| {
         let (scale, shift) = (scale[channel], shift[channel]);
         let source = plane(x, map, number);
@@ -40,7 +41,7 @@ pub fn normalise(
     beta: &[f32],
     epsilon: f32,
     relu: bool,
-) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+) -> (Buffer, Vec<f32>, Vec<f32>) {
     let sums = each_channel(map, |channel| {
         let mut count = 0.0;
         let (mut mean, mut spread) = (0f64, 0f64);
@@ -135,7 +136,7 @@ impl Normalised<'_> {
     }
 
     /// Gradients by the input, gamma and beta.
-    pub fn gradient(&self, gradient: &[f32]) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    pub fn gradient(&self, gradient: &[f32]) -> (Buffer, Vec<f32>, Vec<f32>) {
         let map = self.map;
         // Sums over each channel of the gradient, and of it times the normalised input.
         let sums = each_channel(map, |channel| {

@@ -3,6 +3,7 @@
 use macerator::AutoArch;
 
 use super::band::Map;
+use super::buffers::Buffer;
 use super::tasks::{self, Output};
 
 /// Calls `work` compiled for the best instruction set that there is.
@@ -11,10 +12,10 @@ pub fn vectorised<T>(work: impl FnOnce() -> T) -> T {
     AutoArch::new().dispatch(work)
 }
 
-/// A new map, plane by plane: `fill` gets the channel, the number of the plane, and its values. `work` is the number of
+/// A new map, plane by plane: `fill` gets the channel, the number of the plane, and its values, all of which it writes. `work` is the number of
 /// operations of all of them.
-pub fn each_plane(map: Map, work: usize, fill: impl Fn(usize, usize, &mut [f32]) + Sync + Send) -> Vec<f32> {
-    let mut values = vec![0.0; map.len()];
+pub fn each_plane(map: Map, work: usize, fill: impl Fn(usize, usize, &mut [f32]) + Sync + Send) -> Buffer {
+    let mut values = Buffer::unwritten(map.len());
     let length = map.height * map.width;
     let output = Output::new(&mut values);
     tasks::run(map.batch * map.channels, work, |number| {

@@ -25,7 +25,7 @@ pub fn lanes<S: Simd>() -> usize {
 pub fn outputs_at_once(arch: Arch, outputs: usize) -> usize {
     let most = if has_32_registers(arch) { 8 } else { 4 };
     let even = [8, 4].into_iter().find(|&count| count <= most && outputs.is_multiple_of(count));
-    even.unwrap_or_else(|| outputs.next_power_of_two().min(most))
+    even.unwrap_or_else(|| [most, 4, 2].into_iter().find(|&count| count <= outputs).unwrap_or(1))
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -38,18 +38,39 @@ fn has_32_registers(_: Arch) -> bool {
     cfg!(target_arch = "aarch64")
 }
 
-/// `sums[m * V * lanes + q] = sum over channels c and taps t: weights[(c, t, m)] * input[c * channel + distances[t] + q]`.
+/// Where a tap finds its input and its weight.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    /// From a place to the input.
+    pub distance: usize,
+    /// From a kernel's first weight.
+    pub weight: usize,
+}
+
+/// Distances from one kernel to another.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernels {
+    /// To the next output's.
+    pub output: usize,
+    /// To the next input channel's.
+    pub input: usize,
+}
+
+/// `sums[m * V * lanes + q]` = the sum over channels c and taps t of
+/// `weights[m * output + c * input + t.weight] * input[c * channel + t.distance + q]`.
 ///
 /// # Safety
 /// The instruction set of `S` must be available; `input` must be valid for reads of `(channels - 1) * channel + d + V * lanes`
-/// values for every distance `d`, `weights` for `channels * distances.len() * M`, and `sums` for writes of `M * V * lanes`.
+/// values for every distance `d`, `weights` for reads at every index above with `m` below `M`, and `sums` for writes of
+/// `M * V * lanes`.
 #[inline(always)]
 pub unsafe fn sum<S: Simd, const M: usize, const V: usize>(
     input: *const f32,
     channels: usize,
     channel: usize,
-    distances: &[usize],
+    taps: &[Reach],
     weights: *const f32,
+    kernels: Kernels,
     sums: *mut f32,
 ) {
     let (lanes, zero): (usize, F32<S>) = (lanes::<S>(), 0f32.splat());
@@ -57,23 +78,24 @@ pub unsafe fn sum<S: Simd, const M: usize, const V: usize>(
     for first in (0..channels.max(1)).step_by(SUMMED) {
         let mut total = [[zero; V]; M];
         for _ in first..channels.min(first + SUMMED) {
-            for &distance in distances {
+            for tap in taps {
                 // SAFETY: the caller's promise covers every value of this channel, tap and tile.
                 unsafe {
                     let mut seen = [zero; V];
                     for v in 0..V {
-                        seen[v] = f32::vload_unaligned(input.add(distance + v * lanes));
+                        seen[v] = f32::vload_unaligned(input.add(tap.distance + v * lanes));
                     }
+                    let weights = weights.add(tap.weight);
                     for m in 0..M {
-                        let weight: F32<S> = (*weights.add(m)).splat();
+                        let weight: F32<S> = (*weights.add(m * kernels.output)).splat();
                         for v in 0..V {
                             total[m][v] = weight.mul_add(seen[v], total[m][v]);
                         }
                     }
-                    weights = weights.add(M);
                 }
             }
             input = input.wrapping_add(channel);
+            weights = weights.wrapping_add(kernels.input);
         }
         for m in 0..M {
             for v in 0..V {

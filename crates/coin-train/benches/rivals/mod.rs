@@ -32,7 +32,9 @@ pub struct Options {
 impl Options {
     /// Limits this process to the threads; call it before anything is computed.
     pub fn limit_threads(&self) -> anyhow::Result<()> {
-        Ok(ThreadPoolBuilder::new().num_threads(self.threads.get()).build_global()?)
+        let pool = ThreadPoolBuilder::new().num_threads(self.threads.get());
+        // As the programs do.
+        Ok(pool.use_current_thread().build_global()?)
     }
 
     /// Whether a row is to be measured.

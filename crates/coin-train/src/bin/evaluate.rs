@@ -137,7 +137,7 @@ impl Method {
 }
 
 fn main() -> ExitCode {
-    program::run(|| evaluate(&Arguments::parse()))
+    program::compute(|| evaluate(&Arguments::parse()))
 }
 
 #[allow(clippy::print_stdout)]

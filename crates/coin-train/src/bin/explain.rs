@@ -80,7 +80,7 @@ struct Summary {
 }
 
 fn main() -> ExitCode {
-    program::run(|| explain(&Arguments::parse()))
+    program::compute(|| explain(&Arguments::parse()))
 }
 
 #[allow(clippy::print_stdout)]

@@ -62,7 +62,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    program::run(|| climb(&Arguments::parse()))
+    program::compute(|| climb(&Arguments::parse()))
 }
 
 /// What the classifier that the rows of a seed share is called.

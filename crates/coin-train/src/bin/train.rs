@@ -89,7 +89,7 @@ impl Arguments {
 }
 
 fn main() -> ExitCode {
-    program::run(|| train(&Arguments::parse()))
+    program::compute(|| train(&Arguments::parse()))
 }
 
 #[allow(clippy::print_stdout)]

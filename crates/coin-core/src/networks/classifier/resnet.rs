@@ -3,9 +3,8 @@
 use std::num::Saturating;
 
 use burn::module::{Module, Param};
-use burn::tensor::ops::MaxPoolOptions;
-use burn::tensor::{Device, Tensor, activation::relu, module};
-use coin_kernels::Epilogue;
+use burn::tensor::{Device, Tensor, activation::relu};
+use coin_kernels::{Epilogue, max_pool};
 
 use super::{ClassifierArchitecture, Family, Steps, convolution_weights, dense, kaiming, logits, norm_weights, pooled};
 use crate::networks::{BatchNorm, Convolution};
@@ -118,7 +117,7 @@ impl Steps for ResNet {
         match (index, index.checked_sub(STEM).and_then(|block| self.stages.iter().flatten().nth(block))) {
             (_, Some(block)) => block.forward(x),
             (0, None) => normalised(&self.stem, &self.stem_norm, x, None, true),
-            (_, None) => module::max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1])),
+            (_, None) => max_pool(x),
         }
     }
 

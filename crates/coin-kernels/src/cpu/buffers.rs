@@ -1,0 +1,138 @@
+//! Memory for maps, kept from one operation to the next: new memory from the system costs more than many an operation.
+
+use std::collections::VecDeque;
+use std::mem::MaybeUninit;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, PoisonError};
+
+use burn::tensor::Bytes;
+use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProperty};
+
+/// Values that are kept in all, while no tensor needs them.
+const MOST_KEPT: usize = if cfg!(target_family = "wasm") { 1 << 24 } else { 1 << 26 };
+/// Smaller buffers are left to the allocator, which keeps them itself.
+const FEWEST: usize = 1 << 12;
+
+static KEPT: Mutex<Kept> = Mutex::new(Kept { buffers: VecDeque::new(), values: 0 });
+
+/// Buffers that no tensor needs, those kept last at the end.
+struct Kept {
+    buffers: VecDeque<Box<[f32]>>,
+    /// Of all buffers.
+    values: usize,
+}
+
+impl Kept {
+    fn take(&mut self, length: usize) -> Option<Box<[f32]>> {
+        let place = self.buffers.iter().rposition(|buffer| buffer.len() == length)?;
+        self.values -= length;
+        self.buffers.remove(place)
+    }
+
+    fn keep(&mut self, buffer: Box<[f32]>) {
+        self.values += buffer.len();
+        self.buffers.push_back(buffer);
+        while self.values > MOST_KEPT {
+            let Some(oldest) = self.buffers.pop_front() else { break };
+            self.values -= oldest.len();
+        }
+    }
+}
+
+/// The values of a map.
+#[derive(Debug, PartialEq)]
+pub struct Buffer(Box<[f32]>);
+
+impl Buffer {
+    /// With whatever values are in it: the operation writes them all.
+    pub fn unwritten(length: usize) -> Self {
+        let kept = || KEPT.lock().unwrap_or_else(PoisonError::into_inner).take(length);
+        let kept = if length < FEWEST { None } else { kept() };
+        Self(kept.unwrap_or_else(|| vec![0.0; length].into_boxed_slice()))
+    }
+
+    /// As the memory of a tensor, which gives it back when it goes.
+    pub fn into_bytes(self) -> Bytes {
+        let length = size_of_val(&*self.0);
+        // SAFETY: all bytes of the values are initialised.
+        unsafe { Bytes::from_controller(Box::new(self), length) }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if self.0.len() >= FEWEST {
+            let buffer = std::mem::take(&mut self.0);
+            KEPT.lock().unwrap_or_else(PoisonError::into_inner).keep(buffer);
+        }
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.0
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.0
+    }
+}
+
+impl AllocationController for Buffer {
+    fn alloc_align(&self) -> usize {
+        align_of::<f32>()
+    }
+
+    fn property(&self) -> AllocationProperty {
+        AllocationProperty::Other
+    }
+
+    unsafe fn memory_mut(&mut self, _: AccessPolicy) -> Result<&mut [MaybeUninit<u8>], AccessError> {
+        let length = size_of_val(&*self.0);
+        // SAFETY: the bytes of the values, borrowed like them; the caller promises to write only initialised ones.
+        Ok(unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), length) })
+    }
+
+    fn memory(&self, _: AccessPolicy) -> Result<&[MaybeUninit<u8>], AccessError> {
+        // SAFETY: the bytes of the values, borrowed like them.
+        Ok(unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), size_of_val(&*self.0)) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_tensor_no_longer_needs_is_used_again() {
+        // A length that no other test asks for.
+        let length = FEWEST + 4321;
+        let mut first = Buffer::unwritten(length);
+        first[7] = 7.0;
+        let bytes = first.into_bytes();
+        let place = bytes.as_ptr();
+        let mut copy = bytes.clone();
+        drop(bytes);
+        let second = Buffer::unwritten(length);
+        assert_eq!((second.as_ptr().cast(), second[7]), (place, 7.0));
+        // The copy has memory of its own.
+        copy.fill(0);
+        assert_eq!(second[7], 7.0);
+    }
+
+    #[test]
+    fn no_more_is_kept_than_allowed() {
+        let mut kept = Kept { buffers: VecDeque::new(), values: 0 };
+        let buffer = |length: usize| vec![0.0; length].into_boxed_slice();
+        kept.keep(buffer(FEWEST));
+        kept.keep(buffer(MOST_KEPT - FEWEST));
+        kept.keep(buffer(1));
+        assert!(kept.take(FEWEST).is_none(), "the oldest went");
+        assert!(kept.take(1).is_some());
+        assert_eq!(kept.values, MOST_KEPT - FEWEST);
+    }
+}

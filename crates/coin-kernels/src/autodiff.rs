@@ -86,6 +86,15 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         }
     }
 
+    fn add_relu(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
+        let prepared = AddedRelu.prepare::<C>([x.node(), y.node()]);
+        let output = B::add_relu(x.into_primitive(), y.into_primitive());
+        match prepared.compute_bound().stateful() {
+            OpsKind::Tracked(step) => step.finish(output.clone(), output),
+            OpsKind::UnTracked(step) => step.finish(output),
+        }
+    }
+
     fn max_pool(x: FloatTensor<Self>) -> FloatTensor<Self> {
         match MaxPooled.prepare::<C>([x.node()]).compute_bound().stateful() {
             OpsKind::Tracked(step) => {
@@ -160,7 +169,7 @@ impl<B: Operations, const N: usize> Backward<B, N> for Convolved {
         let gradient = grads.consume::<B>(&ops.node);
         let ConvolvedState { x, weight, output } = ops.state;
         let gradient = match output {
-            Some(output) => B::relu_backward(output, gradient),
+            Some(output) => B::relu_gradient(output, gradient),
             None => gradient,
         };
         let mut parents = ops.parents.into_iter();
@@ -228,6 +237,21 @@ impl<B: Operations> Backward<B, 1> for Halved {
         let gradient = grads.consume::<B>(&ops.node);
         if let [Some(node)] = ops.parents {
             grads.register::<B>(node.id, B::double(gradient, ops.state, self.factor));
+        }
+    }
+}
+
+/// A sum after ReLU.
+#[derive(Debug)]
+struct AddedRelu;
+
+impl<B: Operations> Backward<B, 2> for AddedRelu {
+    type State = FloatTensor<B>;
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let gradient = B::relu_gradient(ops.state, grads.consume::<B>(&ops.node));
+        for node in ops.parents.into_iter().flatten() {
+            grads.register::<B>(node.id, gradient.clone());
         }
     }
 }

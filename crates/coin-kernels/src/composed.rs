@@ -5,8 +5,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Scalar, TensorMetadata as _};
 use burn::tensor::{IntDType, Shape};
 
-use crate::Convolution;
 use crate::operations::Operations;
+use crate::{Adam, Convolution};
 
 fn options(convolution: &Convolution) -> ConvOptions<2> {
     let Convolution { stride, padding, groups, .. } = *convolution;
@@ -144,6 +144,32 @@ pub fn halve<B: Operations>(
     let x = after_prologue::<B>(x, scale, shift);
     let mean = B::avg_pool2d(x, [2; 2], [2; 2], [0; 2], true, false);
     if factor == 0.25 { mean } else { B::float_mul_scalar(mean, Scalar::Float(4.0 * f64::from(factor))) }
+}
+
+pub fn add_relu<B: Backend>(x: FloatTensor<B>, y: FloatTensor<B>) -> FloatTensor<B> {
+    B::relu(B::float_add(x, y))
+}
+
+pub fn relu_gradient<B: Backend>(output: FloatTensor<B>, gradient: FloatTensor<B>) -> FloatTensor<B> {
+    B::relu_backward(output, gradient)
+}
+
+pub fn adam<B: Backend>(
+    parameter: FloatTensor<B>,
+    gradient: FloatTensor<B>,
+    first: FloatTensor<B>,
+    second: FloatTensor<B>,
+    adam: Adam,
+) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
+    let times = |tensor, factor: f32| B::float_mul_scalar(tensor, Scalar::Float(factor.into()));
+    let ([factor, root], [beta_1, beta_2]) = (adam.corrections(), adam.betas);
+    let square = B::float_mul(gradient.clone(), gradient.clone());
+    let first = B::float_add(times(first, beta_1), times(gradient, 1.0 - beta_1));
+    let second = B::float_add(times(second, beta_2), times(square, 1.0 - beta_2));
+    let deviation = B::float_add_scalar(B::float_sqrt(second.clone()), Scalar::Float((adam.epsilon * root).into()));
+    let direction = B::float_div(times(first.clone(), factor), deviation);
+    let change = B::float_mul_scalar(direction, Scalar::Float(adam.learning_rate));
+    (B::float_sub(parameter, change), first, second)
 }
 
 pub fn max_pool<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {

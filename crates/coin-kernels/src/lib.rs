@@ -1,5 +1,5 @@
 //! The network operations that COIN spends its time in, as a Burn backend extension: convolutions (strided, grouped, of the
-//! nearest-doubled map), batch normalisation and pooling, forward and backward.
+//! nearest-doubled map), batch normalisation and pooling, forward and backward, and the optimiser's step.
 //!
 //! Every function takes and gives Burn tensors and works on every backend. The CPU backend has kernels of its own (AVX-512,
 //! AVX2, NEON, wasm simd128 or scalar, chosen when the program runs); all others, GPUs among them, compute the same with Burn's
@@ -8,6 +8,7 @@
 #![recursion_limit = "256"]
 #![cfg_attr(not(feature = "autodiff"), allow(dead_code, reason = "gradients are for trainings alone"))]
 
+mod adam;
 #[cfg(feature = "autodiff")]
 mod autodiff;
 mod composed;
@@ -19,5 +20,6 @@ mod operations;
 #[cfg(feature = "flex")]
 mod stencil;
 
+pub use adam::{Adam, adam};
 pub use convolution::{Convolution, Epilogue, convolve};
-pub use maps::{BatchNormed, affine_relu, average_pool, batch_norm, double, max_pool};
+pub use maps::{BatchNormed, add_relu, affine_relu, average_pool, batch_norm, double, max_pool};

@@ -31,6 +31,11 @@ pub fn affine_relu(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>) -> Tensor<4
     Tensor::from_dispatch(<Dispatch as Operations>::affine_relu(x, scale, shift))
 }
 
+/// `relu(x + y)`, of one shape.
+pub fn add_relu(x: Tensor<4>, y: Tensor<4>) -> Tensor<4> {
+    Tensor::from_dispatch(<Dispatch as Operations>::add_relu(x.into_dispatch(), y.into_dispatch()))
+}
+
 /// The mean of each 2x2 pixels; of `relu(scale * x + shift)` with a prologue `(scale, shift)`, both `[channels]`.
 pub fn average_pool(x: Tensor<4>, prologue: Option<(Tensor<1>, Tensor<1>)>) -> Tensor<4> {
     let (scale, shift) = prologue.unzip();

@@ -3,7 +3,7 @@
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, ExtensionType, backend_extension};
 
-use crate::{Convolution, composed};
+use crate::{Adam, Convolution, composed};
 
 /// A tensor that an operation can do without: what `Option` is where a backend extension takes one.
 #[derive(Clone, Debug, ExtensionType)]
@@ -110,6 +110,27 @@ pub trait Operations: Backend {
         factor: f32,
     ) -> FloatTensor<Self> {
         composed::halve::<Self>(x, scale.get(), shift.get(), factor)
+    }
+
+    /// See [`crate::add_relu`].
+    fn add_relu(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::add_relu::<Self>(x, y)
+    }
+
+    /// `gradient` where `output`, which ReLU gave, is more than 0.
+    fn relu_gradient(output: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::relu_gradient::<Self>(output, gradient)
+    }
+
+    /// See [`crate::adam`]: the parameter and its two moments.
+    fn adam(
+        parameter: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        adam: Adam,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        composed::adam::<Self>(parameter, gradient, first, second, adam)
     }
 
     /// See [`crate::max_pool`].

@@ -6,7 +6,7 @@
 use burn::tensor::activation::relu;
 use burn::tensor::ops::{ConvOptions, InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Distribution, Tensor, module};
-use coin_kernels::{Convolution, Epilogue, average_pool, batch_norm, convolve, double, max_pool};
+use coin_kernels::{Convolution, Epilogue, add_relu, average_pool, batch_norm, convolve, double, max_pool};
 
 fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
     Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), &Device::flex().autodiff()).require_grad()
@@ -114,6 +114,12 @@ fn pooling_and_doubling_even_and_odd_sides() {
         );
         compare("doubling", std::slice::from_ref(&x), &[], double(x.clone()), doubled(x.clone()));
     }
+}
+
+#[test]
+fn a_sum_cut_off_at_zero() {
+    let (x, y) = (random([2, 3, 7, 5]), random([2, 3, 7, 5]));
+    compare("add, relu", &[x.clone(), y.clone()], &[], add_relu(x.clone(), y.clone()), relu(x + y));
 }
 
 #[test]

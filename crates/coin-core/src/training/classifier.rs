@@ -1,10 +1,9 @@
 //! Training of the classifier: binary cross-entropy on image-level labels.
 
-use burn::optim::AdamConfig;
-use burn::optim::decay::WeightDecayConfig;
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use super::adam::Adam;
 use super::hyperparameter::{not_negative, positive, share};
 use super::loss::binary_cross_entropy;
 use super::supervised::Supervised;
@@ -38,12 +37,8 @@ pub type ClassifierTrainer = Supervised<Classifier, ClassifierConfig>;
 impl ClassifierTrainer {
     /// Starts with `classifier`, which must live on an autodiff device.
     pub fn new(classifier: Classifier, config: ClassifierConfig) -> Self {
-        let adam = AdamConfig::new().with_epsilon(1e-8);
-        let adam = match config.weight_decay {
-            0.0 => adam,
-            decay => adam.with_weight_decay(Some(WeightDecayConfig::new(decay))),
-        };
-        Self::start("classifier", classifier, &adam, config)
+        let adam = Adam { weight_decay: config.weight_decay, ..Adam::default() };
+        Self::start("classifier", classifier, adam, config)
     }
 
     /// One step on images `[batch, 1, height, width]` and labels of length `batch`, at `rate` times the learning rate;

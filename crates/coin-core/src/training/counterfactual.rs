@@ -4,10 +4,11 @@
 use std::iter::repeat;
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, ModuleOptimizer};
+use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::adam::Adam;
 use super::average::ExponentialAverage;
 use super::descent::{self, Descent};
 use super::hyperparameter::{not_negative, positive, share};
@@ -174,15 +175,15 @@ impl CounterfactualTrainer {
         classifier: Classifier,
         config: CounterfactualConfig,
     ) -> Self {
-        let adam = AdamConfig::new().with_beta_1(0.0).with_beta_2(0.999).with_epsilon(1e-8);
+        let adam = Adam { betas: [0.0, 0.999], ..Adam::default() };
         let average = (config.average_decay > 0.0).then(|| ExponentialAverage::of(&inpainter, config.average_decay));
         // Frozen again: what a normalisation was taken up by is new.
         let classifier = classifier.freeze().fused().freeze();
         Self {
             classifiers: vec![classifier.clone()],
             objective: Objective { inpainter, discriminator, classifier, config },
-            inpainter_optimizer: adam.init(),
-            discriminator_optimizer: adam.init(),
+            inpainter_optimizer: adam.into(),
+            discriminator_optimizer: adam.into(),
             average,
             team: Team::default(),
             step: 0,

@@ -4,11 +4,11 @@
 use burn::module::Module;
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::optim::AdamConfig;
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::adam::Adam;
 use super::hyperparameter::positive;
 use super::loss;
 use super::supervised::Supervised;
@@ -99,7 +99,7 @@ pub type LocalisationTrainer = Supervised<Localiser, LocalisationConfig>;
 impl LocalisationTrainer {
     /// Starts with `localiser`, which must live on an autodiff device.
     pub fn new(localiser: Localiser, config: LocalisationConfig) -> Self {
-        Self::start("localiser", localiser, &AdamConfig::new().with_epsilon(1e-8), config)
+        Self::start("localiser", localiser, Adam::default(), config)
     }
 
     /// One step on images in [-1, 1] and masks of 0 and 1 of what was planted, both `[batch, 1, height, width]`, at `rate`
@@ -118,7 +118,7 @@ pub type RestorationTrainer = Supervised<Inpainter, RestorationConfig>;
 impl RestorationTrainer {
     /// Starts with `inpainter`, which must live on an autodiff device.
     pub fn new(inpainter: Inpainter, config: RestorationConfig) -> Self {
-        Self::start("inpainter", inpainter, &AdamConfig::new().with_epsilon(1e-8), config)
+        Self::start("inpainter", inpainter, Adam::default(), config)
     }
 
     /// One step on images with something planted, the same without it, both in [-1, 1], and masks of 0 and 1 of what was

@@ -1,5 +1,6 @@
 //! What is trained, one step at a time: the classifier, counterfactuals against it, and the segmenter they are held against.
 
+mod adam;
 mod average;
 mod classifier;
 mod counterfactual;

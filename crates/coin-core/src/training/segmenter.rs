@@ -1,9 +1,9 @@
 //! Training of the supervised segmenter: masks, which COIN never sees.
 
-use burn::optim::AdamConfig;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::adam::Adam;
 use super::hyperparameter::positive;
 use super::loss;
 use super::supervised::Supervised;
@@ -31,7 +31,7 @@ pub type SegmenterTrainer = Supervised<UNet, SegmenterConfig>;
 impl SegmenterTrainer {
     /// Starts with `segmenter`, which must live on an autodiff device.
     pub fn new(segmenter: UNet, config: SegmenterConfig) -> Self {
-        Self::start("segmenter", segmenter, &AdamConfig::new().with_epsilon(1e-8), config)
+        Self::start("segmenter", segmenter, Adam::default(), config)
     }
 
     /// One step on images in [-1, 1] and masks of 0 and 1, both `[batch, 1, height, width]`, at `rate` times the learning

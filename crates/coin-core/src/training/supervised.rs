@@ -1,9 +1,10 @@
 //! What the trainings of one network by one loss share: its optimizer, its steps, and how it is saved.
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, ModuleOptimizer};
+use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor};
 
+use super::adam::Adam;
 use super::descent::{self, Descent};
 use super::state::{StateError, TrainerState};
 use super::team::{self, StepError, Team};
@@ -21,8 +22,8 @@ pub struct Supervised<M: Module, C> {
 }
 
 impl<M: Module, C> Supervised<M, C> {
-    pub(super) fn start(part: &'static str, network: M, adam: &AdamConfig, config: C) -> Self {
-        Self { network, config, optimizer: adam.init(), team: Team::default(), part, step: 0 }
+    pub(super) fn start(part: &'static str, network: M, adam: Adam, config: C) -> Self {
+        Self { network, config, optimizer: adam.into(), team: Team::default(), part, step: 0 }
     }
 
     /// These devices, without gradients, take equal shares of every batch beside the network's own.

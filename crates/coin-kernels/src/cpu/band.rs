@@ -16,7 +16,7 @@ const FEWEST_ROWS: usize = 4;
 /// Fewer places than this, and vectors are seldom full.
 const FEWEST_PLACES: usize = 256;
 /// Values that a vector may read past the last place.
-pub const SLACK: usize = 256;
+pub const SLACK: usize = 512;
 
 /// `[batch, channels, height, width]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,17 +60,25 @@ pub struct Layout {
     pub pitch: usize,
     /// The least offset of a tap in whole steps, on both axes.
     first: isize,
-    /// Rows that a plane has more than there are rows of places.
+    /// Rows that a band of a part of an image has more than there are rows of places.
     halo: usize,
+    /// Rows of zeros from one image to the next: what is below the one is above the other.
+    gap: usize,
     /// Places within a step that some tap sees, row and column.
     planes: Vec<[usize; 2]>,
 }
 
 impl Layout {
-    /// For outputs of `columns` places a row.
-    pub fn new(stencil: &Stencil, columns: usize) -> Self {
+    /// From maps with sides of `from` to places with sides of `to`.
+    pub fn new(stencil: &Stencil, from: [usize; 2], [rows, columns]: [usize; 2]) -> Self {
         let [first, last] = stencil.reach();
         let halo = (last - first) as usize;
+        // Rows share the zeros between them, and images do, unless there are pixels where those on the right would be.
+        let between = |pixels: usize, places: usize| {
+            let shared = pixels.div_ceil(stencil.input_step) <= places;
+            if shared { (-first).max(last).max(0) as usize } else { halo }
+        };
+        let [from_rows, from_columns] = from;
         let mut planes: Vec<[usize; 2]> = Vec::new();
         for tap in stencil.phases.iter().flatten() {
             let plane = tap.offset.map(|offset| stencil.within_step(offset));
@@ -78,12 +86,13 @@ impl Layout {
                 planes.push(plane);
             }
         }
-        Self { input_step: stencil.input_step, columns, pitch: columns + halo, first, halo, planes }
+        let (pitch, gap) = (columns + between(from_columns, columns), between(from_rows, rows));
+        Self { input_step: stencil.input_step, columns, pitch, first, halo, gap, planes }
     }
 
     /// Rows of a band's planes.
     pub fn plane_rows(&self, band: &Band) -> usize {
-        band.rows.len() + self.halo
+        band.rows.len() + if band.images.len() > 1 { self.gap } else { self.halo }
     }
 
     fn plane(&self, band: &Band) -> usize {

@@ -65,15 +65,16 @@ impl Sum<'_> {
             return values;
         }
         let step = self.stencil.output_step;
-        let layout = Layout::new(self.stencil, self.to.width.div_ceil(step));
+        let [rows, columns] = [self.to.height, self.to.width].map(|side| side.div_ceil(step));
+        let layout = Layout::new(self.stencil, [self.from.height, self.from.width], [rows, columns]);
         let (inputs, outputs) = (self.from.channels / self.groups, self.to.channels / self.groups);
         let taps = self.stencil.phases.iter().map(Vec::len).sum::<usize>();
-        let places = self.to.height.div_ceil(step) * layout.columns;
+        let places = rows * columns;
         let work = 2 * self.to.batch * places * taps * inputs * self.to.channels;
         let at_once = tile::outputs_at_once(arch, outputs);
         let weights = Weights::of(self);
         let wanted = tasks::wanted(work);
-        let bands = layout.bands(self.to.batch, self.to.height.div_ceil(step), inputs, wanted.div_ceil(self.groups));
+        let bands = layout.bands(self.to.batch, rows, inputs, wanted.div_ceil(self.groups));
         // Where images are too few and small to go round, cores share the outputs instead.
         let blocks = outputs.div_ceil(at_once);
         let shares = wanted.div_ceil(bands.len() * self.groups).clamp(1, blocks);

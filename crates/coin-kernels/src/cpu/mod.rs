@@ -6,6 +6,7 @@
 mod band;
 mod buffers;
 mod convolution;
+mod elementwise;
 mod normalisation;
 mod planes;
 mod pooling;
@@ -23,7 +24,7 @@ use macerator::Arch;
 
 use crate::operations::{Operations, Optional};
 use crate::stencil::Stencil;
-use crate::{Convolution, composed};
+use crate::{Adam, Convolution, composed};
 use band::{Map, Prologue};
 use buffers::Buffer;
 use convolution::{Epilogue, Residual, Sum};
@@ -189,6 +190,41 @@ impl Operations for Flex {
         tensor(pooling::halve(x.slice(), from, to, &prologue, factor), to)
     }
 
+    fn add_relu(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
+        if !is_f32(&x) {
+            return composed::add_relu::<Self>(x, y);
+        }
+        let (mut x, y) = (contiguous(x), Values::of(y));
+        elementwise::add_relu(slice_mut(&mut x), y.slice());
+        x
+    }
+
+    fn relu_gradient(output: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
+        if !is_f32(&gradient) {
+            return composed::relu_gradient::<Self>(output, gradient);
+        }
+        let (output, mut gradient) = (Values::of(output), contiguous(gradient));
+        elementwise::relu_gradient(slice_mut(&mut gradient), output.slice());
+        gradient
+    }
+
+    fn adam(
+        parameter: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        adam: Adam,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        if !is_f32(&parameter) {
+            return composed::adam::<Self>(parameter, gradient, first, second, adam);
+        }
+        let gradient = Values::of(gradient);
+        let [mut parameter, mut first, mut second] = [parameter, first, second].map(contiguous);
+        let moments = [slice_mut(&mut first), slice_mut(&mut second)];
+        elementwise::adam(slice_mut(&mut parameter), gradient.slice(), moments, &adam);
+        (parameter, first, second)
+    }
+
     fn max_pool(x: FloatTensor<Self>) -> FloatTensor<Self> {
         if !is_f32(&x) {
             return composed::max_pool::<Self>(x);
@@ -240,6 +276,17 @@ impl Values {
         let shape = self.0.layout().shape();
         Map::of(std::array::from_fn(|side| if side < shape.num_dims() { shape[side] } else { 1 }))
     }
+}
+
+/// With its values row by row, its own where they are.
+fn contiguous(tensor: FlexTensor) -> FlexTensor {
+    tensor.to_contiguous()
+}
+
+/// The f32 values of a contiguous tensor, copied before where another tensor shares them.
+fn slice_mut(tensor: &mut FlexTensor) -> &mut [f32] {
+    let (start, length) = (tensor.layout().start_offset(), tensor.layout().num_elements());
+    &mut tensor.storage_mut()[start..start + length]
 }
 
 fn tensor(values: Buffer, map: Map) -> FlexTensor {

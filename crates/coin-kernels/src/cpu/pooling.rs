@@ -90,15 +90,16 @@ pub fn maximum_gradient(x: &[f32], from: Map, gradient: &[f32], to: Map) -> Buff
         target.fill(0.0);
         for (place, gradient) in gradient.iter().enumerate() {
             let (row, column) = (2 * (place / to.width), 2 * (place % to.width));
-            let rows = row.saturating_sub(1)..(row + 2).min(from.height);
-            let pixels = rows.flat_map(|row| {
-                let columns = column.saturating_sub(1)..(column + 2).min(from.width);
-                columns.map(move |column| row * from.width + column)
-            });
-            let largest = pixels.reduce(|a, b| if source[b] <= source[a] || source[a].is_nan() { a } else { b });
-            if let Some(largest) = largest {
-                target[largest] += gradient;
+            let mut largest = row.saturating_sub(1) * from.width + column.saturating_sub(1);
+            for row in row.saturating_sub(1)..(row + 2).min(from.height) {
+                for column in column.saturating_sub(1)..(column + 2).min(from.width) {
+                    let pixel = row * from.width + column;
+                    if source[pixel] > source[largest] || source[pixel].is_nan() {
+                        largest = pixel;
+                    }
+                }
             }
+            target[largest] += gradient;
         }
     })
 }

@@ -41,8 +41,8 @@ impl WeightGradient<'_> {
             return vec![0.0; length];
         }
         let step = self.stencil.output_step;
-        let layout = Layout::new(self.stencil, self.to.width.div_ceil(step));
-        let rows = self.to.height.div_ceil(step);
+        let [rows, columns] = [self.to.height, self.to.width].map(|side| side.div_ceil(step));
+        let layout = Layout::new(self.stencil, [self.from.height, self.from.width], [rows, columns]);
         let bands = layout.bands(self.to.batch, rows, inputs + outputs, TASKS.div_ceil(self.groups));
         // Runs of bands have sums of their own, fewer where the weights are many; outputs are shared where runs are few.
         let runs = TASKS.div_ceil(self.groups).min(MOST_SUMS.div_ceil(length)).min(bands.len());

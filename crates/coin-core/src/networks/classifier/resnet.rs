@@ -3,8 +3,8 @@
 use std::num::Saturating;
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, activation::relu};
-use coin_kernels::{Epilogue, max_pool};
+use burn::tensor::{Device, Tensor};
+use coin_kernels::{Epilogue, add_relu, max_pool};
 
 use super::{ClassifierArchitecture, Family, Steps, convolution_weights, dense, kaiming, logits, norm_weights, pooled};
 use crate::networks::{BatchNorm, Convolution};
@@ -220,10 +220,8 @@ fn normalised(
     };
     let y = conv.forward(x);
     match residual {
-        Some(residual) => {
-            let y = norm.forward(y) + residual;
-            if cut { relu(y) } else { y }
-        }
+        Some(residual) if cut => add_relu(norm.forward(y), residual),
+        Some(residual) => norm.forward(y) + residual,
         None if cut => norm.forward_relu(y),
         None => norm.forward(y),
     }

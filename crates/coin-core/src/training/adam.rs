@@ -1,0 +1,51 @@
+//! Adam, a parameter in one operation.
+
+use burn::optim::{AdamState, AdaptiveMomentumState, LearningRate, Optimizer};
+use burn::tensor::{Device, Tensor};
+
+/// Adam with PyTorch's defaults (Kingma and Ba, arXiv 1412.6980, algorithm 1).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Adam {
+    /// Decay of the first and of the second moment.
+    pub betas: [f32; 2],
+    /// Added to the root of the second moment.
+    pub epsilon: f32,
+    /// L2 penalty added to the gradient.
+    pub weight_decay: f32,
+}
+
+impl Default for Adam {
+    fn default() -> Self {
+        Self { betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 0.0 }
+    }
+}
+
+impl Optimizer for Adam {
+    /// Burn's own, so that states are stored as its Adam stores them.
+    type State<const D: usize> = AdamState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        learning_rate: LearningRate,
+        parameter: Tensor<D>,
+        gradient: Tensor<D>,
+        state: Option<Self::State<D>>,
+    ) -> (Tensor<D>, Option<Self::State<D>>) {
+        let gradient = match self.weight_decay {
+            0.0 => gradient,
+            decay => parameter.clone() * decay + gradient,
+        };
+        let (time, moments) = match state {
+            Some(AdamState { momentum }) => (momentum.time, [momentum.moment_1, momentum.moment_2]),
+            None => (0, [gradient.zeros_like(), gradient.zeros_like()]),
+        };
+        let &Self { betas, epsilon, .. } = self;
+        let step = coin_kernels::Adam { learning_rate, betas, epsilon, time: time + 1 };
+        let (parameter, [moment_1, moment_2]) = coin_kernels::adam(parameter, gradient, moments, step);
+        (parameter, Some(AdamState::new(AdaptiveMomentumState::new(time + 1, moment_1, moment_2))))
+    }
+
+    fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
+        AdamState::new(state.momentum.to_device(device))
+    }
+}

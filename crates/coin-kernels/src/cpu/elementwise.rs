@@ -1,0 +1,60 @@
+//! Passes over values, each for itself.
+
+use super::convolution::relu;
+use super::planes::vectorised;
+use super::tasks::{self, Output};
+use crate::Adam;
+
+/// Values of a task.
+const SHARE: usize = 1 << 14;
+
+/// Calls `change` for equal pieces of all of `values`: with where a piece starts, and its values.
+fn each_piece<const N: usize>(values: [&mut [f32]; N], change: impl Fn(usize, [&mut [f32]; N]) + Sync + Send) {
+    let length = values.iter().map(|values| values.len()).min().unwrap_or(0);
+    let outputs = values.map(Output::new);
+    tasks::run(length.div_ceil(SHARE), 4 * length, |task| {
+        let start = task * SHARE;
+        // SAFETY: each task has values of its own.
+        let pieces = outputs.each_ref().map(|output| unsafe { output.slice(start, SHARE.min(length - start)) });
+        change(start, pieces);
+    });
+}
+
+/// `values` become `relu(values + others)`.
+pub fn add_relu(values: &mut [f32], others: &[f32]) {
+    each_piece([values], |start, [values]| {
+        let others = &others[start..];
+        vectorised(|| values.iter_mut().zip(others).for_each(|(value, other)| *value = relu(*value + other)));
+    });
+}
+
+/// `gradient` becomes 0 where `output` is 0: what ReLU cut off.
+pub fn relu_gradient(gradient: &mut [f32], output: &[f32]) {
+    each_piece([gradient], |start, [gradient]| {
+        let output = &output[start..];
+        vectorised(|| {
+            gradient
+                .iter_mut()
+                .zip(output)
+                .for_each(|(gradient, y)| *gradient = if *y > 0.0 { *gradient } else { 0.0 });
+        });
+    });
+}
+
+/// See [`crate::adam`]; all change in place.
+pub fn adam(parameter: &mut [f32], gradient: &[f32], [first, second]: [&mut [f32]; 2], adam: &Adam) {
+    let [factor, root] = adam.corrections();
+    let ([beta_1, beta_2], epsilon) = (adam.betas, adam.epsilon * root);
+    let (rest_1, rest_2, rate) = (1.0 - beta_1, 1.0 - beta_2, adam.learning_rate as f32);
+    each_piece([parameter, first, second], |start, [parameter, first, second]| {
+        let gradient = &gradient[start..];
+        vectorised(|| {
+            let moments = first.iter_mut().zip(second);
+            for ((parameter, (first, second)), gradient) in parameter.iter_mut().zip(moments).zip(gradient) {
+                *first = *first * beta_1 + gradient * rest_1;
+                *second = *second * beta_2 + gradient * gradient * rest_2;
+                *parameter -= *first * factor / (second.sqrt() + epsilon) * rate;
+            }
+        });
+    });
+}

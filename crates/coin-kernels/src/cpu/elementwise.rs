@@ -22,39 +22,44 @@ fn each_piece<const N: usize>(values: [&mut [f32]; N], change: impl Fn(usize, [&
 
 /// `values` become `relu(values + others)`.
 pub fn add_relu(values: &mut [f32], others: &[f32]) {
-    each_piece([values], |start, [values]| {
-        let others = &others[start..];
-        vectorised(|| values.iter_mut().zip(others).for_each(|(value, other)| *value = relu(*value + other)));
-    });
+    vectorised! {
+        fn pass(values: &mut [f32], others: &[f32]) {
+            for (value, other) in values.iter_mut().zip(others) {
+                *value = relu(*value + other);
+            }
+        }
+    }
+    each_piece([values], |start, [values]| pass(values, &others[start..]));
 }
 
 /// `gradient` becomes 0 where `output` is 0: what ReLU cut off.
 pub fn relu_gradient(gradient: &mut [f32], output: &[f32]) {
-    each_piece([gradient], |start, [gradient]| {
-        let output = &output[start..];
-        vectorised(|| {
-            gradient
-                .iter_mut()
-                .zip(output)
-                .for_each(|(gradient, y)| *gradient = if *y > 0.0 { *gradient } else { 0.0 });
-        });
-    });
+    vectorised! {
+        fn pass(gradient: &mut [f32], output: &[f32]) {
+            for (gradient, y) in gradient.iter_mut().zip(output) {
+                *gradient = if *y > 0.0 { *gradient } else { 0.0 };
+            }
+        }
+    }
+    each_piece([gradient], |start, [gradient]| pass(gradient, &output[start..]));
 }
 
 /// See [`crate::adam`]; all change in place.
 pub fn adam(parameter: &mut [f32], gradient: &[f32], [first, second]: [&mut [f32]; 2], adam: &Adam) {
-    let [factor, root] = adam.corrections();
-    let ([beta_1, beta_2], epsilon) = (adam.betas, adam.epsilon * root);
-    let (rest_1, rest_2, rate) = (1.0 - beta_1, 1.0 - beta_2, adam.learning_rate as f32);
-    each_piece([parameter, first, second], |start, [parameter, first, second]| {
-        let gradient = &gradient[start..];
-        vectorised(|| {
+    vectorised! {
+        fn pass(parameter: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32], adam: &Adam) {
+            let [factor, root] = adam.corrections();
+            let ([beta_1, beta_2], epsilon) = (adam.betas, adam.epsilon * root);
+            let (rest_1, rest_2, rate) = (1.0 - beta_1, 1.0 - beta_2, adam.learning_rate as f32);
             let moments = first.iter_mut().zip(second);
             for ((parameter, (first, second)), gradient) in parameter.iter_mut().zip(moments).zip(gradient) {
                 *first = *first * beta_1 + gradient * rest_1;
                 *second = *second * beta_2 + gradient * gradient * rest_2;
                 *parameter -= *first * factor / (second.sqrt() + epsilon) * rate;
             }
-        });
+        }
+    }
+    each_piece([parameter, first, second], |start, [parameter, first, second]| {
+        pass(parameter, &gradient[start..], first, second, adam);
     });
 }

@@ -11,10 +11,16 @@ const LANES: usize = 32;
 
 /// `relu(scale * x + shift)`.
 pub fn affine_relu(x: &[f32], map: Map, scale: &[f32], shift: &[f32]) -> Buffer {
+    vectorised! {
+        fn pass(source: &[f32], scale: f32, shift: f32, target: &mut [f32]) {
+            for (y, x) in target.iter_mut().zip(source) {
+                *y = cut_off(x * scale + shift);
+            }
+        }
+    }
     each_plane(map, 4 * map.len(), |channel, number, target| {
         let (scale, shift) = (scale[channel], shift[channel]);
-        let source = plane(x, map, number);
-        vectorised(|| target.iter_mut().zip(source).for_each(|(y, x)| *y = cut_off(x * scale + shift)));
+        pass(plane(x, map, number), scale, shift, target);
     })
 }
 
@@ -47,7 +53,7 @@ pub fn normalise(
         let (mut mean, mut spread) = (0f64, 0f64);
         for image in 0..map.batch {
             let plane = plane(x, map, image * map.channels + channel);
-            let (sum, squares) = vectorised(|| moments(plane));
+            let (sum, squares) = moments(plane);
             // Of two groups (Chan et al.): their own spreads, and that between their means.
             let own_count = plane.len() as f64;
             let own_mean = sum / own_count;
@@ -63,25 +69,30 @@ pub fn normalise(
     let variance: Vec<f32> = sums.iter().map(|[_, variance]| *variance as f32).collect();
     let normalised = Normalised { x, map, gamma, beta, mean: &mean, variance: &variance, epsilon, relu };
     let y = each_plane(map, 4 * map.len(), |channel, number, target| {
-        let centred = normalised.centred(channel);
-        let source = plane(x, map, number);
-        vectorised(|| {
-            if relu {
-                target.iter_mut().zip(source).for_each(|(y, x)| *y = cut_off(centred.of(*x)));
-            } else {
-                target.iter_mut().zip(source).for_each(|(y, x)| *y = centred.of(*x));
-            }
-        });
+        normalised_plane(plane(x, map, number), normalised.centred(channel), relu, target);
     });
     (y, mean, variance)
 }
 
-/// The sum of values, and of the squares of their distances from their mean.
-#[inline(always)]
-fn moments(values: &[f32]) -> (f64, f64) {
-    let sum = lane_sums(values, |x| x);
-    let mean = (sum / values.len() as f64) as f32;
-    (sum, lane_sums(values, |x| (x - mean) * (x - mean)))
+vectorised! {
+    /// The sum of values, and of the squares of their distances from their mean.
+    fn moments(values: &[f32]) -> (f64, f64) {
+        let sum = lane_sums(values, |x| x);
+        let mean = (sum / values.len() as f64) as f32;
+        (sum, lane_sums(values, |x| (x - mean) * (x - mean)))
+    }
+
+    fn normalised_plane(source: &[f32], centred: Centred, relu: bool, target: &mut [f32]) {
+        if relu {
+            for (y, x) in target.iter_mut().zip(source) {
+                *y = cut_off(centred.of(*x));
+            }
+        } else {
+            for (y, x) in target.iter_mut().zip(source) {
+                *y = centred.of(*x);
+            }
+        }
+    }
 }
 
 /// The sum of what `of` makes of each value.
@@ -145,7 +156,7 @@ impl Normalised<'_> {
             for image in 0..map.batch {
                 let number = image * map.channels + channel;
                 let (x, gradient) = (plane(self.x, map, number), plane(gradient, map, number));
-                let [sum, product] = vectorised(|| products(x, gradient, centred, self.relu));
+                let [sum, product] = products(x, gradient, centred, self.relu);
                 total[0] += sum;
                 total[1] += product;
             }
@@ -154,19 +165,13 @@ impl Normalised<'_> {
         let count = (map.batch * map.height * map.width) as f64;
         let by_x = each_plane(map, 4 * map.len(), |channel, number, target| {
             let centred = self.centred(channel);
-            let Centred { mean, scale, .. } = centred;
+            let scale = centred.scale;
             let [sum, product] = sums[channel];
             // scale (g - mean(g) - x' mean(g x')), with x' the normalised input.
             let slope = -scale * self.inverse_deviation(channel) * (product / count) as f32;
             let rest = -scale * (sum / count) as f32;
             let (x, gradient) = (plane(self.x, map, number), plane(gradient, map, number));
-            vectorised(|| {
-                for ((target, x), gradient) in target.iter_mut().zip(x).zip(gradient) {
-                    let cut = self.relu && centred.of(*x) <= 0.0;
-                    let gradient = if cut { 0.0 } else { *gradient };
-                    *target = slope * (x - mean) + scale * gradient + rest;
-                }
-            });
+            input_gradient(x, gradient, centred, self.relu, [slope, rest], target);
         });
         let by_gamma = sums.iter().map(|[_, product]| *product as f32).collect();
         let by_beta = sums.iter().map(|[sum, _]| *sum as f32).collect();
@@ -174,30 +179,41 @@ impl Normalised<'_> {
     }
 }
 
-/// The sums of the gradient, and of it times the distance of `x` from its mean.
-#[inline(always)]
-fn products(x: &[f32], gradient: &[f32], centred: Centred, relu: bool) -> [f64; 2] {
-    let mut total = [0f64; 2];
-    let seen = |x: f32, gradient: f32| if relu && centred.of(x) <= 0.0 { 0.0 } else { gradient };
-    let mean = centred.mean;
-    for (x, gradient) in x.chunks(64 * LANES).zip(gradient.chunks(64 * LANES)) {
-        let mut sums = [[0f32; LANES]; 2];
-        let (mut xs, mut gradients) = (x.chunks_exact(LANES), gradient.chunks_exact(LANES));
-        for (x, gradient) in xs.by_ref().zip(gradients.by_ref()) {
-            for lane in 0..LANES {
-                let seen = seen(x[lane], gradient[lane]);
-                sums[0][lane] += seen;
-                sums[1][lane] += seen * (x[lane] - mean);
+vectorised! {
+    /// The sums of the gradient, and of it times the distance of `x` from its mean.
+    fn products(x: &[f32], gradient: &[f32], centred: Centred, relu: bool) -> [f64; 2] {
+        let mut total = [0f64; 2];
+        let seen = |x: f32, gradient: f32| if relu && centred.of(x) <= 0.0 { 0.0 } else { gradient };
+        let mean = centred.mean;
+        for (x, gradient) in x.chunks(64 * LANES).zip(gradient.chunks(64 * LANES)) {
+            let mut sums = [[0f32; LANES]; 2];
+            let (mut xs, mut gradients) = (x.chunks_exact(LANES), gradient.chunks_exact(LANES));
+            for (x, gradient) in xs.by_ref().zip(gradients.by_ref()) {
+                for lane in 0..LANES {
+                    let seen = seen(x[lane], gradient[lane]);
+                    sums[0][lane] += seen;
+                    sums[1][lane] += seen * (x[lane] - mean);
+                }
+            }
+            for (x, gradient) in xs.remainder().iter().zip(gradients.remainder()) {
+                let seen = seen(*x, *gradient);
+                total[0] += f64::from(seen);
+                total[1] += f64::from(seen * (x - mean));
+            }
+            for (total, sums) in total.iter_mut().zip(sums) {
+                *total += sums.into_iter().map(f64::from).sum::<f64>();
             }
         }
-        for (x, gradient) in xs.remainder().iter().zip(gradients.remainder()) {
-            let seen = seen(*x, *gradient);
-            total[0] += f64::from(seen);
-            total[1] += f64::from(seen * (x - mean));
-        }
-        for (total, sums) in total.iter_mut().zip(sums) {
-            *total += sums.into_iter().map(f64::from).sum::<f64>();
+        total
+    }
+
+    /// `slope * (x - mean) + scale * gradient + rest`, with no gradient where ReLU cut off.
+    fn input_gradient(x: &[f32], gradient: &[f32], centred: Centred, relu: bool, line: [f32; 2], target: &mut [f32]) {
+        let (Centred { mean, scale, .. }, [slope, rest]) = (centred, line);
+        for ((target, x), gradient) in target.iter_mut().zip(x).zip(gradient) {
+            let cut = relu && centred.of(*x) <= 0.0;
+            let gradient = if cut { 0.0 } else { *gradient };
+            *target = slope * (x - mean) + scale * gradient + rest;
         }
     }
-    total
 }

@@ -7,99 +7,138 @@ use super::planes::{each_plane, plane, vectorised};
 
 /// `factor` times the sum of each 2x2 pixels of the input after its prologue.
 pub fn halve(x: &[f32], from: Map, to: Map, prologue: &Prologue<'_>, factor: f32) -> Buffer {
+    vectorised! {
+        fn plain(upper: &[f32], lower: &[f32], factor: f32, target: &mut [f32]) {
+            for (target, (upper, lower)) in target.iter_mut().zip(upper.chunks_exact(2).zip(lower.chunks_exact(2))) {
+                *target = factor * ((upper[0] + upper[1]) + (lower[0] + lower[1]));
+            }
+        }
+        fn changed(upper: &[f32], lower: &[f32], affine: (f32, f32), factor: f32, target: &mut [f32]) {
+            let (scale, shift) = affine;
+            for (target, (upper, lower)) in target.iter_mut().zip(upper.chunks_exact(2).zip(lower.chunks_exact(2))) {
+                let [a, b] = [relu(upper[0] * scale + shift), relu(upper[1] * scale + shift)];
+                let [c, d] = [relu(lower[0] * scale + shift), relu(lower[1] * scale + shift)];
+                *target = factor * ((a + b) + (c + d));
+            }
+        }
+    }
     each_plane(to, 4 * from.len(), |channel, number, target| {
         let (source, affine) = (plane(x, from, number), prologue.of(channel));
-        vectorised(|| {
-            for (row, target) in target.chunks_exact_mut(to.width.max(1)).enumerate() {
-                let (upper, lower) = (&source[2 * row * from.width..], &source[(2 * row + 1) * from.width..]);
-                let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
-                match affine {
-                    None => {
-                        for (target, (upper, lower)) in target.iter_mut().zip(pairs) {
-                            *target = factor * ((upper[0] + upper[1]) + (lower[0] + lower[1]));
-                        }
-                    }
-                    Some((scale, shift)) => {
-                        let after = |x: f32| relu(x * scale + shift);
-                        for (target, (upper, lower)) in target.iter_mut().zip(pairs) {
-                            let [a, b] = [after(upper[0]), after(upper[1])];
-                            let [c, d] = [after(lower[0]), after(lower[1])];
-                            *target = factor * ((a + b) + (c + d));
-                        }
-                    }
-                }
+        for (row, target) in target.chunks_exact_mut(to.width.max(1)).enumerate() {
+            let (upper, lower) = (&source[2 * row * from.width..], &source[(2 * row + 1) * from.width..]);
+            match affine {
+                None => plain(upper, lower, factor, target),
+                Some(affine) => changed(upper, lower, affine, factor, target),
             }
-        });
+        }
     })
 }
 
 /// `factor` times each pixel as 2x2 pixels, and zeros beyond them.
 pub fn double(x: &[f32], from: Map, to: Map, factor: f32) -> Buffer {
+    vectorised! {
+        fn repeat(source: &[f32], factor: f32, target: &mut [f32]) {
+            for (pair, value) in target.chunks_exact_mut(2).zip(source) {
+                pair.fill(factor * value);
+            }
+        }
+    }
     each_plane(to, 4 * to.len(), |_, number, target| {
         let source = plane(x, from, number);
-        vectorised(|| {
-            let [pitch, width] = [from.width, to.width].map(|width| width.max(1));
-            let mut pairs = target.chunks_mut(2 * width);
-            for (source, pair) in source.chunks_exact(pitch).zip(pairs.by_ref()) {
-                let (upper, lower) = pair.split_at_mut(width.min(pair.len()));
-                upper[(2 * pitch).min(width)..].fill(0.0);
-                for (pair, value) in upper.chunks_exact_mut(2).zip(source) {
-                    pair.fill(factor * value);
-                }
-                let count = lower.len();
-                lower.copy_from_slice(&upper[..count]);
-            }
-            pairs.for_each(|beyond| beyond.fill(0.0));
-        });
+        let [pitch, width] = [from.width, to.width].map(|width| width.max(1));
+        let mut pairs = target.chunks_mut(2 * width);
+        for (source, pair) in source.chunks_exact(pitch).zip(pairs.by_ref()) {
+            let (upper, lower) = pair.split_at_mut(width.min(pair.len()));
+            upper[(2 * pitch).min(width)..].fill(0.0);
+            repeat(source, factor, upper);
+            let count = lower.len();
+            lower.copy_from_slice(&upper[..count]);
+        }
+        pairs.for_each(|beyond| beyond.fill(0.0));
     })
 }
 
-/// The larger one; NaN where one is.
-#[inline(always)]
-fn larger(a: f32, b: f32) -> f32 {
-    if b <= a || a.is_nan() { a } else { b }
+/// The maxima of 3x3 pixels around every second pixel of a row of every second row, and where they are.
+struct Maxima {
+    values: Vec<f32>,
+    /// Which of the 3x3 pixels, row by row, is the first largest.
+    pixels: Vec<u32>,
+    /// The pixels of a row in even places, and those in odd places behind one that is not there.
+    even: Vec<f32>,
+    odd: Vec<f32>,
+}
+
+/// The pixel in the middle, which always exists.
+const MIDDLE: u32 = 4;
+
+impl Maxima {
+    fn new(columns: usize) -> Self {
+        let values = vec![f32::NEG_INFINITY; columns];
+        let odd = vec![f32::NEG_INFINITY; columns + 1];
+        Self { pixels: vec![MIDDLE; columns], even: values.clone(), odd, values }
+    }
+
+    /// Of output row `row` of a plane of rows of `width`.
+    fn find(&mut self, plane: &[f32], width: usize, row: usize) {
+        vectorised! {
+            fn separate(line: &[f32], even: &mut [f32], odd: &mut [f32]) {
+                for (pair, (even, odd)) in line.chunks_exact(2).zip(even.iter_mut().zip(odd)) {
+                    *even = pair[0];
+                    *odd = pair[1];
+                }
+            }
+            fn compare(seen: &[f32], pixel: u32, values: &mut [f32], pixels: &mut [u32]) {
+                for ((seen, value), found) in seen.iter().zip(values).zip(pixels) {
+                    let larger = *seen > *value || seen.is_nan();
+                    *value = if larger { *seen } else { *value };
+                    *found = if larger { pixel } else { *found };
+                }
+            }
+        }
+        self.values.fill(f32::NEG_INFINITY);
+        self.pixels.fill(MIDDLE);
+        for (number, line) in plane
+            .chunks_exact(width)
+            .enumerate()
+            .skip((2 * row).saturating_sub(1))
+            .take_while(|(line, _)| *line <= 2 * row + 1)
+        {
+            let Self { values, pixels, even, odd } = self;
+            separate(line, even, &mut odd[1..]);
+            if let ([last], Some(even)) = (line.chunks_exact(2).remainder(), even.last_mut()) {
+                *even = *last;
+                odd[values.len()] = f32::NEG_INFINITY;
+            }
+            let first = 3 * (number + 1 - 2 * row) as u32;
+            compare(odd, first, values, pixels);
+            compare(even, first + 1, values, pixels);
+            compare(&odd[1..], first + 2, values, pixels);
+        }
+    }
 }
 
 /// The maximum of the 3x3 pixels around every second pixel of every second row.
 pub fn maximum(x: &[f32], from: Map, to: Map) -> Buffer {
     each_plane(to, 9 * to.len(), |_, number, target| {
-        let source = plane(x, from, number);
-        let mut column = vec![0.0; from.width];
-        vectorised(|| {
-            let rows = |row: usize| source.chunks_exact(from.width).skip(row.saturating_sub(1)).take(row.min(1) + 2);
-            for (row, target) in target.chunks_exact_mut(to.width.max(1)).enumerate() {
-                column.fill(f32::NEG_INFINITY);
-                for seen in rows(2 * row) {
-                    column.iter_mut().zip(seen).for_each(|(most, x)| *most = larger(*most, *x));
-                }
-                for (target, pair) in target.iter_mut().zip(column.chunks(2)) {
-                    *target = pair.iter().copied().fold(f32::NEG_INFINITY, larger);
-                }
-                for (target, pair) in target.iter_mut().skip(1).zip(column.chunks_exact(2)) {
-                    *target = larger(*target, pair[1]);
-                }
-            }
-        });
+        let mut maxima = Maxima::new(to.width);
+        for (row, target) in target.chunks_exact_mut(to.width.max(1)).enumerate() {
+            maxima.find(plane(x, from, number), from.width, row);
+            target.copy_from_slice(&maxima.values);
+        }
     })
 }
 
 /// The gradient of [`maximum`]: the first largest pixel, row by row, gets an output's.
 pub fn maximum_gradient(x: &[f32], from: Map, gradient: &[f32], to: Map) -> Buffer {
     each_plane(from, 9 * to.len(), |_, number, target| {
-        let (source, gradient) = (plane(x, from, number), plane(gradient, to, number));
+        let mut maxima = Maxima::new(to.width);
         target.fill(0.0);
-        for (place, gradient) in gradient.iter().enumerate() {
-            let (row, column) = (2 * (place / to.width), 2 * (place % to.width));
-            let mut largest = row.saturating_sub(1) * from.width + column.saturating_sub(1);
-            for row in row.saturating_sub(1)..(row + 2).min(from.height) {
-                for column in column.saturating_sub(1)..(column + 2).min(from.width) {
-                    let pixel = row * from.width + column;
-                    if source[pixel] > source[largest] || source[pixel].is_nan() {
-                        largest = pixel;
-                    }
-                }
+        for (row, gradient) in plane(gradient, to, number).chunks_exact(to.width.max(1)).enumerate() {
+            maxima.find(plane(x, from, number), from.width, row);
+            for (column, (pixel, gradient)) in maxima.pixels.iter().zip(gradient).enumerate() {
+                let [below, right] = [pixel / 3, pixel % 3].map(|step| step as usize);
+                target[(2 * row + below - 1) * from.width + 2 * column + right - 1] += gradient;
             }
-            target[largest] += gradient;
         }
     })
 }

@@ -118,8 +118,8 @@ impl Operations for Flex {
             to,
             kernel: kernel * kernel,
         };
-        let data = TensorData::new(sum.compute(Arch::detect()), [to.channels, from.channels / groups, kernel, kernel]);
-        FlexTensor::from_data(data)
+        let shape = Map { batch: to.channels, channels: from.channels / groups, height: kernel, width: kernel };
+        tensor(sum.compute(Arch::detect()), shape)
     }
 
     fn affine_relu(x: FloatTensor<Self>, scale: FloatTensor<Self>, shift: FloatTensor<Self>) -> FloatTensor<Self> {

@@ -1,4 +1,4 @@
-//! The two inner loops, written once for every instruction set.
+//! The three inner loops, written once for every instruction set.
 //!
 //! Plain loops on purpose: what an iterator's adapter calls is not compiled for the instruction set that the caller chose.
 
@@ -146,4 +146,55 @@ pub unsafe fn correlate<S: Simd, const M: usize, const J: usize>(
         }
     }
     sums
+}
+
+/// Adds to `sums[m * V * lanes + o]` the sum over lines l and columns c of
+/// `seen[m][lines[l] + c] * gradients[(l * columns + c) * pitch + o]`.
+///
+/// # Safety
+/// The instruction set of `S` must be available; every `seen` must be valid for reads of `columns` values at each of `lines`,
+/// `gradients` of `V * lanes` values at each place, and `sums` for reads and writes of `M * V * lanes`.
+#[inline(always)]
+pub unsafe fn accumulate<S: Simd, const M: usize, const V: usize>(
+    seen: [*const f32; M],
+    lines: &[usize],
+    columns: usize,
+    gradients: *const f32,
+    pitch: usize,
+    sums: *mut f32,
+) {
+    let (lanes, zero): (usize, F32<S>) = (lanes::<S>(), 0f32.splat());
+    let mut total = [[zero; V]; M];
+    let mut gradients = gradients;
+    for &line in lines {
+        // SAFETY: the caller's promise covers every place, and the sums.
+        unsafe {
+            let mut seen = seen;
+            for m in 0..M {
+                seen[m] = seen[m].add(line);
+            }
+            for column in 0..columns {
+                let mut vectors = [zero; V];
+                for v in 0..V {
+                    vectors[v] = f32::vload_unaligned(gradients.add(v * lanes));
+                }
+                for m in 0..M {
+                    let value: F32<S> = (*seen[m].add(column)).splat();
+                    for v in 0..V {
+                        total[m][v] = value.mul_add(vectors[v], total[m][v]);
+                    }
+                }
+                gradients = gradients.wrapping_add(pitch);
+            }
+        }
+    }
+    for m in 0..M {
+        for v in 0..V {
+            // SAFETY: as above.
+            unsafe {
+                let sum = sums.add((m * V + v) * lanes);
+                f32::vstore_unaligned(sum, f32::vload_unaligned::<S>(sum) + total[m][v]);
+            }
+        }
+    }
 }

@@ -1,0 +1,145 @@
+//! Wide convolutions: vectors are outputs. Place by place, their gradients are multiplied with the inputs of several taps.
+
+use macerator::Simd;
+
+use super::super::band::{Band, Prologue};
+use super::super::tile;
+use super::Share;
+
+/// Outputs that the widest tile has.
+const MOST_OUTPUTS: usize = 64;
+/// Columns that a tile takes at once at most.
+const MOST_COLUMNS: usize = 8;
+
+/// Places of a band, padding not counted, of all phases.
+fn places(share: &Share<'_>, band: &Band) -> usize {
+    share.sum.stencil.phases.len() * band.images.len() * band.rows.len() * share.layout.columns
+}
+
+/// Memory for a band, its gradients, and the sums.
+pub fn scratch(share: &Share<'_>, band: &Band) -> usize {
+    let width = share.outputs.len() + MOST_OUTPUTS;
+    let taps = share.sum.stencil.phases.iter().map(|taps| taps.len() * share.inputs() + MOST_COLUMNS);
+    share.layout.length(band, share.inputs()) + (places(share, band) + taps.sum::<usize>()) * width
+}
+
+/// Adds what the share's bands give to `target`.
+#[inline(always)]
+pub fn add<S: Simd>(share: &Share<'_>, scratch: &mut [f32], target: &mut [f32]) {
+    let lanes = tile::lanes::<S>();
+    let many_registers = lanes == 16 || cfg!(target_arch = "aarch64");
+    let vectors = share.outputs.len().div_ceil(lanes);
+    let most = if many_registers { 4 } else { 3 };
+    // As wide as goes without more padding than narrower.
+    let wide = (1..=most).rev().min_by_key(|wide| vectors.next_multiple_of(*wide)).unwrap_or(1);
+    match (wide, many_registers) {
+        (1, _) => compute::<S, 8, 1>(share, scratch, target),
+        (2, true) => compute::<S, 8, 2>(share, scratch, target),
+        (2, false) => compute::<S, 6, 2>(share, scratch, target),
+        (3, true) => compute::<S, 8, 3>(share, scratch, target),
+        (3, false) => compute::<S, 4, 3>(share, scratch, target),
+        _ => compute::<S, 6, 4>(share, scratch, target),
+    }
+}
+
+#[inline(always)]
+fn compute<S: Simd, const M: usize, const V: usize>(share: &Share<'_>, scratch: &mut [f32], target: &mut [f32]) {
+    let Share { sum, layout, outputs, .. } = share;
+    let (inputs, wide, phases) = (share.inputs(), V * tile::lanes::<S>(), &sum.stencil.phases);
+    let width = outputs.len().next_multiple_of(wide);
+    // Sums `[tile of outputs, phase, column, output of the tile]`, with room behind a phase for a whole tile of columns.
+    let room = |taps: usize| (taps * inputs).next_multiple_of(M) * wide;
+    let of_tile: usize = phases.iter().map(|taps| room(taps.len())).sum();
+    let (sums, scratch) = scratch.split_at_mut(of_tile * (width / wide));
+    sums.fill(0.0);
+    for band in share.bands {
+        let (gradients, packed) = scratch.split_at_mut(places(share, band) * width);
+        let packed = &mut packed[..layout.length(band, inputs)];
+        layout.pack(band, sum.input, &sum.from, share.input_channels(), &Prologue::default(), packed);
+        pack(share, band, width, gradients);
+        let rows = layout.plane_rows(band);
+        let lines = band.images.len() * band.rows.len();
+        let starts = (0..band.images.len()).flat_map(|image| (0..band.rows.len()).map(move |row| image * rows + row));
+        let starts: Vec<usize> = starts.map(|line| line * layout.pitch).collect();
+        let last = starts.last().map_or(0, |start| start + layout.columns);
+        for (tile, sums) in sums.chunks_exact_mut(of_tile).enumerate() {
+            let mut rest = sums;
+            for (phase, taps) in phases.iter().enumerate() {
+                let (sums, others) = std::mem::take(&mut rest).split_at_mut(room(taps.len()));
+                rest = others;
+                let gradients = &gradients[phase * lines * layout.columns * width + tile * wide..];
+                assert!((lines * layout.columns - 1) * width + wide <= gradients.len(), "every place has gradients");
+                let columns = share.columns(band, taps);
+                for (columns, sums) in columns.chunks(M).zip(sums.chunks_exact_mut(M * wide)) {
+                    // Past the last column its own values again, whose sums nobody reads.
+                    let mut seen = [packed.as_ptr(); M];
+                    for (m, seen) in seen.iter_mut().enumerate() {
+                        let values = &packed[columns[m.min(columns.len() - 1)].distance..];
+                        assert!(last <= values.len(), "every line is within the band");
+                        *seen = values.as_ptr();
+                    }
+                    // SAFETY: all lines of all columns, their gradients and the sums are within their slices, as checked.
+                    unsafe {
+                        tile::accumulate::<S, M, V>(
+                            seen,
+                            &starts,
+                            layout.columns,
+                            gradients.as_ptr(),
+                            width,
+                            sums.as_mut_ptr(),
+                        );
+                    }
+                }
+            }
+        }
+    }
+    for (tile, sums) in sums.chunks_exact(of_tile).enumerate() {
+        let targets = &mut target[tile * wide * inputs * sum.kernel..];
+        let mut rest = sums;
+        for taps in phases {
+            let (sums, others) = rest.split_at(room(taps.len()));
+            rest = others;
+            let columns = (0..inputs).flat_map(|input| taps.iter().map(move |tap| (input, tap)));
+            for ((input, tap), sums) in columns.zip(sums.chunks_exact(wide)) {
+                for weight in &tap.weights {
+                    let targets = targets[input * sum.kernel + weight..].iter_mut().step_by(inputs * sum.kernel);
+                    for (target, sum) in targets.zip(sums) {
+                        *target += sum;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The gradients of a band, `[phase, image, row, column, output]`, with zeros beyond the last output.
+#[inline(always)]
+fn pack(share: &Share<'_>, band: &Band, width: usize, packed: &mut [f32]) {
+    let Share { sum, layout, .. } = share;
+    let (step, to) = (sum.stencil.output_step, &sum.to);
+    let mut lines = packed.chunks_exact_mut(layout.columns * width);
+    for (row_phase, column_phase) in (0..step).flat_map(|row| (0..step).map(move |column| (row, column))) {
+        for image in band.images.clone() {
+            for row in band.rows.clone() {
+                let Some(line) = lines.next() else { return };
+                let row = row * step + row_phase;
+                if row >= to.height || share.outputs.len() < width {
+                    line.fill(0.0);
+                }
+                if row >= to.height {
+                    continue;
+                }
+                for (output, channel) in share.output_channels().enumerate() {
+                    let values = &sum.gradient[to.row(image, channel, row)..][..to.width];
+                    let values = &values[column_phase.min(to.width)..];
+                    let mut column = 0;
+                    while column < layout.columns {
+                        let value = values.get(column * step).copied().unwrap_or(0.0);
+                        line[column * width + output] = value;
+                        column += 1;
+                    }
+                }
+            }
+        }
+    }
+}

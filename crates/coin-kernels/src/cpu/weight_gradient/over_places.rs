@@ -1,0 +1,125 @@
+//! Narrow convolutions: vectors are places. The gradient of an output and the input of a tap are correlated over all of them.
+
+use std::ops::Range;
+
+use macerator::Simd;
+
+use super::super::band::{Band, Map, Prologue};
+use super::super::tile;
+use super::{Column, Share};
+
+/// Values of the widest vector.
+const WIDEST: usize = 16;
+
+/// Memory for a band.
+pub fn scratch(share: &Share<'_>, band: &Band) -> usize {
+    let gradients = Gradients::of(share, band);
+    share.layout.length(band, share.inputs()) + gradients.length(band, share.outputs.len())
+}
+
+/// Adds what the share's bands give to `target`.
+#[inline(always)]
+pub fn add<S: Simd>(share: &Share<'_>, scratch: &mut [f32], target: &mut [f32]) {
+    match tile::lanes::<S>() {
+        16 => compute::<S, 4, 6>(share, scratch, target),
+        4 if cfg!(target_arch = "aarch64") => compute::<S, 4, 6>(share, scratch, target),
+        _ => compute::<S, 3, 3>(share, scratch, target),
+    }
+}
+
+#[inline(always)]
+fn compute<S: Simd, const M: usize, const J: usize>(share: &Share<'_>, scratch: &mut [f32], target: &mut [f32]) {
+    let Share { sum, layout, outputs, .. } = share;
+    let inputs = share.inputs();
+    for band in share.bands {
+        let gradients = Gradients::of(share, band);
+        let (packed, gradient) = scratch.split_at_mut(layout.length(band, inputs));
+        layout.pack(band, sum.input, &sum.from, share.input_channels(), &Prologue::default(), packed);
+        gradients.pack(band, sum.gradient, &sum.to, share.output_channels(), gradient);
+        let count = layout.places(band).next_multiple_of(tile::lanes::<S>());
+        assert!(count <= gradients.plane(band), "a plane is a whole number of vectors");
+        for (phase, taps) in sum.stencil.phases.iter().enumerate() {
+            let gradient = &gradient[phase * gradients.plane(band)..];
+            let of_output = gradients.output(band);
+            let columns = share.columns(band, taps);
+            for (o, target) in (0..outputs.len()).step_by(M).zip(target.chunks_mut(M * inputs * sum.kernel)) {
+                // Past the last output its own values again, which are not stored.
+                let mut left = [gradient.as_ptr(); M];
+                for (m, left) in left.iter_mut().enumerate() {
+                    let values = &gradient[(o + m).min(outputs.len() - 1) * of_output..];
+                    assert!(count <= values.len(), "vectors end within the plane");
+                    *left = values.as_ptr();
+                }
+                for columns in columns.chunks(J) {
+                    let mut right = [packed.as_ptr(); J];
+                    for (j, right) in right.iter_mut().enumerate() {
+                        let values = &packed[columns[j.min(columns.len() - 1)].distance..];
+                        assert!(count <= values.len(), "vectors end in the slack");
+                        *right = values.as_ptr();
+                    }
+                    // SAFETY: each pointer has `count` values behind it, as just checked.
+                    let found = unsafe { tile::correlate::<S, M, J>(left, right, count) };
+                    for (target, found) in target.chunks_exact_mut(inputs * sum.kernel).zip(found) {
+                        for (Column { input, tap, .. }, found) in columns.iter().zip(found) {
+                            tap.weights.iter().for_each(|weight| target[input * sum.kernel + weight] += found);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How gradients are laid out: the places of a band as in its [`Layout`], zeros in the padding, a plane a phase.
+struct Gradients {
+    pitch: usize,
+    rows: usize,
+    step: usize,
+}
+
+impl Gradients {
+    fn of(share: &Share<'_>, band: &Band) -> Self {
+        let Share { sum, layout, .. } = share;
+        Self { pitch: layout.pitch, rows: layout.plane_rows(band), step: sum.stencil.output_step }
+    }
+
+    fn plane(&self, band: &Band) -> usize {
+        (band.images.len() * self.rows * self.pitch).next_multiple_of(WIDEST)
+    }
+
+    fn output(&self, band: &Band) -> usize {
+        self.step * self.step * self.plane(band)
+    }
+
+    fn length(&self, band: &Band, outputs: usize) -> usize {
+        outputs * self.output(band)
+    }
+
+    #[inline(always)]
+    fn pack(&self, band: &Band, source: &[f32], map: &Map, channels: Range<usize>, packed: &mut [f32]) {
+        let phases = (0..self.step).flat_map(|row| (0..self.step).map(move |column| (row, column)));
+        let planes = channels.flat_map(|channel| phases.clone().map(move |phase| (channel, phase)));
+        for ((channel, (row_phase, column_phase)), plane) in planes.zip(packed.chunks_exact_mut(self.plane(band))) {
+            let mut lines = plane.chunks_exact_mut(self.pitch);
+            for image in band.images.clone() {
+                for (row, target) in (0..self.rows).zip(lines.by_ref()) {
+                    let from = (band.rows.start + row) * self.step + row_phase;
+                    if row >= band.rows.len() || from >= map.height {
+                        target.fill(0.0);
+                        continue;
+                    }
+                    let start = map.row(image, channel, from);
+                    let line = &source[start + column_phase.min(map.width)..start + map.width];
+                    let (values, padding) = target.split_at_mut(line.len().div_ceil(self.step));
+                    match self.step {
+                        1 => values.copy_from_slice(line),
+                        step => values.iter_mut().zip(line.chunks(step)).for_each(|(to, from)| *to = from[0]),
+                    }
+                    padding.fill(0.0);
+                }
+            }
+            let whole = band.images.len() * self.rows * self.pitch;
+            plane[whole..].fill(0.0);
+        }
+    }
+}

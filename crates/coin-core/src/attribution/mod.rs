@@ -44,9 +44,9 @@ fn min_max(maps: Tensor<4>) -> Tensor<4> {
 
 /// The maps `[n, 1, height, width]`, each times the probability of the image seen through its mask, summed.
 fn weighted_sum(classifier: &Classifier, image: &Tensor<4>, masks: Tensor<4>, maps: Tensor<4>) -> Tensor<4> {
-    let count = masks.dims()[0];
+    let [count, _, height, width] = masks.dims();
     let scores = sigmoid(classifier.forward(masks * image.clone()));
-    (maps * scores.reshape([count, 1, 1, 1])).sum_dim(0)
+    scores.transpose().matmul(maps.reshape([count, height * width])).reshape([1, 1, height, width])
 }
 
 /// Activations `[1, channels, rows, columns]` summed with their weights, where positive, as a map of `size`.

@@ -92,15 +92,16 @@ impl Rise {
     fn enlarged(&self, mask: &GridMask, [height, width]: [usize; 2]) -> Vec<f32> {
         let rows = self.positions(height, mask.shift[0]);
         let columns = self.positions(width, mask.shift[1]);
-        let at = |row: usize, column: usize| f32::from(u8::from(mask.cells[row * self.grid + column]));
         let between = |a: f32, b: f32, share: f32| a + (b - a) * share;
+        let across = |cells: &[bool]| -> Vec<f32> {
+            let at = |column: usize| f32::from(u8::from(cells[column]));
+            columns.iter().map(|&(left, right, share)| between(at(left), at(right), share)).collect()
+        };
+        let lines: Vec<Vec<f32>> = mask.cells.chunks(self.grid).map(across).collect();
         let mut pixels = Vec::with_capacity(height * width);
         for (top, bottom, down) in rows {
-            pixels.extend(columns.iter().map(|&(left, right, across)| {
-                let above = between(at(top, left), at(top, right), across);
-                let below = between(at(bottom, left), at(bottom, right), across);
-                between(above, below, down)
-            }));
+            let pairs = lines[top].iter().zip(&lines[bottom]);
+            pixels.extend(pairs.map(|(above, below)| between(*above, *below, down)));
         }
         pixels
     }

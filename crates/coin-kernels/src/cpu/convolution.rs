@@ -231,21 +231,28 @@ impl Task<'_> {
                             );
                         }
                     }
-                    for m in block * M - first..M {
-                        let output = self.group * outputs + first + m;
-                        let sums = sums.each_ref().map(|sums| &sums[m * values..(m + 1) * values]);
-                        self.store(output, row_phase, start..places.min(start + values), sums);
-                    }
+                    let stored = block * M - first..M;
+                    self.store(first, stored, row_phase, start..places.min(start + values), values, &sums);
                 }
             }
         }
     }
 
-    /// Finishes the sums of places and stores those that are none of the padding.
+    /// Finishes the sums of places and stores those that are none of the padding: of the outputs `stored` behind output `first`
+    /// of the group, `values` places each.
     #[inline(always)]
-    fn store(&self, output: usize, row_phase: usize, places: Range<usize>, sums: [&[f32]; MOST_STEP]) {
+    fn store(
+        &self,
+        first: usize,
+        stored: Range<usize>,
+        row_phase: usize,
+        places: Range<usize>,
+        values: usize,
+        sums: &[[f32; MOST_OUTPUTS * MOST_VALUES]; MOST_STEP],
+    ) {
         let Self { sum, layout, band, .. } = self;
         let (step, rows, pitch) = (sum.stencil.output_step, layout.plane_rows(band), layout.pitch);
+        let outputs = self.group * (sum.to.channels / sum.groups) + first;
         let mut place = places.start;
         while place < places.end {
             let (line, column) = (place / pitch, place % pitch);
@@ -261,11 +268,13 @@ impl Task<'_> {
             let first = column * step;
             let length = (count * step).min(sum.to.width - first);
             let image = band.images.start + image;
-            // SAFETY: every output pixel belongs to one place of one band, of one output channel of one task.
-            let target = unsafe { self.output.slice(sum.to.row(image, output, target_row) + first, length) };
-            let sums = sums.map(|sums| &sums[start..start + count]);
-            interleave(target, &sums[..step]);
-            sum.epilogue.apply(target, image, output, target_row, first);
+            for m in stored.clone() {
+                // SAFETY: every output pixel belongs to one place of one band, of one output channel of one task.
+                let target = unsafe { self.output.slice(sum.to.row(image, outputs + m, target_row) + first, length) };
+                let sums = sums.each_ref().map(|sums| &sums[m * values + start..][..count]);
+                interleave(target, &sums[..step]);
+                sum.epilogue.apply(target, image, outputs + m, target_row, first);
+            }
         }
     }
 }

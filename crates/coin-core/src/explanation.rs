@@ -2,6 +2,7 @@
 
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
+use coin_kernels::Awake;
 use thiserror::Error;
 
 use crate::familiarity::Familiarity;
@@ -77,6 +78,7 @@ impl Explainer {
         if pixels == 0 || images.is_empty() || !images.len().is_multiple_of(pixels) {
             return Err(ExplanationError::Input { found: images.len(), size });
         }
+        let _awake = Awake::on(device);
         let batch = images.len() / pixels;
         let x = Tensor::<4>::from_data(TensorData::new(images.clone(), [batch, 1, size, size]), device);
         let logits = self.classifier.forward(x.clone());

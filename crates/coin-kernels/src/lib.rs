@@ -11,6 +11,7 @@
 mod adam;
 #[cfg(feature = "autodiff")]
 mod autodiff;
+mod awake;
 mod composed;
 mod convolution;
 #[cfg(feature = "flex")]
@@ -21,5 +22,6 @@ mod operations;
 mod stencil;
 
 pub use adam::{Adam, adam};
+pub use awake::Awake;
 pub use convolution::{Convolution, Epilogue, convolve};
 pub use maps::{BatchNormed, add_relu, affine_relu, average_pool, batch_norm, double, max_pool};

@@ -15,6 +15,8 @@ const CACHED: usize = 1 << 16;
 const FEWEST_ROWS: usize = 4;
 /// Fewer places than this, and vectors are seldom full.
 const FEWEST_PLACES: usize = 256;
+/// Fewer places than this, and cores rather share the outputs.
+const WORTH_SPLITTING: usize = 512;
 /// Values that a vector may read past the last place.
 pub const SLACK: usize = 512;
 
@@ -136,7 +138,8 @@ impl Layout {
             return starts.map(|start| Band { images: start..batch.min(start + images), rows: 0..rows }).collect();
         }
         let fitting = (CACHED / row).saturating_sub(self.halo).max(FEWEST_ROWS);
-        let parts = wanted.div_ceil(batch.max(1)).min(rows.div_ceil(FEWEST_ROWS)).max(rows.div_ceil(fitting));
+        let most = rows.div_ceil(FEWEST_ROWS).min((rows * self.pitch).div_ceil(WORTH_SPLITTING));
+        let parts = wanted.div_ceil(batch.max(1)).min(most).max(rows.div_ceil(fitting));
         let height = rows.div_ceil(parts).max(1);
         let band = move |image: usize| {
             let starts = (0..rows).step_by(height);

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::convolution::relu;
+use super::tile::relu;
 use crate::stencil::Stencil;
 
 /// Values of a band that stay in a core's own cache.

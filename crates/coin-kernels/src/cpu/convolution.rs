@@ -8,7 +8,7 @@ use macerator::{Arch, Simd, WithSimd};
 use super::band::{Band, Layout, Map, Prologue};
 use super::buffers::Buffer;
 use super::tasks::{self, Output};
-use super::tile::{self, Kernels, MOST_OUTPUTS, MOST_VALUES, Reach};
+use super::tile::{self, Finish, Kernels, MOST_OUTPUTS, MOST_VALUES, Reach};
 use crate::convolution::MOST_STRIDE as MOST_STEP;
 use crate::stencil::{Stencil, Tap};
 
@@ -49,12 +49,6 @@ pub struct Residual<'a> {
     pub values: &'a [f32],
     pub map: Map,
     pub doubled: bool,
-}
-
-/// Zero where `x` is negative; NaN stays NaN, which `f32::max` would hide.
-#[inline(always)]
-pub fn relu(x: f32) -> f32 {
-    if x < 0.0 { 0.0 } else { x }
 }
 
 impl Sum<'_> {
@@ -210,6 +204,7 @@ impl Task<'_> {
         let last = (M - 1) * kernels.output + inputs.saturating_sub(1) * kernels.input;
         let last = last + all().map(|tap| tap.weight).max().unwrap_or(0);
         let mut sums = [[0.0; MOST_OUTPUTS * MOST_VALUES]; MOST_STEP];
+        let mut mixed = [[0.0; MOST_STEP * MOST_VALUES]; MOST_OUTPUTS];
         for block in self.blocks.clone() {
             // The last block begins early enough to be whole.
             let first = (block * M).min(outputs - M);
@@ -231,28 +226,27 @@ impl Task<'_> {
                             );
                         }
                     }
-                    let stored = block * M - first..M;
-                    self.store(first, stored, row_phase, start..places.min(start + values), values, &sums);
+                    if step > 1 {
+                        for m in 0..M {
+                            let row = m * values..(m + 1) * values;
+                            interleave(sums.each_ref().map(|sums| &sums[row.clone()]), step, &mut mixed[m]);
+                        }
+                    }
+                    for m in block * M - first..M {
+                        let sums = if step > 1 { &mixed[m][..] } else { &sums[0][m * values..(m + 1) * values] };
+                        self.store::<S>(first + m, row_phase, start..places.min(start + values), sums);
+                    }
                 }
             }
         }
     }
 
-    /// Finishes the sums of places and stores those that are none of the padding: of the outputs `stored` behind output `first`
-    /// of the group, `values` places each.
+    /// Finishes the sums of places, `[place, column phase]`, and stores those that are none of the padding.
     #[inline(always)]
-    fn store(
-        &self,
-        first: usize,
-        stored: Range<usize>,
-        row_phase: usize,
-        places: Range<usize>,
-        values: usize,
-        sums: &[[f32; MOST_OUTPUTS * MOST_VALUES]; MOST_STEP],
-    ) {
+    fn store<S: Simd>(&self, output: usize, row_phase: usize, places: Range<usize>, sums: &[f32]) {
         let Self { sum, layout, band, .. } = self;
         let (step, rows, pitch) = (sum.stencil.output_step, layout.plane_rows(band), layout.pitch);
-        let outputs = self.group * (sum.to.channels / sum.groups) + first;
+        let output = self.group * (sum.to.channels / sum.groups) + output;
         let mut place = places.start;
         while place < places.end {
             let (line, column) = (place / pitch, place % pitch);
@@ -268,71 +262,59 @@ impl Task<'_> {
             let first = column * step;
             let length = (count * step).min(sum.to.width - first);
             let image = band.images.start + image;
-            for m in stored.clone() {
-                // SAFETY: every output pixel belongs to one place of one band, of one output channel of one task.
-                let target = unsafe { self.output.slice(sum.to.row(image, outputs + m, target_row) + first, length) };
-                let sums = sums.each_ref().map(|sums| &sums[m * values + start..][..count]);
-                interleave(target, &sums[..step]);
-                sum.epilogue.apply(target, image, outputs + m, target_row, first);
-            }
+            // SAFETY: every output pixel belongs to one place of one band, of one output channel of one task.
+            let target = unsafe { self.output.slice(sum.to.row(image, output, target_row) + first, length) };
+            sum.epilogue.apply::<S>(&sums[start * step..], target, image, output, target_row, first);
         }
     }
 }
 
-/// Takes a value of each in turn.
+/// Takes a value of each phase in turn.
 #[inline(always)]
-fn interleave(target: &mut [f32], sums: &[&[f32]]) {
-    match sums {
-        [all] => target.copy_from_slice(&all[..target.len()]),
-        [even, odd] => {
-            let mut pairs = target.chunks_exact_mut(2);
-            for (pair, (even, odd)) in pairs.by_ref().zip(even.iter().zip(*odd)) {
-                pair[0] = *even;
-                pair[1] = *odd;
-            }
-            if let ([last], Some(even)) = (pairs.into_remainder(), even.last()) {
-                *last = *even;
-            }
+fn interleave(sums: [&[f32]; MOST_STEP], step: usize, mixed: &mut [f32]) {
+    let [even, odd, ..] = sums;
+    if step == 2 {
+        for (pair, (even, odd)) in mixed.chunks_exact_mut(2).zip(even.iter().zip(odd)) {
+            pair[0] = *even;
+            pair[1] = *odd;
         }
-        _ => {
-            for (group, place) in target.chunks_mut(sums.len()).zip(0..) {
-                group.iter_mut().zip(sums).for_each(|(value, sums)| *value = sums[place]);
-            }
+        return;
+    }
+    for (phase, sums) in sums[..step].iter().enumerate() {
+        for (value, sum) in mixed[phase..].iter_mut().step_by(step).zip(*sums) {
+            *value = *sum;
         }
     }
 }
 
 impl Epilogue<'_> {
-    /// To a piece of a row that begins at column `first`.
+    /// To the sums of a piece of a row that begins at column `first`.
     #[inline(always)]
-    fn apply(&self, target: &mut [f32], image: usize, output: usize, row: usize, first: usize) {
-        let bias = self.bias.map_or(0.0, |bias| bias[output]);
-        match self.residual {
-            None if self.bias.is_none() && !self.relu => {}
-            None => self.end(target, |value, _| value + bias),
-            Some(Residual { values, map, doubled: false }) => {
-                let residual = &values[map.row(image, output, row) + first..][..target.len()];
-                self.end(target, |value, i| value + bias + residual[i]);
-            }
+    fn apply<S: Simd>(&self, sums: &[f32], target: &mut [f32], image: usize, output: usize, row: usize, first: usize) {
+        let count = target.len();
+        let mut twice = [0.0; MOST_VALUES * MOST_STEP + 2];
+        let residual = match &self.residual {
+            None => &[],
+            Some(Residual { values, map, doubled: false }) => &values[map.row(image, output, row) + first..][..count],
             Some(Residual { values, map, doubled: true }) => {
-                let residual =
-                    &values[map.row(image, output, row / 2) + first / 2..][..(first % 2 + target.len()).div_ceil(2)];
-                let mut twice = [0.0; MOST_VALUES * MOST_STEP + 2];
-                for (pair, value) in twice.chunks_exact_mut(2).zip(residual) {
-                    pair.fill(*value);
-                }
-                let twice = &twice[first % 2..][..target.len()];
-                self.end(target, |value, i| value + bias + twice[i]);
+                let halves = &values[map.row(image, output, row / 2) + first / 2..];
+                repeat(&halves[..(first % 2 + count).div_ceil(2)], &mut twice);
+                &twice[first % 2..][..count]
             }
-        }
+        };
+        let residual = if residual.is_empty() { std::ptr::null() } else { residual.as_ptr() };
+        let finish = Finish { bias: self.bias.map_or(0.0, |bias| bias[output]), residual, relu: self.relu };
+        assert!(count <= sums.len(), "every value of a row has a sum");
+        // SAFETY: all are of `count` values, as just checked.
+        unsafe { tile::finish::<S>(sums.as_ptr(), count, finish, target.as_mut_ptr()) };
     }
+}
 
-    #[inline(always)]
-    fn end(&self, target: &mut [f32], change: impl Fn(f32, usize) -> f32) {
-        if self.relu {
-            target.iter_mut().enumerate().for_each(|(i, value)| *value = relu(change(*value, i)));
-        } else {
-            target.iter_mut().enumerate().for_each(|(i, value)| *value = change(*value, i));
-        }
+/// Each value twice.
+#[inline(always)]
+fn repeat(values: &[f32], twice: &mut [f32]) {
+    for (pair, value) in twice.chunks_exact_mut(2).zip(values) {
+        pair[0] = *value;
+        pair[1] = *value;
     }
 }

@@ -1,8 +1,8 @@
 //! Passes over values, each for itself.
 
-use super::convolution::relu;
 use super::planes::vectorised;
 use super::tasks::{self, Output};
+use super::tile::relu;
 use crate::Adam;
 
 /// Values of a task.

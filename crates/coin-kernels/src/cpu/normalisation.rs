@@ -2,9 +2,9 @@
 
 use super::band::Map;
 use super::buffers::Buffer;
-use super::convolution::relu as cut_off;
 use super::planes::{each_plane, plane, vectorised};
 use super::tasks::{self, Output};
+use super::tile::relu as cut_off;
 
 /// Sums that are kept apart, so that they can be added in vectors, and do not lose digits.
 const LANES: usize = 32;

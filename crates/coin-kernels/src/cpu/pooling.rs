@@ -2,8 +2,8 @@
 
 use super::band::{Map, Prologue};
 use super::buffers::Buffer;
-use super::convolution::relu;
 use super::planes::{each_plane, plane, vectorised};
+use super::tile::relu;
 
 /// `factor` times the sum of each 2x2 pixels of the input after its prologue.
 pub fn halve(x: &[f32], from: Map, to: Map, prologue: &Prologue<'_>, factor: f32) -> Buffer {

@@ -1,4 +1,4 @@
-//! The three inner loops, written once for every instruction set.
+//! The inner loops, written once for every instruction set.
 //!
 //! Plain loops on purpose: what an iterator's adapter calls is not compiled for the instruction set that the caller chose.
 
@@ -107,6 +107,61 @@ pub unsafe fn sum<S: Simd, const M: usize, const V: usize>(
                 }
             }
         }
+    }
+}
+
+/// What is added to sums before they are stored, and whether what is negative then becomes 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Finish {
+    pub bias: f32,
+    /// Null where there is none.
+    pub residual: *const f32,
+    pub relu: bool,
+}
+
+/// Zero where `x` is negative; NaN stays NaN, which `f32::max` would hide.
+#[inline(always)]
+pub fn relu(x: f32) -> f32 {
+    if x < 0.0 { 0.0 } else { x }
+}
+
+/// `to[i] = relu(from[i] + bias + residual[i])`, each part by choice.
+///
+/// # Safety
+/// The instruction set of `S` must be available; `from`, and the residual where there is one, must be valid for reads of `count`
+/// values, and `to`, which overlaps with neither, for writes.
+#[inline(always)]
+pub unsafe fn finish<S: Simd>(from: *const f32, count: usize, finish: Finish, to: *mut f32) {
+    let Finish { bias, residual, relu: cut } = finish;
+    let lanes = lanes::<S>();
+    if lanes == 1 || count < lanes {
+        for i in 0..count {
+            // SAFETY: `i` is below `count`.
+            unsafe {
+                let value = *from.add(i) + bias;
+                let value = if residual.is_null() { value } else { value + *residual.add(i) };
+                *to.add(i) = if cut { relu(value) } else { value };
+            }
+        }
+        return;
+    }
+    let (bias, zero): (F32<S>, F32<S>) = (bias.splat(), 0f32.splat());
+    let mut done = 0;
+    while done < count {
+        // The last vector overlaps with the one before, and gives the same values again.
+        let place = done.min(count - lanes);
+        // SAFETY: `place` and the lanes behind it are within `count`.
+        unsafe {
+            let mut value = f32::vload_unaligned::<S>(from.add(place)) + bias;
+            if !residual.is_null() {
+                value = value + f32::vload_unaligned::<S>(residual.add(place));
+            }
+            if cut {
+                value = value.lt(zero).select(zero, value);
+            }
+            f32::vstore_unaligned(to.add(place), value);
+        }
+        done += lanes;
     }
 }
 

@@ -14,6 +14,10 @@ use crate::stencil::{Stencil, Tap};
 
 /// Kernels whose weights a task sums.
 const SUMMED_AT_ONCE: usize = 256;
+/// Sums of a tile.
+const TILE: usize = MOST_OUTPUTS * MOST_VALUES;
+/// Values of memory beside a band: the sums of a tile, phase by phase; the same in the order of pixels; and a residual.
+const WORKSPACE: usize = 2 * MOST_STEP * TILE + 2 * MOST_STEP * MOST_VALUES;
 
 /// What is computed.
 pub struct Sum<'a> {
@@ -79,11 +83,13 @@ impl Sum<'_> {
             let (band, rest) = (&bands[task / (self.groups * shares)], task % (self.groups * shares));
             let (group, first) = (rest / shares, rest % shares * share);
             let blocks = first..blocks.min(first + share);
-            tasks::with_scratch(layout.length(band, inputs), |packed| {
+            let length = layout.length(band, inputs);
+            tasks::with_scratch(length + WORKSPACE, |scratch| {
+                let (packed, workspace) = scratch.split_at_mut(length);
                 let (sum, layout, weights, output) = (self, &layout, &weights, &output);
-                let task = Task { sum, layout, band, group, blocks, at_once, weights, output, packed };
+                let task = Task { sum, layout, band, group, blocks, at_once, weights, output };
                 // SAFETY: `arch` was detected, or is one that a test found available.
-                unsafe { arch.dispatch(task) }
+                unsafe { arch.dispatch(Dispatched { task, packed, workspace }) }
             });
         });
         values
@@ -152,41 +158,52 @@ struct Task<'a> {
     at_once: usize,
     weights: &'a Weights<'a>,
     output: &'a Output<'a>,
-    /// Memory for the band.
-    packed: &'a mut [f32],
 }
 
-impl WithSimd for Task<'_> {
+struct Dispatched<'a> {
+    task: Task<'a>,
+    /// Memory for the band.
+    packed: &'a mut [f32],
+    workspace: &'a mut [f32],
+}
+
+impl WithSimd for Dispatched<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self) {
+        let Self { task, packed, workspace } = self;
+        let Task { sum, layout, band, .. } = &task;
+        let inputs = sum.from.channels / sum.groups;
+        let channels = task.group * inputs..(task.group + 1) * inputs;
+        layout.pack(band, sum.input, &sum.from, channels, &sum.prologue, packed);
         let wide = tile::lanes::<S>() >= 8;
-        match self.at_once {
-            8 => self.compute::<S, 8, 3>(),
-            4 if tile::lanes::<S>() == 16 => self.compute::<S, 4, 6>(),
-            4 if wide => self.compute::<S, 4, 3>(),
-            4 => self.compute::<S, 4, 2>(),
-            2 if wide => self.compute::<S, 2, 6>(),
-            2 => self.compute::<S, 2, 4>(),
-            _ => self.compute::<S, 1, 8>(),
+        match task.at_once {
+            8 => task.convolve::<S, 8, 3>(packed, workspace),
+            4 if tile::lanes::<S>() == 16 => task.convolve::<S, 4, 6>(packed, workspace),
+            4 if wide => task.convolve::<S, 4, 3>(packed, workspace),
+            4 => task.convolve::<S, 4, 2>(packed, workspace),
+            2 if wide => task.convolve::<S, 2, 6>(packed, workspace),
+            2 => task.convolve::<S, 2, 4>(packed, workspace),
+            _ => task.convolve::<S, 1, 8>(packed, workspace),
         }
     }
 }
 
+/// Places of a tile that follow each other in a row of an image, none of them padding.
+struct Piece {
+    /// In the tile.
+    start: usize,
+    count: usize,
+    image: usize,
+    row: usize,
+    column: usize,
+}
+
 impl Task<'_> {
     #[inline(always)]
-    fn compute<S: Simd, const M: usize, const V: usize>(self) {
-        let Self { sum, layout, band, .. } = self;
-        let inputs = sum.from.channels / sum.groups;
-        let channels = self.group * inputs..(self.group + 1) * inputs;
-        layout.pack(band, sum.input, &sum.from, channels, &sum.prologue, self.packed);
-        self.convolve::<S, M, V>();
-    }
-
-    #[inline(always)]
-    fn convolve<S: Simd, const M: usize, const V: usize>(&self) {
-        let Self { sum, layout, band, weights, packed, .. } = self;
+    fn convolve<S: Simd, const M: usize, const V: usize>(&self, packed: &[f32], workspace: &mut [f32]) {
+        let Self { sum, layout, band, weights, .. } = self;
         let (inputs, outputs) = (sum.from.channels / sum.groups, sum.to.channels / sum.groups);
         let step = sum.stencil.output_step;
         let reach = |(tap, weight): (&Tap, &usize)| Reach {
@@ -203,16 +220,18 @@ impl Task<'_> {
         let kernels = weights.kernels;
         let last = (M - 1) * kernels.output + inputs.saturating_sub(1) * kernels.input;
         let last = last + all().map(|tap| tap.weight).max().unwrap_or(0);
-        let mut sums = [[0.0; MOST_OUTPUTS * MOST_VALUES]; MOST_STEP];
-        let mut mixed = [[0.0; MOST_STEP * MOST_VALUES]; MOST_OUTPUTS];
+        let (sums, workspace) = workspace.split_at_mut(MOST_STEP * TILE);
+        let (mixed, residual) = workspace.split_at_mut(MOST_STEP * TILE);
+        let (pieces, ends) = self.pieces(values);
         for block in self.blocks.clone() {
             // The last block begins early enough to be whole.
             let first = (block * M).min(outputs - M);
             let weights = &weights.values[self.group * weights.group + first * kernels.output..];
             assert!(inputs == 0 || last < weights.len(), "every output has a kernel for every input");
             for (row_phase, phases) in phases.chunks(step).enumerate() {
-                for start in (0..places).step_by(values) {
-                    for (taps, sums) in phases.iter().zip(&mut sums) {
+                let mut piece = 0;
+                for (start, end) in (0..places).step_by(values).zip(&ends) {
+                    for (taps, sums) in phases.iter().zip(sums.chunks_exact_mut(TILE)) {
                         // SAFETY: checked above for all tiles; `M * V * lanes` is at most the length of `sums`.
                         unsafe {
                             tile::sum::<S, M, V>(
@@ -226,87 +245,94 @@ impl Task<'_> {
                             );
                         }
                     }
-                    if step > 1 {
-                        for m in 0..M {
-                            let row = m * values..(m + 1) * values;
-                            interleave(sums.each_ref().map(|sums| &sums[row.clone()]), step, &mut mixed[m]);
+                    let (line, finished) = match step {
+                        1 => (values, &*sums),
+                        _ => {
+                            interleave(sums, step, M * values, mixed);
+                            (step * values, &*mixed)
+                        }
+                    };
+                    for piece in &pieces[piece..*end] {
+                        for m in block * M - first..M {
+                            let output = self.group * outputs + first + m;
+                            let sums = &finished[m * line + piece.start * step..(m + 1) * line];
+                            self.store::<S>(piece, output, row_phase, sums, residual);
                         }
                     }
-                    for m in block * M - first..M {
-                        let sums = if step > 1 { &mixed[m][..] } else { &sums[0][m * values..(m + 1) * values] };
-                        self.store::<S>(first + m, row_phase, start..places.min(start + values), sums);
-                    }
+                    piece = *end;
                 }
             }
         }
     }
 
-    /// Finishes the sums of places, `[place, column phase]`, and stores those that are none of the padding.
+    /// The pieces of all tiles of `values` places, and for each tile the number of pieces up to its end.
     #[inline(always)]
-    fn store<S: Simd>(&self, output: usize, row_phase: usize, places: Range<usize>, sums: &[f32]) {
-        let Self { sum, layout, band, .. } = self;
-        let (step, rows, pitch) = (sum.stencil.output_step, layout.plane_rows(band), layout.pitch);
-        let output = self.group * (sum.to.channels / sum.groups) + output;
-        let mut place = places.start;
-        while place < places.end {
-            let (line, column) = (place / pitch, place % pitch);
-            let (image, row) = (line / rows, line % rows);
-            let end = places.end.min((line + 1) * pitch);
-            let (start, next) = (place - places.start, end);
-            place = next;
-            let target_row = (band.rows.start + row) * step + row_phase;
-            if row >= band.rows.len() || column >= layout.columns || target_row >= sum.to.height {
-                continue;
+    fn pieces(&self, values: usize) -> (Vec<Piece>, Vec<usize>) {
+        let Self { layout, band, .. } = self;
+        let (rows, pitch, places) = (layout.plane_rows(band), layout.pitch, layout.places(band));
+        let mut pieces = Vec::with_capacity(places / values + band.images.len() * rows + 1);
+        let mut ends = Vec::with_capacity(places / values + 1);
+        for start in (0..places).step_by(values) {
+            let end = places.min(start + values);
+            for line in start / pitch..end.div_ceil(pitch) {
+                let (image, row) = (line / rows, line % rows);
+                let from = start.max(line * pitch);
+                let count = end.min(line * pitch + layout.columns).saturating_sub(from);
+                if row < band.rows.len() && count > 0 {
+                    let (image, row) = (band.images.start + image, band.rows.start + row);
+                    pieces.push(Piece { start: from - start, count, image, row, column: from - line * pitch });
+                }
             }
-            let count = (end - (line * pitch + column)).min(layout.columns - column);
-            let first = column * step;
-            let length = (count * step).min(sum.to.width - first);
-            let image = band.images.start + image;
-            // SAFETY: every output pixel belongs to one place of one band, of one output channel of one task.
-            let target = unsafe { self.output.slice(sum.to.row(image, output, target_row) + first, length) };
-            sum.epilogue.apply::<S>(&sums[start * step..], target, image, output, target_row, first);
+            ends.push(pieces.len());
         }
+        (pieces, ends)
+    }
+
+    /// Finishes the sums of a piece, in the order of pixels, and stores them.
+    #[inline(always)]
+    fn store<S: Simd>(&self, piece: &Piece, output: usize, row_phase: usize, sums: &[f32], twice: &mut [f32]) {
+        let Sum { stencil, to, epilogue, .. } = self.sum;
+        let step = stencil.output_step;
+        let (image, row, first) = (piece.image, piece.row * step + row_phase, piece.column * step);
+        if row >= to.height {
+            return;
+        }
+        let count = (piece.count * step).min(to.width - first);
+        let residual: &[f32] = match &epilogue.residual {
+            None => &[],
+            Some(Residual { values, map, doubled: false }) => &values[map.row(image, output, row) + first..][..count],
+            Some(Residual { values, map, doubled: true }) => {
+                let halves = &values[map.row(image, output, row / 2) + first / 2..];
+                repeat(&halves[..(first % 2 + count).div_ceil(2)], twice);
+                &twice[first % 2..][..count]
+            }
+        };
+        let residual = if residual.is_empty() { std::ptr::null() } else { residual.as_ptr() };
+        let bias = epilogue.bias.map_or(0.0, |bias| bias[output]);
+        assert!(count <= sums.len(), "every pixel has a sum");
+        // SAFETY: every output pixel belongs to one place of one band, of one output channel of one task.
+        let target = unsafe { self.output.slice(to.row(image, output, row) + first, count) };
+        let finish = Finish { bias, residual, relu: epilogue.relu };
+        // SAFETY: all are of `count` values, as just checked.
+        unsafe { tile::finish::<S>(sums.as_ptr(), count, finish, target.as_mut_ptr()) };
     }
 }
 
-/// Takes a value of each phase in turn.
+/// Takes a value of each phase in turn, `count` times.
 #[inline(always)]
-fn interleave(sums: [&[f32]; MOST_STEP], step: usize, mixed: &mut [f32]) {
-    let [even, odd, ..] = sums;
+fn interleave(sums: &[f32], step: usize, count: usize, mixed: &mut [f32]) {
     if step == 2 {
+        let (even, odd) = (&sums[..count], &sums[TILE..TILE + count]);
         for (pair, (even, odd)) in mixed.chunks_exact_mut(2).zip(even.iter().zip(odd)) {
             pair[0] = *even;
             pair[1] = *odd;
         }
         return;
     }
-    for (phase, sums) in sums[..step].iter().enumerate() {
-        for (value, sum) in mixed[phase..].iter_mut().step_by(step).zip(*sums) {
+    for (phase, sums) in sums.chunks_exact(TILE).take(step).enumerate() {
+        for (value, sum) in mixed[phase..].iter_mut().step_by(step).zip(&sums[..count]) {
             *value = *sum;
         }
-    }
-}
-
-impl Epilogue<'_> {
-    /// To the sums of a piece of a row that begins at column `first`.
-    #[inline(always)]
-    fn apply<S: Simd>(&self, sums: &[f32], target: &mut [f32], image: usize, output: usize, row: usize, first: usize) {
-        let count = target.len();
-        let mut twice = [0.0; MOST_VALUES * MOST_STEP + 2];
-        let residual = match &self.residual {
-            None => &[],
-            Some(Residual { values, map, doubled: false }) => &values[map.row(image, output, row) + first..][..count],
-            Some(Residual { values, map, doubled: true }) => {
-                let halves = &values[map.row(image, output, row / 2) + first / 2..];
-                repeat(&halves[..(first % 2 + count).div_ceil(2)], &mut twice);
-                &twice[first % 2..][..count]
-            }
-        };
-        let residual = if residual.is_empty() { std::ptr::null() } else { residual.as_ptr() };
-        let finish = Finish { bias: self.bias.map_or(0.0, |bias| bias[output]), residual, relu: self.relu };
-        assert!(count <= sums.len(), "every value of a row has a sum");
-        // SAFETY: all are of `count` values, as just checked.
-        unsafe { tile::finish::<S>(sums.as_ptr(), count, finish, target.as_mut_ptr()) };
     }
 }
 

@@ -1,7 +1,6 @@
 //! Convolutions and their input gradients: one sum for all of them, see [`crate::stencil`].
 
-use std::borrow::Cow;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
 use macerator::{Arch, Simd, WithSimd};
 
@@ -98,12 +97,28 @@ impl Sum<'_> {
 
 /// The kernels of all outputs and inputs, a weight a tap, in the order in which they were given.
 struct Weights<'a> {
-    values: Cow<'a, [f32]>,
+    values: Values<'a>,
     /// Weights of a group.
     group: usize,
     kernels: Kernels,
     /// Index within a kernel of the weight of each tap, phase by phase.
     taps: Vec<Vec<usize>>,
+}
+
+enum Values<'a> {
+    Given(&'a [f32]),
+    Summed(Buffer),
+}
+
+impl Deref for Values<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Self::Given(values) => values,
+            Self::Summed(values) => values,
+        }
+    }
 }
 
 impl<'a> Weights<'a> {
@@ -113,12 +128,12 @@ impl<'a> Weights<'a> {
         let (values, kernel, taps) = if single {
             let weight = |tap: &Tap| tap.weights.first().copied().unwrap_or(0);
             let taps = phases.iter().map(|taps| taps.iter().map(weight).collect());
-            (Cow::Borrowed(sum.weights), sum.kernel, taps.collect())
+            (Values::Given(sum.weights), sum.kernel, taps.collect())
         } else {
             let mut numbers = 0..;
             let taps = phases.iter().map(|taps| numbers.by_ref().take(taps.len()).collect());
             let taps: Vec<Vec<usize>> = taps.collect();
-            (Cow::Owned(summed(sum.weights, sum.kernel, phases)), taps.iter().map(Vec::len).sum(), taps)
+            (Values::Summed(summed(sum.weights, sum.kernel, phases)), taps.iter().map(Vec::len).sum(), taps)
         };
         let (inputs, outputs) = (sum.from.channels / sum.groups, sum.to.channels / sum.groups);
         let kernels = match sum.transposed {
@@ -130,18 +145,28 @@ impl<'a> Weights<'a> {
 }
 
 /// Of each kernel the sum of each tap's weights.
-fn summed(weights: &[f32], kernel: usize, phases: &[Vec<Tap>]) -> Vec<f32> {
+fn summed(weights: &[f32], kernel: usize, phases: &[Vec<Tap>]) -> Buffer {
     let taps: Vec<&Tap> = phases.iter().flatten().collect();
-    let mut sums = vec![0.0; weights.len() / kernel * taps.len()];
+    let most = taps.iter().map(|tap| tap.weights.len()).max().unwrap_or(0);
+    let mut sums = Buffer::unwritten(weights.len() / kernel * taps.len());
     let output = Output::new(&mut sums);
     let run = SUMMED_AT_ONCE;
     tasks::run(weights.len().div_ceil(kernel * run), weights.len() * taps.len(), |task| {
         let kernels = weights[task * run * kernel..].chunks_exact(kernel).take(run);
         // SAFETY: each task has kernels of its own.
         let targets = unsafe { output.slice(task * run * taps.len(), kernels.len() * taps.len()) };
-        for (kernel, target) in kernels.zip(targets.chunks_exact_mut(taps.len())) {
-            for (target, tap) in target.iter_mut().zip(&taps) {
-                *target = tap.weights.iter().map(|&weight| kernel[weight]).sum();
+        // Each tap's weights, and behind them the index of a zero until all taps have equally many.
+        let indices: Vec<usize> = (0..most)
+            .flat_map(|number| taps.iter().map(move |tap| tap.weights.get(number).copied().unwrap_or(kernel)))
+            .collect();
+        let mut padded = vec![0.0; kernel + 1];
+        for (weights, targets) in kernels.zip(targets.chunks_exact_mut(taps.len())) {
+            padded[..kernel].copy_from_slice(weights);
+            targets.fill(0.0);
+            for indices in indices.chunks_exact(taps.len()) {
+                for (target, index) in targets.iter_mut().zip(indices) {
+                    *target += padded[*index];
+                }
             }
         }
     });

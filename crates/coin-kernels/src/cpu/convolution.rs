@@ -6,6 +6,7 @@ use macerator::{Arch, Simd, WithSimd};
 
 use super::band::{Band, Layout, Map, Prologue};
 use super::buffers::Buffer;
+use super::planes::vectorised;
 use super::tasks::{self, Output};
 use super::tile::{self, Finish, Kernels, MOST_OUTPUTS, MOST_VALUES, Reach};
 use crate::convolution::MOST_STRIDE as MOST_STEP;
@@ -144,6 +145,28 @@ impl<'a> Weights<'a> {
     }
 }
 
+/// The indices of a 3x3 kernel of the doubled map, which the networks have, as [`summed`] finds them.
+const PARITIES: [[usize; 16]; 4] = [
+    [0, 1, 3, 4, 0, 2, 3, 5, 0, 1, 6, 7, 0, 2, 6, 8],
+    [9, 2, 6, 5, 1, 9, 4, 8, 3, 2, 9, 8, 1, 5, 7, 9],
+    [9, 9, 9, 7, 9, 9, 6, 9, 9, 4, 9, 9, 3, 9, 9, 9],
+    [9, 9, 9, 8, 9, 9, 7, 9, 9, 5, 9, 9, 4, 9, 9, 9],
+];
+
+vectorised! {
+    /// [`summed`] with indices that the compiler knows.
+    fn sum_parities(kernels: &[f32], targets: &mut [f32]) {
+        for (kernel, targets) in kernels.chunks_exact(9).zip(targets.chunks_exact_mut(16)) {
+            let mut padded = [0.0; 10];
+            padded[..9].copy_from_slice(kernel);
+            let [first, second, third, fourth] = PARITIES;
+            for (i, target) in targets.iter_mut().enumerate() {
+                *target = padded[first[i]] + padded[second[i]] + padded[third[i]] + padded[fourth[i]];
+            }
+        }
+    }
+}
+
 /// Of each kernel the sum of each tap's weights.
 fn summed(weights: &[f32], kernel: usize, phases: &[Vec<Tap>]) -> Buffer {
     let taps: Vec<&Tap> = phases.iter().flatten().collect();
@@ -152,15 +175,18 @@ fn summed(weights: &[f32], kernel: usize, phases: &[Vec<Tap>]) -> Buffer {
     let output = Output::new(&mut sums);
     let run = SUMMED_AT_ONCE;
     tasks::run(weights.len().div_ceil(kernel * run), weights.len() * taps.len(), |task| {
-        let kernels = weights[task * run * kernel..].chunks_exact(kernel).take(run);
+        let kernels = &weights[task * run * kernel..weights.len().min((task + 1) * run * kernel)];
         // SAFETY: each task has kernels of its own.
-        let targets = unsafe { output.slice(task * run * taps.len(), kernels.len() * taps.len()) };
+        let targets = unsafe { output.slice(task * run * taps.len(), kernels.len() / kernel * taps.len()) };
         // Each tap's weights, and behind them the index of a zero until all taps have equally many.
         let indices: Vec<usize> = (0..most)
             .flat_map(|number| taps.iter().map(move |tap| tap.weights.get(number).copied().unwrap_or(kernel)))
             .collect();
+        if indices == PARITIES.concat() {
+            return sum_parities(kernels, targets);
+        }
         let mut padded = vec![0.0; kernel + 1];
-        for (weights, targets) in kernels.zip(targets.chunks_exact_mut(taps.len())) {
+        for (weights, targets) in kernels.chunks_exact(kernel).zip(targets.chunks_exact_mut(taps.len())) {
             padded[..kernel].copy_from_slice(weights);
             targets.fill(0.0);
             for indices in indices.chunks_exact(taps.len()) {

@@ -1,6 +1,7 @@
 //! RISE (Petsiuk et al. 2018): the mean of random masks, each counting as much as the classifier likes what it shows.
 
 use burn::tensor::{Tensor, TensorData};
+use coin_kernels::Awake;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -71,11 +72,13 @@ impl Rise {
 
     /// The map of one image, `None` when `progress` stopped it. What a mask hides becomes mid-grey.
     pub fn map(&self, classifier: &Classifier, image: Tensor<4>, progress: Progress<'_>) -> Option<Tensor<4>> {
+        let _awake = Awake::on(&image.device());
         let [_, _, height, width] = image.dims();
         let mut sum = image.zeros_like();
         let mut done = 0;
         for batch in self.masks.chunks(BATCH) {
-            let values: Vec<f32> = batch.iter().flat_map(|mask| self.enlarged(mask, [height, width])).collect();
+            let mut values = Vec::with_capacity(batch.len() * height * width);
+            batch.iter().for_each(|mask| self.enlarge(mask, [height, width], &mut values));
             let shape = [batch.len(), 1, height, width];
             let masks = Tensor::<4>::from_data(TensorData::new(values, shape), &image.device());
             sum = sum + weighted_sum(classifier, &image, masks.clone(), masks);
@@ -88,8 +91,8 @@ impl Rise {
         Some(min_max(sum))
     }
 
-    /// The mask enlarged, by interpolation, to one cell more than the image, and of that the image's part.
-    fn enlarged(&self, mask: &GridMask, [height, width]: [usize; 2]) -> Vec<f32> {
+    /// Appends the mask enlarged, by interpolation, to one cell more than the image, and of that the image's part.
+    fn enlarge(&self, mask: &GridMask, [height, width]: [usize; 2], pixels: &mut Vec<f32>) {
         let rows = self.positions(height, mask.shift[0]);
         let columns = self.positions(width, mask.shift[1]);
         let between = |a: f32, b: f32, share: f32| a + (b - a) * share;
@@ -98,12 +101,10 @@ impl Rise {
             columns.iter().map(|&(left, right, share)| between(at(left), at(right), share)).collect()
         };
         let lines: Vec<Vec<f32>> = mask.cells.chunks(self.grid).map(across).collect();
-        let mut pixels = Vec::with_capacity(height * width);
         for (top, bottom, down) in rows {
             let pairs = lines[top].iter().zip(&lines[bottom]);
             pixels.extend(pairs.map(|(above, below)| between(*above, *below, down)));
         }
-        pixels
     }
 
     /// For each pixel of a side: the cells before and after it, and its place between their centres. Beyond the outermost

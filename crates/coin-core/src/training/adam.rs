@@ -49,3 +49,33 @@ impl Optimizer for Adam {
         AdamState::new(state.momentum.to_device(device))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use burn::optim::AdamConfig;
+    use burn::optim::decay::WeightDecayConfig;
+    use burn::tensor::Distribution;
+
+    use super::*;
+
+    #[test]
+    fn steps_are_those_of_burns_adam() {
+        let device = Device::flex();
+        let random = || Tensor::<2>::random([37, 41], Distribution::Normal(0.0, 1.0), &device);
+        let ours = Adam { betas: [0.8, 0.99], weight_decay: 0.1, ..Adam::default() };
+        let burns = AdamConfig::new().with_beta_1(0.8).with_beta_2(0.99).with_epsilon(1e-8);
+        let burns = burns.with_weight_decay(Some(WeightDecayConfig::new(0.1))).build();
+        let start = random();
+        let (mut found, mut expected) = ((start.clone(), None), (start, None));
+        for _ in 0..3 {
+            let gradient = random();
+            found = ours.step(0.01, found.0, gradient.clone(), found.1);
+            expected = burns.step(0.01, expected.0, gradient, expected.1);
+        }
+        let error = (found.0 - expected.0).abs().max().into_scalar::<f32>();
+        assert!(error <= 1e-6, "off by {error}");
+        assert_eq!(found.1.unwrap().momentum.time, 3);
+    }
+}

@@ -154,7 +154,7 @@ pub unsafe fn finish<S: Simd>(from: *const f32, count: usize, finish: Finish, to
         unsafe {
             let mut value = f32::vload_unaligned::<S>(from.add(place)) + bias;
             if !residual.is_null() {
-                value = value + f32::vload_unaligned::<S>(residual.add(place));
+                value += f32::vload_unaligned::<S>(residual.add(place));
             }
             if cut {
                 value = value.lt(zero).select(zero, value);

@@ -16,6 +16,10 @@ pub fn all() -> anyhow::Result<()> {
     run("cargo", &["fmt", "--all", "--check"])?;
     let lints = ["--all-targets", "--release", "--", "--deny", "warnings"];
     run("cargo", &[&["clippy"], &NATIVE[..], &lints].concat())?;
+    // Builds for graphics cards are compiled, not run; for CUDA without the bundle that its build would download.
+    let card = |feature| ["check", "--release", "--package", "coin-train", "--features", feature];
+    run("cargo", &card("vulkan"))?;
+    run_in(&root(), "cargo", &card("cuda"), &[("DOCS_RS", Path::new("1"))])?;
     supply::check()?;
     samples::prepare()?;
     samples::readers()?;

@@ -9,7 +9,7 @@ use burn::tensor::Bytes;
 use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProperty};
 
 /// Values that are kept in all, while no tensor needs them.
-const MOST_KEPT: usize = if cfg!(target_family = "wasm") { 1 << 24 } else { 1 << 26 };
+const MOST_KEPT: usize = 1 << 24;
 /// Smaller buffers are left to the allocator, which keeps them itself.
 const FEWEST: usize = 1 << 12;
 

@@ -133,21 +133,18 @@ impl Convolution {
     }
 
     /// This convolution and the normalisation after it as one, for running statistics.
-    pub(super) fn fused_with(mut self, (scale, shift): Affine) -> Self {
+    pub(super) fn fused_with(self, (scale, shift): Affine) -> Self {
         let outputs = scale.dims()[0];
         let weight = self.effective_weight() * scale.clone().reshape([outputs, 1, 1, 1]);
         let bias = match &self.bias {
             Some(bias) => bias.val() * scale + shift,
             None => shift,
         };
-        self.weight = self.weight.map(|_| weight);
-        self.bias = Some(Param::from_tensor(bias));
-        self.spectral_norm = None;
-        self
+        self.replaced(weight, bias)
     }
 
     /// This 1x1 convolution and the scale and shift before it as one.
-    pub(super) fn fused_after(mut self, (scale, shift): Affine) -> Self {
+    pub(super) fn fused_after(self, (scale, shift): Affine) -> Self {
         let weight = self.effective_weight();
         let [outputs, inputs, _, _] = weight.dims();
         let bias = (weight.clone() * shift.reshape([1, inputs, 1, 1])).sum_dim(1).reshape([outputs]);
@@ -155,10 +152,13 @@ impl Convolution {
             Some(own) => own.val() + bias,
             None => bias,
         };
-        self.weight = self.weight.map(|_| weight * scale.reshape([1, inputs, 1, 1]));
-        self.bias = Some(Param::from_tensor(bias));
-        self.spectral_norm = None;
-        self
+        self.replaced(weight * scale.reshape([1, inputs, 1, 1]), bias)
+    }
+
+    /// With another weight, of which nothing is to be divided out any more, and another bias.
+    fn replaced(self, weight: Tensor<4>, bias: Tensor<1>) -> Self {
+        let bias = Some(Param::from_tensor(bias));
+        Self { weight: self.weight.map(|_| weight), bias, spectral_norm: None, ..self }
     }
 
     /// The same function without spectral normalisation left to compute.

@@ -51,10 +51,10 @@ impl Encoder {
     }
 
     pub(super) fn fused(mut self) -> Self {
-        let mut before = match self.blocks.is_empty() {
-            true => None,
-            false => self.stem_norm.take_if(|norm| norm.affine().is_some()).and_then(|norm| norm.affine()),
-        };
+        let mut before = self.stem_norm.as_ref().and_then(BatchNorm::affine);
+        if before.is_some() {
+            self.stem_norm = None;
+        }
         self.blocks = self.blocks.into_iter().map(|block| block.fused(before.take())).collect();
         self
     }

@@ -46,9 +46,8 @@ pub struct Buffer(Box<[f32]>);
 impl Buffer {
     /// With whatever values are in it: the operation writes them all.
     pub fn unwritten(length: usize) -> Self {
-        let kept = || KEPT.lock().unwrap_or_else(PoisonError::into_inner).take(length);
-        let kept = if length < FEWEST { None } else { kept() };
-        Self(kept.unwrap_or_else(|| vec![0.0; length].into_boxed_slice()))
+        let kept = (length >= FEWEST).then(|| KEPT.lock().unwrap_or_else(PoisonError::into_inner).take(length));
+        Self(kept.flatten().unwrap_or_else(|| vec![0.0; length].into_boxed_slice()))
     }
 
     /// As the memory of a tensor, which gives it back when it goes.

@@ -171,6 +171,11 @@ vectorised! {
 fn summed(weights: &[f32], kernel: usize, phases: &[Vec<Tap>]) -> Buffer {
     let taps: Vec<&Tap> = phases.iter().flatten().collect();
     let most = taps.iter().map(|tap| tap.weights.len()).max().unwrap_or(0);
+    // Each tap's weights, and behind them the index of a zero until all taps have equally many.
+    let indices: Vec<usize> = (0..most)
+        .flat_map(|number| taps.iter().map(move |tap| tap.weights.get(number).copied().unwrap_or(kernel)))
+        .collect();
+    let parities = PARITIES.concat();
     let mut sums = Buffer::unwritten(weights.len() / kernel * taps.len());
     let output = Output::new(&mut sums);
     let run = SUMMED_AT_ONCE;
@@ -178,11 +183,7 @@ fn summed(weights: &[f32], kernel: usize, phases: &[Vec<Tap>]) -> Buffer {
         let kernels = &weights[task * run * kernel..weights.len().min((task + 1) * run * kernel)];
         // SAFETY: each task has kernels of its own.
         let targets = unsafe { output.slice(task * run * taps.len(), kernels.len() / kernel * taps.len()) };
-        // Each tap's weights, and behind them the index of a zero until all taps have equally many.
-        let indices: Vec<usize> = (0..most)
-            .flat_map(|number| taps.iter().map(move |tap| tap.weights.get(number).copied().unwrap_or(kernel)))
-            .collect();
-        if indices == PARITIES.concat() {
+        if indices == parities {
             return sum_parities(kernels, targets);
         }
         let mut padded = vec![0.0; kernel + 1];

@@ -21,6 +21,12 @@ pub fn lanes<S: Simd>() -> usize {
     S::lanes32()
 }
 
+/// Whether there are 32 vector registers, and not 16.
+#[inline(always)]
+pub fn many_registers<S: Simd>() -> bool {
+    lanes::<S>() == 16 || cfg!(target_arch = "aarch64")
+}
+
 /// Outputs whose sums share the inputs in registers: as many as divide `outputs` evenly, or else as fit.
 pub fn outputs_at_once(arch: Arch, outputs: usize) -> usize {
     let most = if has_32_registers(arch) { 8 } else { 4 };

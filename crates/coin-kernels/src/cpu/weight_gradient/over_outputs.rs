@@ -27,7 +27,7 @@ pub fn scratch(share: &Share<'_>, band: &Band) -> usize {
 #[inline(always)]
 pub fn add<S: Simd>(share: &Share<'_>, scratch: &mut [f32], target: &mut [f32]) {
     let lanes = tile::lanes::<S>();
-    let many_registers = lanes == 16 || cfg!(target_arch = "aarch64");
+    let many_registers = tile::many_registers::<S>();
     let vectors = share.outputs.len().div_ceil(lanes);
     let most = if many_registers { 4 } else { 3 };
     // As wide as goes without more padding than narrower.

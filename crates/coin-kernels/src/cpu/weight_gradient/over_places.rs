@@ -20,10 +20,9 @@ pub fn scratch(share: &Share<'_>, band: &Band) -> usize {
 /// Adds what the share's bands give to `target`.
 #[inline(always)]
 pub fn add<S: Simd>(share: &Share<'_>, scratch: &mut [f32], target: &mut [f32]) {
-    match tile::lanes::<S>() {
-        16 => compute::<S, 4, 6>(share, scratch, target),
-        4 if cfg!(target_arch = "aarch64") => compute::<S, 4, 6>(share, scratch, target),
-        _ => compute::<S, 3, 3>(share, scratch, target),
+    match tile::many_registers::<S>() {
+        true => compute::<S, 4, 6>(share, scratch, target),
+        false => compute::<S, 3, 3>(share, scratch, target),
     }
 }
 

@@ -6,6 +6,7 @@
  */
 
 import { EngineHost, EngineStopped, engineEvents } from "./host.js";
+import { EnginePool, inOrder, roomForWorkers } from "./pool.js";
 
 export { EngineStopped, engineEvents };
 
@@ -116,7 +117,7 @@ export { EngineStopped, engineEvents };
 /** @typedef {"rise" | "score-cam" | "layer-cam" | "grad-cam"} SaliencyMethod */
 /** @typedef {"fire" | "viridis" | "turbo" | "grey"} ColourMap */
 
-/** @typedef {import("./host.js").EngineKind} EngineKind */
+/** What explains. @typedef {Exclude<import("./host.js").EngineKind, "files">} EngineKind */
 /** @typedef {import("./host.js").EngineProgress} EngineProgress */
 /** @typedef {import("./host.js").EngineStop} EngineStop */
 
@@ -132,11 +133,14 @@ export { EngineStopped, engineEvents };
 
 const hosts = { cpu: new EngineHost("cpu"), webgpu: new EngineHost("webgpu") };
 
-/** Saliency methods take long: in a worker of their own they keep nothing waiting, and can be cancelled alone. */
-const saliency = new EngineHost("cpu", "cpu for saliency");
+/** Scans are opened, held and written here: it is fetched with the first of them. */
+const files = new EngineHost("files");
 
-/** Files, phantoms, colours and post-processing always go to the small engine, which is there first. */
-const files = hosts.cpu;
+/** Phantoms, colours and masks come from the small engine, which is there first. */
+const maps = hosts.cpu;
+
+/** Volumes and saliency methods take long: in workers of their own they keep nothing waiting, and can be cancelled alone. */
+const pool = new EnginePool(roomForWorkers());
 
 /** What the engines read at most: `Limits::default()` in crates/coin-imaging/src/limits.rs. */
 const FILE_LIMIT_MIB = 512;
@@ -149,6 +153,9 @@ const PAPER_DIAMETER_MM = 30;
 
 /** Random masks of RISE; the paper takes 6000, which a browser is slow at. */
 const RISE_MASKS = 1000;
+
+/** As many of them go to a worker at once. Other numbers add them up in another order. */
+const RISE_SHARE = 64;
 
 /** How long an engine may take to say how much memory it has. */
 const PATIENCE_MS = 500;
@@ -354,8 +361,24 @@ export class Explainer {
   }
 
   /**
-   * Where the classifier looks, by a saliency method, as a map in [0, 1] on the model's grid. On the CPU, in a worker of its own:
-   * aborting ends that alone.
+   * Explains slices side by side, on as many processors as the device has room for. The results come in the order of the
+   * slices and are those of `explain`. Aborting, or asking for no more, ends what is under way.
+   *
+   * @param {Iterable<Slice> | AsyncIterable<Slice>} slices
+   * @param {{signal?: AbortSignal}} [options]
+   * @returns {AsyncGenerator<Explanation, void, void>}
+   */
+  async *explainAll(slices, { signal } = {}) {
+    if (this.#device.engine === "webgpu") {
+      for await (const slice of slices) yield await this.explain(slice, { signal });
+      return;
+    }
+    yield* inOrder(slices, (slice, signal) => pool.call(this.#model, "explain", { slice }, signal), pool.room, signal);
+  }
+
+  /**
+   * Where the classifier looks, by a saliency method, as a map in [0, 1] on the model's grid. On the CPU, in workers of its own:
+   * aborting ends those alone.
    *
    * @param {Slice} slice
    * @param {SaliencyMethod} method
@@ -363,7 +386,40 @@ export class Explainer {
    * @returns {Promise<Float32Array>}
    */
   attribute(slice, method, { masks = RISE_MASKS, onProgress, signal } = {}) {
-    return saliency.callWith(this.#model, "attribute", { slice, method, masks }, signal, onProgress);
+    if (method === "rise") return this.#rise(slice, masks, onProgress, signal);
+    return pool.call(this.#model, "attribute", { slice, method }, signal, onProgress);
+  }
+
+  /**
+   * @param {Slice} slice
+   * @param {number} masks
+   * @param {((done: number, all: number) => void) | undefined} onProgress
+   * @param {AbortSignal | undefined} signal
+   */
+  async #rise(slice, masks, onProgress, signal) {
+    const firsts = Array.from({ length: Math.ceil(masks / RISE_SHARE) }, (_, share) => share * RISE_SHARE);
+    /** @type {Map<number, number>} */
+    const done = new Map();
+    const sums = inOrder(
+      firsts,
+      (first, signal) => {
+        const range = { first, end: Math.min(masks, first + RISE_SHARE) };
+        const onStep = (/** @type {number} */ of) => {
+          done.set(first, of);
+          onProgress?.([...done.values()].reduce((a, b) => a + b, 0), masks);
+        };
+        return pool.call(this.#model, "riseSum", { slice, masks, ...range }, signal, onStep);
+      },
+      pool.room,
+      signal,
+    );
+    /** @type {Float32Array | null} */
+    let total = null;
+    for await (const sum of sums) total = added(total, sum);
+    if (!total) throw new Error("RISE needs a mask at least.");
+    const least = total.reduce((a, b) => Math.min(a, b));
+    const range = total.reduce((a, b) => Math.max(a, b)) - least;
+    return total.map((value) => (value - least) / (range || 1));
   }
 
   /** Ends what still runs on its behalf; for when another model takes its place. */
@@ -417,6 +473,14 @@ export class Explainer {
 }
 
 /**
+ * @param {Float32Array | null} total
+ * @param {Float32Array} part
+ */
+function added(total, part) {
+  return total ? total.map((value, i) => value + part[i]) : part;
+}
+
+/**
  * The pixels that changed by more than a threshold. By the threshold alone it is there at once, as a slider needs it; with
  * more to it, it waits for whatever the CPU engine is doing.
  *
@@ -426,7 +490,7 @@ export class Explainer {
  * @returns {Promise<Uint8Array>} `size` x `size` of 0 and 1
  */
 export async function maskOf({ difference, size }, { threshold, peak = 0, postprocess = false }) {
-  if (postprocess || peak > threshold) return files.call("maskOf", { difference, size, threshold, peak, postprocess });
+  if (postprocess || peak > threshold) return maps.call("maskOf", { difference, size, threshold, peak, postprocess });
   // The engine compares in single precision, too.
   const limit = Math.fround(threshold);
   return Uint8Array.from(difference, (value) => Number(value > limit));
@@ -441,7 +505,7 @@ export async function maskOf({ difference, size }, { threshold, peak = 0, postpr
  * @returns {Promise<Float32Array>}
  */
 export function counterfactualHu(slice, { size, square: { aroundBody }, input, counterfactual }, { window, signal }) {
-  return files.call("counterfactualHu", { slice, size, aroundBody, input, counterfactual, window }, signal);
+  return maps.call("counterfactualHu", { slice, size, aroundBody, input, counterfactual, window }, signal);
 }
 
 /** @type {Map<ColourMap, Promise<Uint8ClampedArray<ArrayBuffer>>>} */
@@ -456,7 +520,7 @@ const tables = new Map();
 export function colourTable(name) {
   const known = tables.get(name);
   if (known) return known;
-  const table = files.call("colourTable", { name });
+  const table = maps.call("colourTable", { name });
   tables.set(name, table);
   table.catch(() => tables.delete(name));
   return table;
@@ -487,7 +551,7 @@ export async function coloursOf(values, name = "fire") {
  * @returns {Promise<Uint32Array>}
  */
 export function componentNumbers(mask, size) {
-  return files.call("componentNumbers", { mask, size });
+  return maps.call("componentNumbers", { mask, size });
 }
 
 /**
@@ -496,7 +560,7 @@ export function componentNumbers(mask, size) {
  * @returns {Promise<{name: string, bytes: number}[]>}
  */
 export async function engineMemory() {
-  const running = [hosts.cpu, hosts.webgpu, saliency].filter((host) => host.isRunning);
+  const running = [hosts.cpu, hosts.webgpu, files, ...pool.hosts].filter((host) => host.isRunning);
   const asked = running.map(async (host) => {
     const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, null));
     return { name: host.name, bytes: await Promise.race([host.call("memory").catch(() => null), late]) };
@@ -521,7 +585,7 @@ export async function engineMemory() {
  * @returns {Promise<{slice: Slice, mask: Uint8Array}>}
  */
 export function plantAnomaly(slice, { x, y, seed = 0, ...anomaly }) {
-  return files.call("plant", { slice, x, y, seed, anomaly: styleOf(anomaly) });
+  return maps.call("plant", { slice, x, y, seed, anomaly: styleOf(anomaly) });
 }
 
 /**
@@ -531,7 +595,7 @@ export function plantAnomaly(slice, { x, y, seed = 0, ...anomaly }) {
  * @returns {Promise<{slice: Slice, truth: Uint8Array | null}>}
  */
 export function phantom({ seed, anomaly = null, size = 256 }) {
-  return files.call("phantom", { seed, size, anomaly: anomaly && styleOf(anomaly) });
+  return maps.call("phantom", { seed, size, anomaly: anomaly && styleOf(anomaly) });
 }
 
 /** @param {AnomalyStyle} style */

@@ -3,7 +3,7 @@
  * hangs or is cancelled, and started afresh by the next call.
  */
 
-/** @typedef {"cpu" | "webgpu"} EngineKind */
+/** `files` reads and writes files; the others explain. @typedef {"cpu" | "webgpu" | "files"} EngineKind */
 
 /**
  * @typedef {Object} EngineProgress
@@ -11,7 +11,7 @@
  * @property {"download" | "compile" | "model"} phase
  * @property {number} received bytes so far
  * @property {number | null} total bytes in all, null when the server does not say
- * @property {boolean} aside whether the engine is one that nothing but saliency waits for
+ * @property {boolean} aside whether the engine is one of several that share work
  */
 
 /**
@@ -21,7 +21,10 @@
  */
 
 /** What engines are called in sentences. @type {Record<EngineKind, string>} */
-const ENGINE_LABEL = { cpu: "CPU engine", webgpu: "WebGPU engine" };
+const ENGINE_LABEL = { cpu: "CPU engine", webgpu: "WebGPU engine", files: "file reader" };
+
+/** What a worker has compiled serves all others of its kind. @type {Map<EngineKind, WebAssembly.Module>} */
+const compiled = new Map();
 
 /**
  * What an engine's worker asked its site for.
@@ -177,8 +180,13 @@ export class EngineHost {
 
   #spawn() {
     const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: this.name });
+    worker.postMessage({ module: compiled.get(this.kind) ?? null });
     worker.addEventListener("message", ({ data }) => {
       if (worker !== this.#worker) return;
+      if (data.compiled) {
+        compiled.set(this.kind, data.compiled);
+        return;
+      }
       if (data.progress) {
         this.#announce("progress", { engine: this.kind, aside: this.name !== this.kind, ...data.progress });
         return;

@@ -1,21 +1,28 @@
 /**
- * A dedicated module worker with one engine in it; its name begins with which. It answers `{id, method, args}` with
- * `{id, result}` or `{id, error}`, one call after the other, and reports `{progress}` while it starts and `{requests}` that
- * it made, and `{id, step}` while a long call runs. `{fatal, error}` means that the engine cannot go on: whoever started the worker must end it.
+ * A dedicated module worker with one engine in it; its name begins with which. It starts with `{module}`: the engine's code
+ * as another worker compiled it, or null, after which it tells what it `{compiled}` itself. It answers `{id, method, args}`
+ * with `{id, result}` or `{id, error}`, one call after the other, and reports `{progress}` while it starts and `{requests}`
+ * that it made, and `{id, step}` while a long call runs. `{fatal, error}` means that the engine cannot go on: whoever started
+ * the worker must end it.
  */
 
 import { counted } from "./counted.js";
 
 const FILES = {
   cpu: {
-    module: new URL("./engine/cpu/coin.js", import.meta.url),
+    bindings: new URL("./engine/cpu/coin.js", import.meta.url),
     wasm: new URL("./engine/cpu/coin_bg.wasm", import.meta.url),
   },
+  files: {
+    bindings: new URL("./engine/files/coin.js", import.meta.url),
+    wasm: new URL("./engine/files/coin_bg.wasm", import.meta.url),
+  },
   webgpu: {
-    module: new URL("./engine/webgpu/coin.js", import.meta.url),
+    bindings: new URL("./engine/webgpu/coin.js", import.meta.url),
     wasm: new URL("./engine/webgpu/coin_bg.wasm", import.meta.url),
   },
 };
+const { bindings: address, wasm } = FILES[/** @type {keyof typeof FILES} */ (self.name.split(" ")[0])];
 
 /** @typedef {import("./coin.js").Slice} PlainSlice */
 /** @typedef {Required<import("./coin.js").AnomalyStyle>} PlainStyle */
@@ -35,11 +42,13 @@ new PerformanceObserver((list) => {
   self.postMessage({ requests: entries.map(({ name, encodedBodySize }) => ({ address: name, bytes: encodedBodySize })) });
 }).observe({ type: "resource", buffered: true });
 
-const started = start();
+/** @type {Promise<void>} */
+let started;
 let queue = Promise.resolve();
 
-self.addEventListener("message", ({ data: { id, method, args } }) => {
-  queue = queue.then(() => answer(id, method, args));
+self.addEventListener("message", ({ data: { id, method, args, module } }) => {
+  if (module !== undefined) started = start(module);
+  else queue = queue.then(() => answer(id, method, args));
 });
 
 // A panic inside a callback of the browser surfaces here.
@@ -54,9 +63,21 @@ self.addEventListener("unhandledrejection", (event) => {
   die(event.reason);
 });
 
-async function start() {
-  const { module, wasm } = FILES[/** @type {keyof typeof FILES} */ (self.name.split(" ")[0])];
-  const [imported, response] = await Promise.all([import(/* @vite-ignore */ module.href), fetch(wasm)]);
+/** @param {WebAssembly.Module | null} module */
+async function start(module) {
+  const importing = import(/* @vite-ignore */ address.href);
+  // Whoever awaits the start hears of it.
+  importing.catch(() => {});
+  if (!module) {
+    module = await compiled();
+    self.postMessage({ compiled: module });
+  }
+  bindings = await importing;
+  ({ memory } = await bindings.default({ module_or_path: module }));
+}
+
+async function compiled() {
+  const response = await fetch(wasm);
   if (!response.ok || !response.body) throw new Error(`the server answered ${response.status} for ${wasm.pathname}`);
   const arriving = counted(
     response,
@@ -65,8 +86,7 @@ async function start() {
   );
   // Only this type may be compiled while it arrives.
   const headers = { "content-type": "application/wasm" };
-  ({ memory } = await imported.default({ module_or_path: new Response(arriving.body, { headers }) }));
-  bindings = imported;
+  return WebAssembly.compileStreaming(new Response(arriving.body, { headers }));
 }
 
 /**
@@ -193,14 +213,26 @@ const methods = {
   /** @param {{name: string}} args */
   colourTable: ({ name }) => bindings.colourTable(name),
 
-  /** @param {{slice: PlainSlice, method: string, masks: number}} args */
-  attribute({ slice, method, masks }, /** @type {number} */ id) {
-    const tell = (/** @type {number} */ done, /** @type {number} */ all) => self.postMessage({ id, step: { done, all } });
-    return withSlice(slice, (handle) => engine.attribute(handle, method, masks, tell));
-  },
+  /** @param {{slice: PlainSlice, method: string}} args */
+  attribute: ({ slice, method }, /** @type {number} */ id) =>
+    withSlice(slice, (handle) => engine.attribute(handle, method, stepsOf(id))),
+
+  /** @param {{slice: PlainSlice, masks: number, first: number, end: number}} args */
+  riseSum: ({ slice, masks, first, end }, /** @type {number} */ id) =>
+    withSlice(slice, (handle) => engine.riseSum(handle, masks, first, end, stepsOf(id))),
 
   memory: () => memory.buffer.byteLength,
 };
+
+/**
+ * What tells how far a call is.
+ *
+ * @param {number} id
+ * @returns {(done: number, all: number) => void}
+ */
+function stepsOf(id) {
+  return (done, all) => self.postMessage({ id, step: { done, all } });
+}
 
 /**
  * Lends a slice to the engine.

@@ -6,7 +6,7 @@ export const DEVICE = { cpu: "CPU", webgpu: "WebGPU", none: "No engine", offer: 
 
 const LAST = " The last result is still shown.";
 
-export const LOADING = { cpu: "CPU engine", webgpu: "WebGPU engine", model: "model" };
+export const LOADING = { cpu: "CPU engine", webgpu: "WebGPU engine", files: "file reader", model: "model" };
 
 export const STATUS = {
   loading: (/** @type {string} */ parts) => `Loading: ${parts}`,

@@ -6,7 +6,7 @@ export const DEVICE = { cpu: "CPU", webgpu: "WebGPU", none: "Kein Rechenwerk", o
 
 const LAST = " Das letzte Ergebnis steht noch da.";
 
-export const LOADING = { cpu: "CPU-Rechenwerk", webgpu: "WebGPU-Rechenwerk", model: "Modell" };
+export const LOADING = { cpu: "CPU-Rechenwerk", webgpu: "WebGPU-Rechenwerk", files: "Dateileser", model: "Modell" };
 
 export const STATUS = {
   loading: (/** @type {string} */ parts) => `Lädt: ${parts}`,

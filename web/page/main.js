@@ -371,7 +371,7 @@ engineEvents.addEventListener("progress", (event) => {
 engineEvents.addEventListener("stop", (event) => {
   const { engine, sentence } = /** @type {CustomEvent<import("../coin.js").EngineStop>} */ (event).detail;
   // When WebGPU was only tried, the device says so by itself.
-  if (engine === "cpu") announce(sentence);
+  if (engine !== "webgpu") announce(sentence);
   else if (device === "webgpu") announce(sentence, CPU_OFFER);
 });
 

@@ -54,12 +54,16 @@ export function acceptVolumes(open, complain) {
       try {
         const missing = Array.from({ length: source.count }, (_, i) => i).filter((i) => !slices.has(i));
         const start = performance.now();
-        for (const [done, i] of missing.entries()) {
-          const left = done > 0 ? ((performance.now() - start) / done) * (missing.length - done) : null;
-          work.progress(VOLUME.explaining(i, left === null ? null : seconds(left)), done, missing.length);
-          const explanation = await explainer.explain(await source.scan.slice(i));
-          signal.throwIfAborted();
-          slices.set(i, explanation);
+        const read = async function* () {
+          for (const i of missing) yield await source.scan.slice(i);
+        };
+        let done = 0;
+        work.progress(VOLUME.explaining(missing[0] ?? 0, null), done, missing.length);
+        for await (const explanation of explainer.explainAll(read(), { signal })) {
+          slices.set(missing[done], explanation);
+          done += 1;
+          const left = ((performance.now() - start) / done) * (missing.length - done);
+          if (done < missing.length) work.progress(VOLUME.explaining(missing[done], seconds(left)), done, missing.length);
           drawCurve();
         }
         await drawProjection(undefined);

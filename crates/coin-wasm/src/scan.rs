@@ -1,10 +1,11 @@
-//! Files and slices as JavaScript holds them.
+//! Files as JavaScript holds them.
 
 use coin_imaging::write::Author;
-use coin_imaging::{CounterfactualVolume, File, Fit, Format, Limits, Mask, Opened, Spacing, Window, counterfactual_hu};
-use js_sys::{Array, Date, Error, Float32Array, Object, Uint8Array};
+use coin_imaging::{CounterfactualVolume, File, Fit, Format, Limits, Mask, Opened, Window, counterfactual_hu};
+use js_sys::{Array, Date, Error, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
 
+use crate::slice::{Slice, sentence};
 use crate::{object, require_square};
 
 /// Opens files that were chosen together, as [`coin_imaging::open_all`] does: `{scans, notes}`. The window says which HU a
@@ -65,7 +66,7 @@ impl Scan {
 
     /// The slice `index`, from 0.
     pub fn slice(&self, index: usize) -> Result<Slice, Error> {
-        Ok(Slice(self.0.slice(index).map_err(sentence)?.clone()))
+        Ok(self.0.slice(index).map_err(sentence)?.clone().into())
     }
 
     /// A file on the scan's own grid: `counterfactual` (the explained slices repainted, NIfTI in HU), `mask` (NIfTI, 0 and 1) or
@@ -136,74 +137,4 @@ fn segmentation(volume: &CounterfactualVolume<'_>, model: &str) -> Result<Option
     let unique = u128::from_le_bytes(unique);
     let author = Author { model, version: env!("CARGO_PKG_VERSION"), date, time, unique };
     volume.segmentation(&author).map_err(sentence)
-}
-
-/// One slice in HU.
-#[wasm_bindgen]
-pub struct Slice(coin_imaging::Slice);
-
-impl From<coin_imaging::Slice> for Slice {
-    fn from(slice: coin_imaging::Slice) -> Self {
-        Self(slice)
-    }
-}
-
-impl Slice {
-    pub(crate) fn inner(&self) -> &coin_imaging::Slice {
-        &self.0
-    }
-}
-
-#[wasm_bindgen]
-impl Slice {
-    /// From `width * height` values in HU.
-    #[wasm_bindgen(js_name = fromHu)]
-    pub fn from_hu(
-        hu: Vec<f32>,
-        width: usize,
-        height: usize,
-        row_mm: Option<f32>,
-        column_mm: Option<f32>,
-    ) -> Result<Slice, Error> {
-        let spacing = match (row_mm, column_mm) {
-            (Some(row), Some(column)) => Some(Spacing::new(row, column).map_err(sentence)?),
-            (None, None) => None,
-            _ => return Err(Error::new("the distance of rows and that of columns are known together or not at all")),
-        };
-        coin_imaging::Slice::new(width, height, hu, spacing).map(Slice).map_err(sentence)
-    }
-
-    /// Columns.
-    #[wasm_bindgen(getter)]
-    pub fn width(&self) -> usize {
-        self.0.width()
-    }
-
-    /// Rows.
-    #[wasm_bindgen(getter)]
-    pub fn height(&self) -> usize {
-        self.0.height()
-    }
-
-    /// Distance between rows in mm, where known.
-    #[wasm_bindgen(getter, js_name = rowMm)]
-    pub fn row_mm(&self) -> Option<f32> {
-        self.0.spacing().map(|spacing| spacing.row_mm())
-    }
-
-    /// Distance between columns in mm, where known.
-    #[wasm_bindgen(getter, js_name = columnMm)]
-    pub fn column_mm(&self) -> Option<f32> {
-        self.0.spacing().map(|spacing| spacing.column_mm())
-    }
-
-    /// A copy of the values.
-    pub fn hu(&self) -> Float32Array {
-        Float32Array::from(self.0.hu())
-    }
-}
-
-/// An error's own sentence as a JavaScript error.
-pub(crate) fn sentence(error: impl std::fmt::Display) -> Error {
-    Error::new(&error.to_string())
 }

@@ -14,7 +14,7 @@ use crate::{root, samples, supply};
 const MODELS: [&str; 3] = ["coin-phantom", "coin-kidney-anomaly", "coin-kidney-tumour"];
 
 /// An engine: folder and cargo feature, and the profile it is built with.
-const ENGINES: [(&str, &str); 2] = [("cpu", "engine"), ("webgpu", "engine-small")];
+const ENGINES: [(&str, &str); 3] = [("cpu", "engine"), ("files", "engine"), ("webgpu", "engine-small")];
 
 /// Builds the page into `dist/`.
 pub fn build() -> anyhow::Result<()> {
@@ -55,7 +55,10 @@ fn engine(feature: &str, profile: &str) -> anyhow::Result<()> {
     let wasm = crate::target().join(WASM).join(profile).join("coin_wasm.wasm");
     let out = root().join("pkg/engine").join(feature);
     let (wasm, out) = (wasm.to_string_lossy(), out.to_string_lossy());
-    run("wasm-bindgen", &["--target", "web", "--no-typescript", "--out-name", "coin", "--out-dir", &out, &wasm])
+    // Not stripped by the linker: that hides from wasm-bindgen which features the target has.
+    let lean = ["--no-typescript", "--remove-name-section", "--remove-producers-section"];
+    let names = ["--target", "web", "--out-name", "coin", "--out-dir", &out, &wasm];
+    run("wasm-bindgen", &[&lean[..], &names].concat())
 }
 
 /// Copies the model files and writes their index.

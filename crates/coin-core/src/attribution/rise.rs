@@ -1,5 +1,7 @@
 //! RISE (Petsiuk et al. 2018): the mean of random masks, each counting as much as the classifier likes what it shows.
 
+use std::ops::Range;
+
 use burn::tensor::{Tensor, TensorData};
 use coin_kernels::Awake;
 use rand::{RngExt as _, SeedableRng as _};
@@ -72,23 +74,37 @@ impl Rise {
 
     /// The map of one image, `None` when `progress` stopped it. What a mask hides becomes mid-grey.
     pub fn map(&self, classifier: &Classifier, image: Tensor<4>, progress: Progress<'_>) -> Option<Tensor<4>> {
+        // RISE divides by the number of masks and by the share that is shown, which the scaling undoes.
+        self.sum(classifier, image, 0..self.masks.len(), progress).map(min_max)
+    }
+
+    /// The sum of the masks in a range, `[1, 1, height, width]`, each weighted with the classifier's probability for the image
+    /// seen through it; `None` when `progress` stopped it. Ranges can be shared out: the map is the sum of all, scaled onto
+    /// [0, 1].
+    pub fn sum(
+        &self,
+        classifier: &Classifier,
+        image: Tensor<4>,
+        range: Range<usize>,
+        progress: Progress<'_>,
+    ) -> Option<Tensor<4>> {
         let _awake = Awake::on(&image.device());
         let [_, _, height, width] = image.dims();
+        let masks = self.masks.get(range).unwrap_or_default();
         let mut sum = image.zeros_like();
         let mut done = 0;
-        for batch in self.masks.chunks(BATCH) {
+        for batch in masks.chunks(BATCH) {
             let mut values = Vec::with_capacity(batch.len() * height * width);
             batch.iter().for_each(|mask| self.enlarge(mask, [height, width], &mut values));
             let shape = [batch.len(), 1, height, width];
-            let masks = Tensor::<4>::from_data(TensorData::new(values, shape), &image.device());
-            sum = sum + weighted_sum(classifier, &image, masks.clone(), masks);
+            let tensor = Tensor::<4>::from_data(TensorData::new(values, shape), &image.device());
+            sum = sum + weighted_sum(classifier, &image, tensor.clone(), tensor);
             done += batch.len();
-            if !progress(done, self.masks.len()) {
+            if !progress(done, masks.len()) {
                 return None;
             }
         }
-        // RISE divides by the number of masks and by the share that is shown, which the scaling undoes.
-        Some(min_max(sum))
+        Some(sum)
     }
 
     /// Appends the mask enlarged, by interpolation, to one cell more than the image, and of that the image's part.

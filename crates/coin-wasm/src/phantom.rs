@@ -1,0 +1,58 @@
+//! Slices to try a model on: procedural patients, and anomalies planted in any slice.
+
+use coin_imaging::phantom::{Organ, Phantom};
+use coin_imaging::{Window, anomaly};
+use js_sys::{Error, Object};
+use wasm_bindgen::prelude::*;
+
+use crate::maps::flags;
+use crate::object;
+use crate::slice::{Slice, sentence};
+
+/// How an anomaly is planted: the paper's way, in a size and a window of choice.
+#[wasm_bindgen]
+pub struct AnomalyStyle {
+    style: anomaly::AnomalyStyle,
+    window: Window,
+}
+
+#[wasm_bindgen]
+impl AnomalyStyle {
+    /// `diameter_mm` wide, with a peak of nine tenths of the window from `low` to `high` HU.
+    #[wasm_bindgen(constructor)]
+    pub fn new(diameter_mm: f32, low: f32, high: f32) -> Result<AnomalyStyle, Error> {
+        let style = anomaly::AnomalyStyle { diameter_mm, ..anomaly::AnomalyStyle::PAPER };
+        if let Some(problem) = style.problem() {
+            return Err(Error::new(&problem));
+        }
+        Ok(AnomalyStyle { style, window: Window::new(low, high).map_err(sentence)? })
+    }
+}
+
+/// `{slice, truth}`: a procedural patient, and the mask of the anomaly planted in a kidney, or null without one.
+#[wasm_bindgen]
+pub fn phantom(seed: u32, size: usize, style: Option<AnomalyStyle>) -> Result<Object, Error> {
+    if !(16..=1024).contains(&size) {
+        return Err(Error::new(&format!("size {size} is not between 16 and 1024 pixels")));
+    }
+    let phantom = Phantom::generate(u64::from(seed), size);
+    let kidneys = phantom.mask(Organ::Kidney);
+    let planted = style.and_then(|AnomalyStyle { style, window }| {
+        anomaly::plant(&phantom.slice, &kidneys, window, &style, u64::from(seed))
+    });
+    match planted {
+        Some(planted) => object([("slice", Slice::from(planted.slice).into()), ("truth", flags(&planted.mask).into())]),
+        None => object([("slice", Slice::from(phantom.slice).into()), ("truth", JsValue::NULL)]),
+    }
+}
+
+/// `{slice, mask}`: the slice with an anomaly centred on pixel (x, y).
+#[wasm_bindgen(js_name = plantAnomaly)]
+pub fn plant_anomaly(slice: &Slice, x: usize, y: usize, style: AnomalyStyle, seed: u32) -> Result<Object, Error> {
+    let slice = &slice.0;
+    if x >= slice.width() || y >= slice.height() {
+        return Err(Error::new(&format!("pixel ({x}, {y}) lies outside the slice")));
+    }
+    let planted = anomaly::plant_at(slice, style.window, &style.style, x, y, u64::from(seed));
+    object([("slice", Slice::from(planted.slice).into()), ("mask", flags(&planted.mask).into())])
+}

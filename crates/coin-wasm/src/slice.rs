@@ -1,0 +1,69 @@
+//! Slices as JavaScript holds them.
+
+use coin_imaging::Spacing;
+use js_sys::{Error, Float32Array};
+use wasm_bindgen::prelude::*;
+
+/// One slice in HU.
+#[wasm_bindgen]
+pub struct Slice(pub(crate) coin_imaging::Slice);
+
+impl From<coin_imaging::Slice> for Slice {
+    fn from(slice: coin_imaging::Slice) -> Self {
+        Self(slice)
+    }
+}
+
+#[wasm_bindgen]
+impl Slice {
+    /// From `width * height` values in HU.
+    #[wasm_bindgen(js_name = fromHu)]
+    pub fn from_hu(
+        hu: Vec<f32>,
+        width: usize,
+        height: usize,
+        row_mm: Option<f32>,
+        column_mm: Option<f32>,
+    ) -> Result<Slice, Error> {
+        let spacing = match (row_mm, column_mm) {
+            (Some(row), Some(column)) => Some(Spacing::new(row, column).map_err(sentence)?),
+            (None, None) => None,
+            _ => return Err(Error::new("the distance of rows and that of columns are known together or not at all")),
+        };
+        coin_imaging::Slice::new(width, height, hu, spacing).map(Slice).map_err(sentence)
+    }
+
+    /// Columns.
+    #[wasm_bindgen(getter)]
+    pub fn width(&self) -> usize {
+        self.0.width()
+    }
+
+    /// Rows.
+    #[wasm_bindgen(getter)]
+    pub fn height(&self) -> usize {
+        self.0.height()
+    }
+
+    /// Distance between rows in mm, where known.
+    #[wasm_bindgen(getter, js_name = rowMm)]
+    pub fn row_mm(&self) -> Option<f32> {
+        self.0.spacing().map(|spacing| spacing.row_mm())
+    }
+
+    /// Distance between columns in mm, where known.
+    #[wasm_bindgen(getter, js_name = columnMm)]
+    pub fn column_mm(&self) -> Option<f32> {
+        self.0.spacing().map(|spacing| spacing.column_mm())
+    }
+
+    /// A copy of the values.
+    pub fn hu(&self) -> Float32Array {
+        Float32Array::from(self.0.hu())
+    }
+}
+
+/// An error's own sentence as a JavaScript error.
+pub(crate) fn sentence(error: impl std::fmt::Display) -> Error {
+    Error::new(&error.to_string())
+}

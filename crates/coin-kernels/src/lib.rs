@@ -16,6 +16,8 @@ mod composed;
 mod convolution;
 #[cfg(feature = "flex")]
 mod cpu;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod maps;
 mod operations;
 #[cfg(feature = "flex")]

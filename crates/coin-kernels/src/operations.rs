@@ -149,8 +149,5 @@ pub trait Operations: Backend {
     }
 }
 
-#[cfg(feature = "gpu")]
-impl Operations for burn_cubecl::CubeBackend {}
-
 #[cfg(feature = "remote")]
 impl Operations for burn::backend::Remote {}

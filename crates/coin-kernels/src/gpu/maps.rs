@@ -1,0 +1,101 @@
+//! Operations on each pixel, and on a few of them: a unit computes a value.
+
+use burn_cubecl::cubecl;
+use burn_cubecl::cubecl::prelude::*;
+
+/// `relu(scale * x + shift)` of `x` `[batch, channels, pixels]`.
+#[cube(launch_unchecked)]
+pub fn affine_relu(input: &[f32], scale: &[f32], shift: &[f32], output: &mut [f32], channels: u32, pixels: u32) {
+    if ABSOLUTE_POS < output.len() {
+        let channel = (ABSOLUTE_POS / pixels as usize) % channels as usize;
+        output[ABSOLUTE_POS] = max(scale[channel] * input[ABSOLUTE_POS] + shift[channel], 0.0);
+    }
+}
+
+/// `relu(x + y)`.
+#[cube(launch_unchecked)]
+pub fn add_relu(left: &[f32], right: &[f32], output: &mut [f32]) {
+    if ABSOLUTE_POS < output.len() {
+        output[ABSOLUTE_POS] = max(left[ABSOLUTE_POS] + right[ABSOLUTE_POS], 0.0);
+    }
+}
+
+/// Planes and where a value lies on them.
+#[derive(CubeLaunch, CubeType, Clone, Copy)]
+pub struct Planes {
+    pub channels: u32,
+    pub height: u32,
+    pub width: u32,
+    pub rows: u32,
+    pub columns: u32,
+}
+
+/// `factor` times the sum of each 2x2 pixels, after the prologue where there is one.
+#[cube(launch_unchecked)]
+pub fn halve(
+    input: &[f32],
+    scale: &[f32],
+    shift: &[f32],
+    output: &mut [f32],
+    planes: Planes,
+    factor: f32,
+    #[comptime] prologue: bool,
+) {
+    if ABSOLUTE_POS < output.len() {
+        let (rows, columns, width) = (planes.rows as usize, planes.columns as usize, planes.width as usize);
+        let plane = ABSOLUTE_POS / (rows * columns);
+        let (row, column) = ((ABSOLUTE_POS / columns) % rows, ABSOLUTE_POS % columns);
+        let at = (plane * planes.height as usize + 2 * row) * width + 2 * column;
+        let channel = plane % planes.channels as usize;
+        let mut sum = 0.0f32;
+        #[unroll]
+        for i in 0..4usize {
+            let mut value = input[at + comptime!(i / 2) * width + comptime!(i % 2)];
+            if prologue {
+                value = max(scale[channel] * value + shift[channel], 0.0);
+            }
+            sum += value;
+        }
+        output[ABSOLUTE_POS] = factor * sum;
+    }
+}
+
+/// `factor` times each pixel, as 2x2 pixels, with zeros beyond twice the sides.
+#[cube(launch_unchecked)]
+pub fn double(input: &[f32], output: &mut [f32], planes: Planes, factor: f32) {
+    if ABSOLUTE_POS < output.len() {
+        let (rows, columns) = (planes.rows as usize, planes.columns as usize);
+        let (height, width) = (planes.height as usize, planes.width as usize);
+        let plane = ABSOLUTE_POS / (rows * columns);
+        let (row, column) = ((ABSOLUTE_POS / columns) % rows / 2, ABSOLUTE_POS % columns / 2);
+        let mut value = 0.0f32;
+        if row < height && column < width {
+            value = factor * input[(plane * height + row) * width + column];
+        }
+        output[ABSOLUTE_POS] = value;
+    }
+}
+
+/// The maximum of 3x3 pixels around every second pixel of every second row.
+#[cube(launch_unchecked)]
+pub fn max_pool(input: &[f32], output: &mut [f32], planes: Planes) {
+    if ABSOLUTE_POS < output.len() {
+        let (rows, columns) = (planes.rows as usize, planes.columns as usize);
+        let plane = ABSOLUTE_POS / (rows * columns);
+        let (row, column) = ((ABSOLUTE_POS / columns) % rows, ABSOLUTE_POS % columns);
+        let at = plane * (planes.height * planes.width) as usize;
+        let (last_row, last_column) = (planes.height as i32 - 1, planes.width as i32 - 1);
+        // Pixels beyond the edge are as their neighbours within it, which take part anyway.
+        let mut most = input[at + 2 * row * planes.width as usize + 2 * column];
+        #[unroll]
+        for y in 0..3 {
+            #[unroll]
+            for x in 0..3 {
+                let row = clamp((2 * row + y) as i32 - 1, 0, last_row) as usize;
+                let column = clamp((2 * column + x) as i32 - 1, 0, last_column) as usize;
+                most = max(most, input[at + row * planes.width as usize + column]);
+            }
+        }
+        output[ABSOLUTE_POS] = most;
+    }
+}

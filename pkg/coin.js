@@ -163,6 +163,11 @@ const PATIENCE_MS = 500;
 /** A trial of WebGPU that takes longer than this is given up. */
 const TRIAL_LIMIT_MS = 120_000;
 
+/** Starts the engine that everything begins with; without this, the first call does. */
+export function startEngine() {
+  hosts.cpu.start();
+}
+
 /**
  * Opens a file: DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, BMP, or a ZIP archive of them, of which the largest scan is
  * taken.
@@ -589,10 +594,10 @@ export function plantAnomaly(slice, { x, y, seed = 0, ...anomaly }) {
 }
 
 /**
- * An abdomen made from a seed; `truth` marks the anomaly, where one was asked for.
+ * An abdomen made from a seed; `truth` marks the anomaly where one was asked for, `plain` is without it.
  *
  * @param {{seed: number, anomaly?: AnomalyStyle | null, size?: number}} options
- * @returns {Promise<{slice: Slice, truth: Uint8Array | null}>}
+ * @returns {Promise<{slice: Slice, truth: Uint8Array | null, plain: Slice}>}
  */
 export function phantom({ seed, anomaly = null, size = 256 }) {
   return maps.call("phantom", { seed, size, anomaly: anomaly && styleOf(anomaly) });

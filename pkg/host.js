@@ -80,6 +80,11 @@ export class EngineHost {
     return this.#worker !== null;
   }
 
+  /** Starts the worker, as the first call does. */
+  start() {
+    return (this.#worker ??= this.#spawn());
+  }
+
   /**
    * Runs one method of the worker. Aborting kills the worker, since nothing else stops a computation.
    *
@@ -91,7 +96,7 @@ export class EngineHost {
    */
   async call(method, args = {}, signal, onStep) {
     signal?.throwIfAborted();
-    const worker = (this.#worker ??= this.#spawn());
+    const worker = this.start();
     const id = this.#calls++;
     const abort = () => {
       const { reject } = this.#pending.get(id) ?? {};

@@ -194,8 +194,8 @@ const methods = {
 
   /** @param {{seed: number, size: number, anomaly: PlainStyle | null}} args */
   phantom({ seed, size, anomaly }) {
-    const { slice, truth } = bindings.phantom(seed, size, anomaly ? styleOf(anomaly) : undefined);
-    return { slice: toPlain(slice), truth };
+    const { slice, truth, plain } = bindings.phantom(seed, size, anomaly ? styleOf(anomaly) : undefined);
+    return { slice: toPlain(slice), truth, plain: toPlain(plain) };
   },
 
   /** @param {{slice: PlainSlice, x: number, y: number, anomaly: PlainStyle, seed: number}} args */

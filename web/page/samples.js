@@ -50,7 +50,7 @@ class PhantomSource {
     const { seed } = this;
     const { size } = info;
     const anomaly = this.anomaly ? anomalyOf(info) : null;
-    const [{ slice, truth }, { slice: plain }] = await Promise.all([phantom({ seed, anomaly, size }), phantom({ seed, size })]);
+    const { slice, truth, plain } = await phantom({ seed, anomaly, size });
     return { source: this, index, slice, truth, plain, edited: false };
   }
 

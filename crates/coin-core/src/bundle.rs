@@ -28,6 +28,8 @@ pub const FORMAT: u32 = 3;
 const KEY: &str = "coin";
 /// Largest side of an input that a file may ask for.
 const LARGEST_SIZE: usize = 2048;
+/// Weights.
+const HASHED_AT_ONCE: usize = 4096;
 /// Pixels of the counterfactual that the self-test compares.
 const SELF_TEST_PIXELS: usize = 64;
 
@@ -224,8 +226,8 @@ impl Bundle {
             return Err(WeightsError::Unknown(name).into());
         }
         Ok(Explainer {
-            inpainter: weights::apply(self.card.inpainter.init(device), inpainter)?.no_grad().fused(),
-            classifier: weights::apply(self.card.classifier.init(device), classifier)?.no_grad().fused(),
+            inpainter: weights::apply(self.card.inpainter.undrawn(device), inpainter)?.no_grad().fused(),
+            classifier: weights::apply(self.card.classifier.undrawn(device), classifier)?.no_grad().fused(),
             method: self.card.method,
             familiarity: self.card.familiarity.clone(),
         })
@@ -251,7 +253,7 @@ impl Bundle {
     fn expected(&self, device: &Device) -> Result<SelfTest, BundleError> {
         let size = self.card.inpainter.side_multiple().max(64);
         let input = self_test_input(size);
-        let input_sha256 = hash(input.iter().flat_map(|value| value.to_le_bytes()));
+        let input_sha256 = hash(&input);
         let pending = self.explainer(device)?.explain(input, size, device);
         let answers = pending.and_then(Pending::read).map_err(BundleError::SelfTest)?;
         let nothing = BundleError::SelfTest(ExplanationError::Input { found: 0, size });
@@ -322,7 +324,7 @@ pub fn name_problem(name: &str) -> Option<String> {
 fn check_self_test(card: &Card) -> Result<(), BundleError> {
     let SelfTest { size, input_sha256, counterfactual, .. } = &card.self_test;
     refuse("self_test.size", side_problem(card, *size))?;
-    let known = hash(self_test_input(*size).iter().flat_map(|value| value.to_le_bytes())) == *input_sha256;
+    let known = hash(&self_test_input(*size)) == *input_sha256;
     refuse("self_test.input_sha256", (!known).then(|| "it is not the hash of the input made here".into()))?;
     let (found, expected) = (counterfactual.len(), SELF_TEST_PIXELS.min(size * size));
     let reason = || format!("it has {found} values instead of {expected}; download or export the model again");
@@ -361,13 +363,25 @@ fn round_to_half(weight: Weight) -> Weight {
 }
 
 fn fingerprint(weights: &Weights) -> String {
-    let bytes = |weight: &Weight| Half(weight).data().into_owned();
-    hash(weights.iter().flat_map(|(name, weight)| name.bytes().chain(bytes(weight)).collect::<Vec<u8>>()))
+    let mut hash = Sha256::new();
+    for (name, weight) in weights {
+        hash.update(name);
+        // In parts: browsers exchange code for faster code between calls.
+        weight.values.chunks(HASHED_AT_ONCE).for_each(|values| hash.update(half_bytes(values)));
+    }
+    hex::encode(hash.finalize())
 }
 
-fn hash(bytes: impl Iterator<Item = u8>) -> String {
-    let bytes: Vec<u8> = bytes.collect();
+/// The SHA-256 of the values' bytes.
+fn hash(values: &[f32]) -> String {
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     hex::encode(Sha256::digest(&bytes))
+}
+
+fn half_bytes(values: &[f32]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(2 * values.len());
+    values.iter().for_each(|&value| bytes.extend_from_slice(&f16::from_f32(value).to_le_bytes()));
+    bytes
 }
 
 /// Rings and a ramp from integers only, so that every machine makes the same bits.
@@ -401,7 +415,7 @@ impl View for Half<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        self.0.values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect::<Vec<u8>>().into()
+        half_bytes(&self.0.values).into()
     }
 
     fn data_len(&self) -> usize {

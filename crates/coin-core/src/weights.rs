@@ -161,7 +161,8 @@ impl ModuleMapper for Applier {
         }
         let device = param.lazy_device();
         let tensor = Tensor::from_data(TensorData::new(weight.values, weight.shape), &device);
-        let tracked = param.is_require_grad();
+        // Asking one that is not drawn yet would draw it; it would be tracked where gradients are.
+        let tracked = if param.is_initialized() { param.is_require_grad() } else { device.is_autodiff() };
         Param::initialized(param.id, tensor.set_require_grad(tracked))
     }
 }

@@ -182,6 +182,10 @@ pub fn max_pool_gradient<B: Backend>(x: FloatTensor<B>, gradient: FloatTensor<B>
     found.x_grad
 }
 
+pub fn product<B: Backend>(x: FloatTensor<B>, y: FloatTensor<B>) -> FloatTensor<B> {
+    B::float_matmul(x, y)
+}
+
 pub fn double<B: Backend>(x: FloatTensor<B>, [height, width]: [usize; 2], factor: f32) -> FloatTensor<B> {
     let [batch, channels, rows, columns] = shape_of::<B>(&x);
     let y = B::interpolate(x, [2 * rows, 2 * columns], InterpolateOptions::new(InterpolateMode::Nearest));

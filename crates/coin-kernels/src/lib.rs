@@ -26,4 +26,4 @@ mod stencil;
 pub use adam::{Adam, adam};
 pub use awake::Awake;
 pub use convolution::{Convolution, Epilogue, convolve};
-pub use maps::{BatchNormed, add_relu, affine_relu, average_pool, batch_norm, double, max_pool};
+pub use maps::{BatchNormed, add_relu, affine_relu, average_pool, batch_norm, double, max_pool, product};

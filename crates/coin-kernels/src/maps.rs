@@ -1,4 +1,4 @@
-//! Operations on each pixel, and on 2x2 of them.
+//! Operations on each pixel, on a few of them, and on what is left when maps are pooled.
 
 use burn::backend::Dispatch;
 use burn::tensor::Tensor;
@@ -53,4 +53,9 @@ pub fn max_pool(x: Tensor<4>) -> Tensor<4> {
 pub fn double(x: Tensor<4>) -> Tensor<4> {
     let [_, _, height, width] = x.dims();
     Tensor::from_dispatch(<Dispatch as Operations>::double(x.into_dispatch(), [2 * height, 2 * width], 1.0))
+}
+
+/// The product of matrices `[rows, inner]` and `[inner, columns]`.
+pub fn product(x: Tensor<2>, y: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(<Dispatch as Operations>::product(x.into_dispatch(), y.into_dispatch()))
 }

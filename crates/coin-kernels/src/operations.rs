@@ -143,6 +143,11 @@ pub trait Operations: Backend {
         composed::max_pool_gradient::<Self>(x, gradient)
     }
 
+    /// See [`crate::product`].
+    fn product(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::product::<Self>(x, y)
+    }
+
     /// `factor` times each pixel, as 2x2 pixels; `sides` may be larger by one than twice those of `x`, with zeros there.
     fn double(x: FloatTensor<Self>, sides: [usize; 2], factor: f32) -> FloatTensor<Self> {
         composed::double::<Self>(x, sides, factor)

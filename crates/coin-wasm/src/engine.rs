@@ -1,11 +1,9 @@
 //! A model on this engine's device.
 
-use burn::tensor::{Tensor, TensorData};
-use coin_core::attribution::{self, Rise, RiseConfig};
 use coin_core::bundle::{Bundle, Card, SELF_TEST_TOLERANCE};
 use coin_core::explanation::{Explainer, Explanation};
 use coin_imaging::{Fit, Window};
-use js_sys::{Date, Error, Float32Array, Function, Object, Promise};
+use js_sys::{Date, Error, Float32Array, Object, Promise};
 use serde::Serialize as _;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
@@ -17,14 +15,14 @@ use crate::slice::{Slice, sentence};
 /// Explains slices; one at a time.
 #[wasm_bindgen]
 pub struct Engine {
-    on: NamedDevice,
+    pub(crate) on: NamedDevice,
     model: Option<Model>,
 }
 
-struct Model {
-    card: Card,
+pub(crate) struct Model {
+    pub(crate) card: Card,
     window: Window,
-    explainer: Explainer,
+    pub(crate) explainer: Explainer,
 }
 
 #[wasm_bindgen]
@@ -98,85 +96,23 @@ impl Engine {
             ("milliseconds", (Date::now() - started).into()),
         ])
     }
-
-    /// A saliency map of the classifier in [0, 1], `size * size` values: `score-cam`, `layer-cam` or `grad-cam` at its last layer.
-    /// `progress` hears how many images are done, and of how many.
-    pub async fn attribute(&self, slice: &Slice, method: &str, progress: &Function) -> Result<Float32Array, Error> {
-        let model = self.model()?;
-        let classifier = &model.explainer.classifier;
-        let image = self.image(model, slice);
-        let map = match method {
-            "score-cam" => {
-                let layer = classifier.layers().pop().map(|(_, layer)| layer);
-                layer.and_then(|layer| attribution::score_cam(classifier, image, layer, &mut teller(progress)))
-            }
-            "layer-cam" => attribution::last_layer_cam(classifier, image),
-            "grad-cam" => attribution::last_grad_cam(classifier, image),
-            _ => return Err(Error::new("the method is score-cam, layer-cam or grad-cam")),
-        };
-        values(map.ok_or_else(|| Error::new("this method cannot look into this model's classifier"))?).await
-    }
-
-    /// The weighted sum of RISE's masks from number `first` on and before number `end` of `masks` in all, `size * size` values:
-    /// see [`Rise::sum`]. `progress` hears how many of them are done, and of how many.
-    #[wasm_bindgen(js_name = riseSum)]
-    pub async fn rise_sum(
-        &self,
-        slice: &Slice,
-        masks: usize,
-        first: usize,
-        end: usize,
-        progress: &Function,
-    ) -> Result<Float32Array, Error> {
-        if !(1..=RiseConfig::MOST_MASKS).contains(&masks) {
-            return Err(Error::new(&format!("masks: {masks} is not between 1 and {}", RiseConfig::MOST_MASKS)));
-        }
-        let model = self.model()?;
-        let rise = Rise::draw(&RiseConfig { masks, ..RiseConfig::paper() }, [model.card.size; 2]);
-        let image = self.image(model, slice);
-        let sum = rise.sum(&model.explainer.classifier, image, first..end, &mut teller(progress));
-        values(sum.ok_or_else(|| Error::new("RISE was stopped"))?).await
-    }
-}
-
-/// Passes progress on; nothing stops the method.
-fn teller(progress: &Function) -> impl FnMut(usize, usize) -> bool {
-    move |done, all| {
-        // Whoever listens may fail; the map does not depend on it.
-        let _ = progress.call2(&JsValue::NULL, &done.into(), &all.into());
-        true
-    }
-}
-
-/// A tensor's values, from the device.
-async fn values(tensor: Tensor<4>) -> Result<Float32Array, Error> {
-    let failed = |reason| Error::new(&format!("the device did not give the map back: {reason:?}"));
-    let values = tensor.into_data_async().await.map_err(failed)?.try_into_vec_as::<f32>();
-    Ok(Float32Array::from(values.map_err(|reason| Error::new(&format!("{reason:?}")))?.as_slice()))
 }
 
 impl Model {
     /// How a slice goes on the model's grid.
-    fn fit(&self, slice: &coin_imaging::Slice) -> Fit {
+    pub(crate) fn fit(&self, slice: &coin_imaging::Slice) -> Fit {
         Fit::for_model(slice, self.card.size, self.card.crop_to_body)
     }
 
     /// A slice as the networks see it.
-    fn input(&self, fit: &Fit, slice: &Slice) -> Vec<f32> {
+    pub(crate) fn input(&self, fit: &Fit, slice: &Slice) -> Vec<f32> {
         fit.input(&slice.0, self.window)
     }
 }
 
 impl Engine {
-    fn model(&self) -> Result<&Model, Error> {
+    pub(crate) fn model(&self) -> Result<&Model, Error> {
         self.model.as_ref().ok_or_else(|| Error::new("no model is loaded; load one first"))
-    }
-
-    /// A slice on the device, as the networks see it.
-    fn image(&self, model: &Model, slice: &Slice) -> Tensor<4> {
-        let size = model.card.size;
-        let data = TensorData::new(model.input(&model.fit(&slice.0), slice), [1, 1, size, size]);
-        Tensor::from_data(data, &self.on.device)
     }
 
     async fn run(&self, explainer: &Explainer, input: Vec<f32>, size: usize) -> Result<Explanation, Error> {

@@ -14,6 +14,8 @@ mod engine;
 mod maps;
 #[cfg(feature = "cpu")]
 mod phantom;
+#[cfg(feature = "cpu")]
+mod saliency;
 #[cfg(feature = "files")]
 mod scan;
 mod slice;

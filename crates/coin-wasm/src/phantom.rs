@@ -29,7 +29,8 @@ impl AnomalyStyle {
     }
 }
 
-/// `{slice, truth}`: a procedural patient, and the mask of the anomaly planted in a kidney, or null without one.
+/// `{slice, truth, plain}`: a procedural patient, the mask of the anomaly planted in a kidney, or null without one, and the
+/// patient without it.
 #[wasm_bindgen]
 pub fn phantom(seed: u32, size: usize, style: Option<AnomalyStyle>) -> Result<Object, Error> {
     if !(16..=1024).contains(&size) {
@@ -40,10 +41,12 @@ pub fn phantom(seed: u32, size: usize, style: Option<AnomalyStyle>) -> Result<Ob
     let planted = style.and_then(|AnomalyStyle { style, window }| {
         anomaly::plant(&phantom.slice, &kidneys, window, &style, u64::from(seed))
     });
-    match planted {
-        Some(planted) => object([("slice", Slice::from(planted.slice).into()), ("truth", flags(&planted.mask).into())]),
-        None => object([("slice", Slice::from(phantom.slice).into()), ("truth", JsValue::NULL)]),
-    }
+    let plain = Slice::from(phantom.slice.clone()).into();
+    let (slice, truth) = match planted {
+        Some(planted) => (planted.slice, flags(&planted.mask).into()),
+        None => (phantom.slice, JsValue::NULL),
+    };
+    object([("slice", Slice::from(slice).into()), ("truth", truth), ("plain", plain)])
 }
 
 /// `{slice, mask}`: the slice with an anomaly centred on pixel (x, y).

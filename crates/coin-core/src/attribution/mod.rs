@@ -13,6 +13,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::module::interpolate;
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
+use coin_kernels::product;
 
 use crate::networks::Classifier;
 
@@ -46,7 +47,7 @@ fn min_max(maps: Tensor<4>) -> Tensor<4> {
 fn weighted_sum(classifier: &Classifier, image: &Tensor<4>, masks: Tensor<4>, maps: Tensor<4>) -> Tensor<4> {
     let [count, _, height, width] = masks.dims();
     let scores = sigmoid(classifier.forward(masks * image.clone()));
-    scores.transpose().matmul(maps.reshape([count, height * width])).reshape([1, 1, height, width])
+    product(scores.transpose(), maps.reshape([count, height * width])).reshape([1, 1, height, width])
 }
 
 /// Activations `[1, channels, rows, columns]` summed with their weights, where positive, as a map of `size`.

@@ -1,11 +1,11 @@
 //! A square convolution and, where asked, its spectral normalisation.
 
-use burn::module::{Initializer, Module, Param};
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use coin_kernels::{Epilogue, convolve};
 
-use super::SpectralNorm;
 use super::normalisation::Affine;
+use super::{Initial, SpectralNorm};
 
 /// How to make a [`Convolution`].
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct ConvolutionConfig {
     groups: usize,
     bias: bool,
     spectral_norm: bool,
-    initializer: Initializer,
+    initializer: Initial,
 }
 
 impl ConvolutionConfig {
@@ -31,7 +31,7 @@ impl ConvolutionConfig {
             groups: 1,
             bias: false,
             spectral_norm: false,
-            initializer: Initializer::XavierUniform { gain: 1.0 },
+            initializer: Initial::XavierUniform(1.0),
         }
     }
 
@@ -61,11 +61,11 @@ impl ConvolutionConfig {
 
     /// Xavier-uniform with gain sqrt 2, for a convolution followed by ReLU.
     pub fn before_relu(self) -> Self {
-        self.initializer(Initializer::XavierUniform { gain: std::f64::consts::SQRT_2 })
+        self.initializer(Initial::XavierUniform(std::f64::consts::SQRT_2))
     }
 
     /// With another initialiser of the weight.
-    pub fn initializer(mut self, initializer: Initializer) -> Self {
+    pub fn initializer(mut self, initializer: Initial) -> Self {
         self.initializer = initializer;
         self
     }
@@ -76,10 +76,10 @@ impl ConvolutionConfig {
         let inputs = self.inputs / self.groups;
         let shape = [self.outputs, inputs, self.kernel, self.kernel];
         // PyTorch's fan-out does not know of groups either.
-        let fans = (Some(inputs * area), Some(self.outputs * area));
+        let fans = [inputs * area, self.outputs * area];
         Convolution {
-            weight: self.initializer.init_with(shape, fans.0, fans.1, device),
-            bias: self.bias.then(|| Initializer::Zeros.init([self.outputs], device)),
+            weight: self.initializer.init_with(shape, fans, device),
+            bias: self.bias.then(|| Initial::ZEROS.init([self.outputs], device)),
             spectral_norm: self.spectral_norm.then(|| SpectralNorm::init(self.outputs, device)),
             stride: self.stride,
             groups: self.groups,

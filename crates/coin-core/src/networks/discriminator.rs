@@ -1,11 +1,11 @@
 //! The projection discriminator D: is this image real, given its condition?
 
-use burn::module::{Initializer, Module, Param};
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor, activation::relu};
-use coin_kernels::{Epilogue, average_pool};
+use coin_kernels::{Epilogue, average_pool, product};
 use serde::{Deserialize, Serialize};
 
-use super::{Convolution, ConvolutionConfig, SpectralNorm, count_problem, drawn};
+use super::{Convolution, ConvolutionConfig, Initial, SpectralNorm, count_problem, drawn};
 
 /// Architecture of the discriminator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,15 +44,10 @@ impl DiscriminatorConfig {
         let last = self.widths.last().copied().unwrap_or(1);
         drawn(Discriminator {
             blocks,
-            dense: Initializer::XavierUniform { gain: 1.0 }.init_with([1, last], Some(last), Some(1), device),
-            dense_bias: Initializer::Zeros.init([1], device),
+            dense: Initial::XavierUniform(1.0).init_with([1, last], [last, 1], device),
+            dense_bias: Initial::ZEROS.init([1], device),
             dense_norm: SpectralNorm::init(1, device),
-            embedding: Initializer::XavierUniform { gain: 1.0 }.init_with(
-                [self.conditions, last],
-                Some(last),
-                Some(self.conditions),
-                device,
-            ),
+            embedding: Initial::XavierUniform(1.0).init_with([self.conditions, last], [last, self.conditions], device),
         })
     }
 }
@@ -80,7 +75,7 @@ impl Discriminator {
         let [batch, channels, _, _] = x.dims();
         let pooled = x.sum_dim(3).sum_dim(2).reshape([batch, channels]);
         let weight = self.dense_norm.divide(self.dense.val());
-        let unconditional = pooled.clone().matmul(weight.transpose()) + self.dense_bias.val().unsqueeze();
+        let unconditional = product(pooled.clone(), weight.transpose()) + self.dense_bias.val().unsqueeze();
         let embedded = self.embedding.val().select(0, conditions);
         unconditional + (pooled * embedded).sum_dim(1)
     }

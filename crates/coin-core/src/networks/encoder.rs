@@ -1,11 +1,11 @@
 //! The encoder E: a stem and residual blocks, each of which halves the sides.
 
-use burn::module::{Initializer, Module};
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use coin_kernels::{Epilogue, average_pool};
 
 use super::normalisation::Affine;
-use super::{BatchNorm, Convolution, ConvolutionConfig, InpainterConfig};
+use super::{BatchNorm, Convolution, ConvolutionConfig, Initial, InpainterConfig};
 
 /// Image to feature maps of falling size; all of them are kept for the generator's skip connections.
 #[derive(Module, Debug)]
@@ -20,8 +20,7 @@ pub struct Encoder {
 
 impl Encoder {
     pub(super) fn init(config: &InpainterConfig, device: &Device) -> Self {
-        let stem =
-            ConvolutionConfig::new(1, config.stem, 3).initializer(Initializer::XavierNormal { gain: 1.0 }).init(device);
+        let stem = ConvolutionConfig::new(1, config.stem, 3).initializer(Initial::XavierNormal(1.0)).init(device);
         let blocks = config
             .encoder_blocks()
             .map(|(inputs, outputs)| EncoderBlock::init(inputs, outputs, config.spectral_norm, device))

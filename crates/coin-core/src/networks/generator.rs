@@ -1,10 +1,12 @@
 //! The generator G: feature maps back to an image, conditioned through its normalisations.
 
-use burn::module::{Initializer, Module};
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use coin_kernels::Epilogue;
 
-use super::{BatchNorm, ConditionalBatchNorm, Convolution, ConvolutionConfig, Fuse, InpainterConfig, Upsampling};
+use super::{
+    BatchNorm, ConditionalBatchNorm, Convolution, ConvolutionConfig, Fuse, Initial, InpainterConfig, Upsampling,
+};
 use crate::condition::Condition;
 
 /// Encoder features and input to counterfactual.
@@ -32,7 +34,7 @@ impl Generator {
             .collect();
         let last = config.widths[0];
         let head = ConvolutionConfig::new(last, 1, 3).bias();
-        let head = if config.zero_head { head.initializer(Initializer::Zeros) } else { head };
+        let head = if config.zero_head { head.initializer(Initial::ZEROS) } else { head };
         let joint = config.fuse.kernel().map(|kernel| ConvolutionConfig::new(2, 1, kernel).bias().init(device));
         Self {
             blocks,

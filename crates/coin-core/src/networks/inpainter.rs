@@ -90,7 +90,12 @@ impl InpainterConfig {
 
     /// Random weights on `device`.
     pub fn init(&self, device: &Device) -> Inpainter {
-        drawn(Inpainter { encoder: Encoder::init(self, device), generator: Generator::init(self, device) })
+        drawn(self.undrawn(device))
+    }
+
+    /// For weights from elsewhere.
+    pub(crate) fn undrawn(&self, device: &Device) -> Inpainter {
+        Inpainter { encoder: Encoder::init(self, device), generator: Generator::init(self, device) }
     }
 }
 

@@ -10,6 +10,7 @@ mod fuse;
 mod generator;
 #[cfg(feature = "train")]
 mod inception;
+mod initial;
 mod inpainter;
 mod normalisation;
 mod spectral;
@@ -24,6 +25,7 @@ pub use fuse::Fuse;
 pub use generator::Generator;
 #[cfg(feature = "train")]
 pub use inception::{FEATURES as INCEPTION_FEATURES, Inception};
+pub use initial::Initial;
 pub use inpainter::{Inpainter, InpainterConfig};
 pub use normalisation::{BatchNorm, ConditionalBatchNorm};
 pub use spectral::SpectralNorm;

@@ -2,11 +2,12 @@
 //!
 //! The running variance takes the unbiased batch variance, as PyTorch does; Burn's own layer takes the biased one.
 
-use burn::module::{Flag, Initializer, Module, Param, RunningState};
+use burn::module::{Flag, Module, Param, RunningState};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor};
 use coin_kernels::{BatchNormed, affine_relu, batch_norm};
 
+use super::Initial;
 use crate::condition::Condition;
 
 const USUAL_EPSILON: f64 = 1e-5;
@@ -107,8 +108,8 @@ impl BatchNorm {
     /// Scale 1, shift 0.
     pub fn init(channels: usize, device: &Device) -> Self {
         Self {
-            gamma: Initializer::Ones.init([channels], device),
-            beta: Initializer::Zeros.init([channels], device),
+            gamma: Initial::ONES.init([channels], device),
+            beta: Initial::ZEROS.init([channels], device),
             statistics: Statistics::init(channels, device),
         }
     }
@@ -174,8 +175,7 @@ pub struct ConditionalBatchNorm {
 impl ConditionalBatchNorm {
     /// Scales from N(1, 0.02), shifts 0.
     pub fn init(conditions: usize, channels: usize, device: &Device) -> Self {
-        let scales: Param<Tensor<2>> =
-            Initializer::Normal { mean: 1.0, std: 0.02 }.init([conditions, channels], device);
+        let scales: Param<Tensor<2>> = Initial::Normal([1.0, 0.02]).init([conditions, channels], device);
         let shifts = Tensor::zeros([conditions, channels], device);
         // Detached, because a parameter must be a leaf of the graph.
         let table = Param::from_tensor(Tensor::cat(vec![scales.val(), shifts], 1).detach());

@@ -2,6 +2,7 @@
 
 use burn::module::{Module, RunningState};
 use burn::tensor::{Device, Distribution, Tensor};
+use coin_kernels::product;
 
 /// The left singular vector `u` of shape `[1, outputs]` that a power iteration keeps between steps.
 ///
@@ -35,9 +36,9 @@ impl SpectralNorm {
         let outputs = weight.dims()[0];
         let matrix = weight.detach().reshape([outputs as i32, -1]);
         let u = self.u.value_sync().to_device(&matrix.device());
-        let v = unit(u.matmul(matrix.clone()));
-        let u = unit(v.clone().matmul(matrix.clone().transpose()));
-        let sigma = u.clone().matmul(matrix).mul(v).sum_dim(1);
+        let v = unit(product(u, matrix.clone()));
+        let u = unit(product(v.clone(), matrix.clone().transpose()));
+        let sigma = product(u.clone(), matrix).mul(v).sum_dim(1);
         (sigma, u.detach())
     }
 }

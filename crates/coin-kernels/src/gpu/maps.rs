@@ -99,3 +99,18 @@ pub fn max_pool(input: &[f32], output: &mut [f32], planes: Planes) {
         output[ABSOLUTE_POS] = most;
     }
 }
+
+/// The product of matrices `[rows, inner]` and `[inner, columns]`, however they lie in memory.
+#[cube(launch_unchecked)]
+pub fn product(left: &Tensor<f32>, right: &Tensor<f32>, output: &mut [f32]) {
+    if ABSOLUTE_POS < output.len() {
+        let columns = right.shape(1);
+        let (row, column) = (ABSOLUTE_POS / columns, ABSOLUTE_POS % columns);
+        let mut sum = 0.0f32;
+        for i in 0..left.shape(1) {
+            sum +=
+                left[row * left.stride(0) + i * left.stride(1)] * right[i * right.stride(0) + column * right.stride(1)];
+        }
+        output[ABSOLUTE_POS] = sum;
+    }
+}

@@ -94,11 +94,11 @@ impl Operations for CubeBackend {
     }
 
     fn affine_relu(x: FloatTensor<Self>, scale: FloatTensor<Self>, shift: FloatTensor<Self>) -> FloatTensor<Self> {
-        if x.dtype != DType::F32 {
+        if !is_f32(&x) {
             return composed::affine_relu::<Self>(x, scale, shift);
         }
         let [_, channels, height, width] = sides(&x);
-        let output = empty(&x, sides(&x));
+        let output = empty::<4>(&x, sides(&x));
         let [x, scale, shift] = [x, scale, shift].map(|tensor| into_contiguous(tensor).into_buffer_arg());
         let (client, cubes, units) = each(&output);
         let (to, pixels) = (output.clone().into_buffer_arg(), (height * width) as u32);
@@ -111,7 +111,7 @@ impl Operations for CubeBackend {
 
     fn halve(x: FloatTensor<Self>, scale: Optional<Self>, shift: Optional<Self>, factor: f32) -> FloatTensor<Self> {
         let [scale, shift] = [scale, shift].map(Optional::get);
-        if x.dtype != DType::F32 {
+        if !is_f32(&x) {
             return composed::halve::<Self>(x, scale, shift, factor);
         }
         let [batch, channels, height, width] = sides(&x);
@@ -129,10 +129,10 @@ impl Operations for CubeBackend {
     }
 
     fn add_relu(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
-        if x.dtype != DType::F32 {
+        if !is_f32(&x) {
             return composed::add_relu::<Self>(x, y);
         }
-        let output = empty(&x, sides(&x));
+        let output = empty::<4>(&x, sides(&x));
         let (client, cubes, units) = each(&output);
         let [x, y] = [x, y].map(|tensor| into_contiguous(tensor).into_buffer_arg());
         // SAFETY: units beyond the output do nothing; both inputs have its shape.
@@ -141,7 +141,7 @@ impl Operations for CubeBackend {
     }
 
     fn max_pool(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        if x.dtype != DType::F32 {
+        if !is_f32(&x) {
             return composed::max_pool::<Self>(x);
         }
         let [batch, channels, height, width] = sides(&x);
@@ -154,8 +154,21 @@ impl Operations for CubeBackend {
         output
     }
 
+    fn product(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
+        if !IN_BROWSER || !is_f32(&x) {
+            return composed::product::<Self>(x, y);
+        }
+        let ([rows, _], [_, columns]) = (sides(&x), sides(&y));
+        let output = empty(&x, [rows, columns]);
+        let (client, cubes, units) = each(&output);
+        let [x, y] = [x, y].map(CubeTensor::into_tensor_arg);
+        // SAFETY: units beyond the output do nothing; the others read a row and a column of one length.
+        unsafe { maps::product::launch_unchecked(&client, cubes, units, x, y, output.clone().into_buffer_arg()) };
+        output
+    }
+
     fn double(x: FloatTensor<Self>, [height, width]: [usize; 2], factor: f32) -> FloatTensor<Self> {
-        if x.dtype != DType::F32 {
+        if !is_f32(&x) {
             return composed::double::<Self>(x, [height, width], factor);
         }
         let [batch, channels, _, _] = sides(&x);
@@ -169,18 +182,27 @@ impl Operations for CubeBackend {
     }
 }
 
-/// Whether a convolution is computed by the kernels here. Browsers have no matrix units, and what is not used is not
-/// downloaded: there they compute all.
+/// Browsers have no matrix units, and what is not used is not downloaded: there the kernels here compute everything.
+const IN_BROWSER: bool = cfg!(target_family = "wasm");
+
+/// Whether a convolution is computed by the kernels here.
 fn is_own(x: &CubeTensor, weight: &CubeTensor) -> bool {
     let [outputs, inputs, _, _] = sides(weight);
-    x.dtype == DType::F32 && (cfg!(target_family = "wasm") || outputs * inputs < WIDE)
+    is_f32(x) && (IN_BROWSER || outputs * inputs < WIDE)
 }
 
-fn sides(tensor: &CubeTensor) -> [usize; 4] {
+/// What is not is left to Burn, but for browsers, where models are f32.
+fn is_f32(x: &CubeTensor) -> bool {
+    let found = x.dtype == DType::F32;
+    assert!(found || !IN_BROWSER, "{:?} is not computed with in a browser", x.dtype);
+    IN_BROWSER || found
+}
+
+fn sides<const D: usize>(tensor: &CubeTensor) -> [usize; D] {
     tensor.meta.shape().dims()
 }
 
-fn empty(like: &CubeTensor, sides: [usize; 4]) -> CubeTensor {
+fn empty<const D: usize>(like: &CubeTensor, sides: [usize; D]) -> CubeTensor {
     let (client, device) = (like.client.clone(), like.device.clone());
     empty_device_contiguous_dtype(client, device, Shape::new(sides), like.dtype)
 }

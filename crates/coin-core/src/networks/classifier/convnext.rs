@@ -2,12 +2,13 @@
 
 use std::num::Saturating;
 
-use burn::module::{Initializer, Module, Param};
+use burn::module::{Module, Param};
 use burn::tensor::activation::gelu;
 use burn::tensor::{Device, Tensor};
+use coin_kernels::{Epilogue, convolve};
 
 use super::{Steps, convolution_weights, dense, logits, pooled};
-use crate::networks::{Convolution, ConvolutionConfig};
+use crate::networks::{Convolution, ConvolutionConfig, Initial};
 
 /// Blocks of each stage; each stage is twice as wide as the one before.
 const BLOCKS: [usize; 4] = [3, 3, 9, 3];
@@ -120,7 +121,7 @@ impl Steps for ConvNeXt {
 }
 
 fn normal(inputs: usize, outputs: usize, kernel: usize) -> ConvolutionConfig {
-    ConvolutionConfig::new(inputs, outputs, kernel).initializer(Initializer::Normal { mean: 0.0, std: 0.02 }).bias()
+    ConvolutionConfig::new(inputs, outputs, kernel).initializer(Initial::Normal([0.0, 0.02])).bias()
 }
 
 /// Layer normalisation over the channels of each pixel.
@@ -134,7 +135,7 @@ pub struct ChannelNorm {
 
 impl ChannelNorm {
     fn init(channels: usize, device: &Device) -> Self {
-        Self { gamma: Initializer::Ones.init([channels], device), beta: Initializer::Zeros.init([channels], device) }
+        Self { gamma: Initial::ONES.init([channels], device), beta: Initial::ZEROS.init([channels], device) }
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
@@ -187,7 +188,7 @@ impl Block {
             norm: ChannelNorm::init(channels, device),
             expand: Across::init(channels, channels * EXPANSION, device),
             project: Across::init(channels * EXPANSION, channels, device),
-            scale: Initializer::Constant { value: FIRST_SCALE }.init([channels, 1, 1], device),
+            scale: Initial::Constant(FIRST_SCALE).init([channels, 1, 1], device),
         }
     }
 
@@ -210,16 +211,15 @@ pub struct Across {
 impl Across {
     fn init(inputs: usize, outputs: usize, device: &Device) -> Self {
         Self {
-            weight: Initializer::Normal { mean: 0.0, std: 0.02 }.init([outputs, inputs], device),
-            bias: Initializer::Zeros.init([outputs], device),
+            weight: Initial::Normal([0.0, 0.02]).init([outputs, inputs], device),
+            bias: Initial::ZEROS.init([outputs], device),
         }
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [batch, _, height, width] = x.dims();
         let [outputs, inputs] = self.weight.val().dims();
-        let flat = x.reshape([batch, inputs, height * width]);
-        let y = self.weight.val().unsqueeze::<3>().matmul(flat) + self.bias.val().reshape([1, outputs, 1]);
-        y.reshape([batch, outputs, height, width])
+        let weight = self.weight.val().reshape([outputs, inputs, 1, 1]);
+        let epilogue = Epilogue { bias: Some(self.bias.val()), ..Epilogue::default() };
+        convolve(x, weight, None, epilogue, coin_kernels::Convolution::same(1))
     }
 }

@@ -9,11 +9,12 @@ mod resnet;
 
 use std::num::Saturating;
 
-use burn::module::{Initializer, Module, Param};
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
+use coin_kernels::product;
 use serde::{Deserialize, Serialize};
 
-use super::{ConvolutionConfig, drawn};
+use super::{ConvolutionConfig, Initial, drawn};
 pub use convnext::ConvNeXt;
 pub use efficientnet::EfficientNet;
 pub use resnet::ResNet;
@@ -79,11 +80,16 @@ impl ClassifierArchitecture {
 
     /// Random weights on `device`, drawn as torchvision does.
     pub fn init(&self, device: &Device) -> Classifier {
-        drawn(match self.family {
+        drawn(self.undrawn(device))
+    }
+
+    /// For weights from elsewhere.
+    pub(crate) fn undrawn(&self, device: &Device) -> Classifier {
+        match self.family {
             Family::ResNet18 | Family::ResNet34 | Family::ResNet50 => Classifier::ResNet(ResNet::init(self, device)),
             Family::EfficientNetV2S => Classifier::EfficientNet(EfficientNet::init(self.width, device)),
             Family::ConvNeXtTiny => Classifier::ConvNeXt(ConvNeXt::init(self.width, device)),
-        })
+        }
     }
 }
 
@@ -194,18 +200,17 @@ fn pooled(x: Tensor<4>) -> Tensor<2> {
 
 /// Weight `[1, features]` and bias `[1]` of a dense layer to one logit, uniform in +-1 / sqrt(features) and zero.
 fn dense(features: usize, device: &Device) -> (Param<Tensor<2>>, Param<Tensor<1>>) {
-    let uniform = Initializer::KaimingUniform { gain: 1.0 / 3f64.sqrt(), fan_out_only: false };
-    (uniform.init_with([1, features], Some(features), Some(1), device), Initializer::Zeros.init([1], device))
+    let uniform = Initial::KaimingUniform(1.0 / 3f64.sqrt());
+    (uniform.init_with([1, features], [features, 1], device), Initial::ZEROS.init([1], device))
 }
 
 fn logits(pooled: Tensor<2>, weight: &Param<Tensor<2>>, bias: &Param<Tensor<1>>) -> Tensor<2> {
-    pooled.matmul(weight.val().transpose()) + bias.val().unsqueeze()
+    product(pooled, weight.val().transpose()) + bias.val().unsqueeze()
 }
 
 /// A convolution drawn as torchvision does before ReLU.
 fn kaiming(inputs: usize, outputs: usize, kernel: usize) -> ConvolutionConfig {
-    ConvolutionConfig::new(inputs, outputs, kernel)
-        .initializer(Initializer::KaimingNormal { gain: std::f64::consts::SQRT_2, fan_out_only: true })
+    ConvolutionConfig::new(inputs, outputs, kernel).initializer(Initial::KaimingNormal(std::f64::consts::SQRT_2))
 }
 
 /// Weights of a square convolution.

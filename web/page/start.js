@@ -1,0 +1,5 @@
+/** The engine starts while the modules of the page still arrive. */
+
+import { startEngine } from "../coin.js";
+
+startEngine();

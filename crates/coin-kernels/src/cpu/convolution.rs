@@ -265,9 +265,10 @@ impl Task<'_> {
         let phases = sum.stencil.phases.iter().zip(&weights.taps);
         let phases: Vec<Vec<Reach>> =
             phases.map(|(taps, weights)| taps.iter().zip(weights).map(reach).collect()).collect();
-        let (channel, places, values) = (layout.channel(band), layout.places(band), V * tile::lanes::<S>());
+        let (channel, places, width) = (layout.channel(band), layout.places(band), V * tile::lanes::<S>());
+        let values = tile::stored_at_once::<S>(width);
         let all = || phases.iter().flatten();
-        let end = places.next_multiple_of(values) + all().map(|tap| tap.distance).max().unwrap_or(0);
+        let end = places.next_multiple_of(width) + all().map(|tap| tap.distance).max().unwrap_or(0);
         assert!(packed.len() >= inputs.saturating_sub(1) * channel + end, "vectors end in the slack");
         let kernels = weights.kernels;
         let last = (M - 1) * kernels.output + inputs.saturating_sub(1) * kernels.input;
@@ -284,17 +285,20 @@ impl Task<'_> {
                 let mut piece = 0;
                 for (start, end) in (0..places).step_by(values).zip(&ends) {
                     for (taps, sums) in phases.iter().zip(sums.chunks_exact_mut(TILE)) {
-                        // SAFETY: checked above for all tiles; `M * V * lanes` is at most the length of `sums`.
-                        unsafe {
-                            tile::sum::<S, M, V>(
-                                packed.as_ptr().add(start),
-                                inputs,
-                                channel,
-                                taps,
-                                weights.as_ptr(),
-                                kernels,
-                                sums.as_mut_ptr(),
-                            );
+                        for beside in (0..values.min(places - start)).step_by(width) {
+                            // SAFETY: checked above for all tiles; `M * values` is at most the length of `sums`.
+                            unsafe {
+                                tile::sum::<S, M, V>(
+                                    packed.as_ptr().add(start + beside),
+                                    inputs,
+                                    channel,
+                                    taps,
+                                    weights.as_ptr(),
+                                    kernels,
+                                    sums.as_mut_ptr().add(beside),
+                                    values,
+                                );
+                            }
                         }
                     }
                     let (line, finished) = match step {

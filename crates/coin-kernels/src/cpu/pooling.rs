@@ -68,6 +68,12 @@ struct Maxima {
     odd: Vec<f32>,
 }
 
+/// The larger of two; NaN where one is.
+#[inline(always)]
+fn larger(most: f32, seen: f32) -> f32 {
+    if seen > most || seen.is_nan() { seen } else { most }
+}
+
 /// The pixel in the middle, which always exists.
 const MIDDLE: u32 = 4;
 
@@ -119,11 +125,30 @@ impl Maxima {
 
 /// The maximum of the 3x3 pixels around every second pixel of every second row.
 pub fn maximum(x: &[f32], from: Map, to: Map) -> Buffer {
+    vectorised! {
+        fn compare(seen: &[f32], most: &mut [f32]) {
+            for (most, seen) in most.iter_mut().zip(seen) {
+                *most = larger(*most, *seen);
+            }
+        }
+        fn across(most: &[f32], target: &mut [f32]) {
+            let pairs = most.chunks_exact(2).zip(most[2..].chunks_exact(2));
+            for (target, (pair, next)) in target.iter_mut().zip(pairs) {
+                *target = larger(larger(pair[0], pair[1]), next[0]);
+            }
+        }
+    }
     each_plane(to, 9 * to.len(), |_, number, target| {
-        let mut maxima = Maxima::new(to.width);
+        let plane = plane(x, from, number);
+        // A row's largest, behind a pixel that is not there, and with as many behind it as pairs need.
+        let mut most = vec![f32::NEG_INFINITY; 2 * to.width + 2];
         for (row, target) in target.chunks_exact_mut(to.width.max(1)).enumerate() {
-            maxima.find(plane(x, from, number), from.width, row);
-            target.copy_from_slice(&maxima.values);
+            most.fill(f32::NEG_INFINITY);
+            let lines = plane.chunks_exact(from.width).skip((2 * row).saturating_sub(1));
+            for line in lines.take(if row == 0 { 2 } else { 3 }) {
+                compare(line, &mut most[1..=from.width]);
+            }
+            across(&most, target);
         }
     })
 }

@@ -44,6 +44,13 @@ fn has_32_registers(_: Arch) -> bool {
     cfg!(target_arch = "aarch64")
 }
 
+/// Values of each output whose sums are stored at once: a tile's of `width`, or, where vectors are short and storing is a large
+/// part of the work, those of tiles beside each other.
+#[inline(always)]
+pub fn stored_at_once<S: Simd>(width: usize) -> usize {
+    if lanes::<S>() <= 4 { 64usize.next_multiple_of(width) } else { width }
+}
+
 /// Where a tap finds its input and its weight.
 #[derive(Clone, Copy, Debug)]
 pub struct Reach {
@@ -62,14 +69,15 @@ pub struct Kernels {
     pub input: usize,
 }
 
-/// `sums[m * V * lanes + q]` = the sum over channels c and taps t of
+/// `sums[m * line + q]` = the sum over channels c and taps t of
 /// `weights[m * output + c * input + t.weight] * input[c * channel + t.distance + q]`.
 ///
 /// # Safety
 /// The instruction set of `S` must be available; `input` must be valid for reads of `(channels - 1) * channel + d + V * lanes`
 /// values for every distance `d`, `weights` for reads at every index above with `m` below `M`, and `sums` for writes of
-/// `M * V * lanes`.
+/// `(M - 1) * line + V * lanes`.
 #[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "all of them vary")]
 pub unsafe fn sum<S: Simd, const M: usize, const V: usize>(
     input: *const f32,
     channels: usize,
@@ -78,6 +86,7 @@ pub unsafe fn sum<S: Simd, const M: usize, const V: usize>(
     weights: *const f32,
     kernels: Kernels,
     sums: *mut f32,
+    line: usize,
 ) {
     let (lanes, zero): (usize, F32<S>) = (lanes::<S>(), 0f32.splat());
     let (mut input, mut weights) = (input, weights);
@@ -105,9 +114,9 @@ pub unsafe fn sum<S: Simd, const M: usize, const V: usize>(
         }
         for m in 0..M {
             for v in 0..V {
-                // SAFETY: `M * V * lanes` values, as promised.
+                // SAFETY: within `V * lanes` values of line `m`, as promised.
                 unsafe {
-                    let sum = sums.add((m * V + v) * lanes);
+                    let sum = sums.add(m * line + v * lanes);
                     let before = if first == 0 { zero } else { f32::vload_unaligned::<S>(sum) };
                     f32::vstore_unaligned(sum, before + total[m][v]);
                 }

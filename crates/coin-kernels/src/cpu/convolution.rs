@@ -258,21 +258,18 @@ impl Task<'_> {
         let Self { sum, layout, band, weights, .. } = self;
         let (inputs, outputs) = (sum.from.channels / sum.groups, sum.to.channels / sum.groups);
         let step = sum.stencil.output_step;
-        let reach = |(tap, weight): (&Tap, &usize)| Reach {
-            distance: layout.distance(band, sum.stencil, tap.offset),
-            weight: *weight,
-        };
+        let reach = |(tap, weight): (&Tap, &usize)| Reach::of(layout.distance(band, sum.stencil, tap.offset), *weight);
         let phases = sum.stencil.phases.iter().zip(&weights.taps);
         let phases: Vec<Vec<Reach>> =
             phases.map(|(taps, weights)| taps.iter().zip(weights).map(reach).collect()).collect();
         let (channel, places, width) = (layout.channel(band), layout.places(band), V * tile::lanes::<S>());
         let values = tile::stored_at_once::<S>(width);
         let all = || phases.iter().flatten();
-        let end = places.next_multiple_of(width) + all().map(|tap| tap.distance).max().unwrap_or(0);
+        let end = places.next_multiple_of(width) + all().map(Reach::distance).max().unwrap_or(0);
         assert!(packed.len() >= inputs.saturating_sub(1) * channel + end, "vectors end in the slack");
         let kernels = weights.kernels;
         let last = (M - 1) * kernels.output + inputs.saturating_sub(1) * kernels.input;
-        let last = last + all().map(|tap| tap.weight).max().unwrap_or(0);
+        let last = last + all().map(Reach::weight).max().unwrap_or(0);
         let (sums, workspace) = workspace.split_at_mut(MOST_STEP * TILE);
         let (mixed, residual) = workspace.split_at_mut(MOST_STEP * TILE);
         let (pieces, ends) = self.pieces(values);

@@ -51,13 +51,28 @@ pub fn stored_at_once<S: Simd>(width: usize) -> usize {
     if lanes::<S>() <= 4 { 64usize.next_multiple_of(width) } else { width }
 }
 
-/// Where a tap finds its input and its weight.
+/// Where a tap finds its input and its weight, in bytes: short vectors leave no time to multiply at every use.
 #[derive(Clone, Copy, Debug)]
 pub struct Reach {
-    /// From a place to the input.
-    pub distance: usize,
-    /// From a kernel's first weight.
-    pub weight: usize,
+    distance: usize,
+    weight: usize,
+}
+
+impl Reach {
+    /// At these numbers of values from a place to the input, and from a kernel's first weight.
+    pub fn of(distance: usize, weight: usize) -> Self {
+        Self { distance: distance * size_of::<f32>(), weight: weight * size_of::<f32>() }
+    }
+
+    /// Values from a place to the input.
+    pub fn distance(&self) -> usize {
+        self.distance / size_of::<f32>()
+    }
+
+    /// Values from a kernel's first weight.
+    pub fn weight(&self) -> usize {
+        self.weight / size_of::<f32>()
+    }
 }
 
 /// Distances from one kernel to another.
@@ -70,7 +85,7 @@ pub struct Kernels {
 }
 
 /// `sums[m * line + q]` = the sum over channels c and taps t of
-/// `weights[m * output + c * input + t.weight] * input[c * channel + t.distance + q]`.
+/// `weights[m * output + c * input + weight(t)] * input[c * channel + distance(t) + q]`.
 ///
 /// # Safety
 /// The instruction set of `S` must be available; `input` must be valid for reads of `(channels - 1) * channel + d + V * lanes`
@@ -98,9 +113,9 @@ pub unsafe fn sum<S: Simd, const M: usize, const V: usize>(
                 unsafe {
                     let mut seen = [zero; V];
                     for v in 0..V {
-                        seen[v] = f32::vload_unaligned(input.add(tap.distance + v * lanes));
+                        seen[v] = f32::vload_unaligned(input.byte_add(tap.distance).add(v * lanes));
                     }
-                    let weights = weights.add(tap.weight);
+                    let weights = weights.byte_add(tap.weight);
                     for m in 0..M {
                         let weight: F32<S> = (*weights.add(m * kernels.output)).splat();
                         for v in 0..V {

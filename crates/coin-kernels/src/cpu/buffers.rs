@@ -23,10 +23,13 @@ struct Kept {
 }
 
 impl Kept {
+    /// The smallest that fits, unless it would waste half of itself; of several the one that was kept last.
     fn take(&mut self, length: usize) -> Option<Box<[f32]>> {
-        let place = self.buffers.iter().rposition(|buffer| buffer.len() == length)?;
-        self.values -= length;
-        self.buffers.remove(place)
+        let fitting = self.buffers.iter().enumerate().filter(|(_, buffer)| (length..2 * length).contains(&buffer.len()));
+        let (place, _) = fitting.min_by_key(|(place, buffer)| (buffer.len(), usize::MAX - place))?;
+        let buffer = self.buffers.remove(place)?;
+        self.values -= buffer.len();
+        Some(buffer)
     }
 
     fn keep(&mut self, buffer: Box<[f32]>) {
@@ -40,28 +43,38 @@ impl Kept {
 }
 
 /// The values of a map.
-#[derive(Debug, PartialEq)]
-pub struct Buffer(Box<[f32]>);
+#[derive(Debug)]
+pub struct Buffer {
+    /// May be longer.
+    memory: Box<[f32]>,
+    length: usize,
+}
 
 impl Buffer {
     /// With whatever values are in it: the operation writes them all.
     pub fn unwritten(length: usize) -> Self {
         let kept = (length >= FEWEST).then(|| KEPT.lock().unwrap_or_else(PoisonError::into_inner).take(length));
-        Self(kept.flatten().unwrap_or_else(|| vec![0.0; length].into_boxed_slice()))
+        Self { memory: kept.flatten().unwrap_or_else(|| vec![0.0; length].into_boxed_slice()), length }
     }
 
     /// As the memory of a tensor, which gives it back when it goes.
     pub fn into_bytes(self) -> Bytes {
-        let length = size_of_val(&*self.0);
+        let length = size_of_val(&*self);
         // SAFETY: all bytes of the values are initialised.
         unsafe { Bytes::from_controller(Box::new(self), length) }
     }
 }
 
+impl PartialEq for Buffer {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if self.0.len() >= FEWEST {
-            let buffer = std::mem::take(&mut self.0);
+        if self.memory.len() >= FEWEST {
+            let buffer = std::mem::take(&mut self.memory);
             KEPT.lock().unwrap_or_else(PoisonError::into_inner).keep(buffer);
         }
     }
@@ -71,13 +84,13 @@ impl Deref for Buffer {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.0
+        &self.memory[..self.length]
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.0
+        &mut self.memory[..self.length]
     }
 }
 
@@ -91,14 +104,14 @@ impl AllocationController for Buffer {
     }
 
     unsafe fn memory_mut(&mut self, _: AccessPolicy) -> Result<&mut [MaybeUninit<u8>], AccessError> {
-        let length = size_of_val(&*self.0);
+        let values: &mut [f32] = self;
         // SAFETY: the bytes of the values, borrowed like them; the caller promises to write only initialised ones.
-        Ok(unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), length) })
+        Ok(unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) })
     }
 
     fn memory(&self, _: AccessPolicy) -> Result<&[MaybeUninit<u8>], AccessError> {
         // SAFETY: the bytes of the values, borrowed like them.
-        Ok(unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), size_of_val(&*self.0)) })
+        Ok(unsafe { std::slice::from_raw_parts(self.as_ptr().cast(), size_of_val(&**self)) })
     }
 }
 
@@ -133,5 +146,13 @@ mod tests {
         assert!(kept.take(FEWEST).is_none(), "the oldest went");
         assert!(kept.take(1).is_some());
         assert_eq!(kept.values, MOST_KEPT - FEWEST);
+    }
+
+    #[test]
+    fn a_buffer_that_fits_is_taken_unless_half_of_it_would_be_wasted() {
+        let mut kept = Kept { buffers: VecDeque::new(), values: 0 };
+        [100, 60, 50, 70].into_iter().for_each(|length| kept.keep(vec![0.0; length].into_boxed_slice()));
+        let mut taken = |length| kept.take(length).map(|buffer| buffer.len());
+        assert_eq!([taken(55), taken(55), taken(40), taken(40)], [Some(60), Some(70), Some(50), None]);
     }
 }

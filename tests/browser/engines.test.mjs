@@ -96,7 +96,7 @@ for (const { name, device, flags, skip } of SETUPS) {
     });
 
     test("memory that runs out ends the engine alone, and the page says what it was", async (test) => {
-      await (await visitor.engine("cpu")).evaluate(async (bindings) => {
+      await (await visitor.engine("files")).evaluate(async (bindings) => {
         const { memory } = await (await import(bindings)).default();
         for (let pages = 4096; pages >= 1; pages /= 2) {
           try {
@@ -105,14 +105,14 @@ for (const { name, device, flags, skip } of SETUPS) {
             // No more of this size.
           }
         }
-      }, `${site.address}engine/cpu/coin.js`);
+      }, `${site.address}engine/files/coin.js`);
       const folder = await mkdtemp(join(tmpdir(), "coin-"));
       test.after(() => rm(folder, { recursive: true }));
       const large = join(folder, "large.nii");
       await writeFile(large, discNifti(512, 160));
       await visitor.picks(large);
       assert.equal(await visitor.state(), "failed");
-      assert.match(await visitor.text("notice-text"), /CPU engine stopped \(it ran out of memory\) and starts afresh/);
+      assert.match(await visitor.text("notice-text"), /file reader stopped \(it ran out of memory\) and starts afresh/);
       assert.deepEqual(await visitor.coin(), earlier);
       await assertGoesOn();
     });

@@ -10,34 +10,54 @@ use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProper
 
 /// Values that are kept in all, while no tensor needs them.
 const MOST_KEPT: usize = if cfg!(target_family = "wasm") { 1 << 24 } else { 1 << 26 };
+/// What was not asked for in so many requests is given back: more than a step of a training makes.
+const LIFE: usize = 1 << 10;
 /// Smaller buffers are left to the allocator, which keeps them itself.
 const FEWEST: usize = 1 << 12;
 
-static KEPT: Mutex<Kept> = Mutex::new(Kept { buffers: VecDeque::new(), values: 0 });
+static KEPT: Mutex<Kept> = Mutex::new(Kept::new());
 
-/// Buffers that no tensor needs, those kept last at the end.
+/// Buffers that no tensor needs.
 struct Kept {
-    buffers: VecDeque<Box<[f32]>>,
+    /// Each with the number of requests when it was kept, those kept last at the end.
+    buffers: VecDeque<(usize, Box<[f32]>)>,
     /// Of all buffers.
     values: usize,
+    /// Requests so far.
+    requests: usize,
 }
 
 impl Kept {
+    const fn new() -> Self {
+        Self { buffers: VecDeque::new(), values: 0, requests: 0 }
+    }
+
     /// The smallest that fits, unless it would waste half of itself; of several the one that was kept last.
     fn take(&mut self, length: usize) -> Option<Box<[f32]>> {
-        let fitting = self.buffers.iter().enumerate().filter(|(_, buffer)| (length..2 * length).contains(&buffer.len()));
-        let (place, _) = fitting.min_by_key(|(place, buffer)| (buffer.len(), usize::MAX - place))?;
-        let buffer = self.buffers.remove(place)?;
-        self.values -= buffer.len();
-        Some(buffer)
+        self.requests += 1;
+        let fits = |(_, (_, buffer)): &(usize, &(usize, Box<[f32]>))| (length..2 * length).contains(&buffer.len());
+        let fitting = self.buffers.iter().enumerate().filter(fits);
+        let place =
+            fitting.min_by_key(|(place, (_, buffer))| (buffer.len(), usize::MAX - place)).map(|(place, _)| place);
+        let taken = place.and_then(|place| self.buffers.remove(place)).map(|(_, buffer)| buffer);
+        self.values -= taken.as_ref().map_or(0, |buffer| buffer.len());
+        self.give_back();
+        taken
     }
 
     fn keep(&mut self, buffer: Box<[f32]>) {
         self.values += buffer.len();
-        self.buffers.push_back(buffer);
-        while self.values > MOST_KEPT {
-            let Some(oldest) = self.buffers.pop_front() else { break };
+        self.buffers.push_back((self.requests, buffer));
+        self.give_back();
+    }
+
+    /// Gives back what is too old, and the oldest while there is too much.
+    fn give_back(&mut self) {
+        while let Some((kept, oldest)) = self.buffers.front()
+            && (self.values > MOST_KEPT || kept + LIFE < self.requests)
+        {
             self.values -= oldest.len();
+            self.buffers.pop_front();
         }
     }
 }
@@ -138,7 +158,7 @@ mod tests {
 
     #[test]
     fn no_more_is_kept_than_allowed() {
-        let mut kept = Kept { buffers: VecDeque::new(), values: 0 };
+        let mut kept = Kept::new();
         let buffer = |length: usize| vec![0.0; length].into_boxed_slice();
         kept.keep(buffer(FEWEST));
         kept.keep(buffer(MOST_KEPT - FEWEST));
@@ -149,8 +169,18 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_asks_for_is_given_back() {
+        let mut kept = Kept::new();
+        kept.keep(vec![0.0; 100].into_boxed_slice());
+        (0..LIFE).for_each(|_| assert!(kept.take(1000).is_none()));
+        assert_eq!(kept.values, 100);
+        assert!(kept.take(1000).is_none());
+        assert_eq!((kept.values, kept.buffers.len()), (0, 0));
+    }
+
+    #[test]
     fn a_buffer_that_fits_is_taken_unless_half_of_it_would_be_wasted() {
-        let mut kept = Kept { buffers: VecDeque::new(), values: 0 };
+        let mut kept = Kept::new();
         [100, 60, 50, 70].into_iter().for_each(|length| kept.keep(vec![0.0; length].into_boxed_slice()));
         let mut taken = |length| kept.take(length).map(|buffer| buffer.len());
         assert_eq!([taken(55), taken(55), taken(40), taken(40)], [Some(60), Some(70), Some(50), None]);

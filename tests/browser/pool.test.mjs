@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { MODEL, SETUPS, openSite } from "./site.mjs";
+import { Visitor, launch } from "./visitor.mjs";
+
+const setup = SETUPS.find(({ device }) => device === "cpu");
+assert.ok(setup);
+const MASKS = 150;
+
+describe("Engines that share work", { skip: setup.skip }, () => {
+  /** @type {import("playwright-core").Browser} */
+  let browser;
+  /** @type {Awaited<ReturnType<typeof openSite>>} */
+  let site;
+
+  before(async () => {
+    site = await openSite();
+    browser = await launch(setup.flags);
+  });
+  after(async () => {
+    await browser?.close();
+    site?.close();
+  });
+
+  /**
+   * Someone whose device has so many processors.
+   *
+   * @param {number} processors
+   */
+  async function arriveWith(processors) {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.addInitScript((processors) => Object.defineProperty(Navigator.prototype, "hardwareConcurrency", { get: () => processors }), processors);
+    const visitor = new Visitor(page, `${site.address}#device=cpu&model=${MODEL}`);
+    await page.goto(visitor.address);
+    await visitor.settled();
+    return visitor;
+  }
+
+  /**
+   * What explainer and pool make of eleven phantoms, and a map of RISE.
+   *
+   * @param {{model: string, masks: number}} what
+   */
+  async function compute({ model, masks }) {
+    const { Explainer, phantom } = await import(new URL("coin.js", document.baseURI).href);
+    const bytes = new Uint8Array(await (await fetch(`models/${model}.safetensors`)).arrayBuffer());
+    const explainer = await Explainer.load(bytes, { device: "cpu" });
+    const seeds = Array.from({ length: 11 }, (_, i) => i + 1);
+    const slices = await Promise.all(seeds.map(async (seed) => (await phantom({ seed, size: 96 + 8 * seed, anomaly: {} })).slice));
+    const plain = (/** @type {any} */ { before, after, difference }) => [before, after, ...difference];
+    const alone = [];
+    for (const slice of slices) alone.push(plain(await explainer.explain(slice)));
+    const shared = [];
+    for await (const explanation of explainer.explainAll(slices)) shared.push(plain(explanation));
+    // Whoever has seen enough stops, and may begin anew.
+    let seen = 0;
+    for await (const _ of explainer.explainAll(slices)) if (++seen === 2) break;
+    const again = [];
+    for await (const explanation of explainer.explainAll(slices.slice(0, 3))) again.push(plain(explanation));
+    /** @type {number[][]} */
+    const steps = [];
+    const map = await explainer.attribute(slices[0], "rise", { masks, onProgress: (/** @type {number} */ done, /** @type {number} */ all) => steps.push([done, all]) });
+    const failure = await explainer.attribute(slices[0], "rise", { masks: 1e6 }).catch((/** @type {Error} */ error) => error.message);
+    return { alone, shared, again, map: [...map], steps, failure };
+  }
+
+  test("give what one engine gives, in the order of the work, however many they are", async () => {
+    const found = [];
+    for (const processors of [1, 3]) {
+      const visitor = await arriveWith(processors);
+      found.push(await visitor.page.evaluate(compute, { model: MODEL, masks: MASKS }));
+      const names = await Promise.all(visitor.page.workers().map((worker) => worker.evaluate(() => self.name)));
+      assert.equal(names.filter((name) => /^cpu \d$/.test(name)).length, processors, `${names}`);
+      visitor.assertQuiet();
+      await visitor.page.context().close();
+    }
+    for (const { alone, shared, again, map, steps, failure } of found) {
+      assert.equal(new Set(alone.map(([before]) => before)).size, 11, "every phantom is another");
+      assert.deepEqual(shared, alone);
+      assert.deepEqual(again, alone.slice(0, 3));
+      assert.deepEqual([Math.min(...map), Math.max(...map)], [0, 1]);
+      assert.deepEqual(steps.at(-1), [MASKS, MASKS]);
+      assert.match(failure, /^masks: 1000000 is not between 1 and 100000$/);
+    }
+    assert.deepEqual(found[1].map, found[0].map, "the order in which masks are added up does not depend on the engines");
+  });
+});

@@ -610,11 +610,7 @@ function styleOf({ diameterMm = PAPER_DIAMETER_MM, window = PICTURE_WINDOW }) {
 
 /** Why the WebGPU engine cannot run here, known before it is fetched; null where nothing speaks against it. */
 async function webGpuProblem() {
-  const adapter = await navigator.gpu?.requestAdapter();
-  if (!adapter) return "This browser offers no WebGPU here.";
-  // Burn 0.22's runtime ends without it.
-  if (!adapter.features.has("timestamp-query")) return "This browser's WebGPU cannot time its programs, which the engine needs.";
-  return null;
+  return (await navigator.gpu?.requestAdapter()) ? null : "This browser offers no WebGPU here.";
 }
 
 const EMULATED = "WebGPU is only emulated in software here.";

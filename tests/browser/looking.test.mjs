@@ -202,13 +202,15 @@ describe("Looking", () => {
     const { explanation } = await visitor.coin();
     await page.locator("#compare-methods").click();
     await waitUntil(async () => /RISE: \d+ of 1000/.test(await step("methods")), "progress");
-    await page.locator("#threshold").fill("0.3");
-    assert.equal((await visitor.coin()).threshold, 0.3, "the page goes on");
-    await page.locator("#methods-cancel").click();
+    // All of it takes seconds: a click that waits for the page to lie still would come late.
+    await page.locator("#methods-cancel").dispatchEvent("click");
     await waitUntil(async () => (await visitor.text("methods-status")) === "Cancelled.", "cancelled");
     assert.deepEqual((await visitor.coin()).explanation, explanation);
 
     await page.locator("#compare-methods").click();
+    await waitUntil(async () => /RISE: \d+ of 1000/.test(await step("methods")), "progress");
+    await page.locator("#threshold").fill("0.3");
+    assert.equal((await visitor.coin()).threshold, 0.3, "the page goes on");
     await page.waitForFunction(() => document.getElementById("methods-status")?.textContent?.startsWith("Computed in"), undefined, { timeout: 300_000 });
     const names = await page.locator("#methods-list figcaption").allInnerTexts();
     assert.deepEqual(names.map((name) => name.replace(/ · IoU \d\.\d\d$/, "")), ["COIN, difference", "RISE", "ScoreCAM", "LayerCAM", "Grad-CAM"]);
@@ -228,7 +230,7 @@ describe("Looking", () => {
     assert.ok(await page.locator("#volume").isVisible());
     await page.locator("#explain-all").click();
     await waitUntil(async () => /^Slice \d+/.test(await step("volume")), "progress");
-    await page.locator("#volume-cancel").click();
+    await page.locator("#volume-cancel").dispatchEvent("click");
     await waitUntil(async () => /^Cancelled/.test(await visitor.text("volume-status")), "cancelled");
     const known = async () => Number(/of (\d+) of 80/.exec((await page.locator("#curve").getAttribute("aria-label")) ?? "")?.[1]);
     assert.ok((await known()) < SLICES);

@@ -58,10 +58,10 @@ describe("Engines that share work", { skip: setup.skip }, () => {
     for await (const _ of explainer.explainAll(slices)) if (++seen === 2) break;
     const again = [];
     for await (const explanation of explainer.explainAll(slices.slice(0, 3))) again.push(plain(explanation));
+    const failure = await explainer.attribute(slices[0], "rise", { masks: 1e6 }).catch((/** @type {Error} */ error) => error.message);
     /** @type {number[][]} */
     const steps = [];
     const map = await explainer.attribute(slices[0], "rise", { masks, onProgress: (/** @type {number} */ done, /** @type {number} */ all) => steps.push([done, all]) });
-    const failure = await explainer.attribute(slices[0], "rise", { masks: 1e6 }).catch((/** @type {Error} */ error) => error.message);
     return { alone, shared, again, map: [...map], steps, failure };
   }
 

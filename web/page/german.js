@@ -241,7 +241,6 @@ export const SENTENCES = [
   [/^Chosen by hand\.$/, "Von Hand gewählt."],
   [/^WebGPU is being tried\.$/, "WebGPU wird erprobt."],
   [/^This browser offers no WebGPU here\.$/, "Dieser Browser bietet hier kein WebGPU."],
-  [/^This browser's WebGPU cannot time its programs, which the engine needs\.$/, "Das WebGPU dieses Browsers kann seine Programme nicht messen, was das Rechenwerk braucht."],
   [/^WebGPU is only emulated in software here\.$/, "WebGPU wird hier nur in Software nachgeahmt."],
   [/^WebGPU works here, but is slower\.$/, "WebGPU geht hier, ist aber langsamer."],
   [/^WebGPU took too long to start\.$/, "WebGPU brauchte zu lange zum Start."],

@@ -11,6 +11,9 @@ use crate::{page, root, samples, supply, tools};
 /// The workspace without the engine, which only compiles for the browser, and with all that compiles everywhere else.
 const NATIVE: [&str; 5] = ["--workspace", "--exclude", "coin-wasm", "--features", "coin-train/remote"];
 
+/// A software adapter for Vulkan: its driver and its loader.
+const SOFTWARE_ADAPTER: &str = "/usr/lib/chromium/vk_swiftshader_icd.json";
+
 /// Formatting, lints, tests, the page, and the page in a browser.
 pub fn all() -> anyhow::Result<()> {
     run("cargo", &["fmt", "--all", "--check"])?;
@@ -28,6 +31,7 @@ pub fn all() -> anyhow::Result<()> {
     page::build()?;
     page::lint()?;
     let chromium = tools::for_browser_tests()?;
+    graphics()?;
     let expected = expected()?;
     let browser = root().join("tests/browser");
     run_in(&browser, "npm", &["ci", "--no-audit", "--no-fund"], &[])?;
@@ -44,6 +48,16 @@ pub fn all() -> anyhow::Result<()> {
             ("COIN_DIST", &root().join("dist")),
         ],
     )
+}
+
+/// The kernels for graphics cards, on the software adapter that Debian's Chromium brings, or on what there is.
+fn graphics() -> anyhow::Result<()> {
+    let kernels = ["test", "--profile", "gpu-tests", "--package", "coin-kernels", "--test", "gpu"];
+    let (adapter, folder) =
+        (Path::new(SOFTWARE_ADAPTER), Path::new(SOFTWARE_ADAPTER).parent().unwrap_or(Path::new("")));
+    let software = [("VK_DRIVER_FILES", adapter), ("VK_ICD_FILENAMES", adapter), ("LD_LIBRARY_PATH", folder)];
+    let variables = if adapter.exists() { &software[..] } else { &[] };
+    run_in(&root(), "cargo", &[&kernels[..], &["--features", "flex,gpu,burn/webgpu"]].concat(), variables)
 }
 
 /// What native `explain` says of a phantom, a volume's slice and a DICOM file, a folder each.

@@ -139,7 +139,7 @@ const files = new EngineHost("files");
 /** Phantoms, colours and masks come from the small engine, which is there first. */
 const maps = hosts.cpu;
 
-/** Volumes and saliency methods take long: in workers of their own they keep nothing waiting, and can be cancelled alone. */
+/** On the CPU, volumes and saliency methods take long: in workers of their own they keep nothing waiting, and can be cancelled alone. */
 const pool = new EnginePool(roomForWorkers());
 
 /** What the engines read at most: `Limits::default()` in crates/coin-imaging/src/limits.rs. */
@@ -366,19 +366,18 @@ export class Explainer {
   }
 
   /**
-   * Explains slices side by side, on as many processors as the device has room for. The results come in the order of the
-   * slices and are those of `explain`. Aborting, or asking for no more, ends what is under way.
+   * Explains slices, on the CPU side by side on as many processors as the device has room for, in workers of their own. The
+   * results come in the order of the slices and are those of `explain`, which alone tries WebGPU. Aborting, or asking for no
+   * more, ends what is under way, but for a slice that is on WebGPU already.
    *
    * @param {Iterable<Slice> | AsyncIterable<Slice>} slices
    * @param {{signal?: AbortSignal}} [options]
    * @returns {AsyncGenerator<Explanation, void, void>}
    */
   async *explainAll(slices, { signal } = {}) {
-    if (this.#device.engine === "webgpu") {
-      for await (const slice of slices) yield await this.explain(slice, { signal });
-      return;
-    }
-    yield* inOrder(slices, (slice, signal) => pool.call(this.#model, "explain", { slice }, signal), pool.room, signal);
+    const explain = (/** @type {Slice} */ slice, /** @type {AbortSignal} */ signal) =>
+      this.#device.engine === "webgpu" ? this.explain(slice) : pool.call(this.#model, "explain", { slice }, signal);
+    yield* inOrder(slices, explain, pool.room, signal);
   }
 
   /**
@@ -427,7 +426,7 @@ export class Explainer {
     return total.map((value) => (value - least) / (range || 1));
   }
 
-  /** Ends what still runs on its behalf; for when another model takes its place. */
+  /** Ends its trial of WebGPU; for when another model takes its place. */
   close() {
     this.#closed.abort();
   }
@@ -633,7 +632,7 @@ function agree(expected, found) {
 
 /** @param {unknown} error */
 function causeOf(error) {
-  const cause = error instanceof EngineStopped ? error.cause : error;
+  const cause = error instanceof EngineStopped ? (error.cause ?? error) : error;
   const message = cause instanceof Error ? cause.message : String(cause);
   return message.replace(/\.$/, "");
 }

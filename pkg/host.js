@@ -223,6 +223,8 @@ export class EngineHost {
   /** @param {string | undefined} message */
   #fail(message) {
     const cause = message || "it could not be loaded";
+    // After a new build its bindings would not fit the code of the one before.
+    compiled.delete(this.kind);
     const sentence = `The ${ENGINE_LABEL[this.kind]} stopped (${cause}) and starts afresh with the next request.`;
     this.stop(sentence, cause);
     this.#announce("stop", { engine: this.kind, sentence });

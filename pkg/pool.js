@@ -16,7 +16,7 @@ const LITTLE_MEMORY_GIB = 4;
 
 /** As many workers as this device has processors and memory for. */
 export function roomForWorkers() {
-  const { hardwareConcurrency = FEW_WORKERS, deviceMemory = Infinity } = /** @type {Navigator & {deviceMemory?: number}} */ (navigator);
+  const { hardwareConcurrency = FEW_WORKERS, deviceMemory = Infinity } = /** @type {Partial<Navigator> & {deviceMemory?: number}} */ (globalThis.navigator ?? {});
   const isSmall = deviceMemory <= LITTLE_MEMORY_GIB || globalThis.matchMedia?.("(pointer: coarse)").matches;
   return Math.max(1, Math.min(hardwareConcurrency, isSmall ? FEW_WORKERS : MOST_WORKERS));
 }
@@ -52,7 +52,7 @@ export class EnginePool {
    * @returns {Promise<any>}
    */
   async call(model, method, args, signal, onStep) {
-    while (this.#idle.length === 0) await new Promise((wake) => this.#waiting.push(() => wake(undefined)));
+    while (this.#idle.length === 0) await this.#turn(signal);
     clearTimeout(this.#rest);
     // A running one rather than one that must be started.
     const running = this.#idle.findIndex((host) => host.isRunning);
@@ -65,6 +65,28 @@ export class EnginePool {
       // Whoever cancels wants the memory back.
       if (this.#idle.length === this.hosts.length) this.#rest = setTimeout(() => this.#stop(), signal?.aborted ? 0 : IDLE_MS);
     }
+  }
+
+  /**
+   * Waits until an engine was idle; aborting gives up.
+   *
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<void>}
+   */
+  #turn(signal) {
+    signal?.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      const wake = () => {
+        signal?.removeEventListener("abort", leave);
+        resolve();
+      };
+      const leave = () => {
+        this.#waiting = this.#waiting.filter((other) => other !== wake);
+        reject(signal?.reason);
+      };
+      this.#waiting.push(wake);
+      signal?.addEventListener("abort", leave, { once: true });
+    });
   }
 
   #stop() {
@@ -97,7 +119,10 @@ export async function* inOrder(items, work, room, signal) {
       running.push(result);
       while (running.length >= room) yield /** @type {Promise<R>} */ (running.shift());
     }
-    for (const result of running) yield result;
+    for (const result of running) {
+      ending.throwIfAborted();
+      yield result;
+    }
   } finally {
     ended.abort();
   }

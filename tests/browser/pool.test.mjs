@@ -62,7 +62,16 @@ describe("Engines that share work", { skip: setup.skip }, () => {
     /** @type {number[][]} */
     const steps = [];
     const map = await explainer.attribute(slices[0], "rise", { masks, onProgress: (/** @type {number} */ done, /** @type {number} */ all) => steps.push([done, all]) });
-    return { alone, shared, again, map: [...map], steps, failure };
+    // Who waits for an engine can leave before one is idle.
+    /** @type {string[]} */
+    const ended = [];
+    const controller = new AbortController();
+    const busy = explainer.attribute(slices[0], "rise", { masks: 300 }).then(() => ended.push("map"));
+    const waiting = explainer.explainAll(slices, { signal: controller.signal }).next();
+    controller.abort();
+    await waiting.catch((/** @type {Error} */ { name }) => ended.push(name));
+    await busy;
+    return { alone, shared, again, map: [...map], steps, failure, ended };
   }
 
   test("give what one engine gives, in the order of the work, however many they are", async () => {
@@ -75,7 +84,8 @@ describe("Engines that share work", { skip: setup.skip }, () => {
       visitor.assertQuiet();
       await visitor.page.context().close();
     }
-    for (const { alone, shared, again, map, steps, failure } of found) {
+    for (const { alone, shared, again, map, steps, failure, ended } of found) {
+      assert.deepEqual(ended, ["AbortError", "map"]);
       assert.equal(new Set(alone.map(([before]) => before)).size, 11, "every phantom is another");
       assert.deepEqual(shared, alone);
       assert.deepEqual(again, alone.slice(0, 3));

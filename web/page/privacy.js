@@ -2,6 +2,7 @@ import { engineEvents } from "../coin.js";
 import { create, element } from "./dom.js";
 import { hearServiceWorker, keepPage } from "./offline.js";
 import { announce } from "./progress.js";
+import { earlyRequests } from "./start.js";
 import { OFFLINE, PRIVACY } from "./strings.js";
 
 /** @typedef {{address: string, bytes: number}} Request an address, and the bytes of its answer */
@@ -21,6 +22,7 @@ export function showRequests() {
   };
   noteEntries(performance.getEntriesByType("navigation"));
   new PerformanceObserver((list) => noteEntries(list.getEntries())).observe({ type: "resource", buffered: true });
+  earlyRequests().forEach(add);
   engineEvents.addEventListener("request", (event) => add(/** @type {CustomEvent<Request>} */ (event).detail));
   hearServiceWorker((wasRefused) => {
     watched += 1;

@@ -66,6 +66,12 @@ pub struct Epilogue {
     pub relu: bool,
 }
 
+/// Scale and shift are of as many channels as the map that they change.
+pub(crate) fn check_affine(channels: usize, affine: Option<&(Tensor<1>, Tensor<1>)>) {
+    let fits = affine.is_none_or(|(scale, shift)| scale.dims() == [channels] && shift.dims() == [channels]);
+    assert!(fits, "scale and shift of {channels} channels have their number");
+}
+
 /// Convolves `x` `[batch, inputs, height, width]` with `weight` `[outputs, inputs / groups, kernel, kernel]`.
 ///
 /// A prologue `(scale, shift)`, both `[inputs]`, makes it a convolution of `relu(scale * x + shift)`; the zeros of the padding
@@ -82,6 +88,16 @@ pub fn convolve(
 ) -> Tensor<4> {
     convolution.check(x.dims(), weight.dims());
     let Epilogue { bias, residual, relu } = epilogue;
+    let ([batch, inputs, height, width], outputs) = (x.dims(), weight.dims()[0]);
+    let [rows, columns] = convolution.output([height, width]);
+    if let Some(residual) = &residual {
+        let half = [batch, outputs, rows / 2, columns / 2];
+        let is_half = rows.is_multiple_of(2) && columns.is_multiple_of(2) && residual.dims() == half;
+        let found = residual.dims();
+        assert!(is_half || found == [batch, outputs, rows, columns], "a residual {found:?} does not fit the output");
+    }
+    assert!(bias.as_ref().is_none_or(|bias| bias.dims() == [outputs]), "a bias for {outputs} outputs has their number");
+    check_affine(inputs, prologue.as_ref());
     let (scale, shift) = prologue.unzip();
     let vector = |vector: Option<Tensor<1>>| Optional::of(vector.map(Tensor::into_dispatch));
     Tensor::from_dispatch(<Dispatch as Operations>::convolve(

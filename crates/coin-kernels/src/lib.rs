@@ -2,8 +2,8 @@
 //! nearest-doubled map), batch normalisation and pooling, forward and backward, and the optimiser's step.
 //!
 //! Every function takes and gives Burn tensors and works on every backend. The CPU backend has kernels of its own (AVX-512,
-//! AVX2, NEON, wasm simd128 or scalar, chosen when the program runs); all others, GPUs among them, compute the same with Burn's
-//! operations. Images are `[batch, channels, height, width]`.
+//! AVX2, NEON, wasm simd128 or scalar, chosen when the program runs), GPUs have some for what an explanation needs; the rest, and
+//! other backends, compute the same with Burn's operations. Images are `[batch, channels, height, width]`.
 
 #![recursion_limit = "256"]
 #![cfg_attr(not(feature = "autodiff"), allow(dead_code, reason = "gradients are for trainings alone"))]

@@ -3,6 +3,7 @@
 use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 
+use crate::convolution::check_affine;
 use crate::operations::{Operations, Optional};
 
 /// What batch normalisation gives.
@@ -26,18 +27,32 @@ pub fn batch_norm(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64,
 }
 
 /// `relu(scale * x + shift)`, both `[channels]`.
+///
+/// # Panics
+/// When they have another number of channels.
 pub fn affine_relu(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>) -> Tensor<4> {
+    let affine = (scale, shift);
+    check_affine(x.dims()[1], Some(&affine));
+    let (scale, shift) = affine;
     let [x, scale, shift] = [x.into_dispatch(), scale.into_dispatch(), shift.into_dispatch()];
     Tensor::from_dispatch(<Dispatch as Operations>::affine_relu(x, scale, shift))
 }
 
 /// `relu(x + y)`, of one shape.
+///
+/// # Panics
+/// When they are of two.
 pub fn add_relu(x: Tensor<4>, y: Tensor<4>) -> Tensor<4> {
+    assert_eq!(x.dims(), y.dims(), "what is added has one shape");
     Tensor::from_dispatch(<Dispatch as Operations>::add_relu(x.into_dispatch(), y.into_dispatch()))
 }
 
 /// The mean of each 2x2 pixels; of `relu(scale * x + shift)` with a prologue `(scale, shift)`, both `[channels]`.
+///
+/// # Panics
+/// When scale or shift have another number of channels.
 pub fn average_pool(x: Tensor<4>, prologue: Option<(Tensor<1>, Tensor<1>)>) -> Tensor<4> {
+    check_affine(x.dims()[1], prologue.as_ref());
     let (scale, shift) = prologue.unzip();
     let [scale, shift] = [scale, shift].map(|vector| Optional::of(vector.map(Tensor::into_dispatch)));
     Tensor::from_dispatch(<Dispatch as Operations>::halve(x.into_dispatch(), scale, shift, 0.25))
@@ -56,6 +71,10 @@ pub fn double(x: Tensor<4>) -> Tensor<4> {
 }
 
 /// The product of matrices `[rows, inner]` and `[inner, columns]`.
+///
+/// # Panics
+/// When their inner sides differ.
 pub fn product(x: Tensor<2>, y: Tensor<2>) -> Tensor<2> {
+    assert_eq!(x.dims()[1], y.dims()[0], "the inner sides of a product are one");
     Tensor::from_dispatch(<Dispatch as Operations>::product(x.into_dispatch(), y.into_dispatch()))
 }

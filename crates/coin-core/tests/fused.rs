@@ -6,7 +6,7 @@
 use burn::module::Module as _;
 use burn::tensor::{Device, Distribution, Tensor};
 use coin_core::condition::Condition;
-use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
+use coin_core::networks::{ClassifierArchitecture, Family, Fuse, InpainterConfig, Upsampling};
 
 fn images(device: &Device) -> Tensor<4> {
     Tensor::random([3, 1, 32, 32], Distribution::Uniform(-1.0, 1.0), device)
@@ -45,15 +45,16 @@ fn an_inpainter_with_statistics_of_its_own() {
 }
 
 #[test]
-fn a_classifier_with_statistics_of_its_own() {
-    let device = Device::flex().autodiff();
-    let classifier = ClassifierArchitecture::resnet_18(6).init(&device);
-    for _ in 0..3 {
-        classifier.forward(images(&device) * 2.0 + 0.5);
+fn classifiers_with_statistics_of_their_own() {
+    for family in [Family::ResNet18, Family::ResNet50, Family::EfficientNetV2S] {
+        let device = Device::flex().autodiff();
+        let classifier = ClassifierArchitecture { family, width: 6 }.init(&device);
+        for _ in 0..3 {
+            classifier.forward(images(&device) * 2.0 + 0.5);
+        }
+        let classifier = classifier.valid();
+        let x = images(&Device::flex());
+        let expected = classifier.last_activations(x.clone());
+        assert_close(classifier.fused().last_activations(x), expected);
     }
-    let classifier = classifier.valid();
-    let x = images(&Device::flex());
-    let logits = |logits: Tensor<2>| logits.reshape([3, 1, 1, 1]);
-    let expected = logits(classifier.forward(x.clone()));
-    assert_close(logits(classifier.fused().forward(x)), expected);
 }

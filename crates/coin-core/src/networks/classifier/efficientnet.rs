@@ -6,7 +6,7 @@ use burn::module::{Module, Param};
 use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::{Device, Tensor};
 
-use super::{Steps, convolution_weights, dense, kaiming, logits, norm_weights, pooled};
+use super::{Steps, convolution_weights, dense, fuse, kaiming, logits, norm_weights, pooled};
 use crate::networks::{BatchNorm, Convolution, ConvolutionConfig};
 
 /// Width of torchvision's.
@@ -121,6 +121,14 @@ impl EfficientNet {
             dense_bias,
         }
     }
+
+    /// The same function with normalisations taken up by the convolutions before them.
+    pub(super) fn fused(self) -> Self {
+        let stage = |stage: Vec<Block>| stage.into_iter().map(Block::fused).collect();
+        let stages = self.stages.into_iter().map(stage).collect();
+        Self { stem: self.stem.fused(), stages, top: self.top.fused(), ..self }
+    }
+
     /// The dense layer's weight, `[1, features]`.
     pub(super) fn head_weight(&self) -> Tensor<2> {
         self.dense.val()
@@ -163,17 +171,26 @@ impl Steps for EfficientNet {
 pub struct Layered {
     /// The convolution.
     pub conv: Convolution,
-    /// The normalisation after it.
-    pub norm: BatchNorm,
+    /// The normalisation after it, unless the convolution has taken it up.
+    pub norm: Option<BatchNorm>,
 }
 
 impl Layered {
     fn init(conv: ConvolutionConfig, outputs: usize, device: &Device) -> Self {
-        Self { conv: conv.init(device), norm: BatchNorm::init(outputs, device).with_epsilon(EPSILON) }
+        Self { conv: conv.init(device), norm: Some(BatchNorm::init(outputs, device).with_epsilon(EPSILON)) }
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.norm.forward(self.conv.forward(x))
+        let y = self.conv.forward(x);
+        match &self.norm {
+            Some(norm) => norm.forward(y),
+            None => y,
+        }
+    }
+
+    fn fused(self) -> Self {
+        let (conv, norm) = fuse(self.conv, self.norm);
+        Self { conv, norm }
     }
 }
 
@@ -221,6 +238,11 @@ impl Block {
             None => y,
         };
         if self.residual { y + x } else { y }
+    }
+
+    fn fused(self) -> Self {
+        let [depthwise, project] = [self.depthwise, self.project].map(|layered| layered.map(Layered::fused));
+        Self { expand: self.expand.fused(), depthwise, project, ..self }
     }
 }
 

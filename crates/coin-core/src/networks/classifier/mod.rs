@@ -14,7 +14,7 @@ use burn::tensor::{Device, Tensor};
 use coin_kernels::product;
 use serde::{Deserialize, Serialize};
 
-use super::{ConvolutionConfig, Initial, drawn};
+use super::{BatchNorm, Convolution, ConvolutionConfig, Initial, drawn};
 pub use convnext::ConvNeXt;
 pub use efficientnet::EfficientNet;
 pub use resnet::ResNet;
@@ -174,12 +174,13 @@ impl Classifier {
         self.steps().places().into_iter().map(|(name, step)| (name, Layer(step))).collect()
     }
 
-    /// The same function with normalisations taken up by the convolutions before them where the network is one of those that
-    /// are, for inference or as a frozen network.
+    /// The same function with batch normalisations taken up by the convolutions before them, for inference or as a frozen
+    /// network. ConvNeXt has none.
     pub fn fused(self) -> Self {
         match self {
             Self::ResNet(network) => Self::ResNet(network.fused()),
-            other => other,
+            Self::EfficientNet(network) => Self::EfficientNet(network.fused()),
+            Self::ConvNeXt(network) => Self::ConvNeXt(network),
         }
     }
 
@@ -206,6 +207,14 @@ fn dense(features: usize, device: &Device) -> (Param<Tensor<2>>, Param<Tensor<1>
 
 fn logits(pooled: Tensor<2>, weight: &Param<Tensor<2>>, bias: &Param<Tensor<1>>) -> Tensor<2> {
     product(pooled, weight.val().transpose()) + bias.val().unsqueeze()
+}
+
+/// The convolution that has taken up its normalisation; both as they are in training.
+fn fuse(conv: Convolution, norm: Option<BatchNorm>) -> (Convolution, Option<BatchNorm>) {
+    match norm.as_ref().and_then(BatchNorm::affine) {
+        Some(affine) => (conv.fused_with(affine), None),
+        None => (conv, norm),
+    }
 }
 
 /// A convolution drawn as torchvision does before ReLU.

@@ -6,7 +6,9 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use coin_kernels::{Epilogue, add_relu, max_pool};
 
-use super::{ClassifierArchitecture, Family, Steps, convolution_weights, dense, kaiming, logits, norm_weights, pooled};
+use super::{
+    ClassifierArchitecture, Family, Steps, convolution_weights, dense, fuse, kaiming, logits, norm_weights, pooled,
+};
 use crate::networks::{BatchNorm, Convolution};
 
 /// What comes before the blocks: the stem with its activation, and its pooling.
@@ -224,13 +226,5 @@ fn normalised(
         Some(residual) => norm.forward(y) + residual,
         None if cut => norm.forward_relu(y),
         None => norm.forward(y),
-    }
-}
-
-/// The convolution that has taken up its normalisation; both as they are in training.
-fn fuse(conv: Convolution, norm: Option<BatchNorm>) -> (Convolution, Option<BatchNorm>) {
-    match norm.as_ref().and_then(BatchNorm::affine) {
-        Some(affine) => (conv.fused_with(affine), None),
-        None => (conv, norm),
     }
 }

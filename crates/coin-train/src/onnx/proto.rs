@@ -1,4 +1,5 @@
-//! The part of ONNX's protocol buffers that our networks need (onnx.proto, IR version 8).
+//! The part of ONNX's protocol buffers that our networks need (onnx.proto, IR version 8). As there, numbers are not packed: rten
+//! reads nothing else.
 
 use prost::Message;
 
@@ -79,7 +80,7 @@ pub struct Attribute {
     pub i: Option<i64>,
     #[prost(bytes = "vec", optional, tag = "4")]
     pub s: Option<Vec<u8>>,
-    #[prost(int64, repeated, tag = "8")]
+    #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
     #[prost(int32, tag = "20")]
     pub kind: i32,
@@ -87,7 +88,7 @@ pub struct Attribute {
 
 #[derive(Clone, PartialEq, Message)]
 pub struct Tensor {
-    #[prost(int64, repeated, tag = "1")]
+    #[prost(int64, repeated, packed = "false", tag = "1")]
     pub dims: Vec<i64>,
     #[prost(int32, tag = "2")]
     pub data_type: i32,

@@ -62,7 +62,7 @@ export class EnginePool {
     } finally {
       this.#idle.push(host);
       this.#waiting.shift()?.();
-      // Whoever cancels wants the memory back.
+      // A cancelled call gives its memory back at once.
       if (this.#idle.length === this.hosts.length) this.#rest = setTimeout(() => this.#stop(), signal?.aborted ? 0 : IDLE_MS);
     }
   }

@@ -2,8 +2,8 @@
  * A dedicated module worker with one engine in it; its name begins with which. It starts with `{module}`: the engine's code
  * as another worker compiled it, or null, after which it tells what it `{compiled}` itself. It answers `{id, method, args}`
  * with `{id, result}` or `{id, error}`, one call after the other, and reports `{progress}` while it starts and `{requests}`
- * that it made, and `{id, step}` while a long call runs. `{fatal, error}` means that the engine cannot go on: whoever started
- * the worker must end it.
+ * that it made, and `{id, step}` while a long call runs. `{fatal, error}` means that the engine cannot go on: its
+ * owner must terminate the worker.
  */
 
 import { counted } from "./counted.js";
@@ -68,7 +68,7 @@ self.addEventListener("unhandledrejection", (event) => {
 async function start(module) {
   allowUntimed();
   const importing = import(/* @vite-ignore */ address.href);
-  // Whoever awaits the start hears of it.
+  // The error is reported where the start is awaited.
   importing.catch(() => {});
   if (!module) {
     module = await compiled();

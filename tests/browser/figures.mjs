@@ -3,6 +3,7 @@
 import { gzipSync } from "node:zlib";
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { median } from "./median.mjs";
 import { DIST, MODEL, openSite } from "./site.mjs";
 import { Visitor, launch } from "./visitor.mjs";
 
@@ -36,7 +37,6 @@ async function visit(context) {
   return { page, found };
 }
 
-const median = (/** @type {number[]} */ values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const shown = (/** @type {Record<string, number>[]} */ visits, /** @type {string} */ key) => `${Math.round(median(visits.map((visit) => visit[key])))} ms`;
 
 const cold = [];

@@ -6,6 +6,7 @@ import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { median } from "./median.mjs";
 import { serve } from "./server.mjs";
 import { DIST } from "./site.mjs";
 import { launch } from "./visitor.mjs";
@@ -77,8 +78,6 @@ async function compare({ model, device, turns, runs }) {
   }
   return timed;
 }
-
-const median = (/** @type {number[]} */ values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 for (const [device, flags, runs] of /** @type {const} */ ([
   ["cpu", ["--disable-gpu"], RUNS],

@@ -28,7 +28,7 @@ pub const FORMAT: u32 = 3;
 const KEY: &str = "coin";
 /// Largest side of an input that a file may ask for.
 const LARGEST_SIZE: usize = 2048;
-/// Weights.
+/// Weights that are hashed at once.
 const HASHED_AT_ONCE: usize = 4096;
 /// Pixels of the counterfactual that the self-test compares.
 const SELF_TEST_PIXELS: usize = 64;

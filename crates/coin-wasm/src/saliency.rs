@@ -62,7 +62,7 @@ impl Engine {
 /// Passes progress on; nothing stops the method.
 fn teller(progress: &Function) -> impl FnMut(usize, usize) -> bool {
     move |done, all| {
-        // Whoever listens may fail; the map does not depend on it.
+        // A failing callback must not stop the map.
         let _ = progress.call2(&JsValue::NULL, &done.into(), &all.into());
         true
     }

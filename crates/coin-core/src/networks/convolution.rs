@@ -155,7 +155,7 @@ impl Convolution {
         self.replaced(weight * scale.reshape([1, inputs, 1, 1]), bias)
     }
 
-    /// With another weight, of which nothing is to be divided out any more, and another bias.
+    /// With another weight, spectral normalisation already applied, and another bias.
     fn replaced(self, weight: Tensor<4>, bias: Tensor<1>) -> Self {
         let bias = Some(Param::from_tensor(bias));
         Self { weight: self.weight.map(|_| weight), bias, spectral_norm: None, ..self }

@@ -41,6 +41,18 @@ pub struct Plan {
     pub relu: bool,
 }
 
+/// Scale and shift of a channel; those that change nothing without a prologue.
+#[cube]
+fn affine(scale: &[f32], shift: &[f32], channel: usize, #[comptime] prologue: bool) -> (f32, f32) {
+    let mut factor = 1.0f32;
+    let mut summand = 0.0f32;
+    if prologue {
+        factor = scale[channel];
+        summand = shift[channel];
+    }
+    (factor, summand)
+}
+
 /// A pixel after the prologue, zero outside the image.
 #[cube]
 #[allow(clippy::too_many_arguments, reason = "kernels take values one by one")]
@@ -136,12 +148,7 @@ pub fn convolve(
     for c in 0..inputs {
         let channel = group * inputs + c;
         let plane = (image * inputs * sizes.groups as usize + channel) * (sizes.height * sizes.width) as usize;
-        let mut factor = 1.0f32;
-        let mut summand = 0.0f32;
-        if prologue {
-            factor = scale[channel];
-            summand = shift[channel];
-        }
+        let (factor, summand) = affine(scale, shift, channel, prologue);
         for ky in 0..kernel {
             #[unroll]
             for i in 0..span {
@@ -211,12 +218,7 @@ pub fn convolve_doubled(
     for c in 0..inputs {
         let channel = group * inputs + c;
         let plane = (image * inputs * sizes.groups as usize + channel) * (sizes.height * sizes.width) as usize;
-        let mut factor = 1.0f32;
-        let mut summand = 0.0f32;
-        if prologue {
-            factor = scale[channel];
-            summand = shift[channel];
-        }
+        let (factor, summand) = affine(scale, shift, channel, prologue);
         #[unroll]
         for y in 0..3 {
             #[unroll]

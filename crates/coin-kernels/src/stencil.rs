@@ -88,6 +88,12 @@ impl Stencil {
         Self::of(&Axis::of(convolution).transposed(), convolution.kernel)
     }
 
+    /// The 4x4 pixels that 2x2 outputs of a 3x3 convolution see: one phase, a tap for each pixel.
+    pub fn patches() -> Self {
+        let taps = (0..4).map(|pixel| (pixel as isize - 1, vec![pixel])).collect();
+        Self::of(&Axis { input_step: 2, output_step: 2, phases: vec![taps] }, 4)
+    }
+
     fn of(axis: &Axis, kernel: usize) -> Self {
         let tap = |(row, upper): &(isize, Vec<usize>), (column, left): &(isize, Vec<usize>)| Tap {
             offset: [*row, *column],

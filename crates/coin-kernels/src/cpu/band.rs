@@ -6,7 +6,9 @@
 
 use std::ops::Range;
 
-use super::tile::relu;
+use macerator::Simd;
+
+use super::tile::affine_relu;
 use crate::stencil::Stencil;
 
 /// Values of a band that stay in a core's own cache.
@@ -150,7 +152,7 @@ impl Layout {
 
     /// Copies channels of `map` into `packed`, with zeros where there is no image.
     #[inline(always)]
-    pub fn pack(
+    pub fn pack<S: Simd>(
         &self,
         band: &Band,
         source: &[f32],
@@ -175,7 +177,7 @@ impl Layout {
                         }
                         let start = map.row(image, channel, from as usize);
                         let line = &source[start..start + map.width];
-                        self.copy_row(line, *column_within, affine, target);
+                        self.copy_row::<S>(line, *column_within, affine, target);
                     }
                 }
             }
@@ -186,7 +188,7 @@ impl Layout {
 
     /// One row: zeros, the columns that exist, zeros.
     #[inline(always)]
-    fn copy_row(&self, line: &[f32], within: usize, affine: Option<(f32, f32)>, target: &mut [f32]) {
+    fn copy_row<S: Simd>(&self, line: &[f32], within: usize, affine: Option<(f32, f32)>, target: &mut [f32]) {
         let step = self.input_step;
         let before = (-self.first).max(0) as usize;
         let skipped = self.first.max(0) as usize * step + within;
@@ -197,22 +199,33 @@ impl Layout {
         target[end..].fill(0.0);
         let target = &mut target[before..end];
         let Some(line) = line.get(skipped..) else { return };
-        match (step, affine) {
-            (1, None) => target.copy_from_slice(&line[..target.len()]),
-            (1, Some((scale, shift))) => {
-                for (to, from) in target.iter_mut().zip(line) {
-                    *to = relu(from * scale + shift);
+        let values = match step {
+            1 => line.as_ptr(),
+            2 => {
+                // Whole pairs, which the compiler takes apart in vectors, and a last value that has no partner.
+                let pairs = line.chunks_exact(2);
+                if let (Some(alone), Some(last)) = (pairs.remainder().first(), target.get_mut(pairs.len())) {
+                    *last = *alone;
                 }
+                for (to, pair) in target.iter_mut().zip(pairs) {
+                    *to = pair[0];
+                }
+                target.as_ptr()
             }
-            (_, None) => {
+            _ => {
                 for (to, from) in target.iter_mut().zip(line.chunks(step)) {
                     *to = from[0];
                 }
+                target.as_ptr()
             }
-            (_, Some((scale, shift))) => {
-                for (to, from) in target.iter_mut().zip(line.chunks(step)) {
-                    *to = relu(from[0] * scale + shift);
-                }
+        };
+        match affine {
+            None if step == 1 => target.copy_from_slice(&line[..target.len()]),
+            None => {}
+            Some((scale, shift)) => {
+                assert!(step > 1 || line.len() >= target.len(), "a value for each place");
+                // SAFETY: `values` are as many as the target's, or the target's own.
+                unsafe { affine_relu::<S>(values, target.len(), scale, shift, target.as_mut_ptr()) };
             }
         }
     }

@@ -44,6 +44,14 @@ fn has_32_registers(_: Arch) -> bool {
     cfg!(target_arch = "aarch64")
 }
 
+/// Whether a vector has four values.
+pub fn has_short_vectors(arch: Arch) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return matches!(arch, Arch::V2);
+    #[cfg(not(target_arch = "x86_64"))]
+    !matches!(arch, Arch::Scalar)
+}
+
 /// Values of each output whose sums are stored at once: a tile's of `width`, or, where vectors are short and storing is a large
 /// part of the work, those of tiles beside each other.
 #[inline(always)]
@@ -153,6 +161,39 @@ pub struct Finish {
 #[inline(always)]
 pub fn relu(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
+}
+
+/// `to[i] = relu(scale * from[i] + shift)`.
+///
+/// # Safety
+/// The instruction set of `S` must be available; `from` must be valid for reads of `count` values, and `to`, which is the same or
+/// does not overlap with it, for writes.
+#[inline(always)]
+pub unsafe fn affine_relu<S: Simd>(from: *const f32, count: usize, scale: f32, shift: f32, to: *mut f32) {
+    let lanes = lanes::<S>();
+    if lanes == 1 || count < lanes {
+        for i in 0..count {
+            // SAFETY: `i` is below `count`.
+            unsafe { *to.add(i) = relu(*from.add(i) * scale + shift) };
+        }
+        return;
+    }
+    let (scale, shift, zero): (F32<S>, F32<S>, F32<S>) = (scale.splat(), shift.splat(), 0f32.splat());
+    let changed = |value: F32<S>| {
+        let value = value * scale + shift;
+        value.lt(zero).select(zero, value)
+    };
+    // SAFETY: all vectors lie within `count` values. The last one overlaps with the one before and is read first, since that one
+    // may be stored where it came from.
+    unsafe {
+        let last = changed(f32::vload_unaligned(from.add(count - lanes)));
+        let mut place = 0;
+        while place + lanes <= count {
+            f32::vstore_unaligned(to.add(place), changed(f32::vload_unaligned(from.add(place))));
+            place += lanes;
+        }
+        f32::vstore_unaligned(to.add(count - lanes), last);
+    }
 }
 
 /// `to[i] = relu(from[i] + bias + residual[i])`, each part by choice.

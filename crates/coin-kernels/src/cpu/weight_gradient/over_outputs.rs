@@ -55,7 +55,7 @@ fn compute<S: Simd, const M: usize, const V: usize>(share: &Share<'_>, scratch: 
     for band in share.bands {
         let (gradients, packed) = scratch.split_at_mut(places(share, band) * width);
         let packed = &mut packed[..layout.length(band, inputs)];
-        layout.pack(band, sum.input, &sum.from, share.input_channels(), &Prologue::default(), packed);
+        layout.pack::<S>(band, sum.input, &sum.from, share.input_channels(), &Prologue::default(), packed);
         pack(share, band, width, gradients);
         let rows = layout.plane_rows(band);
         let lines = band.images.len() * band.rows.len();

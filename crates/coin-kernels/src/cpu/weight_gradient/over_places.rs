@@ -33,7 +33,7 @@ fn compute<S: Simd, const M: usize, const J: usize>(share: &Share<'_>, scratch: 
     for band in share.bands {
         let gradients = Gradients::of(share, band);
         let (packed, gradient) = scratch.split_at_mut(layout.length(band, inputs));
-        layout.pack(band, sum.input, &sum.from, share.input_channels(), &Prologue::default(), packed);
+        layout.pack::<S>(band, sum.input, &sum.from, share.input_channels(), &Prologue::default(), packed);
         gradients.pack(band, sum.gradient, &sum.to, share.output_channels(), gradient);
         let count = layout.places(band).next_multiple_of(tile::lanes::<S>());
         assert!(count <= gradients.plane(band), "a plane is a whole number of vectors");

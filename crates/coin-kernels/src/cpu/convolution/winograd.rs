@@ -1,0 +1,195 @@
+//! 3x3 convolutions with 16 instead of 36 multiplications for 2x2 outputs: Winograd's minimal filtering F(2x2, 3x3), as in
+//! Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" ([arXiv 1509.09308](https://arxiv.org/abs/1509.09308)).
+//!
+//! The 4x4 pixels that 2x2 outputs see become 16 sums and differences of theirs, and so does each kernel; channels are then
+//! added up for each of the 16 alone, and 16 sums become 4 outputs.
+
+use macerator::{Arch, Scalar as _, Simd, WithSimd};
+
+use super::Sum;
+use super::task::{Task, interleave};
+use crate::cpu::buffers::Buffer;
+use crate::cpu::planes::vectorised;
+use crate::cpu::tile::{self, Reach, lanes};
+use crate::stencil::Stencil;
+
+/// Pixels of a patch, and values of a kernel once it is transformed.
+pub const PATCH: usize = 16;
+/// Places, of 2x2 outputs each, that are computed at a time.
+const PLACES: usize = 64;
+/// Outputs that are computed at a time.
+pub const OUTPUTS: usize = 4;
+/// Sums of one of the 16 values.
+const SUMS: usize = OUTPUTS * PLACES;
+/// More inputs than this, and long sums would lose digits.
+const MOST_INPUTS: usize = 128;
+/// Fewer outputs of a channel than this, and transforming its kernels takes as long as is won.
+const FEWEST_OUTPUTS: usize = 256;
+
+/// Whether `sum` is computed this way: a 3x3 convolution of stride 1 on short vectors. Long ones would seldom be full.
+pub fn suits(sum: &Sum<'_>, arch: Arch) -> bool {
+    let Sum { from, to, .. } = sum;
+    tile::has_short_vectors(arch)
+        && *sum.stencil == Stencil::forward(&crate::Convolution::same(3))
+        && sum.groups == 1
+        && (1..=MOST_INPUTS).contains(&from.channels)
+        && to.channels.is_multiple_of(OUTPUTS)
+        && to.batch * to.height * to.width >= FEWEST_OUTPUTS
+}
+
+/// Values of memory that a task of `inputs` channels needs beside its band.
+pub fn workspace(inputs: usize) -> usize {
+    PATCH * (inputs * PLACES + SUMS)
+}
+
+vectorised! {
+    /// `G g G^T` of each 3x3 kernel g.
+    pub fn transform_kernels(weights: &[f32]) -> Buffer {
+        let mut transformed = Buffer::unwritten(weights.len() / 9 * PATCH);
+        let thirds = |a: f32, b: f32, c: f32| [a, 0.5 * (a + b + c), 0.5 * (a - b + c), c];
+        for (kernel, target) in weights.chunks_exact(9).zip(transformed.chunks_exact_mut(PATCH)) {
+            let columns: [[f32; 4]; 3] = std::array::from_fn(|j| thirds(kernel[j], kernel[3 + j], kernel[6 + j]));
+            for (i, row) in target.chunks_exact_mut(4).enumerate() {
+                row.copy_from_slice(&thirds(columns[0][i], columns[1][i], columns[2][i]));
+            }
+        }
+        transformed
+    }
+}
+
+/// A task whose stencil is [`Stencil::patches`].
+pub struct Dispatched<'a> {
+    pub task: Task<'a>,
+    /// Memory for the band.
+    pub packed: &'a mut [f32],
+    /// Memory for all else, [`workspace`] values more than tap by tap.
+    pub workspace: &'a mut [f32],
+}
+
+impl WithSimd for Dispatched<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self) {
+        let Self { task, packed, workspace } = self;
+        let Task { sum, layout, band, weights, .. } = &task;
+        let (inputs, channel, places) = (sum.from.channels, layout.channel(band), layout.places(band));
+        task.pack::<S>(packed);
+        let mut distances = [0; PATCH];
+        for (distance, tap) in distances.iter_mut().zip(sum.stencil.phases.iter().flatten()) {
+            *distance = layout.distance(band, sum.stencil, tap.offset);
+        }
+        let furthest = distances.iter().max().copied().unwrap_or(0);
+        let end = places.next_multiple_of(PLACES) + furthest;
+        assert!(inputs > 0 && packed.len() >= (inputs - 1) * channel + end, "vectors end in the slack");
+        let (patches, workspace) = workspace.split_at_mut(PATCH * inputs * PLACES);
+        let (sums, workspace) = workspace.split_at_mut(PATCH * SUMS);
+        let (mixed, residual) = workspace.split_at_mut(2 * SUMS);
+        // Channels take the place of taps: there is one of those.
+        let reaches: Vec<Reach> = (0..inputs).map(|c| Reach::of(c * PLACES, c * PATCH)).collect();
+        let kernels = weights.kernels;
+        let (pieces, ends) = task.pieces(PLACES);
+        let mut piece = 0;
+        for (start, end) in (0..places).step_by(PLACES).zip(ends) {
+            for c in 0..inputs {
+                // SAFETY: all vectors that begin at a place end within the band, as checked above.
+                unsafe {
+                    let seen = packed.as_ptr().add(c * channel + start);
+                    transform_patches::<S>(seen, &distances, patches.as_mut_ptr().add(c * PLACES), inputs * PLACES);
+                }
+            }
+            for block in task.blocks.clone() {
+                let first = block * OUTPUTS;
+                let weights = &weights.values[first * kernels.output..][..OUTPUTS * kernels.output];
+                for value in 0..PATCH {
+                    for beside in (0..PLACES.min(places - start)).step_by(2 * lanes::<S>()) {
+                        // SAFETY: `reaches` stay within the patches' values of one kind and within the kernels of a block, whose
+                        // length was just checked; 4 lines of `PLACES` sums belong to each kind.
+                        unsafe {
+                            tile::sum::<S, OUTPUTS, 2>(
+                                patches.as_ptr().add(value * inputs * PLACES + beside),
+                                1,
+                                0,
+                                &reaches,
+                                weights.as_ptr().add(value),
+                                kernels,
+                                sums.as_mut_ptr().add(value * SUMS + beside),
+                                PLACES,
+                            );
+                        }
+                    }
+                }
+                // SAFETY: the sums of all 16 kinds, as checked above.
+                unsafe { transform_sums::<S>(sums.as_mut_ptr()) };
+                for (row_phase, sums) in sums[..4 * SUMS].chunks_exact(2 * SUMS).enumerate() {
+                    let (even, odd) = sums.split_at(SUMS);
+                    interleave(even, odd, mixed);
+                    for piece in &pieces[piece..end] {
+                        for m in 0..OUTPUTS {
+                            let sums = &mixed[2 * (m * PLACES + piece.start)..2 * (m + 1) * PLACES];
+                            task.store::<S>(piece, first + m, row_phase, sums, residual);
+                        }
+                    }
+                }
+            }
+            piece = end;
+        }
+    }
+}
+
+/// `B^T d B` of the patches d of [`PLACES`] places, to 16 lines `pitch` values apart.
+///
+/// # Safety
+/// The instruction set of `S` must be available; `seen` must be valid for reads of `PLACES` values at each distance, and
+/// `patches` for writes of as many in each line.
+#[inline(always)]
+unsafe fn transform_patches<S: Simd>(seen: *const f32, distances: &[usize; PATCH], patches: *mut f32, pitch: usize) {
+    let mut place = 0;
+    while place < PLACES {
+        // SAFETY: as promised.
+        unsafe {
+            let pixel = |i: usize, j: usize| f32::vload_unaligned::<S>(seen.add(distances[4 * i + j] + place));
+            for i in 0..4 {
+                let row = |j: usize| match i {
+                    0 => pixel(0, j) - pixel(2, j),
+                    1 => pixel(1, j) + pixel(2, j),
+                    2 => pixel(2, j) - pixel(1, j),
+                    _ => pixel(1, j) - pixel(3, j),
+                };
+                let [a, b, c, d] = [row(0), row(1), row(2), row(3)];
+                let line = patches.add(4 * i * pitch + place);
+                f32::vstore_unaligned(line, a - c);
+                f32::vstore_unaligned(line.add(pitch), b + c);
+                f32::vstore_unaligned(line.add(2 * pitch), c - b);
+                f32::vstore_unaligned(line.add(3 * pitch), b - d);
+            }
+        }
+        place += lanes::<S>();
+    }
+}
+
+/// `A^T m A` of the 16 kinds of [`SUMS`] sums m: the four outputs of each place take the room of the first four kinds.
+///
+/// # Safety
+/// The instruction set of `S` must be available; `sums` must be valid for reads and writes of 16 times `SUMS` values.
+#[inline(always)]
+unsafe fn transform_sums<S: Simd>(sums: *mut f32) {
+    let mut place = 0;
+    while place < SUMS {
+        // SAFETY: as promised.
+        unsafe {
+            let sum = |i: usize, j: usize| f32::vload_unaligned::<S>(sums.add((4 * i + j) * SUMS + place));
+            let column = |j: usize| {
+                let [a, b, c, d] = [sum(0, j), sum(1, j), sum(2, j), sum(3, j)];
+                [a + b + c, b - c - d]
+            };
+            let [a, b, c, d] = [column(0), column(1), column(2), column(3)];
+            for row in 0..2 {
+                let output = sums.add(2 * row * SUMS + place);
+                f32::vstore_unaligned(output, a[row] + b[row] + c[row]);
+                f32::vstore_unaligned(output.add(SUMS), b[row] - c[row] - d[row]);
+            }
+        }
+        place += lanes::<S>();
+    }
+}

@@ -1,6 +1,6 @@
 //! The operations made of Burn's own.
 
-use burn::backend::ops::{ConvOptions, InterpolateMode, InterpolateOptions};
+use burn::backend::ops::{ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Scalar, TensorMetadata as _};
 use burn::tensor::{IntDType, Shape};
@@ -66,7 +66,14 @@ pub fn convolve<B: Operations>(
     convolution: Convolution,
 ) -> FloatTensor<B> {
     let x = after_prologue::<B>(x, scale, shift);
-    finished::<B>(B::conv2d(seen::<B>(x, &convolution), weight, bias, options(&convolution)), residual, relu)
+    let y = if convolution.transposed {
+        let Convolution { stride, padding, groups, .. } = convolution;
+        let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0; 2], [1; 2], groups);
+        B::conv_transpose2d(x, B::float_swap_dims(weight, 0, 1), bias, options)
+    } else {
+        B::conv2d(seen::<B>(x, &convolution), weight, bias, options(&convolution))
+    };
+    finished::<B>(y, residual, relu)
 }
 
 /// The map that the kernel moves over.
@@ -81,6 +88,9 @@ pub fn convolve_input_gradient<B: Operations>(
     [height, width]: [usize; 2],
     convolution: Convolution,
 ) -> FloatTensor<B> {
+    if convolution.transposed {
+        return B::conv2d(gradient, B::float_swap_dims(weight, 0, 1), None, options(&convolution));
+    }
     let channels = weight.shape()[1] * convolution.groups;
     let factor = if convolution.doubled { 2 } else { 1 };
     let shape = Shape::new([gradient.shape()[0], channels, factor * height, factor * width]);
@@ -95,6 +105,10 @@ pub fn convolve_weight_gradient<B: Backend>(
     gradient: FloatTensor<B>,
     convolution: Convolution,
 ) -> FloatTensor<B> {
+    if convolution.transposed {
+        let plain = Convolution { transposed: false, ..convolution };
+        return B::float_swap_dims(convolve_weight_gradient::<B>(gradient, x, plain), 0, 1);
+    }
     let (channels, outputs) = (x.shape()[1], gradient.shape()[1]);
     let shape = Shape::new([outputs, channels / convolution.groups, convolution.kernel, convolution.kernel]);
     // Only its shape is looked at.

@@ -21,17 +21,22 @@ pub struct Convolution {
     pub groups: usize,
     /// Of the map with both sides doubled, each pixel repeated; needs a stride of 1.
     pub doubled: bool,
+    /// Outputs are `stride` pixels apart instead of inputs, as in a gradient of the input: a transposed convolution. See [`parities`].
+    pub transposed: bool,
 }
 
 impl Convolution {
     /// Stride 1, one group, padded so that an odd kernel keeps the sides.
     pub fn same(kernel: usize) -> Self {
-        Self { kernel, stride: 1, padding: kernel / 2, groups: 1, doubled: false }
+        Self { kernel, stride: 1, padding: kernel / 2, groups: 1, doubled: false, transposed: false }
     }
 
     /// Sides of the output for an input of these sides.
     pub fn output(&self, sides: [usize; 2]) -> [usize; 2] {
         sides.map(|side| {
+            if self.transposed {
+                return (side.saturating_sub(1) * self.stride + self.kernel).saturating_sub(2 * self.padding);
+            }
             let side = if self.doubled { 2 * side } else { side };
             (side + 2 * self.padding).checked_sub(self.kernel).map_or(0, |room| room / self.stride + 1)
         })
@@ -47,6 +52,7 @@ impl Convolution {
         );
         assert!((1..=MOST_STRIDE).contains(&self.stride), "a stride of {} is not supported", self.stride);
         assert!(!self.doubled || self.stride == 1, "a doubled map is convolved with stride 1");
+        assert!(!self.transposed || (!self.doubled && self.groups == 1), "a transposed convolution is of one group");
         assert!(
             self.groups > 0 && channels == inputs * self.groups && outputs.is_multiple_of(self.groups),
             "{channels} channels in {} groups do not fit a weight {weight:?}",
@@ -64,6 +70,18 @@ pub struct Epilogue {
     pub residual: Option<Tensor<4>>,
     /// What is negative becomes 0.
     pub relu: bool,
+}
+
+/// The 3x3 kernels `[outputs, inputs, 3, 3]` of convolutions of the doubled map as the 4x4 kernels `[outputs, inputs, 4, 4]` of
+/// transposed convolutions with stride 2 and padding 1, which give the same: of the weights those that meet the same pixel are
+/// added up once, and not at every call.
+pub fn parities(weight: Tensor<4>) -> Tensor<4> {
+    let along = |weight: Tensor<4>, axis: usize| {
+        let [first, second, third] = [0, 1, 2].map(|index| weight.clone().narrow(axis, index, 1));
+        let (late, early) = (second.clone() + third.clone(), first.clone() + second);
+        Tensor::cat(vec![third, late, early, first], axis)
+    };
+    along(along(weight, 2), 3)
 }
 
 /// Scale and shift are of as many channels as the map that they change.

@@ -25,5 +25,5 @@ mod stencil;
 
 pub use adam::{Adam, adam};
 pub use awake::Awake;
-pub use convolution::{Convolution, Epilogue, convolve};
+pub use convolution::{Convolution, Epilogue, convolve, parities};
 pub use maps::{BatchNormed, add_relu, affine_relu, average_pool, batch_norm, double, max_pool, product};

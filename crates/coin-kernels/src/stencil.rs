@@ -80,12 +80,16 @@ pub struct Stencil {
 impl Stencil {
     /// From input to output.
     pub fn forward(convolution: &Convolution) -> Self {
-        Self::of(&Axis::of(convolution), convolution.kernel)
+        let axis = Axis::of(convolution);
+        let axis = if convolution.transposed { axis.transposed() } else { axis };
+        Self::of(&axis, convolution.kernel)
     }
 
     /// From gradients of the output to those of the input.
     pub fn backward(convolution: &Convolution) -> Self {
-        Self::of(&Axis::of(convolution).transposed(), convolution.kernel)
+        let axis = Axis::of(convolution);
+        let axis = if convolution.transposed { axis } else { axis.transposed() };
+        Self::of(&axis, convolution.kernel)
     }
 
     /// The 4x4 pixels that 2x2 outputs of a 3x3 convolution see: one phase, a tap for each pixel.

@@ -1,35 +1,41 @@
 //! The operations on a graphics adapter, which may be a software one, against the same on the CPU.
 
-#![cfg(all(feature = "flex", feature = "gpu"))]
+#![cfg(all(feature = "flex", feature = "gpu", feature = "autodiff"))]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
-use burn::tensor::{Device, Distribution, Tensor};
-use coin_kernels::{Convolution, Epilogue, add_relu, affine_relu, average_pool, convolve, double, max_pool};
+use std::sync::LazyLock;
 
-/// The adapter, or `None`, after saying so, where there is none.
+use burn::tensor::{Device, Distribution, Tensor};
+use coin_kernels::{
+    Adam, Convolution, Epilogue, adam, add_relu, affine_relu, average_pool, batch_norm, convolve, double, max_pool,
+    parities,
+};
+
+/// The adapter, which a program can ask for once; `None`, after saying so, where there is none and `COIN_ADAPTER` is not
+/// `required`.
 fn adapter() -> Option<Device> {
-    let found = Device::wgpu_options().init_with_setup();
-    if found.is_err() {
-        eprintln!("SKIPPED: no graphics adapter (Debian's software one is in mesa-vulkan-drivers)");
-    }
-    found.ok().map(|(device, _)| device)
+    static ADAPTER: LazyLock<Option<Device>> = LazyLock::new(|| {
+        let found = Device::wgpu_options().init_with_setup();
+        if let Err(error) = &found {
+            let required = std::env::var_os("COIN_ADAPTER").is_some_and(|value| value == "required");
+            assert!(!required, "no graphics adapter: {error}");
+            eprintln!("SKIPPED: no graphics adapter (Debian's software one is in mesa-vulkan-drivers)");
+        }
+        found.ok().map(|(device, _)| device)
+    });
+    ADAPTER.clone()
 }
 
 fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
     Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), &Device::flex())
 }
 
-/// Runs an operation on both devices.
-fn compare(
-    what: &str,
-    tensors: &[Tensor<4>],
-    vectors: &[Tensor<1>],
-    device: &Device,
-    run: impl Fn(&[Tensor<4>], &[Tensor<1>]) -> Tensor<4>,
-) {
-    let there: Vec<Tensor<4>> = tensors.iter().map(|tensor| tensor.clone().to_device(device)).collect();
-    let vectors_there: Vec<Tensor<1>> = vectors.iter().map(|tensor| tensor.clone().to_device(device)).collect();
-    let (expected, found) = (run(tensors, vectors), run(&there, &vectors_there));
+/// A copy on another device, which may track gradients.
+fn there<const D: usize>(tensor: &Tensor<D>, device: &Device) -> Tensor<D> {
+    Tensor::from_data(tensor.to_data(), device)
+}
+
+fn assert_close<const D: usize>(found: Tensor<D>, expected: Tensor<D>, what: &str) {
     assert_eq!(found.dims(), expected.dims(), "{what}");
     let [expected, found] = [expected, found].map(|tensor| tensor.try_into_vec_as::<f32>().unwrap());
     let largest = expected.iter().fold(1f32, |largest, value| largest.max(value.abs()));
@@ -37,10 +43,41 @@ fn compare(
     assert!(worst <= 1e-5 * largest, "{what}: off by {worst} of {largest}");
 }
 
+/// Runs an operation on both devices, as inference does, and as training does it with all gradients.
+fn compare(
+    what: &str,
+    tensors: &[Tensor<4>],
+    vectors: &[Tensor<1>],
+    device: &Device,
+    run: impl Fn(&[Tensor<4>], &[Tensor<1>]) -> Tensor<4>,
+) {
+    let maps: Vec<Tensor<4>> = tensors.iter().map(|map| there(map, device)).collect();
+    let vectors_there: Vec<Tensor<1>> = vectors.iter().map(|vector| there(vector, device)).collect();
+    let expected = run(tensors, vectors);
+    let slopes = random(expected.dims());
+    assert_close(run(&maps, &vectors_there), expected, what);
+    let [expected, found] = [Device::flex(), device.clone()].map(|device| {
+        let device = device.autodiff();
+        let maps: Vec<Tensor<4>> = tensors.iter().map(|map| there(map, &device).require_grad()).collect();
+        let vectors: Vec<Tensor<1>> = vectors.iter().map(|vector| there(vector, &device).require_grad()).collect();
+        let gradients = (run(&maps, &vectors) * there(&slopes, &device)).sum().backward();
+        let of_maps: Vec<Tensor<4>> = maps.iter().map(|map| map.grad(&gradients).unwrap()).collect();
+        let of_vectors: Vec<Tensor<1>> = vectors.iter().map(|vector| vector.grad(&gradients).unwrap()).collect();
+        (of_maps, of_vectors)
+    });
+    for (i, (found, expected)) in found.0.into_iter().zip(expected.0).enumerate() {
+        assert_close(found, expected, &format!("{what}, gradient of map {i}"));
+    }
+    for (i, (found, expected)) in found.1.into_iter().zip(expected.1).enumerate() {
+        assert_close(found, expected, &format!("{what}, gradient of vector {i}"));
+    }
+}
+
 #[test]
 fn convolutions_with_and_without_all_their_parts() {
     let Some(device) = adapter() else { return };
     let doubled = Convolution { doubled: true, ..Convolution::same(3) };
+    let transposed = Convolution { stride: 2, padding: 1, transposed: true, ..Convolution::same(4) };
     for (convolution, shape, outputs) in [
         (Convolution::same(3), [1, 1, 1, 1], 1),
         (Convolution::same(3), [2, 3, 7, 13], 5),
@@ -55,6 +92,8 @@ fn convolutions_with_and_without_all_their_parts() {
         (doubled, [1, 1, 1, 1], 1),
         (doubled, [2, 5, 7, 6], 6),
         (doubled, [1, 16, 16, 17], 8),
+        (transposed, [2, 5, 7, 6], 6),
+        (Convolution { stride: 3, padding: 0, ..transposed }, [1, 3, 4, 5], 4),
         (Convolution { doubled: true, ..Convolution::same(5) }, [1, 3, 6, 5], 4),
         (Convolution::same(3), [1, 160, 4, 4], 128),
     ] {
@@ -95,15 +134,65 @@ fn passes_over_maps_of_even_and_odd_sides() {
         let maps = [random(shape), random(shape)];
         let vectors = [random([shape[1]]), random([shape[1]])];
         let both = |vectors: &[Tensor<1>]| (vectors[0].clone(), vectors[1].clone());
-        compare("affine and ReLU", &maps, &vectors, &device, |maps, vectors| {
+        compare("affine and ReLU", &maps[..1], &vectors, &device, |maps, vectors| {
             affine_relu(maps[0].clone(), vectors[0].clone(), vectors[1].clone())
         });
         compare("sum and ReLU", &maps, &[], &device, |maps, _| add_relu(maps[0].clone(), maps[1].clone()));
-        compare("mean of 2x2", &maps, &[], &device, |maps, _| average_pool(maps[0].clone(), None));
-        compare("mean of 2x2 with prologue", &maps, &vectors, &device, |maps, vectors| {
+        compare("mean of 2x2", &maps[..1], &[], &device, |maps, _| average_pool(maps[0].clone(), None));
+        compare("mean of 2x2 with prologue", &maps[..1], &vectors, &device, |maps, vectors| {
             average_pool(maps[0].clone(), Some(both(vectors)))
         });
-        compare("maximum of 3x3", &maps, &[], &device, |maps, _| max_pool(maps[0].clone()));
-        compare("doubled", &maps, &[], &device, |maps, _| double(maps[0].clone()));
+        compare("maximum of 3x3", &maps[..1], &[], &device, |maps, _| max_pool(maps[0].clone()));
+        compare("doubled", &maps[..1], &[], &device, |maps, _| double(maps[0].clone()));
+    }
+}
+
+#[test]
+fn batch_normalisation_with_statistics_far_from_zero() {
+    let Some(device) = adapter() else { return };
+    for (shape, relu) in [([3, 5, 7, 9], false), ([2, 8, 16, 16], true), ([1, 1, 2, 1], false), ([4, 3, 31, 33], true)]
+    {
+        let (x, vectors) = (random(shape) * 3.0 + 40.0, [random([shape[1]]), random([shape[1]])]);
+        let run = |maps: &[Tensor<4>], vectors: &[Tensor<1>]| {
+            batch_norm(maps[0].clone(), vectors[0].clone(), vectors[1].clone(), 1e-5, relu)
+        };
+        let found = run(&[there(&x, &device)], &vectors.each_ref().map(|vector| there(vector, &device)));
+        let expected = run(std::slice::from_ref(&x), &vectors);
+        assert_close(found.mean, expected.mean, "mean");
+        assert_close(found.variance, expected.variance, "variance");
+        let x = x - 40.0;
+        compare("batch normalisation", &[x], &vectors, &device, |maps, vectors| run(maps, vectors).output);
+    }
+}
+
+#[test]
+fn the_largest_of_equal_pixels_is_the_first() {
+    let Some(device) = adapter() else { return };
+    let x = (random([2, 3, 9, 8]) * 1.4).round();
+    compare("maximum of few values", &[x], &[], &device, |maps, _| max_pool(maps[0].clone()));
+}
+
+#[test]
+fn weights_of_doubled_maps_as_those_of_transposed_convolutions() {
+    let Some(device) = adapter() else { return };
+    compare("parities", &[random([5, 3, 3, 3])], &[], &device, |maps, _| parities(maps[0].clone()));
+}
+
+#[test]
+fn three_steps_of_the_optimiser() {
+    let Some(device) = adapter() else { return };
+    let (start, gradients) = (random([7, 3]), [random([7, 3]), random([7, 3]), random([7, 3])]);
+    let [expected, found] = [Device::flex(), device].map(|device| {
+        let zeros = Tensor::<2>::zeros([7, 3], &device);
+        let mut state = (there(&start, &device), [zeros.clone(), zeros]);
+        for (time, gradient) in (1..).zip(&gradients) {
+            let step = Adam { learning_rate: 1e-2, betas: [0.5, 0.99], epsilon: 1e-8, time };
+            state = adam(state.0, there(gradient, &device), state.1, step);
+        }
+        state
+    });
+    assert_close(found.0, expected.0, "parameter");
+    for (found, expected) in found.1.into_iter().zip(expected.1) {
+        assert_close(found, expected, "moment");
     }
 }

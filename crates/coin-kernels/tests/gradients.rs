@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 use burn::tensor::activation::relu;
-use burn::tensor::ops::{ConvOptions, InterpolateMode, InterpolateOptions};
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Distribution, Tensor, module};
-use coin_kernels::{Convolution, Epilogue, add_relu, average_pool, batch_norm, convolve, double, max_pool};
+use coin_kernels::{Convolution, Epilogue, add_relu, average_pool, batch_norm, convolve, double, max_pool, parities};
 
 fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
     Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), &Device::flex().autodiff()).require_grad()
@@ -51,14 +51,19 @@ fn convolutions_with_all_their_parts() {
         (Convolution { stride: 2, ..Convolution::same(3) }, [2, 8, 16, 16], 8),
         (Convolution { groups: 8, ..Convolution::same(3) }, [1, 8, 12, 12], 8),
         (Convolution { doubled: true, ..Convolution::same(3) }, [2, 6, 10, 12], 4),
+        (Convolution { stride: 2, padding: 1, transposed: true, ..Convolution::same(4) }, [2, 6, 10, 12], 4),
     ] {
-        let Convolution { kernel, stride, padding, groups, doubled: twice } = convolution;
+        let Convolution { kernel, stride, padding, groups, doubled: twice, transposed } = convolution;
         let (x, weight) = (random(shape), random([outputs, shape[1] / groups, kernel, kernel]));
         let bias = random([outputs]);
         let [rows, columns] = convolution.output([shape[2], shape[3]]);
         let residual = random([shape[0], outputs, rows, columns]);
         let half = random([shape[0], outputs, rows / 2, columns / 2]);
         let burns = |bias: Option<Tensor<1>>| {
+            if transposed {
+                let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0, 0], [1, 1], groups);
+                return module::conv_transpose2d(x.clone(), weight.clone().swap_dims(0, 1), bias, options);
+            }
             let x = if twice { doubled(x.clone()) } else { x.clone() };
             let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], groups);
             module::conv2d(x, weight.clone(), bias, options)
@@ -132,4 +137,14 @@ fn a_prologue_is_scale_shift_and_relu() {
     let ours = convolve(x.clone(), weight.clone(), prologue, Epilogue::default(), Convolution::same(3));
     let burns = module::conv2d(changed, weight.clone(), None, ConvOptions::new([1, 1], [1, 1], [1, 1], 1));
     compare("prologue", &[x, weight], &[scale, shift], ours, burns);
+}
+
+#[test]
+fn a_convolution_of_the_doubled_map_is_a_transposed_one_with_the_weights_of_each_parity_added_up() {
+    let (x, weight) = (random([2, 6, 7, 9]), random([4, 6, 3, 3]));
+    let doubled = Convolution { doubled: true, ..Convolution::same(3) };
+    let transposed = Convolution { stride: 2, padding: 1, transposed: true, ..Convolution::same(4) };
+    let expected = convolve(x.clone(), weight.clone(), None, Epilogue::default(), doubled);
+    let found = convolve(x.clone(), parities(weight.clone()), None, Epilogue::default(), transposed);
+    compare("parities", &[x, weight], &[], found, expected);
 }

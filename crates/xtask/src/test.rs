@@ -55,9 +55,10 @@ fn graphics() -> anyhow::Result<()> {
     let kernels = ["test", "--profile", "gpu-tests", "--package", "coin-kernels", "--test", "gpu"];
     let (adapter, folder) =
         (Path::new(SOFTWARE_ADAPTER), Path::new(SOFTWARE_ADAPTER).parent().unwrap_or(Path::new("")));
-    let software = [("VK_DRIVER_FILES", adapter), ("VK_ICD_FILENAMES", adapter), ("LD_LIBRARY_PATH", folder)];
+    let required = ("COIN_ADAPTER", Path::new("required"));
+    let software = [("VK_DRIVER_FILES", adapter), ("VK_ICD_FILENAMES", adapter), ("LD_LIBRARY_PATH", folder), required];
     let variables = if adapter.exists() { &software[..] } else { &[] };
-    run_in(&root(), "cargo", &[&kernels[..], &["--features", "flex,gpu,burn/webgpu"]].concat(), variables)
+    run_in(&root(), "cargo", &[&kernels[..], &["--features", "flex,gpu,autodiff,burn/webgpu"]].concat(), variables)
 }
 
 /// What native `explain` says of a phantom, a volume's slice and a DICOM file, a folder each.

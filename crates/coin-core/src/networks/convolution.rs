@@ -2,10 +2,13 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use coin_kernels::{Epilogue, convolve};
+use coin_kernels::{Epilogue, convolve, parities};
 
 use super::normalisation::Affine;
 use super::{Initial, SpectralNorm};
+
+/// Side of the kernels that [`coin_kernels::parities`] gives.
+const PARITIES: usize = 4;
 
 /// How to make a [`Convolution`].
 #[derive(Clone, Debug)]
@@ -117,10 +120,15 @@ impl Convolution {
     ) -> Tensor<4> {
         let weight = self.effective_weight();
         let kernel = weight.dims()[2];
-        let padding = if kernel.is_multiple_of(2) { 0 } else { kernel / 2 };
-        let (stride, groups) = (self.stride, self.groups);
         let epilogue = Epilogue { bias: self.bias.as_ref().map(|bias| bias.val()), ..epilogue };
-        let convolution = coin_kernels::Convolution { kernel, stride, padding, groups, doubled };
+        let convolution = if doubled && kernel == PARITIES {
+            let same = coin_kernels::Convolution::same(PARITIES);
+            coin_kernels::Convolution { stride: 2, padding: 1, transposed: true, ..same }
+        } else {
+            let padding = if kernel.is_multiple_of(2) { 0 } else { kernel / 2 };
+            let (stride, groups) = (self.stride, self.groups);
+            coin_kernels::Convolution { kernel, stride, padding, groups, doubled, transposed: false }
+        };
         convolve(x, weight, prologue, epilogue, convolution)
     }
 
@@ -153,6 +161,13 @@ impl Convolution {
             None => bias,
         };
         self.replaced(weight * scale.reshape([1, inputs, 1, 1]), bias)
+    }
+
+    /// This 3x3 convolution of doubled maps with its weights added up for each parity of an output; see
+    /// [`coin_kernels::parities`].
+    pub(super) fn fused_with_doubling(self) -> Self {
+        let weight = parities(self.effective_weight());
+        Self { weight: self.weight.map(|_| weight), spectral_norm: None, ..self }
     }
 
     /// With another weight, spectral normalisation already applied, and another bias.

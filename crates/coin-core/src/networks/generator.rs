@@ -133,6 +133,10 @@ impl GeneratorBlock {
 
     fn fused(self) -> Self {
         let (norm_1, norm_2) = (self.norm_1.fused(), self.norm_2.fused());
-        Self { shortcut: self.shortcut.folded(), norm_1, norm_2, ..self }
+        let conv_1 = match self.upsampling {
+            Upsampling::Nearest => self.conv_1.fused_with_doubling(),
+            Upsampling::Bilinear => self.conv_1,
+        };
+        Self { shortcut: self.shortcut.folded(), norm_1, conv_1, norm_2, ..self }
     }
 }

@@ -53,6 +53,7 @@ fn cases() -> Vec<Case> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let plain = Convolution::same;
     let doubled = Convolution { doubled: true, ..plain(3) };
+    let transposed = Convolution { stride: 2, padding: 1, transposed: true, ..plain(4) };
     let strided = |kernel| Convolution { stride: 2, ..plain(kernel) };
     let grouped = |kernel, groups| Convolution { groups, ..plain(kernel) };
     let mut all = vec![
@@ -62,8 +63,8 @@ fn cases() -> Vec<Case> {
         (plain(3), [3, 16, 4, 4], 24),
         (plain(1), [2, 7, 5, 3], 9),
         (plain(7), [1, 2, 17, 11], 3),
-        (Convolution { kernel: 4, stride: 4, padding: 0, groups: 1, doubled: false }, [2, 3, 16, 20], 8),
-        (Convolution { kernel: 2, stride: 2, padding: 0, groups: 1, doubled: false }, [1, 4, 9, 10], 8),
+        (Convolution { stride: 4, padding: 0, ..plain(4) }, [2, 3, 16, 20], 8),
+        (Convolution { stride: 2, padding: 0, ..plain(2) }, [1, 4, 9, 10], 8),
         (Convolution { padding: 0, ..plain(5) }, [3, 4, 9, 8], 8),
         (Convolution { padding: 1, ..plain(4) }, [5, 3, 6, 7], 8),
         (Convolution { padding: 0, ..strided(3) }, [3, 2, 9, 12], 4),
@@ -77,6 +78,9 @@ fn cases() -> Vec<Case> {
         (doubled, [1, 1, 1, 1], 1),
         (doubled, [2, 5, 3, 7], 3),
         (doubled, [1, 16, 33, 32], 8),
+        (transposed, [2, 5, 3, 7], 3),
+        (transposed, [1, 16, 33, 32], 8),
+        (Convolution { stride: 3, padding: 0, ..transposed }, [1, 3, 5, 4], 6),
         (grouped(3, 6), [2, 6, 11, 5], 6),
         (grouped(3, 2), [1, 8, 13, 13], 12),
         (Convolution { groups: 4, ..strided(3) }, [1, 4, 12, 12], 4),
@@ -89,13 +93,19 @@ fn cases() -> Vec<Case> {
 /// Calls `each` for every product of the convolution: places in output, weight and input.
 fn products(case: &Case, mut each: impl FnMut(usize, usize, usize)) {
     let Case { convolution, from, to, .. } = case;
-    let Convolution { kernel, stride, padding, groups, doubled } = *convolution;
+    let Convolution { kernel, stride, padding, groups, doubled, transposed } = *convolution;
     let (inputs, outputs) = (from.channels / groups, to.channels / groups);
     let factor = if doubled { 2 } else { 1 };
     for (image, o) in (0..to.batch).flat_map(|image| (0..to.channels).map(move |o| (image, o))) {
         for (row, column) in (0..to.height).flat_map(|row| (0..to.width).map(move |column| (row, column))) {
             for (i, k) in (0..inputs).flat_map(|i| (0..kernel * kernel).map(move |k| (i, k))) {
-                let seen = |place: usize, k: usize| (place * stride + k).checked_sub(padding).map(|seen| seen / factor);
+                let seen = |place: usize, k: usize| {
+                    if transposed {
+                        let ahead = (place + padding).checked_sub(k)?;
+                        return ahead.is_multiple_of(stride).then_some(ahead / stride);
+                    }
+                    (place * stride + k).checked_sub(padding).map(|seen| seen / factor)
+                };
                 let (Some(y), Some(x)) = (seen(row, k / kernel), seen(column, k % kernel)) else { continue };
                 if y < from.height && x < from.width {
                     let weight = (o * inputs + i) * kernel * kernel + k;

@@ -1,15 +1,14 @@
-//! Convolutions: each unit computes a block of output channels at four neighbouring pixels of a row, or, of the doubled map,
-//! at the 2x4 outputs of two neighbouring pixels.
+//! Convolutions and their input gradients, which are convolutions, too: of a strided one a transposed one, and the other way
+//! round. Each unit computes a block of output channels at four neighbouring pixels of a row, or, of a transposed convolution, at
+//! all outputs of two neighbouring pixels of its input.
 
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
 
 /// Pixels of a row that a unit computes.
 pub const COLUMNS: usize = 4;
-/// Places of the input that a unit of a doubled map's convolution looks from.
+/// Pixels of the input whose outputs a unit of a transposed convolution computes.
 pub const PLACES: usize = 2;
-/// The kernel that doubled maps are convolved with here.
-pub const DOUBLED_KERNEL: usize = 3;
 
 /// Sides and channels.
 #[derive(CubeLaunch, CubeType, Clone, Copy)]
@@ -23,6 +22,10 @@ pub struct Sizes {
     pub groups: u32,
     pub rows: u32,
     pub columns: u32,
+    /// Weights from one output's kernels to the next.
+    pub by_output: u32,
+    /// Weights from one input's kernel to the next.
+    pub by_input: u32,
 }
 
 /// What a kernel is compiled for.
@@ -31,6 +34,8 @@ pub struct Plan {
     pub kernel: usize,
     pub stride: usize,
     pub padding: usize,
+    /// Kernels are read from their ends.
+    pub flipped: bool,
     /// Output channels that a unit computes.
     pub block: usize,
     pub prologue: bool,
@@ -112,6 +117,14 @@ fn store(
     }
 }
 
+/// The first weight of the kernel through which an output channel sees an input of its group.
+#[cube]
+fn kernel_of(group: usize, output: usize, input: usize, sizes: &Sizes, #[comptime] kernel: usize) -> usize {
+    let (inputs, outputs) = (sizes.inputs as usize, sizes.outputs as usize);
+    let before = group * inputs * outputs * comptime!(kernel * kernel);
+    before + (output - group * outputs) * sizes.by_output as usize + input * sizes.by_input as usize
+}
+
 /// Units: along x the pixels, along y the blocks of channels, along z the images.
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments, reason = "kernels take buffers one by one")]
@@ -126,7 +139,7 @@ pub fn convolve(
     sizes: Sizes,
     #[comptime] plan: Plan,
 ) {
-    let Plan { kernel, stride, padding, block, prologue, .. } = comptime!(plan);
+    let Plan { kernel, stride, padding, flipped, block, prologue, .. } = comptime!(plan);
     let span = comptime!((COLUMNS - 1) * stride + kernel);
     let across = sizes.columns.div_ceil(COLUMNS as u32) as usize;
     let place = ABSOLUTE_POS_X as usize;
@@ -156,10 +169,14 @@ pub fn convolve(
             }
             #[unroll]
             for o in 0..block {
-                let weights = (((first + o) * inputs + c) * kernel + ky) * kernel;
+                let weights = kernel_of(group, first + o, c, &sizes, kernel);
                 #[unroll]
                 for kx in 0..kernel {
-                    let w = weight[weights + kx];
+                    let mut at = ky * kernel + kx;
+                    if flipped {
+                        at = (kernel - 1 - ky) * kernel + comptime!(kernel - 1 - kx);
+                    }
+                    let w = weight[weights + at];
                     #[unroll]
                     for p in 0..COLUMNS {
                         sums[o * COLUMNS + p] += w * line[p * stride + kx];
@@ -178,11 +195,10 @@ pub fn convolve(
     }
 }
 
-/// As [`convolve`] does it with the map doubled, which is never made: of the weights of 3x3, those that meet the same pixel of
-/// the map are summed.
+/// The transposed convolution: `stride` outputs a pixel of the input on both axes, each of which sees its own share of the taps.
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments, reason = "kernels take buffers one by one")]
-pub fn convolve_doubled(
+pub fn convolve_transposed(
     input: &[f32],
     weight: &[f32],
     scale: &[f32],
@@ -193,34 +209,35 @@ pub fn convolve_doubled(
     sizes: Sizes,
     #[comptime] plan: Plan,
 ) {
-    let Plan { block, prologue, .. } = comptime!(plan);
-    // Outputs of a channel: two rows of both places' two columns.
-    let each = comptime!(4 * PLACES);
-    let span = comptime!(PLACES + 2);
-    let across = sizes.width.div_ceil(PLACES as u32) as usize;
+    let Plan { kernel, stride, block, prologue, .. } = comptime!(plan);
+    let (first_offset, last_offset) = comptime!(reach(&plan));
+    let height = comptime!((last_offset - first_offset + 1) as usize);
+    let span = comptime!(height + PLACES - 1);
+    // Outputs of a channel.
+    let (wide, each) = comptime!((PLACES * stride, PLACES * stride * stride));
+    let across = (sizes.columns as usize).div_ceil(wide);
     let place = ABSOLUTE_POS_X as usize;
-    if place >= sizes.height as usize * across {
+    if place >= (sizes.rows as usize).div_ceil(stride) * across {
         terminate!();
     }
     let (row, column) = (place / across, (place % across) * PLACES);
     let (image, first) = (CUBE_POS_Z as usize, CUBE_POS_Y as usize * block);
     let inputs = sizes.inputs as usize;
     let group = first / sizes.outputs as usize;
-    let (top, left) = (row as i32 - 1, column as i32 - 1);
+    let (top, left) = (row as i32 + first_offset, column as i32 + first_offset);
 
     let mut sums = Array::<f32>::new(comptime!(block * each));
     #[unroll]
     for i in 0..comptime!(block * each) {
         sums[i] = 0.0;
     }
-    let mut seen = Array::<f32>::new(comptime!(3 * span));
-    let mut weights = Array::<f32>::new(9usize);
+    let mut seen = Array::<f32>::new(comptime!(height * span));
     for c in 0..inputs {
         let channel = group * inputs + c;
         let plane = (image * inputs * sizes.groups as usize + channel) * (sizes.height * sizes.width) as usize;
         let (factor, summand) = affine(scale, shift, channel, prologue);
         #[unroll]
-        for y in 0..3 {
+        for y in 0..height {
             #[unroll]
             for x in 0..span {
                 seen[y * span + x] =
@@ -229,28 +246,17 @@ pub fn convolve_doubled(
         }
         #[unroll]
         for o in 0..block {
-            let at = ((first + o) * inputs + c) * 9;
+            let weights = kernel_of(group, first + o, c, &sizes, kernel);
             #[unroll]
-            for i in 0..9 {
-                weights[i] = weight[at + i];
-            }
-            // The upper row of outputs sees the pixels above through one row of weights and its own through two; the lower
-            // row its own through two and those below through one. Columns alike.
-            #[unroll]
-            for a in 0..2 {
+            for ky in 0..kernel {
                 #[unroll]
-                for b in 0..2 {
+                for kx in 0..kernel {
+                    let w = weight[weights + comptime!(ky * kernel + kx)];
+                    // The output of each pixel that this weight leads to, and the input that it comes from.
+                    let [(a, y), (b, x)] = comptime!([tap(&plan, ky), tap(&plan, kx)]);
                     #[unroll]
-                    for near in 0..2 {
-                        #[unroll]
-                        for beside in 0..2 {
-                            let w = summed(&weights, a, near, b, beside);
-                            #[unroll]
-                            for p in 0..PLACES {
-                                sums[(o * 2 + a) * 2 * PLACES + 2 * p + b] +=
-                                    w * seen[(a + near) * span + p + b + beside];
-                            }
-                        }
+                    for p in 0..PLACES {
+                        sums[comptime!(o * each + a * wide + b) + p * stride] += w * seen[comptime!(y * span + x) + p];
                     }
                 }
             }
@@ -259,39 +265,35 @@ pub fn convolve_doubled(
     #[unroll]
     for o in 0..block {
         #[unroll]
-        for a in 0..2 {
+        for a in 0..stride {
             #[unroll]
-            for i in 0..comptime!(2 * PLACES) {
-                let sum = sums[(o * 2 + a) * 2 * PLACES + i];
-                store(output, bias, residual, sum, image, first + o, 2 * row + a, 2 * column + i, &sizes, plan);
+            for i in 0..wide {
+                let sum = sums[o * each + a * wide + i];
+                let (row, column) = (row * stride + a, column * stride + i);
+                if row < sizes.rows as usize {
+                    store(output, bias, residual, sum, image, first + o, row, column, &sizes, plan);
+                }
             }
         }
     }
 }
 
-/// The sum of the weights through which an output of parity `(a, b)` sees its first or second pixel on both axes.
-#[cube]
-fn summed(
-    weights: &Array<f32>,
-    #[comptime] a: usize,
-    #[comptime] near: usize,
-    #[comptime] b: usize,
-    #[comptime] beside: usize,
-) -> f32 {
-    let [rows, columns] = comptime!([range(a, near), range(b, beside)]);
-    let mut sum = 0.0f32;
-    #[unroll]
-    for row in rows[0]..rows[1] {
-        #[unroll]
-        for column in columns[0]..columns[1] {
-            sum += weights[row * 3 + column];
-        }
-    }
-    sum
+/// Which output of a pixel a weight of a transposed convolution leads to, and how far from that pixel its input is, on one axis:
+/// `stride m - padding + k = stride r + output`, with `m - r` the offset.
+fn output_and_offset(plan: &Plan, k: usize) -> (usize, isize) {
+    let ahead = k as isize - plan.padding as isize;
+    let stride = plan.stride as isize;
+    (ahead.rem_euclid(stride) as usize, -ahead.div_euclid(stride))
 }
 
-/// Of three weights those, from and up to, through which an output of a parity sees the first or second of its two pixels.
-fn range(parity: usize, which: usize) -> [usize; 2] {
-    let between = 1 + parity;
-    if which == 0 { [0, between] } else { [between, 3] }
+/// The least and the largest offset.
+fn reach(plan: &Plan) -> (i32, i32) {
+    let offsets = (0..plan.kernel).map(|k| output_and_offset(plan, k).1 as i32);
+    (offsets.clone().min().unwrap_or(0), offsets.max().unwrap_or(0))
+}
+
+/// [`output_and_offset`], the offset from the least one.
+fn tap(plan: &Plan, k: usize) -> (usize, usize) {
+    let (output, offset) = output_and_offset(plan, k);
+    (output, (offset as i32 - reach(plan).0) as usize)
 }

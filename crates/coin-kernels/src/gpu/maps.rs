@@ -20,6 +20,50 @@ pub fn add_relu(left: &[f32], right: &[f32], output: &mut [f32]) {
     }
 }
 
+/// `gradient` where `output` is more than 0.
+#[cube(launch_unchecked)]
+pub fn relu_gradient(output: &[f32], gradient: &[f32], by_input: &mut [f32]) {
+    if ABSOLUTE_POS < by_input.len() {
+        by_input[ABSOLUTE_POS] = select(output[ABSOLUTE_POS] > 0.0, gradient[ABSOLUTE_POS], 0.0);
+    }
+}
+
+/// A step of [`crate::Adam`]: `factors` are its decays, what is left of each, the step's length with its correction, and epsilon
+/// with its own.
+#[cube(launch_unchecked)]
+#[allow(clippy::too_many_arguments, reason = "kernels take buffers one by one")]
+pub fn adam(
+    parameter: &[f32],
+    gradient: &[f32],
+    first: &[f32],
+    second: &[f32],
+    new_parameter: &mut [f32],
+    new_first: &mut [f32],
+    new_second: &mut [f32],
+    factors: AdamFactors,
+) {
+    if ABSOLUTE_POS < parameter.len() {
+        let slope = gradient[ABSOLUTE_POS];
+        let mean = factors.beta_1 * first[ABSOLUTE_POS] + factors.rest_1 * slope;
+        let square = factors.beta_2 * second[ABSOLUTE_POS] + factors.rest_2 * slope * slope;
+        new_first[ABSOLUTE_POS] = mean;
+        new_second[ABSOLUTE_POS] = square;
+        new_parameter[ABSOLUTE_POS] =
+            parameter[ABSOLUTE_POS] - factors.length * mean / (square.sqrt() + factors.epsilon);
+    }
+}
+
+/// See [`adam`].
+#[derive(CubeLaunch, CubeType, Clone, Copy)]
+pub struct AdamFactors {
+    pub beta_1: f32,
+    pub rest_1: f32,
+    pub beta_2: f32,
+    pub rest_2: f32,
+    pub length: f32,
+    pub epsilon: f32,
+}
+
 /// Planes and where a value lies on them.
 #[derive(CubeLaunch, CubeType, Clone, Copy)]
 pub struct Planes {
@@ -97,6 +141,38 @@ pub fn max_pool(input: &[f32], output: &mut [f32], planes: Planes) {
             }
         }
         output[ABSOLUTE_POS] = most;
+    }
+}
+
+/// The gradient of [`max_pool`]: a unit a pixel of the input, which looks for the outputs whose first largest pixel it is.
+#[cube(launch_unchecked)]
+pub fn max_pool_gradient(input: &[f32], gradient: &[f32], by_input: &mut [f32], planes: Planes) {
+    if ABSOLUTE_POS < by_input.len() {
+        let (height, width) = (planes.height as usize, planes.width as usize);
+        let (rows, columns) = (planes.rows as usize, planes.columns as usize);
+        let plane = ABSOLUTE_POS / (height * width);
+        let (row, column) = ((ABSOLUTE_POS / width) % height, ABSOLUTE_POS % width);
+        let at = plane * height * width;
+        let value = input[ABSOLUTE_POS];
+        let mut sum = 0.0f32;
+        for r in row / 2..min(row.div_ceil(2) + 1, rows) {
+            for c in column / 2..min(column.div_ceil(2) + 1, columns) {
+                // Pixels before this one must be less, those behind it not more.
+                let mut first = true;
+                for y in 0..3usize {
+                    for x in 0..3usize {
+                        let (y, x) = ((2 * r + y) as i32 - 1, (2 * c + x) as i32 - 1);
+                        if y >= 0 && y < height as i32 && x >= 0 && x < width as i32 {
+                            let other = at + y as usize * width + x as usize;
+                            let before = other < ABSOLUTE_POS;
+                            first = first && (input[other] < value || (!before && input[other] == value));
+                        }
+                    }
+                }
+                sum += select(first, gradient[(plane * rows + r) * columns + c], 0.0);
+            }
+        }
+        by_input[ABSOLUTE_POS] = sum;
     }
 }
 

@@ -1,8 +1,11 @@
-//! The operations on GPUs through CubeCL: convolutions with all that is fused into them ([`convolution`]), and passes over maps
-//! ([`maps`]). Gradients, and values that are no f32, are left to Burn.
+//! The operations on GPUs through CubeCL: convolutions with all that is fused into them, and their input gradients
+//! ([`convolution`]), their weight gradients ([`weights`]), batch normalisation, and passes over maps ([`maps`]). Values that are
+//! no f32 are left to Burn.
 
 mod convolution;
 mod maps;
+mod normalisation;
+mod weights;
 
 use burn::backend::DType;
 use burn::backend::tensor::FloatTensor;
@@ -14,14 +17,18 @@ use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 
 use crate::operations::{Operations, Optional};
-use crate::{Convolution, composed};
-use convolution::{COLUMNS, DOUBLED_KERNEL, PLACES, Plan, SizesLaunch};
-use maps::PlanesLaunch;
+use crate::{Adam, Convolution, composed};
+use convolution::{COLUMNS, PLACES, Plan, SizesLaunch};
+use maps::{AdamFactorsLaunch, PlanesLaunch};
+use normalisation::ChannelsLaunch;
+use weights::{GradientPlan, GradientSizesLaunch};
 
 /// Units that run together.
 const UNITS: usize = 64;
-/// Most output channels that a unit computes; of a doubled map, half as many.
-const MOST_BLOCK: usize = 8;
+/// Most sums that a unit keeps.
+const MOST_SUMS: usize = 32;
+/// The largest kernel whose weight gradient is computed here: the sums of a cube's units share 16 KiB.
+const WIDEST_GRADIENT: usize = 7;
 /// Products of input and output channels from which on Burn's matrix multiplications compute a convolution.
 const WIDE: usize = 128 * 128;
 
@@ -40,57 +47,203 @@ impl Operations for CubeBackend {
         if !is_own(&x, &weight) {
             return composed::convolve::<Self>(x, weight, scale, shift, bias, residual, relu, convolution);
         }
-        let Convolution { kernel, stride, padding, groups, doubled } = convolution;
-        if doubled && (kernel, padding) != (DOUBLED_KERNEL, DOUBLED_KERNEL / 2) {
-            let [_, _, height, width] = sides(&x);
+        let outputs = weight.meta.shape()[0];
+        let [_, _, height, width] = sides(&x);
+        if convolution.doubled && !has_parities(&convolution) {
             let x = Self::double(composed::after_prologue::<Self>(x, scale, shift), [2 * height, 2 * width], 1.0);
             let (absent, bias, residual) = (|| Optional::Absent, Optional::of(bias), Optional::of(residual));
             let convolution = Convolution { doubled: false, ..convolution };
             return Self::convolve(x, weight, absent(), absent(), bias, residual, relu, convolution);
         }
-        let [batch, channels, height, width] = sides(&x);
-        let [rows, columns] = convolution.output([height, width]);
-        let outputs = weight.meta.shape()[0];
-        let output = empty(&x, [batch, outputs, rows, columns]);
-        let most = if doubled { MOST_BLOCK / 2 } else { MOST_BLOCK };
-        let block = (1..=most).rev().find(|block| (outputs / groups).is_multiple_of(*block)).unwrap_or(1);
-        let plan = Plan {
-            kernel,
-            stride,
-            padding,
-            block,
-            prologue: scale.is_some(),
-            bias: bias.is_some(),
-            doubled_residual: residual.as_ref().is_some_and(|residual| residual.meta.shape()[2] != rows),
-            residual: residual.is_some(),
-            relu,
+        let to = convolution.output([height, width]);
+        let (weight, convolution) = if convolution.doubled { of_parities(weight) } else { (weight, convolution) };
+        let sum = Sum { x, weight, channels: outputs, to, convolution, of_inputs: false };
+        sum.launch(Parts { scale, shift, bias, residual, relu })
+    }
+
+    fn convolve_input_gradient(
+        weight: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        to: [usize; 2],
+        convolution: Convolution,
+    ) -> FloatTensor<Self> {
+        if !is_own(&gradient, &weight) || (convolution.doubled && !has_parities(&convolution)) {
+            return composed::convolve_input_gradient::<Self>(weight, gradient, to, convolution);
+        }
+        let channels = weight.meta.shape()[1] * convolution.groups;
+        let (weight, convolution) = if convolution.doubled { of_parities(weight) } else { (weight, convolution) };
+        // The gradient of one kind of convolution is one of the other kind; with a stride of 1 both are the same kind, whose kernel
+        // is read from its end.
+        let convolution = Convolution { transposed: !convolution.transposed, ..convolution };
+        let sum = Sum { x: gradient, weight, channels, to, convolution, of_inputs: true };
+        sum.launch(Parts::default())
+    }
+
+    fn convolve_weight_gradient(
+        x: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        convolution: Convolution,
+    ) -> FloatTensor<Self> {
+        let ([_, inputs, _, _], [_, outputs, _, _]) = (sides(&x), sides(&gradient));
+        let Convolution { kernel, groups, .. } = convolution;
+        let wide = inputs / groups * outputs >= WIDE && !IN_BROWSER;
+        if !is_f32(&x) || wide || kernel > WIDEST_GRADIENT || (convolution.doubled && !has_parities(&convolution)) {
+            return composed::convolve_weight_gradient::<Self>(x, gradient, convolution);
+        }
+        if convolution.doubled {
+            let summed = weight_gradient(x, gradient, PARITIES);
+            let found = empty(&summed, [outputs, inputs, 3, 3]);
+            let (client, cubes, units) = each(&found);
+            let (summed, to) = (summed.into_buffer_arg(), found.clone().into_buffer_arg());
+            // SAFETY: units beyond the output do nothing; the others read the 16 weights of their own kernel.
+            unsafe { weights::parities_gradient::launch_unchecked(&client, cubes, units, summed, to) };
+            return found;
+        }
+        weight_gradient(x, gradient, convolution)
+    }
+
+    fn batch_norm_statistics(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f64,
+        relu: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        if !is_f32(&x) {
+            return composed::batch_norm::<Self>(x, gamma, beta, epsilon, relu);
+        }
+        let [x, gamma, beta] = [x, gamma, beta].map(into_contiguous);
+        let [_, channels, _, _] = sides(&x);
+        let [mean, variance] = [(); 2].map(|()| empty(&x, [channels]));
+        let output = empty::<4>(&x, sides(&x));
+        let (client, cubes, units) = each_channel(&x);
+        let [to_mean, to_variance] = [&mean, &variance].map(|tensor| tensor.clone().into_buffer_arg());
+        // SAFETY: a cube reads the values of its own channel, and writes its two numbers.
+        unsafe {
+            let x = x.clone().into_buffer_arg();
+            normalisation::statistics::launch_unchecked(&client, cubes, units, x, to_mean, to_variance, of(&output))
         };
-        let places = if doubled { height * width.div_ceil(PLACES) } else { rows * columns.div_ceil(COLUMNS) };
-        let cubes = CubeCount::Static(places.div_ceil(UNITS) as u32, (outputs / block) as u32, batch as u32);
-        let sizes = SizesLaunch::new(
-            (channels / groups) as u32,
-            height as u32,
-            width as u32,
-            (outputs / groups) as u32,
-            groups as u32,
-            rows as u32,
-            columns as u32,
-        );
-        let [x, weight] = [x, weight].map(into_contiguous);
-        // What is absent is never read.
-        let given =
-            |tensor: Option<CubeTensor>| tensor.map_or_else(|| weight.clone(), into_contiguous).into_buffer_arg();
-        let [scale, shift, bias, residual] = [scale, shift, bias, residual].map(given);
-        let (client, units) = (output.client.clone(), CubeDim::new_1d(UNITS as u32));
-        let [x, weight, to] = [x, weight.clone(), output.clone()].map(CubeTensor::into_buffer_arg);
-        let launch = if doubled {
-            convolution::convolve_doubled::launch_unchecked
-        } else {
-            convolution::convolve::launch_unchecked
+        let (client, cubes, units) = each(&output);
+        let (sizes, to) = (of(&output), output.clone().into_buffer_arg());
+        let [x, gamma, beta] = [x, gamma, beta].map(CubeTensor::into_buffer_arg);
+        let [by_mean, by_variance] = [&mean, &variance].map(|tensor| tensor.clone().into_buffer_arg());
+        let epsilon = epsilon as f32;
+        // SAFETY: units beyond the output do nothing; the others read their own value and their channel's.
+        unsafe {
+            normalisation::normalise::launch_unchecked(
+                &client,
+                cubes,
+                units,
+                x,
+                gamma,
+                beta,
+                by_mean,
+                by_variance,
+                to,
+                sizes,
+                epsilon,
+                relu,
+            )
         };
-        // SAFETY: units beyond the output's rows, columns and channels store nothing, and pixels are clamped to the image.
-        unsafe { launch(&client, cubes, units, x, weight, scale, shift, bias, residual, to, sizes, plan) };
-        output
+        (output, mean, variance)
+    }
+
+    fn batch_norm_gradient(
+        x: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        epsilon: f64,
+        relu: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        if !is_f32(&x) {
+            return composed::batch_norm_gradient::<Self>(x, gradient, gamma, beta, mean, variance, epsilon, relu);
+        }
+        let seen = [x, gradient, gamma, beta, mean, variance].map(into_contiguous);
+        let [_, channels, _, _] = sides(&seen[0]);
+        let [by_gamma, by_beta] = [(); 2].map(|()| empty(&seen[0], [channels]));
+        let output = empty::<4>(&seen[0], sides(&seen[0]));
+        let epsilon = epsilon as f32;
+        let (client, cubes, units) = each_channel(&seen[0]);
+        let [x, gradient, gamma, beta, mean, variance] = seen.clone().map(CubeTensor::into_buffer_arg);
+        let [to_gamma, to_beta] = [&by_gamma, &by_beta].map(|tensor| tensor.clone().into_buffer_arg());
+        // SAFETY: a cube reads the values of its own channel, and writes its two numbers.
+        unsafe {
+            normalisation::affine_gradients::launch_unchecked(
+                &client,
+                cubes,
+                units,
+                x,
+                gradient,
+                gamma,
+                beta,
+                mean,
+                variance,
+                to_gamma,
+                to_beta,
+                of(&output),
+                epsilon,
+                relu,
+            )
+        };
+        let (client, cubes, units) = each(&output);
+        let [x, gradient, gamma, beta, mean, variance] = seen.map(CubeTensor::into_buffer_arg);
+        let [from_gamma, from_beta] = [&by_gamma, &by_beta].map(|tensor| tensor.clone().into_buffer_arg());
+        let (sizes, to) = (of(&output), output.clone().into_buffer_arg());
+        // SAFETY: units beyond the output do nothing; the others read their own values and their channel's.
+        unsafe {
+            normalisation::input_gradient::launch_unchecked(
+                &client, cubes, units, x, gradient, gamma, beta, mean, variance, from_gamma, from_beta, to, sizes,
+                epsilon, relu,
+            )
+        };
+        (output, by_gamma, by_beta)
+    }
+
+    fn relu_gradient(output: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
+        if !is_f32(&gradient) {
+            return composed::relu_gradient::<Self>(output, gradient);
+        }
+        let found = empty::<4>(&gradient, sides(&gradient));
+        let (client, cubes, units) = each(&found);
+        let [output, gradient] = [output, gradient].map(|tensor| into_contiguous(tensor).into_buffer_arg());
+        let to = found.clone().into_buffer_arg();
+        // SAFETY: units beyond the output do nothing; both inputs have its shape.
+        unsafe { maps::relu_gradient::launch_unchecked(&client, cubes, units, output, gradient, to) };
+        found
+    }
+
+    fn adam(
+        parameter: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        adam: Adam,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        if !is_f32(&parameter) {
+            return composed::adam::<Self>(parameter, gradient, first, second, adam);
+        }
+        let ([factor, root], [beta_1, beta_2]) = (adam.corrections(), adam.betas);
+        let length = (adam.learning_rate * f64::from(factor)) as f32;
+        let factors = AdamFactorsLaunch::new(beta_1, 1.0 - beta_1, beta_2, 1.0 - beta_2, length, adam.epsilon * root);
+        let shape = parameter.meta.shape().clone();
+        let found = [(); 3].map(|()| {
+            let (client, device) = (parameter.client.clone(), parameter.device.clone());
+            empty_device_contiguous_dtype(client, device, shape.clone(), parameter.dtype)
+        });
+        let (client, cubes, units) = each(&parameter);
+        let [parameter, gradient, first, second] =
+            [parameter, gradient, first, second].map(|tensor| into_contiguous(tensor).into_buffer_arg());
+        let [to, to_first, to_second] = found.clone().map(CubeTensor::into_buffer_arg);
+        // SAFETY: units beyond the parameter do nothing; all are of its shape.
+        unsafe {
+            maps::adam::launch_unchecked(
+                &client, cubes, units, parameter, gradient, first, second, to, to_first, to_second, factors,
+            )
+        };
+        found.into()
     }
 
     fn affine_relu(x: FloatTensor<Self>, scale: FloatTensor<Self>, shift: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -154,6 +307,20 @@ impl Operations for CubeBackend {
         output
     }
 
+    fn max_pool_gradient(x: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
+        if !is_f32(&x) {
+            return composed::max_pool_gradient::<Self>(x, gradient);
+        }
+        let found = empty::<4>(&x, sides(&x));
+        let planes = planes(&x, &gradient);
+        let (client, cubes, units) = each(&found);
+        let [x, gradient] = [x, gradient].map(|tensor| into_contiguous(tensor).into_buffer_arg());
+        let to = found.clone().into_buffer_arg();
+        // SAFETY: units beyond the input do nothing; rows and columns beyond either map are left out.
+        unsafe { maps::max_pool_gradient::launch_unchecked(&client, cubes, units, x, gradient, to, planes) };
+        found
+    }
+
     fn product(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
         if !IN_BROWSER || !is_f32(&x) {
             return composed::product::<Self>(x, y);
@@ -182,6 +349,149 @@ impl Operations for CubeBackend {
     }
 }
 
+/// A convolution of one map.
+struct Sum {
+    x: CubeTensor,
+    weight: CubeTensor,
+    /// Of the output.
+    channels: usize,
+    /// Sides of the output.
+    to: [usize; 2],
+    convolution: Convolution,
+    /// The weights' inputs are the outputs here, as in a gradient.
+    of_inputs: bool,
+}
+
+/// What happens before and after.
+#[derive(Default)]
+struct Parts {
+    scale: Option<CubeTensor>,
+    shift: Option<CubeTensor>,
+    bias: Option<CubeTensor>,
+    residual: Option<CubeTensor>,
+    relu: bool,
+}
+
+impl Sum {
+    fn launch(self, parts: Parts) -> CubeTensor {
+        let Self { x, weight, channels: outputs, to: [rows, columns], convolution, of_inputs } = self;
+        let Parts { scale, shift, bias, residual, relu } = parts;
+        let Convolution { kernel, stride, groups, .. } = convolution;
+        let [batch, channels, height, width] = sides(&x);
+        let output = empty(&x, [batch, outputs, rows, columns]);
+        // With a stride of 1 a transposed convolution is a plain one with its kernel turned round.
+        let flipped = convolution.transposed && stride == 1;
+        let transposed = convolution.transposed && !flipped;
+        let padding = if flipped { kernel - 1 - convolution.padding } else { convolution.padding };
+        let most = if transposed { (MOST_SUMS / (PLACES * stride * stride)).max(1) } else { MOST_SUMS / COLUMNS };
+        let plan = Plan {
+            kernel,
+            stride,
+            padding,
+            flipped,
+            block: block(outputs / groups, most),
+            prologue: scale.is_some(),
+            bias: bias.is_some(),
+            doubled_residual: residual.as_ref().is_some_and(|residual| residual.meta.shape()[2] != rows),
+            residual: residual.is_some(),
+            relu,
+        };
+        let places = match transposed {
+            true => rows.div_ceil(stride) * columns.div_ceil(PLACES * stride),
+            false => rows * columns.div_ceil(COLUMNS),
+        };
+        let cubes = CubeCount::Static(places.div_ceil(UNITS) as u32, (outputs / plan.block) as u32, batch as u32);
+        let (inputs, outputs) = (channels / groups, outputs / groups);
+        let area = kernel * kernel;
+        let (by_output, by_input) = if of_inputs { (area, outputs * area) } else { (inputs * area, area) };
+        let sizes = SizesLaunch::new(
+            inputs as u32,
+            height as u32,
+            width as u32,
+            outputs as u32,
+            groups as u32,
+            rows as u32,
+            columns as u32,
+            by_output as u32,
+            by_input as u32,
+        );
+        let [x, weight] = [x, weight].map(into_contiguous);
+        // What is absent is never read.
+        let given =
+            |tensor: Option<CubeTensor>| tensor.map_or_else(|| weight.clone(), into_contiguous).into_buffer_arg();
+        let [scale, shift, bias, residual] = [scale, shift, bias, residual].map(given);
+        let (client, units) = (output.client.clone(), CubeDim::new_1d(UNITS as u32));
+        let [x, weight, to] = [x, weight.clone(), output.clone()].map(CubeTensor::into_buffer_arg);
+        let launch = if transposed {
+            convolution::convolve_transposed::launch_unchecked
+        } else {
+            convolution::convolve::launch_unchecked
+        };
+        // SAFETY: units beyond the output's rows, columns and channels store nothing, and pixels are clamped to the image.
+        unsafe { launch(&client, cubes, units, x, weight, scale, shift, bias, residual, to, sizes, plan) };
+        output
+    }
+}
+
+/// The gradient of a convolution, not of the doubled map, by its weight.
+fn weight_gradient(x: CubeTensor, gradient: CubeTensor, convolution: Convolution) -> CubeTensor {
+    let Convolution { kernel, stride, padding, groups, transposed, .. } = convolution;
+    let (inputs, outputs) = (sides::<4>(&x)[1] / groups, sides::<4>(&gradient)[1] / groups);
+    let weight = empty(&x, [outputs * groups, inputs, kernel, kernel]);
+    let area = kernel * kernel;
+    let (by_output, by_input) = (inputs * area, area);
+    // In a transposed convolution, input and output have changed places.
+    let (seen, slopes, [by_output, by_input]) =
+        if transposed { (gradient, x, [by_input, by_output]) } else { (x, gradient, [by_output, by_input]) };
+    let ([batch, channels, height, width], [_, outputs, rows, columns]) = (sides(&seen), sides(&slopes));
+    let (inputs, own) = (channels / groups, outputs / groups);
+    let plan = GradientPlan { kernel, stride, padding, block: block(own, (MOST_SUMS / area).max(1)) };
+    let sizes = GradientSizesLaunch::new(
+        batch as u32,
+        inputs as u32,
+        height as u32,
+        width as u32,
+        own as u32,
+        groups as u32,
+        rows as u32,
+        columns as u32,
+        by_output as u32,
+        by_input as u32,
+    );
+    let cubes = CubeCount::Static((outputs / plan.block) as u32, inputs as u32, 1);
+    let (client, units) = (weight.client.clone(), CubeDim::new_1d(UNITS as u32));
+    let [seen, slopes] = [seen, slopes].map(|tensor| into_contiguous(tensor).into_buffer_arg());
+    let to = weight.clone().into_buffer_arg();
+    // SAFETY: a cube writes the weights of its own outputs and input; pixels are clamped to the image.
+    unsafe { weights::weight_gradient::launch_unchecked(&client, cubes, units, seen, slopes, to, sizes, plan) };
+    weight
+}
+
+/// The transposed convolution that one of a doubled map is.
+const PARITIES: Convolution =
+    Convolution { kernel: 4, stride: 2, padding: 1, groups: 1, doubled: false, transposed: true };
+
+/// Whether a convolution of a doubled map is computed as that transposed one.
+fn has_parities(convolution: &Convolution) -> bool {
+    let Convolution { kernel, padding, groups, .. } = *convolution;
+    (kernel, padding, groups) == (3, 1, 1)
+}
+
+fn of_parities(weight: CubeTensor) -> (CubeTensor, Convolution) {
+    let [outputs, inputs, _, _] = sides(&weight);
+    let summed = empty(&weight, [outputs, inputs, PARITIES.kernel, PARITIES.kernel]);
+    let (client, cubes, units) = each(&summed);
+    let (weight, to) = (into_contiguous(weight).into_buffer_arg(), summed.clone().into_buffer_arg());
+    // SAFETY: units beyond the output do nothing; the others read the 9 weights of their own kernel.
+    unsafe { weights::parities::launch_unchecked(&client, cubes, units, weight, to) };
+    (summed, PARITIES)
+}
+
+/// The most channels, `most` or fewer, that divide `channels`.
+fn block(channels: usize, most: usize) -> usize {
+    (1..=most).rev().find(|block| channels.is_multiple_of(*block)).unwrap_or(1)
+}
+
 /// Browsers have no matrix units, and what is not used is not downloaded: there the kernels here compute everything.
 const IN_BROWSER: bool = cfg!(target_family = "wasm");
 
@@ -205,6 +515,18 @@ fn sides<const D: usize>(tensor: &CubeTensor) -> [usize; D] {
 fn empty<const D: usize>(like: &CubeTensor, sides: [usize; D]) -> CubeTensor {
     let (client, device) = (like.client.clone(), like.device.clone());
     empty_device_contiguous_dtype(client, device, Shape::new(sides), like.dtype)
+}
+
+/// A cube for each channel.
+fn each_channel(tensor: &CubeTensor) -> (burn_cubecl::cubecl::client::Client, CubeCount, CubeDim) {
+    let [_, channels, _, _] = sides(tensor);
+    let units = CubeDim::new_1d(normalisation::UNITS as u32);
+    (tensor.client.clone(), CubeCount::Static(channels as u32, 1, 1), units)
+}
+
+fn of(map: &CubeTensor) -> ChannelsLaunch {
+    let [batch, channels, height, width] = sides(map);
+    ChannelsLaunch::new(batch as u32, channels as u32, (height * width) as u32)
 }
 
 /// A unit for each value of a tensor.

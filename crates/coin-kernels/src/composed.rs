@@ -3,7 +3,7 @@
 use burn::backend::ops::{ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Scalar, TensorMetadata as _};
-use burn::tensor::{IntDType, Shape};
+use burn::tensor::{IntDType, Shape, Slice};
 
 use crate::operations::Operations;
 use crate::{Adam, Convolution};
@@ -80,6 +80,20 @@ pub fn convolve<B: Operations>(
 fn seen<B: Backend>(x: FloatTensor<B>, convolution: &Convolution) -> FloatTensor<B> {
     let [_, _, height, width] = shape_of::<B>(&x);
     if convolution.doubled { double::<B>(x, [2 * height, 2 * width], 1.0) } else { x }
+}
+
+pub fn parities<B: Backend>(weight: FloatTensor<B>) -> FloatTensor<B> {
+    let along = |weight: FloatTensor<B>, axis: usize| {
+        let part = |index: usize| {
+            let slices: Vec<Slice> =
+                (0..4).map(|other| if other == axis { Slice::index(index as isize) } else { Slice::full() }).collect();
+            B::float_slice(weight.clone(), &slices)
+        };
+        let [first, second, third] = [0, 1, 2].map(part);
+        let (late, early) = (B::float_add(second.clone(), third.clone()), B::float_add(first.clone(), second));
+        B::float_cat(vec![third, late, early, first], axis)
+    };
+    along(along(weight, 2), 3)
 }
 
 pub fn convolve_input_gradient<B: Operations>(

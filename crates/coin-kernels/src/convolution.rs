@@ -75,13 +75,13 @@ pub struct Epilogue {
 /// The 3x3 kernels `[outputs, inputs, 3, 3]` of convolutions of the doubled map as the 4x4 kernels `[outputs, inputs, 4, 4]` of
 /// transposed convolutions with stride 2 and padding 1, which give the same: of the weights those that meet the same pixel are
 /// added up once, and not at every call.
+///
+/// # Panics
+/// When kernels have other sides.
 pub fn parities(weight: Tensor<4>) -> Tensor<4> {
-    let along = |weight: Tensor<4>, axis: usize| {
-        let [first, second, third] = [0, 1, 2].map(|index| weight.clone().narrow(axis, index, 1));
-        let (late, early) = (second.clone() + third.clone(), first.clone() + second);
-        Tensor::cat(vec![third, late, early, first], axis)
-    };
-    along(along(weight, 2), 3)
+    let [_, _, rows, columns] = weight.dims();
+    assert_eq!([rows, columns], [3; 2], "kernels of doubled maps have 3x3 weights");
+    Tensor::from_dispatch(<Dispatch as Operations>::parities(weight.into_dispatch()))
 }
 
 /// Scale and shift are of as many channels as the map that they change.

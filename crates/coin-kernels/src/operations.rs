@@ -52,6 +52,11 @@ pub trait Operations: Backend {
         composed::convolve::<Self>(x, weight, scale, shift, bias, residual, relu, convolution)
     }
 
+    /// See [`crate::parities`].
+    fn parities(weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::parities::<Self>(weight)
+    }
+
     /// The gradient of a convolution by its input of `sides`.
     fn convolve_input_gradient(
         weight: FloatTensor<Self>,

@@ -151,7 +151,8 @@ impl Layout {
     }
 
     /// Copies channels of `map` into `packed`, with zeros where there is no image.
-    #[inline(always)]
+    #[cfg_attr(target_family = "wasm", inline(never))]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn pack<S: Simd>(
         &self,
         band: &Band,

@@ -71,6 +71,15 @@ impl Operations for Flex {
         tensor(sum.compute(Arch::detect()), to)
     }
 
+    fn parities(weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        if !is_f32(&weight) {
+            return composed::parities::<Self>(weight);
+        }
+        let weight = Values::of(weight);
+        let to = Map { height: 4, width: 4, ..weight.map() };
+        tensor(convolution::parities(weight.slice()), to)
+    }
+
     fn convolve_input_gradient(
         weight: FloatTensor<Self>,
         gradient: FloatTensor<Self>,

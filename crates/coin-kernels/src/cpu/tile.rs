@@ -101,7 +101,7 @@ pub struct Kernels {
 /// `(M - 1) * line + V * lanes`.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "all of them vary")]
-pub unsafe fn sum<S: Simd, const M: usize, const V: usize>(
+unsafe fn sum<S: Simd, const M: usize, const V: usize>(
     input: *const f32,
     channels: usize,
     channel: usize,
@@ -144,6 +144,33 @@ pub unsafe fn sum<S: Simd, const M: usize, const V: usize>(
                     f32::vstore_unaligned(sum, before + total[m][v]);
                 }
             }
+        }
+    }
+}
+
+/// [`sum`] for `count` places, tile by tile.
+///
+/// # Safety
+/// As there, for as many places as whole tiles have.
+#[cfg_attr(target_family = "wasm", inline(never))]
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
+#[allow(clippy::too_many_arguments, reason = "all of them vary")]
+pub unsafe fn sums<S: Simd, const M: usize, const V: usize>(
+    input: *const f32,
+    count: usize,
+    channels: usize,
+    channel: usize,
+    taps: &[Reach],
+    weights: *const f32,
+    kernels: Kernels,
+    sums: *mut f32,
+    line: usize,
+) {
+    for beside in (0..count).step_by(V * lanes::<S>()) {
+        // SAFETY: as promised.
+        unsafe {
+            let (input, sums) = (input.add(beside), sums.add(beside));
+            sum::<S, M, V>(input, channels, channel, taps, weights, kernels, sums, line);
         }
     }
 }

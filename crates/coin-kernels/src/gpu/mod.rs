@@ -56,9 +56,23 @@ impl Operations for CubeBackend {
             return Self::convolve(x, weight, absent(), absent(), bias, residual, relu, convolution);
         }
         let to = convolution.output([height, width]);
-        let (weight, convolution) = if convolution.doubled { of_parities(weight) } else { (weight, convolution) };
+        let (weight, convolution) =
+            if convolution.doubled { (Self::parities(weight), PARITIES) } else { (weight, convolution) };
         let sum = Sum { x, weight, channels: outputs, to, convolution, of_inputs: false };
         sum.launch(Parts { scale, shift, bias, residual, relu })
+    }
+
+    fn parities(weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        if !is_f32(&weight) {
+            return composed::parities::<Self>(weight);
+        }
+        let [outputs, inputs, _, _] = sides(&weight);
+        let summed = empty(&weight, [outputs, inputs, PARITIES.kernel, PARITIES.kernel]);
+        let (client, cubes, units) = each(&summed);
+        let (weight, to) = (into_contiguous(weight).into_buffer_arg(), summed.clone().into_buffer_arg());
+        // SAFETY: units beyond the output do nothing; the others read the 9 weights of their own kernel.
+        unsafe { weights::parities::launch_unchecked(&client, cubes, units, weight, to) };
+        summed
     }
 
     fn convolve_input_gradient(
@@ -71,7 +85,8 @@ impl Operations for CubeBackend {
             return composed::convolve_input_gradient::<Self>(weight, gradient, to, convolution);
         }
         let channels = weight.meta.shape()[1] * convolution.groups;
-        let (weight, convolution) = if convolution.doubled { of_parities(weight) } else { (weight, convolution) };
+        let (weight, convolution) =
+            if convolution.doubled { (Self::parities(weight), PARITIES) } else { (weight, convolution) };
         // The gradient of one kind of convolution is one of the other kind; with a stride of 1 both are the same kind, whose kernel
         // is read from its end.
         let convolution = Convolution { transposed: !convolution.transposed, ..convolution };
@@ -475,16 +490,6 @@ const PARITIES: Convolution =
 fn has_parities(convolution: &Convolution) -> bool {
     let Convolution { kernel, padding, groups, .. } = *convolution;
     (kernel, padding, groups) == (3, 1, 1)
-}
-
-fn of_parities(weight: CubeTensor) -> (CubeTensor, Convolution) {
-    let [outputs, inputs, _, _] = sides(&weight);
-    let summed = empty(&weight, [outputs, inputs, PARITIES.kernel, PARITIES.kernel]);
-    let (client, cubes, units) = each(&summed);
-    let (weight, to) = (into_contiguous(weight).into_buffer_arg(), summed.clone().into_buffer_arg());
-    // SAFETY: units beyond the output do nothing; the others read the 9 weights of their own kernel.
-    unsafe { weights::parities::launch_unchecked(&client, cubes, units, weight, to) };
-    (summed, PARITIES)
 }
 
 /// The most channels, `most` or fewer, that divide `channels`.

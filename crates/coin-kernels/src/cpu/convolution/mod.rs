@@ -13,6 +13,7 @@ use super::tile;
 use crate::stencil::Stencil;
 use task::{Dispatched, Task, WORKSPACE};
 use weights::Weights;
+pub use weights::parities;
 
 /// What is computed.
 #[derive(Clone, Copy)]

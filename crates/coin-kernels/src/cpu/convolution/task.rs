@@ -47,7 +47,7 @@ impl WithSimd for Dispatched<'_> {
         task.pack::<S>(packed);
         let wide = tile::lanes::<S>() >= 8;
         match task.at_once {
-            8 => task.convolve::<S, 8, 3>(packed, workspace),
+            8 if tile::many_registers::<S>() => task.convolve::<S, 8, 3>(packed, workspace),
             4 if tile::lanes::<S>() == 16 => task.convolve::<S, 4, 6>(packed, workspace),
             4 if wide => task.convolve::<S, 4, 3>(packed, workspace),
             4 => task.convolve::<S, 4, 2>(packed, workspace),
@@ -106,20 +106,19 @@ impl Task<'_> {
                 let mut piece = 0;
                 for (start, end) in (0..places).step_by(values).zip(&ends) {
                     for (taps, sums) in phases.iter().zip(sums.chunks_exact_mut(TILE)) {
-                        for beside in (0..values.min(places - start)).step_by(width) {
-                            // SAFETY: checked above for all tiles; `M * values` is at most the length of `sums`.
-                            unsafe {
-                                tile::sum::<S, M, V>(
-                                    packed.as_ptr().add(start + beside),
-                                    inputs,
-                                    channel,
-                                    taps,
-                                    weights.as_ptr(),
-                                    kernels,
-                                    sums.as_mut_ptr().add(beside),
-                                    values,
-                                );
-                            }
+                        // SAFETY: checked above for all tiles; `M * values` is at most the length of `sums`.
+                        unsafe {
+                            tile::sums::<S, M, V>(
+                                packed.as_ptr().add(start),
+                                values.min(places - start),
+                                inputs,
+                                channel,
+                                taps,
+                                weights.as_ptr(),
+                                kernels,
+                                sums.as_mut_ptr(),
+                                values,
+                            );
                         }
                     }
                     let (line, finished) = match step {
@@ -143,7 +142,8 @@ impl Task<'_> {
     }
 
     /// The pieces of all tiles of `values` places, and for each tile the number of pieces up to its end.
-    #[inline(always)]
+    #[cfg_attr(target_family = "wasm", inline(never))]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn pieces(&self, values: usize) -> (Vec<Piece>, Vec<usize>) {
         let Self { layout, band, .. } = self;
         let (rows, pitch, places) = (layout.plane_rows(band), layout.pitch, layout.places(band));
@@ -166,7 +166,8 @@ impl Task<'_> {
     }
 
     /// Finishes the sums of a piece, in the order of pixels, and stores them.
-    #[inline(always)]
+    #[cfg_attr(target_family = "wasm", inline(never))]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn store<S: Simd>(&self, piece: &Piece, output: usize, row_phase: usize, sums: &[f32], twice: &mut [f32]) {
         let Sum { stencil, to, epilogue, .. } = self.sum;
         let step = stencil.output_step;

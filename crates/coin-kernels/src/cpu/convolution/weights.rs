@@ -90,6 +90,21 @@ vectorised! {
     }
 }
 
+vectorised! {
+    /// See [`crate::parities`].
+    pub fn parities(weights: &[f32]) -> Buffer {
+        let mut summed = Buffer::unwritten(weights.len() / 9 * 16);
+        let along = |first: f32, second: f32, third: f32| [third, second + third, first + second, first];
+        for (kernel, target) in weights.chunks_exact(9).zip(summed.chunks_exact_mut(16)) {
+            let columns: [[f32; 4]; 3] = std::array::from_fn(|j| along(kernel[j], kernel[3 + j], kernel[6 + j]));
+            for (i, row) in target.chunks_exact_mut(4).enumerate() {
+                row.copy_from_slice(&along(columns[0][i], columns[1][i], columns[2][i]));
+            }
+        }
+        summed
+    }
+}
+
 /// Of each kernel the sum of each tap's weights.
 fn summed(weights: &[f32], kernel: usize, phases: &Vec<Vec<Tap>>) -> Buffer {
     let taps: Vec<&Tap> = phases.iter().flatten().collect();

@@ -102,21 +102,20 @@ impl WithSimd for Dispatched<'_> {
                 let first = block * OUTPUTS;
                 let weights = &weights.values[first * kernels.output..][..OUTPUTS * kernels.output];
                 for value in 0..PATCH {
-                    for beside in (0..PLACES.min(places - start)).step_by(2 * lanes::<S>()) {
-                        // SAFETY: `reaches` stay within the patches' values of one kind and within the kernels of a block, whose
-                        // length was just checked; 4 lines of `PLACES` sums belong to each kind.
-                        unsafe {
-                            tile::sum::<S, OUTPUTS, 2>(
-                                patches.as_ptr().add(value * inputs * PLACES + beside),
-                                1,
-                                0,
-                                &reaches,
-                                weights.as_ptr().add(value),
-                                kernels,
-                                sums.as_mut_ptr().add(value * SUMS + beside),
-                                PLACES,
-                            );
-                        }
+                    // SAFETY: `reaches` stay within the patches' values of one kind and within the kernels of a block, whose
+                    // length was just checked; 4 lines of `PLACES` sums belong to each kind.
+                    unsafe {
+                        tile::sums::<S, OUTPUTS, 2>(
+                            patches.as_ptr().add(value * inputs * PLACES),
+                            PLACES.min(places - start),
+                            1,
+                            0,
+                            &reaches,
+                            weights.as_ptr().add(value),
+                            kernels,
+                            sums.as_mut_ptr().add(value * SUMS),
+                            PLACES,
+                        );
                     }
                 }
                 // SAFETY: the sums of all 16 kinds, as checked above.
@@ -142,7 +141,8 @@ impl WithSimd for Dispatched<'_> {
 /// # Safety
 /// The instruction set of `S` must be available; `seen` must be valid for reads of `PLACES` values at each distance, and
 /// `patches` for writes of as many in each line.
-#[inline(always)]
+#[cfg_attr(target_family = "wasm", inline(never))]
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
 unsafe fn transform_patches<S: Simd>(seen: *const f32, distances: &[usize; PATCH], patches: *mut f32, pitch: usize) {
     let mut place = 0;
     while place < PLACES {
@@ -172,7 +172,8 @@ unsafe fn transform_patches<S: Simd>(seen: *const f32, distances: &[usize; PATCH
 ///
 /// # Safety
 /// The instruction set of `S` must be available; `sums` must be valid for reads and writes of 16 times `SUMS` values.
-#[inline(always)]
+#[cfg_attr(target_family = "wasm", inline(never))]
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
 unsafe fn transform_sums<S: Simd>(sums: *mut f32) {
     let mut place = 0;
     while place < SUMS {

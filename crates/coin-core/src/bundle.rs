@@ -26,6 +26,10 @@ use crate::weights::{self, Weight, Weights, WeightsError};
 pub const FORMAT: u32 = 3;
 /// The metadata key of the model's document.
 const KEY: &str = "coin";
+/// What the names of the inpainter's and of the classifier's tensors begin with.
+pub const INPAINTER: &str = "inpainter";
+/// See [`INPAINTER`].
+pub const CLASSIFIER: &str = "classifier";
 /// Largest side of an input that a file may ask for.
 const LARGEST_SIZE: usize = 2048;
 /// Weights that are hashed at once.
@@ -171,8 +175,8 @@ impl Bundle {
         let rounded = |weights: Weights| weights.into_iter().map(|(name, weight)| (name, round_to_half(weight)));
         card.inpainter.spectral_norm = false;
         check_model(&card)?;
-        let mut weights = weights::prefixed(weights::collect(&inpainter.folded())?, "inpainter");
-        weights.extend(weights::prefixed(weights::collect(&classifier)?, "classifier"));
+        let mut weights = weights::prefixed(weights::collect(&inpainter.folded())?, INPAINTER);
+        weights.extend(weights::prefixed(weights::collect(&classifier)?, CLASSIFIER));
         let weights: Weights = rounded(weights).collect();
         card.weights_sha256 = fingerprint(&weights);
         let mut bundle = Self { card, weights };
@@ -180,11 +184,11 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// Reads a model file. However large a network it describes, no more is allocated than the weights in it take.
+    /// Reads a model file.
     ///
     /// # Errors
-    /// When it is no whole safetensors file, or a field or the number or hash of the weights is not as it should be.
-    /// Names and shapes of single tensors are compared by [`Self::explainer`].
+    /// When it is no whole safetensors file, or a field or the hash of the weights is not as it should be. Names and shapes of
+    /// tensors are compared by [`Self::networks`].
     pub fn read(bytes: &[u8]) -> Result<Self, BundleError> {
         let container = |reason: safetensors::SafeTensorError| BundleError::Container(reason.to_string());
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(container)?;
@@ -192,8 +196,6 @@ impl Bundle {
             metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY)).ok_or(BundleError::NoCard)?;
         let card = read_card(document)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(container)?;
-        check_count(&tensors, "inpainter", card.inpainter.weight_count())?;
-        check_count(&tensors, "classifier", card.classifier.weight_count())?;
         let weights = tensors
             .iter()
             .map(|(name, view)| Ok((name.to_owned(), read_weight(name, &view)?)))
@@ -217,17 +219,30 @@ impl Bundle {
         safetensors::serialize(tensors, Some(metadata)).map_err(|reason| BundleError::Container(reason.to_string()))
     }
 
-    /// The networks on `device`.
-    pub fn explainer(&self, device: &Device) -> Result<Explainer, BundleError> {
+    /// The networks on `device`. However large those that the card describes are, memory is taken for weights of the file alone.
+    ///
+    /// # Errors
+    /// When a tensor is missing, unknown or of a wrong shape.
+    pub fn networks(&self, device: &Device) -> Result<(Inpainter, Classifier), BundleError> {
         let mut weights = self.weights.clone();
-        let inpainter = weights::split_off(&mut weights, "inpainter");
-        let classifier = weights::split_off(&mut weights, "classifier");
+        let inpainter = weights::split_off(&mut weights, INPAINTER);
+        let classifier = weights::split_off(&mut weights, CLASSIFIER);
         if let Some(name) = weights.into_keys().next() {
             return Err(WeightsError::Unknown(name).into());
         }
+        let inpainter = weights::apply(self.card.inpainter.undrawn(device), inpainter)?.no_grad();
+        Ok((inpainter, weights::apply(self.card.classifier.undrawn(device), classifier)?.no_grad()))
+    }
+
+    /// The networks on `device`, ready to explain.
+    ///
+    /// # Errors
+    /// As [`Self::networks`].
+    pub fn explainer(&self, device: &Device) -> Result<Explainer, BundleError> {
+        let (inpainter, classifier) = self.networks(device)?;
         Ok(Explainer {
-            inpainter: weights::apply(self.card.inpainter.undrawn(device), inpainter)?.no_grad().fused(),
-            classifier: weights::apply(self.card.classifier.undrawn(device), classifier)?.no_grad().fused(),
+            inpainter: inpainter.fused(),
+            classifier: classifier.fused(),
             method: self.card.method,
             familiarity: self.card.familiarity.clone(),
         })
@@ -335,16 +350,6 @@ fn side_problem(card: &Card, side: usize) -> Option<String> {
     let multiple = card.inpainter.side_multiple();
     let fits = side > 0 && side <= LARGEST_SIZE && side.is_multiple_of(multiple);
     (!fits).then(|| format!("{side} is not a multiple of {multiple} up to {LARGEST_SIZE}"))
-}
-
-/// Compares numbers of weights before a network is made: a document of a few bytes can ask for one of many gigabytes.
-fn check_count(tensors: &SafeTensors<'_>, network: &'static str, needed: u64) -> Result<(), BundleError> {
-    let below = |name: &str| name.strip_prefix(network).is_some_and(|rest| rest.starts_with('.'));
-    let tensors = tensors.iter().filter(|(name, _)| below(name));
-    let held: u64 = tensors.map(|(_, tensor)| tensor.shape().iter().product::<usize>() as u64).sum();
-    let reason =
-        || format!("it needs {needed} weights, but the file holds {held} for it; download or export the model again");
-    refuse(network, (held != needed).then(reason))
 }
 
 fn read_weight(name: &str, view: &TensorView<'_>) -> Result<Weight, BundleError> {

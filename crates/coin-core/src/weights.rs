@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
 use thiserror::Error;
 
@@ -54,6 +54,13 @@ pub fn collect<M: Module>(module: &M) -> Result<Weights, WeightsError> {
     let mut collector = Collector { path: Vec::new(), weights: Ok(Weights::new()) };
     module.visit(&mut collector);
     collector.weights
+}
+
+/// The path of each parameter of `module`.
+pub fn names<M: Module>(module: &M) -> Vec<(ParamId, String)> {
+    let mut namer = Namer { path: Vec::new(), names: Vec::new() };
+    module.visit(&mut namer);
+    namer.names
 }
 
 /// Whether no float tensor of `module` holds NaN or infinity, blocking; false too when the device does not tell.
@@ -130,6 +137,25 @@ impl ModuleVisitor for Collector {
             }
             Err(reason) => self.weights = Err(WeightsError::Device { name, reason: format!("{reason:?}") }),
         }
+    }
+}
+
+struct Namer {
+    path: Vec<String>,
+    names: Vec<(ParamId, String)>,
+}
+
+impl ModuleVisitor for Namer {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        enter(&mut self.path, name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        exit(&mut self.path, container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.names.push((param.id, self.path.join(".")));
     }
 }
 

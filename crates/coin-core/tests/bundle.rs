@@ -8,7 +8,6 @@ use burn::tensor::Device;
 use coin_core::bundle::{Bundle, BundleError, Card, FORMAT, SelfTest};
 use coin_core::method::Method;
 use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
-use coin_core::weights::{self, Weights};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -159,43 +158,19 @@ fn impossible_fields_are_named() {
 }
 
 #[test]
-fn a_network_that_the_file_does_not_hold_is_refused_before_it_is_made() {
+fn a_network_that_the_file_does_not_hold_is_refused() {
     let file = file();
-    let held = InpainterConfig { spectral_norm: false, ..card().inpainter }.weight_count();
-    for widths in [vec![2, 5], vec![4000, 4000], vec![4096; 6]] {
-        let wider = with_card(&file, |card| card["inpainter"]["widths"] = json!(widths));
-        let needed = InpainterConfig { widths, spectral_norm: false, ..card().inpainter }.weight_count();
-        let expected = format!("field inpainter: it needs {needed} weights, but the file holds {held} for it; ");
-        let refused = Bundle::read(&wider).unwrap_err().to_string();
-        assert!(refused.starts_with(&expected), "{refused}");
-    }
-    let wider = with_card(&file, |card| card["classifier"]["width"] = json!(1024));
-    let needed = ClassifierArchitecture::resnet_18(1024).weight_count();
-    let refused = Bundle::read(&wider).unwrap_err().to_string();
-    assert!(refused.starts_with(&format!("field classifier: it needs {needed} weights, ")), "{refused}");
-}
-
-#[test]
-fn an_architecture_counts_its_weights_without_making_them() {
-    let count = |weights: Weights| weights.values().map(|weight| weight.values.len() as u64).sum::<u64>();
-    let device = Device::flex();
-    for (widths, skips, conditions, fuse) in [
-        (vec![6], vec![], 1, Fuse::SkipTanhMove),
-        (vec![2, 4], vec![1], 1, Fuse::SkipAddTanh),
-        (vec![5, 3, 4], vec![], 2, Fuse::SkipStack3x3ConvTanh),
-        (vec![3, 8, 5, 7], vec![1, 3], 5, Fuse::SkipStack1x1ConvTanh),
+    // The last of them would take 8 GB.
+    for (network, key, value) in [
+        ("inpainter", "widths", json!([2, 5])),
+        ("inpainter", "widths", json!([4000, 4000])),
+        ("inpainter", "widths", json!([4096, 4096, 4096, 4096, 4096, 4096])),
+        ("classifier", "width", json!(1024)),
     ] {
-        let normalised = InpainterConfig { widths, skips, conditions, fuse, stem: 3, ..card().inpainter };
-        let folded = InpainterConfig { spectral_norm: false, ..normalised.clone() };
-        let inpainter = normalised.init(&device);
-        assert_eq!(normalised.weight_count(), count(weights::collect(&inpainter).unwrap()), "{normalised:?}");
-        assert_eq!(folded.weight_count(), count(weights::collect(&inpainter.folded()).unwrap()), "{folded:?}");
+        let wider = with_card(&file, |card| card[network][key] = value.clone());
+        let refused = refusal(&wider);
+        assert!(refused.starts_with("tensor ") && refused.contains("the architecture needs"), "{refused}");
     }
-    for config in [1, 2, 5].map(ClassifierArchitecture::resnet_18) {
-        assert_eq!(config.weight_count(), count(weights::collect(&config.init(&device)).unwrap()), "{config:?}");
-    }
-    assert_eq!(ClassifierArchitecture::resnet_18(usize::MAX).weight_count(), u64::MAX);
-    assert_eq!(InpainterConfig { widths: vec![usize::MAX; 8], ..card().inpainter }.weight_count(), u64::MAX);
 }
 
 #[test]
@@ -217,7 +192,7 @@ fn changed_weights_other_tensors_and_a_wrong_hash_are_refused() {
     let missing = "tensor generator.head.weight is missing; download or export the model again";
     assert_eq!(refusal(&renamed("inpainter.other")), missing);
     assert!(refused(&renamed("inpainter.other")).source().is_none(), "a chain of errors would say it twice");
-    assert!(refusal(&renamed("other")).starts_with("field inpainter: it needs "), "{}", refusal(&renamed("other")));
+    assert!(refusal(&renamed("other")).starts_with("tensor other does not belong"), "{}", refusal(&renamed("other")));
 
     let turned = with_header(&file, |header| header[head]["shape"].as_array_mut().unwrap().swap(0, 1));
     let expected = "tensor generator.head.weight has shape [2, 1, 3, 3], but the architecture needs [1, 2, 3, 3]; ";

@@ -99,7 +99,7 @@ fn every_family_gives_torchvision_s_logits_and_gradients() {
 }
 
 #[test]
-fn every_family_has_torchvision_s_number_of_parameters_and_says_how_many_weights_it_stores() {
+fn every_family_has_torchvision_s_number_of_parameters() {
     for (name, answers) in golden() {
         let architecture = family(&name);
         let stored = weights::collect(&architecture.init(&Device::flex())).unwrap();
@@ -107,13 +107,6 @@ fn every_family_has_torchvision_s_number_of_parameters_and_says_how_many_weights
             stored.iter().filter(|(path, _)| wanted(path)).map(|(_, weight)| weight.values.len()).sum::<usize>()
         };
         assert_eq!(count(&|path| !path.contains("running_")), answers.parameters, "{name}");
-        for width in [1, 3, architecture.width] {
-            let architecture = ClassifierArchitecture { width, ..architecture.clone() };
-            let stored = weights::collect(&architecture.init(&Device::flex())).unwrap();
-            let held: usize = stored.values().map(|weight| weight.values.len()).sum();
-            assert_eq!(architecture.weight_count(), held as u64, "{name} of width {width}");
-        }
-        assert_eq!(ClassifierArchitecture { width: usize::MAX, ..architecture }.weight_count(), u64::MAX);
     }
 }
 

@@ -99,11 +99,18 @@ pub struct Convolution {
     pub bias: Option<Param<Tensor<1>>>,
     /// Present when the weight is divided by its spectral norm.
     pub spectral_norm: Option<SpectralNorm>,
-    stride: usize,
-    groups: usize,
+    /// Pixels from one output to the next.
+    pub stride: usize,
+    /// Groups of channels.
+    pub groups: usize,
 }
 
 impl Convolution {
+    /// Zeros around the image for a kernel of this side.
+    pub fn padding(kernel: usize) -> usize {
+        if kernel.is_multiple_of(2) { 0 } else { kernel / 2 }
+    }
+
     /// `[batch, inputs, height, width]` to `[batch, outputs, height / stride, width / stride]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         self.apply(x, None, Epilogue::default(), false)
@@ -125,8 +132,7 @@ impl Convolution {
             let same = coin_kernels::Convolution::same(PARITIES);
             coin_kernels::Convolution { stride: 2, padding: 1, transposed: true, ..same }
         } else {
-            let padding = if kernel.is_multiple_of(2) { 0 } else { kernel / 2 };
-            let (stride, groups) = (self.stride, self.groups);
+            let (padding, stride, groups) = (Self::padding(kernel), self.stride, self.groups);
             coin_kernels::Convolution { kernel, stride, padding, groups, doubled, transposed: false }
         };
         convolve(x, weight, prologue, epilogue, convolution)

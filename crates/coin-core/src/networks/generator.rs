@@ -20,10 +20,12 @@ pub struct Generator {
     pub head: Convolution,
     /// Joins output and input in the stacking fuses.
     pub joint: Option<Convolution>,
+    /// How output and input become the counterfactual.
     #[module(skip)]
-    fuse: Fuse,
+    pub fuse: Fuse,
+    /// Blocks that also see the encoder's map of their size.
     #[module(skip)]
-    skips: Vec<usize>,
+    pub skips: Vec<usize>,
 }
 
 impl Generator {
@@ -97,8 +99,9 @@ pub struct GeneratorBlock {
     pub norm_2: ConditionalBatchNorm,
     /// Second 3x3 convolution.
     pub conv_2: Convolution,
+    /// How the sides are doubled.
     #[module(skip)]
-    upsampling: Upsampling,
+    pub upsampling: Upsampling,
 }
 
 impl GeneratorBlock {

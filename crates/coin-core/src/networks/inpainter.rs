@@ -1,12 +1,10 @@
 //! Encoder and generator together: the explanation function I of the paper.
 
-use std::num::Saturating;
-
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Encoder, Fuse, Generator, Upsampling, count_problem, drawn};
+use super::{Encoder, Fuse, Generator, MOST_CHANNELS, MOST_CONDITIONS, Upsampling, count_problem, drawn};
 use crate::condition::Condition;
 
 /// Architecture of encoder and generator.
@@ -43,33 +41,11 @@ impl InpainterConfig {
             return Some("widths: name 1 to 8 blocks".into());
         }
         let widths = self.widths.iter().map(|&width| ("widths", width));
-        let mut counts = widths.chain([("stem", self.stem), ("conditions", self.conditions)]);
-        counts.find_map(count_problem).or_else(|| {
+        let counts = widths.chain([("stem", self.stem)]).map(|(key, count)| (key, count, MOST_CHANNELS));
+        counts.chain([("conditions", self.conditions, MOST_CONDITIONS)]).find_map(count_problem).or_else(|| {
             let bad = self.skips.iter().find(|&&skip| skip == 0 || skip >= self.widths.len());
             bad.map(|skip| format!("skips: {skip} is not a block before the last of {}", self.widths.len()))
         })
-    }
-
-    /// Number of elements of all tensors of the network, saturating: what a model file stores for it.
-    pub fn weight_count(&self) -> u64 {
-        let number = |count: usize| Saturating(count as u64);
-        let spectral_norm = Saturating(u64::from(self.spectral_norm));
-        // A residual block: a 1x1 and a 3x3 convolution of its inputs, a 3x3 one of its outputs, a normalisation of each.
-        let block = |(inputs, outputs): (usize, usize), normalisation: Saturating<u64>| {
-            let (inputs, outputs) = (number(inputs), number(outputs));
-            let convolutions = Saturating(10) * inputs * outputs + Saturating(9) * outputs * outputs;
-            convolutions + normalisation * (inputs + outputs) + spectral_norm * outputs
-        };
-        let [stem, last] = [self.stem, self.widths.first().copied().unwrap_or(0)].map(number);
-        // Mean and variance of each channel, and its scale and shift, once or for each condition.
-        let plain = Saturating(4);
-        let conditional = Saturating(2) + Saturating(2) * number(self.conditions);
-        let encoder = self.encoder_blocks().map(|sides| block(sides, plain));
-        let generator = self.generator_blocks().map(|sides| block(sides, conditional));
-        let blocks = encoder.chain(generator).fold(Saturating(0), |sum, weights| sum + weights);
-        let ends = (Saturating(9) + plain) * stem + (plain + Saturating(9)) * last + Saturating(1);
-        let joint = self.fuse.kernel().map_or(0, |kernel| 2 * kernel * kernel + 1);
-        (blocks + ends + number(joint)).0
     }
 
     /// Inputs and outputs of the encoder's blocks, from full size to bottleneck.

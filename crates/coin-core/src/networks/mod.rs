@@ -2,12 +2,12 @@
 //! and the classifier. Images are `[batch, 1, height, width]` in [-1, 1]; each block of the encoder halves the sides, so
 //! they must be divisible by 2 to the number of blocks ([`InpainterConfig::side_multiple`]).
 
-mod classifier;
+pub mod classifier;
 mod convolution;
 mod discriminator;
-mod encoder;
+pub mod encoder;
 mod fuse;
-mod generator;
+pub mod generator;
 #[cfg(feature = "train")]
 mod inception;
 mod initial;
@@ -27,7 +27,7 @@ pub use generator::Generator;
 pub use inception::{FEATURES as INCEPTION_FEATURES, Inception};
 pub use initial::Initial;
 pub use inpainter::{Inpainter, InpainterConfig};
-pub use normalisation::{BatchNorm, ConditionalBatchNorm};
+pub use normalisation::{BatchNorm, ConditionalBatchNorm, Statistics};
 pub use spectral::SpectralNorm;
 pub use unet::UNet;
 pub use upsampling::Upsampling;
@@ -35,12 +35,14 @@ pub use upsampling::Upsampling;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
-/// More channels or conditions than any network has.
-const MOST: usize = 4096;
+/// More channels than any network has.
+const MOST_CHANNELS: usize = 4096;
+/// More conditions than any network has.
+const MOST_CONDITIONS: usize = 256;
 
-/// What is wrong with a number of channels or conditions, if anything: its key, a colon, and why.
-fn count_problem((key, count): (&str, usize)) -> Option<String> {
-    (!(1..=MOST).contains(&count)).then(|| format!("{key}: {count} is not between 1 and {MOST}"))
+/// What is wrong with a number of channels or conditions that may be `most`, if anything: its key, a colon, and why.
+fn count_problem((key, count, most): (&str, usize, usize)) -> Option<String> {
+    (!(1..=most).contains(&count)).then(|| format!("{key}: {count} is not between 1 and {most}"))
 }
 
 /// Draws all random weights now, in the order of the fields.

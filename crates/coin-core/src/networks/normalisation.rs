@@ -21,7 +21,8 @@ pub struct Statistics {
     /// `[channels]`, unbiased.
     pub running_variance: RunningState<Tensor<1>>,
     training: Param<Flag>,
-    epsilon: f64,
+    /// Added to the variance.
+    pub epsilon: f64,
     /// Whether scale and shift have taken them up.
     fused: bool,
 }

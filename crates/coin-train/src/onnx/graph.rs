@@ -1,8 +1,11 @@
 //! A graph in the making: operators over named values, weights by the paths that model files give them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use coin_core::weights::{Weight, Weights};
+use burn::module::{Module, Param, ParamId};
+use burn::tensor::Tensor as Values;
+use coin_core::networks::{BatchNorm, Convolution, Statistics};
+use coin_core::weights::{self, Weight, Weights};
 
 use super::OnnxError;
 use super::proto::{Attribute, FLOAT, INT64, Node, Tensor};
@@ -11,17 +14,23 @@ use super::proto::{Attribute, FLOAT, INT64, Node, Tensor};
 pub type Value = String;
 
 /// See the module.
-pub struct Builder<'a> {
-    weights: &'a Weights,
+#[derive(Default)]
+pub struct Builder {
+    weights: Weights,
+    /// Of the networks' parameters.
+    names: HashMap<ParamId, String>,
     nodes: Vec<Node>,
     initializers: Vec<Tensor>,
     held: BTreeSet<String>,
 }
 
-impl<'a> Builder<'a> {
-    /// Nothing yet, over these weights.
-    pub fn new(weights: &'a Weights) -> Self {
-        Self { weights, nodes: Vec::new(), initializers: Vec::new(), held: BTreeSet::new() }
+impl Builder {
+    /// Takes up a network's weights, with `prefix.` before their names.
+    pub fn take_up<M: Module>(&mut self, network: &M, prefix: &str) -> Result<(), OnnxError> {
+        self.weights.extend(weights::prefixed(weights::collect(network)?, prefix));
+        let names = weights::names(network).into_iter().map(|(id, name)| (id, format!("{prefix}.{name}")));
+        self.names.extend(names);
+        Ok(())
     }
 
     /// Its operators and its weights.
@@ -55,15 +64,26 @@ impl<'a> Builder<'a> {
         self.nodes.push(node);
     }
 
-    /// The weight at `path`.
-    pub fn weight(&self, path: &str) -> Result<&'a Weight, OnnxError> {
-        self.weights.get(path).ok_or_else(|| OnnxError::Missing(path.to_owned()))
+    /// A parameter's name and its values.
+    pub fn weight<const D: usize>(&self, param: &Param<Values<D>>) -> Result<(&str, &Weight), OnnxError> {
+        let missing = || OnnxError::Missing("of a parameter".into());
+        let name = self.names.get(&param.id).ok_or_else(missing)?;
+        Ok((name, self.named(name)?))
     }
 
-    /// The weight at `path` as a value.
-    pub fn held(&mut self, path: &str) -> Result<Value, OnnxError> {
-        let Weight { shape, values } = self.weight(path)?;
-        Ok(self.floats(path, shape, values))
+    fn named(&self, name: &str) -> Result<&Weight, OnnxError> {
+        self.weights.get(name).ok_or_else(|| OnnxError::Missing(name.to_owned()))
+    }
+
+    /// A parameter as a value.
+    pub fn held<const D: usize>(&mut self, param: &Param<Values<D>>) -> Result<Value, OnnxError> {
+        let name = self.weight(param)?.0.to_owned();
+        self.held_by_name(name)
+    }
+
+    fn held_by_name(&mut self, name: String) -> Result<Value, OnnxError> {
+        let Weight { shape, values } = self.named(&name)?.clone();
+        Ok(self.floats(&name, &shape, &values))
     }
 
     /// Constants as a value; the same name means the same constants.
@@ -91,52 +111,41 @@ impl<'a> Builder<'a> {
         self.floats(&format!("number {number}"), &[], &[number])
     }
 
-    /// The convolution whose weight, and bias where it has one, lie below `path`: padded where its side is odd.
-    pub fn convolution(&mut self, x: &str, path: &str, stride: usize) -> Result<Value, OnnxError> {
-        self.grouped_convolution(x, path, stride, 1)
-    }
-
-    /// The same of several groups of channels.
-    pub fn grouped_convolution(
-        &mut self,
-        x: &str,
-        path: &str,
-        stride: usize,
-        groups: usize,
-    ) -> Result<Value, OnnxError> {
-        let weight = self.held(&format!("{path}.weight"))?;
-        let side = self.weight(&weight)?.shape.last().copied().unwrap_or(1) as i64;
-        let bias = format!("{path}.bias");
-        let bias = self.weight(&bias).is_ok().then(|| self.held(&bias)).transpose()?;
-        let pad = if side % 2 == 0 { 0 } else { side / 2 };
+    /// A convolution.
+    pub fn convolution(&mut self, x: &str, convolution: &Convolution) -> Result<Value, OnnxError> {
+        let Convolution { stride, groups, .. } = *convolution;
+        let side = self.weight(&convolution.weight)?.1.shape.last().copied().unwrap_or(1);
+        let weight = self.held(&convolution.weight)?;
+        let bias = convolution.bias.as_ref().map(|bias| self.held(bias)).transpose()?;
         let attributes = vec![
-            ints("kernel_shape", &[side; 2]),
+            ints("kernel_shape", &[side as i64; 2]),
             ints("strides", &[stride as i64; 2]),
-            ints("pads", &[pad; 4]),
+            ints("pads", &[Convolution::padding(side) as i64; 4]),
             int("group", groups as i64),
         ];
         let inputs: Vec<&str> = [x, &weight].into_iter().chain(bias.as_deref()).collect();
         Ok(self.op("Conv", &inputs, attributes))
     }
 
-    /// The batch normalisation whose scale, shift and statistics lie below `path`.
-    pub fn batch_norm(&mut self, x: &str, path: &str, epsilon: f32) -> Result<Value, OnnxError> {
-        let (scale, shift) = (self.held(&format!("{path}.gamma"))?, self.held(&format!("{path}.beta"))?);
-        self.normalised(x, path, &scale, &shift, epsilon)
+    /// A batch normalisation.
+    pub fn batch_norm(&mut self, x: &str, norm: &BatchNorm) -> Result<Value, OnnxError> {
+        let path = self.weight(&norm.gamma)?.0.trim_end_matches(".gamma").to_owned();
+        let (scale, shift) = (self.held(&norm.gamma)?, self.held(&norm.beta)?);
+        self.normalised(x, &norm.statistics, &path, [&scale, &shift])
     }
 
-    /// Batch normalisation by the statistics below `path`.
+    /// Batch normalisation by the statistics of the layer at `path`, with another scale and shift.
     pub fn normalised(
         &mut self,
         x: &str,
+        statistics: &Statistics,
         path: &str,
-        scale: &str,
-        shift: &str,
-        epsilon: f32,
+        [scale, shift]: [&str; 2],
     ) -> Result<Value, OnnxError> {
-        let mean = self.held(&format!("{path}.statistics.running_mean"))?;
-        let variance = self.held(&format!("{path}.statistics.running_variance"))?;
-        Ok(self.op("BatchNormalization", &[x, scale, shift, &mean, &variance], vec![float("epsilon", epsilon)]))
+        let mean = self.held_by_name(format!("{path}.statistics.running_mean"))?;
+        let variance = self.held_by_name(format!("{path}.statistics.running_variance"))?;
+        let epsilon = float("epsilon", statistics.epsilon as f32);
+        Ok(self.op("BatchNormalization", &[x, scale, shift, &mean, &variance], vec![epsilon]))
     }
 
     /// `max(x, 0)`.

@@ -1,82 +1,78 @@
 //! Encoder and generator as operators.
 
-use coin_core::networks::{Fuse, InpainterConfig, Upsampling};
+use coin_core::networks::encoder::EncoderBlock;
+use coin_core::networks::generator::{Generator, GeneratorBlock};
+use coin_core::networks::{ConditionalBatchNorm, Fuse, Inpainter, Upsampling};
 
 use super::OnnxError;
 use super::graph::{Builder, Value, int, ints, text};
 
-const EPSILON: f32 = 1e-5;
-
 /// The counterfactual of `x` in the condition of each image, `[batch]`; in condition 0 without one.
-pub fn inpainter(
-    b: &mut Builder<'_>,
-    config: &InpainterConfig,
-    x: &str,
-    condition: Option<&str>,
-) -> Result<Value, OnnxError> {
-    let mut running = b.convolution(x, "inpainter.encoder.stem", 1)?;
+pub fn inpainter(b: &mut Builder, inpainter: &Inpainter, x: &str, condition: Option<&str>) -> Result<Value, OnnxError> {
+    let Inpainter { encoder, generator } = inpainter;
+    let mut running = b.convolution(x, &encoder.stem)?;
     running = b.relu(&running);
-    running = b.batch_norm(&running, "inpainter.encoder.stem_norm", EPSILON)?;
+    if let Some(norm) = &encoder.stem_norm {
+        running = b.batch_norm(&running, norm)?;
+    }
     let mut features = Vec::new();
-    for block in 0..config.widths.len() {
-        running = encoder_block(b, &format!("inpainter.encoder.blocks.{block}"), &running)?;
+    for block in &encoder.blocks {
+        running = encoder_block(b, block, &running)?;
         features.push(running.clone());
     }
     let mut deepest_first = features.into_iter().rev();
     running = deepest_first.next().unwrap_or(running);
-    for block in 0..config.widths.len() {
-        if block > 0
+    for (i, block) in generator.blocks.iter().enumerate() {
+        if i > 0
             && let Some(same_size) = deepest_first.next()
-            && config.skips.contains(&block)
+            && generator.skips.contains(&i)
         {
             running = b.op("Concat", &[&running, &same_size], vec![int("axis", 1)]);
         }
-        let path = format!("inpainter.generator.blocks.{block}");
-        running = generator_block(b, &path, config.upsampling, &running, condition)?;
+        running = generator_block(b, block, &running, condition)?;
     }
-    running = b.batch_norm(&running, "inpainter.generator.head_norm", EPSILON)?;
+    running = b.batch_norm(&running, &generator.head_norm)?;
     running = b.relu(&running);
-    let out = b.convolution(&running, "inpainter.generator.head", 1)?;
-    fused(b, config.fuse, &out, x)
+    let out = b.convolution(&running, &generator.head)?;
+    fused(b, generator, &out, x)
 }
 
-fn encoder_block(b: &mut Builder<'_>, path: &str, x: &str) -> Result<Value, OnnxError> {
+fn encoder_block(b: &mut Builder, block: &EncoderBlock, x: &str) -> Result<Value, OnnxError> {
     let pooled = average_pool(b, x);
-    let left = b.convolution(&pooled, &format!("{path}.shortcut"), 1)?;
-    let right = b.batch_norm(x, &format!("{path}.norm_1"), EPSILON)?;
+    let left = b.convolution(&pooled, &block.shortcut)?;
+    let right = b.batch_norm(x, &block.norm_1)?;
     let right = b.relu(&right);
     let right = average_pool(b, &right);
-    let right = b.convolution(&right, &format!("{path}.conv_1"), 1)?;
-    let right = b.batch_norm(&right, &format!("{path}.norm_2"), EPSILON)?;
+    let right = b.convolution(&right, &block.conv_1)?;
+    let right = b.batch_norm(&right, &block.norm_2)?;
     let right = b.relu(&right);
-    let right = b.convolution(&right, &format!("{path}.conv_2"), 1)?;
+    let right = b.convolution(&right, &block.conv_2)?;
     Ok(b.sum(&left, &right))
 }
 
-fn average_pool(b: &mut Builder<'_>, x: &str) -> Value {
+fn average_pool(b: &mut Builder, x: &str) -> Value {
     b.op("AveragePool", &[x], vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])])
 }
 
 fn generator_block(
-    b: &mut Builder<'_>,
-    path: &str,
-    upsampling: Upsampling,
+    b: &mut Builder,
+    block: &GeneratorBlock,
     x: &str,
     condition: Option<&str>,
 ) -> Result<Value, OnnxError> {
-    let left = b.convolution(x, &format!("{path}.shortcut"), 1)?;
-    let left = doubled(b, upsampling, &left);
-    let right = conditional_norm(b, &format!("{path}.norm_1"), x, condition)?;
+    let left = b.convolution(x, &block.shortcut)?;
+    let left = doubled(b, block.upsampling, &left);
+    let right = conditional_norm(b, &block.norm_1, x, condition)?;
     let right = b.relu(&right);
-    let right = doubled(b, upsampling, &right);
-    let right = b.convolution(&right, &format!("{path}.conv_1"), 1)?;
-    let right = conditional_norm(b, &format!("{path}.norm_2"), &right, condition)?;
+    let right = doubled(b, block.upsampling, &right);
+    let right = b.convolution(&right, &block.conv_1)?;
+    let right = conditional_norm(b, &block.norm_2, &right, condition)?;
     let right = b.relu(&right);
-    let right = b.convolution(&right, &format!("{path}.conv_2"), 1)?;
+    let right = b.convolution(&right, &block.conv_2)?;
     Ok(b.sum(&left, &right))
 }
 
-fn doubled(b: &mut Builder<'_>, upsampling: Upsampling, x: &str) -> Value {
+fn doubled(b: &mut Builder, upsampling: Upsampling, x: &str) -> Value {
     let scales = b.floats("twice", &[4], &[1.0, 1.0, 2.0, 2.0]);
     let how = match upsampling {
         Upsampling::Nearest => {
@@ -92,33 +88,39 @@ fn doubled(b: &mut Builder<'_>, upsampling: Upsampling, x: &str) -> Value {
 }
 
 /// Scale and shift are rows of a table: row 0, or that of each image's condition.
-fn conditional_norm(b: &mut Builder<'_>, path: &str, x: &str, condition: Option<&str>) -> Result<Value, OnnxError> {
-    let table = format!("{path}.table");
-    let row = &b.weight(&table)?.values;
-    let channels = b.weight(&table)?.shape.get(1).copied().unwrap_or(0) / 2;
+fn conditional_norm(
+    b: &mut Builder,
+    norm: &ConditionalBatchNorm,
+    x: &str,
+    condition: Option<&str>,
+) -> Result<Value, OnnxError> {
+    let (name, table) = b.weight(&norm.table)?;
+    let channels = table.shape.get(1).copied().unwrap_or(0) / 2;
+    let path = name.trim_end_matches(".table").to_owned();
     let Some(condition) = condition else {
-        let (scale, shift) = row.split_at(channels.min(row.len()));
+        let missing = || OnnxError::Missing(path.clone());
+        let row = table.values.get(..2 * channels).ok_or_else(missing)?.to_vec();
+        let (scale, shift) = row.split_at(channels);
         let scale = b.floats(&format!("{path}.scale"), &[channels], scale);
-        let shift = shift.get(..channels).ok_or(OnnxError::Missing(table))?;
         let shift = b.floats(&format!("{path}.shift"), &[channels], shift);
-        return b.normalised(x, path, &scale, &shift, EPSILON);
+        return b.normalised(x, &norm.statistics, &path, [&scale, &shift]);
     };
     let one = b.floats(&format!("{channels} ones"), &[channels], &vec![1.0; channels]);
     let zero = b.floats(&format!("{channels} zeros"), &[channels], &vec![0.0; channels]);
-    let normalised = b.normalised(x, path, &one, &zero, EPSILON)?;
-    let table = b.held(&table)?;
+    let normalised = b.normalised(x, &norm.statistics, &path, [&one, &zero])?;
+    let table = b.held(&norm.table)?;
     let rows = b.op("Gather", &[&table, condition], vec![int("axis", 0)]);
     let parts = b.ops("Split", &[&rows], vec![int("axis", 1), int("num_outputs", 2)], 2);
     let shape = b.integers("each channel", &[0, -1, 1, 1]);
     let each: Vec<Value> = parts.iter().map(|part| b.op("Reshape", &[part, &shape], Vec::new())).collect();
-    let [scale, shift] = &each[..] else { return Err(OnnxError::Missing(path.to_owned())) };
+    let [scale, shift] = &each[..] else { return Err(OnnxError::Missing(path)) };
     let scaled = b.product(&normalised, scale);
     Ok(b.sum(&scaled, shift))
 }
 
-fn fused(b: &mut Builder<'_>, fuse: Fuse, out: &str, x: &str) -> Result<Value, OnnxError> {
-    let tanh = |b: &mut Builder<'_>, value: &str| b.op("Tanh", &[value], Vec::new());
-    Ok(match fuse {
+fn fused(b: &mut Builder, generator: &Generator, out: &str, x: &str) -> Result<Value, OnnxError> {
+    let tanh = |b: &mut Builder, value: &str| b.op("Tanh", &[value], Vec::new());
+    Ok(match generator.fuse {
         Fuse::None => tanh(b, out),
         Fuse::SkipAddTanh => {
             let sum = b.sum(out, x);
@@ -135,7 +137,8 @@ fn fused(b: &mut Builder<'_>, fuse: Fuse, out: &str, x: &str) -> Result<Value, O
         }
         Fuse::SkipStack3x3ConvTanh | Fuse::SkipStack1x1ConvTanh => {
             let stacked = b.op("Concat", &[out, x], vec![int("axis", 1)]);
-            let joined = b.convolution(&stacked, "inpainter.generator.joint", 1)?;
+            let joint = generator.joint.as_ref().ok_or_else(|| OnnxError::Missing("joint".into()))?;
+            let joined = b.convolution(&stacked, joint)?;
             tanh(b, &joined)
         }
         Fuse::SkipTanhAvg => {

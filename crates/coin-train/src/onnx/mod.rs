@@ -5,8 +5,10 @@ mod graph;
 mod inpainter;
 mod proto;
 
-use coin_core::bundle::Bundle;
+use burn::tensor::Device;
+use coin_core::bundle::{Bundle, BundleError, CLASSIFIER, INPAINTER};
 use coin_core::method::Method;
+use coin_core::weights::WeightsError;
 use prost::Message as _;
 use thiserror::Error;
 
@@ -23,6 +25,12 @@ pub enum OnnxError {
     /// The model lacks a weight.
     #[error("tensor {0} is missing; download or export the model again")]
     Missing(String),
+    /// The weights are not those of the model's architecture.
+    #[error(transparent)]
+    Model(#[from] BundleError),
+    /// A weight cannot be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
 }
 
 /// The ONNX file of a model. Its input `image` is `[batch, 1, height, width]` in [-1, 1], of the model's size or other
@@ -33,11 +41,14 @@ pub enum OnnxError {
 /// When a weight that the model's architecture has is missing.
 pub fn export(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
     let card = &bundle.card;
-    let mut b = Builder::new(bundle.weights());
-    let before = classifier::probability(&mut b, &card.classifier, "image")?;
+    let (inpainter, classifier) = bundle.networks(&Device::flex())?;
+    let mut b = Builder::default();
+    b.take_up(&inpainter, INPAINTER)?;
+    b.take_up(&classifier, CLASSIFIER)?;
+    let before = classifier::probability(&mut b, &classifier, "image")?;
     let condition = condition(&mut b, card.method, card.inpainter.conditions, &before);
-    let counterfactual = inpainter::inpainter(&mut b, &card.inpainter, "image", condition.as_deref())?;
-    let after = classifier::probability(&mut b, &card.classifier, &counterfactual)?;
+    let counterfactual = inpainter::inpainter(&mut b, &inpainter, "image", condition.as_deref())?;
+    let after = classifier::probability(&mut b, &classifier, &counterfactual)?;
     let change = b.op("Sub", &["image", &counterfactual], Vec::new());
     let change = b.op("Abs", &[&change], Vec::new());
     let half = b.number(0.5);
@@ -85,7 +96,7 @@ pub fn export(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
 }
 
 /// The condition that the method asks for where the classifier says `probability`; COIN's is always the first.
-fn condition(b: &mut Builder<'_>, method: Method, bins: usize, probability: &str) -> Option<Value> {
+fn condition(b: &mut Builder, method: Method, bins: usize, probability: &str) -> Option<Value> {
     let one = b.number(1.0);
     let wanted = match method {
         Method::Coin => return None,

@@ -184,7 +184,8 @@ mod tests {
     fn a_small_twin_differs_in_size_and_not_in_method() {
         let (large, small) = (Recipe::load("paper-b", &[]).unwrap(), Recipe::load("paper-b-small", &[]).unwrap());
         assert!(small.size < large.size && small.counterfactual.pace.batch < large.counterfactual.pace.batch);
-        assert!(small.counterfactual.inpainter.weight_count() * 50 < large.counterfactual.inpainter.weight_count());
+        let widest = |recipe: &Recipe| recipe.counterfactual.inpainter.widths.iter().max().copied().unwrap();
+        assert!(widest(&small) * 7 < widest(&large), "{} and {}", widest(&small), widest(&large));
         for recipe in [large, small] {
             let (inpainter, training) = (recipe.counterfactual.inpainter, recipe.counterfactual.training);
             assert_eq!((training.method, inpainter.conditions, inpainter.skips), (Method::Singla, 2, vec![]));

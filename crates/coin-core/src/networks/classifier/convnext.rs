@@ -1,13 +1,11 @@
 //! ConvNeXt-Tiny.
 
-use std::num::Saturating;
-
 use burn::module::{Module, Param};
 use burn::tensor::activation::gelu;
 use burn::tensor::{Device, Tensor};
 use coin_kernels::{Epilogue, convolve};
 
-use super::{Steps, convolution_weights, dense, logits, pooled};
+use super::{Steps, dense, logits, pooled};
 use crate::networks::{Convolution, ConvolutionConfig, Initial};
 
 /// Blocks of each stage; each stage is twice as wide as the one before.
@@ -16,29 +14,8 @@ const BLOCKS: [usize; 4] = [3, 3, 9, 3];
 const EXPANSION: usize = 4;
 /// Side of the convolution within each channel.
 const KERNEL: usize = 7;
-/// Of the normalisations.
-const EPSILON: f64 = 1e-6;
 /// How little a block changes at first.
 const FIRST_SCALE: f64 = 1e-6;
-
-pub(super) fn weight_count(width: usize) -> Saturating<u64> {
-    let norm = |channels: usize| Saturating(2 * channels as u64);
-    let with_bias = |inputs, outputs, kernel| convolution_weights(inputs, outputs, kernel) + Saturating(outputs as u64);
-    let stage = |(stage, count): (usize, usize)| {
-        let channels = width << stage;
-        let inside = channels * EXPANSION;
-        let block = with_bias(1, channels, KERNEL) + norm(channels) + with_bias(channels, inside, 1);
-        let block = block + with_bias(inside, channels, 1) + Saturating(channels as u64);
-        let halving = match stage {
-            0 => with_bias(1, channels, 4) + norm(channels),
-            _ => norm(channels / 2) + with_bias(channels / 2, channels, 2),
-        };
-        halving + Saturating(count as u64) * block
-    };
-    let features = width << (BLOCKS.len() - 1);
-    let head = norm(features) + Saturating(features as u64 + 1);
-    BLOCKS.into_iter().enumerate().map(stage).fold(head, |sum, stage| sum + stage)
-}
 
 /// See the module.
 #[derive(Module, Debug)]
@@ -134,6 +111,9 @@ pub struct ChannelNorm {
 }
 
 impl ChannelNorm {
+    /// Added to the variance.
+    pub const EPSILON: f64 = 1e-6;
+
     fn init(channels: usize, device: &Device) -> Self {
         Self { gamma: Initial::ONES.init([channels], device), beta: Initial::ZEROS.init([channels], device) }
     }
@@ -143,7 +123,7 @@ impl ChannelNorm {
         let centred = x.clone() - x.mean_dim(1);
         let variance = centred.clone().powf_scalar(2.0).mean_dim(1);
         let each = |values: Tensor<1>| values.reshape([1, channels, 1, 1]);
-        centred / (variance + EPSILON).sqrt() * each(self.gamma.val()) + each(self.beta.val())
+        centred / (variance + Self::EPSILON).sqrt() * each(self.gamma.val()) + each(self.beta.val())
     }
 }
 

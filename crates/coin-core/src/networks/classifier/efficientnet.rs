@@ -1,12 +1,10 @@
 //! EfficientNetV2-S.
 
-use std::num::Saturating;
-
 use burn::module::{Module, Param};
 use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::{Device, Tensor};
 
-use super::{Steps, convolution_weights, dense, fuse, kaiming, logits, norm_weights, pooled};
+use super::{Steps, dense, fuse, kaiming, logits, pooled};
 use crate::networks::{BatchNorm, Convolution, ConvolutionConfig};
 
 /// Width of torchvision's.
@@ -68,28 +66,6 @@ fn sides(width: usize) -> Vec<Vec<Sides>> {
         (0..count).map(block).collect()
     };
     STAGES.into_iter().map(stage).collect()
-}
-
-pub(super) fn weight_count(width: usize) -> Saturating<u64> {
-    let block = |sides: &Sides| {
-        let Sides { fused, inputs, inside, outputs, .. } = *sides;
-        let layer = |inputs, outputs, kernel| convolution_weights(inputs, outputs, kernel) + norm_weights(outputs);
-        let squeezed = sides.squeezed();
-        let biases = Saturating((squeezed + inside) as u64);
-        match fused {
-            true if sides.single() => layer(inputs, outputs, 3),
-            true => layer(inputs, inside, 3) + layer(inside, outputs, 1),
-            false => {
-                let squeeze = Saturating(2) * convolution_weights(inside, squeezed, 1) + biases;
-                layer(inputs, inside, 1) + layer(1, inside, 3) + squeeze + layer(inside, outputs, 1)
-            }
-        }
-    };
-    let (first, last, features) =
-        (scaled(STAGES[0].3, width), scaled(STAGES[5].3, width), scaled(USUAL_FEATURES, width));
-    let ends = convolution_weights(1, first, 3) + norm_weights(first);
-    let ends = ends + convolution_weights(last, features, 1) + norm_weights(features) + Saturating(features as u64 + 1);
-    sides(width).iter().flatten().map(block).fold(ends, |sum, block| sum + block)
 }
 
 /// See the module.
@@ -205,7 +181,8 @@ pub struct Block {
     pub excitation: Option<Excitation>,
     /// Narrows; a fused block that is no wider inside ends with its first convolution.
     pub project: Option<Layered>,
-    residual: bool,
+    /// Whether its input is added to its output.
+    pub residual: bool,
 }
 
 impl Block {

@@ -3,11 +3,9 @@
 //!
 //! Dropout and stochastic depth are left out: a training that is resumed must see what an uninterrupted one would.
 
-mod convnext;
-mod efficientnet;
-mod resnet;
-
-use std::num::Saturating;
+pub mod convnext;
+pub mod efficientnet;
+pub mod resnet;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
@@ -63,19 +61,6 @@ impl ClassifierArchitecture {
     /// What is wrong with these numbers, if anything: the key, a colon, and why.
     pub fn problem(&self) -> Option<String> {
         (self.width == 0 || self.width > WIDEST).then(|| format!("width: {} is not between 1 and {WIDEST}", self.width))
-    }
-
-    /// Number of elements of all tensors of the network, saturating: what a model file stores for it.
-    pub fn weight_count(&self) -> u64 {
-        // No wider than what is refused anyway: enough to say that it is too much.
-        if self.width > 1 << 20 {
-            return u64::MAX;
-        }
-        match self.family {
-            Family::ResNet18 | Family::ResNet34 | Family::ResNet50 => resnet::weight_count(self).0,
-            Family::EfficientNetV2S => efficientnet::weight_count(self.width).0,
-            Family::ConvNeXtTiny => convnext::weight_count(self.width).0,
-        }
     }
 
     /// Random weights on `device`, drawn as torchvision does.
@@ -220,14 +205,4 @@ fn fuse(conv: Convolution, norm: Option<BatchNorm>) -> (Convolution, Option<Batc
 /// A convolution drawn as torchvision does before ReLU.
 fn kaiming(inputs: usize, outputs: usize, kernel: usize) -> ConvolutionConfig {
     ConvolutionConfig::new(inputs, outputs, kernel).initializer(Initial::KaimingNormal(std::f64::consts::SQRT_2))
-}
-
-/// Weights of a square convolution.
-fn convolution_weights(inputs: usize, outputs: usize, kernel: usize) -> Saturating<u64> {
-    Saturating(inputs as u64) * Saturating(outputs as u64) * Saturating((kernel * kernel) as u64)
-}
-
-/// Mean, variance, scale and shift of each channel.
-fn norm_weights(channels: usize) -> Saturating<u64> {
-    Saturating(4) * Saturating(channels as u64)
 }

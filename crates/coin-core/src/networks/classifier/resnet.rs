@@ -1,14 +1,10 @@
 //! ResNet-18, 34 and 50.
 
-use std::num::Saturating;
-
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use coin_kernels::{Epilogue, add_relu, max_pool};
 
-use super::{
-    ClassifierArchitecture, Family, Steps, convolution_weights, dense, fuse, kaiming, logits, norm_weights, pooled,
-};
+use super::{ClassifierArchitecture, Family, Steps, dense, fuse, kaiming, logits, pooled};
 use crate::networks::{BatchNorm, Convolution};
 
 /// What comes before the blocks: the stem with its activation, and its pooling.
@@ -43,23 +39,6 @@ fn sides(architecture: &ClassifierArchitecture) -> Vec<Vec<Sides>> {
         (0..count).map(block).collect()
     };
     stages.map(stage).collect()
-}
-
-pub(super) fn weight_count(architecture: &ClassifierArchitecture) -> Saturating<u64> {
-    let bottleneck = blocks(architecture.family).1;
-    let all = sides(architecture);
-    let block = |&(inputs, inside, outputs, stride): &Sides| {
-        let first = convolution_weights(inputs, inside, if bottleneck { 1 } else { 3 }) + norm_weights(inside);
-        let second = convolution_weights(inside, inside, 3) + norm_weights(inside);
-        let third = convolution_weights(inside, outputs, 1) + norm_weights(outputs);
-        let shortcut = convolution_weights(inputs, outputs, 1) + norm_weights(outputs);
-        let none = Saturating(0);
-        let changes = stride != 1 || inputs != outputs;
-        first + second + if bottleneck { third } else { none } + if changes { shortcut } else { none }
-    };
-    let stem = convolution_weights(1, architecture.width, 7) + norm_weights(architecture.width);
-    let features = all.last().and_then(|stage| stage.last()).map_or(0, |&(_, _, outputs, _)| outputs);
-    all.iter().flatten().map(block).fold(stem + Saturating(features as u64 + 1), |sum, block| sum + block)
 }
 
 /// See the module.

@@ -30,6 +30,7 @@ pub fn all() -> anyhow::Result<()> {
     run("cargo", &[&["test", "--release"], &NATIVE[..]].concat())?;
     page::build()?;
     page::lint()?;
+    kernels_in_wasm()?;
     let chromium = tools::for_browser_tests()?;
     graphics()?;
     let expected = expected()?;
@@ -48,6 +49,13 @@ pub fn all() -> anyhow::Result<()> {
             ("COIN_DIST", &root().join("dist")),
         ],
     )
+}
+
+/// The CPU kernels as browsers run them, in node.
+fn kernels_in_wasm() -> anyhow::Result<()> {
+    let features = ["--features", "flex", "--profile", "engine", "--target", tools::WASM];
+    let runner = ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", Path::new("wasm-bindgen-test-runner"));
+    run_in(&root(), "cargo", &[&["test", "--package", "coin-kernels", "--lib"], &features[..]].concat(), &[runner])
 }
 
 /// The kernels for graphics cards, on the software adapter that Debian's Chromium brings, or on what there is.

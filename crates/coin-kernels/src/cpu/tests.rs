@@ -5,6 +5,8 @@
 use macerator::Arch;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::band::{Map, Prologue};
 use super::convolution::{Epilogue, Residual, Sum};

@@ -9,42 +9,15 @@ use burn::tensor::{Device, Tensor, activation::relu};
 use coin_core::networks::{Family, Fuse, Inpainter, InpainterConfig};
 use coin_core::pytorch::Network;
 use coin_core::training::{
-    Adversarial, ClassifierConfig, ClassifierTrainer, CounterfactualConfig, CounterfactualLosses,
-    CounterfactualTrainer, Cycle, Distance,
+    Adversarial, ClassifierConfig, ClassifierTrainer, CounterfactualConfig, CounterfactualTrainer, Cycle, Distance,
 };
 use coin_core::weights;
-use reference::steps::{self, batch_with_regions, coin_v2, singla, synthetic, tumour};
+use reference::steps::{self, AFTER_MORE_ROUNDING, TOLERANCES, coin_v2, singla, synthetic, tumour};
 use reference::{Golden, classifier, difference, reference_name};
 
 fn trainer(recipe: (InpainterConfig, CounterfactualConfig)) -> (CounterfactualTrainer, Tensor<4>) {
     steps::trainer(recipe, &Device::flex().autodiff())
 }
-
-/// Loss terms by the names of the golden files.
-fn terms(losses: &CounterfactualLosses) -> Vec<(&'static str, f32)> {
-    let mut terms = vec![
-        ("d_real_loss", losses.discriminator_real),
-        ("d_fake_loss", losses.discriminator_fake),
-        ("d_loss", losses.discriminator),
-    ];
-    if let Some(generator) = &losses.generator {
-        terms.extend([
-            ("g_adv", generator.adversarial),
-            ("g_kl", generator.kl),
-            ("g_rec_loss", generator.reconstruction),
-            ("g_minc_loss", generator.minimal_change),
-            ("g_tv", generator.total_variation),
-            ("g_loss", generator.total),
-        ]);
-    }
-    terms
-}
-
-/// The first step is the same function of the same numbers; later ones follow Adam's sign-like first steps, which amplify
-/// rounding where a gradient is nearly zero.
-const TOLERANCES: [f32; 3] = [2e-5, 2e-3, 2e-3];
-/// In the third step of some trainings the same computation in f64 moves a loss by 5e-3.
-const AFTER_MORE_ROUNDING: [f32; 3] = [2e-5, 2e-3, 1e-2];
 
 fn assert_losses(
     recipe: (InpainterConfig, CounterfactualConfig),
@@ -52,21 +25,7 @@ fn assert_losses(
     steps: usize,
     tolerances: [f32; 3],
 ) -> CounterfactualTrainer {
-    let golden = Golden::open(file);
-    let (mut trainer, _) = trainer(recipe);
-    let batch = batch_with_regions(&Device::flex().autodiff());
-    for step in 0..steps {
-        for (name, ours) in terms(&trainer.step(batch.clone(), 1.0).unwrap()) {
-            // Methods without a term do not name it.
-            if ours == 0.0 && !golden.has(&format!("loss.{name}")) {
-                continue;
-            }
-            let theirs = golden.get(&format!("loss.{name}")).values[step];
-            let allowed = tolerances[step.min(2)] * theirs.abs().max(1.0);
-            assert!((ours - theirs).abs() <= allowed, "{file} step {step} {name}: {ours} against {theirs}");
-        }
-    }
-    trainer
+    steps::assert_losses(recipe, file, steps, tolerances, &Device::flex().autodiff())
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The convolution as it is called.
 
 use burn::backend::Dispatch;
+#[cfg(feature = "fusion")]
+use burn::tensor::Shape;
 use burn::tensor::Tensor;
 
 use crate::operations::{Operations, Optional};
@@ -40,6 +42,25 @@ impl Convolution {
             let side = if self.doubled { 2 * side } else { side };
             (side + 2 * self.padding).checked_sub(self.kernel).map_or(0, |room| room / self.stride + 1)
         })
+    }
+
+    /// Of the output for inputs and weights of these shapes.
+    #[cfg(feature = "fusion")]
+    pub(crate) fn output_shape(&self, x: &Shape, weight: &Shape) -> Shape {
+        let [rows, columns] = self.output([x[2], x[3]]);
+        Shape::new([x[0], weight[0], rows, columns])
+    }
+
+    /// Of the gradient by an input with these sides.
+    #[cfg(feature = "fusion")]
+    pub(crate) fn input_shape(&self, weight: &Shape, gradient: &Shape, [height, width]: [usize; 2]) -> Shape {
+        Shape::new([gradient[0], weight[1] * self.groups, height, width])
+    }
+
+    /// Of the gradient by the weight.
+    #[cfg(feature = "fusion")]
+    pub(crate) fn weight_shape(&self, x: &Shape, gradient: &Shape) -> Shape {
+        Shape::new([gradient[1], x[1] / self.groups, self.kernel, self.kernel])
     }
 
     fn check(&self, input: [usize; 4], weight: [usize; 4]) {
@@ -82,6 +103,12 @@ pub fn parities(weight: Tensor<4>) -> Tensor<4> {
     let [_, _, rows, columns] = weight.dims();
     assert_eq!([rows, columns], [3; 2], "kernels of doubled maps have 3x3 weights");
     Tensor::from_dispatch(<Dispatch as Operations>::parities(weight.into_dispatch()))
+}
+
+/// Of what [`parities`] gives.
+#[cfg(feature = "fusion")]
+pub(crate) fn parities_shape(weight: &Shape) -> Shape {
+    Shape::new([weight[0], weight[1], 4, 4])
 }
 
 /// Scale and shift are of as many channels as the map that they change.

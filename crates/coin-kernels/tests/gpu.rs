@@ -1,9 +1,9 @@
 //! The operations on a graphics adapter, which may be a software one, against the same on the CPU.
 
 #![cfg(all(feature = "flex", feature = "gpu", feature = "autodiff"))]
-#![allow(clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::unwrap_used)]
 
-use std::sync::LazyLock;
+mod adapter;
 
 use burn::tensor::{Device, Distribution, Tensor};
 use coin_kernels::{
@@ -11,20 +11,7 @@ use coin_kernels::{
     parities,
 };
 
-/// The adapter, which a program can ask for once; `None`, after saying so, where there is none and `COIN_ADAPTER` is not
-/// `required`.
-fn adapter() -> Option<Device> {
-    static ADAPTER: LazyLock<Option<Device>> = LazyLock::new(|| {
-        let found = Device::wgpu_options().init_with_setup();
-        if let Err(error) = &found {
-            let required = std::env::var_os("COIN_ADAPTER").is_some_and(|value| value == "required");
-            assert!(!required, "no graphics adapter: {error}");
-            eprintln!("SKIPPED: no graphics adapter (Debian's software one is in mesa-vulkan-drivers)");
-        }
-        found.ok().map(|(device, _)| device)
-    });
-    ADAPTER.clone()
-}
+use adapter::adapter;
 
 fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
     Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), &Device::flex())

@@ -3,9 +3,9 @@
 
 #![allow(clippy::print_stdout)]
 
+#[path = "rivals/device.rs"]
+mod device;
 mod rivals;
-#[path = "rivals/torch.rs"]
-mod torch;
 
 use anyhow::ensure;
 use burn::module::Module as _;
@@ -34,7 +34,7 @@ struct Arguments {
     #[command(flatten)]
     options: rivals::Options,
     #[command(flatten)]
-    device: torch::DeviceOption,
+    device: device::DeviceOption,
 }
 
 #[derive(Deserialize)]
@@ -51,7 +51,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// Times a row on both sides.
-fn measure(options: &rivals::Options, device: &torch::SharedDevice, row: &Row) -> anyhow::Result<()> {
+fn measure(options: &rivals::Options, device: &device::SharedDevice, row: &Row) -> anyhow::Result<()> {
     let &Row { name, width, size, batch, runs } = row;
     let runs = options.runs(runs);
     let ours = device.ours.clone().autodiff();

@@ -1,10 +1,13 @@
-//! One explanation (verdict, counterfactual, verdict again) at 256x256 on the CPU, of the shipped models and of random
-//! networks of the paper's width, against onnxruntime on the same weights and threads. Stops when the two do not agree.
+//! One explanation (verdict, counterfactual, verdict again) at 256x256, of the shipped models and of random networks of the
+//! paper's width, against onnxruntime on the same weights, and on the same threads or graphics card. Stops when the two do not
+//! agree.
 
 #![allow(clippy::print_stdout)]
 
 #[path = "rivals/agreement.rs"]
 mod agreement;
+#[path = "rivals/device.rs"]
+mod device;
 mod rivals;
 
 use anyhow::Context as _;
@@ -29,6 +32,8 @@ const PAPER_RUNS: usize = 5;
 struct Arguments {
     #[command(flatten)]
     options: rivals::Options,
+    #[command(flatten)]
+    device: device::DeviceOption,
 }
 
 #[derive(Deserialize)]
@@ -40,26 +45,31 @@ struct Answer {
 }
 
 fn main() -> anyhow::Result<()> {
-    let Arguments { options } = Arguments::parse();
+    let Arguments { options, device } = Arguments::parse();
     options.limit_threads()?;
+    let device = device.open()?;
     for name in MODELS.into_iter().filter(|name| options.wants(name)) {
         let bundle = Model::bundle(&rivals::root().join(format!("models/{name}/{name}.safetensors")))?;
-        measure(&options, &bundle, options.runs(RUNS))?;
+        measure(&options, &device, &bundle, options.runs(RUNS))?;
     }
     if options.wants(PAPER) {
-        measure(&options, &untrained(PAPER)?, options.runs(PAPER_RUNS))?;
+        measure(&options, &device, &untrained(PAPER)?, options.runs(PAPER_RUNS))?;
     }
     Ok(())
 }
 
 /// Times a model on both sides.
-fn measure(options: &rivals::Options, bundle: &Bundle, runs: usize) -> anyhow::Result<()> {
-    let device = Device::flex();
-    let explainer = bundle.explainer(&device)?;
+fn measure(
+    options: &rivals::Options,
+    device: &device::SharedDevice,
+    bundle: &Bundle,
+    runs: usize,
+) -> anyhow::Result<()> {
+    let explainer = bundle.explainer(&device.ours)?;
     let slice = Phantom::generate(1, SIZE).slice;
     let input = Fit::of(&slice, SIZE).input(&slice, Window::try_from(bundle.card.window)?);
     let explain = || {
-        let explanations = explainer.explain(input.clone(), SIZE, &device)?.read()?;
+        let explanations = explainer.explain(input.clone(), SIZE, &device.ours)?.read()?;
         explanations.into_iter().next().context("the device gave no explanation")
     };
     let ours = rivals::seconds(runs, || explain().map(drop))?;
@@ -74,9 +84,10 @@ fn measure(options: &rivals::Options, bundle: &Bundle, runs: usize) -> anyhow::R
         SIZE.to_string(),
         options.threads().to_string(),
         runs.to_string(),
+        device.theirs.into(),
     ];
     let theirs: Option<Answer> = rivals::run("onnx_explanation.py", &["numpy", "onnxruntime"], &arguments)?;
-    let what = format!("explanation {SIZE}x{SIZE}, {}", bundle.card.name);
+    let what = format!("explanation {SIZE}x{SIZE}, {}, on {}", bundle.card.name, device.name);
     if let Some(theirs) = &theirs {
         let found = explain()?;
         let pixels = found.counterfactual.iter().zip(&theirs.counterfactual);

@@ -5,9 +5,9 @@
 
 #[path = "rivals/agreement.rs"]
 mod agreement;
+#[path = "rivals/device.rs"]
+mod device;
 mod rivals;
-#[path = "rivals/torch.rs"]
-mod torch;
 
 use anyhow::Context as _;
 use burn::tensor::{Tensor, TensorData};
@@ -29,7 +29,7 @@ struct Arguments {
     #[command(flatten)]
     options: rivals::Options,
     #[command(flatten)]
-    device: torch::DeviceOption,
+    device: device::DeviceOption,
     /// Random masks.
     #[arg(long, default_value_t = MASKS)]
     masks: usize,
@@ -51,7 +51,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// Times the classifier of a shipped model on both sides.
-fn measure(options: &rivals::Options, device: &torch::SharedDevice, rise: &Rise, name: &str) -> anyhow::Result<()> {
+fn measure(options: &rivals::Options, device: &device::SharedDevice, rise: &Rise, name: &str) -> anyhow::Result<()> {
     let runs = options.runs(RUNS);
     let path = rivals::root().join(format!("models/{name}/{name}.safetensors"));
     let bundle = Model::bundle(&path)?;

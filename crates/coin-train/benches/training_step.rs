@@ -3,9 +3,9 @@
 
 #![allow(clippy::print_stdout)]
 
+#[path = "rivals/device.rs"]
+mod device;
 mod rivals;
-#[path = "rivals/torch.rs"]
-mod torch;
 
 use anyhow::ensure;
 use burn::module::Module as _;
@@ -27,7 +27,7 @@ struct Arguments {
     #[command(flatten)]
     options: rivals::Options,
     #[command(flatten)]
-    device: torch::DeviceOption,
+    device: device::DeviceOption,
     /// Change a key of the recipes.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     changes: Vec<String>,
@@ -54,7 +54,7 @@ fn main() -> anyhow::Result<()> {
 /// Times a recipe's step on both sides.
 fn measure(
     options: &rivals::Options,
-    device: &torch::SharedDevice,
+    device: &device::SharedDevice,
     recipe: &Recipe,
     runs: usize,
 ) -> anyhow::Result<()> {

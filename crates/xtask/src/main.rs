@@ -1,5 +1,6 @@
 //! The project's own chores. `cargo xtask demo` builds and serves the page, `cargo xtask test` checks everything.
 
+mod card;
 mod command;
 mod page;
 mod samples;
@@ -28,6 +29,12 @@ enum Chore {
         #[arg(long, default_value_t = 8080)]
         port: u16,
     },
+    /// Pack what is measured on a graphics card into target/card.
+    Card {
+        /// Ways to the card: vulkan, cuda.
+        #[arg(required = true, value_parser = ["vulkan", "cuda"])]
+        ways: Vec<String>,
+    },
     /// Build the page into dist/.
     Page,
     /// List the built page's files for its service worker; trunk does it after each build.
@@ -40,6 +47,7 @@ enum Chore {
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Demo { port } => page::demo(port),
+        Chore::Card { ways } => card::pack(&ways),
         Chore::Page => page::build(),
         Chore::Seal => seal::seal(),
         Chore::Test => test::all(),

@@ -58,15 +58,17 @@ fn kernels_in_wasm() -> anyhow::Result<()> {
     run_in(&root(), "cargo", &[&["test", "--package", "coin-kernels", "--lib"], &features[..]].concat(), &[runner])
 }
 
-/// The kernels for graphics cards, on the software adapter that Debian's Chromium brings, or on what there is.
+/// The kernels for graphics cards and whole training steps, on the software adapter that Debian's Chromium brings, or on what there is.
 fn graphics() -> anyhow::Result<()> {
-    let kernels = ["test", "--profile", "gpu-tests", "--package", "coin-kernels", "--test", "gpu"];
+    let profile = ["test", "--profile", "gpu-tests"];
+    let tests = ["--package", "coin-kernels", "--test", "gpu", "--package", "coin-core", "--test", "adapter"];
+    let features = "coin-core/train,coin-core/webgpu,coin-kernels/flex,coin-kernels/autodiff";
     let (adapter, folder) =
         (Path::new(SOFTWARE_ADAPTER), Path::new(SOFTWARE_ADAPTER).parent().unwrap_or(Path::new("")));
     let required = ("COIN_ADAPTER", Path::new("required"));
     let software = [("VK_DRIVER_FILES", adapter), ("VK_ICD_FILENAMES", adapter), ("LD_LIBRARY_PATH", folder), required];
     let variables = if adapter.exists() { &software[..] } else { &[] };
-    run_in(&root(), "cargo", &[&kernels[..], &["--features", "flex,gpu,autodiff,burn/webgpu"]].concat(), variables)
+    run_in(&root(), "cargo", &[&profile[..], &tests, &["--features", features]].concat(), variables)
 }
 
 /// What native `explain` says of a phantom, a volume's slice and a DICOM file, a folder each.

@@ -34,13 +34,18 @@ impl SpectralNorm {
     /// The largest singular value `[1, 1]` after one iteration, and the new `u`.
     fn sigma<const D: usize>(&self, weight: Tensor<D>) -> (Tensor<2>, Tensor<2>) {
         let outputs = weight.dims()[0];
-        let matrix = weight.detach().reshape([outputs as i32, -1]);
+        let matrix = constant(weight).reshape([outputs as i32, -1]);
         let u = self.u.value_sync().to_device(&matrix.device());
         let v = unit(product(u, matrix.clone()));
         let u = unit(product(v.clone(), matrix.clone().transpose()));
         let sigma = product(u.clone(), matrix).mul(v).sum_dim(1);
         (sigma, u.detach())
     }
+}
+
+/// Without gradient: a parameter that is only detached becomes another parameter, through which all would be differentiated.
+fn constant<const D: usize>(parameter: Tensor<D>) -> Tensor<D> {
+    parameter.detach().set_require_grad(false)
 }
 
 fn unit(v: Tensor<2>) -> Tensor<2> {

@@ -3,7 +3,9 @@
 use burn::tensor::{Device, Tensor};
 use coin_core::method::Method;
 use coin_core::networks::{InpainterConfig, Upsampling};
-use coin_core::training::{Adversarial, Batch, CounterfactualConfig, CounterfactualTrainer, Cycle, Distance};
+use coin_core::training::{
+    Adversarial, Batch, CounterfactualConfig, CounterfactualLosses, CounterfactualTrainer, Cycle, Distance,
+};
 
 use super::{Golden, classifier, discriminator, inpainter, tiny};
 
@@ -91,4 +93,55 @@ pub fn trainer(
     let trainer =
         CounterfactualTrainer::new(inpainter, discriminator(&weights, device), classifier(&weights, device), config);
     (trainer, x)
+}
+
+/// Loss terms by the names of the golden files.
+fn terms(losses: &CounterfactualLosses) -> Vec<(&'static str, f32)> {
+    let mut terms = vec![
+        ("d_real_loss", losses.discriminator_real),
+        ("d_fake_loss", losses.discriminator_fake),
+        ("d_loss", losses.discriminator),
+    ];
+    if let Some(generator) = &losses.generator {
+        terms.extend([
+            ("g_adv", generator.adversarial),
+            ("g_kl", generator.kl),
+            ("g_rec_loss", generator.reconstruction),
+            ("g_minc_loss", generator.minimal_change),
+            ("g_tv", generator.total_variation),
+            ("g_loss", generator.total),
+        ]);
+    }
+    terms
+}
+
+/// The first step is the same function of the same numbers; later ones follow Adam's sign-like first steps, which amplify
+/// rounding where a gradient is nearly zero.
+pub const TOLERANCES: [f32; 3] = [2e-5, 2e-3, 2e-3];
+/// In the third step of some trainings the same computation in f64 moves a loss by 5e-3.
+pub const AFTER_MORE_ROUNDING: [f32; 3] = [2e-5, 2e-3, 1e-2];
+
+/// Takes steps on an autodiff device and compares every loss with the golden ones.
+pub fn assert_losses(
+    recipe: (InpainterConfig, CounterfactualConfig),
+    file: &str,
+    steps: usize,
+    tolerances: [f32; 3],
+    device: &Device,
+) -> CounterfactualTrainer {
+    let golden = Golden::open(file);
+    let (mut trainer, _) = trainer(recipe, device);
+    let batch = batch_with_regions(device);
+    for step in 0..steps {
+        for (name, ours) in terms(&trainer.step(batch.clone(), 1.0).unwrap()) {
+            // Methods without a term do not name it.
+            if ours == 0.0 && !golden.has(&format!("loss.{name}")) {
+                continue;
+            }
+            let theirs = golden.get(&format!("loss.{name}")).values[step];
+            let allowed = tolerances[step.min(2)] * theirs.abs().max(1.0);
+            assert!((ours - theirs).abs() <= allowed, "{file} step {step} {name}: {ours} against {theirs}");
+        }
+    }
+    trainer
 }

@@ -7,6 +7,8 @@ mod maps;
 mod normalisation;
 mod weights;
 
+use std::sync::LazyLock;
+
 use burn::backend::DType;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::Shape;
@@ -29,8 +31,12 @@ const UNITS: usize = 64;
 const MOST_SUMS: usize = 32;
 /// The largest kernel whose weight gradient is computed here: the sums of a cube's units share 16 KiB.
 const WIDEST_GRADIENT: usize = 7;
-/// Products of input and output channels from which on Burn's matrix multiplications compute a convolution.
-const WIDE: usize = 128 * 128;
+/// Products of input and output channels from which on Burn's matrix multiplications compute a convolution; `COIN_WIDE` in the
+/// environment is another number, to measure which is right.
+static WIDE: LazyLock<usize> = LazyLock::new(|| {
+    let named = std::env::var("COIN_WIDE").ok().and_then(|number| number.parse().ok());
+    named.unwrap_or(128 * 128)
+});
 
 impl Operations for CubeBackend {
     fn convolve(
@@ -101,7 +107,7 @@ impl Operations for CubeBackend {
     ) -> FloatTensor<Self> {
         let ([_, inputs, _, _], [_, outputs, _, _]) = (sides(&x), sides(&gradient));
         let Convolution { kernel, groups, .. } = convolution;
-        let wide = inputs / groups * outputs >= WIDE && !IN_BROWSER;
+        let wide = !IN_BROWSER && inputs / groups * outputs >= *WIDE;
         if !is_f32(&x) || wide || kernel > WIDEST_GRADIENT || (convolution.doubled && !has_parities(&convolution)) {
             return composed::convolve_weight_gradient::<Self>(x, gradient, convolution);
         }
@@ -503,7 +509,7 @@ const IN_BROWSER: bool = cfg!(target_family = "wasm");
 /// Whether a convolution is computed by the kernels here.
 fn is_own(x: &CubeTensor, weight: &CubeTensor) -> bool {
     let [outputs, inputs, _, _] = sides(weight);
-    is_f32(x) && (IN_BROWSER || outputs * inputs < WIDE)
+    is_f32(x) && (IN_BROWSER || outputs * inputs < *WIDE)
 }
 
 /// What is not is left to Burn, but for browsers, where models are f32.

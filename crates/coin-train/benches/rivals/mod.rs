@@ -10,7 +10,7 @@ use clap::Args;
 use rayon::ThreadPoolBuilder;
 use serde::de::DeserializeOwned;
 
-/// Where the baselines are installed, from the top of the repository.
+/// Where the baselines are installed, from the top of the repository, unless `COIN_PYTHON` names a Python that has them.
 const PYTHON: &str = "target/rivals/bin/python";
 
 /// The options of every benchmark.
@@ -72,14 +72,16 @@ fn cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-/// The top of the repository.
+/// The top of the repository: where cargo says that it is when the benchmark runs, which may be another machine than the one that
+/// built it.
 pub fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| ".".into(), PathBuf::from);
+    package.join("../..")
 }
 
 /// What a script of this folder prints; `None`, with a word, where Python lacks one of `packages`.
 pub fn run<T: DeserializeOwned>(script: &str, packages: &[&str], arguments: &[String]) -> anyhow::Result<Option<T>> {
-    let python = root().join(PYTHON);
+    let python = std::env::var_os("COIN_PYTHON").map_or_else(|| root().join(PYTHON), PathBuf::from);
     let imports = format!("import {}", packages.join(", "));
     let ready = Command::new(&python).args(["-c", &imports]).output();
     if !ready.is_ok_and(|output| output.status.success()) {

@@ -1,8 +1,8 @@
 """One explanation in onnxruntime: probability, counterfactual, probability again, of a model that `convert onnx` wrote.
 
-    python onnx_explanation.py MODEL.onnx INPUT.f32 SIZE THREADS RUNS
+    python onnx_explanation.py MODEL.onnx INPUT.f32 SIZE THREADS RUNS DEVICE
 
-INPUT.f32 holds SIZE * SIZE little-endian values in [-1, 1]. Prints one JSON object: the seconds of each run after a
+INPUT.f32 holds SIZE * SIZE little-endian values in [-1, 1], DEVICE is cpu or cuda. Prints one JSON object: the seconds of each run after a
 warm-up, the two probabilities and the counterfactual. Needs numpy and onnxruntime."""
 
 import json
@@ -16,14 +16,17 @@ from timing import seconds
 
 def main():
     model, picture = sys.argv[1:3]
-    size, threads, runs = map(int, sys.argv[3:])
+    size, threads, runs = map(int, sys.argv[3:6])
+    provider = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}[sys.argv[6]]
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Known sides let it plan its memory ahead.
     for side, length in {"batch": 1, "height": size, "width": size}.items():
         options.add_free_dimension_override_by_name(side, length)
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model, options, providers=[provider])
+    if provider not in session.get_providers():
+        sys.exit(f"this onnxruntime has no {provider}")
     x = np.fromfile(picture, "<f4").reshape(1, 1, size, size)
     names = ["before", "after", "counterfactual"]
     taken, (before, after, counterfactual) = seconds(runs, lambda: session.run(names, {"image": x}))

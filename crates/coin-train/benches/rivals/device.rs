@@ -1,4 +1,4 @@
-//! Where we and PyTorch compute.
+//! Where we and a rival compute.
 
 use anyhow::bail;
 use burn::tensor::Device;
@@ -8,7 +8,7 @@ use coin_train::device::{self, DeviceChoice};
 /// The option that names the device.
 #[derive(Args)]
 pub struct DeviceOption {
-    /// Where we compute: cpu, vulkan[:N] or cuda[:N]; PyTorch takes the CPU or its own GPU.
+    /// Where we compute: cpu, vulkan[:N] or cuda[:N]; the rival takes the CPU or its own GPU.
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
 }
@@ -19,7 +19,7 @@ pub struct SharedDevice {
     pub ours: Device,
     /// What people call it.
     pub name: String,
-    /// What PyTorch calls it.
+    /// What PyTorch and the scripts call it.
     pub theirs: &'static str,
 }
 
@@ -27,7 +27,7 @@ impl DeviceOption {
     /// Opens the device.
     pub fn open(&self) -> anyhow::Result<SharedDevice> {
         let theirs = match self.device {
-            DeviceChoice::Auto => bail!("--device auto: name one, so that PyTorch takes the same"),
+            DeviceChoice::Auto => bail!("--device auto: name one, so that the rival takes the same"),
             DeviceChoice::Cpu => "cpu",
             DeviceChoice::Vulkan(_) | DeviceChoice::Cuda(_) => "cuda",
         };

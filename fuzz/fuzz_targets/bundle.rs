@@ -1,9 +1,12 @@
 //! Model files.
 #![no_main]
 
+use burn::tensor::Device;
 use coin_core::bundle::Bundle;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = Bundle::read(bytes);
+    if let Ok(bundle) = Bundle::read(bytes) {
+        let _ = bundle.networks(&Device::flex());
+    }
 });

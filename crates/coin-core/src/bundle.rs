@@ -1,7 +1,7 @@
 //! The model file: one safetensors file with the inference weights of inpainter and classifier in f16, and a JSON
 //! document `coin` in its metadata that says what the model is.
 //!
-//! A reader checks every field and every tensor's name and shape, and refuses with the field's name.
+//! A reader checks every field, and every tensor's name and shape when it makes the networks, and refuses with the name.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

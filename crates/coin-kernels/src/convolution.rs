@@ -1,7 +1,7 @@
 //! The convolution as it is called.
 
 use burn::backend::Dispatch;
-#[cfg(feature = "fusion")]
+#[cfg(feature = "tuned")]
 use burn::tensor::Shape;
 use burn::tensor::Tensor;
 
@@ -45,20 +45,20 @@ impl Convolution {
     }
 
     /// Of the output for inputs and weights of these shapes.
-    #[cfg(feature = "fusion")]
+    #[cfg(feature = "tuned")]
     pub(crate) fn output_shape(&self, x: &Shape, weight: &Shape) -> Shape {
         let [rows, columns] = self.output([x[2], x[3]]);
         Shape::new([x[0], weight[0], rows, columns])
     }
 
     /// Of the gradient by an input with these sides.
-    #[cfg(feature = "fusion")]
+    #[cfg(feature = "tuned")]
     pub(crate) fn input_shape(&self, weight: &Shape, gradient: &Shape, [height, width]: [usize; 2]) -> Shape {
         Shape::new([gradient[0], weight[1] * self.groups, height, width])
     }
 
     /// Of the gradient by the weight.
-    #[cfg(feature = "fusion")]
+    #[cfg(feature = "tuned")]
     pub(crate) fn weight_shape(&self, x: &Shape, gradient: &Shape) -> Shape {
         Shape::new([gradient[1], x[1] / self.groups, self.kernel, self.kernel])
     }
@@ -71,6 +71,7 @@ impl Convolution {
             "a {0}x{0} convolution cannot use a {rows}x{columns} kernel",
             self.kernel
         );
+        assert!(self.padding < self.kernel, "a padding of {} would give outputs of zeros alone", self.padding);
         assert!((1..=MOST_STRIDE).contains(&self.stride), "a stride of {} is not supported", self.stride);
         assert!(!self.doubled || self.stride == 1, "a doubled map is convolved with stride 1");
         assert!(!self.transposed || (!self.doubled && self.groups == 1), "a transposed convolution is of one group");
@@ -106,7 +107,7 @@ pub fn parities(weight: Tensor<4>) -> Tensor<4> {
 }
 
 /// Of what [`parities`] gives.
-#[cfg(feature = "fusion")]
+#[cfg(feature = "tuned")]
 pub(crate) fn parities_shape(weight: &Shape) -> Shape {
     Shape::new([weight[0], weight[1], 4, 4])
 }

@@ -1,9 +1,9 @@
-//! The network operations that COIN spends its time in, as a Burn backend extension: convolutions (strided, grouped, of the
-//! nearest-doubled map), batch normalisation and pooling, forward and backward, and the optimiser's step.
+//! The network operations that COIN spends its time in, as a Burn backend extension: convolutions (strided, grouped,
+//! transposed, of the nearest-doubled map), batch normalisation and pooling, forward and backward, and the optimiser's step.
 //!
-//! Every function takes and gives Burn tensors and works on every backend. The CPU backend has kernels of its own (AVX-512,
-//! AVX2, NEON, wasm simd128 or scalar, chosen when the program runs), GPUs have some for what an explanation needs; the rest, and
-//! other backends, compute the same with Burn's operations. Images are `[batch, channels, height, width]`.
+//! Every function takes and gives Burn tensors and works on every backend. The CPU backend (AVX-512, AVX2, NEON, wasm simd128 or
+//! scalar, chosen when the program runs) and GPUs have kernels of their own; other backends compute the same with Burn's
+//! operations. Images are `[batch, channels, height, width]`.
 
 #![recursion_limit = "256"]
 #![cfg_attr(not(feature = "autodiff"), allow(dead_code, reason = "gradients are for trainings alone"))]

@@ -2,14 +2,14 @@
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, ExtensionType, backend_extension};
-#[cfg(feature = "fusion")]
+#[cfg(feature = "tuned")]
 use burn::tensor::Shape;
 
 use crate::{Adam, Convolution, composed};
 
 /// A tensor that an operation can do without: what `Option` is where a backend extension takes one.
 #[derive(Clone, Debug, ExtensionType)]
-#[extension_type(fusion: cfg(feature = "fusion"))]
+#[extension_type(fusion: cfg(feature = "tuned"))]
 pub enum Optional<B: Backend> {
     /// There is one.
     Given(FloatTensor<B>),
@@ -31,7 +31,7 @@ impl<B: Backend> Optional<B> {
 }
 
 /// A map's shape with its sides changed.
-#[cfg(feature = "fusion")]
+#[cfg(feature = "tuned")]
 fn with_sides(map: &Shape, change: impl Fn(usize) -> usize) -> Shape {
     Shape::new([map[0], map[1], change(map[2]), change(map[3])])
 }
@@ -40,7 +40,7 @@ fn with_sides(map: &Shape, change: impl Fn(usize) -> usize) -> Shape {
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "gpu"),
-    Fusion: cfg(feature = "fusion"),
+    Fusion: cfg(feature = "tuned"),
     Remote: cfg(feature = "remote"),
     Autodiff: cfg(feature = "autodiff"),
 )]

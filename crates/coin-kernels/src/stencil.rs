@@ -1,6 +1,7 @@
 //! Which input pixels an output pixel sees, and through which weights.
 //!
-//! A convolution, a strided one, one of the nearest-doubled map, and the input gradients of all three are the same sum,
+//! A convolution, a strided one, a transposed one, one of the nearest-doubled map, and the input gradients of all of them are the
+//! same sum,
 //!
 //! ```text
 //! y[o, S r + a] = sum over c, taps t of phase a:  w[o, c, t] x[c, s r + offset(t)]

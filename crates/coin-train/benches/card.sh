@@ -1,6 +1,6 @@
 #!/bin/sh
 # What a graphics card decides, in eight minutes at most: convolutions by our kernels and by Burn's, explanations against
-# onnxruntime, training steps against PyTorch, all on the same card.
+# onnxruntime, training steps against PyTorch, all on the same card and in f32.
 #
 #   cargo xtask card vulkan cuda      # where there is a compiler: packs target/card
 #   COIN_PYTHON=python3 ./card.sh     # in that folder, on the machine with the card
@@ -10,30 +10,46 @@
 cd "$(dirname "$0")" || exit 1
 export CARGO_MANIFEST_DIR="$PWD/crates/coin-train"
 end=$(($(date +%s) + 480))
+failed=0
+nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null
 
-# Runs a benchmark of a way to the card for a number of seconds at most, fewer where fewer are left.
+# Runs a benchmark of a build for a number of seconds at most, fewer where fewer are left.
 measure() {
-    way=$1 most=$2 bench=$3
+    build=$1 most=$2 bench=$3
     shift 3
+    [ -x "./$build/$bench" ] || return
     left=$((end - $(date +%s)))
     [ "$left" -lt "$most" ] && most=$left
     if [ "$most" -lt 5 ]; then
-        echo "LEFT OUT: $bench $* on $way, for want of time"
+        echo "LEFT OUT for want of time: $build, $bench $*"
         return
     fi
-    timeout "$most" "./$way/$bench" --device "$way" "$@" || echo "FAILED: $bench $* on $way"
+    echo "$build:"
+    timeout "$most" "./$build/$bench" --device "${build%-tuned}" "$@"
+    case $? in
+        0) ;;
+        124) echo "TIMED OUT after $most s: $build, $bench $*" ;;
+        *) echo "FAILED: $build, $bench $*" && failed=1 ;;
+    esac
 }
 
-for way in cuda vulkan; do
-    [ -d "$way" ] || continue
-    measure "$way" 40 explanation coin-
-    measure "$way" 40 training_step quick
-    measure "$way" 40 classifier_step
-    measure "$way" 40 convolution
-    export COIN_WIDE=1000000
-    echo "with our kernels for wide convolutions, too:"
-    measure "$way" 30 convolution channels
-    unset COIN_WIDE
-    measure "$way" 40 explanation paper
-    measure "$way" 60 training_step paper --set counterfactual.batch=8
+# What matters most comes first, by every way.
+for build in cuda vulkan cuda-tuned vulkan-tuned; do
+    measure "$build" 30 explanation coin-
+    measure "$build" 40 training_step quick
+    measure "$build" 30 classifier_step
 done
+for build in cuda cuda-tuned vulkan vulkan-tuned; do
+    measure "$build" 30 convolution
+    measure "$build" 60 training_step paper --set counterfactual.batch=8
+done
+export COIN_WIDE=1000000
+for build in cuda-tuned vulkan-tuned; do
+    echo "with our kernels for wide convolutions, too:"
+    measure "$build" 30 convolution
+done
+unset COIN_WIDE
+for build in cuda vulkan; do
+    measure "$build" 60 explanation paper
+done
+exit "$failed"

@@ -5,6 +5,8 @@
 
 #[path = "rivals/device.rs"]
 mod device;
+#[path = "rivals/python.rs"]
+mod python;
 mod rivals;
 
 use anyhow::ensure;
@@ -68,7 +70,7 @@ fn measure(options: &rivals::Options, device: &device::SharedDevice, row: &Row) 
 
     let numbers = [width, size, batch, options.threads(), runs].map(|number| number.to_string());
     let arguments: Vec<String> = numbers.into_iter().chain([device.theirs.into()]).collect();
-    let theirs: Option<Answer> = rivals::run("classifier_step.py", &["torch"], &arguments)?;
+    let theirs: Option<Answer> = python::run("classifier_step.py", &["torch"], &arguments)?;
     if let Some(Answer { parameters: found, .. }) = theirs {
         ensure!(found == parameters, "the networks differ: ours holds {parameters} numbers, PyTorch's {found}");
     }

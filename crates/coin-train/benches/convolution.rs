@@ -4,14 +4,13 @@
 
 #![allow(clippy::print_stdout)]
 
-#[path = "rivals/device.rs"]
-mod device;
 mod rivals;
 
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Distribution, Tensor, module};
 use clap::Parser;
 use coin_kernels::{Convolution, Epilogue, convolve};
+use coin_train::device::{self, DeviceChoice};
 
 /// Channels, and sides of the map.
 const ROWS: [(usize, usize); 6] = [(8, 256), (16, 128), (32, 64), (64, 32), (128, 32), (256, 16)];
@@ -22,14 +21,16 @@ const RUNS: usize = 20;
 struct Arguments {
     #[command(flatten)]
     options: rivals::Options,
-    #[command(flatten)]
-    device: device::DeviceOption,
+    /// Where to compute: cpu, vulkan[:N] or cuda[:N].
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
 }
 
 fn main() -> anyhow::Result<()> {
     let Arguments { options, device } = Arguments::parse();
     options.limit_threads()?;
     let device = device.open()?;
+    let name = device::name(&device);
     for (channels, side) in ROWS {
         let what = format!("{channels} channels at {side}x{side}");
         if !options.wants(&what) {
@@ -40,10 +41,10 @@ fn main() -> anyhow::Result<()> {
         let runs = options.runs(RUNS);
         for (how, trained) in [("alone", false), ("with gradients", true)] {
             let times = |run: &dyn Fn(Tensor<4>, Tensor<4>) -> Tensor<4>| {
-                seconds(&device.ours, [channels, side], trained, runs, run)
+                seconds(&device, [channels, side], trained, runs, run)
             };
             let (ours, burns) = (times(&ours)?, times(&burns)?);
-            options.compare(&format!("{what}, {how}, on {}", device.name), "Burn", &ours, Some(&burns));
+            options.compare(&format!("{what}, {how}, on {name}"), "Burn", &ours, Some(&burns));
         }
     }
     Ok(())

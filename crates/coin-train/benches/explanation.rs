@@ -8,6 +8,8 @@
 mod agreement;
 #[path = "rivals/device.rs"]
 mod device;
+#[path = "rivals/python.rs"]
+mod python;
 mod rivals;
 
 use anyhow::Context as _;
@@ -49,7 +51,7 @@ fn main() -> anyhow::Result<()> {
     options.limit_threads()?;
     let device = device.open()?;
     for name in MODELS.into_iter().filter(|name| options.wants(name)) {
-        let bundle = Model::bundle(&rivals::root().join(format!("models/{name}/{name}.safetensors")))?;
+        let bundle = Model::bundle(&python::root().join(format!("models/{name}/{name}.safetensors")))?;
         measure(&options, &device, &bundle, options.runs(RUNS))?;
     }
     if options.wants(PAPER) {
@@ -86,7 +88,7 @@ fn measure(
         runs.to_string(),
         device.theirs.into(),
     ];
-    let theirs: Option<Answer> = rivals::run("onnx_explanation.py", &["numpy", "onnxruntime"], &arguments)?;
+    let theirs: Option<Answer> = python::run("onnx_explanation.py", &["numpy", "onnxruntime"], &arguments)?;
     let what = format!("explanation {SIZE}x{SIZE}, {}, on {}", bundle.card.name, device.name);
     if let Some(theirs) = &theirs {
         let found = explain()?;

@@ -3,6 +3,8 @@
 
 #![allow(clippy::print_stdout)]
 
+#[path = "rivals/python.rs"]
+mod python;
 mod rivals;
 #[path = "../tests/volumes/mod.rs"]
 mod volumes;
@@ -79,7 +81,7 @@ fn main() -> anyhow::Result<()> {
         options.threads().to_string(),
     ];
     let packages = ["nibabel", "albumentations", "torch"];
-    let theirs: Option<Answer> = rivals::run("loading.py", &packages, &arguments)?;
+    let theirs: Option<Answer> = python::run("loading.py", &packages, &arguments)?;
     let slices = BATCH as u64 * BATCHES;
     let baseline = "nibabel + albumentations";
     let (their_first, their_later) = match &theirs {

@@ -7,6 +7,8 @@
 mod agreement;
 #[path = "rivals/device.rs"]
 mod device;
+#[path = "rivals/python.rs"]
+mod python;
 mod rivals;
 
 use anyhow::Context as _;
@@ -53,7 +55,7 @@ fn main() -> anyhow::Result<()> {
 /// Times the classifier of a shipped model on both sides.
 fn measure(options: &rivals::Options, device: &device::SharedDevice, rise: &Rise, name: &str) -> anyhow::Result<()> {
     let runs = options.runs(RUNS);
-    let path = rivals::root().join(format!("models/{name}/{name}.safetensors"));
+    let path = python::root().join(format!("models/{name}/{name}.safetensors"));
     let bundle = Model::bundle(&path)?;
     let classifier = bundle.explainer(&device.ours)?.classifier;
     let slice = Phantom::generate(1, SIZE).slice;
@@ -76,7 +78,7 @@ fn measure(options: &rivals::Options, device: &device::SharedDevice, rise: &Rise
     let files = [&path, &picture, &drawn].map(|path| path.to_string_lossy().into_owned());
     let numbers = [SIZE, options.threads(), runs].map(|number| number.to_string());
     let arguments: Vec<String> = files.into_iter().chain(numbers).chain([device.theirs.into()]).collect();
-    let theirs: Option<Answer> = rivals::run("rise.py", &["numpy", "torch"], &arguments)?;
+    let theirs: Option<Answer> = python::run("rise.py", &["numpy", "torch"], &arguments)?;
     let what = format!("RISE, {} masks, {SIZE}x{SIZE}, {name}, on {}", masks.len(), device.name);
     if let Some(theirs) = &theirs {
         agreement::require(&what, "PyTorch", map.iter().zip(&theirs.map))?;

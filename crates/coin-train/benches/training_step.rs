@@ -5,6 +5,8 @@
 
 #[path = "rivals/device.rs"]
 mod device;
+#[path = "rivals/python.rs"]
+mod python;
 mod rivals;
 
 use anyhow::ensure;
@@ -75,7 +77,7 @@ fn measure(
     std::fs::write(&file, serde_json::to_vec(recipe)?)?;
     let arguments =
         [file.to_string_lossy().into_owned(), options.threads().to_string(), runs.to_string(), device.theirs.into()];
-    let theirs: Option<Answer> = rivals::run("coin_step.py", &["torch"], &arguments)?;
+    let theirs: Option<Answer> = python::run("coin_step.py", &["torch"], &arguments)?;
     if let Some(theirs) = &theirs {
         ensure!(
             (theirs.inpainter, theirs.discriminator) == parameters,

@@ -14,31 +14,37 @@ const BENCHES: [&str; 4] = ["convolution", "explanation", "training_step", "clas
 /// Does all of it on the other machine.
 const SCRIPT: &str = "crates/coin-train/benches/card.sh";
 
-/// Builds the benchmarks for each way to a card, `vulkan` or `cuda`, into `target/card`, beside the script that runs them and what
-/// they read.
+/// Builds the benchmarks for each way to a card, `vulkan` or `cuda`, as they are and tuned, into `target/card`, beside the script
+/// that runs them and what they read.
 pub fn pack(ways: &[String]) -> anyhow::Result<()> {
     let folder = target().join("card");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
     for way in ways {
-        let programs = folder.join(way);
-        fs::create_dir_all(&programs)?;
-        let benches = BENCHES.iter().flat_map(|bench| ["--bench", bench]);
-        let arguments = ["bench", "--no-run", "--package", "coin-train", "--features", way];
-        let arguments: Vec<&str> = arguments.into_iter().chain(benches).collect();
-        run("cargo", &arguments)?;
-        for (bench, built) in built(&output("cargo", &[&arguments[..], &["--message-format", "json"]].concat())?) {
-            let to = programs.join(bench);
-            fs::copy(&built, &to).with_context(|| built.display().to_string())?;
-            run("strip", &[&to.to_string_lossy()])?;
-        }
+        build(way, &folder.join(way))?;
+        build(&format!("{way},tuned"), &folder.join(format!("{way}-tuned")))?;
     }
     let folders = ["crates/coin-train/benches/rivals", "models/coin-phantom", "models/coin-kidney-anomaly"];
     folders.into_iter().try_for_each(|name| copy_files(&root().join(name), &folder.join(name)))?;
-    fs::create_dir_all(folder.join("crates/coin-train"))?;
     fs::copy(root().join(SCRIPT), folder.join("card.sh")).context(SCRIPT)?;
     println!("{}: copy it to the machine with the card and run card.sh there", folder.display());
+    Ok(())
+}
+
+/// Builds the benchmarks with these features into a folder.
+fn build(features: &str, folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder)?;
+    let benches = BENCHES.iter().flat_map(|bench| ["--bench", bench]);
+    let arguments = ["bench", "--no-run", "--package", "coin-train", "--features", features];
+    let arguments: Vec<&str> = arguments.into_iter().chain(benches).collect();
+    run("cargo", &arguments)?;
+    let messages = output("cargo", &[&arguments[..], &["--message-format", "json"]].concat())?;
+    for (name, built) in built(&messages).into_iter().filter(|(name, _)| BENCHES.contains(&name.as_str())) {
+        let to = folder.join(name);
+        fs::copy(&built, &to).with_context(|| built.display().to_string())?;
+        run("strip", &[&to.to_string_lossy()])?;
+    }
     Ok(())
 }
 

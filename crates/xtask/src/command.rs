@@ -24,9 +24,9 @@ pub fn run_in(folder: &Path, program: &str, arguments: &[&str], environment: &[(
     Ok(())
 }
 
-/// What `program` prints on stdout, when it succeeds.
+/// What `program` prints on stdout at the top of the repository, when it succeeds.
 pub fn output(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new(program).args(arguments).output();
+    let output = Command::new(program).args(arguments).current_dir(root()).output();
     let output = output.with_context(|| format!("{program} could not be started; is it installed?"))?;
     if !output.status.success() {
         bail!("{program} {} failed ({})", arguments.join(" "), output.status);

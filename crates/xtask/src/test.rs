@@ -21,7 +21,7 @@ pub fn all() -> anyhow::Result<()> {
     run("cargo", &[&["clippy"], &NATIVE[..], &lints].concat())?;
     // Builds for graphics cards are compiled, not run; for CUDA without the bundle that its build would download.
     let card = |feature| ["check", "--release", "--package", "coin-train", "--features", feature];
-    run("cargo", &card("vulkan"))?;
+    run("cargo", &card("vulkan,tuned"))?;
     run_in(&root(), "cargo", &card("cuda"), &[("DOCS_RS", Path::new("1"))])?;
     supply::check()?;
     samples::prepare()?;
@@ -30,8 +30,8 @@ pub fn all() -> anyhow::Result<()> {
     run("cargo", &[&["test", "--release"], &NATIVE[..]].concat())?;
     page::build()?;
     page::lint()?;
-    kernels_in_wasm()?;
     let chromium = tools::for_browser_tests()?;
+    kernels_in_wasm()?;
     graphics()?;
     let expected = expected()?;
     let browser = root().join("tests/browser");
@@ -58,7 +58,8 @@ fn kernels_in_wasm() -> anyhow::Result<()> {
     run_in(&root(), "cargo", &[&["test", "--package", "coin-kernels", "--lib"], &features[..]].concat(), &[runner])
 }
 
-/// The kernels for graphics cards and whole training steps, on the software adapter that Debian's Chromium brings, or on what there is.
+/// The kernels for graphics cards and whole training steps, on the software adapter that Debian's Chromium brings, or on what
+/// there is.
 fn graphics() -> anyhow::Result<()> {
     let profile = ["test", "--profile", "gpu-tests"];
     let tests = ["--package", "coin-kernels", "--test", "gpu", "--package", "coin-core", "--test", "adapter"];
@@ -66,8 +67,8 @@ fn graphics() -> anyhow::Result<()> {
     let (adapter, folder) =
         (Path::new(SOFTWARE_ADAPTER), Path::new(SOFTWARE_ADAPTER).parent().unwrap_or(Path::new("")));
     let required = ("COIN_ADAPTER", Path::new("required"));
-    let software = [("VK_DRIVER_FILES", adapter), ("VK_ICD_FILENAMES", adapter), ("LD_LIBRARY_PATH", folder), required];
-    let variables = if adapter.exists() { &software[..] } else { &[] };
+    let software = [required, ("VK_DRIVER_FILES", adapter), ("VK_ICD_FILENAMES", adapter), ("LD_LIBRARY_PATH", folder)];
+    let variables = if adapter.exists() { &software[..] } else { &software[..1] };
     run_in(&root(), "cargo", &[&profile[..], &tests, &["--features", features]].concat(), variables)
 }
 

@@ -7,9 +7,6 @@ use coin_kernels::{Epilogue, convolve, parities};
 use super::normalisation::Affine;
 use super::{Initial, SpectralNorm};
 
-/// Side of the kernels that [`coin_kernels::parities`] gives.
-const PARITIES: usize = 4;
-
 /// How to make a [`Convolution`].
 #[derive(Clone, Debug)]
 pub struct ConvolutionConfig {
@@ -86,6 +83,7 @@ impl ConvolutionConfig {
             spectral_norm: self.spectral_norm.then(|| SpectralNorm::init(self.outputs, device)),
             stride: self.stride,
             groups: self.groups,
+            parities: false,
         }
     }
 }
@@ -103,6 +101,8 @@ pub struct Convolution {
     pub stride: usize,
     /// Groups of channels.
     pub groups: usize,
+    /// Whether the weight, 4x4, is one of [`coin_kernels::parities`].
+    parities: bool,
 }
 
 impl Convolution {
@@ -128,8 +128,8 @@ impl Convolution {
         let weight = self.effective_weight();
         let kernel = weight.dims()[2];
         let epilogue = Epilogue { bias: self.bias.as_ref().map(|bias| bias.val()), ..epilogue };
-        let convolution = if doubled && kernel == PARITIES {
-            let same = coin_kernels::Convolution::same(PARITIES);
+        let convolution = if self.parities {
+            let same = coin_kernels::Convolution::same(kernel);
             coin_kernels::Convolution { stride: 2, padding: 1, transposed: true, ..same }
         } else {
             let (padding, stride, groups) = (Self::padding(kernel), self.stride, self.groups);
@@ -172,8 +172,11 @@ impl Convolution {
     /// This 3x3 convolution of doubled maps with its weights added up for each parity of an output; see
     /// [`coin_kernels::parities`].
     pub(super) fn fused_with_doubling(self) -> Self {
+        if self.parities {
+            return self;
+        }
         let weight = parities(self.effective_weight());
-        Self { weight: self.weight.map(|_| weight), spectral_norm: None, ..self }
+        Self { weight: self.weight.map(|_| weight), spectral_norm: None, parities: true, ..self }
     }
 
     /// With another weight, spectral normalisation already applied, and another bias.

@@ -5,9 +5,7 @@ use burn::tensor::{Device, Int, Tensor, activation::relu};
 use coin_kernels::{Epilogue, average_pool, product};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Convolution, ConvolutionConfig, Initial, MOST_CHANNELS, MOST_CONDITIONS, SpectralNorm, count_problem, drawn,
-};
+use super::{Convolution, ConvolutionConfig, Initial, SpectralNorm, count_problem, drawn};
 
 /// Architecture of the discriminator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,9 +26,8 @@ impl DiscriminatorConfig {
         if !(1..=10).contains(&blocks) {
             return Some("widths: name 1 to 10 blocks".into());
         }
-        let widths = self.widths.iter().map(|&width| ("widths", width, MOST_CHANNELS));
-        if let Some(problem) = widths.chain([("conditions", self.conditions, MOST_CONDITIONS)]).find_map(count_problem)
-        {
+        let widths = self.widths.iter().map(|&width| ("widths", width));
+        if let Some(problem) = widths.chain([("conditions", self.conditions)]).find_map(count_problem) {
             return Some(problem);
         }
         let halvings = self.halvings.min(blocks);

@@ -29,10 +29,18 @@ pub struct Generator {
 }
 
 impl Generator {
-    pub(super) fn init(config: &InpainterConfig, device: &Device) -> Self {
+    pub(super) fn init(config: &InpainterConfig, draw_tables: bool, device: &Device) -> Self {
         let blocks = config
             .generator_blocks()
-            .map(|(inputs, outputs)| GeneratorBlock::init(inputs, outputs, config, device))
+            .map(|(inputs, outputs)| {
+                let block = GeneratorBlock::init(inputs, outputs, config, device);
+                if draw_tables {
+                    // Before all that is drawn later: a seed gives the weights that it always gave.
+                    block.norm_1.table.val();
+                    block.norm_2.table.val();
+                }
+                block
+            })
             .collect();
         let last = config.widths[0];
         let head = ConvolutionConfig::new(last, 1, 3).bias();
@@ -93,7 +101,7 @@ pub struct GeneratorBlock {
     pub shortcut: Convolution,
     /// Conditional normalisation before the first convolution.
     pub norm_1: ConditionalBatchNorm,
-    /// 3x3 convolution after upsampling.
+    /// 3x3 convolution after upsampling; in a fused block 4x4, of the doubled map's parities.
     pub conv_1: Convolution,
     /// Conditional normalisation before the second convolution.
     pub norm_2: ConditionalBatchNorm,

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Encoder, Fuse, Generator, MOST_CHANNELS, MOST_CONDITIONS, Upsampling, count_problem, drawn};
+use super::{Encoder, Fuse, Generator, Upsampling, count_problem, drawn};
 use crate::condition::Condition;
 
 /// Architecture of encoder and generator.
@@ -41,8 +41,8 @@ impl InpainterConfig {
             return Some("widths: name 1 to 8 blocks".into());
         }
         let widths = self.widths.iter().map(|&width| ("widths", width));
-        let counts = widths.chain([("stem", self.stem)]).map(|(key, count)| (key, count, MOST_CHANNELS));
-        counts.chain([("conditions", self.conditions, MOST_CONDITIONS)]).find_map(count_problem).or_else(|| {
+        let mut counts = widths.chain([("stem", self.stem), ("conditions", self.conditions)]);
+        counts.find_map(count_problem).or_else(|| {
             let bad = self.skips.iter().find(|&&skip| skip == 0 || skip >= self.widths.len());
             bad.map(|skip| format!("skips: {skip} is not a block before the last of {}", self.widths.len()))
         })
@@ -66,12 +66,16 @@ impl InpainterConfig {
 
     /// Random weights on `device`.
     pub fn init(&self, device: &Device) -> Inpainter {
-        drawn(self.undrawn(device))
+        drawn(self.make(true, device))
     }
 
     /// For weights from elsewhere.
     pub(crate) fn undrawn(&self, device: &Device) -> Inpainter {
-        Inpainter { encoder: Encoder::init(self, device), generator: Generator::init(self, device) }
+        self.make(false, device)
+    }
+
+    fn make(&self, draw_tables: bool, device: &Device) -> Inpainter {
+        Inpainter { encoder: Encoder::init(self, device), generator: Generator::init(self, draw_tables, device) }
     }
 }
 

@@ -35,14 +35,12 @@ pub use upsampling::Upsampling;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
-/// More channels than any network has.
-const MOST_CHANNELS: usize = 4096;
-/// More conditions than any network has.
-const MOST_CONDITIONS: usize = 256;
+/// More channels or conditions than any network has.
+const MOST: usize = 4096;
 
-/// What is wrong with a number of channels or conditions that may be `most`, if anything: its key, a colon, and why.
-fn count_problem((key, count, most): (&str, usize, usize)) -> Option<String> {
-    (!(1..=most).contains(&count)).then(|| format!("{key}: {count} is not between 1 and {most}"))
+/// What is wrong with a number of channels or conditions, if anything: its key, a colon, and why.
+fn count_problem((key, count): (&str, usize)) -> Option<String> {
+    (!(1..=MOST).contains(&count)).then(|| format!("{key}: {count} is not between 1 and {MOST}"))
 }
 
 /// Draws all random weights now, in the order of the fields.

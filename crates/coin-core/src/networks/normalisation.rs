@@ -2,9 +2,9 @@
 //!
 //! The running variance takes the unbiased batch variance, as PyTorch does; Burn's own layer takes the biased one.
 
-use burn::module::{Flag, Module, Param, RunningState};
+use burn::module::{Flag, Module, Param, ParamId, RunningState};
 use burn::tensor::activation::relu;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Distribution, Int, Tensor};
 use coin_kernels::{BatchNormed, affine_relu, batch_norm};
 
 use super::Initial;
@@ -174,12 +174,16 @@ pub struct ConditionalBatchNorm {
 }
 
 impl ConditionalBatchNorm {
-    /// Scales from N(1, 0.02), shifts 0.
+    /// Scales from N(1, 0.02), shifts 0; drawn when they are first used.
     pub fn init(conditions: usize, channels: usize, device: &Device) -> Self {
-        let scales: Param<Tensor<2>> = Initial::Normal([1.0, 0.02]).init([conditions, channels], device);
-        let shifts = Tensor::zeros([conditions, channels], device);
-        // Detached, because a parameter must be a leaf of the graph.
-        let table = Param::from_tensor(Tensor::cat(vec![scales.val(), shifts], 1).detach());
+        let draw = move |device: &Device, tracked: bool| {
+            let scales = Tensor::random([conditions, channels], Distribution::Normal(1.0, 0.02), device);
+            let shifts = Tensor::zeros([conditions, channels], device);
+            // Detached, because a parameter must be a leaf of the graph.
+            Tensor::cat(vec![scales, shifts], 1).detach().set_require_grad(tracked)
+        };
+        let shape = [conditions, 2 * channels].into();
+        let table = Param::uninitialized(ParamId::new(), draw, device.clone(), true, shape);
         Self { table, statistics: Statistics::init(channels, device) }
     }
 

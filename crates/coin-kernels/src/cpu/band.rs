@@ -200,8 +200,8 @@ impl Layout {
         target[end..].fill(0.0);
         let target = &mut target[before..end];
         let Some(line) = line.get(skipped..) else { return };
-        let values = match step {
-            1 => line.as_ptr(),
+        match step {
+            1 => target.copy_from_slice(&line[..target.len()]),
             2 => {
                 // Whole pairs, which the compiler takes apart in vectors, and a last value that has no partner.
                 let pairs = line.chunks_exact(2);
@@ -211,23 +211,16 @@ impl Layout {
                 for (to, pair) in target.iter_mut().zip(pairs) {
                     *to = pair[0];
                 }
-                target.as_ptr()
             }
             _ => {
                 for (to, from) in target.iter_mut().zip(line.chunks(step)) {
                     *to = from[0];
                 }
-                target.as_ptr()
             }
-        };
-        match affine {
-            None if step == 1 => target.copy_from_slice(&line[..target.len()]),
-            None => {}
-            Some((scale, shift)) => {
-                assert!(step > 1 || line.len() >= target.len(), "a value for each place");
-                // SAFETY: `values` are as many as the target's, or the target's own.
-                unsafe { affine_relu::<S>(values, target.len(), scale, shift, target.as_mut_ptr()) };
-            }
+        }
+        if let Some((scale, shift)) = affine {
+            // SAFETY: these are the target's own values.
+            unsafe { affine_relu::<S>(target.as_mut_ptr(), target.len(), scale, shift) };
         }
     }
 }

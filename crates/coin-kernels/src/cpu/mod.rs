@@ -1,5 +1,6 @@
-//! The operations on the CPU: one kernel for convolutions and their input gradients ([`convolution`]), one for weight gradients
-//! ([`weight_gradient`]), and passes over maps ([`normalisation`], [`pooling`]), on all cores.
+//! The operations on the CPU: one kernel for convolutions and their input gradients ([`convolution`]), which 3x3 ones of short
+//! vectors can do without, one for weight gradients ([`weight_gradient`]), and passes over maps ([`normalisation`], [`pooling`]),
+//! on all cores.
 //!
 //! Results do not depend on the number of cores. Values that are no f32 are left to Burn.
 

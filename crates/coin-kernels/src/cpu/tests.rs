@@ -73,6 +73,7 @@ fn cases() -> Vec<Case> {
         (plain(15), [2, 1, 20, 9], 2),
         (plain(3), [9, 8, 8, 8], 16),
         (plain(3), [2, 5, 17, 23], 12),
+        (Convolution { transposed: true, ..plain(3) }, [2, 8, 16, 16], 4),
         (plain(3), [1, 128, 16, 17], 4),
         (strided(7), [2, 1, 31, 33], 16),
         (strided(3), [2, 8, 16, 9], 12),

@@ -44,12 +44,12 @@ fn has_32_registers(_: Arch) -> bool {
     cfg!(target_arch = "aarch64")
 }
 
-/// Whether a vector has four values.
+/// Whether a vector has four values, and multiplies and adds one after the other.
 pub fn has_short_vectors(arch: Arch) -> bool {
     #[cfg(target_arch = "x86_64")]
     return matches!(arch, Arch::V2);
     #[cfg(not(target_arch = "x86_64"))]
-    !matches!(arch, Arch::Scalar)
+    return cfg!(target_family = "wasm") && !matches!(arch, Arch::Scalar);
 }
 
 /// Values of each output whose sums are stored at once: a tile's of `width`, or, where vectors are short and storing is a large
@@ -190,18 +190,17 @@ pub fn relu(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
 }
 
-/// `to[i] = relu(scale * from[i] + shift)`.
+/// `values[i] = relu(scale * values[i] + shift)`.
 ///
 /// # Safety
-/// The instruction set of `S` must be available; `from` must be valid for reads of `count` values, and `to`, which is the same or
-/// does not overlap with it, for writes.
+/// The instruction set of `S` must be available; `values` must be valid for reads and writes of `count` values.
 #[inline(always)]
-pub unsafe fn affine_relu<S: Simd>(from: *const f32, count: usize, scale: f32, shift: f32, to: *mut f32) {
+pub unsafe fn affine_relu<S: Simd>(values: *mut f32, count: usize, scale: f32, shift: f32) {
     let lanes = lanes::<S>();
     if lanes == 1 || count < lanes {
         for i in 0..count {
             // SAFETY: `i` is below `count`.
-            unsafe { *to.add(i) = relu(*from.add(i) * scale + shift) };
+            unsafe { *values.add(i) = relu(*values.add(i) * scale + shift) };
         }
         return;
     }
@@ -210,16 +209,15 @@ pub unsafe fn affine_relu<S: Simd>(from: *const f32, count: usize, scale: f32, s
         let value = value * scale + shift;
         value.lt(zero).select(zero, value)
     };
-    // SAFETY: all vectors lie within `count` values. The last one overlaps with the one before and is read first, since that one
-    // may be stored where it came from.
+    // SAFETY: all vectors lie within `count` values. The last one overlaps with the one before and is read first.
     unsafe {
-        let last = changed(f32::vload_unaligned(from.add(count - lanes)));
+        let last = changed(f32::vload_unaligned(values.add(count - lanes)));
         let mut place = 0;
         while place + lanes <= count {
-            f32::vstore_unaligned(to.add(place), changed(f32::vload_unaligned(from.add(place))));
+            f32::vstore_unaligned(values.add(place), changed(f32::vload_unaligned(values.add(place))));
             place += lanes;
         }
-        f32::vstore_unaligned(to.add(count - lanes), last);
+        f32::vstore_unaligned(values.add(count - lanes), last);
     }
 }
 

@@ -5,6 +5,8 @@
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
 
+use super::maps::relu;
+
 /// Pixels of a row that a unit computes.
 pub const COLUMNS: usize = 4;
 /// Pixels of the input whose outputs a unit of a transposed convolution computes.
@@ -76,7 +78,7 @@ fn pixel(
     let column = clamp(column, 0, sizes.width as i32 - 1) as usize;
     let mut value = input[plane + row * sizes.width as usize + column];
     if prologue {
-        value = max(scale * value + shift, 0.0);
+        value = relu(scale * value + shift);
     }
     select(inside, value, 0.0)
 }
@@ -111,7 +113,7 @@ fn store(
             }
         }
         if plan.relu {
-            value = max(value, 0.0);
+            value = relu(value);
         }
         output[(plane * rows + row) * columns + column] = value;
     }

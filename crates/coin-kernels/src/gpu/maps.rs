@@ -3,12 +3,18 @@
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
 
+/// Zero where `x` is negative; NaN stays NaN, which `max` would hide.
+#[cube]
+pub fn relu(x: f32) -> f32 {
+    select(x < 0.0, 0.0, x)
+}
+
 /// `relu(scale * x + shift)` of `x` `[batch, channels, pixels]`.
 #[cube(launch_unchecked)]
 pub fn affine_relu(input: &[f32], scale: &[f32], shift: &[f32], output: &mut [f32], channels: u32, pixels: u32) {
     if ABSOLUTE_POS < output.len() {
         let channel = (ABSOLUTE_POS / pixels as usize) % channels as usize;
-        output[ABSOLUTE_POS] = max(scale[channel] * input[ABSOLUTE_POS] + shift[channel], 0.0);
+        output[ABSOLUTE_POS] = relu(scale[channel] * input[ABSOLUTE_POS] + shift[channel]);
     }
 }
 
@@ -16,7 +22,7 @@ pub fn affine_relu(input: &[f32], scale: &[f32], shift: &[f32], output: &mut [f3
 #[cube(launch_unchecked)]
 pub fn add_relu(left: &[f32], right: &[f32], output: &mut [f32]) {
     if ABSOLUTE_POS < output.len() {
-        output[ABSOLUTE_POS] = max(left[ABSOLUTE_POS] + right[ABSOLUTE_POS], 0.0);
+        output[ABSOLUTE_POS] = relu(left[ABSOLUTE_POS] + right[ABSOLUTE_POS]);
     }
 }
 
@@ -96,7 +102,7 @@ pub fn halve(
         for i in 0..4usize {
             let mut value = input[at + comptime!(i / 2) * width + comptime!(i % 2)];
             if prologue {
-                value = max(scale[channel] * value + shift[channel], 0.0);
+                value = relu(scale[channel] * value + shift[channel]);
             }
             sum += value;
         }
@@ -120,7 +126,7 @@ pub fn double(input: &[f32], output: &mut [f32], planes: Planes, factor: f32) {
     }
 }
 
-/// The maximum of 3x3 pixels around every second pixel of every second row.
+/// The maximum of 3x3 pixels around every second pixel of every second row; NaN where one is.
 #[cube(launch_unchecked)]
 pub fn max_pool(input: &[f32], output: &mut [f32], planes: Planes) {
     if ABSOLUTE_POS < output.len() {
@@ -137,7 +143,8 @@ pub fn max_pool(input: &[f32], output: &mut [f32], planes: Planes) {
             for x in 0..3 {
                 let row = clamp((2 * row + y) as i32 - 1, 0, last_row) as usize;
                 let column = clamp((2 * column + x) as i32 - 1, 0, last_column) as usize;
-                most = max(most, input[at + row * planes.width as usize + column]);
+                let seen = input[at + row * planes.width as usize + column];
+                most = select(seen > most || seen.is_nan(), seen, most);
             }
         }
         output[ABSOLUTE_POS] = most;
@@ -157,15 +164,17 @@ pub fn max_pool_gradient(input: &[f32], gradient: &[f32], by_input: &mut [f32], 
         let mut sum = 0.0f32;
         for r in row / 2..min(row.div_ceil(2) + 1, rows) {
             for c in column / 2..min(column.div_ceil(2) + 1, columns) {
-                // Pixels before this one must be less, those behind it not more.
+                // Pixels before this one must be less, those behind it not more; of those that are NaN it is the last.
                 let mut first = true;
                 for y in 0..3usize {
                     for x in 0..3usize {
                         let (y, x) = ((2 * r + y) as i32 - 1, (2 * c + x) as i32 - 1);
                         if y >= 0 && y < height as i32 && x >= 0 && x < width as i32 {
                             let other = at + y as usize * width + x as usize;
-                            let before = other < ABSOLUTE_POS;
-                            first = first && (input[other] < value || (!before && input[other] == value));
+                            let seen = input[other];
+                            let less = seen < value || (other >= ABSOLUTE_POS && seen == value);
+                            let among_nan = other <= ABSOLUTE_POS || !seen.is_nan();
+                            first = first && select(value.is_nan(), among_nan, less);
                         }
                     }
                 }

@@ -31,11 +31,12 @@ const UNITS: usize = 64;
 const MOST_SUMS: usize = 32;
 /// The largest kernel whose weight gradient is computed here: the sums of a cube's units share 16 KiB.
 const WIDEST_GRADIENT: usize = 7;
-/// Products of input and output channels from which on Burn's matrix multiplications compute a convolution; `COIN_WIDE` in the
-/// environment is another number, to measure which is right.
+/// Products of input and output channels from which on Burn computes a convolution: with the kernel that it found the fastest, such
+/// as a multiplication of matrices. Where it does not try them out, its choice is slower than ours at any width. `COIN_WIDE` in
+/// the environment is another number, to measure which is right.
 static WIDE: LazyLock<usize> = LazyLock::new(|| {
     let named = std::env::var("COIN_WIDE").ok().and_then(|number| number.parse().ok());
-    named.unwrap_or(128 * 128)
+    named.unwrap_or(if cfg!(feature = "tuned") { 128 * 128 } else { usize::MAX })
 });
 
 impl Operations for CubeBackend {
@@ -512,7 +513,7 @@ fn is_own(x: &CubeTensor, weight: &CubeTensor) -> bool {
     is_f32(x) && (IN_BROWSER || outputs * inputs < *WIDE)
 }
 
-/// What is not is left to Burn, but for browsers, where models are f32.
+/// Other types are left to Burn, except in browsers, where models are f32.
 fn is_f32(x: &CubeTensor) -> bool {
     let found = x.dtype == DType::F32;
     assert!(found || !IN_BROWSER, "{:?} is not computed with in a browser", x.dtype);

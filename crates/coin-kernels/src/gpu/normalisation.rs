@@ -3,6 +3,8 @@
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
 
+use super::maps::relu;
+
 /// Units that share a channel.
 pub const UNITS: usize = 128;
 
@@ -94,13 +96,13 @@ pub fn normalise(
     output: &mut [f32],
     of: Channels,
     epsilon: f32,
-    #[comptime] relu: bool,
+    #[comptime] cut: bool,
 ) {
     if ABSOLUTE_POS < output.len() {
         let channel = (ABSOLUTE_POS / of.pixels as usize) % of.channels as usize;
         let mut value = normalised(input[ABSOLUTE_POS], channel, mean, variance, gamma, beta, epsilon);
-        if relu {
-            value = max(value, 0.0);
+        if cut {
+            value = relu(value);
         }
         output[ABSOLUTE_POS] = value;
     }
@@ -120,7 +122,7 @@ pub fn affine_gradients(
     by_beta: &mut [f32],
     of: Channels,
     epsilon: f32,
-    #[comptime] relu: bool,
+    #[comptime] cut: bool,
 ) {
     let (channel, unit) = (CUBE_POS_X as usize, UNIT_POS as usize);
     let count = (of.batch * of.pixels) as usize;
@@ -131,7 +133,7 @@ pub fn affine_gradients(
         let at = place(number, channel, &of);
         let value = input[at];
         let mut slope = gradient[at];
-        if relu {
+        if cut {
             let output = normalised(value, channel, mean, variance, gamma, beta, epsilon);
             slope = select(output > 0.0, slope, 0.0);
         }
@@ -173,13 +175,13 @@ pub fn input_gradient(
     output: &mut [f32],
     of: Channels,
     epsilon: f32,
-    #[comptime] relu: bool,
+    #[comptime] cut: bool,
 ) {
     if ABSOLUTE_POS < output.len() {
         let channel = (ABSOLUTE_POS / of.pixels as usize) % of.channels as usize;
         let value = input[ABSOLUTE_POS];
         let mut slope = gradient[ABSOLUTE_POS];
-        if relu {
+        if cut {
             let output = normalised(value, channel, mean, variance, gamma, beta, epsilon);
             slope = select(output > 0.0, slope, 0.0);
         }

@@ -14,6 +14,9 @@ from torch.nn import functional as F
 from networks import Classifier, numbers
 from timing import seconds
 
+# Whole f32, as ours: TF32 has ten bits of fraction.
+torch.backends.cudnn.allow_tf32 = False
+
 
 def main():
     width, size, batch, threads, runs = map(int, sys.argv[1:6])

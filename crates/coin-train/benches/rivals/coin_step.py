@@ -14,6 +14,9 @@ from torch.nn import functional as F
 from networks import Classifier, Discriminator, Inpainter, numbers
 from timing import seconds
 
+# Whole f32, as ours: TF32 has ten bits of fraction.
+torch.backends.cudnn.allow_tf32 = False
+
 
 def total_variation(x, counterfactual):
     change = (x - counterfactual).abs() * 127.5

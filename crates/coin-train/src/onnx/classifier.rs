@@ -137,7 +137,7 @@ fn channel_norm(b: &mut Builder, x: &str, norm: &ChannelNorm) -> Result<Value, O
 /// A dense layer over channels: a convolution of one pixel.
 fn across(b: &mut Builder, x: &str, across: &Across) -> Result<Value, OnnxError> {
     let (name, weight) = b.weight(&across.weight)?;
-    let (name, shape) = (name.replace(".weight", ".kernel"), [&weight.shape[..], &[1, 1]].concat());
+    let (name, shape) = (format!("{}.kernel", name.trim_end_matches(".weight")), [&weight.shape[..], &[1, 1]].concat());
     let values = weight.values.clone();
     let kernel = b.floats(&name, &shape, &values);
     let bias = b.held(&across.bias)?;

@@ -66,8 +66,7 @@ impl Builder {
 
     /// A parameter's name and its values.
     pub fn weight<const D: usize>(&self, param: &Param<Values<D>>) -> Result<(&str, &Weight), OnnxError> {
-        let missing = || OnnxError::Missing("of a parameter".into());
-        let name = self.names.get(&param.id).ok_or_else(missing)?;
+        let name = self.names.get(&param.id).ok_or(OnnxError::Foreign)?;
         Ok((name, self.named(name)?))
     }
 

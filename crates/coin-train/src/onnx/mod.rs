@@ -25,6 +25,9 @@ pub enum OnnxError {
     /// The model lacks a weight.
     #[error("tensor {0} is missing; download or export the model again")]
     Missing(String),
+    /// A layer's parameter belongs to no network that the builder took up.
+    #[error("a layer belongs to another model")]
+    Foreign,
     /// The weights are not those of the model's architecture.
     #[error(transparent)]
     Model(#[from] BundleError),
@@ -38,10 +41,12 @@ pub enum OnnxError {
 /// `before` and `after`, `[batch, 1]`.
 ///
 /// # Errors
-/// When a weight that the model's architecture has is missing.
+/// When weights are not those of the model's architecture.
 pub fn export(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
     let card = &bundle.card;
     let (inpainter, classifier) = bundle.networks(&Device::flex())?;
+    // Spectral norms are not exported, what they give is.
+    let inpainter = inpainter.folded();
     let mut b = Builder::default();
     b.take_up(&inpainter, INPAINTER)?;
     b.take_up(&classifier, CLASSIFIER)?;

@@ -90,20 +90,24 @@ vectorised! {
     }
 }
 
-vectorised! {
-    /// See [`crate::parities`].
-    pub fn parities(weights: &[f32]) -> Buffer {
-        let mut summed = Buffer::unwritten(weights.len() / 9 * 16);
-        let along = |first: f32, second: f32, third: f32| [third, second + third, first + second, first];
-        for (kernel, target) in weights.chunks_exact(9).zip(summed.chunks_exact_mut(16)) {
-            let columns: [[f32; 4]; 3] = std::array::from_fn(|j| along(kernel[j], kernel[3 + j], kernel[6 + j]));
-            for (i, row) in target.chunks_exact_mut(4).enumerate() {
-                row.copy_from_slice(&along(columns[0][i], columns[1][i], columns[2][i]));
-            }
+/// See [`crate::parities`].
+pub fn parities(weights: &[f32]) -> Buffer {
+    // On each axis, the taps of both phases in the order in which a transposed convolution has its weights.
+    const ORDER: [usize; 4] = [3, 1, 2, 0];
+    let sums = summed(weights, 9, &Stencil::forward(&DOUBLED).phases);
+    let mut ordered = Buffer::unwritten(sums.len());
+    for (sums, ordered) in sums.chunks_exact(16).zip(ordered.chunks_exact_mut(16)) {
+        for (i, value) in ordered.iter_mut().enumerate() {
+            let (row, column) = (ORDER[i / 4], ORDER[i % 4]);
+            *value = sums[8 * (row / 2) + 4 * (column / 2) + 2 * (row % 2) + column % 2];
         }
-        summed
     }
+    ordered
 }
+
+/// What the networks double maps for.
+const DOUBLED: Convolution =
+    Convolution { kernel: 3, stride: 1, padding: 1, groups: 1, doubled: true, transposed: false };
 
 /// Of each kernel the sum of each tap's weights.
 fn summed(weights: &[f32], kernel: usize, phases: &Vec<Vec<Tap>>) -> Buffer {
@@ -113,7 +117,7 @@ fn summed(weights: &[f32], kernel: usize, phases: &Vec<Vec<Tap>>) -> Buffer {
     let indices: Vec<usize> = (0..most)
         .flat_map(|number| taps.iter().map(move |tap| tap.weights.get(number).copied().unwrap_or(kernel)))
         .collect();
-    let doubled = *phases == Stencil::forward(&Convolution { doubled: true, ..Convolution::same(3) }).phases;
+    let doubled = *phases == Stencil::forward(&DOUBLED).phases;
     let mut sums = Buffer::unwritten(weights.len() / kernel * taps.len());
     let output = Output::new(&mut sums);
     let run = SUMMED_AT_ONCE;

@@ -32,6 +32,7 @@ pub fn suits(sum: &Sum<'_>, arch: Arch) -> bool {
     tile::has_short_vectors(arch)
         && *sum.stencil == Stencil::forward(&crate::Convolution::same(3))
         && sum.groups == 1
+        && !sum.transposed
         && (1..=MOST_INPUTS).contains(&from.channels)
         && to.channels.is_multiple_of(OUTPUTS)
         && to.batch * to.height * to.width >= FEWEST_OUTPUTS

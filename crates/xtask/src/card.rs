@@ -28,7 +28,7 @@ pub fn pack(ways: &[String]) -> anyhow::Result<()> {
     let folders = ["crates/coin-train/benches/rivals", "models/coin-phantom", "models/coin-kidney-anomaly"];
     folders.into_iter().try_for_each(|name| copy_files(&root().join(name), &folder.join(name)))?;
     fs::copy(root().join(SCRIPT), folder.join("card.sh")).context(SCRIPT)?;
-    println!("{}: copy it to the machine with the card and run card.sh there", folder.display());
+    eprintln!("{}: copy it to the machine with the card and run card.sh there", folder.display());
     Ok(())
 }
 

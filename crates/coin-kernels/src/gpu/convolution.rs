@@ -12,7 +12,7 @@ pub const COLUMNS: usize = 4;
 /// Pixels of the input whose outputs a unit of a transposed convolution computes.
 pub const PLACES: usize = 2;
 
-/// Sides and channels.
+/// Sides and channels of maps, and where their kernels lie.
 #[derive(CubeLaunch, CubeType, Clone, Copy)]
 pub struct Sizes {
     /// Input channels of a group.

@@ -23,7 +23,7 @@ use crate::{Adam, Convolution, composed};
 use convolution::{COLUMNS, PLACES, Plan, SizesLaunch};
 use maps::{AdamFactorsLaunch, PlanesLaunch};
 use normalisation::ChannelsLaunch;
-use weights::{GradientPlan, GradientSizesLaunch};
+use weights::GradientPlan;
 
 /// Units that run together.
 const UNITS: usize = 64;
@@ -468,8 +468,7 @@ fn weight_gradient(x: CubeTensor, gradient: CubeTensor, convolution: Convolution
     let ([batch, channels, height, width], [_, outputs, rows, columns]) = (sides(&seen), sides(&slopes));
     let (inputs, own) = (channels / groups, outputs / groups);
     let plan = GradientPlan { kernel, stride, padding, block: block(own, (MOST_SUMS / area).max(1)) };
-    let sizes = GradientSizesLaunch::new(
-        batch as u32,
+    let sizes = SizesLaunch::new(
         inputs as u32,
         height as u32,
         width as u32,
@@ -485,7 +484,9 @@ fn weight_gradient(x: CubeTensor, gradient: CubeTensor, convolution: Convolution
     let [seen, slopes] = [seen, slopes].map(|tensor| into_contiguous(tensor).into_buffer_arg());
     let to = weight.clone().into_buffer_arg();
     // SAFETY: a cube writes the weights of its own outputs and input; pixels are clamped to the image.
-    unsafe { weights::weight_gradient::launch_unchecked(&client, cubes, units, seen, slopes, to, sizes, plan) };
+    unsafe {
+        weights::weight_gradient::launch_unchecked(&client, cubes, units, seen, slopes, to, batch as u32, sizes, plan)
+    };
     weight
 }
 

@@ -4,25 +4,7 @@ use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
 
 use super::UNITS;
-
-/// Sides and channels of maps and kernels.
-#[derive(CubeLaunch, CubeType, Clone, Copy)]
-pub struct GradientSizes {
-    pub batch: u32,
-    /// Input channels of a group.
-    pub inputs: u32,
-    pub height: u32,
-    pub width: u32,
-    /// Output channels of a group.
-    pub outputs: u32,
-    pub groups: u32,
-    pub rows: u32,
-    pub columns: u32,
-    /// Weights from one output's kernels to the next.
-    pub by_output: u32,
-    /// Weights from one input's kernel to the next.
-    pub by_input: u32,
-}
+use super::convolution::Sizes;
 
 /// What a kernel is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,7 +23,8 @@ pub fn weight_gradient(
     input: &[f32],
     gradient: &[f32],
     weights: &mut [f32],
-    sizes: GradientSizes,
+    batch: u32,
+    sizes: Sizes,
     #[comptime] plan: GradientPlan,
 ) {
     let GradientPlan { kernel, stride, padding, block } = comptime!(plan);
@@ -57,7 +40,7 @@ pub fn weight_gradient(
         sums[i] = 0.0;
     }
     let mut slopes = Array::<f32>::new(block);
-    let pixels = sizes.batch as usize * rows * columns;
+    let pixels = batch as usize * rows * columns;
     let mut place = UNIT_POS as usize;
     while place < pixels {
         let (image, row, column) = (place / (rows * columns), (place / columns) % rows, place % columns);

@@ -63,8 +63,7 @@ impl Operations for CubeBackend {
             return Self::convolve(x, weight, absent(), absent(), bias, residual, relu, convolution);
         }
         let to = convolution.output([height, width]);
-        let (weight, convolution) =
-            if convolution.doubled { (Self::parities(weight), PARITIES) } else { (weight, convolution) };
+        let (weight, convolution) = undoubled(weight, convolution);
         let sum = Sum { x, weight, channels: outputs, to, convolution, of_inputs: false };
         sum.launch(Parts { scale, shift, bias, residual, relu })
     }
@@ -92,8 +91,7 @@ impl Operations for CubeBackend {
             return composed::convolve_input_gradient::<Self>(weight, gradient, to, convolution);
         }
         let channels = weight.meta.shape()[1] * convolution.groups;
-        let (weight, convolution) =
-            if convolution.doubled { (Self::parities(weight), PARITIES) } else { (weight, convolution) };
+        let (weight, convolution) = undoubled(weight, convolution);
         // The gradient of one kind of convolution is one of the other kind; with a stride of 1 both are the same kind, whose kernel
         // is read from its end.
         let convolution = Convolution { transposed: !convolution.transposed, ..convolution };
@@ -498,6 +496,11 @@ const PARITIES: Convolution =
 fn has_parities(convolution: &Convolution) -> bool {
     let Convolution { kernel, padding, groups, .. } = *convolution;
     (kernel, padding, groups) == (3, 1, 1)
+}
+
+/// A convolution as it is computed here: one of a doubled map is a transposed one.
+fn undoubled(weight: CubeTensor, convolution: Convolution) -> (CubeTensor, Convolution) {
+    if convolution.doubled { (CubeBackend::parities(weight), PARITIES) } else { (weight, convolution) }
 }
 
 /// The most channels, `most` or fewer, that divide `channels`.

@@ -108,6 +108,28 @@ pub fn normalise(
     }
 }
 
+/// The gradient by the normalised value: nothing where ReLU cut it off.
+#[cube]
+#[allow(clippy::too_many_arguments, reason = "kernels take values one by one")]
+fn slope_before_relu(
+    value: f32,
+    gradient: f32,
+    channel: usize,
+    mean: &[f32],
+    variance: &[f32],
+    gamma: &[f32],
+    beta: &[f32],
+    epsilon: f32,
+    #[comptime] cut: bool,
+) -> f32 {
+    let mut slope = gradient;
+    if cut {
+        let output = normalised(value, channel, mean, variance, gamma, beta, epsilon);
+        slope = select(output > 0.0, gradient, 0.0);
+    }
+    slope
+}
+
 /// The gradients by gamma and beta, a cube a channel.
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments, reason = "kernels take buffers one by one")]
@@ -132,11 +154,7 @@ pub fn affine_gradients(
     while number < count {
         let at = place(number, channel, &of);
         let value = input[at];
-        let mut slope = gradient[at];
-        if cut {
-            let output = normalised(value, channel, mean, variance, gamma, beta, epsilon);
-            slope = select(output > 0.0, slope, 0.0);
-        }
+        let slope = slope_before_relu(value, gradient[at], channel, mean, variance, gamma, beta, epsilon, cut);
         sum += slope;
         product += slope * (value - mean[channel]);
         number += UNITS;
@@ -180,11 +198,8 @@ pub fn input_gradient(
     if ABSOLUTE_POS < output.len() {
         let channel = (ABSOLUTE_POS / of.pixels as usize) % of.channels as usize;
         let value = input[ABSOLUTE_POS];
-        let mut slope = gradient[ABSOLUTE_POS];
-        if cut {
-            let output = normalised(value, channel, mean, variance, gamma, beta, epsilon);
-            slope = select(output > 0.0, slope, 0.0);
-        }
+        let slope =
+            slope_before_relu(value, gradient[ABSOLUTE_POS], channel, mean, variance, gamma, beta, epsilon, cut);
         let inverse = 1.0 / (variance[channel] + epsilon).sqrt();
         let count = (of.batch * of.pixels) as f32;
         let along = (value - mean[channel]) * inverse * by_gamma[channel];

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use macerator::Simd;
 
-use super::tile::affine_relu;
+use super::tile;
 use crate::stencil::Stencil;
 
 /// Values of a band that stay in a core's own cache.
@@ -39,6 +39,16 @@ impl Map {
 
     pub fn len(&self) -> usize {
         self.batch * self.channels * self.height * self.width
+    }
+
+    /// Values of a plane.
+    pub fn plane(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// The numbers of a channel's planes.
+    pub fn planes(&self, channel: usize) -> impl Iterator<Item = usize> {
+        (channel..self.batch * self.channels).step_by(self.channels)
     }
 
     /// Where a row begins.
@@ -168,17 +178,30 @@ impl Layout {
         for channel in channels {
             let affine = prologue.of(channel);
             for [row_within, column_within] in &self.planes {
+                let columns = self.existing(map.width, *column_within);
+                let first = step * (band.rows.start as isize + self.first) + *row_within as isize;
                 for image in band.images.clone() {
+                    let image = &source[map.row(image, channel, 0)..][..map.plane()];
                     for row in 0..rows {
                         let Some(target) = targets.next() else { return };
-                        let from = step * (band.rows.start as isize + self.first + row as isize) + *row_within as isize;
+                        let from = first + step * row as isize;
                         if from < 0 || from >= map.height as isize {
-                            target.fill(0.0);
+                            tile::clear(target);
                             continue;
                         }
-                        let start = map.row(image, channel, from as usize);
-                        let line = &source[start..start + map.width];
-                        self.copy_row::<S>(line, *column_within, affine, target);
+                        let line = &image[from as usize * map.width..][..map.width];
+                        let (before, rest) = target.split_at_mut(columns.before);
+                        let (target, after) = rest.split_at_mut(columns.count);
+                        tile::clear(before);
+                        tile::clear(after);
+                        match self.input_step {
+                            1 => tile::copy::<S>(&line[columns.skipped..][..columns.count], target),
+                            step => tile::thin_out(line.get(columns.skipped..).unwrap_or(&[]), step, target),
+                        }
+                        if let Some((scale, shift)) = affine {
+                            // SAFETY: these are the target's own values.
+                            unsafe { tile::affine_relu::<S>(target.as_mut_ptr(), target.len(), scale, shift) };
+                        }
                     }
                 }
             }
@@ -187,42 +210,23 @@ impl Layout {
         packed[end..].fill(0.0);
     }
 
-    /// One row: zeros, the columns that exist, zeros.
-    #[inline(always)]
-    fn copy_row<S: Simd>(&self, line: &[f32], within: usize, affine: Option<(f32, f32)>, target: &mut [f32]) {
-        let step = self.input_step;
+    /// What a row of a plane sees of one of `width` pixels.
+    fn existing(&self, width: usize, within: usize) -> Columns {
         let before = (-self.first).max(0) as usize;
-        let skipped = self.first.max(0) as usize * step + within;
-        let existing = line.len().saturating_sub(skipped).div_ceil(step);
-        let end = (before + existing).min(target.len());
-        let before = before.min(end);
-        target[..before].fill(0.0);
-        target[end..].fill(0.0);
-        let target = &mut target[before..end];
-        let Some(line) = line.get(skipped..) else { return };
-        match step {
-            1 => target.copy_from_slice(&line[..target.len()]),
-            2 => {
-                // Whole pairs, which the compiler takes apart in vectors, and a last value that has no partner.
-                let pairs = line.chunks_exact(2);
-                if let (Some(alone), Some(last)) = (pairs.remainder().first(), target.get_mut(pairs.len())) {
-                    *last = *alone;
-                }
-                for (to, pair) in target.iter_mut().zip(pairs) {
-                    *to = pair[0];
-                }
-            }
-            _ => {
-                for (to, from) in target.iter_mut().zip(line.chunks(step)) {
-                    *to = from[0];
-                }
-            }
-        }
-        if let Some((scale, shift)) = affine {
-            // SAFETY: these are the target's own values.
-            unsafe { affine_relu::<S>(target.as_mut_ptr(), target.len(), scale, shift) };
-        }
+        let skipped = self.first.max(0) as usize * self.input_step + within;
+        let count = width.saturating_sub(skipped).div_ceil(self.input_step);
+        let before = before.min(self.pitch);
+        Columns { before, skipped, count: count.min(self.pitch - before) }
     }
+}
+
+/// Columns of a plane that exist.
+struct Columns {
+    /// Zeros before them.
+    before: usize,
+    /// Pixels before the first of them.
+    skipped: usize,
+    count: usize,
 }
 
 /// What happens to values before they are convolved: nothing, or a scale and a shift of each channel and ReLU.

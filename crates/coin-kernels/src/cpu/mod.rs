@@ -170,7 +170,7 @@ impl Operations for Flex {
         if !is_f32(&x) {
             return composed::batch_norm_gradient::<Self>(x, gradient, gamma, beta, mean, variance, epsilon, relu);
         }
-        let [x, gradient] = [x, gradient].map(Values::of);
+        let (x, mut gradient) = (Values::of(x), contiguous(gradient));
         let [gamma, beta, mean, variance] = [gamma, beta, mean, variance].map(Values::of);
         let map = x.map();
         let normalised = normalisation::Normalised {
@@ -183,8 +183,15 @@ impl Operations for Flex {
             epsilon: epsilon as f32,
             relu,
         };
-        let (by_x, by_gamma, by_beta) = normalised.gradient(gradient.slice());
-        (tensor(by_x, map), vector(by_gamma), vector(by_beta))
+        let (by_x, (by_gamma, by_beta)) = if gradient.is_unique() {
+            let found = normalised.gradient(None, slice_mut(&mut gradient));
+            (gradient, found)
+        } else {
+            let mut by_x = Buffer::unwritten(map.len());
+            let found = normalised.gradient(Some(Values(gradient).slice()), &mut by_x);
+            (tensor(by_x, map), found)
+        };
+        (by_x, vector(by_gamma), vector(by_beta))
     }
 
     fn halve(x: FloatTensor<Self>, scale: Optional<Self>, shift: Optional<Self>, factor: f32) -> FloatTensor<Self> {

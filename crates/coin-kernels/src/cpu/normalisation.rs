@@ -48,11 +48,13 @@ pub fn normalise(
     epsilon: f32,
     relu: bool,
 ) -> (Buffer, Vec<f32>, Vec<f32>) {
-    let sums = each_channel(map, |channel| {
+    let mut y = Buffer::unwritten(map.len());
+    let planes = Output::new(&mut y);
+    let (mean, variance) = each_channel(map, |channel| {
         let mut count = 0.0;
         let (mut mean, mut spread) = (0f64, 0f64);
-        for image in 0..map.batch {
-            let plane = plane(x, map, image * map.channels + channel);
+        for number in map.planes(channel) {
+            let plane = plane(x, map, number);
             let (sum, squares) = moments(plane);
             // Of two groups (Chan et al.): their own spreads, and that between their means.
             let own_count = plane.len() as f64;
@@ -63,15 +65,21 @@ pub fn normalise(
             mean += between * own_count / all;
             count = all;
         }
-        [mean, spread / count]
-    });
-    let mean: Vec<f32> = sums.iter().map(|[mean, _]| *mean as f32).collect();
-    let variance: Vec<f32> = sums.iter().map(|[_, variance]| *variance as f32).collect();
-    let normalised = Normalised { x, map, gamma, beta, mean: &mean, variance: &variance, epsilon, relu };
-    let y = each_plane(map, 4 * map.len(), |channel, number, target| {
-        normalised_plane(plane(x, map, number), normalised.centred(channel), relu, target);
+        let (mean, variance) = (mean as f32, (spread / count) as f32);
+        let scale = gamma[channel] * inverse_deviation(variance, epsilon);
+        let centred = Centred { mean, scale, beta: beta[channel] };
+        for number in map.planes(channel) {
+            // SAFETY: a channel a task, a plane at a time.
+            let target = unsafe { planes.slice(number * map.plane(), map.plane()) };
+            normalised_plane(plane(x, map, number), centred, relu, target);
+        }
+        (mean, variance)
     });
     (y, mean, variance)
+}
+
+fn inverse_deviation(variance: f32, epsilon: f32) -> f32 {
+    (1.0 / (f64::from(variance) + f64::from(epsilon)).sqrt()) as f32
 }
 
 vectorised! {
@@ -113,15 +121,15 @@ fn lane_sums(values: &[f32], of: impl Fn(f32) -> f32) -> f64 {
     total
 }
 
-/// Two numbers of each channel.
-fn each_channel(map: Map, of: impl Fn(usize) -> [f64; 2] + Sync + Send) -> Vec<[f64; 2]> {
-    let mut found = vec![[0.0; 2]; map.channels];
+/// Two numbers of each channel. What `of` reads twice is then still in the cache.
+fn each_channel(map: Map, of: impl Fn(usize) -> (f32, f32) + Sync + Send) -> (Vec<f32>, Vec<f32>) {
+    let mut found = vec![(0.0, 0.0); map.channels];
     let output = Output::new(&mut found);
-    tasks::run(map.channels, 4 * map.len(), |channel| {
+    tasks::run(map.channels, 8 * map.len(), |channel| {
         // SAFETY: a channel a task.
         unsafe { output.slice(channel, 1) }.fill(of(channel));
     });
-    found
+    found.into_iter().unzip()
 }
 
 /// What a normalisation saw and found.
@@ -137,45 +145,39 @@ pub struct Normalised<'a> {
 }
 
 impl Normalised<'_> {
-    fn inverse_deviation(&self, channel: usize) -> f32 {
-        (1.0 / (f64::from(self.variance[channel]) + f64::from(self.epsilon)).sqrt()) as f32
-    }
-
-    fn centred(&self, channel: usize) -> Centred {
-        let scale = self.gamma[channel] * self.inverse_deviation(channel);
-        Centred { mean: self.mean[channel], scale, beta: self.beta[channel] }
-    }
-
-    /// Gradients by the input, gamma and beta.
-    pub fn gradient(&self, gradient: &[f32]) -> (Buffer, Vec<f32>, Vec<f32>) {
+    /// Gradients by gamma and beta. That by the output, which is in `target` unless it is `given`, becomes that by the input.
+    pub fn gradient(&self, given: Option<&[f32]>, target: &mut [f32]) -> (Vec<f32>, Vec<f32>) {
         let map = self.map;
-        // Sums over each channel of the gradient, and of it times the normalised input.
-        let sums = each_channel(map, |channel| {
-            let centred = self.centred(channel);
-            let mut total = [0f64; 2];
-            for image in 0..map.batch {
-                let number = image * map.channels + channel;
-                let (x, gradient) = (plane(self.x, map, number), plane(gradient, map, number));
-                let [sum, product] = products(x, gradient, centred, self.relu);
-                total[0] += sum;
-                total[1] += product;
-            }
-            [total[0], total[1] * f64::from(self.inverse_deviation(channel))]
-        });
         let count = (map.batch * map.height * map.width) as f64;
-        let by_x = each_plane(map, 4 * map.len(), |channel, number, target| {
-            let centred = self.centred(channel);
-            let scale = centred.scale;
-            let [sum, product] = sums[channel];
+        let planes = Output::new(target);
+        each_channel(map, |channel| {
+            let mean = self.mean[channel];
+            let inverse = inverse_deviation(self.variance[channel], self.epsilon);
+            let scale = self.gamma[channel] * inverse;
+            let centred = Centred { mean, scale, beta: self.beta[channel] };
+            // Sums of the gradient, and of it times the normalised input.
+            let [mut sum, mut product] = [0f64; 2];
+            for number in map.planes(channel) {
+                // SAFETY: a channel a task, a plane at a time.
+                let gradient = unsafe { planes.slice(number * map.plane(), map.plane()) };
+                if let Some(given) = given {
+                    gradient.copy_from_slice(plane(given, map, number));
+                }
+                let [own_sum, own_product] = products(plane(self.x, map, number), gradient, centred, self.relu);
+                sum += own_sum;
+                product += own_product;
+            }
+            product *= f64::from(inverse);
             // scale (g - mean(g) - x' mean(g x')), with x' the normalised input.
-            let slope = -scale * self.inverse_deviation(channel) * (product / count) as f32;
+            let slope = -scale * inverse * (product / count) as f32;
             let rest = -scale * (sum / count) as f32;
-            let (x, gradient) = (plane(self.x, map, number), plane(gradient, map, number));
-            input_gradient(x, gradient, centred, self.relu, [slope, rest], target);
-        });
-        let by_gamma = sums.iter().map(|[_, product]| *product as f32).collect();
-        let by_beta = sums.iter().map(|[sum, _]| *sum as f32).collect();
-        (by_x, by_gamma, by_beta)
+            for number in map.planes(channel) {
+                // SAFETY: as above.
+                let gradient = unsafe { planes.slice(number * map.plane(), map.plane()) };
+                input_gradient(plane(self.x, map, number), centred, self.relu, [slope, rest], gradient);
+            }
+            (product as f32, sum as f32)
+        })
     }
 }
 
@@ -207,13 +209,13 @@ vectorised! {
         total
     }
 
-    /// `slope * (x - mean) + scale * gradient + rest`, with no gradient where ReLU cut off.
-    fn input_gradient(x: &[f32], gradient: &[f32], centred: Centred, relu: bool, line: [f32; 2], target: &mut [f32]) {
+    /// The gradient becomes `slope * (x - mean) + scale * gradient + rest`, where ReLU cut off without it.
+    fn input_gradient(x: &[f32], centred: Centred, relu: bool, line: [f32; 2], gradient: &mut [f32]) {
         let (Centred { mean, scale, .. }, [slope, rest]) = (centred, line);
-        for ((target, x), gradient) in target.iter_mut().zip(x).zip(gradient) {
+        for (gradient, x) in gradient.iter_mut().zip(x) {
             let cut = relu && centred.of(*x) <= 0.0;
-            let gradient = if cut { 0.0 } else { *gradient };
-            *target = slope * (x - mean) + scale * gradient + rest;
+            let seen = if cut { 0.0 } else { *gradient };
+            *gradient = slope * (x - mean) + scale * seen + rest;
         }
     }
 }

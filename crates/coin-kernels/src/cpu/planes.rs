@@ -32,7 +32,7 @@ pub(super) use vectorised;
 /// operations of all of them.
 pub fn each_plane(map: Map, work: usize, fill: impl Fn(usize, usize, &mut [f32]) + Sync + Send) -> Buffer {
     let mut values = Buffer::unwritten(map.len());
-    let length = map.height * map.width;
+    let length = map.plane();
     let output = Output::new(&mut values);
     tasks::run(map.batch * map.channels, work, |number| {
         // SAFETY: a plane a task.
@@ -43,6 +43,6 @@ pub fn each_plane(map: Map, work: usize, fill: impl Fn(usize, usize, &mut [f32])
 
 /// A plane of a map, by its number.
 pub fn plane(values: &[f32], map: Map, number: usize) -> &[f32] {
-    let length = map.height * map.width;
+    let length = map.plane();
     &values[number * length..][..length]
 }

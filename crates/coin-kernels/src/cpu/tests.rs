@@ -90,6 +90,8 @@ fn cases() -> Vec<Case> {
     ];
     // Wide enough for several bands, long enough for several runs.
     all.push((plain(3), [2, 40, 70, 90], 16));
+    // More weights than the sums of a task.
+    all.push((plain(3), [2, 270, 5, 6], 72));
     all.into_iter().map(|(convolution, input, outputs)| case(&mut rng, convolution, input, outputs)).collect()
 }
 

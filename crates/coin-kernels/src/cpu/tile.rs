@@ -175,6 +175,67 @@ pub unsafe fn sums<S: Simd, const M: usize, const V: usize>(
     }
 }
 
+/// Copies all values: rows are often shorter than what is worth calling the library's function for.
+#[inline(always)]
+pub fn copy<S: Simd>(from: &[f32], to: &mut [f32]) {
+    const FEW: usize = 4;
+    let (count, lanes) = (to.len(), lanes::<S>());
+    assert!(from.len() == count, "every value has a place");
+    let (from, to) = (from.as_ptr(), to.as_mut_ptr());
+    let mut done = 0;
+    // The last vector overlaps with the one before.
+    if lanes > FEW && count >= lanes {
+        while done < count {
+            let place = done.min(count - lanes);
+            // SAFETY: `place` and the lanes behind it are within `count`.
+            unsafe { f32::vstore_unaligned::<S>(to.add(place), f32::vload_unaligned(from.add(place))) };
+            done += lanes;
+        }
+    } else if count >= FEW {
+        while done < count {
+            let place = done.min(count - FEW);
+            // SAFETY: as above.
+            unsafe { to.add(place).cast::<[f32; FEW]>().write(from.add(place).cast::<[f32; FEW]>().read()) };
+            done += FEW;
+        }
+    } else {
+        while done < count {
+            // SAFETY: below `count`.
+            unsafe { *to.add(done) = *from.add(done) };
+            done += 1;
+        }
+    }
+}
+
+/// Copies every `step`th value, the first one first, as far as there are any.
+#[inline(always)]
+pub fn thin_out(from: &[f32], step: usize, to: &mut [f32]) {
+    if step == 2 {
+        // Whole pairs, which the compiler takes apart in vectors, and a last value that has no partner.
+        let pairs = from.chunks_exact(2);
+        if let (Some(alone), Some(last)) = (pairs.remainder().first(), to.get_mut(pairs.len())) {
+            *last = *alone;
+        }
+        for (to, pair) in to.iter_mut().zip(pairs) {
+            *to = pair[0];
+        }
+    } else {
+        for (to, from) in to.iter_mut().zip(from.chunks(step)) {
+            *to = from[0];
+        }
+    }
+}
+
+/// Fills a few values with zeros.
+#[inline(always)]
+pub fn clear(values: &mut [f32]) {
+    let mut place = 0;
+    while place < values.len() {
+        values[place] = 0.0;
+        place += 1;
+    }
+}
+
 /// What is added to sums before they are stored, and whether what is negative then becomes 0.
 #[derive(Clone, Copy, Debug)]
 pub struct Finish {

@@ -4,12 +4,15 @@ use macerator::Simd;
 
 use super::super::band::{Band, Prologue};
 use super::super::tile;
-use super::Share;
+use super::{Share, Target};
 
 /// Outputs that the widest tile has.
 const MOST_OUTPUTS: usize = 64;
 /// Columns that a tile takes at once at most.
 const MOST_COLUMNS: usize = 8;
+/// Outputs whose sums are stored together: rows of weights, often a multiple of a power of two long, would push each other out of
+/// the cache.
+const STORED_AT_ONCE: usize = 8;
 
 /// Places of a band, padding not counted, of all phases.
 fn places(share: &Share<'_>, band: &Band) -> usize {
@@ -19,13 +22,13 @@ fn places(share: &Share<'_>, band: &Band) -> usize {
 /// Memory for a band, its gradients, and the sums.
 pub fn scratch(share: &Share<'_>, band: &Band) -> usize {
     let width = share.outputs.len() + MOST_OUTPUTS;
-    let taps = share.sum.stencil.phases.iter().map(|taps| taps.len() * share.inputs() + MOST_COLUMNS);
-    share.layout.length(band, share.inputs()) + (places(share, band) + taps.sum::<usize>()) * width
+    let taps = share.sum.stencil.phases.iter().map(|taps| taps.len() * share.inputs.len() + MOST_COLUMNS);
+    share.layout.length(band, share.inputs.len()) + (places(share, band) + taps.sum::<usize>()) * width
 }
 
 /// Adds what the share's bands give to `target`.
 #[inline(always)]
-pub fn add<S: Simd>(share: &Share<'_>, scratch: &mut [f32], target: &mut [f32]) {
+pub fn add<S: Simd>(share: &Share<'_>, scratch: &mut [f32], target: Target<'_>) {
     let lanes = tile::lanes::<S>();
     let many_registers = tile::many_registers::<S>();
     let vectors = share.outputs.len().div_ceil(lanes);
@@ -43,9 +46,9 @@ pub fn add<S: Simd>(share: &Share<'_>, scratch: &mut [f32], target: &mut [f32]) 
 }
 
 #[inline(always)]
-fn compute<S: Simd, const M: usize, const V: usize>(share: &Share<'_>, scratch: &mut [f32], target: &mut [f32]) {
+fn compute<S: Simd, const M: usize, const V: usize>(share: &Share<'_>, scratch: &mut [f32], target: Target<'_>) {
     let Share { sum, layout, outputs, .. } = share;
-    let (inputs, wide, phases) = (share.inputs(), V * tile::lanes::<S>(), &sum.stencil.phases);
+    let (inputs, wide, phases) = (share.inputs.len(), V * tile::lanes::<S>(), &sum.stencil.phases);
     let width = outputs.len().next_multiple_of(wide);
     // Sums `[tile of outputs, phase, column, output of the tile]`, with room behind a phase for a whole tile of columns.
     let room = |taps: usize| (taps * inputs).next_multiple_of(M) * wide;
@@ -93,18 +96,18 @@ fn compute<S: Simd, const M: usize, const V: usize>(share: &Share<'_>, scratch: 
             }
         }
     }
-    for (tile, sums) in sums.chunks_exact(of_tile).enumerate() {
-        let targets = &mut target[tile * wide * inputs * sum.kernel..];
-        let mut rest = sums;
-        for taps in phases {
-            let (sums, others) = rest.split_at(room(taps.len()));
-            rest = others;
-            let columns = (0..inputs).flat_map(|input| taps.iter().map(move |tap| (input, tap)));
-            for ((input, tap), sums) in columns.zip(sums.chunks_exact(wide)) {
-                for weight in &tap.weights {
-                    let targets = targets[input * sum.kernel + weight..].iter_mut().step_by(inputs * sum.kernel);
-                    for (target, sum) in targets.zip(sums) {
-                        *target += sum;
+    for (targets, sums) in target.outputs().chunks_mut(wide).zip(sums.chunks_exact(of_tile)) {
+        for (number, targets) in targets.chunks_mut(STORED_AT_ONCE).enumerate() {
+            let mut rest = sums;
+            for taps in phases {
+                let (sums, others) = rest.split_at(room(taps.len()));
+                rest = others;
+                let columns = (0..inputs).flat_map(|input| taps.iter().map(move |tap| (input, tap)));
+                for ((input, tap), sums) in columns.zip(sums.chunks_exact(wide)) {
+                    let sums = &sums[number * STORED_AT_ONCE..];
+                    for weight in &tap.weights {
+                        let weight = input * sum.kernel + weight;
+                        targets.iter_mut().zip(sums).for_each(|(target, sum)| target[weight] += sum);
                     }
                 }
             }

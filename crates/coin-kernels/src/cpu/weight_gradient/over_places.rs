@@ -6,7 +6,7 @@ use macerator::Simd;
 
 use super::super::band::{Band, Map, Prologue};
 use super::super::tile;
-use super::{Column, Share};
+use super::{Column, Share, Target};
 
 /// Values of the widest vector.
 const WIDEST: usize = 16;
@@ -14,12 +14,12 @@ const WIDEST: usize = 16;
 /// Memory for a band.
 pub fn scratch(share: &Share<'_>, band: &Band) -> usize {
     let gradients = Gradients::of(share, band);
-    share.layout.length(band, share.inputs()) + gradients.length(band, share.outputs.len())
+    share.layout.length(band, share.inputs.len()) + gradients.length(band, share.outputs.len())
 }
 
 /// Adds what the share's bands give to `target`.
 #[inline(always)]
-pub fn add<S: Simd>(share: &Share<'_>, scratch: &mut [f32], target: &mut [f32]) {
+pub fn add<S: Simd>(share: &Share<'_>, scratch: &mut [f32], target: Target<'_>) {
     match tile::many_registers::<S>() {
         true => compute::<S, 4, 6>(share, scratch, target),
         false => compute::<S, 3, 3>(share, scratch, target),
@@ -27,21 +27,22 @@ pub fn add<S: Simd>(share: &Share<'_>, scratch: &mut [f32], target: &mut [f32]) 
 }
 
 #[inline(always)]
-fn compute<S: Simd, const M: usize, const J: usize>(share: &Share<'_>, scratch: &mut [f32], target: &mut [f32]) {
+fn compute<S: Simd, const M: usize, const J: usize>(share: &Share<'_>, scratch: &mut [f32], target: Target<'_>) {
     let Share { sum, layout, outputs, .. } = share;
-    let inputs = share.inputs();
+    let inputs = share.inputs.len();
+    let mut targets = target.outputs();
     for band in share.bands {
         let gradients = Gradients::of(share, band);
         let (packed, gradient) = scratch.split_at_mut(layout.length(band, inputs));
         layout.pack::<S>(band, sum.input, &sum.from, share.input_channels(), &Prologue::default(), packed);
-        gradients.pack(band, sum.gradient, &sum.to, share.output_channels(), gradient);
+        gradients.pack::<S>(band, sum.gradient, &sum.to, share.output_channels(), gradient);
         let count = layout.places(band).next_multiple_of(tile::lanes::<S>());
         assert!(count <= gradients.plane(band), "a plane is a whole number of vectors");
         for (phase, taps) in sum.stencil.phases.iter().enumerate() {
             let gradient = &gradient[phase * gradients.plane(band)..];
             let of_output = gradients.output(band);
             let columns = share.columns(band, taps);
-            for (o, target) in (0..outputs.len()).step_by(M).zip(target.chunks_mut(M * inputs * sum.kernel)) {
+            for o in (0..outputs.len()).step_by(M) {
                 // Past the last output its own values again, which are not stored.
                 let mut left = [gradient.as_ptr(); M];
                 for (m, left) in left.iter_mut().enumerate() {
@@ -58,7 +59,7 @@ fn compute<S: Simd, const M: usize, const J: usize>(share: &Share<'_>, scratch: 
                     }
                     // SAFETY: each pointer has `count` values behind it, as just checked.
                     let found = unsafe { tile::correlate::<S, M, J>(left, right, count) };
-                    for (target, found) in target.chunks_exact_mut(inputs * sum.kernel).zip(found) {
+                    for (target, found) in targets[o..].iter_mut().zip(found) {
                         for (Column { input, tap, .. }, found) in columns.iter().zip(found) {
                             tap.weights.iter().for_each(|weight| target[input * sum.kernel + weight] += found);
                         }
@@ -95,7 +96,7 @@ impl Gradients {
     }
 
     #[inline(always)]
-    fn pack(&self, band: &Band, source: &[f32], map: &Map, channels: Range<usize>, packed: &mut [f32]) {
+    fn pack<S: Simd>(&self, band: &Band, source: &[f32], map: &Map, channels: Range<usize>, packed: &mut [f32]) {
         let phases = (0..self.step).flat_map(|row| (0..self.step).map(move |column| (row, column)));
         let planes = channels.flat_map(|channel| phases.clone().map(move |phase| (channel, phase)));
         for ((channel, (row_phase, column_phase)), plane) in planes.zip(packed.chunks_exact_mut(self.plane(band))) {
@@ -104,17 +105,17 @@ impl Gradients {
                 for (row, target) in (0..self.rows).zip(lines.by_ref()) {
                     let from = (band.rows.start + row) * self.step + row_phase;
                     if row >= band.rows.len() || from >= map.height {
-                        target.fill(0.0);
+                        tile::clear(target);
                         continue;
                     }
                     let start = map.row(image, channel, from);
                     let line = &source[start + column_phase.min(map.width)..start + map.width];
                     let (values, padding) = target.split_at_mut(line.len().div_ceil(self.step));
                     match self.step {
-                        1 => values.copy_from_slice(line),
-                        step => values.iter_mut().zip(line.chunks(step)).for_each(|(to, from)| *to = from[0]),
+                        1 => tile::copy::<S>(line, values),
+                        step => tile::thin_out(line, step, values),
                     }
-                    padding.fill(0.0);
+                    tile::clear(padding);
                 }
             }
             let whole = band.images.len() * self.rows * self.pitch;

@@ -23,7 +23,7 @@ use crate::networks::{Classifier, ClassifierArchitecture, Inpainter, InpainterCo
 use crate::weights::{self, Weight, Weights, WeightsError};
 
 /// The version of the format that this code writes, and the newest that it reads.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 /// The metadata key of the model's document.
 const KEY: &str = "coin";
 /// What the names of the inpainter's and of the classifier's tensors begin with.
@@ -59,8 +59,15 @@ pub struct Card {
     /// Whether the input is cropped to a square around the body.
     #[serde(default, skip_serializing_if = "is_false")]
     pub crop_to_body: bool,
-    /// HU that become -1 and 1.
-    pub window: [f32; 2],
+    /// Which intensities become -1 and 1. Up to format 3, `window` was a pair of HU.
+    #[serde(alias = "window")]
+    pub normalisation: Normalisation,
+    /// What the model was trained to find, in the words of its data; empty in older files.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub finding: String,
+    /// Modality of the images, such as CT or MR; empty in older files, which are all CT.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub modality: String,
     /// The mask is where the difference map exceeds this.
     pub threshold: f32,
     /// Of the mask only those pieces are kept in which the difference map exceeds this somewhere; 0 keeps all.
@@ -86,6 +93,78 @@ pub struct Card {
     pub weights_sha256: String,
     /// A small computation and its result, to be repeated before a device is trusted.
     pub self_test: SelfTest,
+}
+
+/// Which intensities become -1 and 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "WrittenNormalisation", into = "WrittenNormalisation")]
+pub enum Normalisation {
+    /// The same of every image: HU in CT.
+    Window([f32; 2]),
+    /// Percentiles of the image's own intensities, from 0 to 100.
+    Percentiles {
+        /// Of what becomes -1, and of what becomes 1.
+        percentiles: [f32; 2],
+        /// Which images they are taken over.
+        over: Over,
+    },
+}
+
+/// The images whose intensities are ranked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Over {
+    /// Each slice by itself.
+    Slice,
+    /// All slices of a patient, or of a volume.
+    Case,
+    /// All training slices.
+    Dataset,
+}
+
+/// As files have it.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum WrittenNormalisation {
+    Bare([f32; 2]),
+    Window { window: [f32; 2] },
+    Percentiles { percentiles: [f32; 2], over: Over },
+}
+
+impl From<WrittenNormalisation> for Normalisation {
+    fn from(written: WrittenNormalisation) -> Self {
+        match written {
+            WrittenNormalisation::Bare(window) | WrittenNormalisation::Window { window } => Self::Window(window),
+            WrittenNormalisation::Percentiles { percentiles, over } => Self::Percentiles { percentiles, over },
+        }
+    }
+}
+
+impl From<Normalisation> for WrittenNormalisation {
+    fn from(normalisation: Normalisation) -> Self {
+        match normalisation {
+            Normalisation::Window(window) => Self::Window { window },
+            Normalisation::Percentiles { percentiles, over } => Self::Percentiles { percentiles, over },
+        }
+    }
+}
+
+impl Normalisation {
+    /// What is wrong with it, if anything.
+    pub fn problem(&self) -> Option<String> {
+        let rises = |[low, high]: [f32; 2]| low.is_finite() && high.is_finite() && low < high;
+        match *self {
+            Self::Window(window) => {
+                let [low, high] = window;
+                (!rises(window)).then(|| format!("window [{low}, {high}] is not a pair low < high"))
+            }
+            Self::Percentiles { percentiles, .. } => {
+                let [low, high] = percentiles;
+                let fits = rises(percentiles) && low >= 0.0 && high <= 100.0;
+                (!fits).then(|| format!("percentiles [{low}, {high}] do not rise from 0 or more to 100 or less"))
+            }
+        }
+    }
 }
 
 fn is_zero(value: &f32) -> bool {
@@ -319,9 +398,7 @@ fn check_model(card: &Card) -> Result<(), BundleError> {
     refuse("method", (!told).then(|| "it tells the generator a condition, and inpainter.conditions is 1".into()))?;
     refuse("classifier", card.classifier.problem())?;
     refuse("size", side_problem(card, card.size))?;
-    let [low, high] = card.window;
-    let window = low.is_finite() && high.is_finite() && low < high;
-    refuse("window", (!window).then(|| format!("[{low}, {high}] is not a pair low < high in HU")))?;
+    refuse("normalisation", card.normalisation.problem())?;
     let threshold = (0.0..1.0).contains(&card.threshold);
     refuse("threshold", (!threshold).then(|| format!("{} is not in 0..1", card.threshold)))?;
     let peak = (0.0..1.0).contains(&card.peak);

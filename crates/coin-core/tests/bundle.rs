@@ -5,7 +5,7 @@
 use std::error::Error;
 
 use burn::tensor::Device;
-use coin_core::bundle::{Bundle, BundleError, Card, FORMAT, SelfTest};
+use coin_core::bundle::{Bundle, BundleError, Card, FORMAT, Normalisation, Over, SelfTest};
 use coin_core::method::Method;
 use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
 use safetensors::SafeTensors;
@@ -32,7 +32,9 @@ fn card() -> Card {
         size: 64,
         crop_to_body: true,
         peak: 0.4,
-        window: [-100.0, 300.0],
+        normalisation: Normalisation::Window([-100.0, 300.0]),
+        finding: String::new(),
+        modality: String::new(),
         threshold: 0.25,
         postprocess: false,
         recipe: json!({ "name": "none" }),
@@ -131,12 +133,33 @@ fn a_newer_format_is_named_before_its_unknown_fields() {
 }
 
 #[test]
+fn normalisations_of_today_and_of_format_3_are_read() {
+    let normalisation = |of: fn(&mut Value)| Bundle::read(&with_card(&file(), of)).unwrap().card.normalisation;
+    let window = Normalisation::Window([-200.0, 400.0]);
+    let older = normalisation(|card| {
+        let card = card.as_object_mut().unwrap();
+        card.remove("normalisation");
+        card.remove("finding");
+        card.remove("modality");
+        card.insert("format".into(), json!(3));
+        card.insert("window".into(), json!([-200, 400]));
+    });
+    assert_eq!(older, window);
+    assert_eq!(normalisation(|card| card["normalisation"] = json!({ "window": [-200, 400] })), window);
+    let percentiles = json!({ "percentiles": [0.5, 99.5], "over": "case" });
+    let expected = Normalisation::Percentiles { percentiles: [0.5, 99.5], over: Over::Case };
+    assert_eq!(serde_json::from_value::<Normalisation>(percentiles.clone()).unwrap(), expected);
+    assert_eq!(serde_json::to_value(expected).unwrap(), percentiles);
+}
+
+#[test]
 fn impossible_fields_are_named() {
     let file = file();
     for (field, value) in [
         ("size", json!(63)),
         ("size", json!(1u64 << 40)),
-        ("window", json!([300, -100])),
+        ("normalisation", json!({ "window": [300, -100] })),
+        ("normalisation", json!({ "percentiles": [1, 101], "over": "slice" })),
         ("threshold", json!(1.5)),
         ("peak", json!(1.5)),
         ("inpainter", json!({ "stem": 0 })),

@@ -37,7 +37,7 @@ pub use limits::Limits;
 pub use mask::Mask;
 pub use plane::Plane;
 pub use read::dicom::series as dicom_series;
-pub use scan::{Format, Scan, ScanError, label_mask};
+pub use scan::{Format, Scan, ScanError, label_counts, label_mask};
 pub use slice::{Slice, SliceError};
 pub use spacing::{Spacing, SpacingError};
 pub use window::{Window, WindowError};

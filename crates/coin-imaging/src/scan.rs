@@ -1,5 +1,7 @@
 //! Any file that holds CT slices.
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
 use crate::archive;
@@ -235,4 +237,12 @@ pub fn label_mask(bytes: &[u8], name: &str, classes: &[u8], limits: &Limits) -> 
     let (width, height, labels) = raster::read_labels(bytes, name, limits)?;
     let inside = labels.iter().map(|label| classes.contains(label)).collect();
     Mask::new(width, height, inside).ok_or_else(|| ScanError::invalid(name, "size", "the picture is empty"))
+}
+
+/// How many pixels of a label picture (PNG) have each label but 0.
+pub fn label_counts(bytes: &[u8], name: &str, limits: &Limits) -> Result<BTreeMap<u8, u32>, ScanError> {
+    let (_, _, labels) = raster::read_labels(bytes, name, limits)?;
+    let mut counts = [0; 256];
+    labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
+    Ok((1..=u8::MAX).map(|label| (label, counts[usize::from(label)])).filter(|(_, count)| *count > 0).collect())
 }

@@ -1,10 +1,15 @@
-//! The HU range that a model or a display looks at.
+//! The range of intensities that a model or a display looks at: HU in CT.
+
+use std::borrow::Borrow;
 
 use crate::slice::Slice;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A range of HU, `low < high`, written `[low, high]` in files.
+/// Intensities that are ranked for percentiles, at most.
+const MOST_RANKED: usize = 1 << 23;
+
+/// A range of intensities, `low < high`, written `[low, high]` in files. In CT they are HU.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "[f32; 2]", into = "[f32; 2]")]
 pub struct Window {
@@ -12,9 +17,9 @@ pub struct Window {
     high: f32,
 }
 
-/// Bounds that span no range of HU.
+/// Bounds that span no range.
 #[derive(Clone, Copy, Debug, Error, PartialEq)]
-#[error("a window from {low} to {high} HU is not a range; the lower bound comes first and both are within +-100000")]
+#[error("a window from {low} to {high} is not a range; the lower bound comes first and both are within +-100000")]
 pub struct WindowError {
     low: f32,
     high: f32,
@@ -31,20 +36,52 @@ impl Window {
     /// All that scanners tell: 12 bits.
     pub(crate) const SCANNER: Self = Self { low: -1024.0, high: 3071.0 };
 
-    const LIMIT_HU: f32 = 100_000.0;
-    const MIN_WIDTH_HU: f32 = 0.01;
+    /// 8-bit greys whose intensities mean nothing beyond the image.
+    pub const GREYS: Self = Self { low: 0.0, high: 255.0 };
 
-    /// The range from `low` to `high` HU.
+    /// 16-bit greys of one HU each, from -32768: all that scanners store.
+    pub const WHOLE_HU: Self = Self { low: -32768.0, high: 32767.0 };
+
+    const LIMIT: f32 = 100_000.0;
+    const MIN_WIDTH: f32 = 0.01;
+
+    /// The range from `low` to `high`.
     ///
     /// # Errors
-    /// When a bound is not a number or beyond +-100000 HU, or when `high` does not exceed `low` by 0.01 HU.
+    /// When a bound is not a number or beyond +-100000, or when `high` does not exceed `low` by 0.01.
     pub fn new(low: f32, high: f32) -> Result<Self, WindowError> {
-        let plausible = |hu: f32| hu.abs() <= Self::LIMIT_HU;
-        if plausible(low) && plausible(high) && high - low >= Self::MIN_WIDTH_HU {
+        let plausible = |hu: f32| hu.abs() <= Self::LIMIT;
+        if plausible(low) && plausible(high) && high - low >= Self::MIN_WIDTH {
             Ok(Self { low, high })
         } else {
             Err(WindowError { low, high })
         }
+    }
+
+    /// From one percentile of all intensities of some slices to another, both in 0 to 100 and interpolated between ranks, as NumPy
+    /// does. Of very many pixels some are taken, evenly spread. Widened around its middle where they differ too little; `None`
+    /// where there is no slice, or they are beyond +-100000.
+    ///
+    /// # Errors
+    /// The first of a slice.
+    pub fn of_percentiles<E>(
+        slices: impl ExactSizeIterator<Item = Result<impl Borrow<Slice>, E>>,
+        percentiles: [f32; 2],
+    ) -> Result<Option<Self>, E> {
+        let room = (MOST_RANKED / slices.len().max(1)).max(1);
+        let mut values = Vec::new();
+        for slice in slices {
+            let slice = slice?;
+            let all = slice.borrow().hu();
+            values.extend(all.iter().step_by(all.len().div_ceil(room).max(1)));
+        }
+        Ok(Self::between(&mut values, percentiles))
+    }
+
+    fn between(values: &mut [f32], [low, high]: [f32; 2]) -> Option<Self> {
+        let (low, high) = (percentile(values, low)?, percentile(values, high)?);
+        let lacking = (Self::MIN_WIDTH - (high - low)).max(0.0);
+        Self::new(low - lacking, high + lacking).ok()
     }
 
     /// Lower bound in HU.
@@ -77,6 +114,14 @@ impl Window {
         (self.unit(hu) * 255.0).round() as u8
     }
 
+    /// An intensity to the nearest 16-bit grey, clipped.
+    #[must_use]
+    pub fn level(self, value: f32) -> u16 {
+        // In doubles: a level of whole HU is exactly one HU.
+        let [value, low, high] = [value, self.low, self.high].map(f64::from);
+        ((value - low) / (high - low) * 65535.0).round().clamp(0.0, 65535.0) as u16
+    }
+
     /// All pixels of a slice in [-1, 1], row by row.
     #[must_use]
     pub fn normalise_slice(self, slice: &Slice) -> Vec<f32> {
@@ -99,6 +144,15 @@ impl Window {
     }
 }
 
+/// The value of a rank between the first (0) and the last (100).
+fn percentile(values: &mut [f32], percent: f32) -> Option<f32> {
+    let last = values.len().checked_sub(1)?;
+    let place = f64::from(percent.clamp(0.0, 100.0)) / 100.0 * last as f64;
+    let (_, &mut below, rest) = values.select_nth_unstable_by(place.floor() as usize, f32::total_cmp);
+    let above = rest.iter().copied().min_by(f32::total_cmp).unwrap_or(below);
+    Some(below + (above - below) * place.fract() as f32)
+}
+
 impl TryFrom<[f32; 2]> for Window {
     type Error = WindowError;
 
@@ -115,6 +169,8 @@ impl From<Window> for [f32; 2] {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
@@ -122,6 +178,19 @@ mod tests {
         for (low, high) in [(1.0, 1.0), (2.0, 1.0), (f32::NAN, 1.0), (0.0, f32::INFINITY), (0.0, 1e9)] {
             assert!(Window::new(low, high).is_err(), "[{low}, {high}]");
         }
+    }
+
+    #[test]
+    fn percentiles_lie_between_ranks() {
+        // numpy.percentile([10, 1000, 0, 20], [0.5, 50, 99.5]) gives 0.15, 15 and 985.3.
+        let of = |low, high| Window::between(&mut [10.0, 1000.0, 0.0, 20.0], [low, high]);
+        let window = of(0.5, 99.5).unwrap();
+        assert!((window.low() - 0.15).abs() < 1e-4 && (window.high() - 985.3).abs() < 1e-3, "{window:?}");
+        assert_eq!(of(0.0, 50.0), Window::new(0.0, 15.0).ok());
+        // A slice of one value is a window, too.
+        let flat = Window::between(&mut [7.0; 9], [0.5, 99.5]).unwrap();
+        assert!(flat.low() < 7.0 && 7.0 < flat.high());
+        assert_eq!(Window::between(&mut [], [0.0, 100.0]), None);
     }
 
     #[test]

@@ -16,9 +16,9 @@ use anyhow::Context as _;
 use burn::tensor::Device;
 use clap::Parser;
 use coin_core::bundle::Bundle;
+use coin_imaging::Fit;
 use coin_imaging::phantom::Phantom;
-use coin_imaging::{Fit, Window};
-use coin_train::model::Model;
+use coin_train::model::{self, Model};
 use coin_train::recipe::Recipe;
 use coin_train::{onnx, stage};
 use serde::Deserialize;
@@ -69,7 +69,7 @@ fn measure(
 ) -> anyhow::Result<()> {
     let explainer = bundle.explainer(&device.ours)?;
     let slice = Phantom::generate(1, SIZE).slice;
-    let input = Fit::of(&slice, SIZE).input(&slice, Window::try_from(bundle.card.window)?);
+    let input = Fit::of(&slice, SIZE).input(&slice, model::greys(&bundle.card)?);
     let explain = || {
         let explanations = explainer.explain(input.clone(), SIZE, &device.ours)?.read()?;
         explanations.into_iter().next().context("the device gave no explanation")
@@ -107,6 +107,6 @@ fn untrained(recipe: &str) -> anyhow::Result<Bundle> {
     device.seed(recipe.seed);
     let inpainter = recipe.counterfactual.inpainter.init(&device);
     let classifier = recipe.classifier.network.init(&device);
-    let card = stage::card(&recipe, String::new())?;
+    let card = stage::card(&recipe)?;
     Ok(Bundle::pack(card, inpainter, classifier, &device)?)
 }

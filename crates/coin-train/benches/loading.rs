@@ -13,7 +13,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use clap::Parser;
-use coin_imaging::Plane;
 use coin_imaging::augmentation::Augmentation;
 use coin_imaging::phantom::{Organ, Phantom};
 use coin_train::data::source::SourceKind;
@@ -57,12 +56,13 @@ fn main() -> anyhow::Result<()> {
     let started = Instant::now();
     let spec = DataSpec::Folder(SourceKind::Kits, kits.clone());
     let source = DataOptions::new(vec![spec], Some(folder.path().join("cache")), false);
-    let data = Dataset::open(&recipe.protocol(), source.table(Plane::Axial)?.as_ref(), &[Purpose::Train])?;
+    let data =
+        Dataset::open(&recipe.protocol(), source.table(&recipe.protocol().wanted())?.as_ref(), &[Purpose::Train])?;
     let mut taken = 0;
     let mut epoch = || -> anyhow::Result<()> {
         for step in taken..taken + BATCHES {
             let draw = Draw { seed: 1, step, size: BATCH, normal: false };
-            data.batch(recipe.window, &recipe.anomaly, Some(&Augmentation::PAPER), draw)?;
+            data.batch(&recipe.anomaly, Some(&Augmentation::PAPER), draw)?;
         }
         taken += BATCHES;
         Ok(())

@@ -15,9 +15,9 @@ use anyhow::Context as _;
 use burn::tensor::{Tensor, TensorData};
 use clap::Parser;
 use coin_core::attribution::{Rise, RiseConfig};
+use coin_imaging::Fit;
 use coin_imaging::phantom::Phantom;
-use coin_imaging::{Fit, Window};
-use coin_train::model::Model;
+use coin_train::model::{self, Model};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -59,7 +59,7 @@ fn measure(options: &rivals::Options, device: &device::SharedDevice, rise: &Rise
     let bundle = Model::bundle(&path)?;
     let classifier = bundle.explainer(&device.ours)?.classifier;
     let slice = Phantom::generate(1, SIZE).slice;
-    let input = Fit::of(&slice, SIZE).input(&slice, Window::try_from(bundle.card.window)?);
+    let input = Fit::of(&slice, SIZE).input(&slice, model::greys(&bundle.card)?);
     let (grid, masks) = (RiseConfig::paper().grid, rise.masks());
     let image = Tensor::<4>::from_data(TensorData::new(input.clone(), [1, 1, SIZE, SIZE]), &device.ours);
     let mut map = Vec::new();

@@ -60,7 +60,7 @@ fn measure(
     recipe: &Recipe,
     runs: usize,
 ) -> anyhow::Result<()> {
-    let (stage, size) = (&recipe.counterfactual, recipe.size);
+    let (stage, size) = (&recipe.counterfactual, recipe.input.size);
     let ours = device.ours.clone().autodiff();
     let classifier = recipe.classifier.network.init(&ours);
     let (inpainter, discriminator) = (stage.inpainter.init(&ours), stage.discriminator.init(&ours));

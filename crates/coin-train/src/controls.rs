@@ -8,7 +8,7 @@ use coin_imaging::{File, Fit, Limits, Scan, open_all};
 use crate::data::Cases;
 use crate::evaluation::{Control, ControlTally, Masking};
 use crate::inputs::{self, Input};
-use crate::model::Model;
+use crate::model::{self, Model};
 use crate::program::BadInput;
 
 /// Files of images, and what they are called together.
@@ -38,7 +38,8 @@ impl ControlImages {
 pub fn of_cases(model: &Model, cases: &Cases, masking: Masking) -> anyhow::Result<Option<Control>> {
     let mut tally = ControlTally::default();
     for index in 0..cases.len() {
-        add(&mut tally, model, model.window.normalise_slice(&cases.get(index)?.slice), masking)?;
+        let case = cases.get(index)?;
+        add(&mut tally, model, case.window.normalise_slice(&case.slice), masking)?;
     }
     Ok(tally.control())
 }
@@ -53,7 +54,7 @@ pub fn of_files(model: &Model, images: &ControlImages, masking: Masking) -> anyh
         let read = input.read(limits.bytes)?;
         let files: Vec<File<'_>> = read.iter().map(|(name, bytes)| File { name, bytes }).collect();
         let name = input.name.display();
-        let opened = match open_all(&files, model.window, &limits) {
+        let opened = match open_all(&files, model::greys(&model.card)?, &limits) {
             Ok(opened) => opened,
             Err(reason) => {
                 tracing::warn!("{name}: {reason}; left out");
@@ -64,10 +65,10 @@ pub fn of_files(model: &Model, images: &ControlImages, masking: Masking) -> anyh
             tracing::warn!("{name}: {note}");
         }
         for scan in &opened.scans {
-            for index in 0..scan.slice_count() {
+            for (index, window) in model.windows(scan)?.into_iter().enumerate() {
                 let slice = scan.slice(index)?;
                 let fit = Fit::for_model(slice, model.card.size, model.card.crop_to_body);
-                add(&mut tally, model, fit.input(slice, model.window), masking)?;
+                add(&mut tally, model, fit.input(slice, window), masking)?;
             }
         }
     }

@@ -28,16 +28,16 @@ pub struct ExplainedSlice {
 }
 
 impl ExplainedSlice {
-    /// Explains `slice`.
-    pub fn of(model: &Model, slice: &Slice, masking: Masking) -> anyhow::Result<Self> {
+    /// Explains `slice`, seen in `window`.
+    pub fn of(model: &Model, slice: &Slice, window: Window, masking: Masking) -> anyhow::Result<Self> {
         let size = model.card.size;
         let fit = Fit::for_model(slice, size, model.card.crop_to_body);
-        let input = fit.input(slice, model.window);
+        let input = fit.input(slice, window);
         let explanations = model.explainer.explain(input.clone(), size, &model.device)?.read()?;
         let explanation = explanations.into_iter().next().context("the device gave no explanation")?;
         let mask = masking.apply(&explanation.difference, size).context("the model's size is 0")?;
         let unfamiliarity = model.explainer.unfamiliarity(&input);
-        Ok(Self { explanation, mask, unfamiliarity, input, size, fit, window: model.window })
+        Ok(Self { explanation, mask, unfamiliarity, input, size, fit, window })
     }
 
     /// Where the model's grid lies on the slice: see [`Fit::square`].

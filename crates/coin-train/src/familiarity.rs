@@ -14,7 +14,7 @@ const MOST: usize = 1000;
 /// When a slice cannot be read.
 pub fn of(protocol: &Protocol, seed: u64, data: &Dataset) -> Result<Option<Familiarity>, DataError> {
     let images = |purpose: Purpose| -> Result<Vec<Vec<f32>>, DataError> {
-        let samples = data.samples(&[purpose], protocol.window, &protocol.anomaly, seed);
+        let samples = data.samples(&[purpose], &protocol.anomaly, seed);
         let places: Vec<usize> = (0..samples.len().min(MOST)).collect();
         Ok(samples.at(&places)?.into_iter().map(|sample| sample.input).collect())
     };

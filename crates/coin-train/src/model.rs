@@ -1,13 +1,14 @@
 //! A model file opened on a device, and the options that say which and how.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use burn::tensor::Device;
 use clap::Args;
-use coin_core::bundle::{Bundle, Card};
+use coin_core::bundle::{Bundle, Card, Normalisation, Over};
 use coin_core::explanation::Explainer;
-use coin_imaging::Window;
+use coin_imaging::{Scan, Window};
 
 use crate::device::{self, DeviceChoice};
 use crate::evaluation::Masking;
@@ -57,6 +58,14 @@ impl ModelOptions {
     }
 }
 
+/// What black and white mean in pictures that do not say so: the model's window; else greys stay what they are.
+pub fn greys(card: &Card) -> anyhow::Result<Window> {
+    match card.normalisation {
+        Normalisation::Window(bounds) => Ok(Window::try_from(bounds)?),
+        Normalisation::Percentiles { .. } => Ok(Window::GREYS),
+    }
+}
+
 /// A model that passed its self-test on its device.
 #[derive(Clone, Debug)]
 pub struct Model {
@@ -66,8 +75,6 @@ pub struct Model {
     pub explainer: Explainer,
     /// Where they are.
     pub device: Device,
-    /// HU that become -1 and 1.
-    pub window: Window,
 }
 
 impl Model {
@@ -90,16 +97,34 @@ impl Model {
     /// A model file that sees the same images as this one, on the same device.
     ///
     /// # Errors
-    /// When it cannot be read, fails its self-test, or has another size, crop or window.
+    /// When it cannot be read, fails its self-test, or has another size, crop or normalisation.
     pub fn beside(&self, path: &Path) -> anyhow::Result<Self> {
         let named = || path.display().to_string();
         let other = Self::on(&Self::bundle(path)?, self.device.clone()).with_context(named)?;
-        let input = |card: &Card| (card.size, card.crop_to_body, card.window);
+        let input = |card: &Card| (card.size, card.crop_to_body, card.normalisation);
         if input(&other.card) != input(&self.card) {
             let (path, name) = (path.display(), &self.card.name);
-            return Err(BadInput(format!("{path}: it has another size, crop or window than {name}")).into());
+            return Err(BadInput(format!("{path}: it has another size, crop or normalisation than {name}")).into());
         }
         Ok(other)
+    }
+
+    /// The intensities that become -1 and 1 in each slice of a scan, in their order.
+    pub fn windows(&self, scan: &Scan) -> anyhow::Result<Vec<Window>> {
+        let slices = 0..scan.slice_count();
+        let ranked = |slices: Range<usize>, percentiles: [f32; 2]| -> anyhow::Result<Window> {
+            let found = Window::of_percentiles(slices.map(|index| scan.slice(index)), percentiles)?;
+            found.with_context(|| format!("{}: its intensities are beyond +-100000", scan.name()))
+        };
+        match self.card.normalisation {
+            Normalisation::Window(bounds) => Ok(vec![Window::try_from(bounds)?; slices.len()]),
+            Normalisation::Percentiles { percentiles, over: Over::Slice } => {
+                slices.map(|index| ranked(index..index + 1, percentiles)).collect()
+            }
+            Normalisation::Percentiles { percentiles, over: Over::Case | Over::Dataset } => {
+                Ok(vec![ranked(slices.clone(), percentiles)?; slices.len()])
+            }
+        }
     }
 
     /// How its difference maps become masks.
@@ -119,6 +144,6 @@ impl Model {
         let answers = explainer.explain(bundle.self_test_input(), size, &device)?.read()?;
         bundle.check(answers.first().context("the self-test gave no answer")?)?;
         let card = bundle.card.clone();
-        Ok(Self { window: Window::try_from(card.window)?, explainer, device, card })
+        Ok(Self { explainer, device, card })
     }
 }

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use coin_imaging::augmentation::Augmentation;
 use coin_imaging::{Limits, Mask, Plane, Scan, Window, write};
-use coin_train::data::source::{self, SourceKind};
+use coin_train::data::source::{self, SourceKind, Wanted};
 use coin_train::data::{Case, DataError, Dataset, Draw, Grid, Purpose, Row, SliceTable, Split, phantoms};
-use coin_train::recipe::{Protocol, Recipe};
+use coin_train::recipe::{Finding, Names, Protocol, Recipe, Task};
 use volumes::{SIDES, ct, labels};
 
 fn table(kind: SourceKind, folder: &Path) -> Result<SliceTable, DataError> {
@@ -19,12 +19,26 @@ fn table(kind: SourceKind, folder: &Path) -> Result<SliceTable, DataError> {
 }
 
 fn cut(kind: SourceKind, folder: &Path, plane: Plane) -> Result<SliceTable, DataError> {
-    source::table(kind, folder, plane, &folder.join("cache"), false)
+    source::table(kind, folder, &wanted(plane), &folder.join("cache"), false)
+}
+
+/// Kidneys with what may be in them.
+fn wanted(plane: Plane) -> Wanted {
+    let others = ["tumour", "cyst"].map(str::to_owned).to_vec();
+    Wanted { plane, every_slice: false, organ: vec!["kidney".into()], others }
+}
+
+fn named(name: &str) -> Names {
+    Names(vec![name.into()])
+}
+
+fn pixels(row: &Row, label: &str) -> u32 {
+    row.pixels(&[label.to_owned()])
 }
 
 /// Patient, purpose, and pixels of kidney, tumour and cyst.
 fn rows(table: &SliceTable) -> Vec<(&str, Option<Purpose>, [u32; 3])> {
-    let row = |row: &'_ Row| (row.split, [row.kidney_px, row.tumour_px, row.cyst_px]);
+    let row = |row: &'_ Row| (row.split, ["kidney", "tumour", "cyst"].map(|label| pixels(row, label)));
     table.rows().iter().map(|found| (found.patient.as_str(), row(found).0, row(found).1)).collect()
 }
 
@@ -55,7 +69,7 @@ fn kits_folders_give_their_slices_with_kidney_in_hu_and_mm() {
     assert_eq!((slice.width(), slice.height()), (SIDES[0], SIDES[1]));
     assert_eq!(slice.spacing().unwrap().row_mm(), 1.5);
     assert_eq!(slice.hu()[7 * SIDES[0] + 30], 307.0);
-    let tumour = found.rows()[1].labelled(&[2]).unwrap();
+    let tumour = found.rows()[1].mask_of(&[2]).unwrap().unwrap();
     assert_eq!((tumour.bounding_box(), tumour.count()), (Some((4, 4, 13, 13)), 100));
 }
 
@@ -70,7 +84,7 @@ fn coronal_and_sagittal_slices_have_the_head_at_the_top() {
     assert_eq!(slice.spacing().map(|mm| (mm.row_mm(), mm.column_mm())), Some((3.0, 1.5)));
     let sagittal = cut(SourceKind::Kits, folder.path(), Plane::Sagittal).unwrap();
     assert_eq!(sagittal.rows().len(), 20, "the left half has kidney");
-    assert_eq!(sagittal.rows()[4].labelled(&[2]).unwrap().bounding_box(), Some((4, 2, 13, 2)));
+    assert_eq!(sagittal.rows()[4].mask_of(&[2]).unwrap().unwrap().bounding_box(), Some((4, 2, 13, 2)));
 }
 
 #[test]
@@ -117,9 +131,10 @@ fn nnunet_folders_of_both_versions_say_what_their_labels_mean() {
     for (kidney, tumour, labels_of) in [
         (4, 7, r#"{"background": 0, "kidney": 4, "renal_tumor": 7, "liver": 1}"#),
         (4, 7, r#"{"0": "background", "4": "kidney", "7": "tumour"}"#),
-        // As nnU-Net converts KiTS23: regions, of which the smallest says what a value is.
+        // As nnU-Net converts KiTS23: regions, which share values.
         (1, 2, r#"{"background": 0, "kidney": [1, 2, 3], "masses": [2, 3], "tumor": 2}"#),
     ] {
+        let region = labels_of.contains("masses");
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("dataset.json"), format!("{{\"labels\": {labels_of}}}")).unwrap();
         let cases = ["case_00001", "case_00002", "case_00003"];
@@ -133,7 +148,8 @@ fn nnunet_folders_of_both_versions_say_what_their_labels_mean() {
         let purposes: BTreeMap<&str, _> = found.rows().iter().map(|row| (row.patient.as_str(), row.split)).collect();
         let (train, test) = (Some(Purpose::Train), Some(Purpose::Test));
         assert_eq!(purposes, BTreeMap::from([(cases[0], train), (cases[1], train), (cases[2], test)]));
-        assert_eq!((found.rows()[1].kidney_px, found.rows()[1].tumour_px), (WHOLE - 100, 100));
+        let (row, outlined) = (&found.rows()[1], if region { WHOLE } else { WHOLE - 100 });
+        assert_eq!((pixels(row, "kidney"), pixels(row, "tumour")), (outlined, 100));
 
         ct(&folder.path().join("imagesTs/d_0000.nii.gz"));
         labels(&folder.path().join("labelsTs/d.nii.gz"), kidney, tumour);
@@ -145,7 +161,7 @@ fn nnunet_folders_of_both_versions_say_what_their_labels_mean() {
         let swapped = format!(r#"{{"labels": {{"tumor": {kidney}, "kidney": {tumour}}}}}"#);
         std::fs::write(folder.path().join("dataset.json"), swapped).unwrap();
         let found = table(SourceKind::NnUnet, folder.path()).unwrap();
-        assert_eq!((found.rows()[1].kidney_px, found.rows()[1].tumour_px), (100, WHOLE - 100));
+        assert_eq!((pixels(&found.rows()[1], "kidney"), pixels(&found.rows()[1], "tumour")), (100, WHOLE - 100));
     }
 }
 
@@ -165,23 +181,23 @@ fn lungs_are_labelled_by_folder_and_outlined_on_a_grid_of_their_own() {
             grey(&folder.path().join(class).join("masks").join(&name), 60, |x, _| if x < 30 { 255 } else { 0 });
         }
     }
-    let found = table(SourceKind::Lungs, folder.path()).unwrap();
-    let mut recipe = Recipe::load("kits23-anomalies", &["size=32".into()]).unwrap();
-    recipe.window = Window::new(0.0, 255.0).unwrap();
-    let protocol = Protocol { data: toml::from_str(LUNGS).unwrap(), ..recipe.protocol() };
+    let found = table(SourceKind::Xray, folder.path()).unwrap();
+    let greys = "input.normalisation={window=[0,255]}".into();
+    let recipe = Recipe::load("kits23-anomalies", &["input.size=32".into(), greys]).unwrap();
+    let task = Task { organ: named("kidney"), finding: Finding::Labelled, ..Task::default() };
+    let protocol = Protocol { data: toml::from_str(LUNGS).unwrap(), task, ..recipe.protocol() };
     let data = Dataset::open(&protocol, Some(&found), &Purpose::ALL).unwrap();
-    let batch =
-        data.batch(recipe.window, &recipe.anomaly, None, Draw { seed: 1, step: 0, size: 64, normal: false }).unwrap();
+    let batch = data.batch(&recipe.anomaly, None, Draw { seed: 1, step: 0, size: 64, normal: false }).unwrap();
     let abnormal = batch.iter().filter(|sample| sample.abnormal).count();
     assert!((20..45).contains(&abnormal), "{abnormal} of 64 from balanced batches");
     for sample in batch {
         let level = if sample.abnormal { 200.0 } else { 50.0 };
         assert!(sample.input.iter().all(|value| (value - (level / 127.5 - 1.0)).abs() < 1e-5));
-        assert_eq!((sample.kidneys.bounding_box(), sample.truth), (Some((0, 0, 15, 31)), None));
+        assert_eq!((sample.organ.bounding_box(), sample.truth), (Some((0, 0, 15, 31)), None));
     }
 }
 
-const LUNGS: &str = "source = \"slices\"\nabnormal = \"labelled\"\nbalanced = true\n\
+const LUNGS: &str = "source = \"slices\"\nbalanced = true\n\
                      split = { kind = \"ratio\", validation = 0.2, test = 0.2 }";
 
 #[test]
@@ -237,7 +253,8 @@ fn cases_that_cannot_be_used_are_named_or_left_out() {
         let message = table(SourceKind::Kits, folder.path()).unwrap_err().to_string();
         words.iter().for_each(|word| assert!(message.contains(word), "no {word:?} in: {message}"));
         let kept =
-            source::table(SourceKind::Kits, folder.path(), Plane::Axial, &folder.path().join("cache"), true).unwrap();
+            source::table(SourceKind::Kits, folder.path(), &wanted(Plane::Axial), &folder.path().join("cache"), true)
+                .unwrap();
         let patients: BTreeSet<&str> = kept.rows().iter().map(|row| row.patient.as_str()).collect();
         assert_eq!(patients, BTreeSet::from(["case_00000"]));
     }
@@ -245,21 +262,15 @@ fn cases_that_cannot_be_used_are_named_or_left_out() {
 
 #[test]
 fn a_batch_hangs_on_seed_and_step_and_on_nothing_else() {
-    let recipe = Recipe::load("quick", &["size=64".into(), "data.train=20".into()]).unwrap();
+    let recipe = Recipe::load("quick", &["input.size=64".into(), "data.train=20".into()]).unwrap();
     let made = |threads: usize, seed: u64, step: u64| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let data = Dataset::open(&recipe.protocol(), None, &Purpose::ALL).unwrap();
             // Steps before it leave no trace.
-            data.batch(recipe.window, &recipe.anomaly, None, Draw { seed: 9, step: 0, size: 3, normal: false })
-                .unwrap();
+            data.batch(&recipe.anomaly, None, Draw { seed: 9, step: 0, size: 3, normal: false }).unwrap();
             let batch = data
-                .batch(
-                    recipe.window,
-                    &recipe.anomaly,
-                    Some(&Augmentation::PAPER),
-                    Draw { seed, step, size: 8, normal: false },
-                )
+                .batch(&recipe.anomaly, Some(&Augmentation::PAPER), Draw { seed, step, size: 8, normal: false })
                 .unwrap();
             batch.into_iter().map(|sample| (sample.input, sample.truth)).collect::<Vec<_>>()
         })
@@ -278,23 +289,25 @@ fn phantom_table(folder: &Path) -> SliceTable {
 #[test]
 fn outlines_stay_where_they_belong_in_a_slice_that_is_cropped_to_the_body() {
     let folder = tempfile::tempdir().unwrap();
-    let grid = Grid { size: 128, crop_to_body: false, window: Window::PHANTOM };
+    let (whole_grid, window) = (Grid { size: 128, crop_to_body: false }, Window::PHANTOM);
+    let grid = |crop_to_body: bool| Grid { crop_to_body, ..whole_grid };
+    let task = Task { organ: named("kidney"), finding: Finding::Labels(named("tumour")), ..Task::default() };
     let mut larger = 0;
     for row in phantom_table(folder.path()).rows() {
         let (whole, cropped) =
-            (row.case(grid, true).unwrap(), row.case(Grid { crop_to_body: true, ..grid }, true).unwrap());
+            [false, true].map(|cropped| row.case(grid(cropped), window, &task, true).unwrap()).into();
         let mean = |case: &Case, mask: &Mask| {
             let inside = case.slice.hu().iter().zip(mask.as_slice()).filter(|(_, inside)| **inside);
             inside.map(|(hu, _)| hu).sum::<f32>() / mask.count() as f32
         };
-        let kidneys = [&whole, &cropped].map(|case| mean(case, &case.kidneys));
+        let kidneys = [&whole, &cropped].map(|case| mean(case, &case.organ));
         assert!((kidneys[0] - kidneys[1]).abs() < 15.0, "{}: kidneys of {kidneys:?} HU", row.patient);
-        if let (Some(before), Some(after)) = (&whole.tumour, &cropped.tumour) {
+        if let (Some(before), Some(after)) = (&whole.finding, &cropped.finding) {
             let tumours = [mean(&whole, before), mean(&cropped, after)];
             assert!((tumours[0] - tumours[1]).abs() < 60.0, "{}: tumours of {tumours:?} HU", row.patient);
         }
         let [before, after] = [&whole, &cropped].map(|case| case.slice.spacing().unwrap().column_mm());
-        let area = |case: &Case, mm: f32| case.kidneys.count() as f32 * mm * mm;
+        let area = |case: &Case, mm: f32| case.organ.count() as f32 * mm * mm;
         assert!((area(&cropped, after) / area(&whole, before) - 1.0).abs() < 0.15, "{}", row.patient);
         larger += usize::from(after < 0.95 * before);
     }
@@ -320,7 +333,7 @@ fn lesions_are_planted_in_normal_slices_and_in_training_alone() {
         let data = Dataset::open(&recipe.protocol(), Some(&table), &Purpose::ALL).unwrap();
         let batch = |normal| {
             let draw = Draw { seed: 3, step: 0, size: 64, normal };
-            data.batch(recipe.window, &recipe.anomaly, None, draw).unwrap()
+            data.batch(&recipe.anomaly, None, draw).unwrap()
         };
         let planted = batch(true);
         assert!(planted.iter().all(|sample| sample.clean.is_some()), "a tumour is no lesson");
@@ -328,7 +341,7 @@ fn lesions_are_planted_in_normal_slices_and_in_training_alone() {
         assert!((30..64).contains(&abnormal), "{abnormal} of 64");
         let mixed = batch(false);
         assert!(mixed.iter().any(|sample| sample.clean.is_none()) && mixed.iter().any(|sample| sample.clean.is_some()));
-        let samples = data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, 1);
+        let samples = data.samples(&[Purpose::Test], &recipe.anomaly, 1);
         let tested = samples.at(&(0..samples.len()).collect::<Vec<_>>()).unwrap();
         assert!(
             tested.iter().all(|sample| !sample.abnormal || sample.clean.is_none()),
@@ -339,12 +352,10 @@ fn lesions_are_planted_in_normal_slices_and_in_training_alone() {
 
 #[test]
 fn keys_that_would_do_nothing_are_refused() {
-    for change in ["data.without_cysts=true", "data.train_on_planted=true"] {
-        let refused = Recipe::load("kits23-anomalies", &[change.into()]).unwrap_err().to_string();
-        assert!(refused.contains("abnormal = \"tumour\" alone"), "{refused}");
-    }
-    let cropped = Recipe::load("quick", &["crop_to_body=true".into()]).unwrap_err().to_string();
-    assert!(cropped.contains("crop_to_body"), "{cropped}");
+    let refused = Recipe::load("kits23-anomalies", &["task.train_on_synthetic=true".into()]).unwrap_err().to_string();
+    assert!(refused.contains("a finding that labels show"), "{refused}");
+    let cropped = Recipe::load("quick", &["input.crop=body".into()]).unwrap_err().to_string();
+    assert!(cropped.contains("input.crop"), "{cropped}");
 }
 
 /// 60 patients, of whom the i-th has i % 7 slices with 100 i pixels of tumour each, and one without.
@@ -363,13 +374,13 @@ fn patients() -> SliceTable {
 
 #[test]
 fn ratios_and_folds_divide_patients_the_same_way_every_time() {
-    let table = patients();
+    let (table, task) = (patients(), Task { finding: Finding::Labels(named("tumour")), ..Task::default() });
     let count =
         |assigned: &BTreeMap<String, Purpose>, wanted| assigned.values().filter(|found| **found == wanted).count();
     let ratio = Split::Ratio { validation: 0.2, test: 0.3 };
-    let assigned = ratio.assign(&table).unwrap();
+    let assigned = ratio.assign(&table, &task).unwrap();
     let reversed = SliceTable::new("reversed", table.rows().iter().rev().cloned().collect());
-    assert_eq!(assigned, ratio.assign(&reversed).unwrap());
+    assert_eq!(assigned, ratio.assign(&reversed, &task).unwrap());
     assert_eq!(assigned.len(), 60);
     assert!(
         (10..=26).contains(&count(&assigned, Purpose::Test))
@@ -378,11 +389,11 @@ fn ratios_and_folds_divide_patients_the_same_way_every_time() {
 
     let mut tested = BTreeSet::new();
     for fold in 0..5 {
-        let assigned = Split::Folds { folds: 5, fold }.assign(&table).unwrap();
+        let assigned = Split::Folds { folds: 5, fold }.assign(&table, &task).unwrap();
         let area = |wanted: Purpose| -> u32 {
-            table.rows().iter().filter(|row| assigned[&row.patient] == wanted).map(|row| row.tumour_px).sum()
+            table.rows().iter().filter(|row| assigned[&row.patient] == wanted).map(|row| pixels(row, "tumour")).sum()
         };
-        let all: u32 = table.rows().iter().map(|row| row.tumour_px).sum();
+        let all: u32 = table.rows().iter().map(|row| pixels(row, "tumour")).sum();
         for purpose in [Purpose::Test, Purpose::Validation] {
             let share = f64::from(area(purpose)) / f64::from(all);
             assert!((share - 0.2).abs() < 0.02, "fold {fold} has {share} of the tumour");
@@ -399,7 +410,7 @@ fn lists_and_tables_that_leak_or_name_strangers_are_refused() {
     let listed = |name: &str, text: &str| {
         let file: PathBuf = folder.path().join(name);
         std::fs::write(&file, text).unwrap();
-        Split::Lists { file }.assign(&table).map_err(|reason| reason.to_string())
+        Split::Lists { file }.assign(&table, &Task::default()).map_err(|reason| reason.to_string())
     };
     let kept =
         listed("a.toml", "train = [\"patient_1\"]\nvalidation = [\"patient_2\"]\ntest = [\"patient_3\"]").unwrap();
@@ -413,9 +424,9 @@ fn lists_and_tables_that_leak_or_name_strangers_are_refused() {
     let mut rows = table.rows().to_vec();
     rows.iter_mut().for_each(|row| row.split = Some(Purpose::Train));
     rows[2].split = Some(Purpose::Test);
-    let leak = Split::Given.assign(&SliceTable::new("leaky", rows)).unwrap_err().to_string();
+    let leak = Split::Given.assign(&SliceTable::new("leaky", rows), &Task::default()).unwrap_err().to_string();
     assert!(leak.contains("patient_1 has slices of two splits"), "{leak}");
-    let silent = Split::Given.assign(&table).unwrap_err().to_string();
+    let silent = Split::Given.assign(&table, &Task::default()).unwrap_err().to_string();
     assert!(silent.contains("ratio"), "{silent}");
 }
 
@@ -451,7 +462,7 @@ fn slices_of_real_ct_are_cut_as_they_are() {
     assert!(shown.len() > 20, "both kidneys are in it");
     assert_eq!(found.rows().len(), shown.len());
     for (row, i) in found.rows().iter().zip(shown) {
-        assert_eq!(row.kidney_px as usize, kidneys(i));
+        assert_eq!(pixels(row, "kidney") as usize, kidneys(i));
         let off = row
             .slice()
             .unwrap()

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use burn::tensor::Device;
-use coin_core::bundle::{Bundle, Card, FORMAT, SelfTest};
+use coin_core::bundle::{Bundle, Card, FORMAT, Normalisation, SelfTest};
 use coin_core::method::Method;
 use coin_core::networks::{ClassifierArchitecture, Family, Fuse, InpainterConfig, Upsampling};
 use coin_train::onnx;
@@ -56,7 +56,9 @@ fn bundle(family: Family, method: Method, fuse: Fuse, upsampling: Upsampling) ->
         size: SIZE,
         crop_to_body: false,
         peak: 0.0,
-        window: [-100.0, 300.0],
+        normalisation: Normalisation::Window([-100.0, 300.0]),
+        finding: String::new(),
+        modality: String::new(),
         threshold: 0.25,
         postprocess: false,
         recipe: json!({}),

@@ -68,7 +68,7 @@ fn convert_imports_and_verifies() {
     }
     let card = Bundle::read(&std::fs::read(&out).unwrap()).unwrap().card;
     let protocol: Protocol = serde_json::from_value(card.recipe).expect("an evaluation can read it");
-    assert_eq!((protocol.size, protocol.anomaly.diameter_mm), (64, 30.0));
+    assert_eq!((protocol.input.size, protocol.anomaly.diameter_mm), (64, 30.0));
     let verified = convert(&["verify", &out, "--against", &out]);
     let said = String::from_utf8_lossy(&verified.stdout).into_owned();
     assert!(verified.status.success() && said.contains("self-test passed") && said.contains("0.00e0"), "{said}");

@@ -11,6 +11,7 @@ use coin_imaging::phantom::Phantom;
 use coin_imaging::{Limits, Scan, Window};
 use coin_train::data::{Grid, Purpose, SliceTable};
 use coin_train::model::Model;
+use coin_train::recipe::Task;
 use serde_json::Value;
 use tiny::{log, refused, train_on};
 
@@ -222,7 +223,7 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
 
     let table = SliceTable::open(&slices).unwrap();
     let tested = table.rows().iter().find(|row| row.split == Some(Purpose::Test)).unwrap();
-    let case = tested.case(Grid { size: 128, crop_to_body: false, window: Window::PHANTOM }, false).unwrap();
+    let case = tested.case(Grid { size: 128, crop_to_body: false }, Window::PHANTOM, &Task::default(), false).unwrap();
     let patient = Phantom::generate(2, 128).slice;
     let off = patient.hu().iter().zip(case.slice.hu()).map(|(&hu, read)| {
         let shown = hu.clamp(Window::PHANTOM.low(), Window::PHANTOM.high());

@@ -1,6 +1,6 @@
 //! A model on this engine's device.
 
-use coin_core::bundle::{Bundle, Card, SELF_TEST_TOLERANCE};
+use coin_core::bundle::{Bundle, Card, Normalisation, SELF_TEST_TOLERANCE};
 use coin_core::explanation::{Explainer, Explanation};
 use coin_imaging::{Fit, Window};
 use js_sys::{Date, Error, Float32Array, Object, Promise};
@@ -59,7 +59,11 @@ impl Engine {
     /// Checks a model file, puts it on the device, runs its self-test, and says what the model is.
     pub async fn load(&mut self, model: &[u8]) -> Result<Object, Error> {
         let bundle = Bundle::read(model).map_err(sentence)?;
-        let window = Window::try_from(bundle.card.window).map_err(sentence)?;
+        let Normalisation::Window(bounds) = bundle.card.normalisation else {
+            let reason = "it is normalised by percentiles, which pages cannot do yet; use the program explain";
+            return Err(Error::new(&format!("model {}: {reason}", bundle.card.name)));
+        };
+        let window = Window::try_from(bounds).map_err(sentence)?;
         let explainer = bundle.explainer(&self.on.device).map_err(sentence)?;
         let started = Date::now();
         let answer = self.run(&explainer, bundle.self_test_input(), bundle.card.self_test.size).await?;
@@ -69,7 +73,7 @@ impl Engine {
             ("tolerance", SELF_TEST_TOLERANCE.into()),
             ("milliseconds", (Date::now() - started).into()),
         ])?;
-        let info = info(&bundle.card, self_test)?;
+        let info = info(&bundle.card, window, self_test)?;
         self.model = Some(Model { card: bundle.card, window, explainer });
         Ok(info)
     }
@@ -134,11 +138,11 @@ fn square(fit: &Fit, around_body: bool) -> Result<Object, Error> {
     ])
 }
 
-fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
+fn info(card: &Card, window: Window, self_test: Object) -> Result<Object, Error> {
     let json = |value: &serde_json::Value| {
         value.serialize(&Serializer::json_compatible()).map_err(|reason| sentence(reason.to_string()))
     };
-    let [low, high] = card.window;
+    let [low, high] = <[f32; 2]>::from(window);
     object([
         ("name", card.name.as_str().into()),
         ("title", card.title.as_str().into()),

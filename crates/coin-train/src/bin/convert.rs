@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use burn::tensor::Device;
 use clap::{Parser, Subcommand};
-use coin_core::bundle::{Bundle, Card, FORMAT, SELF_TEST_TOLERANCE, SelfTest};
+use coin_core::bundle::{Bundle, Card, FORMAT, Normalisation, SELF_TEST_TOLERANCE, SelfTest};
 use coin_core::explanation::largest_difference;
 use coin_core::method::Method;
 use coin_core::networks::{Fuse, InpainterConfig, Upsampling};
@@ -144,7 +144,9 @@ fn import(import: &Import) -> anyhow::Result<()> {
         size: import.size,
         crop_to_body: false,
         peak: 0.0,
-        window: window.into(),
+        normalisation: Normalisation::Window(window.into()),
+        finding: String::new(),
+        modality: String::new(),
         threshold: coin_train::stage::PAPER_THRESHOLD,
         postprocess: false,
         recipe: protocol(import, window),
@@ -192,7 +194,7 @@ fn familiarise(path: &Path, data: &DataOptions, limits: Option<String>, out: &Pa
     let mut bundle = Model::bundle(path)?;
     let card = &mut bundle.card;
     let protocol = Protocol::of(card)?;
-    let table = data.table(protocol.data.selection().1.plane)?;
+    let table = data.table(&protocol.wanted())?;
     let data = Dataset::open(&protocol, table.as_ref(), &[Purpose::Train, Purpose::Validation])?;
     card.familiarity = familiarity::of(&protocol, PLANTING_SEED, &data)?;
     card.format = FORMAT;

@@ -1,13 +1,16 @@
 //! Looks into data sources and writes phantom sets.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use coin_imaging::picture::Picture;
-use coin_imaging::{Plane, Window, write};
-use coin_train::data::{DataOptions, DataSpec, Fingerprint, Grid, Purpose, Row, SliceTable, phantoms, source};
+use coin_imaging::{Fit, Plane, Window, write};
+use coin_train::data::description::Unit;
+use coin_train::data::source::{self, Wanted};
+use coin_train::data::{DataOptions, DataSpec, Fingerprint, Purpose, SliceTable, phantoms};
 use coin_train::files;
 use coin_train::program::{self, BadInput};
 
@@ -17,7 +20,7 @@ use coin_train::program::{self, BadInput};
     version,
     after_help = "Examples:
   dataset inspect kits:DIR               what is there, what cannot be used and why
-  dataset fingerprint totalsegmentator:DIR
+  dataset fingerprint totalsegmentator:DIR --label liver
   dataset preview slices:DIR --out sheet.png
   dataset phantom --count 20 --out phantoms"
 )]
@@ -30,7 +33,7 @@ struct Arguments {
 enum Chore {
     /// Say what data sources hold, what cannot be used and why.
     Inspect(Sources),
-    /// The HU of kidneys and lesions, and the window that shows them (0.5th to 99.5th percentile).
+    /// The intensities of what is labelled, and the normalisation that shows it (0.5th to 99.5th percentile).
     Fingerprint {
         #[command(flatten)]
         sources: Sources,
@@ -38,14 +41,14 @@ enum Chore {
         #[arg(long)]
         json: bool,
     },
-    /// A contact sheet: slices, evenly spread, with kidneys green and lesions red.
+    /// A contact sheet: slices, evenly spread, each without and with its labels.
     Preview {
         #[command(flatten)]
         sources: Sources,
         /// Slices to show.
         #[arg(long, default_value_t = 12)]
         count: usize,
-        /// HU that become black and white.
+        /// Intensities that become black and white; -100 to 300 HU without it, or the slice's 0.5th to 99.5th percentile.
         #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true)]
         window: Option<Vec<f32>>,
         /// The picture to write.
@@ -72,9 +75,12 @@ enum Chore {
 /// Which data, and how it is cut.
 #[derive(Args)]
 struct Sources {
-    /// phantom, or KIND:DIR with KIND totalsegmentator, kits, nnunet, slices or lungs.
+    /// phantom, or KIND:DIR with KIND totalsegmentator, kits, nnunet, slices or xray.
     #[arg(value_name = "SPEC", required = true)]
     specs: Vec<DataSpec>,
+    /// A structure of TotalSegmentator to read, by name; may be given several times.
+    #[arg(long = "label", value_name = "NAME")]
+    labels: Vec<String>,
     /// How volumes are cut: axial, coronal or sagittal.
     #[arg(long, default_value = "axial", value_parser = program::named::<Plane>)]
     plane: Plane,
@@ -84,9 +90,15 @@ struct Sources {
 }
 
 impl Sources {
+    fn wanted(&self) -> Wanted {
+        let mut labels = self.labels.iter().cloned();
+        let (organ, others) = (labels.by_ref().take(1).collect(), labels.collect());
+        Wanted { plane: self.plane, every_slice: false, organ, others }
+    }
+
     /// All slices, without the cases that cannot be used, of which a warning tells.
     fn table(&self) -> anyhow::Result<Option<SliceTable>> {
-        DataOptions::new(self.specs.clone(), self.cache.clone(), true).table(self.plane)
+        DataOptions::new(self.specs.clone(), self.cache.clone(), true).table(&self.wanted())
     }
 
     fn folders(&self) -> anyhow::Result<SliceTable> {
@@ -111,8 +123,7 @@ fn inspect(sources: &Sources) -> anyhow::Result<()> {
                 println!("phantom: made on the spot, any number of patients, 384 mm wide, organ masks, true HU");
             }
             DataSpec::Folder(kind, path) => {
-                let found = source::look(*kind, path)?;
-                if !found.volumes.is_empty() || !found.skipped.is_empty() {
+                if let Some(found) = source::look(*kind, path, &sources.wanted())? {
                     println!("{spec}: {} volumes, {} cases without a file", found.volumes.len(), found.skipped.len());
                 }
             }
@@ -120,32 +131,43 @@ fn inspect(sources: &Sources) -> anyhow::Result<()> {
     }
     let Some(table) = sources.table()? else { return Ok(()) };
     println!("{}: {} {} slices", table.name(), table.rows().len(), sources.plane.name());
-    println!("{:10} {:>8} {:>8} {:>8} {:>8} {:>8}", "split", "patients", "slices", "kidney", "tumour", "cyst");
+    let labels: BTreeSet<&str> = table.descriptions().into_iter().flat_map(|found| found.labels.names()).collect();
+    let column = |name: &str| name.chars().count().max(8);
+    let headings: String = labels.iter().map(|name| format!(" {name:>0$}", column(name))).collect();
+    println!("{:10} {:>8} {:>8}{headings}", "split", "patients", "slices");
     let splits = Purpose::ALL.into_iter().map(Some).chain([None]);
     for split in splits {
         let rows = || table.rows().iter().filter(move |row| row.split == split);
-        let with = |pixels: fn(&Row) -> u32| rows().filter(|row| pixels(row) > 0).count();
-        let patients: std::collections::BTreeSet<&str> = rows().map(|row| row.patient.as_str()).collect();
+        let patients: BTreeSet<&str> = rows().map(|row| row.patient.as_str()).collect();
         if patients.is_empty() {
             continue;
         }
-        let (kidney, tumour, cyst) = (with(|row| row.kidney_px), with(|row| row.tumour_px), with(|row| row.cyst_px));
+        let with = |name: &str| rows().filter(|row| row.shows(name)).count();
+        let counts: String = labels.iter().map(|name| format!(" {:>1$}", with(name), column(name))).collect();
         let name = split.map_or("not said", Purpose::name);
-        println!("{name:10} {:8} {:8} {kidney:8} {tumour:8} {cyst:8}", patients.len(), rows().count());
+        println!("{name:10} {:8} {:8}{counts}", patients.len(), rows().count());
     }
     Ok(())
 }
 
 #[allow(clippy::print_stdout)]
 fn fingerprint(sources: &Sources, json: bool) -> anyhow::Result<()> {
-    let found = Fingerprint::of(&sources.folders()?)?.context("no pixel is labelled")?;
+    let table = sources.folders()?;
+    let found = Fingerprint::of(&table)?.context("no pixel is labelled")?;
     if json {
         println!("{}", serde_json::to_string(&found)?);
         return Ok(());
     }
+    let hu = table.descriptions().iter().all(|description| description.unit() == Unit::Hu);
+    let unit = if hu { " HU" } else { "" };
     let Fingerprint { pixels, mean, deviation, percentile_00_5, percentile_99_5 } = found;
-    println!("{pixels} labelled pixels, {mean:.1} HU on average, standard deviation {deviation:.1} HU");
-    println!("train with --set window=[{percentile_00_5:.1},{percentile_99_5:.1}]");
+    println!("{pixels} labelled pixels, {mean:.1}{unit} on average, standard deviation {deviation:.1}{unit}");
+    if hu {
+        let window = format!("{{window=[{percentile_00_5:.1},{percentile_99_5:.1}]}}");
+        println!("train with --set input.normalisation={window}");
+    } else {
+        println!("train with --set 'input.normalisation={{percentiles=[0.5,99.5],over=\"slice\"}}'");
+    }
     Ok(())
 }
 
@@ -154,20 +176,23 @@ fn preview(sources: &Sources, count: usize, window: Option<&[f32]>, out: &Path) 
     const ACROSS: usize = 3;
     let table = sources.folders()?;
     let rows = table.rows();
-    let window = match window {
-        Some(bounds) => program::window("--window", bounds)?,
-        None => Window::ABDOMEN,
-    };
+    let window = window.map(|bounds| program::window("--window", bounds)).transpose()?;
     let count = count.clamp(1, rows.len().max(1));
     let shown = (0..count).filter_map(|i| rows.get(i * rows.len() / count));
     let pairs = shown.map(|row| {
-        let case = row.case(Grid { size: SIZE, crop_to_body: false, window }, row.tumour_px > 0)?;
-        let slice = Picture::of_normalised(&window.normalise_slice(&case.slice), SIZE, SIZE);
-        let labelled = match &case.tumour {
-            Some(tumour) => slice.clone().with_mask(tumour, None),
-            None => slice.clone().with_mask(&case.kidneys, Some(&case.kidneys)),
+        let usual = || match row.description.unit() {
+            Unit::Hu => Ok(Window::ABDOMEN),
+            Unit::Arbitrary => row.percentiles([0.5, 99.5]),
         };
-        anyhow::Ok([slice, labelled])
+        let (window, slice) = (window.map_or_else(usual, Ok)?, row.slice()?);
+        let fit = Fit::of(&slice, SIZE);
+        let picture = Picture::of_normalised(&fit.input(&slice, window), SIZE, SIZE);
+        let labels = row.description.labels.values();
+        let labelled = match row.mask_of(&labels)?.map(|mask| fit.apply_mask(&mask)) {
+            Some(mask) => picture.clone().with_mask(&mask, None),
+            None => picture.clone(),
+        };
+        anyhow::Ok([picture, labelled])
     });
     let pictures: Vec<Picture> = pairs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
     let rows: Vec<Vec<Picture>> = pictures.chunks(2 * ACROSS).map(<[Picture]>::to_vec).collect();

@@ -148,7 +148,7 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.anomalies == Anomalies::None {
         protocol.anomaly.probability = 0.0;
     }
-    let table = arguments.data.table(protocol.data.selection().1.plane)?;
+    let table = arguments.data.table(&protocol.wanted())?;
     let name = table.as_ref().map_or_else(|| "phantoms".to_owned(), |table| table.name().to_owned());
     let (purposes, split): (&[Purpose], _) = match arguments.split {
         Split::Train => (&[Purpose::Train], "train"),
@@ -174,7 +174,7 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let distances = Distances::Features(inception.as_ref());
     let started = Instant::now();
     let data = Dataset::open(&protocol, table.as_ref(), purposes)?;
-    let samples = data.samples(purposes, protocol.window, &protocol.anomaly, arguments.seed);
+    let samples = data.samples(purposes, &protocol.anomaly, arguments.seed);
     let found = evaluation::evaluate(&model.explainer, &model.device, card.size, &samples, masking, distances)?;
     let shown = report::representative(&found);
     let pictured = samples.at(&shown)?;

@@ -11,7 +11,7 @@ use coin_train::evaluation::Masking;
 use coin_train::explained::{self, ExplainedSlice};
 use coin_train::files::{self, FileError};
 use coin_train::inputs::{self, Input, Shard};
-use coin_train::model::{Model, ModelOptions};
+use coin_train::model::{self, Model, ModelOptions};
 use coin_train::program::{self, BadInput};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -88,7 +88,7 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
     let (model, masking) = arguments.model.open()?;
     let greys = match &arguments.greys {
         Some(bounds) => program::window("--greys", bounds)?,
-        None => model.window,
+        None => model::greys(&model.card)?,
     };
     let out = std::path::absolute(&arguments.out)?;
     for input in arguments.inputs.iter().filter(|input| input.is_dir()) {
@@ -173,15 +173,16 @@ impl Task<'_> {
         let wanted = self.arguments.slice.map_or(1..=scan.slice_count(), |slice| slice.get()..=slice.get());
         let mut volume = CounterfactualVolume::of(scan);
         let mut summaries = Vec::new();
+        let windows = self.model.windows(scan)?;
         for number in wanted {
             let index = number - 1;
-            let slice = scan.slice(index)?;
+            let (slice, window) = (scan.slice(index)?, windows[index.min(windows.len() - 1)]);
             let folder = match scan.slice_count() {
                 1 => folder.to_owned(),
                 _ => folder.join(format!("slice-{number:04}")),
             };
             let started = Instant::now();
-            let explained = ExplainedSlice::of(&self.model, slice, self.masking)?;
+            let explained = ExplainedSlice::of(&self.model, slice, window, self.masking)?;
             let seconds = started.elapsed().as_secs_f64();
             explained.write(&folder)?;
             if let Some(volume) = &mut volume {

@@ -83,7 +83,7 @@ fn climb(arguments: &Arguments) -> anyhow::Result<()> {
         return Err(BadInput("--data: the small rows make their own phantoms; add --full for a folder".into()).into());
     }
     interrupt::listen()?;
-    let table = arguments.data.table(protocol.data.selection().1.plane)?;
+    let table = arguments.data.table(&protocol.wanted())?;
     let data = Dataset::open(&protocol, table.as_ref(), &Purpose::ALL)?;
     let devices = Devices::open(&arguments.device)?;
     let common = Common { arguments, data, devices };
@@ -194,8 +194,9 @@ impl Common<'_> {
     fn saliency(&self, training: &Training<'_>) -> anyhow::Result<BTreeMap<SaliencyMethod, MethodReport>> {
         let recipe = training.setting.recipe;
         let classifier = training.trained()?.classifier;
-        let saliency = Saliency::of(classifier, None, self.arguments.rise_masks, recipe.size, &self.devices.first)?;
-        let samples = self.data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, TEST_SEED);
+        let saliency =
+            Saliency::of(classifier, None, self.arguments.rise_masks, recipe.input.size, &self.devices.first)?;
+        let samples = self.data.samples(&[Purpose::Test], &recipe.anomaly, TEST_SEED);
         let masking = Masking::at(SALIENCY_THRESHOLD);
         let methods =
             [SaliencyMethod::Rise, SaliencyMethod::ScoreCam, SaliencyMethod::LayerCam, SaliencyMethod::GradCam];

@@ -128,17 +128,17 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let classifier = arguments.classifier.as_deref().map(Run::resume).transpose()?;
     if let Some((run, of, _)) = &classifier
-        && (&of.classifier.network, of.protocol().grid()) != (&recipe.classifier.network, recipe.protocol().grid())
+        && (&of.classifier.network, of.input) != (&recipe.classifier.network, recipe.input)
     {
         let folder = run.folder().display();
         return Err(BadInput(format!(
-            "--classifier {folder}: it has another architecture, size, crop or window than recipe {}",
+            "--classifier {folder}: it has another architecture or input than recipe {}",
             recipe.name
         ))
         .into());
     }
     interrupt::listen()?;
-    let table = arguments.data.of(specs.clone()).table(recipe.data.selection().1.plane)?;
+    let table = arguments.data.of(specs.clone()).table(&recipe.protocol().wanted())?;
     let data = Dataset::open(&recipe.protocol(), table.as_ref(), &Purpose::ALL)?;
     let devices = Devices::open(&arguments.device)?;
     let setting = Setting { recipe: &recipe, data: &data, devices: &devices };

@@ -4,9 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use coin_imaging::{Mask, Slice, Window};
 
-use super::table::{Label, Row};
-use super::{DataError, Purpose, phantoms};
-use crate::recipe::{Abnormal, Selection};
+use super::windows::Windows;
+use super::{DataError, Purpose, Row, phantoms};
+use crate::recipe::{Input, Task};
 
 /// Bytes of slices that are kept in memory.
 const KEPT_BYTES: usize = 2 << 30;
@@ -18,23 +18,29 @@ pub struct Grid {
     pub size: usize,
     /// Whether it is cropped to a square around the body.
     pub crop_to_body: bool,
-    /// HU that it is cut to.
-    pub window: Window,
 }
 
-/// A slice on the model's grid with its kidneys.
+impl From<&Input> for Grid {
+    fn from(input: &Input) -> Self {
+        Self { size: input.size, crop_to_body: input.crops_to_body() }
+    }
+}
+
+/// A slice on the model's grid with its organ.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// Where it came from, for people.
     pub name: String,
     /// Whose it is.
     pub patient: String,
-    /// `size * size` pixels in HU.
+    /// `size * size` pixels, cut to the window.
     pub slice: Slice,
-    /// The kidneys on the same grid.
-    pub kidneys: Mask,
-    /// The tumour on the same grid, where one makes the slice abnormal.
-    pub tumour: Option<Mask>,
+    /// Intensities that become -1 and 1.
+    pub window: Window,
+    /// The organ on the same grid.
+    pub organ: Mask,
+    /// The finding on the same grid, where one makes the slice abnormal.
+    pub finding: Option<Mask>,
 }
 
 /// The slices of one purpose.
@@ -54,39 +60,41 @@ struct Entry {
 
 #[derive(Debug)]
 enum Origin {
-    Phantom(u64),
+    Phantom {
+        seed: u64,
+        window: Window,
+    },
     /// A slice on disk.
-    Row(Row, Grid),
+    Row(Row, Arc<Seen>),
+}
+
+/// What a slice on disk becomes.
+#[derive(Debug)]
+pub struct Seen {
+    /// On which grid.
+    pub grid: Grid,
+    /// In which window.
+    pub windows: Windows,
+    /// With which organ and finding.
+    pub task: Task,
 }
 
 impl Cases {
     /// `count` phantom patients from seed `first` on.
-    pub fn phantoms(first: u64, count: usize, size: usize) -> Self {
-        let entry = |seed| Entry { origin: Origin::Phantom(seed), abnormal: false, kept: OnceLock::new() };
+    pub fn phantoms(first: u64, count: usize, size: usize, window: Window) -> Self {
+        let entry = |seed| Entry { origin: Origin::Phantom { seed, window }, abnormal: false, kept: OnceLock::new() };
         Self { entries: (first..first + count as u64).map(entry).collect(), size }
     }
 
-    /// The rows that are selected for a purpose.
-    pub fn of_rows<'a>(
-        rows: impl IntoIterator<Item = &'a Row>,
-        selection: &Selection,
-        purpose: Purpose,
-        grid: Grid,
-    ) -> Self {
-        let entry = |row: &Row| {
-            let abnormal = abnormal(row, selection, purpose)?;
-            Some(Entry { origin: Origin::Row(row.clone(), grid), abnormal, kept: OnceLock::new() })
-        };
-        Self { entries: rows.into_iter().filter_map(entry).collect(), size: grid.size }
+    /// The rows that the task takes for a purpose.
+    pub fn of_rows<'a>(rows: impl IntoIterator<Item = &'a Row>, purpose: Purpose, seen: &Arc<Seen>) -> Self {
+        let entry = |row: &Row| Some(Entry::of(row, seen.task.abnormal(row, purpose)?, seen));
+        Self { entries: rows.into_iter().filter_map(entry).collect(), size: seen.grid.size }
     }
 
     /// These rows, all of them as they are.
-    pub fn normal<'a>(rows: impl IntoIterator<Item = &'a Row>, grid: Grid) -> Self {
-        let entry = |row: &Row| {
-            let origin = Origin::Row(row.clone(), grid);
-            Entry { origin, abnormal: false, kept: OnceLock::new() }
-        };
-        Self { entries: rows.into_iter().map(entry).collect(), size: grid.size }
+    pub fn normal<'a>(rows: impl IntoIterator<Item = &'a Row>, seen: &Arc<Seen>) -> Self {
+        Self { entries: rows.into_iter().map(|row| Entry::of(row, false, seen)).collect(), size: seen.grid.size }
     }
 
     /// Number of slices.
@@ -119,10 +127,13 @@ impl Cases {
             return Ok(case.clone());
         }
         let case = Arc::new(match &entry.origin {
-            Origin::Row(row, grid) => row.case(*grid, entry.abnormal)?,
-            Origin::Phantom(seed) => phantoms::case(*seed, self.size),
+            Origin::Row(row, seen) => {
+                let Seen { grid, windows, task } = &**seen;
+                row.case(*grid, windows.window(row)?, task, entry.abnormal)?
+            }
+            Origin::Phantom { seed, window } => phantoms::case(*seed, self.size, *window),
         });
-        // Four bytes of HU and up to two of masks a pixel.
+        // Four bytes of intensity and up to two of masks a pixel.
         if index < KEPT_BYTES / (6 * self.size * self.size).max(1) {
             return Ok(entry.kept.get_or_init(|| case).clone());
         }
@@ -130,18 +141,8 @@ impl Cases {
     }
 }
 
-/// Whether a slice is abnormal in itself; `None` for one that is left out.
-fn abnormal(row: &Row, selection: &Selection, purpose: Purpose) -> Option<bool> {
-    let enough = row.kidney_px >= selection.kidney_pixels;
-    let diseased = selection.train_on_diseased && purpose == Purpose::Train;
-    match selection.abnormal {
-        // Only what is planted may make a slice abnormal.
-        Abnormal::Planted => (enough && (diseased || row.tumour_px == 0 && row.cyst_px == 0)).then_some(false),
-        // A slice with a little tumour is neither.
-        Abnormal::Tumour => match row.tumour_px {
-            0 => (enough && !(selection.without_cysts && row.cyst_px > 0)).then_some(false),
-            pixels => (pixels >= selection.tumour_pixels).then_some(true),
-        },
-        Abnormal::Labelled => row.label.map(|label| label == Label::Abnormal),
+impl Entry {
+    fn of(row: &Row, abnormal: bool, seen: &Arc<Seen>) -> Self {
+        Self { origin: Origin::Row(row.clone(), seen.clone()), abnormal, kept: OnceLock::new() }
     }
 }

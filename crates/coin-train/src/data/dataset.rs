@@ -1,16 +1,20 @@
 //! Cases for each purpose, and the batches and samples that are made of them.
 
-use coin_imaging::Window;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use coin_core::bundle::Normalisation;
 use coin_imaging::augmentation::Augmentation;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::cases::Cases;
-use super::{DataError, Purpose, Sample, SliceTable};
+use super::cases::{Cases, Seen};
+use super::windows::Windows;
+use super::{DataError, Purpose, Row, Sample, SliceTable, description};
 use crate::program::BadInput;
-use crate::recipe::{Abnormal, AnomalyRecipe, DataRecipe, MOST_PHANTOMS, Protocol};
+use crate::recipe::{AnomalyRecipe, DataRecipe, Finding, MOST_PHANTOMS, Protocol};
 
 /// How often each evaluation slice of a folder is planted, with different anomalies.
 const PLANTINGS: u64 = 2;
@@ -25,6 +29,10 @@ pub struct Dataset {
     pub description: String,
     /// A hash of what the data is.
     pub digest: String,
+    /// Modality of the images.
+    pub modality: String,
+    /// Which intensities become -1 and 1; percentiles over the data set as the window that they came to.
+    pub normalisation: Normalisation,
     train: Cases,
     validation: Cases,
     test: Cases,
@@ -48,15 +56,21 @@ impl Dataset {
         match (&protocol.data, table) {
             (DataRecipe::Phantom { train, validation, test }, None) => {
                 let counts = [*train, *validation, *test];
+                let normalisation = protocol.input.normalisation;
+                let Some(window) = Windows::of(normalisation, &[], &[])?.fixed() else {
+                    return Err(BadInput("input.normalisation: phantoms are in HU; give them a window".into()).into());
+                };
                 let cases = |purpose: Purpose| {
                     let split = purpose as usize;
                     let count = if purposes.contains(&purpose) { counts[split] } else { 0 };
-                    Cases::phantoms(PHANTOM_SPLITS[split], count, protocol.size)
+                    Cases::phantoms(PHANTOM_SPLITS[split], count, protocol.input.size, window)
                 };
                 let trained = cases(Purpose::Train);
                 Ok(Self {
                     description: format!("procedural abdomen phantoms: {train} patients to train on"),
                     digest: hex::encode(Sha256::digest(format!("phantoms {train} {validation} {test}"))),
+                    modality: description::CT.to_owned(),
+                    normalisation,
                     normal: trained.of_label(false),
                     train: trained,
                     validation: cases(Purpose::Validation),
@@ -82,50 +96,54 @@ impl Dataset {
         purposes: &[Purpose],
     ) -> Result<Self, DataError> {
         let (name, selection) = data.selection();
-        let assigned = selection.split.assign(table)?;
+        let task = &protocol.task;
+        table.check(task)?;
+        let assigned = selection.split.assign(table, task)?;
         let left_out = table.patients().iter().filter(|patient| !assigned.contains_key(*patient)).count();
         if left_out > 0 {
             tracing::warn!("{}: {left_out} patients are in no split and are left out", table.name());
         }
+        let seen = seen(protocol, table, &assigned)?;
         let cases = |purpose: Purpose| {
             if !purposes.contains(&purpose) {
                 return Ok(Cases::default());
             }
             let rows = table.rows().iter().filter(|row| assigned.get(&row.patient) == Some(&purpose));
-            let cases = Cases::of_rows(rows, &selection, purpose, protocol.grid());
+            let cases = Cases::of_rows(rows, purpose, &seen);
             match cases.is_empty() {
                 true => Err(DataError::Empty {
                     data: table.name().to_owned(),
                     split: purpose.name(),
-                    wanted: selection.wanted(),
+                    wanted: task.wanted(),
                 }),
                 false => Ok(cases),
             }
         };
         let (train, validation, test) = (cases(Purpose::Train)?, cases(Purpose::Validation)?, cases(Purpose::Test)?);
         let of = if name.is_empty() { table.name().to_owned() } else { name };
-        let planted = selection.abnormal == Abnormal::Planted;
+        let planted = task.finding == Finding::Synthetic;
         let balance = (selection.balanced && !planted && purposes.contains(&Purpose::Train))
             .then(|| [false, true].map(|abnormal| train.of_label(abnormal)));
         if balance.iter().flatten().any(Vec::is_empty) {
             let wanted = "one of the two labels, of which balanced batches need both".into();
             return Err(DataError::Empty { data: table.name().to_owned(), split: Purpose::Train.name(), wanted });
         }
-        let digest = table.digest(&assigned);
-        let description = format!("{} training slices of {of}", train.len());
-        let plantings = if planted { PLANTINGS } else { 1 };
-        let planted_in_training = data.is_planted_in_training();
-        let normal = train.of_label(false);
+        let normalisation = match (protocol.input.normalisation, seen.windows.fixed()) {
+            (Normalisation::Percentiles { .. }, Some(window)) => Normalisation::Window(window.into()),
+            (given, _) => given,
+        };
         Ok(Self {
-            description,
-            digest,
-            normal,
+            description: format!("{} training slices of {of}", train.len()),
+            digest: table.digest(&assigned),
+            modality: table.modality(),
+            normalisation,
+            normal: train.of_label(false),
             train,
             validation,
             test,
-            plantings,
+            plantings: if planted { PLANTINGS } else { 1 },
             planted,
-            planted_in_training,
+            planted_in_training: task.inserts_in_training(),
             balance,
         })
     }
@@ -136,12 +154,15 @@ impl Dataset {
     /// # Errors
     /// When its patients cannot be divided.
     pub fn without_organ(protocol: &Protocol, table: &SliceTable, purposes: &[Purpose]) -> Result<Cases, DataError> {
-        let assigned = protocol.data.selection().1.split.assign(table)?;
+        let task = &protocol.task;
+        let assigned = protocol.data.selection().1.split.assign(table, task)?;
+        let shown =
+            |row: &Row| [&task.organ.0, task.finding_labels(), &task.ignore.0].iter().any(|of| row.pixels(of) > 0);
         let rows = table.rows().iter().filter(|row| {
             let for_it = assigned.get(&row.patient).is_some_and(|purpose| purposes.contains(purpose));
-            for_it && row.kidney_px == 0 && row.tumour_px == 0 && row.cyst_px == 0 && row.label.is_none()
+            for_it && !task.organ.0.is_empty() && !shown(row) && row.abnormal.is_none()
         });
-        Ok(Cases::normal(rows, protocol.grid()))
+        Ok(Cases::normal(rows, &seen(protocol, table, &assigned)?))
     }
 
     /// Cases for a purpose.
@@ -155,13 +176,7 @@ impl Dataset {
 
     /// The samples of these purposes, one after the other: the same from the same seed. Slices of a folder are planted
     /// twice, being few.
-    pub fn samples<'a>(
-        &'a self,
-        purposes: &[Purpose],
-        window: Window,
-        anomaly: &'a AnomalyRecipe,
-        seed: u64,
-    ) -> Samples<'a> {
+    pub fn samples<'a>(&'a self, purposes: &[Purpose], anomaly: &'a AnomalyRecipe, seed: u64) -> Samples<'a> {
         let plantings = if anomaly.probability > 0.0 { self.plantings } else { 1 };
         let jobs = |purpose: &Purpose| {
             let cases = self.cases(*purpose);
@@ -172,7 +187,7 @@ impl Dataset {
             })
         };
         let anomaly = self.planted.then_some(anomaly);
-        Samples { jobs: purposes.iter().flat_map(jobs).collect(), window, anomaly, seed }
+        Samples { jobs: purposes.iter().flat_map(jobs).collect(), anomaly, seed }
     }
 
     /// Training samples: decided by the seed and the step alone, so a resumed training sees the same, whatever the number of
@@ -182,7 +197,6 @@ impl Dataset {
     /// When a file of a slice cannot be read any more.
     pub fn batch(
         &self,
-        window: Window,
         anomaly: &AnomalyRecipe,
         augmentation: Option<&Augmentation>,
         Draw { seed, step, size, normal }: Draw,
@@ -204,14 +218,24 @@ impl Dataset {
                 let (case, abnormal) = (self.train.get(chosen)?, self.train.is_abnormal(chosen));
                 Ok(match augmentation {
                     Some(augmentation) => {
-                        let case = case.moved(window, augmentation, &mut rng);
-                        Sample::of(&case, abnormal, window, anomaly, &mut rng)
+                        let case = case.moved(augmentation, &mut rng);
+                        Sample::of(&case, abnormal, anomaly, &mut rng)
                     }
-                    None => Sample::of(&case, abnormal, window, anomaly, &mut rng),
+                    None => Sample::of(&case, abnormal, anomaly, &mut rng),
                 })
             })
             .collect()
     }
+}
+
+/// What the slices of a table become.
+fn seen(protocol: &Protocol, table: &SliceTable, assigned: &BTreeMap<String, Purpose>) -> Result<Arc<Seen>, DataError> {
+    let (input, task) = (&protocol.input, protocol.task.clone());
+    let trained = table.rows().iter().filter(|row| {
+        assigned.get(&row.patient) == Some(&Purpose::Train) && task.abnormal(row, Purpose::Train).is_some()
+    });
+    let windows = Windows::of(input.normalisation, table.rows(), &trained.collect::<Vec<_>>())?;
+    Ok(Arc::new(Seen { grid: input.into(), windows, task }))
 }
 
 /// Which training samples are drawn.
@@ -231,7 +255,6 @@ pub struct Draw {
 #[derive(Clone, Debug)]
 pub struct Samples<'a> {
     jobs: Vec<Job<'a>>,
-    window: Window,
     anomaly: Option<&'a AnomalyRecipe>,
     seed: u64,
 }
@@ -275,6 +298,6 @@ impl Samples<'_> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(stream);
         let case = cases.get(index)?;
-        Ok(Sample::of(&case, cases.is_abnormal(index), self.window, self.anomaly, &mut rng))
+        Ok(Sample::of(&case, cases.is_abnormal(index), self.anomaly, &mut rng))
     }
 }

@@ -30,6 +30,19 @@ pub enum DataError {
     /// Patients are not divided as they must be.
     #[error("data.split: {0}")]
     Split(String),
+    /// The task names what the data does not know.
+    #[error("{data}: no label is called {name}; there are {known}")]
+    Label {
+        /// The data.
+        data: String,
+        /// The name in the task.
+        name: String,
+        /// Names of all labels.
+        known: String,
+    },
+    /// No window can be found.
+    #[error("input.normalisation: {0}")]
+    Normalisation(String),
     /// Nothing fits.
     #[error("{data}: the {split} split has no slices with {wanted}")]
     Empty {

@@ -1,9 +1,8 @@
-//! The fingerprint of a data set: which HU its kidneys and lesions have, and so which window shows them.
+//! The fingerprint of a data set: which intensities its labelled pixels have, and so which window shows them.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::table::{CYST, KIDNEY, TUMOUR};
 use super::{DataError, SliceTable};
 
 /// HU of the first bin.
@@ -11,18 +10,18 @@ const LOWEST: f64 = -32768.0;
 /// Bins of 1 HU: what a 16-bit picture holds.
 const BINS: usize = 1 << 16;
 
-/// Statistics of the HU of all labelled pixels.
+/// Statistics of the intensities of all labelled pixels, HU in CT.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// Labelled pixels.
     pub pixels: u64,
-    /// Mean HU.
+    /// Their mean.
     pub mean: f64,
-    /// Standard deviation in HU.
+    /// Their standard deviation.
     pub deviation: f64,
-    /// The 0.5th percentile in HU, the window's low end in the paper.
+    /// The 0.5th percentile, the window's low end in the paper.
     pub percentile_00_5: f64,
-    /// The 99.5th percentile in HU, the window's high end.
+    /// The 99.5th percentile, the window's high end.
     pub percentile_99_5: f64,
 }
 
@@ -34,7 +33,8 @@ impl Fingerprint {
             .par_iter()
             .map(|row| {
                 let mut counts = vec![0_u64; BINS];
-                let (slice, labelled) = (row.slice()?, row.labelled(&[KIDNEY, TUMOUR, CYST, u8::MAX])?);
+                let labels = row.description.labels.values();
+                let (slice, Some(labelled)) = (row.slice()?, row.mask_of(&labels)?) else { return Ok(counts) };
                 if (labelled.width(), labelled.height()) != (slice.width(), slice.height()) {
                     return Err(DataError::Sizes { path: row.image.clone() });
                 }

@@ -6,23 +6,28 @@
 
 mod cases;
 mod dataset;
+pub mod description;
 mod error;
 mod fingerprint;
 pub mod phantoms;
 mod sample;
+mod slice_folder;
 pub mod source;
 mod spec;
 mod split;
 mod table;
+mod windows;
 
 pub use cases::{Case, Cases, Grid};
 pub use dataset::{Dataset, Draw, Samples};
+pub use description::Description;
 pub use error::DataError;
 pub use fingerprint::Fingerprint;
 pub use sample::Sample;
+pub use slice_folder::{NewSlice, SliceFolder};
 pub use spec::{DataOptions, DataSpec};
 pub use split::Split;
-pub use table::{CYST, KIDNEY, Label, Line, Row, SliceTable, TUMOUR};
+pub use table::{Row, SliceTable};
 
 /// What slices are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 
 use coin_imaging::anomaly::{self, AnomalyStyle};
 use coin_imaging::augmentation::Augmentation;
-use coin_imaging::{Mask, Window, lesion};
+use coin_imaging::{Mask, lesion};
 use rand::{Rng, RngExt};
 
 use super::Case;
@@ -23,30 +23,25 @@ pub struct Sample {
     pub abnormal: bool,
     /// Where it is; `None` for a normal slice, and where nobody knows.
     pub truth: Option<Mask>,
-    /// The kidneys.
-    pub kidneys: Mask,
+    /// The organ.
+    pub organ: Mask,
 }
 
 impl Sample {
-    /// The case as it is, or, if it is a normal one, with an anomaly planted where one is given and the kidneys allow it:
+    /// The case as it is, or, if it is a normal one, with an anomaly planted where one is given and the organ allows it:
     /// with its probability.
-    pub(super) fn of(
-        case: &Case,
-        abnormal: bool,
-        window: Window,
-        anomaly: Option<&AnomalyRecipe>,
-        rng: &mut impl Rng,
-    ) -> Self {
+    pub(super) fn of(case: &Case, abnormal: bool, anomaly: Option<&AnomalyRecipe>, rng: &mut impl Rng) -> Self {
+        let window = case.window;
         let own = window.normalise_slice(&case.slice);
-        let (name, patient, kidneys) = (case.name.clone(), case.patient.clone(), case.kidneys.clone());
+        let (name, patient, organ) = (case.name.clone(), case.patient.clone(), case.organ.clone());
         let planted = anomaly.filter(|_| !abnormal).and_then(|anomaly| {
             let wanted = rng.random_bool(anomaly.probability);
             let seed = rng.random();
             let lesion = anomaly.lesions > 0.0 && rng.random_bool(anomaly.lesions);
             let style: AnomalyStyle = anomaly.style();
             wanted.then(|| match lesion {
-                true => lesion::plant(&case.slice, &case.kidneys, window, seed),
-                false => anomaly::plant(&case.slice, &case.kidneys, window, &style, seed),
+                true => lesion::plant(&case.slice, &case.organ, window, seed),
+                false => anomaly::plant(&case.slice, &case.organ, window, &style, seed),
             })?
         });
         match planted {
@@ -57,11 +52,11 @@ impl Sample {
                 clean: Some(own),
                 abnormal: true,
                 truth: Some(planted.mask),
-                kidneys,
+                organ,
             },
             None => {
                 let clean = (!abnormal).then(|| own.clone());
-                Self { name, patient, input: own, clean, abnormal, truth: case.tumour.clone(), kidneys }
+                Self { name, patient, input: own, clean, abnormal, truth: case.finding.clone(), organ }
             }
         }
     }
@@ -69,14 +64,15 @@ impl Sample {
 
 impl Case {
     /// The case, moved at random; from beyond its border comes what the window shows black.
-    pub(super) fn moved(&self, window: Window, augmentation: &Augmentation, rng: &mut impl Rng) -> Self {
+    pub(super) fn moved(&self, augmentation: &Augmentation, rng: &mut impl Rng) -> Self {
         let movement = augmentation.draw(self.slice.width(), self.slice.height(), rng);
         Self {
             name: self.name.clone(),
             patient: self.patient.clone(),
-            slice: movement.slice(&self.slice, window.low()),
-            kidneys: movement.mask(&self.kidneys),
-            tumour: self.tumour.as_ref().map(|tumour| movement.mask(tumour)),
+            slice: movement.slice(&self.slice, self.window.low()),
+            window: self.window,
+            organ: movement.mask(&self.organ),
+            finding: self.finding.as_ref().map(|finding| movement.mask(finding)),
         }
     }
 }

@@ -6,10 +6,9 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::source::SourceKind;
+use super::source::{SourceKind, Wanted};
 use super::{DataError, SliceTable, source};
 use crate::program::BadInput;
-use coin_imaging::Plane;
 
 /// Where data comes from: `phantom` or `kind:path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +42,7 @@ impl FromStr for DataSpec {
     type Err = BadInput;
 
     fn from_str(text: &str) -> Result<Self, BadInput> {
-        let kind = |name: &str| SourceKind::ALL.into_iter().find(|kind| kind.name() == name);
-        match text.split_once(':').map(|(name, path)| (kind(name), path)) {
+        match text.split_once(':').map(|(name, path)| (SourceKind::named(name), path)) {
             None if text == "phantom" => Ok(Self::Phantom),
             Some((Some(kind), path)) if !path.is_empty() => Ok(Self::Folder(kind, path.into())),
             _ => {
@@ -58,7 +56,7 @@ impl FromStr for DataSpec {
 /// The options of every program that reads data.
 #[derive(Args, Clone, Debug)]
 pub struct DataOptions {
-    /// The data: phantom (without it), or KIND:DIR with KIND totalsegmentator, kits, nnunet, slices or lungs; several are
+    /// The data: phantom (without it), or KIND:DIR with KIND totalsegmentator, kits, nnunet, slices or xray; several are
     /// merged.
     #[arg(long = "data", value_name = "SPEC")]
     specs: Vec<DataSpec>,
@@ -99,11 +97,11 @@ impl DataOptions {
         if self.specs.is_empty() { vec![DataSpec::Phantom] } else { self.specs.clone() }
     }
 
-    /// The slices of all folders, cut in this plane; `None` for phantoms.
+    /// The slices of all folders; `None` for phantoms.
     ///
     /// # Errors
     /// When phantoms are named beside folders, or a folder is not what its kind says.
-    pub fn table(&self, plane: Plane) -> anyhow::Result<Option<SliceTable>> {
+    pub fn table(&self, wanted: &Wanted) -> anyhow::Result<Option<SliceTable>> {
         let folders: Vec<(SourceKind, &Path)> = self
             .specs
             .iter()
@@ -125,7 +123,7 @@ impl DataOptions {
             None => dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("coin"),
         };
         let tables =
-            folders.into_iter().map(|(kind, path)| source::table(kind, path, plane, &cache, self.skip_incomplete));
+            folders.into_iter().map(|(kind, path)| source::table(kind, path, wanted, &cache, self.skip_incomplete));
         Ok(Some(SliceTable::merged(tables.collect::<Result<Vec<_>, DataError>>()?)))
     }
 }

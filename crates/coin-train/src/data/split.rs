@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::table::Row;
-use super::{DataError, Purpose, SliceTable};
+use super::{DataError, Purpose, Row, SliceTable};
 use crate::files;
+use crate::recipe::Task;
 
 /// One training patient in so many is kept for validation where the data does not say which.
 const VALIDATION_SHARE: u8 = 6;
@@ -27,7 +27,7 @@ pub enum Split {
         /// Share of test.
         test: f64,
     },
-    /// Folds of patients with about the same area of tumour: one for test, the next for validation, the others for training.
+    /// Folds of patients with about the same area of the finding: one for test, the next for validation, the others for training.
     Folds {
         /// Number of folds, at least 3.
         folds: usize,
@@ -64,7 +64,7 @@ impl Split {
     }
 
     /// What each patient is for; a patient who is missing is for nothing.
-    pub fn assign(&self, table: &SliceTable) -> Result<BTreeMap<String, Purpose>, DataError> {
+    pub fn assign(&self, table: &SliceTable, task: &Task) -> Result<BTreeMap<String, Purpose>, DataError> {
         let (rows, patients) = (table.rows(), table.patients());
         match self {
             Self::Given => given(rows),
@@ -80,7 +80,7 @@ impl Split {
                     (patient.clone(), purpose)
                 })
                 .collect()),
-            Self::Folds { folds, fold } => Ok(folded(rows, *folds, *fold)),
+            Self::Folds { folds, fold } => Ok(folded(rows, task, *folds, *fold)),
             Self::Lists { file } => {
                 let lists = Lists::read(file)?;
                 lists.assign(patients, &file.display().to_string())
@@ -117,15 +117,17 @@ fn with_validation(mut purposes: BTreeMap<String, Purpose>) -> BTreeMap<String, 
     purposes
 }
 
-/// Deals patients out to folds, most tumour first, each to the fold with the least so far.
-fn folded(rows: &[Row], folds: usize, fold: usize) -> BTreeMap<String, Purpose> {
+/// Deals patients out to folds, those with most of the finding first, each to the fold with the least so far.
+fn folded(rows: &[Row], task: &Task, folds: usize, fold: usize) -> BTreeMap<String, Purpose> {
+    // Where nothing that is outlined is looked for, what is ignored spreads evenly.
+    let labels = if task.finding_labels().is_empty() { &task.ignore.0[..] } else { task.finding_labels() };
     let mut area: BTreeMap<&str, u64> = BTreeMap::new();
     for row in rows {
-        *area.entry(row.patient.as_str()).or_default() += u64::from(row.tumour_px);
+        *area.entry(row.patient.as_str()).or_default() += u64::from(row.pixels(labels));
     }
     let mut patients: Vec<(&str, u64)> = area.into_iter().collect();
     patients.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| digest(a.0).cmp(&digest(b.0))));
-    // Area first, then the number of patients, so that those without tumour spread too.
+    // Area first, then the number of patients, so that those without the finding spread too.
     let mut held = vec![(0_u64, 0_usize); folds];
     let mut purposes = BTreeMap::new();
     for (patient, area) in patients {

@@ -6,7 +6,7 @@ mod inpainter;
 mod proto;
 
 use burn::tensor::Device;
-use coin_core::bundle::{Bundle, BundleError, CLASSIFIER, INPAINTER};
+use coin_core::bundle::{Bundle, BundleError, CLASSIFIER, INPAINTER, Normalisation};
 use coin_core::method::Method;
 use coin_core::weights::WeightsError;
 use prost::Message as _;
@@ -79,7 +79,10 @@ pub fn export(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
             value("after", probability()),
         ],
     };
-    let [low, high] = card.window;
+    let normalisation = match card.normalisation {
+        Normalisation::Window([low, high]) => ("window_hu", format!("{low} {high}")),
+        Normalisation::Percentiles { percentiles: [low, high], .. } => ("window_percentiles", format!("{low} {high}")),
+    };
     let entry = |key: &str, value: String| Entry { key: key.into(), value };
     let model = Model {
         ir_version: IR_VERSION,
@@ -91,7 +94,7 @@ pub fn export(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
             entry("size", card.size.to_string()),
             entry("crop_to_body", card.crop_to_body.to_string()),
             entry("peak", card.peak.to_string()),
-            entry("window_hu", format!("{low} {high}")),
+            entry(normalisation.0, normalisation.1),
             entry("threshold", card.threshold.to_string()),
             entry("licence", card.licence.clone()),
             entry("notice", NOTICE.into()),

@@ -1,17 +1,21 @@
 //! The recipes that the program carries, and how a recipe is put together: what it extends, its small twin, changes.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{Recipe, RecipeError};
+use super::{Recipe, RecipeError, legacy};
 
 /// Recipes that are a file each: name and text.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 9] = [
     ("quick", include_str!("../../recipes/quick.toml")),
     ("kits23-anomalies", include_str!("../../recipes/kits23-anomalies.toml")),
     ("kits23-singla", include_str!("../../recipes/kits23-singla.toml")),
     ("kits23-tumour", include_str!("../../recipes/kits23-tumour.toml")),
+    ("lits-tumour", include_str!("../../recipes/lits-tumour.toml")),
+    ("lgg-tumour", include_str!("../../recipes/lgg-tumour.toml")),
+    ("lidc-nodule", include_str!("../../recipes/lidc-nodule.toml")),
     ("paper-synthetic", include_str!("../../recipes/paper-synthetic.toml")),
     ("paper-tumour", include_str!("../../recipes/paper-tumour.toml")),
 ];
@@ -44,9 +48,15 @@ impl Recipe {
     /// An embedded recipe by name or a TOML file by path, with `key=value` changes applied.
     pub fn load(name: &str, changes: &[String]) -> Result<Self, RecipeError> {
         let invalid = |reason: String| RecipeError::Invalid { name: name.into(), reason };
-        let mut table = table(name)?;
+        let mut old = BTreeSet::new();
+        let mut table = table(name, &mut old)?;
         for change in changes {
             set(&mut table, change)?;
+        }
+        old.extend(legacy::modernise(&mut table));
+        legacy::complete(&mut table, !old.is_empty());
+        for (old, new) in old {
+            tracing::warn!("recipe {name}: {old} is called {new} today; the old name is still read");
         }
         let recipe: Self = table.clone().try_into().map_err(|reason: toml::de::Error| invalid(reason.to_string()))?;
         let known = Table::try_from(&recipe).map_err(|reason| invalid(reason.to_string()))?;
@@ -58,10 +68,13 @@ impl Recipe {
     }
 }
 
-/// The recipe of that name or in that file, with all that it extends.
-fn table(name: &str) -> Result<Table, RecipeError> {
+/// Old keys that were found, with today's.
+type Old = BTreeSet<(&'static str, &'static str)>;
+
+/// The recipe of that name or in that file, with all that it extends, in today's keys.
+fn table(name: &str, old: &mut Old) -> Result<Table, RecipeError> {
     if let Some(large) = name.strip_suffix(SMALL_SUFFIX).filter(|large| large.starts_with(PAPER_PREFIX)) {
-        let mut twin = table(large)?;
+        let mut twin = table(large, old)?;
         merge(&mut twin, parse(name, SMALL)?);
         twin.insert("name".into(), Value::String(name.into()));
         twin.insert("model".into(), Value::String(name.into()));
@@ -81,7 +94,7 @@ fn table(name: &str) -> Result<Table, RecipeError> {
             }
         },
     };
-    extended(own, name)
+    extended(own, name, old)
 }
 
 /// A variant bears the name of its table.
@@ -92,13 +105,14 @@ fn named(mut variant: Table, name: &str) -> Table {
 }
 
 /// `own` over what it extends, if anything: an embedded recipe, so that no file extends itself.
-fn extended(mut own: Table, name: &str) -> Result<Table, RecipeError> {
+fn extended(mut own: Table, name: &str, old: &mut Old) -> Result<Table, RecipeError> {
+    old.extend(legacy::modernise(&mut own));
     let Some(base) = own.remove(EXTENDS) else { return Ok(own) };
     let invalid = |reason: String| RecipeError::Invalid { name: name.into(), reason };
     let known = embedded();
     match base.as_str().filter(|base| *base != name && known.iter().any(|known| known == base)) {
         Some(base) => {
-            let mut whole = table(base)?;
+            let mut whole = table(base, old)?;
             merge(&mut whole, own);
             Ok(whole)
         }
@@ -112,11 +126,13 @@ fn parse(name: &str, text: &str) -> Result<Table, RecipeError> {
 }
 
 /// Puts `changes` over `table`, key by key inside tables. A table of another `source` or `kind` than the one below it replaces
-/// it, for its other keys mean something else.
+/// it, and so does a normalisation, for its other keys mean something else.
 fn merge(table: &mut Table, changes: Table) {
     for (key, value) in changes {
         match (table.get_mut(&key), value) {
-            (Some(Value::Table(inner)), Value::Table(changes)) if of_same_kind(inner, &changes) => {
+            (Some(Value::Table(inner)), Value::Table(changes))
+                if key != "normalisation" && of_same_kind(inner, &changes) =>
+            {
                 merge(inner, changes);
             }
             (_, value) => {
@@ -183,7 +199,9 @@ mod tests {
     #[test]
     fn a_small_twin_differs_in_size_and_not_in_method() {
         let (large, small) = (Recipe::load("paper-b", &[]).unwrap(), Recipe::load("paper-b-small", &[]).unwrap());
-        assert!(small.size < large.size && small.counterfactual.pace.batch < large.counterfactual.pace.batch);
+        assert!(
+            small.input.size < large.input.size && small.counterfactual.pace.batch < large.counterfactual.pace.batch
+        );
         let widest = |recipe: &Recipe| recipe.counterfactual.inpainter.widths.iter().max().copied().unwrap();
         assert!(widest(&small) * 7 < widest(&large), "{} and {}", widest(&small), widest(&large));
         for recipe in [large, small] {
@@ -224,8 +242,8 @@ mod tests {
     fn what_would_do_nothing_is_refused() {
         for (recipe, change) in [
             ("kits23-anomalies", "data.balanced=true"),
-            ("kits23-anomalies", "data.without_cysts=true"),
-            ("kits23-tumour", "data.train_on_diseased=true"),
+            ("kits23-anomalies", "task.train_on_synthetic=true"),
+            ("kits23-tumour", "task.train_on_ignored=true"),
         ] {
             let refused = Recipe::load(recipe, &[change.to_owned()]).unwrap_err().to_string();
             let (key, _) = change.split_once('=').unwrap();
@@ -243,8 +261,8 @@ mod tests {
         assert_eq!(change("title=Mine").unwrap().title, "Mine");
         assert_eq!(change("limits=").unwrap().limits, "");
         assert!(change("learning_rat=1").unwrap_err().to_string().contains("learning_rat: unknown key"));
-        assert!(change("size=100").unwrap_err().to_string().contains("size"));
-        assert!(change("size=large").unwrap_err().to_string().contains("`size`"));
+        assert!(change("input.size=100").unwrap_err().to_string().contains("input.size:"));
+        assert!(change("input.size=large").unwrap_err().to_string().contains("size"));
         for (wrong, key) in [("steps=many", "steps"), ("batch=-1", "batch"), ("batch=1", "batch")] {
             let refused = change(&format!("classifier.{wrong}")).unwrap_err().to_string();
             assert!(refused.contains("classifier") && refused.contains(key), "{refused}");

@@ -1,22 +1,27 @@
 //! Training recipes: TOML files, some of them embedded.
 
 mod data;
+mod input;
+mod legacy;
 mod library;
 mod stage;
+mod task;
 
 use coin_core::bundle::{self, Card};
 use coin_core::training::{LocalisationConfig, RestorationConfig};
-use coin_imaging::Window;
 use coin_imaging::anomaly::AnomalyStyle;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::data::{Grid, Split};
+use crate::data::Split;
+use crate::data::source::Wanted;
 use crate::program::BadInput;
 
-pub use data::{Abnormal, DataRecipe, MOST_PHANTOMS, Selection};
+pub use data::{DataRecipe, MOST_PHANTOMS, Selection};
+pub use input::{Crop, Input};
 pub use library::embedded;
 pub use stage::{ClassifierStage, CounterfactualStage, LearningRateDrop, LessonStage, Pace, SegmenterStage, StageName};
+pub use task::{Finding, Names, Task};
 
 /// Everything that decides a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,18 +34,15 @@ pub struct Recipe {
     pub title: String,
     /// Decides weights, data order and planted anomalies.
     pub seed: u64,
-    /// Side of the input in pixels.
-    pub size: usize,
-    /// Whether the input is cropped to a square around the body.
-    #[serde(default)]
-    pub crop_to_body: bool,
-    /// HU that become -1 and 1.
-    pub window: Window,
     /// Licence of the trained weights.
     pub licence: String,
     /// What the model cannot do, for those who use it.
     #[serde(default)]
     pub limits: String,
+    /// What the networks see of a slice.
+    pub input: Input,
+    /// What is looked for.
+    pub task: Task,
     /// Where slices come from.
     pub data: DataRecipe,
     /// What is planted.
@@ -66,13 +68,10 @@ pub struct Recipe {
 pub struct Protocol {
     /// Name of the recipe.
     pub name: String,
-    /// Side of the input in pixels.
-    pub size: usize,
-    /// Whether the input is cropped to a square around the body.
-    #[serde(default)]
-    pub crop_to_body: bool,
-    /// HU that become -1 and 1.
-    pub window: Window,
+    /// What the networks see of a slice.
+    pub input: Input,
+    /// What is looked for.
+    pub task: Task,
     /// Where slices come from.
     pub data: DataRecipe,
     /// What is planted.
@@ -80,9 +79,9 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// What slices become before a network sees them.
-    pub fn grid(&self) -> Grid {
-        Grid { size: self.size, crop_to_body: self.crop_to_body, window: self.window }
+    /// What it needs of data sources.
+    pub fn wanted(&self) -> Wanted {
+        Wanted::of(&self.task, self.data.selection().1.plane)
     }
 
     /// Of a model file.
@@ -90,8 +89,20 @@ impl Protocol {
     /// # Errors
     /// When its recipe does not say all of it.
     pub fn of(card: &Card) -> Result<Self, BadInput> {
-        let protocol = serde_json::from_value(card.recipe.clone());
-        protocol.map_err(|reason| BadInput(format!("model {}: field recipe: {reason}", card.name)))
+        // What is not of the protocol may hold nulls, which TOML has not.
+        let keys = ["name", "size", "crop_to_body", "window", "input", "task", "data", "anomaly"];
+        let known = card.recipe.as_object().into_iter().flatten().filter(|(key, _)| keys.contains(&key.as_str()));
+        let known: serde_json::Map<_, _> = known.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let read = || -> anyhow::Result<Self> {
+            let mut table: toml::Table = serde::Deserialize::deserialize(serde_json::Value::from(known))?;
+            let old = !legacy::modernise(&mut table).is_empty();
+            legacy::complete(&mut table, old);
+            Ok(table.try_into()?)
+        };
+        let protocol = read().map_err(|reason| BadInput(format!("model {}: field recipe: {reason}", card.name)))?;
+        // Percentiles of a data set are a window by now.
+        let input = Input { normalisation: card.normalisation, ..protocol.input };
+        Ok(Self { input, ..protocol })
     }
 }
 
@@ -159,7 +170,7 @@ pub enum RecipeError {
 impl Recipe {
     /// The segmenter's stage; `None` too where the data does not say where slices are abnormal.
     pub fn segmenter(&self) -> Option<&SegmenterStage> {
-        self.segmenter.as_ref().filter(|_| self.data.selection().1.abnormal != Abnormal::Labelled)
+        self.segmenter.as_ref().filter(|_| self.task.finding != Finding::Labelled)
     }
 
     /// Whether it says something of a stage.
@@ -189,9 +200,8 @@ impl Recipe {
     pub fn protocol(&self) -> Protocol {
         Protocol {
             name: self.name.clone(),
-            size: self.size,
-            crop_to_body: self.crop_to_body,
-            window: self.window,
+            input: self.input,
+            task: self.task.clone(),
             data: self.data.clone(),
             anomaly: self.anomaly.clone(),
         }
@@ -202,23 +212,24 @@ impl Recipe {
         let inpainter = &self.counterfactual.inpainter;
         let lesson = self.localisation.as_ref().map(|_| "localisation");
         let lesson = lesson.or(self.restoration.as_ref().map(|_| "restoration"));
-        let idle = lesson.filter(|_| !self.data.is_planted_in_training());
+        let idle = lesson.filter(|_| !self.task.inserts_in_training());
         [("name", &self.name), ("model", &self.model)]
             .into_iter()
             .find_map(|(key, name)| bundle::name_problem(name).map(|problem| format!("{key}: {problem}")))
             .or_else(|| {
-                let cropped = phantoms && self.crop_to_body;
-                cropped.then(|| "crop_to_body: phantoms are made on the model's grid; leave it out".into())
+                let cropped = phantoms && self.input.crops_to_body();
+                cropped.then(|| "input.crop: phantoms are made on the model's grid; leave it out".into())
             })
             .or_else(|| within(inpainter.problem(), "counterfactual.inpainter"))
+            .or_else(|| within(self.input.problem(inpainter.side_multiple()), "input"))
+            .or_else(|| within(self.task.problem(), "task"))
             .or_else(|| {
-                let multiple = inpainter.side_multiple();
-                let fits = self.size > 0 && self.size <= 2048 && self.size.is_multiple_of(multiple);
-                (!fits).then(|| format!("size: {} is not a multiple of {multiple} up to 2048", self.size))
+                let balanced = self.data.selection().1.balanced && self.task.finding == Finding::Synthetic;
+                balanced.then(|| "data.balanced: no slice is abnormal by itself; leave it out".into())
             })
             .or_else(|| within(self.anomaly.problem(), "anomaly"))
             .or_else(|| {
-                let needs = "data.abnormal = \"planted\", or data.train_on_planted";
+                let needs = "task.finding = \"synthetic\", or task.train_on_synthetic";
                 idle.map(|lesson| format!("{lesson}: nothing is planted; it needs {needs}"))
             })
             .or_else(|| {
@@ -230,7 +241,7 @@ impl Recipe {
                 let stage = self.restoration.as_ref();
                 within(stage.and_then(|stage| stage.problem(RestorationConfig::problem)), "restoration")
             })
-            .or_else(|| within(self.counterfactual.problem(self.size), "counterfactual"))
+            .or_else(|| within(self.counterfactual.problem(self.input.size), "counterfactual"))
             .or_else(|| within(self.segmenter.as_ref().and_then(SegmenterStage::problem), "segmenter"))
             .or_else(|| within(self.data.problem(), "data"))
     }
@@ -244,6 +255,8 @@ fn within(problem: Option<String>, table: &str) -> Option<String> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use coin_core::bundle::Normalisation;
+    use coin_imaging::Window;
     use coin_imaging::augmentation::Augmentation;
 
     use super::*;
@@ -251,7 +264,8 @@ mod tests {
     #[test]
     fn the_phantom_model_knows_the_anomalies_that_dataset_phantom_plants() {
         let quick = Recipe::load("quick", &[]).unwrap();
-        assert_eq!((quick.window, quick.anomaly.style()), (Window::PHANTOM, AnomalyStyle::PHANTOM));
+        let window = Normalisation::Window(Window::PHANTOM.into());
+        assert_eq!((quick.input.normalisation, quick.anomaly.style()), (window, AnomalyStyle::PHANTOM));
     }
 
     #[test]

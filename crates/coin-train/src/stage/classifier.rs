@@ -55,7 +55,7 @@ impl Task for Classification {
         let Setting { recipe, data, .. } = setting;
         let step = trainer.steps();
         let draw = Draw { seed: recipe.seed, step, size, normal: false };
-        let batch = data.batch(recipe.window, &stage.anomaly, stage.augmentation.as_ref(), draw)?;
+        let batch = data.batch(&stage.anomaly, stage.augmentation.as_ref(), draw)?;
         let labels: Vec<bool> = batch.iter().map(|sample| sample.abnormal).collect();
         Ok(trainer.step(setting.tensor(&batch), &labels, rate)?)
     }
@@ -83,7 +83,7 @@ pub fn rank(setting: &Setting<'_>, samples: &Samples<'_>, classifier: &Classifie
     let mut ranking = Ranking::default();
     for batch in samples.batches(recipe.classifier.pace.batch) {
         let batch: Vec<Sample> = batch?.into_iter().map(|(_, sample)| sample).collect();
-        let x = images(&batch, recipe.size, &setting.devices.first);
+        let x = images(&batch, recipe.input.size, &setting.devices.first);
         let probabilities = pictures::values(sigmoid(classifier.forward(x)), "the verdicts")?;
         for (sample, probability) in batch.iter().zip(probabilities) {
             ranking.add(&sample.patient, f64::from(probability), sample.abnormal);

@@ -12,7 +12,7 @@ use super::steps::{Stage, Step, Validation};
 use super::{PAPER_THRESHOLD, Setting, Training};
 use crate::data::{Draw, Samples};
 use crate::evaluation::{Evaluation, Masking, MethodReport};
-use crate::recipe::{Abnormal, Recipe};
+use crate::recipe::{Finding, Recipe};
 use crate::report::Sheet;
 
 /// Keeps the data of this stage apart from the classifier's.
@@ -76,7 +76,7 @@ impl Stage for CounterfactualStage<'_> {
         let coin = &found.coin;
         // Of real lesions nobody knows it.
         let ceiling = coin.ceiling_iou.map(|iou| format!(", ceiling {iou:.3}")).unwrap_or_default();
-        let planted = self.training.setting.recipe.data.selection().1.abnormal == Abnormal::Planted;
+        let planted = self.training.setting.recipe.task.finding == Finding::Synthetic;
         Ok(Validation {
             score: score(coin, planted),
             said: format!(
@@ -112,7 +112,7 @@ fn step(
     let Setting { recipe, data, .. } = setting;
     let (step, seed) = (trainer.steps(), recipe.seed ^ STREAM);
     let augmentation = recipe.counterfactual.augmentation.as_ref();
-    let batch = data.batch(recipe.window, &recipe.anomaly, augmentation, Draw { seed, step, size, normal: false })?;
+    let batch = data.batch(&recipe.anomaly, augmentation, Draw { seed, step, size, normal: false })?;
     let rate = recipe.counterfactual.pace.rate(step);
     Ok(trainer.step(setting.batch(&batch), rate)?)
 }
@@ -123,7 +123,7 @@ impl CounterfactualStage<'_> {
         let shown: Vec<usize> = abnormal.take(PICTURED - 1).chain(found.first_normal).collect();
         let Setting { devices, recipe, .. } = &self.training.setting;
         let shown = self.validation.at(&shown)?;
-        let sheet = Sheet::of(explainer, &devices.first, recipe.size, &shown, Masking::at(threshold))?;
+        let sheet = Sheet::of(explainer, &devices.first, recipe.input.size, &shown, Masking::at(threshold))?;
         Ok(sheet.picture())
     }
 }

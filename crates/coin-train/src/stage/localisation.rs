@@ -51,7 +51,7 @@ impl Task for Localisation {
         let Setting { recipe, data, .. } = setting;
         let step = trainer.steps();
         let draw = Draw { seed: recipe.seed ^ STREAM, step, size, normal: true };
-        let batch = data.batch(recipe.window, &stage.anomaly, recipe.classifier.augmentation.as_ref(), draw)?;
+        let batch = data.batch(&stage.anomaly, recipe.classifier.augmentation.as_ref(), draw)?;
         Ok(trainer.step(setting.tensor(&batch), setting.truths(&batch), rate)?)
     }
 

@@ -159,7 +159,7 @@ impl Training<'_> {
         let (recipe, seed) = (self.setting.recipe, self.setting.recipe.seed ^ CALIBRATION_STREAM);
         let batch = |step| {
             let draw = Draw { seed, step, size: recipe.counterfactual.pace.batch, normal: false };
-            self.setting.data.batch(recipe.window, &recipe.anomaly, None, draw)
+            self.setting.data.batch(&recipe.anomaly, None, draw)
         };
         let batches = (0..CALIBRATION_BATCHES).map(|i| Ok(self.setting.tensor(&batch(i)?)));
         Ok(trainer.calibrated(batches.collect::<Result<Vec<_>, DataError>>()?))

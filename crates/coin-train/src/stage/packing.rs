@@ -26,7 +26,12 @@ impl Training<'_> {
         let Setting { recipe, data, devices } = self.setting;
         let device = &devices.first;
         let trained = self.trained()?;
-        let card = card(recipe, data.description.clone())?;
+        let card = Card {
+            data: data.description.clone(),
+            modality: data.modality.clone(),
+            normalisation: data.normalisation,
+            ..card(recipe)?
+        };
         let processor = Device::flex();
         let mut bundle = Bundle::pack(
             card,
@@ -37,14 +42,14 @@ impl Training<'_> {
 
         let mut explainer = bundle.explainer(device)?;
         let (usual, validation) = (Masking::at(PAPER_THRESHOLD), self.setting.validation_samples());
-        let masking = evaluation::choose_masking(&explainer, device, recipe.size, &validation, usual)?;
+        let masking = evaluation::choose_masking(&explainer, device, recipe.input.size, &validation, usual)?;
         explainer.familiarity = familiarity::of(&recipe.protocol(), recipe.seed, data)?;
         let started = Instant::now();
-        let samples = data.samples(&[Purpose::Test], recipe.window, &recipe.anomaly, TEST_SEED);
+        let samples = data.samples(&[Purpose::Test], &recipe.anomaly, TEST_SEED);
         let found =
-            evaluation::evaluate(&explainer, device, recipe.size, &samples, masking, Distances::Features(None))?;
+            evaluation::evaluate(&explainer, device, recipe.input.size, &samples, masking, Distances::Features(None))?;
         let supervised = self.trained_segmenter()?.map(|segmenter| {
-            evaluation::evaluate_segmenter(&segmenter, device, recipe.size, &samples, SEGMENTER_MASKING)
+            evaluation::evaluate_segmenter(&segmenter, device, recipe.input.size, &samples, SEGMENTER_MASKING)
         });
         let description = format!("test split; {}", data.description);
         let seconds = started.elapsed().as_secs_f64();
@@ -52,7 +57,7 @@ impl Training<'_> {
         report.methods.unet = supervised.transpose()?;
         report.methods.saliency = saliency;
         let shown = samples.at(&report::representative(&found))?;
-        let sheet = Sheet::of(&explainer, device, recipe.size, &shown, masking)?;
+        let sheet = Sheet::of(&explainer, device, recipe.input.size, &shown, masking)?;
         report.write(self.run.folder(), &sheet)?;
 
         bundle.card.familiarity = explainer.familiarity;
@@ -64,11 +69,11 @@ impl Training<'_> {
     }
 }
 
-/// What a model of this recipe says of itself before it was looked at, trained on `data`.
+/// What a model of this recipe says of itself before it was trained.
 ///
 /// # Errors
 /// When the recipe cannot be written as JSON.
-pub fn card(recipe: &Recipe, data: String) -> serde_json::Result<Card> {
+pub fn card(recipe: &Recipe) -> serde_json::Result<Card> {
     Ok(Card {
         format: FORMAT,
         name: recipe.model.clone(),
@@ -76,14 +81,16 @@ pub fn card(recipe: &Recipe, data: String) -> serde_json::Result<Card> {
         inpainter: recipe.counterfactual.inpainter.clone(),
         classifier: recipe.classifier.network.clone(),
         method: recipe.counterfactual.training.method,
-        size: recipe.size,
-        crop_to_body: recipe.crop_to_body,
-        window: recipe.window.into(),
+        size: recipe.input.size,
+        crop_to_body: recipe.input.crops_to_body(),
+        normalisation: recipe.input.normalisation,
+        finding: recipe.task.finding_name(),
+        modality: String::new(),
         threshold: PAPER_THRESHOLD,
         peak: 0.0,
         postprocess: false,
         recipe: serde_json::to_value(recipe)?,
-        data,
+        data: String::new(),
         results: Value::Null,
         limits: recipe.limits.clone(),
         familiarity: None,

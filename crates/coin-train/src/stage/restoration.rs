@@ -52,11 +52,11 @@ impl Task for Restoration {
         let Setting { recipe, data, .. } = setting;
         let step = trainer.steps();
         let draw = Draw { seed: recipe.seed ^ STREAM, step, size, normal: true };
-        let batch = data.batch(recipe.window, &stage.anomaly, recipe.counterfactual.augmentation.as_ref(), draw)?;
+        let batch = data.batch(&stage.anomaly, recipe.counterfactual.augmentation.as_ref(), draw)?;
         let images = setting.tensor(&batch);
         // Of a normal slice, planted in or not, it is always known.
         let healthy = batch.iter().flat_map(|sample| sample.clean.iter().flatten().copied());
-        let healthy = pictures::tensor(healthy.collect(), recipe.size, &images.device());
+        let healthy = pictures::tensor(healthy.collect(), recipe.input.size, &images.device());
         Ok(trainer.step(images, healthy, setting.truths(&batch), rate)?)
     }
 

@@ -52,7 +52,7 @@ impl Task for Segmentation {
     ) -> anyhow::Result<f32> {
         let Setting { recipe, data, .. } = setting;
         let (step, seed) = (trainer.steps(), recipe.seed ^ STREAM);
-        let batch = data.batch(recipe.window, &recipe.anomaly, None, Draw { seed, step, size, normal: false })?;
+        let batch = data.batch(&recipe.anomaly, None, Draw { seed, step, size, normal: false })?;
         let images = setting.tensor(&batch);
         let masks = setting.truths(&batch);
         Ok(trainer.step(images, masks, rate)?)
@@ -66,7 +66,7 @@ impl Task for Segmentation {
     ) -> anyhow::Result<Validation> {
         let Setting { devices, recipe, .. } = training.setting;
         let (segmenter, device) = (trainer.trained(), &devices.first);
-        let found = evaluation::evaluate_segmenter(&segmenter, device, recipe.size, samples, SEGMENTER_MASKING)?;
+        let found = evaluation::evaluate_segmenter(&segmenter, device, recipe.input.size, samples, SEGMENTER_MASKING)?;
         let iou = found.iou.unwrap_or(0.0);
         Ok(Validation { score: iou, log: json!({ "validation": found }), said: format!("validation IoU {iou:.3}") })
     }

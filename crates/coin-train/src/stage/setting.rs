@@ -54,12 +54,12 @@ impl Setting<'_> {
     /// Validation numbers of a model at the paper's threshold.
     pub(super) fn validate(&self, explainer: &Explainer, samples: &Samples<'_>) -> anyhow::Result<Evaluation> {
         let masking = Masking::at(PAPER_THRESHOLD);
-        evaluation::evaluate(explainer, &self.devices.first, self.recipe.size, samples, masking, Distances::None)
+        evaluation::evaluate(explainer, &self.devices.first, self.recipe.input.size, samples, masking, Distances::None)
     }
 
     /// The samples that choose checkpoint and threshold.
     pub(super) fn validation_samples(&self) -> Samples<'_> {
-        self.data.samples(&[Purpose::Validation], self.recipe.window, &self.recipe.anomaly, VALIDATION_SEED)
+        self.data.samples(&[Purpose::Validation], &self.recipe.anomaly, VALIDATION_SEED)
     }
 
     /// With the recipe's pretrained weights, where it has some.
@@ -104,12 +104,12 @@ impl Setting<'_> {
         let images = self.tensor(samples);
         // The reference's regions: the patient, who is what the window does not show black, and the kidneys.
         let regions = (self.recipe.counterfactual.training.distance == Distance::Carl).then(|| {
-            let size = self.recipe.size;
+            let size = self.recipe.input.size;
             let all = || Mask::new(size, size, vec![true; size * size]);
             let regions = |sample: &Sample| {
                 [
                     body(sample.clean.as_ref().unwrap_or(&sample.input), size, size, -1.0).or_else(all),
-                    Some(sample.kidneys.clone()),
+                    Some(sample.organ.clone()),
                 ]
             };
             let masks: Vec<Mask> = samples.iter().flat_map(regions).flatten().collect();
@@ -122,7 +122,7 @@ impl Setting<'_> {
 
     /// Masks of 0 and 1 of what is wrong, `[batch, 1, size, size]`, with gradients.
     pub(super) fn truths(&self, batch: &[Sample]) -> Tensor<4> {
-        let size = self.recipe.size;
+        let size = self.recipe.input.size;
         let inside = |sample: &Sample| match &sample.truth {
             Some(truth) => truth.as_slice().iter().map(|&inside| f32::from(u8::from(inside))).collect(),
             None => vec![0.0; size * size],
@@ -132,7 +132,7 @@ impl Setting<'_> {
 
     /// Images `[batch, 1, size, size]`, with gradients.
     pub(super) fn tensor(&self, batch: &[Sample]) -> Tensor<4> {
-        images(batch, self.recipe.size, &self.devices.first.clone().autodiff())
+        images(batch, self.recipe.input.size, &self.devices.first.clone().autodiff())
     }
 }
 

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Found, LabelFile, Volume, folders};
-use crate::data::table::{CYST, KIDNEY, TUMOUR};
-use crate::data::{DataError, Purpose};
+use crate::data::description::Labels;
+use crate::data::{DataError, Description, Purpose};
 use crate::files;
+
+/// Labels of the segmentations.
+const LABELS: [(&str, u8); 3] = [("kidney", 1), ("tumour", 2), ("cyst", 3)];
 
 /// See [`super::look`].
 pub fn look(folder: &Path) -> Result<Found, DataError> {
@@ -16,7 +19,7 @@ pub fn look(folder: &Path) -> Result<Found, DataError> {
         cases => cases,
     };
     let splits = splits(folder)?;
-    let mut found = Found::default();
+    let mut found = Found::new(Description::of_ct("KiTS", Labels::new(LABELS)));
     for (case, path) in cases {
         let image = path.join("imaging.nii.gz");
         // KiTS21 has several people's labels, of which this is the one to train with.
@@ -26,7 +29,7 @@ pub fn look(folder: &Path) -> Result<Found, DataError> {
             _ if !image.exists() => found.skip(&case, "imaging.nii.gz is missing"),
             None => found.skip(&case, "segmentation.nii.gz is missing"),
             Some(path) => {
-                let classes = vec![(1, KIDNEY), (2, TUMOUR), (3, CYST)];
+                let classes = LABELS.map(|(_, value)| (value, value)).to_vec();
                 let labels = vec![LabelFile { path, classes }];
                 found.volumes.push(Volume { split: splits.get(&case).copied(), case, image, labels });
             }

@@ -2,15 +2,16 @@
 
 mod cut;
 mod kits;
-mod lungs;
 mod nnunet;
 mod totalsegmentator;
+mod xray;
 
 use std::path::{Path, PathBuf};
 
 use coin_imaging::Plane;
 
-use super::{DataError, Purpose, SliceTable};
+use super::{DataError, Description, Purpose, SliceTable};
+use crate::recipe::Task;
 
 /// The layouts that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +24,20 @@ pub enum SourceKind {
     NnUnet,
     /// `slices.csv`, `images/` and `masks/`.
     Slices,
-    /// The COVID-19 radiography database: a folder a class, each with `images/` and `masks/` of the lungs.
-    Lungs,
+    /// X-rays or other pictures that are labelled as a whole: a folder a class, each with `images/`, and perhaps `masks/` of the
+    /// organ, as in the COVID-19 radiography database.
+    Xray,
 }
 
 impl SourceKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::TotalSegmentator, Self::Kits, Self::NnUnet, Self::Slices, Self::Lungs];
+    pub const ALL: [Self; 5] = [Self::TotalSegmentator, Self::Kits, Self::NnUnet, Self::Slices, Self::Xray];
+
+    /// The kind of that name; `lungs` is what X-rays were called first.
+    pub fn named(name: &str) -> Option<Self> {
+        let name = if name == "lungs" { Self::Xray.name() } else { name };
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
 
     /// The name in data specifications.
     pub fn name(self) -> &'static str {
@@ -38,7 +46,7 @@ impl SourceKind {
             Self::Kits => "kits",
             Self::NnUnet => "nnunet",
             Self::Slices => "slices",
-            Self::Lungs => "lungs",
+            Self::Xray => "xray",
         }
     }
 }
@@ -61,13 +69,15 @@ pub struct Volume {
 pub struct LabelFile {
     /// The file.
     pub path: PathBuf,
-    /// Each value that may occur besides 0, and what it becomes: one of the labels of [`super::table`], or 0.
+    /// Each value that may occur besides 0, and what it becomes in the masks.
     pub classes: Vec<(u8, u8)>,
 }
 
 /// What a folder holds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Found {
+    /// What images and masks mean.
+    pub description: Description,
     /// Volumes that can be used.
     pub volumes: Vec<Volume>,
     /// Cases that cannot, and why.
@@ -83,39 +93,61 @@ pub struct Skipped {
     pub reason: String,
 }
 
+/// What is wanted of a source.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// How volumes are cut.
+    pub plane: Plane,
+    /// Whether slices of volumes are kept that show no label.
+    pub every_slice: bool,
+    /// Labels of the organ.
+    pub organ: Vec<String>,
+    /// Other labels, which a case may lack.
+    pub others: Vec<String>,
+}
+
+impl Wanted {
+    /// What a task needs.
+    pub fn of(task: &Task, plane: Plane) -> Self {
+        let others = [task.finding_labels(), &task.ignore.0].concat();
+        Self { plane, every_slice: task.organ.0.is_empty(), organ: task.organ.0.clone(), others }
+    }
+}
+
 impl Found {
+    fn new(description: Description) -> Self {
+        Self { description, volumes: Vec::new(), skipped: Vec::new() }
+    }
+
     fn skip(&mut self, case: &str, reason: impl ToString) {
         self.skipped.push(Skipped { case: case.into(), reason: reason.to_string() });
     }
 }
 
-/// What a folder of volumes holds; nothing for sources of pictures.
-pub fn look(kind: SourceKind, folder: &Path) -> Result<Found, DataError> {
+/// What a folder of volumes holds; `None` for sources of pictures.
+pub fn look(kind: SourceKind, folder: &Path, wanted: &Wanted) -> Result<Option<Found>, DataError> {
     match kind {
-        SourceKind::TotalSegmentator => totalsegmentator::look(folder),
-        SourceKind::Kits => kits::look(folder),
-        SourceKind::NnUnet => nnunet::look(folder),
-        SourceKind::Slices | SourceKind::Lungs => Ok(Found::default()),
+        SourceKind::TotalSegmentator => totalsegmentator::look(folder, wanted).map(Some),
+        SourceKind::Kits => kits::look(folder).map(Some),
+        SourceKind::NnUnet => nnunet::look(folder).map(Some),
+        SourceKind::Slices | SourceKind::Xray => Ok(None),
     }
 }
 
-/// The slices of a folder; those of volumes are cut in `plane` and kept under `cache`.
+/// The slices of a folder; those of volumes are cut and kept under `cache`.
 ///
 /// # Errors
 /// When the folder is not what its kind says; for the first case that cannot be used, unless such are to be skipped.
 pub fn table(
     kind: SourceKind,
     folder: &Path,
-    plane: Plane,
+    wanted: &Wanted,
     cache: &Path,
     skip_incomplete: bool,
 ) -> Result<SliceTable, DataError> {
-    match kind {
-        SourceKind::Slices => return SliceTable::open(folder),
-        SourceKind::Lungs => return lungs::table(folder),
-        SourceKind::TotalSegmentator | SourceKind::Kits | SourceKind::NnUnet => {}
-    }
-    let found = look(kind, folder)?;
+    let Some(found) = look(kind, folder, wanted)? else {
+        return if kind == SourceKind::Xray { xray::table(folder, wanted) } else { SliceTable::open(folder) };
+    };
     for Skipped { case, reason } in &found.skipped {
         if !skip_incomplete {
             return Err(DataError::Case { case: case.clone(), reason: reason.clone() });
@@ -130,7 +162,7 @@ pub fn table(
         let reason = format!("case {} is there twice; give each case a name of its own", twice.case);
         return Err(DataError::folder(folder, reason));
     }
-    cut::all(kind, folder, &found.volumes, plane, cache, skip_incomplete)
+    cut::all(kind, folder, &found, wanted, cache, skip_incomplete)
 }
 
 /// Folders in `folder` whose names begin with `prefix`, in order.

@@ -3,30 +3,22 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
-use serde_json::Value;
-
 use super::{Found, LabelFile, Volume, entries, without_ending};
 use crate::data::split::Fold;
-use crate::data::table::{CYST, KIDNEY, TUMOUR};
-use crate::data::{DataError, Purpose};
+use crate::data::{DataError, Description, Purpose, description};
 use crate::files;
 
 /// What the first channel of a case's images ends with.
 const FIRST_CHANNEL: &str = "_0000";
 
-/// What is used of `dataset.json`.
-#[derive(Deserialize)]
-struct Dataset {
-    labels: BTreeMap<String, Value>,
-}
-
 /// See [`super::look`].
 pub fn look(folder: &Path) -> Result<Found, DataError> {
-    let classes = classes(&folder.join("dataset.json"))?;
+    let description = Description::open(folder)?
+        .ok_or_else(|| DataError::folder(folder, format!("{} is missing; it names the labels", description::FILE)))?;
+    let classes: Vec<(u8, u8)> = description.labels.values().into_iter().map(|value| (value, value)).collect();
     let splits = splits(&folder.join("splits_final.json"))?;
     let tested = folder.join("labelsTs").is_dir();
-    let mut found = Found::default();
+    let mut found = Found::new(description);
     for (part, purpose) in [("Tr", None), ("Ts", Some(Purpose::Test))] {
         let (images, labels) = (folder.join(format!("images{part}")), folder.join(format!("labels{part}")));
         if purpose.is_some() && !(tested && images.is_dir()) {
@@ -49,50 +41,6 @@ pub fn look(folder: &Path) -> Result<Found, DataError> {
         }
     }
     Ok(found)
-}
-
-/// What the values of the labels are: by name to number in version 2, by number to name in version 1.
-fn classes(file: &Path) -> Result<Vec<(u8, u8)>, DataError> {
-    let wrong = |reason: String| DataError::folder(file, format!("labels: {reason}"));
-    let dataset: Dataset =
-        serde_json::from_slice(&files::read(file)?).map_err(|reason| DataError::folder(file, reason))?;
-    let mut regions = Vec::new();
-    for (key, value) in &dataset.labels {
-        let (name, numbers) = match value {
-            Value::Number(number) => (key.as_str(), vec![number.as_u64()]),
-            Value::String(name) => (name.as_str(), vec![key.parse().ok()]),
-            Value::Array(numbers) => (key.as_str(), numbers.iter().map(Value::as_u64).collect()),
-            _ => (key.as_str(), vec![None]),
-        };
-        let numbers = numbers.into_iter().map(|number| number.and_then(|number| u8::try_from(number).ok()));
-        let numbers: Option<Vec<u8>> = numbers.collect();
-        let numbers = numbers.ok_or_else(|| wrong(format!("{key} has no numbers from 0 to 255")))?;
-        regions.push((numbers, class(name)));
-    }
-    // A value lies in several regions, of which the smallest that means something says what it is.
-    regions.sort_by_key(|(numbers, _)| std::cmp::Reverse(numbers.len()));
-    let mut classes = BTreeMap::new();
-    for (numbers, class) in regions {
-        for number in numbers {
-            let found = classes.entry(number).or_insert(0);
-            *found = if class == 0 { *found } else { class };
-        }
-    }
-    if classes.values().all(|class| *class == 0) {
-        return Err(wrong("none of them is a kidney, tumour or cyst".into()));
-    }
-    Ok(classes.into_iter().collect())
-}
-
-/// What a label of that name is here.
-fn class(name: &str) -> u8 {
-    let name = name.to_ascii_lowercase();
-    match () {
-        () if name.contains("tumo") || name.contains("cancer") || name.contains("lesion") => TUMOUR,
-        () if name.contains("cyst") => CYST,
-        () if name.contains("kidney") => KIDNEY,
-        () => 0,
-    }
 }
 
 /// Whether each listed case is for training, by the first fold.

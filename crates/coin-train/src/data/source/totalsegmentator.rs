@@ -1,20 +1,22 @@
 //! TotalSegmentator, in the layout of its releases and in the one of COIN's reference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Found, LabelFile, Volume, entries, folders, without_ending};
-use crate::data::table::{CYST, KIDNEY};
-use crate::data::{DataError, Purpose};
+use super::{Found, LabelFile, Volume, Wanted, entries, folders, without_ending};
+use crate::data::description::{Labels, meant};
+use crate::data::{DataError, Description, Purpose};
 
-/// The structures that are kidneys, and which a release must have.
-const KIDNEYS: [&str; 2] = ["kidney_left", "kidney_right"];
-/// Structures that later releases have beside them.
-const CYSTS: [&str; 2] = ["kidney_cyst_left", "kidney_cyst_right"];
+/// Images of a case, and their modality.
+const IMAGES: [(&str, &str); 2] = [("ct.nii.gz", "CT"), ("mri.nii.gz", "MR")];
+/// The folder of a case's structures, a file each.
+const STRUCTURES: &str = "segmentations";
 /// Label volumes of the reference's layout.
 const PREDICTIONS: &str = "nnUNet_predictions";
+/// Their only label.
+const ORGAN: u8 = 1;
 
 /// The line of a case in `meta.csv`.
 #[derive(Deserialize)]
@@ -24,29 +26,52 @@ struct Meta {
 }
 
 /// See [`super::look`].
-pub fn look(folder: &Path) -> Result<Found, DataError> {
-    if folder.join(PREDICTIONS).is_dir() { look_at_predictions(folder) } else { look_at_release(folder) }
+pub fn look(folder: &Path, wanted: &Wanted) -> Result<Found, DataError> {
+    if folder.join(PREDICTIONS).is_dir() {
+        look_at_predictions(folder, wanted)
+    } else {
+        look_at_release(folder, wanted)
+    }
 }
 
-fn look_at_release(folder: &Path) -> Result<Found, DataError> {
+fn look_at_release(folder: &Path, wanted: &Wanted) -> Result<Found, DataError> {
     let splits = splits(&folder.join("meta.csv"))?;
-    let mut found = Found::default();
-    for (case, path) in folders(folder, "s")? {
-        let image = path.join("ct.nii.gz");
-        if !image.exists() {
+    let cases = folders(folder, "s")?;
+    let mut structures = BTreeSet::new();
+    for (_, path) in &cases {
+        if path.join(STRUCTURES).is_dir() {
+            let files = entries(&path.join(STRUCTURES))?;
+            structures.extend(files.iter().filter_map(|(name, _)| without_ending(name).map(str::to_owned)));
+        }
+    }
+    let meant = |names: &[String]| -> BTreeSet<String> {
+        let found = names.iter().flat_map(|name| meant(name, structures.iter().map(String::as_str)));
+        found.map(str::to_owned).collect()
+    };
+    let (organ, others) = (meant(&wanted.organ), meant(&wanted.others));
+    let known = || structures.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    if organ.is_empty() && others.is_empty() && !structures.is_empty() {
+        let asked = [wanted.organ.as_slice(), &wanted.others].concat().join(", ");
+        let reason = format!("no structure is called {asked:?}; name some of {}", known());
+        return Err(DataError::folder(folder, reason));
+    }
+    let all: Vec<&String> = organ.iter().chain(others.difference(&organ)).collect();
+    let values: Vec<(&str, u8)> = all.iter().map(|name| name.as_str()).zip(1..=u8::MAX).collect();
+    let mut found = Found::new(Description::of_ct("TotalSegmentator", Labels::new(values.clone())));
+    for (case, path) in cases {
+        let Some((image, modality)) = IMAGES.iter().find(|(image, _)| path.join(image).exists()) else {
             found.skip(&case, "ct.nii.gz is missing");
             continue;
-        }
-        let structure = |name: &&str| path.join("segmentations").join(format!("{name}.nii.gz"));
-        if let Some(missing) = KIDNEYS.iter().find(|name| !structure(name).exists()) {
-            found.skip(&case, format!("segmentations/{missing}.nii.gz is missing"));
+        };
+        found.description.modality = (*modality).to_owned();
+        let structure = |name: &str| path.join(STRUCTURES).join(format!("{name}.nii.gz"));
+        if let Some(missing) = organ.iter().find(|name| !structure(name).exists()) {
+            found.skip(&case, format!("{STRUCTURES}/{missing}.nii.gz is missing"));
             continue;
         }
-        let label = |class: u8| move |path: PathBuf| LabelFile { path, classes: vec![(1, class)] };
-        let kidneys = KIDNEYS.iter().map(structure).map(label(KIDNEY));
-        let cysts = CYSTS.iter().map(structure).filter(|path| path.exists()).map(label(CYST));
-        let labels = kidneys.chain(cysts).collect();
-        found.volumes.push(Volume { split: splits.get(&case).copied(), case, image, labels });
+        let labels = values.iter().map(|(name, value)| (structure(name), *value)).filter(|(path, _)| path.exists());
+        let labels = labels.map(|(path, value)| LabelFile { path, classes: vec![(1, value)] }).collect();
+        found.volumes.push(Volume { split: splits.get(&case).copied(), case, image: path.join(image), labels });
     }
     Ok(found)
 }
@@ -70,9 +95,10 @@ fn splits(table: &Path) -> Result<BTreeMap<String, Purpose>, DataError> {
     Ok(splits)
 }
 
-/// Volumes in `train` and `test`, at any depth, with label volumes of the same names, whose 1 is kidney.
-fn look_at_predictions(folder: &Path) -> Result<Found, DataError> {
-    let mut found = Found::default();
+/// Volumes in `train` and `test`, at any depth, with label volumes of the same names, whose 1 is the organ.
+fn look_at_predictions(folder: &Path, wanted: &Wanted) -> Result<Found, DataError> {
+    let organ = wanted.organ.iter().map(|name| (name.as_str(), ORGAN));
+    let mut found = Found::new(Description::of_ct("TotalSegmentator", Labels::new(organ)));
     for (part, purpose) in [("train", Purpose::Train), ("test", Purpose::Test)] {
         for image in volumes_below(&folder.join(part))? {
             let name = image.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -82,7 +108,7 @@ fn look_at_predictions(folder: &Path) -> Result<Found, DataError> {
                 found.skip(&case, format!("{PREDICTIONS}/{name} is missing"));
                 continue;
             }
-            let labels = vec![LabelFile { path, classes: vec![(1, KIDNEY)] }];
+            let labels = vec![LabelFile { path, classes: vec![(ORGAN, ORGAN)] }];
             found.volumes.push(Volume { case, image, labels, split: Some(purpose) });
         }
     }

@@ -1,0 +1,263 @@
+//! What the images and labels of a data set are: `dataset.json`, after nnU-Net's.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use coin_imaging::{Window, WindowError};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::DataError;
+use crate::files;
+
+/// Its file in a slice folder or a folder of nnU-Net.
+pub const FILE: &str = "dataset.json";
+
+/// The modality of images in HU.
+pub const CT: &str = "CT";
+
+/// A data set in words and numbers. Fields that other programs keep in the same file are passed over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// For people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// CT, MR, XR or another; empty where nobody said.
+    #[serde(default, deserialize_with = "modality", alias = "channel_names")]
+    pub modality: String,
+    /// What the values of the masks mean.
+    pub labels: Labels,
+    /// What the values of the images mean; HU where it is silent and the modality is CT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intensity: Option<Intensity>,
+    /// Licence of the images.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub licence: String,
+    /// Where they come from.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
+}
+
+/// The unit of an image's values, and those of black and white in pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intensity {
+    /// Of all images of the data set.
+    pub unit: Unit,
+    /// What black means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low: Option<f32>,
+    /// What white means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high: Option<f32>,
+}
+
+/// A unit of intensities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unit {
+    /// Hounsfield units.
+    #[serde(rename = "HU")]
+    Hu,
+    /// Each image has its own scale.
+    #[serde(rename = "arbitrary")]
+    Arbitrary,
+}
+
+impl Description {
+    /// Of a CT data set with these labels.
+    pub fn of_ct(name: impl Into<String>, labels: Labels) -> Self {
+        let (name, modality) = (name.into(), CT.to_owned());
+        Self { name, modality, labels, intensity: None, licence: String::new(), source: String::new() }
+    }
+
+    /// Reads `dataset.json` in `folder`; `None` where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not what it should be.
+    pub fn open(folder: &Path) -> Result<Option<Self>, DataError> {
+        let file = folder.join(FILE);
+        if !file.exists() {
+            return Ok(None);
+        }
+        let found: Self =
+            serde_json::from_slice(&files::read(&file)?).map_err(|reason| DataError::folder(&file, reason))?;
+        found.greys().map_err(|reason| DataError::folder(&file, format!("intensity: {reason}")))?;
+        Ok(Some(found))
+    }
+
+    /// The unit of the images.
+    pub fn unit(&self) -> Unit {
+        let of_modality = if self.modality == CT || self.modality.is_empty() { Unit::Hu } else { Unit::Arbitrary };
+        self.intensity.map_or(of_modality, |intensity| intensity.unit)
+    }
+
+    /// What black and white mean in pictures.
+    ///
+    /// # Errors
+    /// When they span no range.
+    pub fn greys(&self) -> Result<Window, WindowError> {
+        let usual = match self.unit() {
+            Unit::Hu => Window::ABDOMEN,
+            Unit::Arbitrary => Window::GREYS,
+        };
+        let bound = |of: fn(&Intensity) -> Option<f32>| self.intensity.as_ref().and_then(of);
+        let (low, high) = (bound(|intensity| intensity.low), bound(|intensity| intensity.high));
+        Window::new(low.unwrap_or(usual.low()), high.unwrap_or(usual.high()))
+    }
+}
+
+/// A word, or, as nnU-Net has it, the first of the channels' words.
+fn modality<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Word(String),
+        Channels(BTreeMap<String, String>),
+    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::Word(word) => word,
+        Written::Channels(channels) => channels.into_values().next().unwrap_or_default(),
+    })
+}
+
+/// Labels by name, each with the values of its pixels: several where it is a region, none of them 0.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<String, Value>", into = "BTreeMap<String, Value>")]
+pub struct Labels(BTreeMap<String, Vec<u8>>);
+
+impl Labels {
+    /// Names and values.
+    pub fn new<'a>(labels: impl IntoIterator<Item = (&'a str, u8)>) -> Self {
+        Self(labels.into_iter().map(|(name, value)| (name.to_owned(), vec![value])).collect())
+    }
+
+    /// Names, each with several values.
+    pub fn regions(labels: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+        Self(labels.into_iter().collect())
+    }
+
+    /// All names.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// All values that a pixel may have besides 0, in order.
+    pub fn values(&self) -> Vec<u8> {
+        let all: std::collections::BTreeSet<u8> = self.0.values().flatten().copied().collect();
+        all.into_iter().collect()
+    }
+
+    /// The values of the label of just this name.
+    pub fn exactly(&self, name: &str) -> &[u8] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The values of all labels that are meant by `name`, see [`meant`]; none where no label is.
+    pub fn of(&self, name: &str) -> Vec<u8> {
+        meant(name, self.names()).into_iter().filter_map(|label| self.0.get(label)).flatten().copied().collect()
+    }
+
+    /// The values of all of these names.
+    pub fn of_all(&self, names: &[String]) -> Vec<u8> {
+        names.iter().flat_map(|name| self.of(name)).collect()
+    }
+}
+
+/// Which labels a word means: the one of that name; else the left and the right one; else all whose last word it is, as
+/// `tumour` is of `renal_tumor`. Case and the American spelling make no difference.
+pub fn meant<'a>(name: &str, labels: impl Iterator<Item = &'a str> + Clone) -> Vec<&'a str> {
+    let plain = |text: &str| text.to_ascii_lowercase().replace("tumor", "tumour").replace([' ', '-'], "_");
+    let wanted = plain(name);
+    let of = |fits: &dyn Fn(&str) -> bool| labels.clone().filter(|label| fits(&plain(label))).collect::<Vec<_>>();
+    let unsided = |label: &str| {
+        let side = ["_left", "_right"].into_iter().find_map(|side| label.strip_suffix(side).map(str::to_owned));
+        side.unwrap_or_else(|| label.to_owned())
+    };
+    let ways: [&dyn Fn(&str) -> bool; 3] = [&|label| label == wanted, &|label| unsided(label) == wanted, &|label| {
+        unsided(label).rsplit('_').next() == Some(wanted.as_str())
+    }];
+    ways.into_iter().map(of).find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+impl TryFrom<BTreeMap<String, Value>> for Labels {
+    type Error = String;
+
+    /// By name to number or list of numbers; or by number to name, as in nnU-Net's first version.
+    fn try_from(written: BTreeMap<String, Value>) -> Result<Self, String> {
+        let mut labels: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        for (key, value) in written {
+            let (name, numbers) = match &value {
+                Value::Number(number) => (key.clone(), vec![number.as_u64()]),
+                Value::String(name) => (name.clone(), vec![key.parse().ok()]),
+                Value::Array(numbers) => (key.clone(), numbers.iter().map(Value::as_u64).collect()),
+                _ => (key.clone(), vec![None]),
+            };
+            let numbers = numbers.into_iter().map(|number| number.and_then(|number| u8::try_from(number).ok()));
+            let numbers: Option<Vec<u8>> = numbers.collect();
+            let numbers = numbers.ok_or_else(|| format!("labels: {key} has no numbers from 0 to 255"))?;
+            let numbers: Vec<u8> = numbers.into_iter().filter(|number| *number != 0).collect();
+            if !numbers.is_empty() {
+                labels.entry(name).or_default().extend(numbers);
+            }
+        }
+        Ok(Self(labels))
+    }
+}
+
+impl From<Labels> for BTreeMap<String, Value> {
+    fn from(labels: Labels) -> Self {
+        let value = |numbers: Vec<u8>| match numbers[..] {
+            [number] => Value::from(number),
+            _ => Value::from(numbers),
+        };
+        let background = ("background".to_owned(), Value::from(0));
+        let named = labels.0.into_iter().map(|(name, numbers)| (name, value(numbers)));
+        std::iter::once(background).chain(named).collect()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn labels(text: &str) -> Result<Labels, String> {
+        serde_json::from_str(text).map_err(|reason| reason.to_string())
+    }
+
+    #[test]
+    fn a_name_means_its_label_or_both_sides_or_the_last_word() {
+        let structures =
+            labels(r#"{"kidney_left": 1, "kidney_right": 2, "kidney_cyst_left": 3, "Renal_Tumor": [4, 5]}"#);
+        let structures = structures.unwrap();
+        assert_eq!((structures.of("kidney"), structures.of("kidney_left")), (vec![1, 2], vec![1]));
+        assert_eq!((structures.of("cyst"), structures.of("tumour")), (vec![3], vec![4, 5]));
+        assert_eq!((structures.of("liver"), structures.values()), (vec![], vec![1, 2, 3, 4, 5]));
+        let exact = labels(r#"{"kidney": 1, "kidney_left": 2}"#).unwrap();
+        assert_eq!(exact.of("Kidney"), [1]);
+    }
+
+    #[test]
+    fn labels_of_both_versions_of_nnunet_are_read_and_kept() {
+        let expected = Labels::new([("liver", 1), ("cancer", 2)]);
+        for text in
+            [r#"{"background": 0, "liver": 1, "cancer": 2}"#, r#"{"0": "background", "1": "liver", "2": "cancer"}"#]
+        {
+            assert_eq!(labels(text).unwrap(), expected);
+        }
+        let region = r#"{"background":0,"kidney":[1,2,3],"tumor":2}"#;
+        assert_eq!(serde_json::to_string(&labels(region).unwrap()).unwrap(), region);
+        let refused = labels(r#"{"liver": 256}"#).unwrap_err();
+        assert!(refused.contains("liver has no numbers from 0 to 255"), "{refused}");
+    }
+
+    #[test]
+    fn units_follow_the_modality_unless_they_are_stated() {
+        let read = |text: &str| serde_json::from_str::<Description>(text).unwrap();
+        let mr = read(r#"{"modality": {"0": "FLAIR"}, "labels": {"tumour": 1}}"#);
+        assert_eq!((mr.unit(), mr.greys().unwrap()), (Unit::Arbitrary, Window::GREYS));
+        let ct = read(r#"{"channel_names": {"0": "CT"}, "labels": {"tumour": 1}}"#);
+        assert_eq!((ct.unit(), ct.greys().unwrap()), (Unit::Hu, Window::ABDOMEN));
+        let stated = read(r#"{"modality": "CT", "labels": {}, "intensity": {"unit": "HU", "low": -40, "high": 160}}"#);
+        assert_eq!(stated.greys(), Window::new(-40.0, 160.0));
+    }
+}

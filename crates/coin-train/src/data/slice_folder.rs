@@ -1,0 +1,234 @@
+//! A folder of slices: what volumes are cut into, and what a user can write by hand.
+//!
+//! `dataset.json` says what the values of images and masks mean ([`Description`]). `slices.csv` has the columns `file, case`
+//! and may have
+//! - `split`: train, validation or test;
+//! - `abnormal`: yes or no, of the whole slice;
+//! - `row_mm`, `column_mm`: the distance of rows and of columns;
+//! - `low`, `high`: what black and white mean, where it is not the same for all images;
+//! - `<label>_px`: pixels of a label, by name or value. Without those of all labels the masks are counted, which takes a while.
+//!
+//! `images/` holds greys of 8 or 16 bits, `masks/` labels under the same names; where there is no such folder, nothing is
+//! outlined. Folders without `dataset.json` are of kidney CT, and their columns `spacing_xy_mm`, `spacing_row_mm`, `low_hu`,
+//! `high_hu` and `label` (normal or abnormal) are read like today's.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use coin_imaging::{Limits, Spacing, Window, label_counts};
+use csv::StringRecord;
+use rayon::prelude::*;
+
+use super::description::{self, Description, Labels};
+use super::table::{Row, SliceTable};
+use super::{DataError, Purpose};
+use crate::files;
+
+/// The table of a slice folder.
+const TABLE: &str = "slices.csv";
+const IMAGES: &str = "images";
+const MASKS: &str = "masks";
+/// Labels of folders that have no `dataset.json`.
+const KIDNEY_LABELS: [(&str, u8); 3] = [("kidney", 1), ("tumour", 2), ("cyst", 3)];
+
+impl SliceTable {
+    /// Reads the slice folder.
+    ///
+    /// # Errors
+    /// With the file, the slice and the column that is not as it must be.
+    pub fn open(folder: &Path) -> Result<Self, DataError> {
+        let path = folder.join(TABLE);
+        let wrong = |reason: String| {
+            DataError::folder(&path, format!("{reason}; a slice folder has {TABLE}, {IMAGES}/ and {MASKS}/"))
+        };
+        let mut reader = csv::Reader::from_path(&path).map_err(|reason| wrong(reason.to_string()))?;
+        let columns = reader.headers().map_err(|reason| wrong(reason.to_string()))?.clone();
+        let kidneys = || Description::of_ct("", Labels::new(KIDNEY_LABELS));
+        let description = Arc::new(Description::open(folder)?.unwrap_or_else(kidneys));
+        let masked = folder.join(MASKS).is_dir();
+        let counted = Columns::counted(&columns, &description.labels);
+        let line = |record: Result<StringRecord, csv::Error>| {
+            let record = record.map_err(|reason| wrong(reason.to_string()))?;
+            let line = Columns { names: &columns, record: &record };
+            let file = line.required("file").map_err(&wrong)?;
+            let row = line.row(folder, file, masked, &description, counted.as_deref());
+            row.map_err(|reason| wrong(format!("{file}: {reason}")))
+        };
+        let mut rows = reader.records().map(line).collect::<Result<Vec<Row>, _>>()?;
+        if masked && counted.is_none() {
+            rows.par_iter_mut().try_for_each(count)?;
+        }
+        let name = match description.name.is_empty() {
+            true => folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            false => description.name.clone(),
+        };
+        Ok(Self::new(name, rows))
+    }
+}
+
+/// Counts the pixels of each label in the row's mask.
+fn count(row: &mut Row) -> Result<(), DataError> {
+    let Some(mask) = &row.mask else { return Ok(()) };
+    let limits = Limits::default();
+    row.labelled = label_counts(&files::read_limited(mask, limits.bytes)?, &mask.to_string_lossy(), &limits)?;
+    Ok(())
+}
+
+/// A line of the table by the names of its columns.
+struct Columns<'a> {
+    names: &'a StringRecord,
+    record: &'a StringRecord,
+}
+
+impl<'a> Columns<'a> {
+    /// The column with the pixels of each value of these labels; `None` unless all have one.
+    fn counted(names: &StringRecord, labels: &Labels) -> Option<Vec<(u8, String)>> {
+        let column = |label: &str| Some(format!("{label}_px")).filter(|column| names.iter().any(|name| name == column));
+        let of_value = |value: u8| {
+            let named = labels.names().find(|name| labels.exactly(name) == [value]);
+            column(&value.to_string()).or_else(|| named.and_then(column)).map(|column| (value, column))
+        };
+        labels.values().into_iter().map(of_value).collect()
+    }
+
+    /// The first of these columns that has a value.
+    fn first(&self, names: &[&'static str]) -> Option<(&'static str, &'a str)> {
+        let value = |name: &str| self.record.get(self.names.iter().position(|found| found == name)?);
+        names.iter().filter_map(|&name| Some((name, value(name)?.trim()))).find(|(_, value)| !value.is_empty())
+    }
+
+    fn required(&self, name: &'static str) -> Result<&'a str, String> {
+        self.first(&[name]).map(|(_, value)| value).ok_or_else(|| format!("the column {name} is missing or empty"))
+    }
+
+    fn number(&self, names: &[&'static str]) -> Result<Option<f32>, String> {
+        let parsed =
+            self.first(names).map(|(name, value)| value.parse().map_err(|_| format!("{name}: {value:?} is no number")));
+        parsed.transpose()
+    }
+
+    fn abnormal(&self) -> Result<Option<bool>, String> {
+        let Some((name, value)) = self.first(&["abnormal", "label"]) else { return Ok(None) };
+        match value.to_ascii_lowercase().as_str() {
+            "1" | "true" | "yes" | "abnormal" => Ok(Some(true)),
+            "0" | "false" | "no" | "normal" => Ok(Some(false)),
+            _ => Err(format!("{name}: {value:?} is neither yes nor no")),
+        }
+    }
+
+    fn spacing(&self) -> Result<Option<Spacing>, String> {
+        let row_mm = self.number(&["row_mm", "spacing_row_mm"])?;
+        let column_mm = self.number(&["column_mm", "spacing_xy_mm"])?;
+        let spacing = match (row_mm, column_mm) {
+            (None, None) => return Ok(None),
+            (Some(_), None) => return Err("the distance of rows needs that of columns beside it, column_mm".into()),
+            (row_mm, Some(column_mm)) => Spacing::new(row_mm.unwrap_or(column_mm), column_mm),
+        };
+        spacing.map(Some).map_err(|reason| format!("row_mm and column_mm: {reason}"))
+    }
+
+    fn row(
+        &self,
+        folder: &Path,
+        file: &str,
+        masked: bool,
+        description: &Arc<Description>,
+        counted: Option<&[(u8, String)]>,
+    ) -> Result<Row, String> {
+        let of_all = description.greys().map_err(|reason| format!("{}: intensity: {reason}", description::FILE))?;
+        let (low, high) = (self.number(&["low", "low_hu"])?, self.number(&["high", "high_hu"])?);
+        let greys = Window::new(low.unwrap_or(of_all.low()), high.unwrap_or(of_all.high()));
+        let pixels = |(value, column): &(u8, String)| {
+            let found = self.names.iter().position(|name| name == column).and_then(|place| self.record.get(place));
+            let found = found.unwrap_or_default().trim();
+            let count = if found.is_empty() { Ok(0) } else { found.parse() };
+            count.map(|count| (*value, count)).map_err(|_| format!("{column}: {found:?} is no number of pixels"))
+        };
+        let labelled = counted.unwrap_or_default().iter().map(pixels).collect::<Result<BTreeMap<u8, u32>, _>>()?;
+        Ok(Row {
+            image: folder.join(IMAGES).join(file),
+            mask: masked.then(|| folder.join(MASKS).join(file)),
+            description: description.clone(),
+            greys: greys.map_err(|reason| format!("low and high: {reason}"))?,
+            patient: self.required("case")?.to_owned(),
+            split: Purpose::named(self.first(&["split"]).map_or("", |(_, value)| value))?,
+            labelled: labelled.into_iter().filter(|(_, count)| *count > 0).collect(),
+            spacing: self.spacing()?,
+            abnormal: self.abnormal()?,
+        })
+    }
+}
+
+/// Writes a slice folder, one slice after the other.
+pub struct SliceFolder<'a> {
+    folder: PathBuf,
+    description: &'a Description,
+    table: csv::Writer<Vec<u8>>,
+    values: Vec<u8>,
+}
+
+/// A slice of a folder that is written.
+pub struct NewSlice<'a> {
+    /// The names of image and mask.
+    pub file: &'a str,
+    /// Whose it is.
+    pub case: &'a str,
+    /// What it is for.
+    pub split: Option<Purpose>,
+    /// Pixel size.
+    pub spacing: Option<Spacing>,
+    /// What black and white mean.
+    pub greys: Window,
+    /// The image, a PNG.
+    pub image: &'a [u8],
+    /// The values of the mask.
+    pub labels: &'a [u8],
+    /// The mask, a PNG.
+    pub mask: &'a [u8],
+}
+
+impl<'a> SliceFolder<'a> {
+    /// A folder of such slices.
+    pub fn create(folder: &Path, description: &'a Description) -> Result<Self, DataError> {
+        let values = description.labels.values();
+        let mut folder =
+            Self { folder: folder.to_owned(), description, table: csv::Writer::from_writer(Vec::new()), values };
+        let fixed = ["file", "case", "split", "row_mm", "column_mm", "low", "high"].map(str::to_owned);
+        let counts: Vec<String> = folder.values.iter().map(|value| format!("{value}_px")).collect();
+        folder.line(fixed.into_iter().chain(counts))?;
+        Ok(folder)
+    }
+
+    /// Adds a slice.
+    pub fn add(&mut self, slice: &NewSlice<'_>) -> Result<(), DataError> {
+        let NewSlice { file, case, split, spacing, greys, image, labels, mask } = slice;
+        files::write(&self.folder.join(IMAGES).join(file), image)?;
+        files::write(&self.folder.join(MASKS).join(file), mask)?;
+        let mm = |of: fn(&Spacing) -> f32| spacing.as_ref().map(of).map(|mm| mm.to_string()).unwrap_or_default();
+        let (row_mm, column_mm) = (mm(|spacing| spacing.row_mm()), mm(|spacing| spacing.column_mm()));
+        let split = split.map_or("", Purpose::name);
+        let (low, high) = (greys.low().to_string(), greys.high().to_string());
+        let fixed = [file, case, split, &row_mm, &column_mm, &low, &high].map(str::to_owned);
+        let mut counts = [0_u32; 256];
+        labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
+        let counts: Vec<String> = self.values.iter().map(|&value| counts[usize::from(value)].to_string()).collect();
+        self.line(fixed.into_iter().chain(counts))
+    }
+
+    /// Writes what the slices are, and the table: last, so that a folder without it is not whole.
+    pub fn finish(self) -> Result<(), DataError> {
+        let Self { folder, description, table, .. } = self;
+        let path = folder.join(TABLE);
+        let table = table.into_inner().map_err(|reason| DataError::folder(&path, reason))?;
+        let file = folder.join(description::FILE);
+        let json = serde_json::to_vec_pretty(description).map_err(|reason| DataError::folder(&file, reason))?;
+        files::write(&file, &json)?;
+        Ok(files::write(&path, &table)?)
+    }
+
+    fn line(&mut self, cells: impl Iterator<Item = String>) -> Result<(), DataError> {
+        let path = self.folder.join(TABLE);
+        self.table.write_record(cells.collect::<Vec<_>>()).map_err(|reason| DataError::folder(path, reason))
+    }
+}

@@ -1,0 +1,83 @@
+//! Keys of recipes from when every task was one of kidneys, and what they are called today.
+
+use toml::{Table, Value};
+
+/// Old keys, and where their values belong.
+const MOVED: [(&str, &str); 8] = [
+    ("size", "input.size"),
+    ("window", "input.normalisation"),
+    ("crop_to_body", "input.crop"),
+    ("data.abnormal", "task.finding"),
+    ("data.kidney_pixels", "task.min_organ_pixels"),
+    ("data.tumour_pixels", "task.min_finding_pixels"),
+    ("data.train_on_diseased", "task.train_on_ignored"),
+    ("data.train_on_planted", "task.train_on_synthetic"),
+];
+/// See [`MOVED`]; it became a list of labels.
+const WITHOUT_CYSTS: (&str, &str) = ("data.without_cysts", "task.ignore");
+/// The organ of all of them.
+const ORGAN: &str = "kidney";
+/// What their normal slices do not show where lesions are inserted.
+const IGNORED: [&str; 2] = ["tumour", "cyst"];
+
+/// Gives the values of old keys to today's; the old keys that were found, each with today's.
+pub fn modernise(table: &mut Table) -> Vec<(&'static str, &'static str)> {
+    let mut found = Vec::new();
+    let without_cysts = take(table, WITHOUT_CYSTS.0);
+    if without_cysts.is_some() {
+        found.push(WITHOUT_CYSTS);
+    }
+    for (old, new) in MOVED {
+        let Some(value) = take(table, old) else { continue };
+        found.push((old, new));
+        let value = match old {
+            "window" => Value::Table(Table::from_iter([("window".to_owned(), value)])),
+            "crop_to_body" => if value.as_bool() == Some(true) { "body" } else { "none" }.into(),
+            "data.abnormal" if value.as_str() == Some("planted") => "synthetic".into(),
+            _ => value,
+        };
+        if new == "task.finding" {
+            put(table, "task.organ", ORGAN.into());
+            put(table, WITHOUT_CYSTS.1, ignored(&value).into());
+        }
+        put(table, new, value);
+    }
+    match without_cysts.map(|value| value.as_bool()) {
+        Some(Some(true)) => put(table, WITHOUT_CYSTS.1, vec![Value::from("cyst")].into()),
+        // Anything but a flag: the list refuses it by name.
+        Some(None) => put(table, WITHOUT_CYSTS.1, Value::Boolean(false)),
+        Some(Some(false)) | None => {}
+    }
+    found
+}
+
+/// Completes the task of a whole recipe that is old, or has none.
+pub fn complete(table: &mut Table, old: bool) {
+    if !old && table.contains_key("task") {
+        return;
+    }
+    let task = table.entry("task").or_insert_with(|| Table::new().into());
+    let Some(task) = task.as_table_mut() else { return };
+    let ignored = ignored(task.get("finding").unwrap_or(&"synthetic".into()));
+    task.entry("organ").or_insert_with(|| ORGAN.into());
+    task.entry("ignore").or_insert_with(|| ignored.into());
+}
+
+fn ignored(finding: &Value) -> Vec<Value> {
+    if finding.as_str() == Some("synthetic") { IGNORED.map(Value::from).to_vec() } else { Vec::new() }
+}
+
+/// The value of `key`, or `table.key`, which is then gone.
+fn take(table: &mut Table, path: &str) -> Option<Value> {
+    match path.split_once('.') {
+        None => table.remove(path),
+        Some((inner, key)) => table.get_mut(inner)?.as_table_mut()?.remove(key),
+    }
+}
+
+fn put(table: &mut Table, path: &str, value: Value) {
+    let Some((inner, key)) = path.split_once('.') else { return };
+    if let Some(inner) = table.entry(inner).or_insert_with(|| Table::new().into()).as_table_mut() {
+        inner.insert(key.into(), value);
+    }
+}

@@ -1,4 +1,4 @@
-//! The paper's synthetic anomaly (section 4): a bright, distorted Gaussian blob planted inside a kidney.
+//! The paper's synthetic anomaly (section 4): a bright, distorted Gaussian blob planted inside an organ.
 
 use std::f32::consts::SQRT_2;
 use std::ops::Range;
@@ -17,8 +17,8 @@ const SIGMA: f32 = 0.4;
 const MASK_LEVEL: f32 = 0.25;
 /// Size of the places in which an anomaly is worn.
 const WEAR_CELL_MM: Range<f32> = 4.0..12.0;
-/// Fewest kidney pixels for an anomaly.
-const FEWEST_KIDNEY_PIXELS: usize = 32;
+/// Fewest pixels of the organ for an anomaly.
+const FEWEST_ORGAN_PIXELS: usize = 32;
 
 /// Size and brightness of planted anomalies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,29 +64,29 @@ pub struct Planted {
     pub mask: Mask,
 }
 
-/// Plants an anomaly at a random point strictly inside one of the two largest kidney components.
+/// Plants an anomaly at a random point strictly inside one of the two largest components of the organ.
 ///
-/// `None` where the kidney is too small: fewer than 32 pixels, a bounding box not larger than the template, or no pixel
-/// whose eight neighbours all belong to the kidney.
-pub fn plant(slice: &Slice, kidney: &Mask, window: Window, style: &AnomalyStyle, seed: u64) -> Option<Planted> {
+/// `None` where the organ is too small: fewer than 32 pixels, a bounding box not larger than the template, or no pixel
+/// whose eight neighbours all belong to the organ.
+pub fn plant(slice: &Slice, organ: &Mask, window: Window, style: &AnomalyStyle, seed: u64) -> Option<Planted> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let diameter_px = style.diameter_mm / slice.spacing_or_assumed().column_mm();
-    let centre = centre_in(kidney, diameter_px, &mut rng)?;
+    let centre = centre_in(organ, diameter_px, &mut rng)?;
     Some(plant_with(slice, window, style, centre, &mut rng))
 }
 
-/// Plants an anomaly centred on pixel (x, y), inside a kidney or not.
+/// Plants an anomaly centred on pixel (x, y), inside an organ or not.
 pub fn plant_at(slice: &Slice, window: Window, style: &AnomalyStyle, x: usize, y: usize, seed: u64) -> Planted {
     plant_with(slice, window, style, (x, y), &mut ChaCha8Rng::seed_from_u64(seed))
 }
 
-fn centre_in(kidney: &Mask, diameter_px: f32, rng: &mut impl Rng) -> Option<(usize, usize)> {
-    let (left, top, right, bottom) = kidney.bounding_box()?;
+fn centre_in(organ: &Mask, diameter_px: f32, rng: &mut impl Rng) -> Option<(usize, usize)> {
+    let (left, top, right, bottom) = organ.bounding_box()?;
     let box_area = ((right - left + 1) * (bottom - top + 1)) as f32;
-    if kidney.count() < FEWEST_KIDNEY_PIXELS || box_area <= diameter_px * diameter_px {
+    if organ.count() < FEWEST_ORGAN_PIXELS || box_area <= diameter_px * diameter_px {
         return None;
     }
-    let components = kidney.largest_components(2);
+    let components = organ.largest_components(2);
     let chosen = components.choose(rng)?;
     let strictly_inside =
         |&(x, y): &(usize, usize)| x > 0 && y > 0 && (x - 1..=x + 1).all(|x| (y - 1..=y + 1).all(|y| chosen.get(x, y)));

@@ -99,8 +99,8 @@ pub fn open_all(files: &[File<'_>], greys: Window, limits: &Limits) -> Result<Op
             Err(error) => failed.push(error),
         }
     }
-    for (name, window, frames) in series(instances) {
-        match Scan::of_frames(name, window, frames) {
+    for Series { name, window, modality, frames } in series(instances) {
+        match Scan::of_frames(name, window, modality, frames) {
             Ok(scan) => scans.push(scan),
             Err(error) => errors.push(error),
         }
@@ -114,8 +114,13 @@ pub fn open_all(files: &[File<'_>], greys: Window, limits: &Limits) -> Result<Op
     }
 }
 
-/// Frames that can lie in one volume, with the name and window of their first file.
-type Series<'a> = (&'a str, Option<Window>, Vec<Frame>);
+/// Frames that can lie in one volume, with the name, window and modality of their first file.
+struct Series<'a> {
+    name: &'a str,
+    window: Option<Window>,
+    modality: Option<String>,
+    frames: Vec<Frame>,
+}
 
 /// The frames of each series that are alike, in the order of their numbers.
 fn series<'a>(mut instances: Vec<(&'a str, Instance)>) -> Vec<Series<'a>> {
@@ -125,14 +130,13 @@ fn series<'a>(mut instances: Vec<(&'a str, Instance)>) -> Vec<Series<'a>> {
         a.total_cmp(&b).then_with(|| a_name.cmp(b_name))
     });
     let mut found: BTreeMap<String, Vec<Series<'a>>> = BTreeMap::new();
-    for (name, Instance { series, window, frames, .. }) in instances {
+    for (name, Instance { series, window, modality, frames, .. }) in instances {
         let shapes = found.entry(series).or_default();
         for frame in frames {
-            let alike =
-                shapes.iter_mut().find(|(_, _, frames)| frames.first().is_some_and(|first| is_alike(first, &frame)));
-            match alike {
-                Some((_, _, frames)) => frames.push(frame),
-                None => shapes.push((name, window, vec![frame])),
+            let fits = |shape: &&mut Series<'_>| shape.frames.first().is_some_and(|first| is_alike(first, &frame));
+            match shapes.iter_mut().find(fits) {
+                Some(shape) => shape.frames.push(frame),
+                None => shapes.push(Series { name, window, modality: modality.clone(), frames: vec![frame] }),
             }
         }
     }

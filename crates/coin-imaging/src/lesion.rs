@@ -1,4 +1,4 @@
-//! Made-up masses and cysts in a kidney: what a tumour may look like, so that a classifier can be taught before it has
+//! Made-up masses and cysts in an organ: what a tumour may look like, so that a classifier can be taught before it has
 //! seen many. Nothing here was taken from a patient.
 
 use std::f32::consts::TAU;
@@ -16,7 +16,7 @@ use crate::{Mask, Slice, Window};
 const RADIUS_MM: Range<f32> = 8.0..45.0;
 /// Sizes of what the texture is made of.
 const TEXTURE_MM: Range<f32> = 3.0..18.0;
-/// Outside the kidney, what is brighter is bone or a vessel and stays in front.
+/// Outside the organ, what is brighter is bone or a vessel and stays in front.
 const BONE_HU: f32 = 220.0;
 /// A lesion that changes what it covers by less, on average, would be a label without a finding.
 const FAINTEST_HU: f32 = 35.0;
@@ -25,18 +25,18 @@ const TRIES: usize = 8;
 /// Waves of the outline.
 const WAVES: usize = 4;
 
-/// Plants a mass or a cyst at a random place of the kidneys, growing beyond them where it is large.
+/// Plants a mass or a cyst at a random place of the organ, growing beyond them where it is large.
 ///
-/// `None` where there is no kidney, or only lesions were drawn that cannot be seen in `window`.
+/// `None` where there is no organ, or only lesions were drawn that cannot be seen in `window`.
 #[must_use]
-pub fn plant(slice: &Slice, kidney: &Mask, window: Window, seed: u64) -> Option<Planted> {
+pub fn plant(slice: &Slice, organ: &Mask, window: Window, seed: u64) -> Option<Planted> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let places: Vec<_> =
-        kidney.largest_components(2).iter().flat_map(|part| part.pixels().collect::<Vec<_>>()).collect();
+        organ.largest_components(2).iter().flat_map(|part| part.pixels().collect::<Vec<_>>()).collect();
     (0..TRIES).find_map(|_| {
         let centre = *places.choose(&mut rng)?;
         let lesion = Lesion::random(&mut rng);
-        lesion.plant(slice, kidney, window, centre)
+        lesion.plant(slice, organ, window, centre)
     })
 }
 
@@ -106,7 +106,7 @@ impl Lesion {
         Self { outline, hu, texture, texture_hu, core, rim_hu, edge_mm }
     }
 
-    fn plant(&self, slice: &Slice, kidney: &Mask, window: Window, (x, y): (usize, usize)) -> Option<Planted> {
+    fn plant(&self, slice: &Slice, organ: &Mask, window: Window, (x, y): (usize, usize)) -> Option<Planted> {
         let spacing = slice.spacing_or_assumed();
         let (width, height) = (slice.width(), slice.height());
         let reach_mm = self.outline.reach_mm() + self.edge_mm;
@@ -122,7 +122,7 @@ impl Lesion {
                 let u = (column as f32 - x as f32) * spacing.column_mm();
                 let i = row * width + column;
                 let (Some(hu), Some(inside)) = (planted.get_mut(i), inside.get_mut(i)) else { continue };
-                if *hu > BONE_HU && !kidney.get(column, row) {
+                if *hu > BONE_HU && !organ.get(column, row) {
                     continue;
                 }
                 let (share, depth_mm) = self.outline.depth(u, v);

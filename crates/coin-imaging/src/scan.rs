@@ -1,4 +1,4 @@
-//! Any file that holds CT slices.
+//! Any file that holds slices.
 
 use std::collections::BTreeMap;
 
@@ -87,6 +87,7 @@ pub struct Scan {
     sources: Option<Vec<Source>>,
     oriented: bool,
     window: Option<Window>,
+    modality: Option<String>,
     notes: Vec<String>,
 }
 
@@ -112,6 +113,7 @@ impl Scan {
                 sources: None,
                 oriented: false,
                 window: None,
+                modality: None,
                 notes,
             });
         }
@@ -126,7 +128,7 @@ impl Scan {
         }
         if dicom::is_dicom(bytes) {
             let instance = dicom::read(bytes, name, limits)?;
-            return Self::of_frames(name, instance.window, instance.frames);
+            return Self::of_frames(name, instance.window, instance.modality, instance.frames);
         }
         let hint = if archive::is_archive(bytes) { ", but a ZIP archive; unpack it first" } else { "" };
         Err(ScanError::Unknown { name: name.into(), hint: hint.into() })
@@ -148,15 +150,22 @@ impl Scan {
             geometry: Some(geometry),
             sources: None,
             window: None,
+            modality: None,
             notes: Vec::new(),
         }
     }
 
     /// DICOM frames of one size and orientation.
-    pub(crate) fn of_frames(name: &str, window: Option<Window>, frames: Vec<Frame>) -> Result<Self, ScanError> {
+    pub(crate) fn of_frames(
+        name: &str,
+        window: Option<Window>,
+        modality: Option<String>,
+        frames: Vec<Frame>,
+    ) -> Result<Self, ScanError> {
         let oriented = frames.iter().all(|frame| frame.orientation.is_some());
         let Stack { slices, geometry, sources, notes } = stack(name, frames)?;
-        Ok(Self { name: name.into(), format: Format::Dicom, slices, geometry, sources, oriented, window, notes })
+        let (name, format) = (name.into(), Format::Dicom);
+        Ok(Self { name, format, slices, geometry, sources, oriented, window, modality, notes })
     }
 
     /// What messages call it.
@@ -175,6 +184,12 @@ impl Scan {
     #[must_use]
     pub fn window(&self) -> Option<Window> {
         self.window
+    }
+
+    /// CT, MR, CR and so on in DICOM's words; `None` where the file does not say.
+    #[must_use]
+    pub fn modality(&self) -> Option<&str> {
+        self.modality.as_deref()
     }
 
     /// What the user should know of it, a sentence each, such as slices that are missing.

@@ -97,6 +97,14 @@ impl Slice {
         self.spacing.unwrap_or_else(|| Spacing::clamped(mm, mm))
     }
 
+    /// With what lies in one window moved linearly to another, beyond its bounds as well.
+    #[must_use]
+    pub fn rescaled(&self, from: Window, to: Window) -> Self {
+        let scale = (to.high() - to.low()) / (from.high() - from.low());
+        let hu = self.hu.iter().map(|value| to.low() + (value - from.low()) * scale).collect();
+        Self { hu, ..self.clone() }
+    }
+
     /// The slice cut to a window and then put on another grid, on which a pixel off the slice is black.
     pub(crate) fn resampled(&self, columns: Axis, rows: Axis, spacing: Option<Spacing>, window: Window) -> Self {
         let hu: Vec<f32> = self.hu.iter().map(|&hu| window.clamp(hu)).collect();

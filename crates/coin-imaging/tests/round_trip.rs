@@ -349,6 +349,37 @@ fn enhanced_ct_keeps_its_spacing_in_functional_groups() {
 }
 
 #[test]
+fn mr_keeps_its_intensities_and_x_rays_are_bright_where_they_are_shown_bright() {
+    let mut mr = Dicom::new();
+    mr.text(tags::MODALITY, VR::CS, "MR").text(tags::RESCALE_SLOPE, VR::DS, "0.5");
+    mr.text(tags::RESCALE_INTERCEPT, VR::DS, "3").text(tags::RESCALE_TYPE, VR::LO, "normalized");
+    let scan = open(&mr.bytes());
+    assert_eq!((scan.modality(), scan.slice(0).unwrap().hu()), (Some("MR"), &[3.0, 3.5, 4.0, 4.5, 5.0, 5.5][..]));
+
+    // One picture, from a detector whose pixels lie further apart than the body's.
+    let mut x_ray = Dicom::new();
+    for tag in [tags::IMAGE_ORIENTATION_PATIENT, tags::PIXEL_SPACING, tags::RESCALE_SLOPE, tags::RESCALE_INTERCEPT] {
+        x_ray.remove(tag);
+    }
+    x_ray.text(tags::MODALITY, VR::CS, "DX").text(tags::IMAGER_PIXEL_SPACING, VR::DS, "0.2\\0.1");
+    let shown = |file: &Dicom| open(&file.bytes()).slice(0).unwrap().hu().to_vec();
+    assert_eq!(shown(&x_ray), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    x_ray.text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
+    assert_eq!(shown(&x_ray), [4095.0, 4094.0, 4093.0, 4092.0, 4091.0, 4090.0]);
+    x_ray.integer(tags::PIXEL_REPRESENTATION, 1);
+    assert_eq!(shown(&x_ray), [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0]);
+    let scan = open(&x_ray.bytes());
+    let spacing = scan.slice(0).unwrap().spacing().unwrap();
+    assert_eq!((spacing.row_mm(), spacing.column_mm(), scan.modality()), (0.2, 0.1, Some("DX")));
+
+    // In CT, HU mean the same however they are shown.
+    let mut ct = Dicom::new();
+    ct.text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
+    assert_eq!(shown(&ct)[0], -1024.0);
+    assert_eq!(open(&ct.bytes()).modality(), Some("CT"));
+}
+
+#[test]
 fn dicom_that_is_not_read_says_why() {
     let file = Dicom::new();
     let mut compressed = file.bytes();
@@ -370,7 +401,7 @@ fn dicom_that_is_not_read_says_why() {
     );
 
     let changes: [(dicom_core::Tag, VR, &str, &str); 3] = [
-        (tags::MODALITY, VR::CS, "MR", "scan: Modality: it is MR"),
+        (tags::MODALITY, VR::CS, "SEG", "scan: Modality: it is SEG"),
         (tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "RGB", "scan: PhotometricInterpretation: it is RGB"),
         (tags::NUMBER_OF_FRAMES, VR::IS, "0", "scan: NumberOfFrames: it is 0"),
     ];

@@ -10,6 +10,7 @@ use coin_core::bundle::{Bundle, Card, Normalisation, Over};
 use coin_core::explanation::Explainer;
 use coin_imaging::{Scan, Window};
 
+use crate::data::description;
 use crate::device::{self, DeviceChoice};
 use crate::evaluation::Masking;
 use crate::files;
@@ -56,6 +57,11 @@ impl ModelOptions {
         };
         Ok((model, masking))
     }
+}
+
+/// DICOM has several words for X-rays.
+fn is_same(known: &str, found: &str) -> bool {
+    known == found || known == "XR" && ["CR", "DX", "DR", "RF", "XA"].contains(&found)
 }
 
 /// What black and white mean in pictures that do not say so: the model's window; else greys stay what they are.
@@ -107,6 +113,14 @@ impl Model {
             return Err(BadInput(format!("{path}: it has another size, crop or normalisation than {name}")).into());
         }
         Ok(other)
+    }
+
+    /// A warning where the scan says that it is of another modality than what the model was trained on.
+    pub fn other_modality(&self, scan: &Scan) -> Option<String> {
+        // Older models do not say what they are of, which was CT.
+        let own = if self.card.modality.is_empty() { description::CT } else { &self.card.modality };
+        let other = scan.modality().filter(|found| !own.split(" and ").any(|known| is_same(known, found)))?;
+        Some(format!("it is {other}, and the model was trained on {own}; read its result with caution"))
     }
 
     /// The intensities that become -1 and 1 in each slice of a scan, in their order.

@@ -21,6 +21,11 @@ pub fn open_all(
     let contents: Vec<Vec<u8>> = contents.iter().map(Uint8Array::to_vec).collect();
     let files: Vec<File<'_>> = names.iter().zip(&contents).map(|(name, bytes)| File { name, bytes }).collect();
     let Opened { scans, notes } = coin_imaging::open_all(&files, window, &Limits::default()).map_err(sentence)?;
+    // Nothing on the page has a word for other values than HU.
+    if let Some(other) = scans.iter().find(|scan| scan.modality().is_some_and(|modality| modality != "CT")) {
+        let modality = other.modality().unwrap_or_default();
+        return Err(Error::new(&format!("{}: Modality: it is {modality}; only CT has values in HU", other.name())));
+    }
     let scans: Array = scans.into_iter().map(|scan| JsValue::from(Scan(scan))).collect();
     object([("scans", scans.into()), ("notes", texts(&notes).into())])
 }

@@ -173,6 +173,9 @@ impl Task<'_> {
         let wanted = self.arguments.slice.map_or(1..=scan.slice_count(), |slice| slice.get()..=slice.get());
         let mut volume = CounterfactualVolume::of(scan);
         let mut summaries = Vec::new();
+        if let Some(warning) = self.model.other_modality(scan) {
+            tracing::warn!("{name}: {warning}");
+        }
         let windows = self.model.windows(scan)?;
         for number in wanted {
             let index = number - 1;

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use coin_imaging::{Mask, Slice, Window};
 
+use super::description::Unit;
 use super::windows::Windows;
 use super::{DataError, Purpose, Row, phantoms};
 use crate::recipe::{Input, Task};
@@ -37,6 +38,8 @@ pub struct Case {
     pub slice: Slice,
     /// Intensities that become -1 and 1.
     pub window: Window,
+    /// Of the intensities.
+    pub unit: Unit,
     /// The organ on the same grid.
     pub organ: Mask,
     /// The finding on the same grid, where one makes the slice abnormal.

@@ -19,7 +19,7 @@ pub fn case(seed: u64, size: usize, window: Window) -> Case {
     let phantom = Phantom::generate(seed, size);
     let organ = phantom.mask(Organ::Kidney);
     let name = format!("phantom {seed}");
-    Case { patient: name.clone(), name, slice: phantom.slice, window, organ, finding: None }
+    Case { patient: name.clone(), name, slice: phantom.slice, window, unit: Unit::Hu, organ, finding: None }
 }
 
 /// Writes the patients of these seeds as a slice folder, their greys in [`Window::PHANTOM`]; every second one has an anomaly,

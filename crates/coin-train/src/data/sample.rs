@@ -1,11 +1,12 @@
 //! What a network sees, and what is true about it.
 
-use coin_imaging::anomaly::{self, AnomalyStyle};
+use coin_imaging::anomaly::{self, AnomalyStyle, Planted};
 use coin_imaging::augmentation::Augmentation;
-use coin_imaging::{Mask, lesion};
+use coin_imaging::{Mask, Window, lesion};
 use rand::{Rng, RngExt};
 
 use super::Case;
+use super::description::Unit;
 use crate::recipe::AnomalyRecipe;
 
 /// See the module.
@@ -40,7 +41,7 @@ impl Sample {
             let lesion = anomaly.lesions > 0.0 && rng.random_bool(anomaly.lesions);
             let style: AnomalyStyle = anomaly.style();
             wanted.then(|| match lesion {
-                true => lesion::plant(&case.slice, &case.organ, window, seed),
+                true => made_up_lesion(case, seed),
                 false => anomaly::plant(&case.slice, &case.organ, window, &style, seed),
             })?
         });
@@ -62,6 +63,19 @@ impl Sample {
     }
 }
 
+/// A made-up lesion is in HU: where intensities are not, the slice's window stands for the one of soft tissue.
+fn made_up_lesion(case: &Case, seed: u64) -> Option<Planted> {
+    let Case { slice, organ, window, unit, .. } = case;
+    match unit {
+        Unit::Hu => lesion::plant(slice, organ, *window, seed),
+        Unit::Arbitrary => {
+            let tissue = Window::ABDOMEN;
+            let planted = lesion::plant(&slice.rescaled(*window, tissue), organ, tissue, seed)?;
+            Some(Planted { slice: planted.slice.rescaled(tissue, *window), ..planted })
+        }
+    }
+}
+
 impl Case {
     /// The case, moved at random; from beyond its border comes what the window shows black.
     pub(super) fn moved(&self, augmentation: &Augmentation, rng: &mut impl Rng) -> Self {
@@ -71,6 +85,7 @@ impl Case {
             patient: self.patient.clone(),
             slice: movement.slice(&self.slice, self.window.low()),
             window: self.window,
+            unit: self.unit,
             organ: movement.mask(&self.organ),
             finding: self.finding.as_ref().map(|finding| movement.mask(finding)),
         }

@@ -205,6 +205,7 @@ impl Row {
             patient: self.patient.clone(),
             slice,
             window,
+            unit: self.description.unit(),
             organ,
             finding: finding.map(|finding| fit.apply_mask(&finding)).filter(|finding| finding.count() > 0),
         })

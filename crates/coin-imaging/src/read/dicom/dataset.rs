@@ -23,6 +23,7 @@ macro_rules! fields {
 }
 
 fields! {
+    DETECTOR_SPACING: IMAGER_PIXEL_SPACING, "ImagerPixelSpacing";
     MODALITY: MODALITY, "Modality";
     SERIES: SERIES_INSTANCE_UID, "SeriesInstanceUID";
     INSTANCE: SOP_INSTANCE_UID, "SOPInstanceUID";

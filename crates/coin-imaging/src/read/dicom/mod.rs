@@ -1,4 +1,4 @@
-//! CT in DICOM: the frames of a file in HU, and where each lies in the patient.
+//! DICOM images: the frames of a file, of CT in HU, and where each lies in the patient.
 
 mod codec;
 mod dataset;
@@ -6,14 +6,19 @@ mod pixels;
 mod syntax;
 
 use dataset::{
-    CLASS, COLUMNS, DataSet, FRAME_OF_REFERENCE, FRAMES, Field, INSTANCE, INTERCEPT, LUT_DATA, LUT_DESCRIPTOR,
-    MODALITY, NUMBER, ORIENTATION, PIXELS, POSITION, REPRESENTATION, ROWS, SERIES, SPACING, STUDY, THICKNESS,
-    WINDOW_CENTRE, WINDOW_WIDTH, quoted,
+    CLASS, COLUMNS, DETECTOR_SPACING, DataSet, FRAME_OF_REFERENCE, FRAMES, Field, INSTANCE, INTERCEPT, LUT_DATA,
+    LUT_DESCRIPTOR, MODALITY, NUMBER, ORIENTATION, PIXELS, POSITION, REPRESENTATION, ROWS, SERIES, SPACING, STUDY,
+    THICKNESS, WINDOW_CENTRE, WINDOW_WIDTH, quoted,
 };
 use pixels::Stored;
 
 use crate::scan::ScanError;
 use crate::{Limits, Spacing, Window};
+
+/// The modality whose values are HU.
+pub(crate) const CT: &str = "CT";
+/// Modalities of grey images: tomography, magnetic resonance, X-rays of all kinds, ultrasound and nuclear medicine.
+const IMAGING: [&str; 12] = [CT, "MR", "CR", "DX", "DR", "MG", "RF", "XA", "PX", "US", "PT", "NM"];
 
 /// What one file holds.
 #[derive(Clone, Debug)]
@@ -24,6 +29,8 @@ pub(crate) struct Instance {
     pub number: Option<f64>,
     /// What it wants to be shown in.
     pub window: Option<Window>,
+    /// CT, MR or another that makes images; `None` where it does not say.
+    pub modality: Option<String>,
     /// In stored order, at least one.
     pub frames: Vec<Frame>,
 }
@@ -76,15 +83,15 @@ pub fn series(start: &[u8]) -> Option<String> {
 pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<Instance, ScanError> {
     let (encoding, bytes) = syntax::data_set(bytes, name, limits)?;
     let data = DataSet::parse(&bytes, encoding, name)?;
-    data.require_ct()?;
+    let modality = data.modality()?;
     let grid = data.grid(limits)?;
-    let stored = Stored::of(&data, &grid)?;
+    let stored = Stored::of(&data, &grid, modality.is_none_or(|modality| modality == CT))?;
     let frames = stored.frames(encoding.codec)?.into_iter().enumerate();
     let frames = frames.map(|(index, pixels)| data.frame(index, &grid, stored.hu(index, &pixels)?));
     let frames = frames.collect::<Result<_, ScanError>>()?;
     let number = data.decimals(NUMBER, None).ok().flatten().map(|[number]| number);
     let series = data.text(SERIES).unwrap_or_default().to_owned();
-    Ok(Instance { series, number, window: data.window(), frames })
+    Ok(Instance { series, number, window: data.window(), modality: modality.map(str::to_owned), frames })
 }
 
 struct Grid {
@@ -100,11 +107,14 @@ impl Grid {
 }
 
 impl DataSet<'_> {
-    /// Values in HU need CT.
-    fn require_ct(&self) -> Result<(), ScanError> {
+    /// The modality, which must be one of images.
+    fn modality(&self) -> Result<Option<&str>, ScanError> {
         match self.text(MODALITY) {
-            None | Some("CT") => Ok(()),
-            Some(other) => Err(self.invalid(MODALITY, format!("it is {}; only CT has values in HU", quoted(other)))),
+            Some(other) if !IMAGING.contains(&other) => {
+                let reason = format!("it is {}; read are images of {}", quoted(other), IMAGING.join(", "));
+                Err(self.invalid(MODALITY, reason))
+            }
+            modality => Ok(modality),
         }
     }
 
@@ -138,7 +148,13 @@ impl DataSet<'_> {
 
     fn frame(&self, index: usize, grid: &Grid, hu: Vec<f32>) -> Result<Frame, ScanError> {
         let index = Some(index);
-        let spacing = self.decimals(SPACING, index)?.map(|[row_mm, column_mm]: [f64; 2]| {
+        let spacing = match self.decimals(SPACING, index)? {
+            None if self.text(MODALITY).is_some_and(|modality| modality != CT) => {
+                self.decimals(DETECTOR_SPACING, index)?
+            }
+            spacing => spacing,
+        };
+        let spacing = spacing.map(|[row_mm, column_mm]: [f64; 2]| {
             let spacing = Spacing::new(row_mm as f32, column_mm as f32);
             spacing.map_err(|reason| self.invalid(SPACING, format!("{reason}; correct or remove it")))
         });

@@ -1,4 +1,4 @@
-//! From stored pixels to HU.
+//! From stored pixels to HU, or to intensities where it is no CT.
 
 use std::borrow::Cow;
 
@@ -24,6 +24,10 @@ pub(super) struct Stored<'a, 'b> {
     signed: bool,
     /// First and last stored value that mean nothing.
     padding: Option<(i32, i32)>,
+    /// What stands in its place.
+    nothing: f32,
+    /// The sum of a stored value and of the one that is as bright as it is dark, where high values are shown dark.
+    inverted: Option<i32>,
     table: Option<Table>,
 }
 
@@ -34,10 +38,11 @@ struct Table {
 }
 
 impl<'a, 'b> Stored<'a, 'b> {
-    pub(super) fn of(data: &'b DataSet<'a>, grid: &'b Grid) -> Result<Self, ScanError> {
+    /// In CT, values are HU; elsewhere they are what is shown, bright where they are high.
+    pub(super) fn of(data: &'b DataSet<'a>, grid: &'b Grid, ct: bool) -> Result<Self, ScanError> {
         let samples = data.integer_or(SAMPLES, 1)?;
         if samples != 1 {
-            return Err(data.invalid(SAMPLES, format!("it is {samples}; a CT slice is grey and has 1")));
+            return Err(data.invalid(SAMPLES, format!("it is {samples}; a grey image has 1")));
         }
         let allocated = data.integer(ALLOCATED)?;
         if allocated != 8 && allocated != 16 {
@@ -51,16 +56,18 @@ impl<'a, 'b> Stored<'a, 'b> {
         if high_bit != stored - 1 {
             return Err(data.invalid(HIGH_BIT, format!("it is {high_bit}, not {}; export the file again", stored - 1)));
         }
-        // MONOCHROME1 shows high values dark; what they mean is the same.
-        match data.text(PHOTOMETRIC) {
-            Some("MONOCHROME1" | "MONOCHROME2") | None => {}
+        // MONOCHROME1 shows high values dark. What HU mean is the same.
+        let dark = match data.text(PHOTOMETRIC) {
+            Some("MONOCHROME1") => !ct,
+            Some("MONOCHROME2") | None => false,
             Some(other) => {
                 return Err(data.invalid(PHOTOMETRIC, format!("it is {}; export a grey slice", quoted(other))));
             }
-        }
+        };
         // Photon-counting and spectral CT have maps of other things, too.
         match data.text(RESCALE_TYPE) {
             Some("HU" | "US") | None => {}
+            Some(_) if !ct => {}
             Some(other) => {
                 let reason = format!("it is {}; export the reconstruction in HU", quoted(other));
                 return Err(data.invalid(RESCALE_TYPE, reason));
@@ -68,8 +75,18 @@ impl<'a, 'b> Stored<'a, 'b> {
         }
         let unused_bits = u32::from(16 - stored);
         let signed = data.integer_or(REPRESENTATION, 0)? == 1;
-        let mut stored =
-            Self { data, grid, bytes: usize::from(allocated / 8), unused_bits, signed, padding: None, table: None };
+        let both_ends = if signed { -1 } else { (1 << stored) - 1 };
+        let mut stored = Self {
+            data,
+            grid,
+            bytes: usize::from(allocated / 8),
+            unused_bits,
+            signed,
+            padding: None,
+            nothing: if ct { AIR_HU } else { 0.0 },
+            inverted: dark.then_some(both_ends),
+            table: None,
+        };
         stored.table = stored.modality_lut()?;
         if let [value] = data.words(PADDING)?[..] {
             let limit = data.words(PADDING_LIMIT)?.first().copied().unwrap_or(value);
@@ -170,17 +187,18 @@ impl<'a, 'b> Stored<'a, 'b> {
         Ok(gathered.into_iter().map(Cow::Owned).collect())
     }
 
-    /// HU of a frame.
+    /// HU of a frame, or its intensities.
     pub(super) fn hu(&self, frame: usize, pixels: &[u8]) -> Result<Vec<f32>, ScanError> {
         let [slope] = self.data.decimals(SLOPE, Some(frame))?.unwrap_or([1.0]);
         let [intercept] = self.data.decimals(INTERCEPT, Some(frame))?.unwrap_or([0.0]);
         if slope == 0.0 {
             return Err(self.data.invalid(SLOPE, "it is 0, which makes every pixel the same; export the file again"));
         }
+        let shown = |stored: i32| self.inverted.map_or(stored, |both_ends| both_ends - stored);
         let hu = |stored: i32| match (&self.padding, &self.table) {
-            (Some((first, last)), _) if (*first..=*last).contains(&stored) => AIR_HU,
-            (_, Some(table)) => table.hu(stored),
-            _ => (f64::from(stored) * slope + intercept) as f32,
+            (Some((first, last)), _) if (*first..=*last).contains(&stored) => self.nothing,
+            (_, Some(table)) => table.hu(shown(stored)),
+            _ => (f64::from(shown(stored)) * slope + intercept) as f32,
         };
         Ok(pixels.chunks_exact(self.bytes).map(|pixel| hu(self.value(pixel))).collect())
     }

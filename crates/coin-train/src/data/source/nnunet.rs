@@ -1,4 +1,4 @@
-//! nnU-Net's raw data, version 1 and 2.
+//! nnU-Net's raw data, version 1 and 2, and the tasks of the Medical Segmentation Decathlon.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,8 +25,15 @@ pub fn look(folder: &Path) -> Result<Found, DataError> {
             continue;
         }
         for (name, image) in entries(&images)? {
-            let Some(case) = without_ending(&name).and_then(|name| name.strip_suffix(FIRST_CHANNEL)) else { continue };
-            let label = format!("{case}{}", &name[case.len() + FIRST_CHANNEL.len()..]);
+            // Macs leave files of this kind beside every other.
+            let Some(stem) = without_ending(&name).filter(|_| !name.starts_with("._")) else { continue };
+            let case = match stem.strip_suffix(FIRST_CHANNEL) {
+                Some(case) => case,
+                // The Decathlon's images of one channel.
+                None if labels.join(&name).exists() => stem,
+                None => continue,
+            };
+            let label = format!("{case}{}", &name[stem.len()..]);
             let path = labels.join(&label);
             if !path.exists() {
                 found.skip(case, format!("labels{part}/{label} is missing"));

@@ -1,0 +1,196 @@
+//! Tasks of other organs, findings and modalities than the kidney's, each on a small folder in its source's layout.
+
+#![allow(clippy::unwrap_used)]
+
+mod volumes;
+
+use std::path::Path;
+
+use coin_core::bundle::Normalisation;
+use coin_imaging::{Plane, Window, write};
+use coin_train::data::source::{self, SourceKind, Wanted};
+use coin_train::data::{Dataset, Draw, Purpose, SliceTable};
+use coin_train::recipe::{Protocol, Recipe, Task};
+use volumes::{SIDES, ct, labels};
+
+fn task(text: &str) -> Task {
+    toml::from_str(text).unwrap()
+}
+
+fn table(kind: SourceKind, folder: &Path, task: &Task) -> Result<SliceTable, String> {
+    let wanted = Wanted::of(task, Plane::Axial);
+    source::table(kind, folder, &wanted, &folder.join("cache"), false).map_err(|reason| reason.to_string())
+}
+
+/// Which slices are abnormal, or `None` where they are left out.
+fn verdicts(table: &SliceTable, task: &Task) -> Vec<Option<bool>> {
+    table.rows().iter().map(|row| task.abnormal(row, Purpose::Train)).collect()
+}
+
+#[test]
+fn any_structure_of_totalsegmentator_is_an_organ() {
+    let folder = tempfile::tempdir().unwrap();
+    for case in ["s0000", "s0001"] {
+        ct(&folder.path().join(case).join("ct.nii.gz"));
+        for structure in ["liver", "lung_upper_lobe_left", "spleen"] {
+            labels(&folder.path().join(case).join(format!("segmentations/{structure}.nii.gz")), 1, 0);
+        }
+    }
+    let of_liver = task("organ = \"liver\"\nfinding = \"synthetic\"");
+    let found = table(SourceKind::TotalSegmentator, folder.path(), &of_liver).unwrap();
+    assert_eq!(found.descriptions()[0].labels.names().collect::<Vec<_>>(), ["liver"]);
+    assert_eq!(verdicts(&found, &of_liver), [Some(false); 6]);
+    // Several structures make one organ.
+    let of_both = task("organ = [\"liver\", \"spleen\"]\nfinding = \"synthetic\"");
+    let found = table(SourceKind::TotalSegmentator, folder.path(), &of_both).unwrap();
+    assert_eq!(found.descriptions()[0].labels.values(), [1, 2]);
+    let unknown = table(SourceKind::TotalSegmentator, folder.path(), &task("organ = \"heart\"")).unwrap_err();
+    assert!(unknown.contains("\"heart\"") && unknown.contains("liver, lung_upper_lobe_left, spleen"), "{unknown}");
+    // A release of MR has other images and no HU.
+    let mr = tempfile::tempdir().unwrap();
+    ct(&mr.path().join("s0000/mri.nii.gz"));
+    labels(&mr.path().join("s0000/segmentations/liver.nii.gz"), 1, 0);
+    let found = table(SourceKind::TotalSegmentator, mr.path(), &of_liver).unwrap();
+    assert_eq!(found.modality(), "MR");
+}
+
+#[test]
+fn decathlon_tasks_work_as_they_are_downloaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let description = r#"{"name": "Liver", "modality": {"0": "CT"}, "licence": "CC-BY-SA 4.0", "numTraining": 1,
+        "labels": {"0": "background", "1": "liver", "2": "cancer"},
+        "training": [{"image": "./imagesTr/liver_0.nii.gz", "label": "./labelsTr/liver_0.nii.gz"}], "test": []}"#;
+    std::fs::write(folder.path().join("dataset.json"), description).unwrap();
+    ct(&folder.path().join("imagesTr/liver_0.nii.gz"));
+    labels(&folder.path().join("labelsTr/liver_0.nii.gz"), 1, 2);
+    let cancer = task("organ = \"liver\"\nfinding = \"cancer\"\nmin_finding_pixels = 100");
+    let found = table(SourceKind::NnUnet, folder.path(), &cancer).unwrap();
+    assert_eq!(verdicts(&found, &cancer), [Some(false), Some(true), Some(false)]);
+    assert_eq!((found.name(), found.modality().as_str()), (folder.path().file_name().unwrap().to_str().unwrap(), "CT"));
+    // 100 pixels of 1.5 mm are 225 mm2.
+    let larger = task("organ = \"liver\"\nfinding = \"cancer\"\nmin_finding_area_mm2 = 226.0");
+    assert_eq!(verdicts(&found, &larger), [Some(false), None, Some(false)]);
+    let wrong = found.check(&task("organ = \"spleen\"\nfinding = \"cancer\"")).unwrap_err().to_string();
+    assert!(wrong.contains("no label is called spleen") && wrong.contains("cancer, liver"), "{wrong}");
+    // Without an organ every slice counts.
+    let anywhere = task("finding = \"cancer\"");
+    let found = table(SourceKind::NnUnet, folder.path(), &anywhere).unwrap();
+    assert_eq!(found.rows().len(), SIDES[2]);
+    assert_eq!(verdicts(&found, &anywhere).iter().filter(|found| **found == Some(false)).count(), SIDES[2] - 1);
+}
+
+/// Writes a slice folder of a modality without HU: two patients, the second twice as bright, with a lesion in every second of
+/// four slices.
+fn mr_folder(folder: &Path) {
+    const SIDE: usize = 32;
+    let mut table = "file,case,split\n".to_owned();
+    for (case, brightness) in [("dark", 1_u8), ("bright", 2)] {
+        for slice in 0..4 {
+            let inside = |i: usize| (6..26).contains(&(i % SIDE)) && (6..26).contains(&(i / SIDE));
+            let lesion = |i: usize| slice % 2 == 1 && (10..14).contains(&(i % SIDE)) && (10..14).contains(&(i / SIDE));
+            let value = |i| {
+                if lesion(i) {
+                    100
+                } else if inside(i) {
+                    40 + slice
+                } else {
+                    0
+                }
+            };
+            let greys: Vec<u8> = (0..SIDE * SIDE).map(|i| value(i) * brightness).collect();
+            let labels: Vec<u8> = (0..SIDE * SIDE).map(|i| if lesion(i) { 7 } else { u8::from(inside(i)) }).collect();
+            let file = format!("{case}-{slice}.png");
+            for (part, values) in [("images", greys), ("masks", labels)] {
+                std::fs::create_dir_all(folder.join(part)).unwrap();
+                std::fs::write(folder.join(part).join(&file), write::grey_png(SIDE, SIDE, &values).unwrap()).unwrap();
+            }
+            table += &format!("{file},{case},{}\n", if case == "dark" { "train" } else { "test" });
+        }
+    }
+    std::fs::write(folder.join("slices.csv"), table).unwrap();
+    let description = r#"{"name": "heads", "modality": "MR", "labels": {"background": 0, "head": 1, "glioma": 7},
+        "intensity": {"unit": "arbitrary"}, "licence": "none"}"#;
+    std::fs::write(folder.join("dataset.json"), description).unwrap();
+}
+
+fn protocol(task_of: &str, over: &str) -> Protocol {
+    let changes =
+        ["input.size=32".to_owned(), format!("input.normalisation={{percentiles=[0, 100], over=\"{over}\"}}")];
+    let recipe = Recipe::load("lgg-tumour", &changes).unwrap();
+    let data = toml::from_str("source = \"slices\"\nsplit = { kind = \"folds\", folds = 3, fold = 0 }").unwrap();
+    Protocol { task: task(task_of), data, ..recipe.protocol() }
+}
+
+#[test]
+fn masks_are_counted_and_brightness_is_normalised_by_slice_or_patient() {
+    let folder = tempfile::tempdir().unwrap();
+    mr_folder(folder.path());
+    let found = SliceTable::open(folder.path()).unwrap();
+    let pixels = |label: &str| found.rows().iter().map(|row| row.pixels(&[label.to_owned()])).collect::<Vec<_>>();
+    assert_eq!(pixels("glioma"), [0, 16, 0, 16, 0, 16, 0, 16]);
+    assert_eq!(pixels("head"), [400, 384, 400, 384, 400, 384, 400, 384]);
+    assert_eq!((found.name(), found.rows()[0].greys), ("heads", Window::GREYS));
+
+    let glioma = "organ = \"head\"\nfinding = \"glioma\"\nmin_finding_pixels = 16";
+    let brightest = |over: &str| {
+        let protocol = Protocol { data: toml::from_str("source = \"slices\"").unwrap(), ..protocol(glioma, over) };
+        let data = Dataset::open(&protocol, Some(&found), &[Purpose::Train, Purpose::Test]).unwrap();
+        let samples = data.samples(&[Purpose::Train, Purpose::Test], &protocol.anomaly, 1);
+        let samples = samples.at(&(0..samples.len()).collect::<Vec<_>>()).unwrap();
+        let largest = samples.iter().map(|sample| sample.input.iter().copied().fold(-1.0, f32::max));
+        (largest.collect::<Vec<f32>>(), data.normalisation, data.modality)
+    };
+    // Each slice by itself: from black to white, whatever is in it.
+    let (by_slice, normalisation, modality) = brightest("slice");
+    assert_eq!((by_slice, modality.as_str()), (vec![1.0; 8], "MR"));
+    assert!(matches!(normalisation, Normalisation::Percentiles { .. }));
+    // By patient: only lesions are white, in both patients alike.
+    let (by_case, ..) = brightest("case");
+    let [dark, bright] = [&by_case[..4], &by_case[4..]];
+    assert!(dark.iter().zip(bright).all(|(dark, bright)| (dark - bright).abs() < 1e-5), "{by_case:?}");
+    assert!((dark[1], dark[3]) == (1.0, 1.0) && dark[0] < 0.0 && dark[2] < 0.0, "{dark:?}");
+    // Over the training slices: a window that the model keeps, in which the other patient is cut off.
+    let (by_data, normalisation, _) = brightest("dataset");
+    assert_eq!(normalisation, Normalisation::Window([0.0, 100.0]));
+    assert!((by_data[0] + 0.2).abs() < 1e-5 && (by_data[4] - 0.6).abs() < 1e-5, "{by_data:?}");
+}
+
+#[test]
+fn synthetic_lesions_go_into_any_organ_and_without_one_into_the_body() {
+    let folder = tempfile::tempdir().unwrap();
+    mr_folder(folder.path());
+    let found = SliceTable::open(folder.path()).unwrap();
+    for (organ, lesions) in [("organ = \"head\"\n", 0.0), ("", 0.0), ("organ = \"head\"\n", 1.0)] {
+        let task_of = format!("{organ}finding = \"synthetic\"\nignore = \"glioma\"");
+        let mut protocol =
+            Protocol { data: toml::from_str("source = \"slices\"").unwrap(), ..protocol(&task_of, "case") };
+        protocol.anomaly.probability = 1.0;
+        protocol.anomaly.lesions = lesions;
+        protocol.anomaly.diameter_mm = 60.0;
+        let data = Dataset::open(&protocol, Some(&found), &[Purpose::Train]).unwrap();
+        let draw = Draw { seed: 1, step: 0, size: 16, normal: false };
+        let batch = data.batch(&protocol.anomaly, None, draw).unwrap();
+        assert!(batch.iter().all(|sample| sample.organ.bounding_box() == Some((6, 6, 25, 25))), "{organ:?}");
+        let inserted: Vec<_> = batch.iter().filter_map(|sample| sample.truth.as_ref()).collect();
+        assert!(inserted.len() > 12, "{} of 16 with {organ:?}", inserted.len());
+        assert!(inserted.iter().all(|truth| truth.pixels().any(|(x, y)| batch[0].organ.get(x, y))));
+        let clean = batch.iter().zip(batch.iter().filter_map(|sample| sample.clean.as_ref()));
+        assert!(clean.filter(|(sample, clean)| sample.abnormal && sample.input != **clean).count() > 12);
+    }
+}
+
+#[test]
+fn volumes_without_hu_keep_small_differences() {
+    let folder = tempfile::tempdir().unwrap();
+    let description =
+        r#"{"channel_names": {"0": "T2"}, "labels": {"background": 0, "prostate": 1}, "file_ending": ".nii.gz"}"#;
+    std::fs::write(folder.path().join("dataset.json"), description).unwrap();
+    let image = folder.path().join("imagesTr/p_0000.nii.gz");
+    volumes::write(&image, SIDES, false, |x, y, _| (x + SIDES[0] * y) as f32 / 10_000.0);
+    labels(&folder.path().join("labelsTr/p.nii.gz"), 1, 0);
+    let found = table(SourceKind::NnUnet, folder.path(), &task("organ = \"prostate\"")).unwrap();
+    let slice = found.rows()[0].slice().unwrap();
+    let off = slice.hu().iter().enumerate().map(|(i, value)| (value - i as f32 / 10_000.0).abs());
+    assert!(off.fold(0.0, f32::max) < 1e-5, "they were rounded");
+    assert_eq!(found.modality(), "T2");
+}

@@ -123,7 +123,7 @@ fn lessons_come_before_the_stages_they_are_for() {
     let generator = |run| first(run, "counterfactual")["losses"]["generator"]["minimal_change"].clone();
     assert_ne!(generator("lessons"), generator("lessons-2"));
     refused(&train(&[], true, Some("segmenter")), &["--stage segmenter", "no such stage"]);
-    refused(&train(&["restoration"], false, None), &["restoration", "nothing is planted", "train_on_planted"]);
+    refused(&train(&["restoration"], false, None), &["restoration", "nothing is planted", "task.train_on_synthetic"]);
     let mut weightless = program("train");
     weightless.args(["--recipe", "kits23-tumour", "--set", "restoration.training.planted_weight=0"]);
     weightless.arg("--data").arg(format!("slices:{}", slices.display())).arg("--out").arg(&out);
@@ -198,7 +198,7 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     let mut unlike = program("evaluate");
     unlike.args(["--data", &data, "--device", "cpu", "--model"]).arg(&model);
     unlike.arg("--against").arg(format!("other={}", kidney.display())).arg("--out").arg(&out);
-    refused(&unlike.output().unwrap(), &["coin-kidney-anomaly.safetensors", "another size, crop or window"]);
+    refused(&unlike.output().unwrap(), &["coin-kidney-anomaly.safetensors", "another size, crop or normalisation"]);
     let mut nameless = program("evaluate");
     nameless.args(["--data", &data, "--control", "pictures", "--model"]).arg(&model).arg("--out").arg(&out);
     let nameless = nameless.output().unwrap();
@@ -354,7 +354,7 @@ fn bad_input_is_one_sentence_with_the_remedy() {
         (
             "spacing_xy_mm,low_hu,high_hu",
             "1,300,-100",
-            "low_hu and high_hu: a window from 300 to -100 HU is not a range; the lower bound comes first",
+            "low_hu and high_hu: a window from 300 to -100 is not a range; the lower bound comes first",
         ),
         ("spacing_xy_mm", "0", "spacing_xy_mm: a pixel spacing of 0 x 0 mm"),
         ("spacing_row_mm,spacing_xy_mm", "1,", "spacing_row_mm: it needs spacing_xy_mm"),

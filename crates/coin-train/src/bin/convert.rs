@@ -17,7 +17,7 @@ use coin_train::device::DeviceChoice;
 use coin_train::model::Model;
 use coin_train::pretrained::Pretrained;
 use coin_train::program::{self, BadInput};
-use coin_train::recipe::Protocol;
+use coin_train::recipe::{Names, Protocol, Task};
 use coin_train::{familiarity, files, onnx};
 use serde_json::{Value, json};
 
@@ -106,6 +106,9 @@ struct Import {
     /// What was asked of its counterfactuals: coin, coin-v2 or singla.
     #[arg(long, default_value = "coin", value_parser = program::named::<Method>)]
     method: Method,
+    /// Label of the organ in which evaluations insert lesions.
+    #[arg(long, default_value = "kidney")]
+    organ: String,
     /// Licence of the weights.
     #[arg(long, default_value = "unknown")]
     licence: String,
@@ -178,8 +181,8 @@ fn protocol(import: &Import, window: Window) -> Value {
     let AnomalyStyle { diameter_mm, contrast, .. } = AnomalyStyle::PAPER;
     json!({
         "name": "imported",
-        "size": import.size,
-        "window": window,
+        "input": { "size": import.size, "normalisation": { "window": window } },
+        "task": Task { organ: Names(vec![import.organ.clone()]), ..Task::default() },
         "data": { "source": "slices" },
         "anomaly": { "diameter_mm": diameter_mm, "contrast": contrast, "probability": 0.65 },
     })

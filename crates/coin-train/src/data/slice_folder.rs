@@ -108,6 +108,11 @@ impl<'a> Columns<'a> {
         parsed.transpose()
     }
 
+    /// Which of two columns' names the table has.
+    fn called(&self, names: [&'static str; 2]) -> &'static str {
+        if self.names.iter().any(|name| name == names[1]) { names[1] } else { names[0] }
+    }
+
     fn abnormal(&self) -> Result<Option<bool>, String> {
         let Some((name, value)) = self.first(&["abnormal", "label"]) else { return Ok(None) };
         match value.to_ascii_lowercase().as_str() {
@@ -118,14 +123,15 @@ impl<'a> Columns<'a> {
     }
 
     fn spacing(&self) -> Result<Option<Spacing>, String> {
-        let row_mm = self.number(&["row_mm", "spacing_row_mm"])?;
-        let column_mm = self.number(&["column_mm", "spacing_xy_mm"])?;
+        let (row, column) = (["row_mm", "spacing_row_mm"], ["column_mm", "spacing_xy_mm"]);
+        let (row_mm, column_mm) = (self.number(&row)?, self.number(&column)?);
+        let [row, column] = [row, column].map(|names| self.called(names));
         let spacing = match (row_mm, column_mm) {
             (None, None) => return Ok(None),
-            (Some(_), None) => return Err("the distance of rows needs that of columns beside it, column_mm".into()),
+            (Some(_), None) => return Err(format!("{row}: it needs {column} beside it")),
             (row_mm, Some(column_mm)) => Spacing::new(row_mm.unwrap_or(column_mm), column_mm),
         };
-        spacing.map(Some).map_err(|reason| format!("row_mm and column_mm: {reason}"))
+        spacing.map(Some).map_err(|reason| format!("{column}: {reason}"))
     }
 
     fn row(
@@ -137,7 +143,8 @@ impl<'a> Columns<'a> {
         counted: Option<&[(u8, String)]>,
     ) -> Result<Row, String> {
         let of_all = description.greys().map_err(|reason| format!("{}: intensity: {reason}", description::FILE))?;
-        let (low, high) = (self.number(&["low", "low_hu"])?, self.number(&["high", "high_hu"])?);
+        let (black, white) = (["low", "low_hu"], ["high", "high_hu"]);
+        let (low, high) = (self.number(&black)?, self.number(&white)?);
         let greys = Window::new(low.unwrap_or(of_all.low()), high.unwrap_or(of_all.high()));
         let pixels = |(value, column): &(u8, String)| {
             let found = self.names.iter().position(|name| name == column).and_then(|place| self.record.get(place));
@@ -150,7 +157,7 @@ impl<'a> Columns<'a> {
             image: folder.join(IMAGES).join(file),
             mask: masked.then(|| folder.join(MASKS).join(file)),
             description: description.clone(),
-            greys: greys.map_err(|reason| format!("low and high: {reason}"))?,
+            greys: greys.map_err(|reason| format!("{} and {}: {reason}", self.called(black), self.called(white)))?,
             patient: self.required("case")?.to_owned(),
             split: Purpose::named(self.first(&["split"]).map_or("", |(_, value)| value))?,
             labelled: labelled.into_iter().filter(|(_, count)| *count > 0).collect(),

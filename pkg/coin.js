@@ -34,7 +34,8 @@ export { EngineStopped, engineEvents };
  * @property {boolean} isSegmentable it is DICOM that a segmentation can refer to
  * @property {[number, number] | null} spacing millimetres between rows and between columns
  * @property {number | null} sliceMm millimetres between slices
- * @property {[number, number] | null} window HU that the file wants to be shown in
+ * @property {[number, number] | null} window what the file wants to be shown in
+ * @property {string | null} modality CT, MR, DX or another of DICOM's words; null where the file does not say
  * @property {string[]} notes what to know of it, a sentence each
  */
 
@@ -64,7 +65,10 @@ export { EngineStopped, engineEvents };
  * @property {string} name
  * @property {string} title
  * @property {number} size side of the square grid that the model works on
- * @property {[number, number]} window HU that the model's greys run from and to
+ * @property {[number, number]} window intensities that become black and white; of a model that ranks each slice's own, 0 to 255
+ * @property {"HU" | ""} unit of the window; empty where intensities have none
+ * @property {string} modality of the images that it was trained on
+ * @property {string} finding what it was trained to find; may be empty
  * @property {number} threshold
  * @property {number} peak pieces of the mask in which the difference nowhere exceeds this are left out; 0 keeps all
  * @property {boolean} postprocess
@@ -94,6 +98,7 @@ export { EngineStopped, engineEvents };
  *
  * @typedef {Object} Explanation
  * @property {number} size
+ * @property {[number, number]} window intensities that became -1 and 1
  * @property {Square} square
  * @property {number} before probability of "abnormal" for the slice
  * @property {number} after the same for the counterfactual
@@ -110,7 +115,7 @@ export { EngineStopped, engineEvents };
  *
  * @typedef {Object} ExplainedSlice
  * @property {number} index
- * @property {Pick<Explanation, "size" | "square" | "input" | "counterfactual">} explanation
+ * @property {Pick<Explanation, "size" | "window" | "square" | "input" | "counterfactual">} explanation
  * @property {Uint8Array} mask as of `maskOf`
  */
 
@@ -259,13 +264,13 @@ export class Scan {
    *
    * @param {"counterfactual" | "mask" | "segmentation"} file
    * @param {ExplainedSlice[]} slices
-   * @param {{model: Pick<ModelInfo, "name" | "window">, signal?: AbortSignal}} options
+   * @param {{model: Pick<ModelInfo, "name">, signal?: AbortSignal}} options
    * @returns {Promise<Uint8Array<ArrayBuffer> | null>}
    */
-  async write(file, slices, { model: { name, window }, signal }) {
+  async write(file, slices, { model: { name }, signal }) {
     const scan = await this.#held(signal);
-    const plain = slices.map(({ index, mask, explanation: { size, square, input, counterfactual } }) => ({ index, mask, explanation: { size, square, input, counterfactual } }));
-    return files.call("write", { file, scan, slices: plain, window, model: name }, signal);
+    const plain = slices.map(({ index, mask, explanation: { size, window, square, input, counterfactual } }) => ({ index, mask, explanation: { size, window, square, input, counterfactual } }));
+    return files.call("write", { file, scan, slices: plain, model: name }, signal);
   }
 
   /**
@@ -501,14 +506,14 @@ export async function maskOf({ difference, size }, { threshold, peak = 0, postpr
 }
 
 /**
- * The counterfactual in HU on the slice's own grid: the slice's values, moved by what the model changed.
+ * The counterfactual in HU, or the slice's own intensities, on its own grid: the slice's values, moved by what the model changed.
  *
  * @param {Slice} slice
- * @param {Pick<Explanation, "size" | "square" | "input" | "counterfactual">} explanation of this slice
- * @param {{window: [number, number], signal?: AbortSignal}} options `window` of the model
+ * @param {Pick<Explanation, "size" | "window" | "square" | "input" | "counterfactual">} explanation of this slice
+ * @param {{signal?: AbortSignal}} [options]
  * @returns {Promise<Float32Array>}
  */
-export function counterfactualHu(slice, { size, square: { aroundBody }, input, counterfactual }, { window, signal }) {
+export function counterfactualHu(slice, { size, window, square: { aroundBody }, input, counterfactual }, { signal } = {}) {
   return maps.call("counterfactualHu", { slice, size, aroundBody, input, counterfactual, window }, signal);
 }
 

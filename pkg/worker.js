@@ -170,12 +170,12 @@ const methods = {
   /** @param {{scan: number, index: number}} args */
   slice: ({ scan, index }) => toPlain(scans.get(scan).slice(index)),
 
-  /** @param {{file: string, scan: number, slices: import("./coin.js").ExplainedSlice[], window: [number, number], model: string}} args */
-  write({ file, scan, slices, window: [low, high], model }) {
+  /** @param {{file: string, scan: number, slices: import("./coin.js").ExplainedSlice[], model: string}} args */
+  write({ file, scan, slices, model }) {
     const explained = new bindings.Explained();
     try {
       for (const { index, mask, explanation } of slices) {
-        const { size, square, input, counterfactual } = explanation;
+        const { size, window: [low, high], square, input, counterfactual } = explanation;
         explained.put(scans.get(scan), index, low, high, size, square.aroundBody, input, counterfactual, mask);
       }
       return scans.get(scan).write(file, explained, model);

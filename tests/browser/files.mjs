@@ -94,10 +94,10 @@ export function discNifti(size, slices) {
 /**
  * A CT slice in DICOM: a disc that is the wider, the nearer the slice is to the head.
  *
- * @param {{series: string, place: number, size?: number, window?: [number, number]}} slice place in mm, below 60; centre
- *   and width of the window that it asks for
+ * @param {{series: string, place: number, size?: number, window?: [number, number], modality?: string, slope?: number}} slice
+ *   place in mm, below 60; centre and width of the window that it asks for; what a stored value is worth
  */
-export function discDicom({ series, place, size = 64, window }) {
+export function discDicom({ series, place, size = 64, window, modality = "CT", slope = 1 }) {
   const pixels = Buffer.alloc(2 * size * size);
   for (let i = 0; i < size * size; i++) {
     const far = Math.hypot((i % size) - size / 2, Math.floor(i / size) - size / 2);
@@ -107,7 +107,7 @@ export function discDicom({ series, place, size = 64, window }) {
   /** @type {[number, number, string, string | Buffer][]} */
   const elements = [
     [0x0002, 0x0010, "UI", "1.2.840.10008.1.2.1"],
-    [0x0008, 0x0060, "CS", "CT"],
+    [0x0008, 0x0060, "CS", modality],
     [0x0010, 0x0010, "PN", "Secret^Name"],
     [0x0020, 0x000e, "UI", series],
     [0x0020, 0x0032, "DS", `-32\\-32\\${place}`],
@@ -121,6 +121,7 @@ export function discDicom({ series, place, size = 64, window }) {
     [0x0028, 0x0102, "US", words(15)],
     [0x0028, 0x0103, "US", words(1)],
     ...(window ?? []).map((hu, i) => /** @type {[number, number, string, string]} */ ([0x0028, 0x1050 + i, "DS", `${hu}`])),
+    [0x0028, 0x1053, "DS", `${slope}`],
     [0x7fe0, 0x0010, "OW", pixels],
   ];
   const written = elements.map(([group, element, vr, value]) => {
@@ -135,6 +136,24 @@ export function discDicom({ series, place, size = 64, window }) {
     return Buffer.concat([header, bytes]);
   });
   return Buffer.concat([Buffer.alloc(128), Buffer.from("DICM", "latin1"), ...written]);
+}
+
+/**
+ * A model file of another normalisation, modality and finding: its weights stay.
+ *
+ * @param {Buffer} file
+ * @param {object} changes of its document
+ */
+export function withCard(file, changes) {
+  const length = Number(file.readBigUInt64LE(0));
+  const header = JSON.parse(file.toString("utf8", 8, 8 + length));
+  const { window, ...card } = JSON.parse(header.__metadata__.coin);
+  header.__metadata__.coin = JSON.stringify({ ...card, format: 4, normalisation: { window }, ...changes });
+  const text = Buffer.from(JSON.stringify(header));
+  const padded = Buffer.concat([text, Buffer.alloc((8 - (text.length % 8)) % 8, " ")]);
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(padded.length));
+  return Buffer.concat([size, padded, file.subarray(8 + length)]);
 }
 
 /** A grey PNG of a bright disc on dark ground. @param {number} size */

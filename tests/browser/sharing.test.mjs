@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { after, before, describe, test } from "node:test";
-import { discDicom, discNifti, discPng } from "./files.mjs";
+import { discDicom, discNifti, discPng, withCard } from "./files.mjs";
 import { serve } from "./server.mjs";
 import { DIST, MODEL, SETUPS, openSite } from "./site.mjs";
 import { Visitor, launch } from "./visitor.mjs";
@@ -134,6 +134,36 @@ describe("Sharing", () => {
     await visitor.page.waitForFunction(() => document.getElementById("comparison-status")?.textContent?.startsWith("Explained in"), undefined, { timeout: 60_000 });
     assert.equal(await visitor.page.locator("#comparison figure").count(), 2);
     assert.ok((await visitor.page.locator("#comparison figure").nth(1).innerText()).includes("→"));
+    await visitor.page.context().close();
+  });
+
+  test("a model without HU sees each slice by its own percentiles, and nothing on the page is called HU", async () => {
+    const visitor = await arrive(`model=${MODEL}`);
+    const mr = (/** @type {number} */ slope) => ({ name: `${slope}.dcm`, mimeType, buffer: discDicom({ series: "1.9", place: 0, modality: "MR", slope }) });
+    await visitor.picks(mr(1));
+    assert.match(await visitor.text("unfamiliar"), /This is MR, and the model was trained on CT/);
+    await visitor.page.locator("#pane-difference").hover();
+    assert.doesNotMatch(await visitor.text("readout"), /HU/);
+
+    const card = { normalisation: { percentiles: [0.5, 99.5], over: "slice" }, modality: "MR", finding: "tumour" };
+    const buffer = withCard(await readFile(join(DIST, "models", `${MODEL}.safetensors`)), card);
+    await visitor.picks({ name: "mr.safetensors", mimeType, buffer });
+    await visitor.picks(mr(1));
+    assert.equal(await visitor.state(), "ready");
+    assert.doesNotMatch(await visitor.text("unfamiliar"), /This is MR/);
+    const [before, seen] = [await visitor.coin(), await visitor.summary()];
+    assert.deepEqual(before.explanation.window, [-1000, 40]);
+    await visitor.picks(mr(0.125));
+    const after = await visitor.coin();
+    assert.deepEqual(after.explanation.window, [-125, 5]);
+    assert.equal(after.explanation.before, before.explanation.before, "an eighth as bright, and the same slice to the model");
+    assert.equal(seen.model.unit, "");
+    await visitor.page.locator("#pane-difference").hover();
+    assert.match(await visitor.text("readout"), /^−?\d+\.?\d*, counterfactual −?\d+\.?\d*, difference/);
+    assert.deepEqual(await visitor.page.locator("#display option").evaluateAll((options) => options.map((option) => option.getAttribute("value"))), ["model"]);
+    assert.match(await visitor.text("model-facts"), /Findingtumour.*ModalityMR/);
+    assert.doesNotMatch(await visitor.text("display"), /HU/);
+    assert.deepEqual(visitor.complaints, []);
     await visitor.page.context().close();
   });
 

@@ -4,19 +4,22 @@ import { latest } from "./latest.js";
 import { drawDifference, drawExplanation, drawLegend } from "./panes.js";
 import { pause } from "./pause.js";
 import { WINDOW } from "./strings.js";
+import { unitOf } from "./units.js";
 import { WINDOWS, windowOptions } from "./windows.js";
 
 /** @typedef {import("./main.js").Result} Result */
 /** @typedef {import("../coin.js").ColourMap} ColourMap */
 
 /**
- * How greys are shown: the model's input as it is, or the slices' own HU in another window.
+ * How greys are shown: the model's input as it is, or the slices' own intensities in another window.
  *
  * @typedef {{slice: import("../coin.js").Slice, counterfactual: Float32Array, window: [number, number]}} View
  */
 
 /** HU that a pixel of the screen is worth when a window is dragged. */
 const HU_PER_PIXEL = 2;
+/** The same as a share of the model's window, where intensities have no unit. */
+const SHARE_PER_PIXEL = 1 / 200;
 
 const chooser = element("display", HTMLSelectElement);
 const colours = element("colour-map", HTMLSelectElement);
@@ -24,6 +27,10 @@ const reveal = element("reveal", HTMLInputElement);
 
 /** The window that the reader has dragged. @type {[number, number]} */
 let dragged = [-160, 240];
+/** What a pixel of the screen is worth in it. */
+let perPixel = HU_PER_PIXEL;
+/** The unit of what is shown. */
+let unit = "HU";
 
 /** @param {() => void} changed */
 export function onDisplay(changed) {
@@ -43,13 +50,14 @@ export function onDisplay(changed) {
 export function acceptWindowing(current, changed) {
   const begin = () => {
     const result = current();
-    if (result) dragged = [...(result.view?.window ?? result.model.window)];
+    if (result) dragged = [...(result.view?.window ?? result.explanation.window)];
   };
   const move = (/** @type {number} */ x, /** @type {number} */ y) => {
     const [low, high] = dragged;
-    const level = (low + high) / 2 + HU_PER_PIXEL * y;
-    const half = Math.max(1, (high - low) / 2 + HU_PER_PIXEL * x);
-    dragged = [Math.round(level - half), Math.round(level + half)];
+    const level = (low + high) / 2 + perPixel * y;
+    const half = Math.max(perPixel / 2, (high - low) / 2 + perPixel * x);
+    dragged = [level - half, level + half];
+    if (unit) dragged = [Math.round(dragged[0]), Math.round(dragged[1])];
     offerDragged();
     chooser.value = "custom";
     changed();
@@ -66,17 +74,21 @@ export function acceptWindowing(current, changed) {
  *
  * @param {Result} result
  */
-export function offerDisplays({ model, subject }) {
-  const wish = subject.source.scan?.info.window;
+export function offerDisplays({ model, explanation, subject }) {
+  const { scan } = subject.source;
+  const wish = scan?.info.window;
+  const [low, high] = explanation.window;
+  unit = unitOf(model, scan);
+  perPixel = unit ? HU_PER_PIXEL : (high - low) * SHARE_PER_PIXEL;
   const chosen = chooser.value;
-  const [own, ...usual] = windowOptions(model.window);
-  chooser.replaceChildren(own, ...(wish ? [new Option(WINDOW.file(wish), "file")] : []), ...usual);
+  const [own, ...usual] = windowOptions(explanation.window, unit);
+  chooser.replaceChildren(own, ...(wish ? [new Option(WINDOW.file(wish, unit), "file")] : []), ...usual);
   if (chosen === "custom") offerDragged();
-  chooser.value = chosen === "file" && !wish ? "model" : chosen || "model";
+  chooser.value = [...chooser.options].some(({ value }) => value === chosen) ? chosen : "model";
 }
 
 function offerDragged() {
-  const words = WINDOW.dragged(dragged);
+  const words = WINDOW.dragged(dragged, unit);
   const option = [...chooser.options].find(({ value }) => value === "custom");
   if (option) option.text = words;
   else chooser.add(new Option(words, "custom"));
@@ -109,12 +121,12 @@ export function setDisplayOptions(wanted) {
 
 /** Draws a result in the chosen window and colours. */
 export const display = latest(async (/** @type {Result} */ result) => {
-  const { explanation, model, subject } = result;
+  const { explanation, subject } = result;
   const window = chosenWindow(subject);
   if (window) {
     const { slice } = subject;
     // Kept, so that it can be drawn when its engine is gone.
-    result.counterfactualHu ??= await counterfactualHu(slice, explanation, { window: model.window });
+    result.counterfactualHu ??= await counterfactualHu(slice, explanation);
     result.view = { slice, counterfactual: result.counterfactualHu, window };
   } else {
     result.view = null;

@@ -1,6 +1,6 @@
 /** Every sentence that the page composes, in English; fixed text is in index.html. */
 
-import { decimals, megabytes, range, whole } from "./numbers.js";
+import { decimals, intensity, megabytes, range, rounded } from "./numbers.js";
 
 export const DEVICE = { cpu: "CPU", webgpu: "WebGPU", none: "No engine", offer: "Go on with the CPU" };
 
@@ -32,6 +32,7 @@ export const VERDICT = {
   notFlipped: "Inpainting did not bring the classifier to normal, so read the mask with caution.",
   none: "No result yet",
   retry: "Choose a sample or open a file to try again.",
+  otherModality: (/** @type {string} */ found, /** @type {string} */ known) => `This is ${found}, and the model was trained on ${known}: neither verdict nor mask can be relied on.`,
   unfamiliar: (/** @type {string} */ times) => `This slice is unlike what the model was trained on (${times} times as far off as it takes for its own), so neither verdict nor mask can be relied on.`,
   nothing: "The classifier calls this slice normal, so there is nothing to remove. What little changes is not a finding.",
 };
@@ -68,14 +69,14 @@ export const FILE = {
 };
 
 export const WINDOW = {
-  file: (/** @type {[number, number]} */ [low, high]) => `As the file asks: ${range(low, high)}`,
-  model: (/** @type {[number, number]} */ [low, high]) => `As the model sees it: ${range(low, high)}`,
-  named: (/** @type {string} */ name, /** @type {[number, number]} */ [low, high]) => `${name}: ${range(low, high)}`,
+  file: (/** @type {[number, number]} */ window, /** @type {string} */ unit) => `As the file asks: ${range(window, unit)}`,
+  model: (/** @type {[number, number]} */ window, /** @type {string} */ unit) => `As the model sees it: ${range(window, unit)}`,
+  named: (/** @type {string} */ name, /** @type {[number, number]} */ window, /** @type {string} */ unit) => `${name}: ${range(window, unit)}`,
   softTissue: "Soft tissue",
   lung: "Lung",
   bone: "Bone",
   custom: "Other",
-  dragged: (/** @type {[number, number]} */ [low, high]) => `As dragged: ${range(low, high)}`,
+  dragged: (/** @type {[number, number]} */ window, /** @type {string} */ unit) => `As dragged: ${range(window, unit)}`,
 };
 
 export const MODEL = {
@@ -97,8 +98,10 @@ export const MODEL = {
   slices: "Test slices",
   slicesOf: (/** @type {number} */ total, /** @type {number} */ abnormal) => `${total}, ${abnormal} of them abnormal`,
   data: "Data",
+  finding: "Finding",
+  modality: "Modality",
   window: "Window",
-  windowOf: (/** @type {[number, number]} */ [low, high]) => range(low, high),
+  windowOf: (/** @type {[number, number]} */ window, /** @type {string} */ unit) => range(window, unit),
   grid: "Grid",
   gridOf: (/** @type {number} */ size) => `${size} × ${size}`,
   licence: "Licence",
@@ -112,8 +115,8 @@ export const HOW = {
 
 export const READOUT = {
   none: "\u00a0",
-  values: (/** @type {number} */ hu, /** @type {number} */ after, /** @type {number} */ difference) =>
-    `${whole(hu)} HU, counterfactual ${whole(after)} HU, difference ${difference.toFixed(2)}`,
+  values: (/** @type {number} */ value, /** @type {number} */ after, /** @type {number} */ difference, /** @type {string} */ unit, /** @type {number} */ span) =>
+    `${intensity(value, unit, span)}, counterfactual ${intensity(after, unit, span)}, difference ${difference.toFixed(2)}`,
 };
 
 export const VIEWPORT = {
@@ -133,7 +136,7 @@ export const PIECES = {
   piece: (/** @type {number} */ number) => `Piece ${number}`,
   area: (/** @type {number} */ mm2) => `${mm2.toFixed(0)} mm²`,
   pixels: (/** @type {number} */ pixels) => `${pixels} pixels`,
-  hu: (/** @type {number} */ hu) => whole(hu),
+  intensity: (/** @type {number} */ value, /** @type {string} */ unit, /** @type {number} */ span) => rounded(value, unit, span),
   none: "The mask is empty.",
   more: (/** @type {number} */ count) => `${count} smaller ones are not listed.`,
 };
@@ -221,8 +224,8 @@ export const EXPORT = {
   found: "\u25a0 found",
   wrong: "\u25a0 false",
   missed: "\u25a0 missed",
-  settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {{threshold: number, peak: number, postprocess: boolean}} */ { threshold, peak, postprocess }) =>
-    `model ${model}, shown ${range(...window)}, threshold ${threshold.toFixed(2)}${peak > threshold ? `, peak ${peak.toFixed(2)}` : ""}${postprocess ? ", post-processed" : ""}`,
+  settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {string} */ unit, /** @type {{threshold: number, peak: number, postprocess: boolean}} */ { threshold, peak, postprocess }) =>
+    `model ${model}, shown ${range(window, unit)}, threshold ${threshold.toFixed(2)}${peak > threshold ? `, peak ${peak.toFixed(2)}` : ""}${postprocess ? ", post-processed" : ""}`,
   nothing: "Nothing is above the threshold, so there is no segmentation to save.",
   use: "Research use only. Not a medical device.",
 };

@@ -4,6 +4,7 @@ import { element } from "./dom.js";
 import { drawFigureOf, isPlanted, save, saveFigure, stem, stemOf } from "./figure.js";
 import { canvases } from "./panes.js";
 import { EXPORT } from "./strings.js";
+import { unitOf } from "./units.js";
 
 /** @typedef {import("./main.js").Result} Result */
 /** @typedef {"counterfactual" | "mask" | "segmentation"} ScanFile */
@@ -95,7 +96,7 @@ function summaryOf({ subject, explanation, model, device, mask, masking, overlap
     use: EXPORT.use,
     made: new Date().toISOString(),
     input: { name: source.name, slice: index + 1, credit: source.credit, planted: isPlanted(subject) },
-    model: { name: model.name, licence: model.licence, window: model.window },
+    model: { name: model.name, licence: model.licence, window: explanation.window, unit: unitOf(model, source.scan) },
     device: { engine: device.engine, name: device.name },
     before: explanation.before,
     after: explanation.after,

@@ -2,6 +2,7 @@ import { nameOf } from "./files.js";
 import { EXPORT, VERDICT } from "./strings.js";
 import { verdictOf } from "./verdict.js";
 import { create } from "./dom.js";
+import { unitOf } from "./units.js";
 
 /** @typedef {import("./main.js").Result} Result */
 
@@ -57,8 +58,9 @@ export function drawFigureOf({ subject, explanation, model, masking, view }, pan
   context.textAlign = "right";
   key.forEach(({ words, line }, i) => write(words, width - GAP - i * PANE * 0.24, STRIP + LINE * 1.5, PANE, line));
   context.textAlign = "left";
-  const shown = view?.window ?? model.window;
-  if (masking) write(EXPORT.settings(model.name, shown, masking), GAP, top + PANE + LINE * 0.7, whole);
+  const shown = view?.window ?? explanation.window;
+  const unit = unitOf(model, subject.source.scan);
+  if (masking) write(EXPORT.settings(model.name, shown, unit, masking), GAP, top + PANE + LINE * 0.7, whole);
   write([nameOf(subject), subject.source.credit].filter(Boolean).join(", "), GAP, top + PANE + LINE * 1.5, whole);
   return canvas;
 }

@@ -5,6 +5,7 @@ import { ownModel } from "./models.js";
 import { showMarks } from "./panes.js";
 import { announce, progress } from "./progress.js";
 import { FILE, STATUS, WINDOW } from "./strings.js";
+import { unitOf } from "./units.js";
 import { WINDOWS, windowOptions } from "./windows.js";
 
 /** @typedef {import("./main.js").Make} Make */
@@ -77,6 +78,8 @@ const dropHint = element("drop-hint", HTMLElement);
 
 /** @type {ModelInfo["window"]} */
 let modelWindow = [-100, 300];
+/** Of the intensities that are shown. */
+let unit = "HU";
 /** @type {ScanSource | null} */
 let shown = null;
 
@@ -213,6 +216,7 @@ export function showSource(subject, info) {
   showName(subject);
   shown = source instanceof ScanSource ? source : null;
   modelWindow = info.window;
+  unit = unitOf(info, shown?.scan);
   const count = shown?.count ?? 1;
   element("slice-field", HTMLElement).hidden = count < 2;
   sliceSlider.max = String(count - 1);
@@ -220,7 +224,7 @@ export function showSource(subject, info) {
   showSliceNumber(index, count);
   showSeries(shown);
   showMarks(shown?.scan.info.isOriented ?? false);
-  element("window-field", HTMLElement).hidden = !shown?.scan.info.needsWindow;
+  element("window-field", HTMLElement).hidden = !(unit && shown?.scan.info.needsWindow);
   if (shown) showWindow(shown.study.window);
 }
 
@@ -244,7 +248,7 @@ function showSeries(source) {
 /** @param {[number, number]} window */
 function showWindow(window) {
   const same = (/** @type {[number, number]} */ other) => other[0] === window[0] && other[1] === window[1];
-  windowChoice.replaceChildren(...windowOptions(modelWindow), new Option(WINDOW.custom, "custom"));
+  windowChoice.replaceChildren(...windowOptions(modelWindow, unit), new Option(WINDOW.custom, "custom"));
   windowChoice.value = same(modelWindow) ? "model" : (Object.entries(WINDOWS).find(([, { window }]) => same(window))?.[0] ?? "custom");
   windowCustom.hidden = windowChoice.value !== "custom";
   [windowLow.value, windowHigh.value] = window.map(String);

@@ -1,6 +1,6 @@
 /** The page in German: what english.js composes, the fixed text of index.html, and what engines say of themselves. */
 
-import { decimals, megabytes, range as englishRange, whole } from "./numbers.js";
+import { decimals, intensity, megabytes, range as englishRange, rounded } from "./numbers.js";
 
 export const DEVICE = { cpu: "CPU", webgpu: "WebGPU", none: "Kein Rechenwerk", offer: "Mit der CPU weiterrechnen" };
 
@@ -32,6 +32,7 @@ export const VERDICT = {
   notFlipped: "Auch nach dem Übermalen gilt das Bild nicht als normal: Die Maske ist mit Vorsicht zu lesen.",
   none: "Noch kein Ergebnis",
   retry: "Wählen Sie ein Beispiel oder öffnen Sie eine Datei, um es noch einmal zu versuchen.",
+  otherModality: (/** @type {string} */ found, /** @type {string} */ known) => `Dies ist ${found}, und das Modell hat mit ${known} gelernt: Weder Urteil noch Maske sind verlässlich.`,
   unfamiliar: (/** @type {string} */ times) => `Dieses Bild gleicht den Trainingsdaten des Modells nicht (${times}-mal so weit davon, wie es noch als vertraut gilt): Weder Urteil noch Maske sind verlässlich.`,
   nothing: "Der Klassifikator hält dieses Bild für normal, es gibt also nichts zu entfernen. Das Wenige, was sich ändert, ist kein Befund.",
 };
@@ -68,22 +69,22 @@ export const FILE = {
 };
 
 export const WINDOW = {
-  file: (/** @type {[number, number]} */ [low, high]) => `Wie die Datei es will: ${range(low, high)}`,
-  model: (/** @type {[number, number]} */ [low, high]) => `Wie das Modell es sieht: ${range(low, high)}`,
-  named: (/** @type {string} */ name, /** @type {[number, number]} */ [low, high]) => `${name}: ${range(low, high)}`,
+  file: (/** @type {[number, number]} */ window, /** @type {string} */ unit) => `Wie die Datei es will: ${range(window, unit)}`,
+  model: (/** @type {[number, number]} */ window, /** @type {string} */ unit) => `Wie das Modell es sieht: ${range(window, unit)}`,
+  named: (/** @type {string} */ name, /** @type {[number, number]} */ window, /** @type {string} */ unit) => `${name}: ${range(window, unit)}`,
   softTissue: "Weichteile",
   lung: "Lunge",
   bone: "Knochen",
   custom: "Andere",
-  dragged: (/** @type {[number, number]} */ [low, high]) => `Wie gezogen: ${range(low, high)}`,
+  dragged: (/** @type {[number, number]} */ window, /** @type {string} */ unit) => `Wie gezogen: ${range(window, unit)}`,
 };
 
 /**
- * @param {number} low
- * @param {number} high
+ * @param {[number, number]} window
+ * @param {string} unit
  */
-function range(low, high) {
-  return englishRange(low, high).replace(" to ", " bis ");
+function range(window, unit) {
+  return englishRange(window, unit).replace(" to ", " bis ");
 }
 
 export const MODEL = {
@@ -105,8 +106,10 @@ export const MODEL = {
   slices: "Testbilder",
   slicesOf: (/** @type {number} */ total, /** @type {number} */ abnormal) => `${total}, davon ${abnormal} auffällig`,
   data: "Daten",
+  finding: "Befund",
+  modality: "Modalität",
   window: "Fenster",
-  windowOf: (/** @type {[number, number]} */ [low, high]) => range(low, high),
+  windowOf: (/** @type {[number, number]} */ window, /** @type {string} */ unit) => range(window, unit),
   grid: "Raster",
   gridOf: (/** @type {number} */ size) => `${size} × ${size}`,
   licence: "Lizenz",
@@ -120,8 +123,8 @@ export const HOW = {
 
 export const READOUT = {
   none: "\u00a0",
-  values: (/** @type {number} */ hu, /** @type {number} */ after, /** @type {number} */ difference) =>
-    `${whole(hu)} HU, übermalt ${whole(after)} HU, Differenz ${difference.toFixed(2)}`,
+  values: (/** @type {number} */ value, /** @type {number} */ after, /** @type {number} */ difference, /** @type {string} */ unit, /** @type {number} */ span) =>
+    `${intensity(value, unit, span)}, übermalt ${intensity(after, unit, span)}, Differenz ${difference.toFixed(2)}`,
 };
 
 export const VIEWPORT = {
@@ -141,7 +144,7 @@ export const PIECES = {
   piece: (/** @type {number} */ number) => `Stück ${number}`,
   area: (/** @type {number} */ mm2) => `${mm2.toFixed(0)} mm²`,
   pixels: (/** @type {number} */ pixels) => `${pixels} Pixel`,
-  hu: (/** @type {number} */ hu) => whole(hu),
+  intensity: (/** @type {number} */ value, /** @type {string} */ unit, /** @type {number} */ span) => rounded(value, unit, span),
   none: "Die Maske ist leer.",
   more: (/** @type {number} */ count) => `${count} kleinere sind nicht aufgeführt.`,
 };
@@ -229,8 +232,8 @@ export const EXPORT = {
   found: "\u25a0 gefunden",
   wrong: "\u25a0 falsch",
   missed: "\u25a0 übersehen",
-  settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {{threshold: number, peak: number, postprocess: boolean}} */ { threshold, peak, postprocess }) =>
-    `Modell ${model}, gezeigt ${range(...window)}, Schwelle ${threshold.toFixed(2)}${peak > threshold ? `, Gipfel ${peak.toFixed(2)}` : ""}${postprocess ? ", nachbearbeitet" : ""}`,
+  settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {string} */ unit, /** @type {{threshold: number, peak: number, postprocess: boolean}} */ { threshold, peak, postprocess }) =>
+    `Modell ${model}, gezeigt ${range(window, unit)}, Schwelle ${threshold.toFixed(2)}${peak > threshold ? `, Gipfel ${peak.toFixed(2)}` : ""}${postprocess ? ", nachbearbeitet" : ""}`,
   nothing: "Nichts liegt über der Schwelle, also gibt es keine Segmentierung zu sichern.",
   use: "Research use only. Not a medical device.",
 };
@@ -358,7 +361,7 @@ export const PAGE = {
   "Pieces of the mask": "Stücke der Maske",
   Piece: "Stück",
   Area: "Fläche",
-  "Mean HU": "Mittlere HU",
+  "Mean intensity": "Mittlere Intensität",
   "Mean difference": "Mittlere Differenz",
   "Another model on this slice": "Ein anderes Modell zu diesem Bild",
   "Compare with": "Vergleichen mit",

@@ -33,7 +33,7 @@ import { latest } from "./latest.js";
 import { loading } from "./loading.js";
 import { acceptMethods, followMethods, hasMethods, redrawMethods } from "./methods.js";
 import { acceptModelChoice, bytesOfModel, markModel, offerModels, showModel } from "./models.js";
-import { drawPreview } from "./panes.js";
+import { drawPreview, extent } from "./panes.js";
 import { pause } from "./pause.js";
 import { showPieces } from "./pieces.js";
 import { acceptPlanting, showPlanting } from "./plant.js";
@@ -133,7 +133,7 @@ const show = latest(async (/** @type {Make} */ make) => {
     progress(STATUS.preparing);
     subject = await timed("slice", () => make(info, signal));
     showName(subject);
-    drawPreview(subject.slice, info.window);
+    drawPreview(subject.slice, info.unit ? info.window : extent(subject.slice));
     await pause();
     progress(first && explainer.device.engine === "webgpu" ? STATUS.firstGpuRun : STATUS.explaining);
     const explanation = await explainer.explain(subject.slice, { signal });
@@ -323,7 +323,7 @@ async function present(result) {
   await display(result);
   await pause();
   showHow(explanation);
-  showVerdict(explanation);
+  showVerdict(explanation, model, subject.source.scan);
   showSource(subject, model);
   markSample(subject.source);
   showPlanting(subject, model);

@@ -71,7 +71,7 @@ export function anomalyOf({ anomaly, window }) {
 }
 
 /** @param {ModelInfo} info */
-export function showModel({ size, window, threshold, peak, licence, data, results, limits }) {
+export function showModel({ size, window, unit, modality, finding, threshold, peak, licence, data, results, limits }) {
   const { slices, classifier, methods } = results ?? {};
   const { iou, iou_ci95, iou_mean, iou_mean_ci95, ceiling_iou, dice, cv } = methods?.coin ?? {};
   /** @type {[string, string | null][]} */
@@ -88,7 +88,9 @@ export function showModel({ size, window, threshold, peak, licence, data, result
     [MODEL.peak, peak > 0 ? MODEL.peakOf(peak) : null],
     [MODEL.limits, limits],
     [MODEL.data, data],
-    [MODEL.window, MODEL.windowOf(window)],
+    [MODEL.finding, finding],
+    [MODEL.modality, modality],
+    [MODEL.window, unit ? MODEL.windowOf(window, unit) : null],
     [MODEL.grid, MODEL.gridOf(size)],
     [MODEL.licence, licence],
   ];

@@ -31,15 +31,33 @@ export function decimals(value) {
 }
 
 /**
- * @param {number} low
- * @param {number} high
+ * @param {[number, number]} window
+ * @param {string} unit
  */
-export function range(low, high) {
-  return `${low} to ${high} HU`.replaceAll("-", "\u2212");
+export function range([low, high], unit) {
+  return `${rounded(low, unit, high - low)} to ${intensity(high, unit, high - low)}`;
 }
 
-/** @param {number} hu */
-export function whole(hu) {
-  return hu.toFixed(0).replace(/^-0$/, "0").replace("-", "\u2212");
+/**
+ * An intensity with its unit, where it has one.
+ *
+ * @param {number} value
+ * @param {string} unit
+ * @param {number} span of the values around it, which says how many digits matter
+ */
+export function intensity(value, unit, span) {
+  return `${rounded(value, unit, span)}${unit && ` ${unit}`}`;
+}
+
+/**
+ * HU are whole numbers; of others three digits of the span.
+ *
+ * @param {number} value
+ * @param {string} unit
+ * @param {number} span
+ */
+export function rounded(value, unit, span) {
+  const digits = unit ? 0 : Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(Math.max(span, 1e-6)))));
+  return value.toFixed(digits).replace(/^-(0(\.0*)?)$/, "$1").replace("-", "\u2212");
 }
 

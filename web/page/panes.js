@@ -29,6 +29,16 @@ export function drawPreview(slice, window) {
 }
 
 /**
+ * The least and the largest intensity of a slice.
+ *
+ * @param {Slice} slice
+ * @returns {[number, number]}
+ */
+export function extent({ hu }) {
+  return [hu.reduce((least, value) => Math.min(least, value)), hu.reduce((most, value) => Math.max(most, value))];
+}
+
+/**
  * Input and counterfactual.
  *
  * @param {Explanation} explanation

@@ -4,6 +4,7 @@ import { create, element } from "./dom.js";
 import { latest } from "./latest.js";
 import { PIECES } from "./strings.js";
 import { markPiece } from "./threshold.js";
+import { unitOf } from "./units.js";
 import { showBox, showWhole } from "./viewport.js";
 
 /** @typedef {import("./main.js").Result} Result */
@@ -13,7 +14,7 @@ import { showBox, showWhole } from "./viewport.js";
  * @property {Uint8Array} mask
  * @property {number} pixels
  * @property {number} inside of them, on the slice and not on what surrounds it
- * @property {number} hu its mean in the slice
+ * @property {number} intensity its mean in the slice
  * @property {number} difference its mean
  * @property {{left: number, top: number, right: number, bottom: number}} box in pixels of the grid
  */
@@ -53,8 +54,10 @@ function rowOf(result, piece, index, pixelMm) {
     if (pressed) showBox({ left: left / size, top: top / size, right: (right + 1) / size, bottom: (bottom + 1) / size });
     else showWhole();
   });
+  const unit = unitOf(result.model, result.subject.source.scan);
+  const [low, high] = result.explanation.window;
   const area = pixelMm ? PIECES.area(piece.pixels * pixelMm ** 2) : PIECES.pixels(piece.pixels);
-  const cells = [area, PIECES.hu(piece.hu), piece.difference.toFixed(2)].map((words) => create("td", {}, words));
+  const cells = [area, PIECES.intensity(piece.intensity, unit, high - low), piece.difference.toFixed(2)].map((words) => create("td", {}, words));
   return create("tr", {}, create("th", { scope: "row" }, show), ...cells);
 }
 
@@ -69,7 +72,7 @@ function piecesOf(numbers, { explanation: { size, square, difference }, subject:
   numbers.forEach((number, at) => {
     if (number === 0) return;
     const [x, y] = [at % size, Math.floor(at / size)];
-    const piece = (pieces[number - 1] ??= { mask: new Uint8Array(numbers.length), pixels: 0, inside: 0, hu: 0, difference: 0, box: { left: x, top: y, right: x, bottom: y } });
+    const piece = (pieces[number - 1] ??= { mask: new Uint8Array(numbers.length), pixels: 0, inside: 0, intensity: 0, difference: 0, box: { left: x, top: y, right: x, bottom: y } });
     const { box } = piece;
     piece.mask[at] = 1;
     piece.pixels += 1;
@@ -77,9 +80,9 @@ function piecesOf(numbers, { explanation: { size, square, difference }, subject:
     const pixel = pixelAt(slice, square, (x + 0.5) / size, (y + 0.5) / size);
     if (pixel) {
       piece.inside += 1;
-      piece.hu += slice.hu[pixel.y * slice.width + pixel.x];
+      piece.intensity += slice.hu[pixel.y * slice.width + pixel.x];
     }
     Object.assign(box, { left: Math.min(box.left, x), right: Math.max(box.right, x), bottom: Math.max(box.bottom, y) });
   });
-  return pieces.map((piece) => ({ ...piece, hu: piece.hu / Math.max(1, piece.inside), difference: piece.difference / piece.pixels }));
+  return pieces.map((piece) => ({ ...piece, intensity: piece.intensity / Math.max(1, piece.inside), difference: piece.difference / piece.pixels }));
 }

@@ -34,12 +34,13 @@ export function acceptPlanting(current, open) {
     const result = current();
     if (!result) return;
     const { subject, explanation } = result;
+    const { window } = explanation;
     const pixel = pixelAt(subject.plain, explanation.square, at.x, at.y);
     if (!pixel) return;
     const diameterMm = size.valueAsNumber;
     open(async (info) => {
       planted += 1;
-      const { slice, mask } = await plantAnomaly(subject.plain, { ...pixel, ...anomalyOf(info), diameterMm, seed: planted });
+      const { slice, mask } = await plantAnomaly(subject.plain, { ...pixel, ...anomalyOf(info), window, diameterMm, seed: planted });
       return { ...subject, slice, truth: mask, edited: true };
     });
   };

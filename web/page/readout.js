@@ -2,6 +2,7 @@ import { element } from "./dom.js";
 import { pixelAt } from "../geometry.js";
 import { canvases } from "./panes.js";
 import { READOUT } from "./strings.js";
+import { unitOf } from "./units.js";
 
 /** @typedef {import("./main.js").Result} Result */
 
@@ -38,13 +39,13 @@ export function readAt(result, x, y) {
  * @param {number} x
  * @param {number} y
  */
-function valuesAt({ subject: { slice }, explanation, model }, x, y) {
+function valuesAt({ subject: { slice, source }, explanation, model }, x, y) {
   const { size, square, input, counterfactual, difference } = explanation;
   const pixel = pixelAt(slice, square, x, y);
   if (!pixel) return null;
-  const hu = slice.hu[pixel.y * slice.width + pixel.x];
+  const value = slice.hu[pixel.y * slice.width + pixel.x];
   const at = Math.min(size - 1, Math.floor(y * size)) * size + Math.min(size - 1, Math.floor(x * size));
-  const [low, high] = model.window;
+  const [low, high] = explanation.window;
   const change = ((counterfactual[at] - input[at]) / 2) * (high - low);
-  return READOUT.values(hu, hu + change, difference[at]);
+  return READOUT.values(value, value + change, difference[at], unitOf(model, source.scan), high - low);
 }

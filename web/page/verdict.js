@@ -1,5 +1,6 @@
 import { create, element } from "./dom.js";
 import { VERDICT, probability } from "./strings.js";
+import { otherModality } from "./units.js";
 
 /** The classifier has two bins: from here on it says "abnormal". */
 export const ABNORMAL = 0.5;
@@ -21,8 +22,12 @@ export function verdictOf({ before, after }) {
   };
 }
 
-/** @param {Explanation} explanation */
-export function showVerdict(explanation) {
+/**
+ * @param {Explanation} explanation
+ * @param {import("../coin.js").ModelInfo} model
+ * @param {import("../coin.js").Scan | null | undefined} scan
+ */
+export function showVerdict(explanation, model, scan) {
   const { before, after, sentence } = verdictOf(explanation);
   const strong = (/** @type {typeof before} */ { abnormal, words }) => create("strong", { className: abnormal ? "abnormal" : "normal" }, words);
   element("verdict", HTMLElement).replaceChildren(
@@ -31,11 +36,24 @@ export function showVerdict(explanation) {
     create("span", {}, `${VERDICT.after} `, strong(after)),
   );
   element("verdict-sentence", HTMLElement).textContent = sentence;
-  const { unfamiliarity } = explanation;
-  const strange = unfamiliarity !== null && unfamiliarity > 1;
+  const words = cautionOf(explanation, model, scan);
   const caution = element("unfamiliar", HTMLElement);
-  caution.hidden = !strange;
-  if (strange) caution.textContent = VERDICT.unfamiliar(unfamiliarity.toFixed(unfamiliarity < 1.1 ? 2 : 1));
+  caution.hidden = words === null;
+  caution.textContent = words;
+}
+
+/**
+ * Why the result deserves caution, if it does.
+ *
+ * @param {Explanation} explanation
+ * @param {import("../coin.js").ModelInfo} model
+ * @param {import("../coin.js").Scan | null | undefined} scan
+ */
+function cautionOf({ unfamiliarity }, model, scan) {
+  const other = otherModality(model, scan);
+  if (other) return VERDICT.otherModality(other, model.modality);
+  if (unfamiliarity === null || unfamiliarity <= 1) return null;
+  return VERDICT.unfamiliar(unfamiliarity.toFixed(unfamiliarity < 1.1 ? 2 : 1));
 }
 
 /** For when there is nothing to show. */

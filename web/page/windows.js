@@ -8,11 +8,13 @@ export const WINDOWS = {
 };
 
 /**
- * A choice between the model's window and the usual ones.
+ * A choice between the model's window and, where intensities are HU, the usual ones.
  *
  * @param {[number, number]} model
+ * @param {string} unit
  */
-export function windowOptions(model) {
-  const usual = Object.entries(WINDOWS).map(([value, { name, window }]) => new Option(WINDOW.named(name, window), value));
-  return [new Option(WINDOW.model(model), "model"), ...usual];
+export function windowOptions(model, unit) {
+  const named = unit === "HU" ? Object.entries(WINDOWS) : [];
+  const usual = named.map(([value, { name, window }]) => new Option(WINDOW.named(name, window, unit), value));
+  return [new Option(WINDOW.model(model, unit), "model"), ...usual];
 }

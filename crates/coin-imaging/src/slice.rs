@@ -39,7 +39,7 @@ pub enum SliceError {
         height: usize,
     },
     /// A value is NaN or infinite.
-    #[error("the value at column {x}, row {y} is not a finite number of HU")]
+    #[error("the value at column {x}, row {y} is not a finite number")]
     NotFinite {
         /// Column of the first such value.
         x: usize,

@@ -37,7 +37,7 @@ pub struct BadInput(pub String);
 /// When they span no range.
 pub fn window(option: &str, bounds: &[f32]) -> Result<Window, BadInput> {
     let wrong = |reason: String| BadInput(format!("{option}: {reason}"));
-    let &[low, high] = bounds else { return Err(wrong("name two bounds in HU".into())) };
+    let &[low, high] = bounds else { return Err(wrong("name two bounds, black and white".into())) };
     Window::new(low, high).map_err(|reason| wrong(reason.to_string()))
 }
 

@@ -1,6 +1,6 @@
 //! A model on this engine's device.
 
-use coin_core::bundle::{Bundle, Card, Normalisation, SELF_TEST_TOLERANCE};
+use coin_core::bundle::{Bundle, Card, Normalisation, Over, SELF_TEST_TOLERANCE};
 use coin_core::explanation::{Explainer, Explanation};
 use coin_imaging::{Fit, Window};
 use js_sys::{Date, Error, Float32Array, Object, Promise};
@@ -21,7 +21,6 @@ pub struct Engine {
 
 pub(crate) struct Model {
     pub(crate) card: Card,
-    window: Window,
     pub(crate) explainer: Explainer,
 }
 
@@ -59,11 +58,12 @@ impl Engine {
     /// Checks a model file, puts it on the device, runs its self-test, and says what the model is.
     pub async fn load(&mut self, model: &[u8]) -> Result<Object, Error> {
         let bundle = Bundle::read(model).map_err(sentence)?;
-        let Normalisation::Window(bounds) = bundle.card.normalisation else {
-            let reason = "it is normalised by percentiles, which pages cannot do yet; use the program explain";
+        let normalisation = bundle.card.normalisation;
+        if let Normalisation::Percentiles { over: Over::Case | Over::Dataset, .. } = normalisation {
+            let reason =
+                "it ranks the intensities of whole volumes, and here slices come one by one; use the program explain";
             return Err(Error::new(&format!("model {}: {reason}", bundle.card.name)));
-        };
-        let window = Window::try_from(bounds).map_err(sentence)?;
+        }
         let explainer = bundle.explainer(&self.on.device).map_err(sentence)?;
         let started = Date::now();
         let answer = self.run(&explainer, bundle.self_test_input(), bundle.card.self_test.size).await?;
@@ -73,12 +73,13 @@ impl Engine {
             ("tolerance", SELF_TEST_TOLERANCE.into()),
             ("milliseconds", (Date::now() - started).into()),
         ])?;
-        let info = info(&bundle.card, window, self_test)?;
-        self.model = Some(Model { card: bundle.card, window, explainer });
+        let info = info(&bundle.card, self_test)?;
+        self.model = Some(Model { card: bundle.card, explainer });
         Ok(info)
     }
 
-    /// `{size, square, before, after, input, counterfactual, difference, unfamiliarity, milliseconds}` of a slice; `square` is
+    /// `{size, window, square, before, after, input, counterfactual, difference, unfamiliarity, milliseconds}` of a slice; `window`
+    /// are the intensities that became -1 and 1, `square` is
     /// where the model's grid lies on it: `{left, top, width, height}` in the slice's pixels, `pixelMm` of the grid, or null,
     /// and whether it lies `aroundBody`. See [`Explainer::unfamiliarity`].
     pub async fn explain(&self, slice: &Slice) -> Result<Object, Error> {
@@ -86,10 +87,12 @@ impl Engine {
         let started = Date::now();
         let size = model.card.size;
         let fit = model.fit(&slice.0);
-        let input = model.input(&fit, slice);
+        let window = model.window(slice)?;
+        let input = fit.input(&slice.0, window);
         let explanation = self.run(&model.explainer, input.clone(), size).await?;
         object([
             ("size", size.into()),
+            ("window", bounds(window.into())),
             ("square", square(&fit, model.card.crop_to_body)?.into()),
             ("before", explanation.before.into()),
             ("after", explanation.after.into()),
@@ -108,9 +111,16 @@ impl Model {
         Fit::for_model(slice, self.card.size, self.card.crop_to_body)
     }
 
-    /// A slice as the networks see it.
-    pub(crate) fn input(&self, fit: &Fit, slice: &Slice) -> Vec<f32> {
-        fit.input(&slice.0, self.window)
+    /// The intensities of a slice that become -1 and 1.
+    pub(crate) fn window(&self, slice: &Slice) -> Result<Window, Error> {
+        match self.card.normalisation {
+            Normalisation::Window(bounds) => Window::try_from(bounds).map_err(sentence),
+            Normalisation::Percentiles { percentiles, .. } => {
+                let slices = [Ok::<_, Error>(&slice.0)];
+                let window = Window::of_percentiles(slices.into_iter(), percentiles)?;
+                window.ok_or_else(|| Error::new("the slice's intensities are beyond +-100000"))
+            }
+        }
     }
 }
 
@@ -138,16 +148,28 @@ fn square(fit: &Fit, around_body: bool) -> Result<Object, Error> {
     ])
 }
 
-fn info(card: &Card, window: Window, self_test: Object) -> Result<Object, Error> {
+fn bounds([low, high]: [f32; 2]) -> JsValue {
+    js_sys::Array::of2(&low.into(), &high.into()).into()
+}
+
+fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
     let json = |value: &serde_json::Value| {
         value.serialize(&Serializer::json_compatible()).map_err(|reason| sentence(reason.to_string()))
     };
-    let [low, high] = <[f32; 2]>::from(window);
+    // Without a window of its own, greys stay what they are until a slice is seen.
+    let (window, unit) = match card.normalisation {
+        Normalisation::Window(window) if card.modality.is_empty() || card.modality == "CT" => (window, "HU"),
+        Normalisation::Window(window) => (window, ""),
+        Normalisation::Percentiles { .. } => (Window::GREYS.into(), ""),
+    };
     object([
         ("name", card.name.as_str().into()),
         ("title", card.title.as_str().into()),
         ("size", card.size.into()),
-        ("window", js_sys::Array::of2(&low.into(), &high.into()).into()),
+        ("window", bounds(window)),
+        ("unit", unit.into()),
+        ("modality", if card.modality.is_empty() { "CT" } else { card.modality.as_str() }.into()),
+        ("finding", card.finding.as_str().into()),
         ("threshold", card.threshold.into()),
         ("peak", card.peak.into()),
         ("postprocess", card.postprocess.into()),

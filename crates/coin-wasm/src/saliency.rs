@@ -15,7 +15,7 @@ impl Engine {
     pub async fn attribute(&self, slice: &Slice, method: &str, progress: &Function) -> Result<Float32Array, Error> {
         let model = self.model()?;
         let classifier = &model.explainer.classifier;
-        let image = self.image(model, slice);
+        let image = self.image(model, slice)?;
         let map = match method {
             "score-cam" => {
                 let layer = classifier.layers().pop().map(|(_, layer)| layer);
@@ -44,7 +44,7 @@ impl Engine {
         }
         let model = self.model()?;
         let rise = Rise::draw(&RiseConfig { masks, ..RiseConfig::paper() }, [model.card.size; 2]);
-        let image = self.image(model, slice);
+        let image = self.image(model, slice)?;
         let sum = rise.sum(&model.explainer.classifier, image, first..end, &mut teller(progress));
         values(sum.ok_or_else(|| Error::new("RISE was stopped"))?).await
     }
@@ -52,10 +52,10 @@ impl Engine {
 
 impl Engine {
     /// A slice on the device, as the networks see it.
-    fn image(&self, model: &Model, slice: &Slice) -> Tensor<4> {
+    fn image(&self, model: &Model, slice: &Slice) -> Result<Tensor<4>, Error> {
         let size = model.card.size;
-        let data = TensorData::new(model.input(&model.fit(&slice.0), slice), [1, 1, size, size]);
-        Tensor::from_data(data, &self.on.device)
+        let data = TensorData::new(model.fit(&slice.0).input(&slice.0, model.window(slice)?), [1, 1, size, size]);
+        Ok(Tensor::from_data(data, &self.on.device))
     }
 }
 

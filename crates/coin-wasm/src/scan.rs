@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 use crate::slice::{Slice, sentence};
 use crate::{object, require_square};
 
-/// Opens files that were chosen together, as [`coin_imaging::open_all`] does: `{scans, notes}`. The window says which HU a
+/// Opens files that were chosen together, as [`coin_imaging::open_all`] does: `{scans, notes}`. The window says what a
 /// picture's black and white mean.
 #[wasm_bindgen(js_name = openAll)]
 pub fn open_all(
@@ -21,11 +21,6 @@ pub fn open_all(
     let contents: Vec<Vec<u8>> = contents.iter().map(Uint8Array::to_vec).collect();
     let files: Vec<File<'_>> = names.iter().zip(&contents).map(|(name, bytes)| File { name, bytes }).collect();
     let Opened { scans, notes } = coin_imaging::open_all(&files, window, &Limits::default()).map_err(sentence)?;
-    // Nothing on the page has a word for other values than HU.
-    if let Some(other) = scans.iter().find(|scan| scan.modality().is_some_and(|modality| modality != "CT")) {
-        let modality = other.modality().unwrap_or_default();
-        return Err(Error::new(&format!("{}: Modality: it is {modality}; only CT has values in HU", other.name())));
-    }
     let scans: Array = scans.into_iter().map(|scan| JsValue::from(Scan(scan))).collect();
     object([("scans", scans.into()), ("notes", texts(&notes).into())])
 }
@@ -41,7 +36,7 @@ pub struct Scan(coin_imaging::Scan);
 #[wasm_bindgen]
 impl Scan {
     /// `{name, format, width, height, slices, needsWindow, isOriented, isVolume, isSegmentable, spacing, sliceMm,
-    /// window, notes}`.
+    /// window, modality, notes}`.
     #[wasm_bindgen(getter)]
     pub fn info(&self) -> Result<Object, Error> {
         let first = self.0.slice(0).map_err(sentence)?;
@@ -59,6 +54,7 @@ impl Scan {
             ("isVolume", self.0.geometry().is_some().into()),
             ("isSegmentable", self.0.is_segmentable().into()),
             ("window", window),
+            ("modality", self.0.modality().map_or(JsValue::NULL, JsValue::from)),
             ("notes", texts(self.0.notes()).into()),
             ("format", format!("{:?}", self.0.format()).into()),
             ("width", first.width().into()),

@@ -39,7 +39,7 @@ struct Arguments {
     /// Only this slice of each volume; the first is 1.
     #[arg(long, value_name = "N")]
     slice: Option<NonZeroUsize>,
-    /// HU that black and white of a picture mean, instead of the model's window.
+    /// What black and white of a picture mean, instead of the model's window.
     #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true)]
     greys: Option<Vec<f32>>,
     /// Only the I-th of N shares of the inputs; those whose results are whole already are passed over, and those that

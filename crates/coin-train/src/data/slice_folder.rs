@@ -30,7 +30,7 @@ const TABLE: &str = "slices.csv";
 const IMAGES: &str = "images";
 const MASKS: &str = "masks";
 /// Labels of folders that have no `dataset.json`.
-const KIDNEY_LABELS: [(&str, u8); 3] = [("kidney", 1), ("tumour", 2), ("cyst", 3)];
+const OLDER_LABELS: [(&str, u8); 3] = [("kidney", 1), ("tumour", 2), ("cyst", 3)];
 
 impl SliceTable {
     /// Reads the slice folder.
@@ -44,8 +44,8 @@ impl SliceTable {
         };
         let mut reader = csv::Reader::from_path(&path).map_err(|reason| wrong(reason.to_string()))?;
         let columns = reader.headers().map_err(|reason| wrong(reason.to_string()))?.clone();
-        let kidneys = || Description::of_ct("", Labels::new(KIDNEY_LABELS));
-        let description = Arc::new(Description::open(folder)?.unwrap_or_else(kidneys));
+        let older = || Description::of_ct("", Labels::new(OLDER_LABELS));
+        let description = Arc::new(Description::open(folder)?.unwrap_or_else(older));
         let masked = folder.join(MASKS).is_dir();
         let counted = Columns::counted(&columns, &description.labels);
         let line = |record: Result<StringRecord, csv::Error>| {

@@ -51,11 +51,8 @@ pub fn modernise(table: &mut Table) -> Vec<(&'static str, &'static str)> {
     found
 }
 
-/// Completes the task of a whole recipe that is old, or has none.
-pub fn complete(table: &mut Table, old: bool) {
-    if !old && table.contains_key("task") {
-        return;
-    }
+/// Completes the task of a whole recipe in which old keys were found.
+pub fn complete(table: &mut Table) {
     let task = table.entry("task").or_insert_with(|| Table::new().into());
     let Some(task) = task.as_table_mut() else { return };
     let ignored = ignored(task.get("finding").unwrap_or(&"synthetic".into()));

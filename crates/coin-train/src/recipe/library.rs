@@ -54,7 +54,9 @@ impl Recipe {
             set(&mut table, change)?;
         }
         old.extend(legacy::modernise(&mut table));
-        legacy::complete(&mut table, !old.is_empty());
+        if !old.is_empty() {
+            legacy::complete(&mut table);
+        }
         for (old, new) in old {
             tracing::warn!("recipe {name}: {old} is called {new} today; the old name is still read");
         }

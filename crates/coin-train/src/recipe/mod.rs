@@ -95,8 +95,9 @@ impl Protocol {
         let known: serde_json::Map<_, _> = known.map(|(key, value)| (key.clone(), value.clone())).collect();
         let read = || -> anyhow::Result<Self> {
             let mut table: toml::Table = serde::Deserialize::deserialize(serde_json::Value::from(known))?;
-            let old = !legacy::modernise(&mut table).is_empty();
-            legacy::complete(&mut table, old);
+            if !legacy::modernise(&mut table).is_empty() {
+                legacy::complete(&mut table);
+            }
             Ok(table.try_into()?)
         };
         let protocol = read().map_err(|reason| BadInput(format!("model {}: field recipe: {reason}", card.name)))?;

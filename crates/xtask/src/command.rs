@@ -14,14 +14,21 @@ pub fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
 
 /// Runs `program` in `folder` with more environment.
 pub fn run_in(folder: &Path, program: &str, arguments: &[&str], environment: &[(&str, &Path)]) -> anyhow::Result<()> {
-    eprintln!("> {program} {}", arguments.join(" "));
-    let mut command = Command::new(program);
-    command.args(arguments).current_dir(folder).envs(environment.iter().copied());
+    let mut command = command(folder, program, arguments);
+    command.envs(environment.iter().copied());
     let status = command.status().with_context(|| format!("{program} could not be started; is it installed?"))?;
     if !status.success() {
         bail!("{program} {} failed ({status})", arguments.first().unwrap_or(&""));
     }
     Ok(())
+}
+
+/// `program` in `folder`, yet to be started.
+pub fn command(folder: &Path, program: &str, arguments: &[&str]) -> Command {
+    eprintln!("> {program} {}", arguments.join(" "));
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(folder);
+    command
 }
 
 /// What `program` prints on stdout at the top of the repository, when it succeeds.

@@ -1,4 +1,4 @@
-//! The project's own chores. `cargo xtask demo` builds and serves the page, `cargo xtask test` checks everything.
+//! The project's own commands. `cargo xtask demo` builds and serves the page, `cargo xtask test` checks everything.
 
 mod card;
 mod command;
@@ -14,15 +14,15 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Chores of the COIN project.
+/// Commands of the COIN project.
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
-    chore: Chore,
+    command: Command,
 }
 
 #[derive(Subcommand)]
-enum Chore {
+enum Command {
     /// Build the page with all it needs, serve it on this machine and open it.
     Demo {
         /// Port on localhost.
@@ -45,12 +45,12 @@ enum Chore {
 }
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().chore {
-        Chore::Demo { port } => page::demo(port),
-        Chore::Card { ways } => card::pack(&ways),
-        Chore::Page => page::build(),
-        Chore::Seal => seal::seal(),
-        Chore::Test => test::all(),
+    let done = match Arguments::parse().command {
+        Command::Demo { port } => page::demo(port),
+        Command::Card { ways } => card::pack(&ways),
+        Command::Page => page::build(),
+        Command::Seal => seal::seal(),
+        Command::Test => test::all(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use crate::command::run;
+use crate::command::{command, run};
 use crate::tools::{self, WASM};
 use crate::{root, samples, supply};
 
@@ -14,16 +14,25 @@ use crate::{root, samples, supply};
 const MODELS: [&str; 3] = ["coin-phantom", "coin-kidney-anomaly", "coin-kidney-tumour"];
 
 /// An engine: folder and cargo feature, and the profile it is built with.
-const ENGINES: [(&str, &str); 3] = [("cpu", "engine"), ("files", "engine"), ("webgpu", "engine-small")];
+type Engine = (&'static str, &'static str);
+const ENGINES: [Engine; 3] = [("cpu", "engine"), ("files", "engine"), ("webgpu", "engine-small")];
+/// Those that the demo opens with, and the one that it builds while the page is looked at.
+const FIRST_ENGINES: [Engine; 2] = [("cpu", "engine-demo"), ("files", "engine-demo")];
+const LATER_ENGINE: Engine = ("webgpu", "engine-small");
+
+/// What stands in the demo's page in place of the licences, until something wrote them.
+const NO_LICENCES: &str =
+    "<!doctype html><html lang=\"en\"><title>Licences</title><p>cargo xtask page lists them here.</p></html>\n";
 
 /// Builds the page into `dist/`.
 pub fn build() -> anyhow::Result<()> {
     tools::for_page()?;
-    for (feature, profile) in ENGINES {
-        engine(feature, profile)?;
+    tools::for_licences()?;
+    for engine in ENGINES {
+        put_engine(engine, &root())?;
     }
-    models()?;
-    samples::prepare()?;
+    put_models(&root())?;
+    samples::prepare(&root())?;
     supply::licences()?;
     run("trunk", &["build", "--config", "trunk.toml"])
 }
@@ -37,23 +46,60 @@ pub fn lint() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the page, serves it and opens it where there is a desktop.
+/// Serves the page and opens it where there is a desktop. It is put together in a folder of its own, so that a test may build
+/// the page at the same time. The WebGPU engine, which takes as long to build as the rest, comes when the page is there.
 pub fn demo(port: u16) -> anyhow::Result<()> {
-    build()?;
+    tools::for_page()?;
+    let site = root().join("target/demo");
+    copy(&root().join("web"), &site.join("web"))?;
+    copy(&root().join("pkg"), &site.join("pkg"))?;
+    fs::copy(root().join("trunk.toml"), site.join("trunk.toml"))?;
+    let licences = site.join("web/licences.html");
+    if !licences.exists() {
+        fs::write(licences, NO_LICENCES)?;
+    }
+    for engine in FIRST_ENGINES {
+        put_engine(engine, &site)?;
+    }
+    put_models(&site)?;
+    samples::prepare(&site)?;
     let address = format!("http://localhost:{port}/");
-    eprintln!("\nCOIN is at {address} (end with Ctrl-C)\n");
+    eprintln!(
+        "\nCOIN is at {address} (end with Ctrl-C); the WebGPU engine follows, for the next time the page is loaded\n"
+    );
     let port = port.to_string();
     let mut serve = vec!["serve", "--config", "trunk.toml", "--port", &port];
     if std::env::var_os("DISPLAY").is_some() || std::env::var_os("WAYLAND_DISPLAY").is_some() {
         serve.push("--open");
     }
-    run("trunk", &serve)
+    let mut served = command(&site, "trunk", &serve).spawn().context("trunk could not be started; is it installed?")?;
+    if let Err(reason) = put_engine(LATER_ENGINE, &site) {
+        eprintln!("no WebGPU engine, the page computes on the CPU: {reason:#}");
+    }
+    served.wait()?;
+    Ok(())
 }
 
-fn engine(feature: &str, profile: &str) -> anyhow::Result<()> {
+/// Copies a folder over another, but for engines, which are built.
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let path = entry?.path();
+        let target = to.join(path.file_name().unwrap_or_default());
+        match path.is_dir() {
+            true if path == root().join("pkg/engine") => {}
+            true => copy(&path, &target)?,
+            false => drop(fs::copy(&path, &target).with_context(|| path.display().to_string())?),
+        }
+    }
+    Ok(())
+}
+
+/// Builds an engine for the page in a folder.
+fn put_engine((feature, profile): Engine, site: &Path) -> anyhow::Result<()> {
     run("cargo", &["build", "--package", "coin-wasm", "--features", feature, "--profile", profile, "--target", WASM])?;
     let wasm = crate::target().join(WASM).join(profile).join("coin_wasm.wasm");
-    let out = root().join("pkg/engine").join(feature);
+    let out = site.join("pkg/engine").join(feature);
     let (wasm, out) = (wasm.to_string_lossy(), out.to_string_lossy());
     // Not stripped by the linker: that hides from wasm-bindgen which features the target has.
     let lean = ["--no-typescript", "--remove-name-section", "--remove-producers-section"];
@@ -62,8 +108,8 @@ fn engine(feature: &str, profile: &str) -> anyhow::Result<()> {
 }
 
 /// Copies the model files and writes their index.
-fn models() -> anyhow::Result<()> {
-    let folder = root().join("web/models");
+fn put_models(site: &Path) -> anyhow::Result<()> {
+    let folder = site.join("web/models");
     fs::create_dir_all(&folder)?;
     let mut index = Vec::new();
     for name in MODELS {

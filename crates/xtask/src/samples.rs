@@ -16,9 +16,9 @@ pub const VOLUME_SLICE: usize = 80;
 /// The model that has seen patients.
 pub const REAL_CT_MODEL: &str = "coin-kidney-anomaly";
 
-/// Fills `web/samples`.
-pub fn prepare() -> anyhow::Result<()> {
-    let folder = root().join("web/samples");
+/// Fills `web/samples` of the page in a folder.
+pub fn prepare(site: &Path) -> anyhow::Result<()> {
+    let folder = site.join("web/samples");
     fs::create_dir_all(&folder)?;
     let index = match volume() {
         Some(path) => {

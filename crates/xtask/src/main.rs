@@ -40,7 +40,9 @@ enum Command {
     /// List the built page's files for its service worker; trunk does it after each build.
     #[command(hide = true)]
     Seal,
-    /// Formatting, lints, all tests, the wasm build and the browser tests.
+    /// Formatting, lints and native tests.
+    Check,
+    /// All of it: also the wasm build, the page in a browser, kernels on a software GPU, and the dependencies' licences.
     Test,
 }
 
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Card { ways } => card::pack(&ways),
         Command::Page => page::build(),
         Command::Seal => seal::seal(),
+        Command::Check => test::native(),
         Command::Test => test::all(),
     };
     match done {

@@ -14,11 +14,21 @@ const NATIVE: [&str; 5] = ["--workspace", "--exclude", "coin-wasm", "--features"
 /// A software adapter for Vulkan: its driver and its loader.
 const SOFTWARE_ADAPTER: &str = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
-/// Formatting, lints, tests, the page, and the page in a browser.
-pub fn all() -> anyhow::Result<()> {
+/// What needs neither a browser nor the network: formatting, lints and native tests.
+pub fn native() -> anyhow::Result<()> {
+    lint()?;
+    run("cargo", &[&["test", "--release"], &NATIVE[..]].concat())
+}
+
+fn lint() -> anyhow::Result<()> {
     run("cargo", &["fmt", "--all", "--check"])?;
     let lints = ["--all-targets", "--release", "--", "--deny", "warnings"];
-    run("cargo", &[&["clippy"], &NATIVE[..], &lints].concat())?;
+    run("cargo", &[&["clippy"], &NATIVE[..], &lints].concat())
+}
+
+/// Formatting, lints, tests, the page, and the page in a browser.
+pub fn all() -> anyhow::Result<()> {
+    lint()?;
     // Builds for graphics cards are compiled, not run; for CUDA without the bundle that its build would download.
     let card = |feature| ["check", "--release", "--package", "coin-train", "--features", feature];
     run("cargo", &card("vulkan,tuned"))?;

@@ -23,7 +23,7 @@ const CARGO_DENY: &str = "0.20.2";
 /// They copy and check files: most of the time that they take is that of compiling them.
 const CHEAP: [(&str, &str); 3] = [
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
 ];
 

@@ -6,17 +6,17 @@ use burn::tensor::Tensor;
 
 /// The terms of a loss, and the gradient by parameter.
 pub struct Descent {
-    /// The weighted terms and their sum.
+    /// What is told of it.
     pub terms: Tensor<1>,
     /// Of the sum, times the share of the batch.
     pub gradients: GradientsParams,
 }
 
 impl Descent {
-    /// Of a loss `total` with these `terms` beside it, found with `network` on `share` of the batch.
+    /// Of a loss `total`, of which `terms` are told, found with `network` on `share` of the batch.
     pub(super) fn of<M: Module>(terms: Vec<Tensor<1>>, total: Tensor<1>, network: &M, share: f64) -> Self {
-        let gradients = GradientsParams::from_grads((total.clone() * share).backward(), network);
-        let terms = terms.into_iter().chain([total]).map(Tensor::detach).collect();
+        let gradients = GradientsParams::from_grads((total * share).backward(), network);
+        let terms = terms.into_iter().map(Tensor::detach).collect();
         Self { terms: Tensor::cat(terms, 0), gradients }
     }
 }

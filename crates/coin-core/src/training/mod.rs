@@ -8,7 +8,6 @@ mod descent;
 mod hyperparameter;
 mod lessons;
 pub mod loss;
-mod objective;
 mod segmenter;
 mod state;
 mod supervised;
@@ -16,11 +15,13 @@ mod team;
 
 pub use average::ExponentialAverage;
 pub use classifier::{ClassifierConfig, ClassifierTrainer};
-pub use counterfactual::{Batch, CounterfactualConfig, CounterfactualLosses, CounterfactualTrainer, Cycle};
+pub use counterfactual::{
+    Batch, CounterfactualConfig, CounterfactualLosses, CounterfactualTrainer, Cycle, Descents, GeneratorLosses,
+    Objective,
+};
 pub use descent::Descent;
 pub use lessons::{LocalisationConfig, LocalisationTrainer, Localiser, RestorationConfig, RestorationTrainer};
 pub use loss::{Adversarial, Distance};
-pub use objective::{Descents, Objective};
 pub use segmenter::{SegmenterConfig, SegmenterTrainer};
 pub use state::{StateError, TrainerState};
 pub use supervised::Supervised;

@@ -50,7 +50,8 @@ impl<M: Module, C> Supervised<M, C> {
             let batch = self.team.shares(x)?.into_iter().zip(self.team.shares(targets)?);
             let jobs = self.team.copies(&self.network).into_iter().zip(batch).collect();
             let found = self.team.compute(jobs, move |(network, (x, targets)): (M, (Tensor<4>, Tensor<D>))| {
-                Descent::of(Vec::new(), loss(&network, x, targets), &network, share)
+                let loss = loss(&network, x, targets);
+                Descent::of(vec![loss.clone()], loss, &network, share)
             });
             let (network, losses) = descent::follow(&mut self.optimizer, self.network.clone(), found, learning_rate);
             self.network = network;

@@ -4,12 +4,40 @@
 use burn::module::Module as _;
 use burn::tensor::Tensor;
 
-use super::counterfactual::{Batch, CounterfactualConfig, Cycle};
-use super::descent::Descent;
-use super::loss;
+use super::config::{CounterfactualConfig, Cycle};
+use super::terms::{DiscriminatorLosses, GeneratorLosses};
 use crate::condition::Condition;
 use crate::method::{Method, Verdict};
 use crate::networks::{Classifier, Discriminator, Inpainter};
+use crate::training::descent::Descent;
+use crate::training::loss;
+use crate::training::team::{StepError, Team};
+
+/// Images, and the regions of them that [`Distance::Carl`] weighs.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `[batch, 1, height, width]` in [-1, 1].
+    pub images: Tensor<4>,
+    /// `[batch, regions, height, width]` of 0 and 1.
+    pub regions: Option<Tensor<4>>,
+}
+
+impl Batch {
+    pub(super) fn shares(self, team: &Team) -> Result<Vec<Self>, StepError> {
+        let images = team.shares(self.images)?;
+        let regions: Vec<Option<Tensor<4>>> = match self.regions {
+            Some(regions) => team.shares(regions)?.into_iter().map(Some).collect(),
+            None => vec![None; images.len()],
+        };
+        Ok(images.into_iter().zip(regions).map(|(images, regions)| Self { images, regions }).collect())
+    }
+}
+
+impl From<Tensor<4>> for Batch {
+    fn from(images: Tensor<4>) -> Self {
+        Self { images, regions: None }
+    }
+}
 
 /// The networks as they are, and how they are trained.
 pub struct Objective {
@@ -23,7 +51,7 @@ pub struct Objective {
 
 /// What a step follows.
 pub struct Descents {
-    /// Six terms, in the order of [`GeneratorLosses`](super::counterfactual::GeneratorLosses); `None` in steps without it.
+    /// With the terms of [`GeneratorLosses`]; `None` in steps without it.
     pub generator: Option<Descent>,
     /// On real images, on counterfactuals, and their mean.
     pub discriminator: Descent,
@@ -68,9 +96,11 @@ impl Objective {
         let minimal_change = loss::l1(x.clone(), counterfactual.clone()) * config.weight_minimal_change;
         let total_variation = loss::total_variation(x, counterfactual) * config.weight_total_variation;
 
-        let terms = vec![adversarial, kl, reconstruction, minimal_change, total_variation];
-        let total: Tensor<1> = Tensor::cat(terms.clone(), 0).sum();
-        Descent::of(terms, total, &self.inpainter, share)
+        let terms = [&adversarial, &kl, &reconstruction, &minimal_change, &total_variation];
+        let total: Tensor<1> = Tensor::cat(terms.map(Tensor::clone).to_vec(), 0).sum();
+        let losses =
+            GeneratorLosses { adversarial, kl, reconstruction, minimal_change, total_variation, total: total.clone() };
+        Descent::of(losses.into_terms(), total, &self.inpainter, share)
     }
 
     /// What of the image must stay. COIN: the counterfactual is near the image, and so is its own counterfactual; v2: that
@@ -101,7 +131,8 @@ impl Objective {
         let adversarial = self.config.adversarial;
         let real = adversarial.real(self.discriminator.forward(x, verdict.bins.clone()));
         let fake = adversarial.fake(self.discriminator.forward(fake, verdict.desired_bins.clone()));
-        let total = (real.clone() + fake.clone()) * 0.5;
-        Descent::of(vec![real, fake], total, &self.discriminator, share)
+        let mean = (real.clone() + fake.clone()) * 0.5;
+        let losses = DiscriminatorLosses { real, fake, mean: mean.clone() };
+        Descent::of(losses.into_terms(), mean, &self.discriminator, share)
     }
 }

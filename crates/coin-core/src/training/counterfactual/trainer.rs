@@ -1,4 +1,4 @@
-//! The training step of COIN and its kin (paper section 3): discriminator every step, generator every n-th, classifier
+//! The training step of COIN and related methods (paper section 3): discriminator every step, generator every n-th, classifier
 //! frozen.
 
 use std::iter::repeat;
@@ -6,153 +6,16 @@ use std::iter::repeat;
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor};
-use serde::{Deserialize, Serialize};
 
-use super::adam::Adam;
-use super::average::ExponentialAverage;
-use super::descent::{self, Descent};
-use super::hyperparameter::{not_negative, positive, share};
-use super::loss::{Adversarial, Distance};
-use super::objective::Objective;
-use super::state::{StateError, TrainerState};
-use super::team::{self, StepError, Team};
-use crate::method::Method;
+use super::config::CounterfactualConfig;
+use super::objective::{Batch, Objective};
+use super::terms::{CounterfactualLosses, DiscriminatorLosses, GeneratorLosses};
 use crate::networks::{Classifier, Discriminator, Inpainter};
-
-/// Hyperparameters of a training.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CounterfactualConfig {
-    /// What is asked of a counterfactual.
-    #[serde(default)]
-    pub method: Method,
-    /// Distance in the reconstruction terms.
-    #[serde(default)]
-    pub distance: Distance,
-    /// Adam's learning rate of both optimizers (betas 0 and 0.999, epsilon 1e-8).
-    pub learning_rate: f64,
-    /// Number of probability bins, the discriminator's conditions.
-    pub bins: usize,
-    /// Generator steps happen every this many steps.
-    pub generator_frequency: u64,
-    /// Adversarial loss.
-    pub adversarial: Adversarial,
-    /// Compute the KL term from logits instead of clamped probabilities.
-    pub kl_on_logits: bool,
-    /// Add the cyclic reconstruction.
-    pub cycle: Cycle,
-    /// Weight of the adversarial term.
-    pub weight_adversarial: f64,
-    /// Weight of the KL term.
-    pub weight_kl: f64,
-    /// Weight of the reconstruction terms.
-    pub weight_reconstruction: f64,
-    /// Weight of the distance between input and counterfactual.
-    pub weight_minimal_change: f64,
-    /// Weight of the total variation of the change.
-    pub weight_total_variation: f64,
-    /// Decay of the average of the generator's weights that inference uses; 0 uses the weights as they are.
-    pub average_decay: f64,
-}
-
-/// More bins than verdicts are ever told apart by.
-const MOST_BINS: usize = 100;
-
-impl CounterfactualConfig {
-    /// What is wrong with these numbers, if anything: the key, a colon, and why.
-    pub fn problem(&self) -> Option<String> {
-        let weights = [
-            ("weight_adversarial", self.weight_adversarial),
-            ("weight_kl", self.weight_kl),
-            ("weight_reconstruction", self.weight_reconstruction),
-            ("weight_minimal_change", self.weight_minimal_change),
-            ("weight_total_variation", self.weight_total_variation),
-        ];
-        let (bins, frequency) = (self.bins, self.generator_frequency);
-        positive("learning_rate", self.learning_rate)
-            .or_else(|| weights.into_iter().find_map(|(key, weight)| not_negative(key, weight)))
-            .or_else(|| share("average_decay", self.average_decay))
-            .or_else(|| {
-                (!(2..=MOST_BINS).contains(&bins)).then(|| format!("bins: {bins} is not between 2 and {MOST_BINS}"))
-            })
-            .or_else(|| (frequency == 0).then(|| "generator_frequency: choose at least 1".into()))
-    }
-}
-
-/// The second half of the reconstruction term.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Cycle {
-    /// The counterfactual's own counterfactual is compared, too (the paper's).
-    #[default]
-    #[serde(alias = "input")]
-    On,
-    /// No cyclic term; half the work.
-    Off,
-}
-
-/// Loss terms of one step, each already multiplied by its weight; the generator's are `None` on steps without it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct CounterfactualLosses {
-    /// Terms of the generator, and their sum.
-    pub generator: Option<GeneratorLosses>,
-    /// On real images.
-    pub discriminator_real: f32,
-    /// On counterfactuals.
-    pub discriminator_fake: f32,
-    /// Mean of the two.
-    pub discriminator: f32,
-}
-
-/// See [`CounterfactualLosses`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct GeneratorLosses {
-    /// Adversarial term.
-    pub adversarial: f32,
-    /// KL term.
-    pub kl: f32,
-    /// Reconstruction terms.
-    pub reconstruction: f32,
-    /// Distance to the input.
-    pub minimal_change: f32,
-    /// Total variation of the change.
-    pub total_variation: f32,
-    /// Sum.
-    pub total: f32,
-}
-
-impl CounterfactualLosses {
-    /// False when a term is NaN or infinite.
-    pub fn is_finite(&self) -> bool {
-        self.discriminator.is_finite() && self.generator.as_ref().is_none_or(|g| g.total.is_finite())
-    }
-}
-
-/// Images, and the regions of them that [`Distance::Carl`] weighs.
-#[derive(Clone, Debug)]
-pub struct Batch {
-    /// `[batch, 1, height, width]` in [-1, 1].
-    pub images: Tensor<4>,
-    /// `[batch, regions, height, width]` of 0 and 1.
-    pub regions: Option<Tensor<4>>,
-}
-
-impl Batch {
-    fn shares(self, team: &Team) -> Result<Vec<Self>, StepError> {
-        let images = team.shares(self.images)?;
-        let regions: Vec<Option<Tensor<4>>> = match self.regions {
-            Some(regions) => team.shares(regions)?.into_iter().map(Some).collect(),
-            None => vec![None; images.len()],
-        };
-        Ok(images.into_iter().zip(regions).map(|(images, regions)| Self { images, regions }).collect())
-    }
-}
-
-impl From<Tensor<4>> for Batch {
-    fn from(images: Tensor<4>) -> Self {
-        Self { images, regions: None }
-    }
-}
+use crate::training::adam::Adam;
+use crate::training::average::ExponentialAverage;
+use crate::training::descent::{self, Descent};
+use crate::training::state::{StateError, TrainerState};
+use crate::training::team::{self, StepError, Team};
 
 /// Generator and discriminator, their optimizers, and the frozen classifier.
 pub struct CounterfactualTrainer {
@@ -317,19 +180,8 @@ fn read_losses(
         Tensor::cat(generator.into_iter().chain([discriminator]).collect::<Vec<Tensor<1>>>(), 0)
     });
     let values = team::means(shares.collect())?;
-    let at = |i: usize| values.get(i).copied().unwrap_or(f32::NAN);
-    let offset = if with_generator { 6 } else { 0 };
-    Ok(CounterfactualLosses {
-        generator: with_generator.then(|| GeneratorLosses {
-            adversarial: at(0),
-            kl: at(1),
-            reconstruction: at(2),
-            minimal_change: at(3),
-            total_variation: at(4),
-            total: at(5),
-        }),
-        discriminator_real: at(offset),
-        discriminator_fake: at(offset + 1),
-        discriminator: at(offset + 2),
-    })
+    let mut values = values.into_iter();
+    let generator = with_generator.then(|| GeneratorLosses::read(&mut values));
+    let DiscriminatorLosses { real, fake, mean } = DiscriminatorLosses::read(&mut values);
+    Ok(CounterfactualLosses { generator, discriminator_real: real, discriminator_fake: fake, discriminator: mean })
 }

@@ -1,0 +1,11 @@
+//! Counterfactuals against a frozen classifier: what is minimised, and the steps that do it.
+
+mod config;
+mod objective;
+mod terms;
+mod trainer;
+
+pub use config::{CounterfactualConfig, Cycle};
+pub use objective::{Batch, Descents, Objective};
+pub use terms::{CounterfactualLosses, GeneratorLosses};
+pub use trainer::CounterfactualTrainer;

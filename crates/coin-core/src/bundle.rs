@@ -68,6 +68,9 @@ pub struct Card {
     /// Modality of the images, such as CT or MR; empty in older files, which are all CT.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub modality: String,
+    /// Unit of the intensities: HU, or arbitrary; empty in older files, which are all in HU.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
     /// The mask is where the difference map exceeds this.
     pub threshold: f32,
     /// Of the mask only those pieces are kept in which the difference map exceeds this somewhere; 0 keeps all.
@@ -146,6 +149,13 @@ impl From<Normalisation> for WrittenNormalisation {
             Normalisation::Window(window) => Self::Window { window },
             Normalisation::Percentiles { percentiles, over } => Self::Percentiles { percentiles, over },
         }
+    }
+}
+
+impl Card {
+    /// Whether the model sees HU.
+    pub fn is_in_hu(&self) -> bool {
+        matches!(self.unit.as_str(), "" | "HU") && matches!(self.normalisation, Normalisation::Window(_))
     }
 }
 
@@ -399,6 +409,9 @@ fn check_model(card: &Card) -> Result<(), BundleError> {
     refuse("classifier", card.classifier.problem())?;
     refuse("size", side_problem(card, card.size))?;
     refuse("normalisation", card.normalisation.problem())?;
+    let unknown = matches!(card.normalisation, Normalisation::Percentiles { over: Over::Dataset, .. });
+    let reason = || "percentiles of the training data are a window by now; give that".to_owned();
+    refuse("normalisation", unknown.then(reason))?;
     let threshold = (0.0..1.0).contains(&card.threshold);
     refuse("threshold", (!threshold).then(|| format!("{} is not in 0..1", card.threshold)))?;
     let peak = (0.0..1.0).contains(&card.peak);

@@ -43,12 +43,14 @@ impl Window {
     pub const WHOLE_HU: Self = Self { low: -32768.0, high: 32767.0 };
 
     const LIMIT: f32 = 100_000.0;
-    const MIN_WIDTH: f32 = 0.01;
+    const MIN_WIDTH: f32 = 1e-6;
+    /// Of values that are all the same, in which their own digits would end before it.
+    const MIN_SHARE: f32 = 1e-5;
 
     /// The range from `low` to `high`.
     ///
     /// # Errors
-    /// When a bound is not a number or beyond +-100000, or when `high` does not exceed `low` by 0.01.
+    /// When a bound is not a number or beyond +-100000, or when `high` does not exceed `low` by a millionth.
     pub fn new(low: f32, high: f32) -> Result<Self, WindowError> {
         let plausible = |hu: f32| hu.abs() <= Self::LIMIT;
         if plausible(low) && plausible(high) && high - low >= Self::MIN_WIDTH {
@@ -73,14 +75,16 @@ impl Window {
         for slice in slices {
             let slice = slice?;
             let all = slice.borrow().hu();
-            values.extend(all.iter().step_by(all.len().div_ceil(room).max(1)));
+            // Odd: rows have an even number of pixels, of which it would take the same columns.
+            values.extend(all.iter().step_by(all.len().div_ceil(room) | 1));
         }
         Ok(Self::between(&mut values, percentiles))
     }
 
     fn between(values: &mut [f32], [low, high]: [f32; 2]) -> Option<Self> {
         let (low, high) = (percentile(values, low)?, percentile(values, high)?);
-        let lacking = (Self::MIN_WIDTH - (high - low)).max(0.0);
+        let least = Self::MIN_WIDTH.max(Self::MIN_SHARE * low.abs().max(high.abs()));
+        let lacking = (least - (high - low)).max(0.0);
         Self::new(low - lacking, high + lacking).ok()
     }
 

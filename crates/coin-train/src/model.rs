@@ -64,11 +64,11 @@ fn is_same(known: &str, found: &str) -> bool {
     known == found || known == "XR" && ["CR", "DX", "DR", "RF", "XA"].contains(&found)
 }
 
-/// What black and white mean in pictures that do not say so: the model's window; else greys stay what they are.
+/// What black and white mean in pictures that do not say so: the model's window in HU; else greys stay what they are.
 pub fn greys(card: &Card) -> anyhow::Result<Window> {
     match card.normalisation {
-        Normalisation::Window(bounds) => Ok(Window::try_from(bounds)?),
-        Normalisation::Percentiles { .. } => Ok(Window::GREYS),
+        Normalisation::Window(bounds) if card.is_in_hu() => Ok(Window::try_from(bounds)?),
+        Normalisation::Window(_) | Normalisation::Percentiles { .. } => Ok(Window::GREYS),
     }
 }
 

@@ -59,6 +59,7 @@ fn bundle(family: Family, method: Method, fuse: Fuse, upsampling: Upsampling) ->
         normalisation: Normalisation::Window([-100.0, 300.0]),
         finding: String::new(),
         modality: String::new(),
+        unit: String::new(),
         threshold: 0.25,
         postprocess: false,
         recipe: json!({}),

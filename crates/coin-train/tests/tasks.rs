@@ -18,7 +18,7 @@ fn task(text: &str) -> Task {
 }
 
 fn table(kind: SourceKind, folder: &Path, task: &Task) -> Result<SliceTable, String> {
-    let wanted = Wanted::of(task, Plane::Axial);
+    let wanted = Wanted::of(task, Plane::Axial, false);
     source::table(kind, folder, &wanted, &folder.join("cache"), false).map_err(|reason| reason.to_string())
 }
 
@@ -192,5 +192,5 @@ fn volumes_without_hu_keep_small_differences() {
     let slice = found.rows()[0].slice().unwrap();
     let off = slice.hu().iter().enumerate().map(|(i, value)| (value - i as f32 / 10_000.0).abs());
     assert!(off.fold(0.0, f32::max) < 1e-5, "they were rounded");
-    assert_eq!(found.modality(), "T2");
+    assert_eq!(found.modality(), "MR");
 }

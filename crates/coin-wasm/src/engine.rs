@@ -156,11 +156,10 @@ fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
     let json = |value: &serde_json::Value| {
         value.serialize(&Serializer::json_compatible()).map_err(|reason| sentence(reason.to_string()))
     };
-    // Without a window of its own, greys stay what they are until a slice is seen.
+    // Without a window in HU, greys stay what they are until a slice is seen.
     let (window, unit) = match card.normalisation {
-        Normalisation::Window(window) if card.modality.is_empty() || card.modality == "CT" => (window, "HU"),
-        Normalisation::Window(window) => (window, ""),
-        Normalisation::Percentiles { .. } => (Window::GREYS.into(), ""),
+        Normalisation::Window(window) if card.is_in_hu() => (window, "HU"),
+        Normalisation::Window(_) | Normalisation::Percentiles { .. } => (Window::GREYS.into(), ""),
     };
     object([
         ("name", card.name.as_str().into()),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use crate::command::{command, run};
@@ -51,6 +51,10 @@ pub fn lint() -> anyhow::Result<()> {
 pub fn demo(port: u16) -> anyhow::Result<()> {
     tools::for_page()?;
     let site = root().join("target/demo");
+    // Engines of an earlier demo would not fit the page of today.
+    if site.exists() {
+        fs::remove_dir_all(&site)?;
+    }
     copy(&root().join("web"), &site.join("web"))?;
     copy(&root().join("pkg"), &site.join("pkg"))?;
     fs::copy(root().join("trunk.toml"), site.join("trunk.toml"))?;
@@ -76,7 +80,8 @@ pub fn demo(port: u16) -> anyhow::Result<()> {
     if let Err(reason) = put_engine(LATER_ENGINE, &site) {
         eprintln!("no WebGPU engine, the page computes on the CPU: {reason:#}");
     }
-    served.wait()?;
+    let status = served.wait()?;
+    ensure!(status.success(), "trunk serve failed ({status})");
     Ok(())
 }
 

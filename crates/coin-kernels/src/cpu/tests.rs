@@ -10,6 +10,8 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::band::{Map, Prologue};
 use super::convolution::{Epilogue, Residual, Sum};
+#[cfg(feature = "threads")]
+use super::normalisation::{Normalised, normalise};
 use super::weight_gradient::WeightGradient;
 use crate::Convolution;
 use crate::stencil::Stencil;
@@ -90,8 +92,17 @@ fn cases() -> Vec<Case> {
     ];
     // Wide enough for several bands, long enough for several runs.
     all.push((plain(3), [2, 40, 70, 90], 16));
+    // Weight gradients with more outputs than the narrow way takes: bands and runs, steps, phases, groups.
+    all.extend([
+        (plain(3), [2, 40, 70, 90], 24),
+        (strided(3), [2, 8, 16, 9], 40),
+        (Convolution { stride: 4, padding: 0, ..plain(4) }, [2, 3, 16, 20], 24),
+        (doubled, [2, 5, 3, 7], 24),
+        (transposed, [2, 5, 3, 7], 24),
+        (grouped(3, 2), [1, 8, 13, 13], 48),
+    ]);
     // More weights than the sums of a task.
-    all.push((plain(3), [2, 270, 5, 6], 72));
+    all.extend([(plain(3), [2, 270, 5, 6], 72), (doubled, [1, 270, 3, 5], 72)]);
     all.into_iter().map(|(convolution, input, outputs)| case(&mut rng, convolution, input, outputs)).collect()
 }
 
@@ -249,4 +260,35 @@ fn one_thread_and_three_give_the_same_bits() {
         })
     };
     assert_eq!(on(1), on(3));
+}
+
+#[cfg(feature = "threads")]
+#[test]
+fn batch_normalisation_gives_the_same_bits_on_one_thread_and_three_and_in_place() {
+    let map = Map::of([3, 5, 61, 67]);
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let mut draw = |count: usize| (0..count).map(|_| rng.random_range(-1.0..1.0f32)).collect::<Vec<f32>>();
+    let (x, gradient, gamma, beta) = (draw(map.len()), draw(map.len()), draw(5), draw(5));
+    let on = |threads: usize, in_place: bool| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let (y, mean, variance) = normalise(&x, map, &gamma, &beta, 1e-5, true);
+            let (mut by_x, given) =
+                if in_place { (gradient.clone(), None) } else { (vec![f32::NAN; map.len()], Some(&gradient[..])) };
+            let normalised = Normalised {
+                x: &x,
+                map,
+                gamma: &gamma,
+                beta: &beta,
+                mean: &mean,
+                variance: &variance,
+                epsilon: 1e-5,
+                relu: true,
+            };
+            let by_parameters = normalised.gradient(given, &mut by_x);
+            (y.to_vec(), by_x, by_parameters)
+        })
+    };
+    assert_eq!(on(1, true), on(3, true));
+    assert_eq!(on(1, true), on(1, false));
 }

@@ -150,6 +150,7 @@ fn import(import: &Import) -> anyhow::Result<()> {
         normalisation: Normalisation::Window(window.into()),
         finding: String::new(),
         modality: String::new(),
+        unit: String::new(),
         threshold: coin_train::stage::PAPER_THRESHOLD,
         postprocess: false,
         recipe: protocol(import, window),

@@ -188,8 +188,13 @@ fn preview(sources: &Sources, count: usize, window: Option<&[f32]>, out: &Path) 
         let fit = Fit::of(&slice, SIZE);
         let picture = Picture::of_normalised(&fit.input(&slice, window), SIZE, SIZE);
         let labels = row.description.labels.values();
-        let labelled = match row.mask_of(&labels)?.map(|mask| fit.apply_mask(&mask)) {
-            Some(mask) => picture.clone().with_mask(&mask, None),
+        let labelled = match row.mask_of(&labels)? {
+            Some(mask) => {
+                // Of the same field of view, perhaps on a grid of its own.
+                let own = Fit::of_grid(mask.width(), mask.height(), [1.0, 1.0], SIZE);
+                let same = (mask.width(), mask.height()) == (slice.width(), slice.height());
+                picture.clone().with_mask(&if same { fit } else { own }.apply_mask(&mask), None)
+            }
             None => picture.clone(),
         };
         anyhow::Ok([picture, labelled])

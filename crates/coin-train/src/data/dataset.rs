@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::cases::{Cases, Seen};
+use super::description::Unit;
 use super::windows::Windows;
 use super::{DataError, Purpose, Row, Sample, SliceTable, description};
 use crate::program::BadInput;
@@ -31,6 +32,8 @@ pub struct Dataset {
     pub digest: String,
     /// Modality of the images.
     pub modality: String,
+    /// Unit of their intensities: arbitrary where not all are in HU.
+    pub unit: Unit,
     /// Which intensities become -1 and 1; percentiles over the data set as the window that they came to.
     pub normalisation: Normalisation,
     train: Cases,
@@ -70,6 +73,7 @@ impl Dataset {
                     description: format!("procedural abdomen phantoms: {train} patients to train on"),
                     digest: hex::encode(Sha256::digest(format!("phantoms {train} {validation} {test}"))),
                     modality: description::CT.to_owned(),
+                    unit: Unit::Hu,
                     normalisation,
                     normal: trained.of_label(false),
                     train: trained,
@@ -136,6 +140,7 @@ impl Dataset {
             description: format!("{} training slices of {of}", train.len()),
             digest: table.digest(&assigned),
             modality: table.modality(),
+            unit: table.unit(),
             normalisation,
             normal: train.of_label(false),
             train,

@@ -16,26 +16,75 @@ pub const FILE: &str = "dataset.json";
 /// The modality of images in HU.
 pub const CT: &str = "CT";
 
+/// Labels of slice folders from before there was a file that names them.
+pub const OLDER_LABELS: [(&str, u8); 3] = [("kidney", 1), ("tumour", 2), ("cyst", 3)];
+
 /// A data set in words and numbers. Fields that other programs keep in the same file are passed over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct Description {
     /// For people.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// CT, MR, XR or another; empty where nobody said.
-    #[serde(default, deserialize_with = "modality", alias = "channel_names")]
     pub modality: String,
     /// What the values of the masks mean.
     pub labels: Labels,
     /// What the values of the images mean; HU where it is silent and the modality is CT.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub intensity: Option<Intensity>,
     /// Licence of the images.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub licence: String,
     /// Where they come from.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub source: String,
+}
+
+/// As files have it: nnU-Net's name the modality of each channel.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    modality: Option<Modality>,
+    #[serde(default)]
+    channel_names: Option<Modality>,
+    labels: Labels,
+    #[serde(default)]
+    intensity: Option<Intensity>,
+    #[serde(default)]
+    licence: String,
+    #[serde(default)]
+    source: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Modality {
+    Word(String),
+    Channels(BTreeMap<String, String>),
+}
+
+/// How the names of MR's sequences begin.
+const MR_SEQUENCES: [&str; 8] = ["mr", "flair", "t1", "t2", "adc", "dwi", "pd", "swi"];
+
+impl From<Written> for Description {
+    fn from(written: Written) -> Self {
+        let Written { name, modality, channel_names, labels, intensity, licence, source } = written;
+        let first = |modality| match modality {
+            Modality::Word(word) => word,
+            Modality::Channels(channels) => channels.into_values().next().unwrap_or_default(),
+        };
+        let word = modality.or(channel_names).map(first).unwrap_or_default();
+        let plain = word.to_ascii_lowercase();
+        let modality = match () {
+            () if plain == "ct" => CT.to_owned(),
+            () if MR_SEQUENCES.iter().any(|sequence| plain.starts_with(sequence)) => "MR".to_owned(),
+            () => word,
+        };
+        Self { name, modality, labels, intensity, licence, source }
+    }
 }
 
 /// The unit of an image's values, and those of black and white in pictures.
@@ -60,6 +109,16 @@ pub enum Unit {
     /// Each image has its own scale.
     #[serde(rename = "arbitrary")]
     Arbitrary,
+}
+
+impl Unit {
+    /// As in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hu => "HU",
+            Self::Arbitrary => "arbitrary",
+        }
+    }
 }
 
 impl Description {
@@ -103,20 +162,6 @@ impl Description {
         let (low, high) = (bound(|intensity| intensity.low), bound(|intensity| intensity.high));
         Window::new(low.unwrap_or(usual.low()), high.unwrap_or(usual.high()))
     }
-}
-
-/// A word, or, as nnU-Net has it, the first of the channels' words.
-fn modality<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Word(String),
-        Channels(BTreeMap<String, String>),
-    }
-    Ok(match Written::deserialize(deserializer)? {
-        Written::Word(word) => word,
-        Written::Channels(channels) => channels.into_values().next().unwrap_or_default(),
-    })
 }
 
 /// Labels by name, each with the values of its pixels: several where it is a region, none of them 0.
@@ -254,8 +299,8 @@ mod tests {
     fn units_follow_the_modality_unless_they_are_stated() {
         let read = |text: &str| serde_json::from_str::<Description>(text).unwrap();
         let mr = read(r#"{"modality": {"0": "FLAIR"}, "labels": {"tumour": 1}}"#);
-        assert_eq!((mr.unit(), mr.greys().unwrap()), (Unit::Arbitrary, Window::GREYS));
-        let ct = read(r#"{"channel_names": {"0": "CT"}, "labels": {"tumour": 1}}"#);
+        assert_eq!((mr.unit(), mr.greys().unwrap(), mr.modality.as_str()), (Unit::Arbitrary, Window::GREYS, "MR"));
+        let ct = read(r#"{"modality": "ct", "channel_names": {"0": "CT"}, "labels": {"tumour": 1}}"#);
         assert_eq!((ct.unit(), ct.greys().unwrap()), (Unit::Hu, Window::ABDOMEN));
         let stated = read(r#"{"modality": "CT", "labels": {}, "intensity": {"unit": "HU", "low": -40, "high": 160}}"#);
         assert_eq!(stated.greys(), Window::new(-40.0, 160.0));

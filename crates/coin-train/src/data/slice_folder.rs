@@ -20,7 +20,7 @@ use coin_imaging::{Limits, Spacing, Window, label_counts};
 use csv::StringRecord;
 use rayon::prelude::*;
 
-use super::description::{self, Description, Labels};
+use super::description::{self, Description, Labels, OLDER_LABELS};
 use super::table::{Row, SliceTable};
 use super::{DataError, Purpose};
 use crate::files;
@@ -29,8 +29,6 @@ use crate::files;
 const TABLE: &str = "slices.csv";
 const IMAGES: &str = "images";
 const MASKS: &str = "masks";
-/// Labels of folders that have no `dataset.json`.
-const OLDER_LABELS: [(&str, u8); 3] = [("kidney", 1), ("tumour", 2), ("cyst", 3)];
 
 impl SliceTable {
     /// Reads the slice folder.

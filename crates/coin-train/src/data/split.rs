@@ -119,8 +119,11 @@ fn with_validation(mut purposes: BTreeMap<String, Purpose>) -> BTreeMap<String, 
 
 /// Deals patients out to folds, those with most of the finding first, each to the fold with the least so far.
 fn folded(rows: &[Row], task: &Task, folds: usize, fold: usize) -> BTreeMap<String, Purpose> {
-    // Where nothing that is outlined is looked for, what is ignored spreads evenly.
-    let labels = if task.finding_labels().is_empty() { &task.ignore.0[..] } else { task.finding_labels() };
+    // Where nothing that is outlined is looked for, the first label to ignore spreads evenly.
+    let labels = match task.finding_labels() {
+        [] => &task.ignore.0[..task.ignore.0.len().min(1)],
+        labels => labels,
+    };
     let mut area: BTreeMap<&str, u64> = BTreeMap::new();
     for row in rows {
         *area.entry(row.patient.as_str()).or_default() += u64::from(row.pixels(labels));

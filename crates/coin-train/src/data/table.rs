@@ -7,6 +7,7 @@ use std::sync::Arc;
 use coin_imaging::{Fit, Limits, Mask, Scan, Slice, Spacing, Window, body, label_mask};
 use sha2::{Digest as _, Sha256};
 
+use super::description::{Labels, OLDER_LABELS, Unit};
 use super::{Case, DataError, Description, Grid, Purpose, windows};
 use crate::files;
 use crate::recipe::Task;
@@ -100,9 +101,22 @@ impl SliceTable {
         all.into_iter().filter(|modality| !modality.is_empty()).collect::<Vec<_>>().join(" and ")
     }
 
-    /// Refuses a task whose organ or finding is no label of some data; what is to be ignored may be missing.
+    /// Unit of all slices' intensities: arbitrary where not all are in HU.
+    pub fn unit(&self) -> Unit {
+        let hu = self.descriptions().iter().all(|found| found.unit() == Unit::Hu);
+        if hu { Unit::Hu } else { Unit::Arbitrary }
+    }
+
+    /// Refuses a task whose organ or finding is no label of some data. What is to be ignored may be missing, with a warning
+    /// where no data knows it.
     pub fn check(&self, task: &Task) -> Result<(), DataError> {
-        for description in self.descriptions() {
+        let descriptions = self.descriptions();
+        for name in &task.ignore.0 {
+            if descriptions.iter().all(|description| description.labels.of(name).is_empty()) {
+                tracing::warn!("{}: no label is called {name}, which the task ignores", self.name);
+            }
+        }
+        for description in descriptions {
             for name in task.organ.0.iter().chain(task.finding_labels()) {
                 if description.labels.of(name).is_empty() {
                     let known = description.labels.names().collect::<Vec<_>>().join(", ");
@@ -120,9 +134,20 @@ impl SliceTable {
         let mut hash = Sha256::new();
         for row in &self.rows {
             let file = row.image.file_name().unwrap_or_default().to_string_lossy();
-            let Row { patient, labelled, abnormal, greys, spacing, .. } = row;
+            let Row { patient, labelled, abnormal, greys, spacing, description, .. } = row;
             let purpose = assigned.get(patient);
-            hash.update(format!("{file} {patient} {purpose:?} {labelled:?} {abnormal:?} {greys:?} {spacing:?}\n"));
+            // Runs of kidneys that began before there were other labels go on.
+            let shown = match description.labels == Labels::new(OLDER_LABELS) {
+                true => {
+                    let [kidney, tumour, cyst] =
+                        OLDER_LABELS.map(|(_, value)| labelled.get(&value).copied().unwrap_or(0));
+                    let label = abnormal.map(|abnormal| if abnormal { "Abnormal" } else { "Normal" });
+                    let label = label.map_or("None".to_owned(), |label| format!("Some({label})"));
+                    format!("{kidney} {tumour} {cyst} {label}")
+                }
+                false => format!("{:?} {labelled:?} {abnormal:?}", description.labels),
+            };
+            hash.update(format!("{file} {patient} {purpose:?} {shown} {greys:?} {spacing:?}\n"));
         }
         hex::encode(hash.finalize())
     }

@@ -6,7 +6,7 @@ mod inpainter;
 mod proto;
 
 use burn::tensor::Device;
-use coin_core::bundle::{Bundle, BundleError, CLASSIFIER, INPAINTER, Normalisation};
+use coin_core::bundle::{Bundle, BundleError, CLASSIFIER, INPAINTER, Normalisation, Over};
 use coin_core::method::Method;
 use coin_core::weights::WeightsError;
 use prost::Message as _;
@@ -81,7 +81,14 @@ pub fn export(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
     };
     let normalisation = match card.normalisation {
         Normalisation::Window([low, high]) => ("window_hu", format!("{low} {high}")),
-        Normalisation::Percentiles { percentiles: [low, high], .. } => ("window_percentiles", format!("{low} {high}")),
+        Normalisation::Percentiles { percentiles: [low, high], over } => {
+            let over = match over {
+                Over::Slice => "slice",
+                Over::Case => "case",
+                Over::Dataset => "dataset",
+            };
+            ("window_percentiles", format!("{low} {high} over {over}"))
+        }
     };
     let entry = |key: &str, value: String| Entry { key: key.into(), value };
     let model = Model {

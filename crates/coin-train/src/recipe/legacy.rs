@@ -24,6 +24,7 @@ const IGNORED: [&str; 2] = ["tumour", "cyst"];
 pub fn modernise(table: &mut Table) -> Vec<(&'static str, &'static str)> {
     let mut found = Vec::new();
     let without_cysts = take(table, WITHOUT_CYSTS.0);
+    let own_finding = table.get("data").and_then(|data| data.get("abnormal")).is_some();
     if without_cysts.is_some() {
         found.push(WITHOUT_CYSTS);
     }
@@ -46,6 +47,10 @@ pub fn modernise(table: &mut Table) -> Vec<(&'static str, &'static str)> {
         Some(Some(true)) => put(table, WITHOUT_CYSTS.1, vec![Value::from("cyst")].into()),
         // Anything but a flag: the list refuses it by name.
         Some(None) => put(table, WITHOUT_CYSTS.1, Value::Boolean(false)),
+        // It was for tumours alone; what is inserted is inserted beside no cyst.
+        Some(Some(false)) if !own_finding && !is_synthetic(table) => {
+            put(table, WITHOUT_CYSTS.1, Value::Array(Vec::new()))
+        }
         Some(Some(false)) | None => {}
     }
     found
@@ -58,6 +63,11 @@ pub fn complete(table: &mut Table) {
     let ignored = ignored(task.get("finding").unwrap_or(&"synthetic".into()));
     task.entry("organ").or_insert_with(|| ORGAN.into());
     task.entry("ignore").or_insert_with(|| ignored.into());
+}
+
+fn is_synthetic(table: &Table) -> bool {
+    let finding = table.get("task").and_then(|task| task.get("finding"));
+    finding.and_then(Value::as_str) == Some("synthetic")
 }
 
 fn ignored(finding: &Value) -> Vec<Value> {

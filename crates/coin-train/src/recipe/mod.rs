@@ -7,7 +7,7 @@ mod library;
 mod stage;
 mod task;
 
-use coin_core::bundle::{self, Card};
+use coin_core::bundle::{self, Card, Normalisation, Over};
 use coin_core::training::{LocalisationConfig, RestorationConfig};
 use coin_imaging::anomaly::AnomalyStyle;
 use serde::{Deserialize, Serialize};
@@ -81,7 +81,9 @@ pub struct Protocol {
 impl Protocol {
     /// What it needs of data sources.
     pub fn wanted(&self) -> Wanted {
-        Wanted::of(&self.task, self.data.selection().1.plane)
+        // A case's percentiles are those of its whole volume, in an explanation as well.
+        let whole = matches!(self.input.normalisation, Normalisation::Percentiles { over: Over::Case, .. });
+        Wanted::of(&self.task, self.data.selection().1.plane, whole)
     }
 
     /// Of a model file.
@@ -256,7 +258,6 @@ fn within(problem: Option<String>, table: &str) -> Option<String> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use coin_core::bundle::Normalisation;
     use coin_imaging::Window;
     use coin_imaging::augmentation::Augmentation;
 

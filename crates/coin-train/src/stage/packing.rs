@@ -29,6 +29,7 @@ impl Training<'_> {
         let card = Card {
             data: data.description.clone(),
             modality: data.modality.clone(),
+            unit: data.unit.name().to_owned(),
             normalisation: data.normalisation,
             ..card(recipe)?
         };
@@ -86,6 +87,7 @@ pub fn card(recipe: &Recipe) -> serde_json::Result<Card> {
         normalisation: recipe.input.normalisation,
         finding: recipe.task.finding_name(),
         modality: String::new(),
+        unit: String::new(),
         threshold: PAPER_THRESHOLD,
         peak: 0.0,
         postprocess: false,

@@ -91,7 +91,8 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<Instance
     let frames = frames.collect::<Result<_, ScanError>>()?;
     let number = data.decimals(NUMBER, None).ok().flatten().map(|[number]| number);
     let series = data.text(SERIES).unwrap_or_default().to_owned();
-    Ok(Instance { series, number, window: data.window(), modality: modality.map(str::to_owned), frames })
+    let window = data.window().map(|window| stored.mirrored(window)).transpose()?.flatten();
+    Ok(Instance { series, number, window, modality: modality.map(str::to_owned), frames })
 }
 
 struct Grid {
@@ -148,15 +149,14 @@ impl DataSet<'_> {
 
     fn frame(&self, index: usize, grid: &Grid, hu: Vec<f32>) -> Result<Frame, ScanError> {
         let index = Some(index);
-        let spacing = match self.decimals(SPACING, index)? {
-            None if self.text(MODALITY).is_some_and(|modality| modality != CT) => {
-                self.decimals(DETECTOR_SPACING, index)?
-            }
-            spacing => spacing,
+        let other = self.text(MODALITY).is_some_and(|modality| modality != CT);
+        let (field, spacing) = match self.decimals(SPACING, index)? {
+            None if other => (DETECTOR_SPACING, self.decimals(DETECTOR_SPACING, index)?),
+            spacing => (SPACING, spacing),
         };
         let spacing = spacing.map(|[row_mm, column_mm]: [f64; 2]| {
             let spacing = Spacing::new(row_mm as f32, column_mm as f32);
-            spacing.map_err(|reason| self.invalid(SPACING, format!("{reason}; correct or remove it")))
+            spacing.map_err(|reason| self.invalid(field, format!("{reason}; correct or remove it")))
         });
         Ok(Frame {
             columns: grid.columns,

@@ -8,6 +8,7 @@ use super::dataset::{
     ALLOCATED, DataSet, HIGH_BIT, INTERCEPT, LUT_DATA, LUT_DESCRIPTOR, PADDING, PADDING_LIMIT, PHOTOMETRIC, PIXELS,
     PixelData, REPRESENTATION, RESCALE_TYPE, SAMPLES, SLOPE, STORED, quoted,
 };
+use crate::Window;
 use crate::scan::ScanError;
 
 /// What stands where the scanner has measured nothing.
@@ -24,10 +25,9 @@ pub(super) struct Stored<'a, 'b> {
     signed: bool,
     /// First and last stored value that mean nothing.
     padding: Option<(i32, i32)>,
-    /// What stands in its place.
-    nothing: f32,
-    /// The sum of a stored value and of the one that is as bright as it is dark, where high values are shown dark.
-    inverted: Option<i32>,
+    ct: bool,
+    /// The least and the largest value that can be stored, where high values are shown dark.
+    inverted: Option<[i32; 2]>,
     table: Option<Table>,
 }
 
@@ -75,7 +75,7 @@ impl<'a, 'b> Stored<'a, 'b> {
         }
         let unused_bits = u32::from(16 - stored);
         let signed = data.integer_or(REPRESENTATION, 0)? == 1;
-        let both_ends = if signed { -1 } else { (1 << stored) - 1 };
+        let ends = if signed { [-(1 << (stored - 1)), (1 << (stored - 1)) - 1] } else { [0, (1 << stored) - 1] };
         let mut stored = Self {
             data,
             grid,
@@ -83,8 +83,8 @@ impl<'a, 'b> Stored<'a, 'b> {
             unused_bits,
             signed,
             padding: None,
-            nothing: if ct { AIR_HU } else { 0.0 },
-            inverted: dark.then_some(both_ends),
+            ct,
+            inverted: dark.then_some(ends),
             table: None,
         };
         stored.table = stored.modality_lut()?;
@@ -187,20 +187,44 @@ impl<'a, 'b> Stored<'a, 'b> {
         Ok(gathered.into_iter().map(Cow::Owned).collect())
     }
 
-    /// HU of a frame, or its intensities.
+    /// HU of a frame, or its intensities: what is bright is high. Where nothing was measured there is air, or, in other
+    /// modalities, the least that was.
     pub(super) fn hu(&self, frame: usize, pixels: &[u8]) -> Result<Vec<f32>, ScanError> {
+        let meant = self.meaning(frame)?;
+        let sum = self.inverted.map(|ends| meant(ends[0]) + meant(ends[1]));
+        let is_padding =
+            |stored: i32| self.padding.as_ref().is_some_and(|(first, last)| (*first..=*last).contains(&stored));
+        let shown = |stored: i32| match sum {
+            Some(sum) => sum - meant(stored),
+            None => meant(stored),
+        };
+        let stored = || pixels.chunks_exact(self.bytes).map(|pixel| self.value(pixel));
+        let nothing = match self.ct {
+            true => AIR_HU,
+            false => stored().filter(|stored| !is_padding(*stored)).map(shown).reduce(f32::min).unwrap_or_default(),
+        };
+        Ok(stored().map(|stored| if is_padding(stored) { nothing } else { shown(stored) }).collect())
+    }
+
+    /// The window that the file asks for, where high values are shown dark: as bright as it is dark.
+    pub(super) fn mirrored(&self, window: Window) -> Result<Option<Window>, ScanError> {
+        let Some(ends) = self.inverted else { return Ok(Some(window)) };
+        let meant = self.meaning(0)?;
+        let sum = meant(ends[0]) + meant(ends[1]);
+        Ok(Window::new(sum - window.high(), sum - window.low()).ok())
+    }
+
+    /// What a stored value of a frame means.
+    fn meaning(&self, frame: usize) -> Result<impl Fn(i32) -> f32 + '_, ScanError> {
         let [slope] = self.data.decimals(SLOPE, Some(frame))?.unwrap_or([1.0]);
         let [intercept] = self.data.decimals(INTERCEPT, Some(frame))?.unwrap_or([0.0]);
         if slope == 0.0 {
             return Err(self.data.invalid(SLOPE, "it is 0, which makes every pixel the same; export the file again"));
         }
-        let shown = |stored: i32| self.inverted.map_or(stored, |both_ends| both_ends - stored);
-        let hu = |stored: i32| match (&self.padding, &self.table) {
-            (Some((first, last)), _) if (*first..=*last).contains(&stored) => self.nothing,
-            (_, Some(table)) => table.hu(shown(stored)),
-            _ => (f64::from(shown(stored)) * slope + intercept) as f32,
-        };
-        Ok(pixels.chunks_exact(self.bytes).map(|pixel| hu(self.value(pixel))).collect())
+        Ok(move |stored: i32| match &self.table {
+            Some(table) => table.hu(stored),
+            None => (f64::from(stored) * slope + intercept) as f32,
+        })
     }
 
     fn value(&self, pixel: &[u8]) -> i32 {

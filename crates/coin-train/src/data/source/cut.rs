@@ -43,9 +43,12 @@ pub fn all(
     let Found { description, volumes, .. } = found;
     let Wanted { plane, every_slice, .. } = *wanted;
     let which = if every_slice { "-whole" } else { "" };
+    // Masks of other labels are others: two tasks on the same volumes keep out of each other's way.
+    let meant = serde_json::to_vec(description).map_err(|reason| DataError::folder(folder, reason))?;
+    let meant = hex::encode(&Sha256::digest(meant)[..4]);
     let whole = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
     let place = hex::encode(&Sha256::digest(whole.to_string_lossy().as_bytes())[..6]);
-    let cache = cache.join(format!("{}-{place}", kind.name())).join(format!("{}{which}", plane.name()));
+    let cache = cache.join(format!("{}-{place}", kind.name())).join(format!("{}{which}-{meant}", plane.name()));
     let cut = Cut { plane, every_slice, description };
     let bar = progress::bar("slices", volumes.len() as u64, 0);
     // A volume and its labels take gigabytes once they are unpacked.
@@ -123,7 +126,7 @@ impl Cut<'_> {
         if folder.exists() {
             std::fs::remove_dir_all(folder).map_err(failed)?;
         }
-        let greys = self.greys(&scan)?;
+        let greys = self.greys(&scan, volume)?;
         let mut slices = SliceFolder::create(folder, description)?;
         for index in 0..scan.count(plane) {
             let slice = scan.cut(plane, index)?;
@@ -154,7 +157,7 @@ impl Cut<'_> {
     }
 
     /// What the 16-bit greys of a volume mean: whole HU; of others all that occur.
-    fn greys(&self, scan: &Scan) -> Result<Window, DataError> {
+    fn greys(&self, scan: &Scan, volume: &Volume) -> Result<Window, DataError> {
         if self.description.unit() == Unit::Hu {
             return Ok(HU);
         }
@@ -164,7 +167,11 @@ impl Cut<'_> {
             low = slice.hu().iter().copied().fold(low, f32::min);
             high = slice.hu().iter().copied().fold(high, f32::max);
         }
-        Window::new(low, high.max(low + 1.0)).map_err(|reason| DataError::Normalisation(reason.to_string()))
+        let high = if high > low { high } else { low + 1.0 };
+        Window::new(low, high).map_err(|_| {
+            let reason = format!("{}: its intensities, {low} to {high}, are beyond +-100000", volume.image.display());
+            DataError::Case { case: volume.case.clone(), reason }
+        })
     }
 }
 

@@ -107,10 +107,10 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// What a task needs.
-    pub fn of(task: &Task, plane: Plane) -> Self {
+    /// What a task needs, `whole` volumes where that is more than the slices that show a label.
+    pub fn of(task: &Task, plane: Plane, whole: bool) -> Self {
         let others = [task.finding_labels(), &task.ignore.0].concat();
-        Self { plane, every_slice: task.organ.0.is_empty(), organ: task.organ.0.clone(), others }
+        Self { plane, every_slice: whole || task.organ.0.is_empty(), organ: task.organ.0.clone(), others }
     }
 }
 

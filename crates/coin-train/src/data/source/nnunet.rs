@@ -31,7 +31,11 @@ pub fn look(folder: &Path) -> Result<Found, DataError> {
                 Some(case) => case,
                 // The Decathlon's images of one channel.
                 None if labels.join(&name).exists() => stem,
-                None => continue,
+                None if is_further_channel(stem) => continue,
+                None => {
+                    found.skip(stem, format!("labels{part}/{name} is missing"));
+                    continue;
+                }
             };
             let label = format!("{case}{}", &name[stem.len()..]);
             let path = labels.join(&label);
@@ -48,6 +52,12 @@ pub fn look(folder: &Path) -> Result<Found, DataError> {
         }
     }
     Ok(found)
+}
+
+/// Whether a name ends with the number of a channel.
+fn is_further_channel(stem: &str) -> bool {
+    let number = stem.rsplit_once('_').map_or("", |(_, number)| number);
+    number.len() == FIRST_CHANNEL.len() - 1 && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether each listed case is for training, by the first fold.

@@ -50,9 +50,13 @@ fn look_at_release(folder: &Path, wanted: &Wanted) -> Result<Found, DataError> {
     };
     let (organ, others) = (meant(&wanted.organ), meant(&wanted.others));
     let known = || structures.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    if organ.is_empty() && others.is_empty() && !structures.is_empty() {
+    let asked_for = !wanted.organ.is_empty() || !wanted.every_slice;
+    if organ.is_empty() && others.is_empty() && asked_for && !structures.is_empty() {
         let asked = [wanted.organ.as_slice(), &wanted.others].concat().join(", ");
-        let reason = format!("no structure is called {asked:?}; name some of {}", known());
+        let reason = match asked.is_empty() {
+            true => format!("name structures to read, of {}", known()),
+            false => format!("no structure is called {asked:?}; name some of {}", known()),
+        };
         return Err(DataError::folder(folder, reason));
     }
     let all: Vec<&String> = organ.iter().chain(others.difference(&organ)).collect();
@@ -97,7 +101,8 @@ fn splits(table: &Path) -> Result<BTreeMap<String, Purpose>, DataError> {
 
 /// Volumes in `train` and `test`, at any depth, with label volumes of the same names, whose 1 is the organ.
 fn look_at_predictions(folder: &Path, wanted: &Wanted) -> Result<Found, DataError> {
-    let organ = wanted.organ.iter().map(|name| (name.as_str(), ORGAN));
+    let names = if wanted.organ.is_empty() { &["organ".to_owned()] } else { &wanted.organ[..] };
+    let organ = names.iter().map(|name| (name.as_str(), ORGAN));
     let mut found = Found::new(Description::of_ct("TotalSegmentator", Labels::new(organ)));
     for (part, purpose) in [("train", Purpose::Train), ("test", Purpose::Test)] {
         for image in volumes_below(&folder.join(part))? {

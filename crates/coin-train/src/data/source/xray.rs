@@ -39,6 +39,7 @@ pub fn table(folder: &Path, wanted: &Wanted) -> Result<SliceTable, DataError> {
                     format!("masks/{name} is missing; put it there, or take its image away"),
                 ));
             }
+            let masked = mask.is_some();
             rows.push(Row {
                 image,
                 mask,
@@ -46,7 +47,8 @@ pub fn table(folder: &Path, wanted: &Wanted) -> Result<SliceTable, DataError> {
                 greys: Window::GREYS,
                 patient: name,
                 split: None,
-                labelled: Default::default(),
+                // The masks are not counted: an organ that is outlined is taken to be large enough.
+                labelled: masked.then_some((ORGAN[0], u32::MAX)).into_iter().collect(),
                 spacing: None,
                 abnormal: Some(!class.eq_ignore_ascii_case(NORMAL)),
             });

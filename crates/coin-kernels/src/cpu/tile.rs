@@ -175,9 +175,13 @@ pub unsafe fn sums<S: Simd, const M: usize, const V: usize>(
     }
 }
 
-/// Copies all values: rows are often shorter than what is worth calling the library's function for.
+/// Copies all values: rows are often shorter than what is worth calling the library's function for. WebAssembly has an
+/// instruction for it.
 #[inline(always)]
 pub fn copy<S: Simd>(from: &[f32], to: &mut [f32]) {
+    if cfg!(target_family = "wasm") {
+        return to.copy_from_slice(from);
+    }
     const FEW: usize = 4;
     let (count, lanes) = (to.len(), lanes::<S>());
     assert!(from.len() == count, "every value has a place");
@@ -229,6 +233,9 @@ pub fn thin_out(from: &[f32], step: usize, to: &mut [f32]) {
 /// Fills a few values with zeros.
 #[inline(always)]
 pub fn clear(values: &mut [f32]) {
+    if cfg!(target_family = "wasm") {
+        return values.fill(0.0);
+    }
     let mut place = 0;
     while place < values.len() {
         values[place] = 0.0;

@@ -1,4 +1,4 @@
-//! Made-up masses and cysts in an organ: what a tumour may look like, so that a classifier can be taught before it has
+//! Synthetic masses and cysts in an organ: what a tumour may look like, so that a classifier can be taught before it has
 //! seen many. Nothing here was taken from a patient.
 
 use std::f32::consts::TAU;
@@ -25,7 +25,7 @@ const TRIES: usize = 8;
 /// Waves of the outline.
 const WAVES: usize = 4;
 
-/// Plants a mass or a cyst at a random place of the organ, growing beyond them where it is large.
+/// Plants a mass or a cyst at a random place of the organ, growing beyond it where it is large.
 ///
 /// `None` where there is no organ, or only lesions were drawn that cannot be seen in `window`.
 #[must_use]

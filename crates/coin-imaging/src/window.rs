@@ -36,10 +36,10 @@ impl Window {
     /// All that scanners tell: 12 bits.
     pub(crate) const SCANNER: Self = Self { low: -1024.0, high: 3071.0 };
 
-    /// 8-bit greys whose intensities mean nothing beyond the image.
-    pub const GREYS: Self = Self { low: 0.0, high: 255.0 };
+    /// 8-bit images whose intensities have no unit.
+    pub const EIGHT_BIT: Self = Self { low: 0.0, high: 255.0 };
 
-    /// 16-bit greys of one HU each, from -32768: all that scanners store.
+    /// 16-bit images with one HU per level, from -32768: the whole range that scanners store.
     pub const WHOLE_HU: Self = Self { low: -32768.0, high: 32767.0 };
 
     const LIMIT: f32 = 100_000.0;
@@ -75,7 +75,7 @@ impl Window {
         for slice in slices {
             let slice = slice?;
             let all = slice.borrow().hu();
-            // Odd: rows have an even number of pixels, of which it would take the same columns.
+            // An odd step: with an even one, rows of even length would give the same few columns.
             values.extend(all.iter().step_by(all.len().div_ceil(room) | 1));
         }
         Ok(Self::between(&mut values, percentiles))

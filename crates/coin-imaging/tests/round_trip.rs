@@ -368,7 +368,7 @@ fn mr_keeps_its_intensities_and_x_rays_are_bright_where_they_are_shown_bright() 
     assert_eq!(shown(&x_ray), [4095.0, 4094.0, 4093.0, 4092.0, 4091.0, 4090.0]);
     x_ray.integer(tags::PIXEL_REPRESENTATION, 1);
     assert_eq!(shown(&x_ray), [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0]);
-    // The window is told of what is shown, and nothing measured is as dark as the darkest.
+    // The window refers to the values as shown; padding gets the least of them.
     x_ray.text(tags::WINDOW_CENTER, VR::DS, "2").text(tags::WINDOW_WIDTH, VR::DS, "2");
     x_ray.0.put(DataElement::new(tags::PIXEL_PADDING_VALUE, VR::SS, PrimitiveValue::from(0_i16)));
     assert_eq!(shown(&x_ray), [-6.0, -2.0, -3.0, -4.0, -5.0, -6.0]);

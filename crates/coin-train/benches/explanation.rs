@@ -69,7 +69,7 @@ fn measure(
 ) -> anyhow::Result<()> {
     let explainer = bundle.explainer(&device.ours)?;
     let slice = Phantom::generate(1, SIZE).slice;
-    let input = Fit::of(&slice, SIZE).input(&slice, model::greys(&bundle.card)?);
+    let input = Fit::of(&slice, SIZE).input(&slice, model::picture_window(&bundle.card)?);
     let explain = || {
         let explanations = explainer.explain(input.clone(), SIZE, &device.ours)?.read()?;
         explanations.into_iter().next().context("the device gave no explanation")

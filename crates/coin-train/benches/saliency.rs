@@ -59,7 +59,7 @@ fn measure(options: &rivals::Options, device: &device::SharedDevice, rise: &Rise
     let bundle = Model::bundle(&path)?;
     let classifier = bundle.explainer(&device.ours)?.classifier;
     let slice = Phantom::generate(1, SIZE).slice;
-    let input = Fit::of(&slice, SIZE).input(&slice, model::greys(&bundle.card)?);
+    let input = Fit::of(&slice, SIZE).input(&slice, model::picture_window(&bundle.card)?);
     let (grid, masks) = (RiseConfig::paper().grid, rise.masks());
     let image = Tensor::<4>::from_data(TensorData::new(input.clone(), [1, 1, SIZE, SIZE]), &device.ours);
     let mut map = Vec::new();

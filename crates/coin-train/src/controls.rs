@@ -54,7 +54,7 @@ pub fn of_files(model: &Model, images: &ControlImages, masking: Masking) -> anyh
         let read = input.read(limits.bytes)?;
         let files: Vec<File<'_>> = read.iter().map(|(name, bytes)| File { name, bytes }).collect();
         let name = input.name.display();
-        let opened = match open_all(&files, model::greys(&model.card)?, &limits) {
+        let opened = match open_all(&files, model::picture_window(&model.card)?, &limits) {
             Ok(opened) => opened,
             Err(reason) => {
                 tracing::warn!("{name}: {reason}; left out");
@@ -65,10 +65,11 @@ pub fn of_files(model: &Model, images: &ControlImages, masking: Masking) -> anyh
             tracing::warn!("{name}: {note}");
         }
         for scan in &opened.scans {
-            for (index, window) in model.windows(scan)?.into_iter().enumerate() {
+            let window = model.windows(scan)?;
+            for index in 0..scan.slice_count() {
                 let slice = scan.slice(index)?;
                 let fit = Fit::for_model(slice, model.card.size, model.card.crop_to_body);
-                add(&mut tally, model, fit.input(slice, window), masking)?;
+                add(&mut tally, model, fit.input(slice, window(index)?), masking)?;
             }
         }
     }

@@ -65,10 +65,10 @@ fn is_same(known: &str, found: &str) -> bool {
 }
 
 /// What black and white mean in pictures that do not say so: the model's window in HU; else greys stay what they are.
-pub fn greys(card: &Card) -> anyhow::Result<Window> {
+pub fn picture_window(card: &Card) -> anyhow::Result<Window> {
     match card.normalisation {
         Normalisation::Window(bounds) if card.is_in_hu() => Ok(Window::try_from(bounds)?),
-        Normalisation::Window(_) | Normalisation::Percentiles { .. } => Ok(Window::GREYS),
+        Normalisation::Window(_) | Normalisation::Percentiles { .. } => Ok(Window::EIGHT_BIT),
     }
 }
 
@@ -123,22 +123,21 @@ impl Model {
         Some(format!("it is {other}, and the model was trained on {own}; read its result with caution"))
     }
 
-    /// The intensities that become -1 and 1 in each slice of a scan, in their order.
-    pub fn windows(&self, scan: &Scan) -> anyhow::Result<Vec<Window>> {
-        let slices = 0..scan.slice_count();
+    /// The intensities that become -1 and 1 in the slices of a scan: what is ranked over all of them is ranked now, what over
+    /// each by itself when it is asked for.
+    pub fn windows<'a>(&self, scan: &'a Scan) -> anyhow::Result<impl Fn(usize) -> anyhow::Result<Window> + use<'a>> {
         let ranked = |slices: Range<usize>, percentiles: [f32; 2]| -> anyhow::Result<Window> {
             let found = Window::of_percentiles(slices.map(|index| scan.slice(index)), percentiles)?;
             found.with_context(|| format!("{}: its intensities are beyond +-100000", scan.name()))
         };
-        match self.card.normalisation {
-            Normalisation::Window(bounds) => Ok(vec![Window::try_from(bounds)?; slices.len()]),
-            Normalisation::Percentiles { percentiles, over: Over::Slice } => {
-                slices.map(|index| ranked(index..index + 1, percentiles)).collect()
-            }
+        let (of_all, of_each) = match self.card.normalisation {
+            Normalisation::Window(bounds) => (Some(Window::try_from(bounds)?), [0.0; 2]),
+            Normalisation::Percentiles { percentiles, over: Over::Slice } => (None, percentiles),
             Normalisation::Percentiles { percentiles, over: Over::Case | Over::Dataset } => {
-                Ok(vec![ranked(slices.clone(), percentiles)?; slices.len()])
+                (Some(ranked(0..scan.slice_count(), percentiles)?), percentiles)
             }
-        }
+        };
+        Ok(move |index| of_all.map_or_else(|| ranked(index..index + 1, of_each), Ok))
     }
 
     /// How its difference maps become masks.

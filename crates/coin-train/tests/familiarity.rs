@@ -9,7 +9,7 @@ use coin_imaging::{Slice, Window};
 use coin_train::device::DeviceChoice;
 use coin_train::evaluation::Masking;
 use coin_train::explained::ExplainedSlice;
-use coin_train::model::{Model, greys};
+use coin_train::model::{Model, picture_window};
 
 /// Phantoms from here on are for test: see `data/dataset.rs`.
 const FIRST_TEST_PATIENT: u64 = 2_000_000;
@@ -21,7 +21,7 @@ fn model(name: &str) -> Model {
 
 fn unfamiliarity(model: &Model, slice: &Slice) -> f32 {
     let masking = Masking::at(model.card.threshold);
-    ExplainedSlice::of(model, slice, greys(&model.card).unwrap(), masking).unwrap().unfamiliarity.unwrap()
+    ExplainedSlice::of(model, slice, picture_window(&model.card).unwrap(), masking).unwrap().unfamiliarity.unwrap()
 }
 
 /// A grey from 0 to 1 at a place (x, y).
@@ -50,7 +50,7 @@ fn pictures(window: Window) -> Vec<(&'static str, Slice)> {
 fn pictures_are_unlike_what_the_models_know() {
     for name in ["coin-phantom", "coin-kidney-anomaly", "coin-kidney-tumour"] {
         let model = model(name);
-        for (picture, slice) in pictures(greys(&model.card).unwrap()) {
+        for (picture, slice) in pictures(picture_window(&model.card).unwrap()) {
             let found = unfamiliarity(&model, &slice);
             assert!(found > 1.5, "{name} takes {picture} for one of its own: {found}");
         }

@@ -129,7 +129,7 @@ fn masks_are_counted_and_brightness_is_normalised_by_slice_or_patient() {
     let pixels = |label: &str| found.rows().iter().map(|row| row.pixels(&[label.to_owned()])).collect::<Vec<_>>();
     assert_eq!(pixels("glioma"), [0, 16, 0, 16, 0, 16, 0, 16]);
     assert_eq!(pixels("head"), [400, 384, 400, 384, 400, 384, 400, 384]);
-    assert_eq!((found.name(), found.rows()[0].greys), ("heads", Window::GREYS));
+    assert_eq!((found.name(), found.rows()[0].greys), ("heads", Window::EIGHT_BIT));
 
     let glioma = "organ = \"head\"\nfinding = \"glioma\"\nmin_finding_pixels = 16";
     let brightest = |over: &str| {

@@ -159,7 +159,7 @@ fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
     // Without a window in HU, greys stay what they are until a slice is seen.
     let (window, unit) = match card.normalisation {
         Normalisation::Window(window) if card.is_in_hu() => (window, "HU"),
-        Normalisation::Window(_) | Normalisation::Percentiles { .. } => (Window::GREYS.into(), ""),
+        Normalisation::Window(_) | Normalisation::Percentiles { .. } => (Window::EIGHT_BIT.into(), ""),
     };
     object([
         ("name", card.name.as_str().into()),

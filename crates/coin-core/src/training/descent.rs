@@ -6,14 +6,14 @@ use burn::tensor::Tensor;
 
 /// The terms of a loss, and the gradient by parameter.
 pub struct Descent {
-    /// What is told of it.
+    /// The terms to report.
     pub terms: Tensor<1>,
     /// Of the sum, times the share of the batch.
     pub gradients: GradientsParams,
 }
 
 impl Descent {
-    /// Of a loss `total`, of which `terms` are told, found with `network` on `share` of the batch.
+    /// Of a loss `total` with the `terms` to report, found with `network` on `share` of the batch.
     pub(super) fn of<M: Module>(terms: Vec<Tensor<1>>, total: Tensor<1>, network: &M, share: f64) -> Self {
         let gradients = GradientsParams::from_grads((total * share).backward(), network);
         let terms = terms.into_iter().map(Tensor::detach).collect();

@@ -33,6 +33,10 @@ struct Centred {
 }
 
 impl Centred {
+    fn new(mean: f32, gamma: f32, beta: f32, inverse_deviation: f32) -> Self {
+        Self { mean, scale: gamma * inverse_deviation, beta }
+    }
+
     #[inline(always)]
     fn of(self, x: f32) -> f32 {
         (x - self.mean) * self.scale + self.beta
@@ -66,8 +70,7 @@ pub fn normalise(
             count = all;
         }
         let (mean, variance) = (mean as f32, (spread / count) as f32);
-        let scale = gamma[channel] * inverse_deviation(variance, epsilon);
-        let centred = Centred { mean, scale, beta: beta[channel] };
+        let centred = Centred::new(mean, gamma[channel], beta[channel], inverse_deviation(variance, epsilon));
         for number in map.planes(channel) {
             // SAFETY: a channel a task, a plane at a time.
             let target = unsafe { planes.slice(number * map.plane(), map.plane()) };
@@ -151,10 +154,9 @@ impl Normalised<'_> {
         let count = (map.batch * map.height * map.width) as f64;
         let planes = Output::new(target);
         each_channel(map, |channel| {
-            let mean = self.mean[channel];
             let inverse = inverse_deviation(self.variance[channel], self.epsilon);
-            let scale = self.gamma[channel] * inverse;
-            let centred = Centred { mean, scale, beta: self.beta[channel] };
+            let centred = Centred::new(self.mean[channel], self.gamma[channel], self.beta[channel], inverse);
+            let scale = centred.scale;
             // Sums of the gradient, and of it times the normalised input.
             let [mut sum, mut product] = [0f64; 2];
             for number in map.planes(channel) {

@@ -158,7 +158,7 @@ fn fingerprint(sources: &Sources, json: bool) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string(&found)?);
         return Ok(());
     }
-    let hu = table.descriptions().iter().all(|description| description.unit() == Unit::Hu);
+    let hu = table.unit() == Unit::Hu;
     let unit = if hu { " HU" } else { "" };
     let Fingerprint { pixels, mean, deviation, percentile_00_5, percentile_99_5 } = found;
     println!("{pixels} labelled pixels, {mean:.1}{unit} on average, standard deviation {deviation:.1}{unit}");

@@ -88,7 +88,7 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
     let (model, masking) = arguments.model.open()?;
     let greys = match &arguments.greys {
         Some(bounds) => program::window("--greys", bounds)?,
-        None => model::greys(&model.card)?,
+        None => model::picture_window(&model.card)?,
     };
     let out = std::path::absolute(&arguments.out)?;
     for input in arguments.inputs.iter().filter(|input| input.is_dir()) {
@@ -176,16 +176,16 @@ impl Task<'_> {
         if let Some(warning) = self.model.other_modality(scan) {
             tracing::warn!("{name}: {warning}");
         }
-        let windows = self.model.windows(scan)?;
+        let window = self.model.windows(scan)?;
         for number in wanted {
             let index = number - 1;
-            let (slice, window) = (scan.slice(index)?, windows[index.min(windows.len() - 1)]);
+            let slice = scan.slice(index)?;
             let folder = match scan.slice_count() {
                 1 => folder.to_owned(),
                 _ => folder.join(format!("slice-{number:04}")),
             };
             let started = Instant::now();
-            let explained = ExplainedSlice::of(&self.model, slice, window, self.masking)?;
+            let explained = ExplainedSlice::of(&self.model, slice, window(index)?, self.masking)?;
             let seconds = started.elapsed().as_secs_f64();
             explained.write(&folder)?;
             if let Some(volume) = &mut volume {

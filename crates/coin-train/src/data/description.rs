@@ -156,7 +156,7 @@ impl Description {
     pub fn greys(&self) -> Result<Window, WindowError> {
         let usual = match self.unit() {
             Unit::Hu => Window::ABDOMEN,
-            Unit::Arbitrary => Window::GREYS,
+            Unit::Arbitrary => Window::EIGHT_BIT,
         };
         let bound = |of: fn(&Intensity) -> Option<f32>| self.intensity.as_ref().and_then(of);
         let (low, high) = (bound(|intensity| intensity.low), bound(|intensity| intensity.high));
@@ -299,7 +299,7 @@ mod tests {
     fn units_follow_the_modality_unless_they_are_stated() {
         let read = |text: &str| serde_json::from_str::<Description>(text).unwrap();
         let mr = read(r#"{"modality": {"0": "FLAIR"}, "labels": {"tumour": 1}}"#);
-        assert_eq!((mr.unit(), mr.greys().unwrap(), mr.modality.as_str()), (Unit::Arbitrary, Window::GREYS, "MR"));
+        assert_eq!((mr.unit(), mr.greys().unwrap(), mr.modality.as_str()), (Unit::Arbitrary, Window::EIGHT_BIT, "MR"));
         let ct = read(r#"{"modality": "ct", "channel_names": {"0": "CT"}, "labels": {"tumour": 1}}"#);
         assert_eq!((ct.unit(), ct.greys().unwrap()), (Unit::Hu, Window::ABDOMEN));
         let stated = read(r#"{"modality": "CT", "labels": {}, "intensity": {"unit": "HU", "low": -40, "high": 160}}"#);

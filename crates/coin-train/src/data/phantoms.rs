@@ -53,7 +53,7 @@ pub fn write_set(seeds: Range<u64>, size: usize, out: &Path) -> Result<(), DataE
             spacing: Some(spacing),
             greys: window,
             image: &write::grey_png(size, size, &greys)?,
-            mask: &write::grey_png(size, size, &labels)?,
+            size: [size, size],
             labels: &labels,
         })?;
     }

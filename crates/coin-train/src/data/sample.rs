@@ -41,7 +41,7 @@ impl Sample {
             let lesion = anomaly.lesions > 0.0 && rng.random_bool(anomaly.lesions);
             let style: AnomalyStyle = anomaly.style();
             wanted.then(|| match lesion {
-                true => made_up_lesion(case, seed),
+                true => synthetic_lesion(case, seed),
                 false => anomaly::plant(&case.slice, &case.organ, window, &style, seed),
             })?
         });
@@ -63,8 +63,8 @@ impl Sample {
     }
 }
 
-/// A made-up lesion is in HU: where intensities are not, the slice's window stands for the one of soft tissue.
-fn made_up_lesion(case: &Case, seed: u64) -> Option<Planted> {
+/// Synthetic lesions are in HU. In images without HU, the slice's window takes the place of the soft-tissue window.
+fn synthetic_lesion(case: &Case, seed: u64) -> Option<Planted> {
     let Case { slice, organ, window, unit, .. } = case;
     match unit {
         Unit::Hu => lesion::plant(slice, organ, *window, seed),

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use coin_imaging::{Limits, Spacing, Window, label_counts};
+use coin_imaging::{Limits, Spacing, Window, label_counts, write};
 use csv::StringRecord;
 use rayon::prelude::*;
 
@@ -187,10 +187,10 @@ pub struct NewSlice<'a> {
     pub greys: Window,
     /// The image, a PNG.
     pub image: &'a [u8],
+    /// Columns and rows.
+    pub size: [usize; 2],
     /// The values of the mask.
     pub labels: &'a [u8],
-    /// The mask, a PNG.
-    pub mask: &'a [u8],
 }
 
 impl<'a> SliceFolder<'a> {
@@ -207,9 +207,9 @@ impl<'a> SliceFolder<'a> {
 
     /// Adds a slice.
     pub fn add(&mut self, slice: &NewSlice<'_>) -> Result<(), DataError> {
-        let NewSlice { file, case, split, spacing, greys, image, labels, mask } = slice;
+        let NewSlice { file, case, split, spacing, greys, image, size: [width, height], labels } = slice;
         files::write(&self.folder.join(IMAGES).join(file), image)?;
-        files::write(&self.folder.join(MASKS).join(file), mask)?;
+        files::write(&self.folder.join(MASKS).join(file), &write::grey_png(*width, *height, labels)?)?;
         let mm = |of: fn(&Spacing) -> f32| spacing.as_ref().map(of).map(|mm| mm.to_string()).unwrap_or_default();
         let (row_mm, column_mm) = (mm(|spacing| spacing.row_mm()), mm(|spacing| spacing.column_mm()));
         let split = split.map_or("", Purpose::name);

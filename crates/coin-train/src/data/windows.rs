@@ -52,14 +52,14 @@ impl Windows {
         match self {
             Self::Fixed(window) => Ok(*window),
             Self::Slices(percentiles) => row.percentiles(*percentiles),
-            Self::Cases { percentiles, rows } => match rows.get(&row.patient) {
-                None => row.percentiles(*percentiles),
-                Some((_, window)) if window.get().is_some() => Ok(window.get().copied().unwrap_or(Window::GREYS)),
-                Some((rows, window)) => {
-                    let found = of_rows(rows.iter(), *percentiles)?;
-                    Ok(*window.get_or_init(|| found))
+            Self::Cases { percentiles, rows } => {
+                let Some((rows, known)) = rows.get(&row.patient) else { return row.percentiles(*percentiles) };
+                if let Some(window) = known.get() {
+                    return Ok(*window);
                 }
-            },
+                let found = of_rows(rows.iter(), *percentiles)?;
+                Ok(*known.get_or_init(|| found))
+            }
         }
     }
 

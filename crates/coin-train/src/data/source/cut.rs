@@ -97,8 +97,7 @@ impl Cut<'_> {
         let sources = std::iter::once(source(&volume.image, &[])).chain(labels).collect::<Result<Vec<_>, _>>()?;
         let cut: Option<Vec<Source>> =
             std::fs::read(folder.join(SOURCES)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        if cut.as_ref() != Some(&sources) || Description::open(folder).ok().flatten().as_ref() != Some(self.description)
-        {
+        if cut.as_ref() != Some(&sources) {
             self.cut(volume, folder, &sources)?;
         }
         let table = SliceTable::open(folder)?;
@@ -146,7 +145,7 @@ impl Cut<'_> {
                 spacing: slice.spacing(),
                 greys,
                 image: &write::deep_grey_png(width, height, levels)?,
-                mask: &write::grey_png(width, height, &classes)?,
+                size: [width, height],
                 labels: &classes,
             })?;
         }

@@ -79,7 +79,7 @@ async function compressed(/** @type {string[]} */ paths) {
   return sizes.reduce((sum, size) => sum + size, 0) / 1e6;
 }
 const scripts = (await readdir(join(DIST, "page"))).map((name) => `page/${name}`);
-const start = ["index.html", "style.css", "icon.svg", "manifest.webmanifest", "coin.js", "host.js", "worker.js", "counted.js", "geometry.js", "pictures.js", ...scripts, "models/index.json", "samples/index.json", `models/${MODEL}.safetensors`, "engine/cpu/coin.js", "engine/cpu/coin_bg.wasm"];
+const start = ["index.html", "style.css", "icon.svg", "manifest.webmanifest", "shared.js", "worker.js", "counted.js", "untimed.js", ...scripts, "models/index.json", "samples/index.json", `models/${MODEL}.safetensors`, "engine/cpu/coin.js", "engine/cpu/coin_bg.wasm"];
 const first = await compressed(start);
 const all = first + (await compressed(["engine/webgpu/coin.js", "engine/webgpu/coin_bg.wasm"]));
 console.log(`compressed (gzip): ${first.toFixed(2)} MB until the first result, ${all.toFixed(2)} MB with the WebGPU engine`);

@@ -10,6 +10,7 @@ import { DIST, MODEL, SETUPS, openSite } from "./site.mjs";
 import { Visitor, launch } from "./visitor.mjs";
 
 const mimeType = "application/octet-stream";
+const WEB = fileURLToPath(new URL("../../web", import.meta.url));
 const PKG = fileURLToPath(new URL("../../pkg", import.meta.url));
 
 describe("Sharing", () => {
@@ -61,19 +62,25 @@ describe("Sharing", () => {
     await visitor.page.context().close();
   });
 
-  test("the whole page speaks German, too", async () => {
+  test("the whole page speaks German, too", async (test) => {
     const visitor = await arrive(`model=${MODEL}&lang=de`);
     assert.equal(await visitor.page.locator("html").getAttribute("lang"), "de");
     assert.match(await visitor.text("verdict"), /^Klassifikator: auffällig .* → nach dem Übermalen: /);
     assert.match(await visitor.text("device-reason"), /^Von Hand gewählt\.$/);
     const english = await arrive(`model=${MODEL}&lang=en`);
-    const missing = await english.page.evaluate(async () => {
-      const language = await import(/** @type {any} */ (new URL("page/language.js", document.baseURI).href));
+    // The built page is one bundle; the modules themselves are asked on a server of their own.
+    const source = await serve(WEB, "/", {});
+    test.after(source.close);
+    const reader = await browser.newPage();
+    await reader.goto(`${source.address}icon.svg`);
+    const missing = await reader.evaluate(async () => {
+      const language = await import(/** @type {any} */ ("/page/language.js"));
       // What the page composes itself is checked by its types.
-      const served = await (await fetch(document.baseURI)).text();
-      return language.untranslated(new DOMParser().parseFromString(served, "text/html"));
+      const text = await (await fetch("/index.html")).text();
+      return language.untranslated(new DOMParser().parseFromString(text, "text/html"));
     });
     assert.deepEqual(missing, []);
+    await reader.close();
     await english.explains(() => english.page.locator("#language").selectOption("de"));
     await english.settled();
     assert.match(english.page.url(), /lang=de/);

@@ -1,10 +1,11 @@
 //! The project's own commands. `cargo xtask demo` builds and serves the page, `cargo xtask test` checks everything.
 
+mod bundle;
 mod card;
 mod command;
 mod page;
+mod precache;
 mod samples;
-mod seal;
 mod supply;
 mod test;
 mod tools;
@@ -37,9 +38,9 @@ enum Command {
     },
     /// Build the page into dist/.
     Page,
-    /// List the built page's files for its service worker; trunk does it after each build.
+    /// Bundle the built page's modules and list its files for the service worker; trunk does it after each build.
     #[command(hide = true)]
-    Seal,
+    PostBuild,
     /// Formatting, lints and native tests.
     Check,
     /// All of it: also the wasm build, the page in a browser, kernels on a software GPU, and the dependencies' licences.
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
         Command::Demo { port } => page::demo(port),
         Command::Card { ways } => card::pack(&ways),
         Command::Page => page::build(),
-        Command::Seal => seal::seal(),
+        Command::PostBuild => page::finish(),
         Command::Check => test::native(),
         Command::Test => test::all(),
     };

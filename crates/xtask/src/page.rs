@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::command::{command, run};
 use crate::tools::{self, WASM};
-use crate::{root, samples, supply};
+use crate::{bundle, precache, root, samples, supply};
 
 /// The models on the page, the one it opens with first.
 const MODELS: [&str; 3] = ["coin-phantom", "coin-kidney-anomaly", "coin-kidney-tumour"];
@@ -35,6 +35,13 @@ pub fn build() -> anyhow::Result<()> {
     samples::prepare(&root())?;
     supply::licences()?;
     run("trunk", &["build", "--config", "trunk.toml"])
+}
+
+/// Finishes the page that trunk has just built.
+pub fn finish() -> anyhow::Result<()> {
+    let page = std::env::var_os("TRUNK_STAGING_DIR").map_or_else(|| root().join("dist"), PathBuf::from);
+    bundle::bundle(&page)?;
+    precache::write(&page)
 }
 
 /// Lints of the engine's code, which compiles for the browser only.

@@ -15,6 +15,9 @@ const TRUNK: &str = "0.21.14";
 /// Must equal the version of the `wasm-bindgen` crate in the workspace.
 const WASM_BINDGEN: &str = "0.2.130";
 
+/// Bundles the page's modules; npm fetches it.
+pub const ESBUILD: &str = "0.28.2";
+
 /// Writes licences into the page.
 const CARGO_ABOUT: &str = "0.9.3";
 /// Checks licences, sources and known holes.

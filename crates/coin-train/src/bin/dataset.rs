@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use coin_imaging::picture::Picture;
-use coin_imaging::{Fit, Plane, Window, write};
+use coin_imaging::{Fit, Mask, Plane, Window, write};
 use coin_train::data::description::Unit;
 use coin_train::data::source::{self, Wanted};
 use coin_train::data::{DataOptions, DataSpec, Fingerprint, Purpose, SliceTable, phantoms};
@@ -41,7 +41,7 @@ enum Chore {
         #[arg(long)]
         json: bool,
     },
-    /// A contact sheet: slices, evenly spread, each without and with its labels.
+    /// A contact sheet: slices, evenly spread, without and with their labels: the first one green, others orange.
     Preview {
         #[command(flatten)]
         sources: Sources,
@@ -187,16 +187,22 @@ fn preview(sources: &Sources, count: usize, window: Option<&[f32]>, out: &Path) 
         let (window, slice) = (window.map_or_else(usual, Ok)?, row.slice()?);
         let fit = Fit::of(&slice, SIZE);
         let picture = Picture::of_normalised(&fit.input(&slice, window), SIZE, SIZE);
-        let labels = row.description.labels.values();
-        let labelled = match row.mask_of(&labels)? {
-            Some(mask) => {
-                // Of the same field of view, perhaps on a grid of its own.
-                let own = Fit::of_grid(mask.width(), mask.height(), [1.0, 1.0], SIZE);
-                let same = (mask.width(), mask.height()) == (slice.width(), slice.height());
-                picture.clone().with_mask(&if same { fit } else { own }.apply_mask(&mask), None)
-            }
-            None => picture.clone(),
+        let shown = |values: &[u8]| -> anyhow::Result<Option<Mask>> {
+            let Some(mask) = row.mask_of(values)? else { return Ok(None) };
+            // Of the same field of view, perhaps on a grid of its own.
+            let own = Fit::of_grid(mask.width(), mask.height(), [1.0, 1.0], SIZE);
+            let same = (mask.width(), mask.height()) == (slice.width(), slice.height());
+            Ok(Some(if same { fit } else { own }.apply_mask(&mask)))
         };
+        let mut labelled = picture.clone();
+        if let Some((first, others)) = row.description.labels.values().split_first() {
+            if let Some(mask) = shown(&[*first])? {
+                labelled = labelled.with_mask(&mask, Some(&mask));
+            }
+            if let Some(mask) = shown(others)? {
+                labelled = labelled.with_mask(&mask, None);
+            }
+        }
         anyhow::Ok([picture, labelled])
     });
     let pictures: Vec<Picture> = pairs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();

@@ -1,0 +1,33 @@
+//! The page's modules in two files: on a first visit, sixty requests cost more than the bytes that they fetch.
+
+use std::fs;
+use std::path::Path;
+
+use crate::command::{has, run_in};
+use crate::tools::ESBUILD;
+
+/// What both scripts of the page import. It lies beside the modules of `pkg/`, from where the engine's worker is found.
+const SHARED: &str = "shared";
+
+/// Bundles the scripts of a built page. Without npm they stay apart, and work all the same.
+pub fn bundle(page: &Path) -> anyhow::Result<()> {
+    if !has("npm", "") {
+        eprintln!("npm was not found: the page's modules are not bundled, so it opens a little later");
+        return Ok(());
+    }
+    let package = format!("esbuild@{ESBUILD}");
+    let name = format!("--chunk-names={SHARED}");
+    let fetched = ["exec", "--yes", "--prefer-offline", "--package", &package, "--", "esbuild"];
+    let scripts = ["page/start.js", "page/main.js", "--bundle", "--splitting", "--format=esm", "--charset=utf8"];
+    let output = ["--outbase=.", "--outdir=bundled", &name, "--log-level=warning"];
+    run_in(page, "npm", &[&fetched[..], &scripts, &output].concat(), &[])?;
+    let bundled = page.join("bundled");
+    fs::remove_dir_all(page.join("page"))?;
+    fs::rename(bundled.join("page"), page.join("page"))?;
+    let shared = Path::new(SHARED).with_extension("js");
+    fs::rename(bundled.join(&shared), page.join(&shared))?;
+    fs::remove_dir(bundled)?;
+    let index = page.join("index.html");
+    let link = format!("<link rel=\"modulepreload\" href=\"{}\">\n</head>", shared.display());
+    Ok(fs::write(&index, fs::read_to_string(&index)?.replacen("</head>", &link, 1))?)
+}

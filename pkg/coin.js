@@ -70,14 +70,14 @@ export { EngineStopped, engineEvents };
  * @property {string} modality of the images that it was trained on
  * @property {string} finding what it was trained to find; may be empty
  * @property {number} threshold
- * @property {number} peak pieces of the mask in which the difference nowhere exceeds this are left out; 0 keeps all
+ * @property {number} seedThreshold components of the mask in which the difference nowhere exceeds this are left out; 0 keeps all
  * @property {boolean} postprocess
  * @property {string} licence
  * @property {unknown} recipe
  * @property {string} data
  * @property {ModelResults | null} results
  * @property {string} limits what it cannot do, in words; may be empty
- * @property {{diameter_mm: number} | null} anomaly the anomalies that it was trained on, when they were planted
+ * @property {{diameter_mm: number} | null} anomaly the anomalies that it was trained on, when they were inserted
  * @property {{maxError: number, tolerance: number, milliseconds: number}} selfTest
  */
 
@@ -105,7 +105,7 @@ export { EngineStopped, engineEvents };
  * @property {Float32Array} input in [-1, 1]
  * @property {Float32Array} counterfactual in [-1, 1]
  * @property {Float32Array} difference |input - counterfactual| / 2, in [0, 1]
- * @property {number | null} unfamiliarity how unlike the training data the slice is: beyond 1 its result deserves caution; null
+ * @property {number | null} oodScore how unlike the training data the slice is: beyond 1 its result deserves caution; null
  *   where the model does not know
  * @property {number} milliseconds
  */
@@ -494,12 +494,12 @@ function added(total, part) {
  * more to it, it waits for whatever the CPU engine is doing.
  *
  * @param {Pick<Explanation, "difference" | "size">} explanation
- * @param {{threshold: number, peak?: number, postprocess?: boolean}} options only pieces that exceed `peak` somewhere are
- *   kept; `postprocess` opens, closes and keeps the largest piece
+ * @param {{threshold: number, seedThreshold?: number, postprocess?: boolean}} options only components that exceed `seedThreshold` somewhere are
+ *   kept; `postprocess` opens, closes and keeps the largest component
  * @returns {Promise<Uint8Array>} `size` x `size` of 0 and 1
  */
-export async function maskOf({ difference, size }, { threshold, peak = 0, postprocess = false }) {
-  if (postprocess || peak > threshold) return maps.call("maskOf", { difference, size, threshold, peak, postprocess });
+export async function maskOf({ difference, size }, { threshold, seedThreshold = 0, postprocess = false }) {
+  if (postprocess || seedThreshold > threshold) return maps.call("maskOf", { difference, size, threshold, seedThreshold, postprocess });
   // The engine compares in single precision, too.
   const limit = Math.fround(threshold);
   return Uint8Array.from(difference, (value) => Number(value > limit));
@@ -553,7 +553,7 @@ export async function coloursOf(values, name = "fire") {
 }
 
 /**
- * The number of each pixel's piece of a mask, the largest being 1; 0 outside.
+ * The number of each pixel's component of a mask, the largest being 1; 0 outside.
  *
  * @param {Uint8Array} mask
  * @param {number} size
@@ -578,7 +578,7 @@ export async function engineMemory() {
 }
 
 /**
- * How an anomaly is planted: its width, and the window of which its peak is nine tenths. A model knows the anomalies
+ * How an anomaly is inserted: its width, and the window of which its maximum is nine tenths. A model knows the anomalies
  * of its own training, so take both from its `info`.
  *
  * @typedef {Object} AnomalyStyle
@@ -587,14 +587,14 @@ export async function engineMemory() {
  */
 
 /**
- * Plants an anomaly as the method's training does; the mask is on the slice's own grid.
+ * Inserts an anomaly as the method's training does; the mask is on the slice's own grid.
  *
  * @param {Slice} slice
  * @param {{x: number, y: number, seed?: number} & AnomalyStyle} options
  * @returns {Promise<{slice: Slice, mask: Uint8Array}>}
  */
-export function plantAnomaly(slice, { x, y, seed = 0, ...anomaly }) {
-  return maps.call("plant", { slice, x, y, seed, anomaly: styleOf(anomaly) });
+export function insertAnomaly(slice, { x, y, seed = 0, ...anomaly }) {
+  return maps.call("insert", { slice, x, y, seed, anomaly: styleOf(anomaly) });
 }
 
 /**

@@ -8,7 +8,7 @@
  */
 
 import { Explainer, coloursOf, maskOf, openScans } from "./coin.js";
-import { MASK_COLOUR, drawColours, drawGreys, drawMask } from "./pictures.js";
+import { MASK_COLOUR, drawColours, drawIntensities, drawMask } from "./pictures.js";
 
 /** Side of a picture; the style decides how large it is shown. */
 const SIDE = 384;
@@ -34,7 +34,7 @@ const WORDS = {
   unreachable: (/** @type {string} */ address) => `${address} could not be loaded.`,
   verdict: (/** @type {number} */ before, /** @type {number} */ after) => `Probability of “abnormal”: ${before.toFixed(2)}, after inpainting ${after.toFixed(2)}.`,
   normal: "The classifier calls this slice normal: what little changes is not a finding.",
-  unfamiliar: "It is unlike what the model was trained on: do not rely on the result.",
+  ood: "It is unlike what the model was trained on: do not rely on the result.",
 };
 
 export class CoinExplainerElement extends HTMLElement {
@@ -164,15 +164,15 @@ export class CoinExplainerElement extends HTMLElement {
    * @param {import("./coin.js").ModelInfo} model
    */
   async #show(explanation, model) {
-    const { size, before, after, unfamiliarity } = explanation;
+    const { size, before, after, oodScore } = explanation;
     const [input, counterfactual, difference] = this.#canvases;
     this.#shown = { explanation, model };
     this.#slider.value = this.getAttribute("threshold") ?? String(model.threshold);
-    drawGreys(input, explanation.input, size);
-    drawGreys(counterfactual, explanation.counterfactual, size);
+    drawIntensities(input, explanation.input, size);
+    drawIntensities(counterfactual, explanation.counterfactual, size);
     drawColours(difference, await coloursOf(explanation.difference), size);
     const mask = await this.#drawMask();
-    const sentences = [WORDS.verdict(before, after), before < 0.5 ? WORDS.normal : "", (unfamiliarity ?? 0) > 1 ? WORDS.unfamiliar : ""];
+    const sentences = [WORDS.verdict(before, after), before < 0.5 ? WORDS.normal : "", (oodScore ?? 0) > 1 ? WORDS.ood : ""];
     this.#say(sentences.filter(Boolean).join(" "));
     this.#fire("coin-explained", { explanation, mask, model });
   }
@@ -185,7 +185,7 @@ export class CoinExplainerElement extends HTMLElement {
     // Masks may come in another order than they were asked for.
     if (threshold === this.#slider.valueAsNumber && explanation === this.#shown?.explanation) {
       const canvas = this.#canvases[3];
-      drawGreys(canvas, explanation.input, explanation.size);
+      drawIntensities(canvas, explanation.input, explanation.size);
       drawMask(canvas, mask, explanation.size, MASK_COLOUR);
     }
     return mask;

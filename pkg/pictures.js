@@ -33,7 +33,7 @@ export function drawSlice(canvas, slice, hu, [low, high], { left, top, width, he
  * @param {Float32Array} values
  * @param {number} size
  */
-export function drawGreys(canvas, values, size) {
+export function drawIntensities(canvas, values, size) {
   blank(canvas).drawImage(greys(values, size, size, -1, 1), 0, 0, canvas.width, canvas.height);
 }
 

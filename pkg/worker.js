@@ -201,13 +201,13 @@ const methods = {
   },
 
   /** @param {{slice: PlainSlice, x: number, y: number, anomaly: PlainStyle, seed: number}} args */
-  async plant({ slice, x, y, anomaly, seed }) {
-    const planted = await withSlice(slice, (handle) => bindings.plantAnomaly(handle, x, y, styleOf(anomaly), seed));
-    return { slice: toPlain(planted.slice), mask: planted.mask };
+  async insert({ slice, x, y, anomaly, seed }) {
+    const inserted = await withSlice(slice, (handle) => bindings.insertAnomaly(handle, x, y, styleOf(anomaly), seed));
+    return { slice: toPlain(inserted.slice), mask: inserted.mask };
   },
 
-  /** @param {{difference: Float32Array, size: number, threshold: number, peak: number, postprocess: boolean}} args */
-  maskOf: ({ difference, size, threshold, peak, postprocess }) => bindings.maskOf(difference, size, threshold, peak, postprocess),
+  /** @param {{difference: Float32Array, size: number, threshold: number, seedThreshold: number, postprocess: boolean}} args */
+  maskOf: ({ difference, size, threshold, seedThreshold, postprocess }) => bindings.maskOf(difference, size, threshold, seedThreshold, postprocess),
 
   /** @param {{mask: Uint8Array, size: number}} args */
   componentNumbers: ({ mask, size }) => bindings.componentNumbers(mask, size),

@@ -7,7 +7,7 @@ import { discDicom, discNifti } from "./files.mjs";
 import { MODEL, SETUPS, openSite } from "./site.mjs";
 import { Visitor, launch } from "./visitor.mjs";
 
-/** Lets a test take away the graphics card that a worker has got. */
+/** Lets a test take away the GPU that a worker has got. */
 const REVOCABLE = `
   if (self.GPUAdapter) {
     const request = GPUAdapter.prototype.requestDevice;
@@ -131,7 +131,7 @@ for (const { name, device, flags, skip } of SETUPS) {
       }, `${site.address}engine/webgpu/coin.js`);
       await moves();
       assert.equal(await visitor.state(), "failed");
-      assert.match(await visitor.text("notice-text"), /WebGPU engine stopped \(the graphics card was lost.*\) and starts afresh/);
+      assert.match(await visitor.text("notice-text"), /WebGPU engine stopped \(the GPU was lost.*\) and starts afresh/);
       assert.ok(await visitor.page.locator("#notice-offer").isVisible());
       assert.deepEqual(await visitor.coin(), earlier);
       await assertGoesOn();
@@ -140,7 +140,7 @@ for (const { name, device, flags, skip } of SETUPS) {
     test("when a card is lost the CPU is offered, and goes on with the same slice and settings", async () => {
       await (await visitor.engine("webgpu")).evaluate(() => /** @type {any} */ (self).loseDevice());
       await visitor.page.locator("#notice").waitFor();
-      assert.match(await visitor.text("notice-text"), /WebGPU engine stopped \(the graphics card was lost/);
+      assert.match(await visitor.text("notice-text"), /WebGPU engine stopped \(the GPU was lost/);
       assert.deepEqual(await visitor.coin(), earlier);
       await visitor.explains(() => visitor.page.locator("#notice-offer").click());
       const { source, threshold, device, explanation } = await visitor.coin();

@@ -107,7 +107,7 @@ describe("Looking", () => {
     const level = async () => (await visitor.brightness("pane-input")) < bright - 5;
     await waitUntil(level, "a higher level is darker");
     const before = await page.locator("#display option:checked").innerText();
-    await page.locator("#plant").focus();
+    await page.locator("#insert").focus();
     await page.keyboard.press("ArrowUp");
     await waitUntil(async () => (await page.locator("#display option:checked").innerText()) !== before, "arrows set it, too");
     await page.locator("#display").selectOption("model");
@@ -120,18 +120,18 @@ describe("Looking", () => {
     await drags("pane-mask", [0.25, 0.5], [0.75, 0.5]);
     const measured = parseFloat((await visitor.text("ruler-length")).replace(/^Distance /, ""));
     assert.ok(Math.abs(measured - 0.5 * width * columnMm) < 0.02 * width * columnMm, `${measured} mm of ${width} x ${columnMm}`);
-    await page.locator("#plant").focus();
+    await page.locator("#insert").focus();
     await page.keyboard.press("Enter");
     for (let i = 0; i < 10; i++) await page.keyboard.press("ArrowLeft");
     const typed = parseFloat((await visitor.text("ruler-length")).replace(/^Distance /, ""));
     assert.ok(Math.abs(typed - 0.2 * width * columnMm) < 0.01 * width * columnMm, `${typed} mm`);
     await page.keyboard.press("Enter");
-    assert.equal((await visitor.coin()).truth, null, "nothing was planted");
+    assert.equal((await visitor.coin()).truth, null, "nothing was inserted");
   });
 
-  test("a drag plants as wide an anomaly", async () => {
+  test("a drag inserts as wide an anomaly", async () => {
     await visitor.explains(() => page.locator("input[value=phantom-normal]").check());
-    await choose("plant");
+    await choose("insert");
     const widths = [];
     for (const reach of [0.06, 0.12]) {
       await visitor.explains(() => drags("pane-input", [0.4, 0.5], [0.4 + reach, 0.5]));
@@ -140,7 +140,7 @@ describe("Looking", () => {
       widths.push((Math.max(...columns) - Math.min(...columns) + 1) / explanation.size);
     }
     assert.ok(widths[0] < 0.16 && widths[1] > 1.5 * widths[0], `${widths} of the picture`);
-    await page.locator("#unplant").click();
+    await page.locator("#remove-inserted").click();
     await visitor.settled();
   });
 
@@ -179,22 +179,22 @@ describe("Looking", () => {
     });
   }
 
-  test("the mask's pieces are listed with area, HU and difference, and a row shows its piece", async () => {
+  test("the mask's components are listed with area, HU and difference, and a row shows its component", async () => {
     await page.locator("#threshold").fill("0.02");
-    await waitUntil(async () => (await page.locator("#pieces tr").count()) > 1, "several pieces");
+    await waitUntil(async () => (await page.locator("#components tr").count()) > 1, "several components");
     await page.locator("#threshold").fill("0.25");
-    await waitUntil(async () => (await page.locator("#pieces tr").count()) === 1, "one piece");
+    await waitUntil(async () => (await page.locator("#components tr").count()) === 1, "one component");
     const { mask, explanation } = await visitor.coin();
-    const row = await page.locator("#pieces tr").first().locator("td").allInnerTexts();
+    const row = await page.locator("#components tr").first().locator("td").allInnerTexts();
     const pixels = sum(mask);
     const { columnMm, width } = await page.evaluate(() => /** @type {any} */ (window).coin.slice);
     const pixelMm = (columnMm * width) / explanation.size;
     assert.equal(parseFloat(row[0]), Math.round(pixels * pixelMm ** 2));
     const mean = sum(explanation.difference.filter((/** @type {number} */ _, /** @type {number} */ i) => mask[i])) / pixels;
     assert.ok(Math.abs(Number(row[2]) - mean) < 0.006, `${row[2]} is not ${mean}`);
-    await page.locator("#pieces button").first().click();
+    await page.locator("#components button").first().click();
     assert.ok((await zoom()) > 150, "it is magnified");
-    await page.locator("#pieces button").first().click();
+    await page.locator("#components button").first().click();
     assert.equal(await zoom(), 100);
   });
 

@@ -40,11 +40,11 @@ describe("Shipped models", () => {
         assert.deepEqual([left, top, width, height], [(slice.width - side) / 2, (slice.height - side) / 2, side, side]);
       }
       assert.ok(Math.abs((square.pixelMm * size) / width - slice.columnMm) < 1e-3);
-      assert.deepEqual(mask, maskOf(difference, size, threshold, model.peak));
-      assert.equal(await visitor.page.locator("#peak-switch").isVisible(), model.peak > 0);
-      if (model.peak > 0) {
-        await visitor.page.locator("#peak").uncheck();
-        await visitor.page.waitForFunction(() => location.hash.includes("peak=0"));
+      assert.deepEqual(mask, maskOf(difference, size, threshold, model.seedThreshold));
+      assert.equal(await visitor.page.locator("#seed-threshold-switch").isVisible(), model.seedThreshold > 0);
+      if (model.seedThreshold > 0) {
+        await visitor.page.locator("#seed-threshold").uncheck();
+        await visitor.page.waitForFunction(() => location.hash.includes("hysteresis=0"));
         const all = (await visitor.coin()).mask;
         assert.deepEqual(all, maskOf(difference, size, threshold, 0));
         assert.ok(all.includes(1), "something changed");
@@ -63,18 +63,18 @@ describe("Shipped models", () => {
 });
 
 /**
- * Pixels beyond the threshold in 8-connected pieces that reach beyond the peak.
+ * Pixels beyond the threshold in 8-connected components that reach beyond the seedThreshold.
  *
  * @param {number[]} difference
  * @param {number} size
  * @param {number} threshold
- * @param {number} peak
+ * @param {number} seedThreshold
  */
-function maskOf(difference, size, threshold, peak) {
+function maskOf(difference, size, threshold, seedThreshold) {
   const above = difference.map((value) => value > Math.fround(threshold));
-  if (peak <= threshold) return above.map(Number);
+  if (seedThreshold <= threshold) return above.map(Number);
   const mask = difference.map(() => 0);
-  const waiting = difference.flatMap((value, at) => (value > Math.fround(peak) ? [at] : []));
+  const waiting = difference.flatMap((value, at) => (value > Math.fround(seedThreshold) ? [at] : []));
   for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
     if (mask[at]) continue;
     mask[at] = 1;

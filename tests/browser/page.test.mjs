@@ -130,9 +130,9 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
       assert.match(await visitor.text("verdict-sentence"), /calls this slice normal/);
     });
 
-    test("an anomaly is planted by a click and by the keyboard, and taken away again", async () => {
+    test("an anomaly is inserted by a click and by the keyboard, and taken away again", async () => {
       const { page } = visitor;
-      const input = page.locator("#plant");
+      const input = page.locator("#insert");
       await input.scrollIntoViewIfNeeded();
       const box = await input.boundingBox();
       assert.ok(box);
@@ -146,12 +146,12 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
       await visitor.explains(() => page.keyboard.press("Enter"));
       const typed = await visitor.coin();
       assert.ok(Math.abs(centre(typed.truth, typed.explanation.size).x - 0.6) < 0.05);
-      assert.equal((await visitor.summary()).input.planted, true);
+      assert.equal((await visitor.summary()).input.inserted, true);
 
-      await visitor.explains(() => page.locator("#unplant").click());
+      await visitor.explains(() => page.locator("#remove-inserted").click());
       assert.equal((await visitor.coin()).truth, null);
       assert.ok(await page.locator("#mask-key").isVisible());
-      assert.equal((await visitor.summary()).input.planted, false);
+      assert.equal((await visitor.summary()).input.inserted, false);
     });
 
     test("a broken file gives a sentence and leaves the last result", async () => {

@@ -55,8 +55,8 @@ describe("Privacy", () => {
       assert.equal(await visitor.state(), "ready", await visitor.text("notice-text"));
     };
     await does(() => page.locator("#new-patient").click());
-    await does(() => page.locator("#plant").click());
-    await does(() => page.locator("#unplant").click());
+    await does(() => page.locator("#insert").click());
+    await does(() => page.locator("#remove-inserted").click());
     const mimeType = "application/octet-stream";
     await visitor.picks([0, 10, 20].map((place) => ({ name: `${place}`, mimeType, buffer: discDicom({ series: "1.2", place }) })));
     await does(() => page.locator("#slice").fill("2"));
@@ -211,7 +211,7 @@ describe("Privacy", () => {
     const renewedPage = words(await readFile(join(DIST, "index.html")));
     const visitor = await arrive(`${site.address}#device=cpu&model=${MODEL}`);
     const { page } = visitor;
-    assert.equal((await visitor.text("unplant")).trim(), "Remove the anomaly");
+    assert.equal((await visitor.text("remove-inserted")).trim(), "Remove the anomaly");
 
     renewed = true;
     site.asked.length = 0;
@@ -219,10 +219,10 @@ describe("Privacy", () => {
     await visitor.settled();
     await page.locator("#notice-offer").waitFor();
     assert.match(await visitor.text("notice-text"), /newer version/);
-    assert.equal((await visitor.text("unplant")).trim(), "Remove the anomaly");
+    assert.equal((await visitor.text("remove-inserted")).trim(), "Remove the anomaly");
     await Promise.all([page.waitForEvent("load"), page.locator("#notice-offer").click()]);
     await visitor.settled();
-    assert.equal((await visitor.text("unplant")).trim(), "Take the anomaly away");
+    assert.equal((await visitor.text("remove-inserted")).trim(), "Take the anomaly away");
     assert.deepEqual([...new Set(site.asked.map(({ path }) => path))].sort(), ["", "files.js", "service-worker.js"]);
   });
 });

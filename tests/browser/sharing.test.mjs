@@ -148,7 +148,7 @@ describe("Sharing", () => {
     const visitor = await arrive(`model=${MODEL}`);
     const mr = (/** @type {number} */ slope) => ({ name: `${slope}.dcm`, mimeType, buffer: discDicom({ series: "1.9", place: 0, modality: "MR", slope }) });
     await visitor.picks(mr(1));
-    assert.match(await visitor.text("unfamiliar"), /This is MR, and the model was trained on CT/);
+    assert.match(await visitor.text("ood-warning"), /This is MR, and the model was trained on CT/);
     await visitor.page.locator("#pane-difference").hover();
     assert.doesNotMatch(await visitor.text("readout"), /HU/);
 
@@ -157,7 +157,7 @@ describe("Sharing", () => {
     await visitor.picks({ name: "mr.safetensors", mimeType, buffer });
     await visitor.picks(mr(1));
     assert.equal(await visitor.state(), "ready");
-    assert.doesNotMatch(await visitor.text("unfamiliar"), /This is MR/);
+    assert.doesNotMatch(await visitor.text("ood-warning"), /This is MR/);
     const [before, seen] = [await visitor.coin(), await visitor.summary()];
     assert.deepEqual(before.explanation.window, [-1000, 40]);
     await visitor.picks(mr(0.125));
@@ -192,12 +192,12 @@ describe("Sharing", () => {
 
   test("what is unlike the training data is warned of, and what is like it is not", async () => {
     const visitor = await arrive(`model=${MODEL}`);
-    assert.ok(!(await visitor.page.locator("#unfamiliar").isVisible()));
+    assert.ok(!(await visitor.page.locator("#ood-warning").isVisible()));
     await visitor.picks({ name: "picture.png", mimeType, buffer: discPng(64) });
-    assert.match(await visitor.text("unfamiliar"), /unlike what the model was trained on/);
-    assert.ok((await visitor.summary()).unfamiliarity > 1);
+    assert.match(await visitor.text("ood-warning"), /unlike what the model was trained on/);
+    assert.ok((await visitor.summary()).oodScore > 1);
     await visitor.explains(() => visitor.page.locator("input[value=phantom-normal]").check());
-    assert.ok(!(await visitor.page.locator("#unfamiliar").isVisible()));
+    assert.ok(!(await visitor.page.locator("#ood-warning").isVisible()));
     await visitor.page.context().close();
   });
 

@@ -13,17 +13,17 @@ const visitor = await Visitor.arrive(browser, `${site.address}#device=cpu&model=
 const { page } = visitor;
 const shoot = (/** @type {string} */ name) => page.screenshot({ path: join(out, `${name}.png`) });
 
-const box = await page.locator("#plant").boundingBox();
+const box = await page.locator("#insert").boundingBox();
 if (!box) throw new Error("no input pane");
 const at = (/** @type {number} */ x, /** @type {number} */ y) => /** @type {const} */ ([box.x + box.width * x, box.y + box.height * y]);
 await page.mouse.move(...at(0.33, 0.55));
 await page.mouse.down();
 await page.mouse.move(...at(0.38, 0.55), { steps: 3 });
-await shoot("1-plant");
+await shoot("1-insert");
 await visitor.explains(() => page.mouse.up());
 await page.mouse.move(0, 0);
 await shoot("2-removed");
-await page.locator("#pieces button").first().click();
+await page.locator("#components button").first().click();
 await page.evaluate(() => scrollTo(0, 0));
 await shoot("3-closer");
 await page.locator("#zoom-reset").click();

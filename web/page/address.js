@@ -1,16 +1,19 @@
 /**
  * What is shown, as the part of the address behind `#`, which browsers send to no one: whoever opens it sees the same, but for
- * files, planted anomalies and dragged windows.
+ * files, synthetic anomalies and dragged windows.
  *
  *   device     auto, cpu or webgpu
- *   model, sample, slice, threshold, peak, postprocess, display, colours
+ *   model, sample, slice, threshold, hysteresis, postprocess, display, colours
  *   methods    1: the saliency methods, too
  *   lang       en or de
  */
 
-/** @typedef {"device" | "model" | "sample" | "slice" | "threshold" | "peak" | "postprocess" | "display" | "colours" | "methods" | "lang"} Key */
+/** @typedef {"device" | "model" | "sample" | "slice" | "threshold" | "hysteresis" | "postprocess" | "display" | "colours" | "methods" | "lang"} Key */
 
 const asked = new URLSearchParams(location.hash.slice(1));
+
+/** What keys were called in addresses of earlier versions. @type {Partial<Record<Key, string>>} */
+const RENAMED = { hysteresis: "peak" };
 
 /**
  * What the address asked for when the page was opened.
@@ -18,8 +21,8 @@ const asked = new URLSearchParams(location.hash.slice(1));
  * @param {Key} key
  * @returns {string | null}
  */
-export function wish(key) {
-  return asked.get(key);
+export function queryParameter(key) {
+  return asked.get(key) ?? asked.get(RENAMED[key] ?? key);
 }
 
 /**
@@ -29,7 +32,7 @@ export function wish(key) {
  * @param {number} low
  * @param {number} high
  */
-export function wishedNumber(key, low, high) {
+export function queryNumber(key, low, high) {
   const value = Number(asked.get(key) ?? Number.NaN);
   return value >= low && value <= high ? value : null;
 }

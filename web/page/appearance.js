@@ -1,7 +1,7 @@
 import { noteInAddress, writeAddress } from "./address.js";
 import { element } from "./dom.js";
 import { LANGUAGE } from "./language.js";
-import { remember, remembered } from "./memory.js";
+import { remember, remembered } from "./preferences.js";
 
 /**
  * Dark as in a reading room, or light, remembered on this device; and the language.

@@ -1,19 +1,19 @@
 import { Explainer, maskOf } from "../coin.js";
-import { MASK_COLOUR, drawGreys, drawMask } from "../pictures.js";
+import { MASK_COLOUR, drawIntensities, drawMask } from "../pictures.js";
 import { create, element } from "./dom.js";
 import { bytesOfModel, modelOptions } from "./models.js";
 import { maskOnGrid } from "../geometry.js";
 import { overlapOf } from "./overlap.js";
 import { COMPARISON, seconds } from "./strings.js";
 import { verdictOf } from "./verdict.js";
-import { Work } from "./work.js";
+import { Task } from "./task.js";
 
 /** @typedef {import("./main.js").Result} Result */
 /** @typedef {import("./models.js").ModelEntry} ModelEntry */
 
 const chooser = element("other-model", HTMLSelectElement);
 const shown = element("comparison", HTMLElement);
-const work = new Work("compare-models", "comparison");
+const task = new Task("compare-models", "comparison");
 
 /** @type {Result | null} */
 let of = null;
@@ -30,18 +30,18 @@ export function acceptComparison(current, models) {
     const entry = models().find(({ name }) => name === chooser.value);
     if (!result || !entry) return;
     of = result;
-    work.run(
+    task.run(
       async (signal) => {
-        work.progress(COMPARISON.loading(entry.title));
-        const bytes = await bytesOfModel(entry, (received, total) => work.progress(COMPARISON.loading(entry.title), received, total), signal);
+        task.progress(COMPARISON.loading(entry.title));
+        const bytes = await bytesOfModel(entry, (received, total) => task.progress(COMPARISON.loading(entry.title), received, total), signal);
         // Not cancelled in the middle: the engine is that of the page, too.
         const other = await Explainer.load(bytes, { device: "cpu" });
         signal.throwIfAborted();
-        work.progress(COMPARISON.explaining);
-        const { slice, truth: planted } = result.subject;
+        task.progress(COMPARISON.explaining);
+        const { slice, truth: inserted } = result.subject;
         const explanation = await other.explain(slice);
         other.close();
-        const truth = planted && maskOnGrid(planted, slice, explanation);
+        const truth = inserted && maskOnGrid(inserted, slice, explanation);
         const mask = await maskOf(explanation, other.info);
         signal.throwIfAborted();
         const columns = [
@@ -71,7 +71,7 @@ export function followComparison(result, models, used) {
   element("comparison-section", HTMLElement).hidden = others.length === 0;
   if (of === null || of === result) return;
   of = null;
-  work.leave();
+  task.leave();
   shown.replaceChildren();
 }
 
@@ -85,9 +85,9 @@ function columnOf(title, explanation, mask, iou) {
   const { size, input, counterfactual } = explanation;
   const picture = (/** @type {string} */ name) => create("canvas", { width: 512, height: 512, role: "img", ariaLabel: name });
   const repainted = picture(COMPARISON.counterfactual(title));
-  drawGreys(repainted, counterfactual, size);
+  drawIntensities(repainted, counterfactual, size);
   const masked = picture(COMPARISON.mask(title));
-  drawGreys(masked, input, size);
+  drawIntensities(masked, input, size);
   if (mask) drawMask(masked, mask, size, MASK_COLOUR);
   const { before, after } = verdictOf(explanation);
   const words = [`${before.words} \u2192 ${after.words}`, ...(iou === null ? [] : [COMPARISON.iou(iou)])].join(" · ");

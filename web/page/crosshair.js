@@ -8,7 +8,7 @@ const STEP = 0.02;
 /** @type {Record<string, [number, number]>} */
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-const area = element("plant", HTMLElement);
+const area = element("insert", HTMLElement);
 const crosshair = element("crosshair", HTMLElement);
 const at = { x: 0.5, y: 0.5 };
 

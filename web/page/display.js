@@ -1,8 +1,8 @@
 import { coloursOf, colourTable, counterfactualHu } from "../coin.js";
 import { element } from "./dom.js";
-import { latest } from "./latest.js";
+import { coalesce } from "./coalesce.js";
 import { drawDifference, drawExplanation, drawLegend } from "./panes.js";
-import { pause } from "./pause.js";
+import { yieldToBrowser } from "./yield.js";
 import { WINDOW } from "./strings.js";
 import { unitOf } from "./units.js";
 import { WINDOWS, windowOptions } from "./windows.js";
@@ -76,13 +76,13 @@ export function acceptWindowing(current, changed) {
  */
 export function offerDisplays({ model, explanation, subject }) {
   const { scan } = subject.source;
-  const wish = scan?.info.window;
+  const stated = scan?.info.window;
   const [low, high] = explanation.window;
   unit = unitOf(model, scan);
   perPixel = unit ? HU_PER_PIXEL : (high - low) * SHARE_PER_PIXEL;
   const chosen = chooser.value;
   const [own, ...usual] = windowOptions(explanation.window, unit);
-  chooser.replaceChildren(own, ...(wish ? [new Option(WINDOW.file(wish, unit), "file")] : []), ...usual);
+  chooser.replaceChildren(own, ...(stated ? [new Option(WINDOW.file(stated, unit), "file")] : []), ...usual);
   if (chosen === "custom") offerDragged();
   chooser.value = [...chooser.options].some(({ value }) => value === chosen) ? chosen : "model";
 }
@@ -120,7 +120,7 @@ export function setDisplayOptions(wanted) {
 }
 
 /** Draws a result in the chosen window and colours. */
-export const display = latest(async (/** @type {Result} */ result) => {
+export const display = coalesce(async (/** @type {Result} */ result) => {
   const { explanation, subject } = result;
   const window = chosenWindow(subject);
   if (window) {
@@ -132,7 +132,7 @@ export const display = latest(async (/** @type {Result} */ result) => {
     result.view = null;
   }
   drawExplanation(explanation, result.view);
-  await pause();
+  await yieldToBrowser();
   const name = chosenColours();
   drawDifference(explanation, await coloursOf(explanation.difference, name));
   drawLegend(await colourTable(name));

@@ -33,13 +33,13 @@ export const VERDICT = {
   none: "No result yet",
   retry: "Choose a sample or open a file to try again.",
   otherModality: (/** @type {string} */ found, /** @type {string} */ known) => `This is ${found}, and the model was trained on ${known}: neither verdict nor mask can be relied on.`,
-  unfamiliar: (/** @type {string} */ times) => `This slice is unlike what the model was trained on (${times} times as far off as it takes for its own), so neither verdict nor mask can be relied on.`,
+  ood: (/** @type {string} */ times) => `This slice is unlike what the model was trained on (${times} times as far off as it takes for its own), so neither verdict nor mask can be relied on.`,
   nothing: "The classifier calls this slice normal, so there is nothing to remove. What little changes is not a finding.",
 };
 
 export const MASK = {
   empty: "Nothing above the threshold.",
-  low: (/** @type {number} */ peak) => `No piece above the threshold exceeds ${peak.toFixed(2)}, as this model asks.`,
+  low: (/** @type {number} */ seedThreshold) => `No component above the threshold exceeds ${seedThreshold.toFixed(2)}, as this model asks.`,
   share: (/** @type {number} */ share) => `${share < 0.001 ? "<\u20090.1" : (100 * share).toFixed(share < 0.1 ? 1 : 0)} % of the slice`,
   area: (/** @type {number} */ cm2) => `${cm2.toFixed(1)} cm²`,
   iou: (/** @type {number} */ iou) => `IoU ${iou.toFixed(2)}`,
@@ -48,7 +48,7 @@ export const MASK = {
 
 export const SAMPLE = {
   list: "The list of samples",
-  abnormal: "Phantom, planted anomaly",
+  abnormal: "Phantom, synthetic anomaly",
   normal: "Phantom, no anomaly",
   phantom: (/** @type {number} */ seed) => `phantom ${seed}`,
 };
@@ -87,8 +87,8 @@ export const MODEL = {
   iou: "IoU",
   iouOf: (/** @type {number} */ iou, /** @type {number} */ threshold) => `${decimals(iou)} at threshold ${threshold.toFixed(2)}`,
   iouMean: "Mean IoU, abnormal slices",
-  peak: "Pieces of the mask",
-  peakOf: (/** @type {number} */ peak) => `only those in which the difference exceeds ${peak.toFixed(2)} somewhere`,
+  seedThreshold: "Components of the mask",
+  seedThresholdOf: (/** @type {number} */ seedThreshold) => `only those in which the difference exceeds ${seedThreshold.toFixed(2)} somewhere`,
   interval: "its 95 % interval",
   intervalOf: (/** @type {number} */ low, /** @type {number} */ high) => `${decimals(low)} to ${decimals(high)}`,
   ceiling: "A perfect inpainter's IoU there",
@@ -123,7 +123,7 @@ export const VIEWPORT = {
   zoom: (/** @type {number} */ zoom) => `${(100 * zoom).toFixed(0)} %`,
 };
 
-export const PLANT = {
+export const INSERT = {
   size: (/** @type {number} */ mm) => `${mm} mm`,
 };
 
@@ -132,8 +132,8 @@ export const RULER = {
   pixels: (/** @type {number} */ pixels) => `Distance ${pixels.toFixed(1)} pixels; the file does not say how large they are`,
 };
 
-export const PIECES = {
-  piece: (/** @type {number} */ number) => `Piece ${number}`,
+export const COMPONENTS = {
+  component: (/** @type {number} */ number) => `Component ${number}`,
   area: (/** @type {number} */ mm2) => `${mm2.toFixed(0)} mm²`,
   pixels: (/** @type {number} */ pixels) => `${pixels} pixels`,
   intensity: (/** @type {number} */ value, /** @type {string} */ unit, /** @type {number} */ span) => rounded(value, unit, span),
@@ -218,14 +218,14 @@ export const TIMES = {
 
 export const EXPORT = {
   burnt: "RESEARCH USE ONLY \u2013 not a medical device",
-  planted: "synthetic anomaly planted",
+  inserted: "synthetic anomaly inserted",
   panes: ["Input", "Counterfactual", "Difference", "Mask"],
   changed: "\u25a0 changed",
   found: "\u25a0 found",
   wrong: "\u25a0 false",
   missed: "\u25a0 missed",
-  settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {string} */ unit, /** @type {{threshold: number, peak: number, postprocess: boolean}} */ { threshold, peak, postprocess }) =>
-    `model ${model}, shown ${range(window, unit)}, threshold ${threshold.toFixed(2)}${peak > threshold ? `, peak ${peak.toFixed(2)}` : ""}${postprocess ? ", post-processed" : ""}`,
+  settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {string} */ unit, /** @type {{threshold: number, seedThreshold: number, postprocess: boolean}} */ { threshold, seedThreshold, postprocess }) =>
+    `model ${model}, shown ${range(window, unit)}, threshold ${threshold.toFixed(2)}${seedThreshold > threshold ? `, seed threshold ${seedThreshold.toFixed(2)}` : ""}${postprocess ? ", post-processed" : ""}`,
   nothing: "Nothing is above the threshold, so there is no segmentation to save.",
   use: "Research use only. Not a medical device.",
 };

@@ -1,7 +1,7 @@
 import { FOUND_COLOUR, MASK_COLOUR, MISSED_COLOUR } from "../pictures.js";
 import { count } from "../geometry.js";
 import { element } from "./dom.js";
-import { drawFigureOf, isPlanted, save, saveFigure, stem, stemOf } from "./figure.js";
+import { drawFigureOf, isInserted, save, saveFigure, stem, stemOf } from "./figure.js";
 import { canvases } from "./panes.js";
 import { EXPORT } from "./strings.js";
 import { unitOf } from "./units.js";
@@ -78,7 +78,7 @@ export function allowSaving(result) {
 }
 
 /**
- * Whether a file of the scan can be told of. What was planted into a slice is nothing to tell of it.
+ * Whether a file of the scan can be told of. What was inserted into a slice is nothing to tell of it.
  *
  * @param {Result} result
  * @param {ScanFile} file
@@ -90,18 +90,18 @@ function isOnGrid({ subject: { source, slice, plain } }, file) {
 }
 
 /** @param {Result} result */
-function summaryOf({ subject, explanation, model, device, mask, masking, overlap }) {
+function summaryOf({ subject, explanation, model, device, mask, maskRule, overlap }) {
   const { source, index } = subject;
   return {
     use: EXPORT.use,
     made: new Date().toISOString(),
-    input: { name: source.name, slice: index + 1, credit: source.credit, planted: isPlanted(subject) },
+    input: { name: source.name, slice: index + 1, credit: source.credit, inserted: isInserted(subject) },
     model: { name: model.name, licence: model.licence, window: explanation.window, unit: unitOf(model, source.scan) },
     device: { engine: device.engine, name: device.name },
     before: explanation.before,
     after: explanation.after,
-    unfamiliarity: explanation.unfamiliarity,
-    ...masking,
+    oodScore: explanation.oodScore,
+    ...maskRule,
     mask_pixels: mask && count(mask),
     grid: explanation.size,
     square: explanation.square,
@@ -114,7 +114,7 @@ function summaryOf({ subject, explanation, model, device, mask, masking, overlap
 /** @param {Result} result */
 function drawFigure(result) {
   const panes = canvases.map((canvas, i) => ({ canvas, name: EXPORT.panes[i] }));
-  const key = isPlanted(result.subject)
+  const key = isInserted(result.subject)
     ? [{ words: EXPORT.missed, ...MISSED_COLOUR }, { words: EXPORT.wrong, ...MASK_COLOUR }, { words: EXPORT.found, ...FOUND_COLOUR }]
     : [{ words: EXPORT.changed, ...MASK_COLOUR }];
   return drawFigureOf(result, panes, key);

@@ -18,7 +18,7 @@ const LINE = 36;
  * @param {{canvas: HTMLCanvasElement, name: string}[]} panes
  * @param {{words: string, line: string}[]} [key] to the last pane's colours, from the right
  */
-export function drawFigureOf({ subject, explanation, model, masking, view }, panes, key = []) {
+export function drawFigureOf({ subject, explanation, model, maskRule, view }, panes, key = []) {
   const width = panes.length * (PANE + GAP) + GAP;
   const top = STRIP + 2 * LINE;
   const height = top + PANE + 2 * LINE + STRIP;
@@ -44,7 +44,7 @@ export function drawFigureOf({ subject, explanation, model, masking, view }, pan
   const whole = width - 2 * GAP;
   const { before, after } = verdictOf(explanation);
   write(`${VERDICT.before} ${before.words} \u2192 ${VERDICT.after} ${after.words}`, GAP, STRIP + LINE * 0.6, whole);
-  const burnt = isPlanted(subject) ? [EXPORT.burnt, EXPORT.planted] : [EXPORT.burnt];
+  const burnt = isInserted(subject) ? [EXPORT.burnt, EXPORT.inserted] : [EXPORT.burnt];
   panes.forEach(({ canvas: pane, name }, i) => {
     const x = GAP + i * (PANE + GAP);
     write(name, x, STRIP + LINE * 1.5, PANE);
@@ -60,7 +60,7 @@ export function drawFigureOf({ subject, explanation, model, masking, view }, pan
   context.textAlign = "left";
   const shown = view?.window ?? explanation.window;
   const unit = unitOf(model, subject.source.scan);
-  if (masking) write(EXPORT.settings(model.name, shown, unit, masking), GAP, top + PANE + LINE * 0.7, whole);
+  if (maskRule) write(EXPORT.settings(model.name, shown, unit, maskRule), GAP, top + PANE + LINE * 0.7, whole);
   write([nameOf(subject), subject.source.credit].filter(Boolean).join(", "), GAP, top + PANE + LINE * 1.5, whole);
   return canvas;
 }
@@ -77,11 +77,11 @@ export async function saveFigure(result, canvas, ending) {
 }
 
 /**
- * The truth is known of planted anomalies alone, be it by the reader or in a phantom.
+ * The truth is known of synthetic anomalies alone, be it by the reader or in a phantom.
  *
  * @param {import("./main.js").Subject} subject
  */
-export function isPlanted({ truth }) {
+export function isInserted({ truth }) {
   return truth !== null;
 }
 

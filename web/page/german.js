@@ -33,13 +33,13 @@ export const VERDICT = {
   none: "Noch kein Ergebnis",
   retry: "Wählen Sie ein Beispiel oder öffnen Sie eine Datei, um es noch einmal zu versuchen.",
   otherModality: (/** @type {string} */ found, /** @type {string} */ known) => `Dies ist ${found}, und das Modell hat mit ${known} gelernt: Weder Urteil noch Maske sind verlässlich.`,
-  unfamiliar: (/** @type {string} */ times) => `Dieses Bild gleicht den Trainingsdaten des Modells nicht (${times}-mal so weit davon, wie es noch als vertraut gilt): Weder Urteil noch Maske sind verlässlich.`,
+  ood: (/** @type {string} */ times) => `Dieses Bild gleicht den Trainingsdaten des Modells nicht (${times}-mal so weit davon, wie es noch als vertraut gilt): Weder Urteil noch Maske sind verlässlich.`,
   nothing: "Der Klassifikator hält dieses Bild für normal, es gibt also nichts zu entfernen. Das Wenige, was sich ändert, ist kein Befund.",
 };
 
 export const MASK = {
   empty: "Nichts liegt über der Schwelle.",
-  low: (/** @type {number} */ peak) => `Kein Stück über der Schwelle übersteigt ${peak.toFixed(2)}, wie dieses Modell es verlangt.`,
+  low: (/** @type {number} */ seedThreshold) => `Kein Stück über der Schwelle übersteigt ${seedThreshold.toFixed(2)}, wie dieses Modell es verlangt.`,
   share: (/** @type {number} */ share) => `${share < 0.001 ? "<\u20090.1" : (100 * share).toFixed(share < 0.1 ? 1 : 0)} % des Bildes`,
   area: (/** @type {number} */ cm2) => `${cm2.toFixed(1)} cm²`,
   iou: (/** @type {number} */ iou) => `IoU ${iou.toFixed(2)}`,
@@ -95,8 +95,8 @@ export const MODEL = {
   iou: "IoU",
   iouOf: (/** @type {number} */ iou, /** @type {number} */ threshold) => `${decimals(iou)} bei Schwelle ${threshold.toFixed(2)}`,
   iouMean: "Mittlere IoU, auffällige Bilder",
-  peak: "Stücke der Maske",
-  peakOf: (/** @type {number} */ peak) => `nur solche, in denen die Differenz irgendwo ${peak.toFixed(2)} übersteigt`,
+  seedThreshold: "Stücke der Maske",
+  seedThresholdOf: (/** @type {number} */ seedThreshold) => `nur solche, in denen die Differenz irgendwo ${seedThreshold.toFixed(2)} übersteigt`,
   interval: "ihr 95-%-Intervall",
   intervalOf: (/** @type {number} */ low, /** @type {number} */ high) => `${decimals(low)} bis ${decimals(high)}`,
   ceiling: "IoU eines vollkommenen Übermalers",
@@ -131,7 +131,7 @@ export const VIEWPORT = {
   zoom: (/** @type {number} */ zoom) => `${(100 * zoom).toFixed(0)} %`,
 };
 
-export const PLANT = {
+export const INSERT = {
   size: (/** @type {number} */ mm) => `${mm} mm`,
 };
 
@@ -140,8 +140,8 @@ export const RULER = {
   pixels: (/** @type {number} */ pixels) => `Abstand ${pixels.toFixed(1)} Pixel; wie groß sie sind, sagt die Datei nicht`,
 };
 
-export const PIECES = {
-  piece: (/** @type {number} */ number) => `Stück ${number}`,
+export const COMPONENTS = {
+  component: (/** @type {number} */ number) => `Stück ${number}`,
   area: (/** @type {number} */ mm2) => `${mm2.toFixed(0)} mm²`,
   pixels: (/** @type {number} */ pixels) => `${pixels} Pixel`,
   intensity: (/** @type {number} */ value, /** @type {string} */ unit, /** @type {number} */ span) => rounded(value, unit, span),
@@ -226,14 +226,14 @@ export const TIMES = {
 
 export const EXPORT = {
   burnt: "NUR FÜR DIE FORSCHUNG \u2013 kein Medizinprodukt",
-  planted: "künstliche Auffälligkeit eingesetzt",
+  inserted: "künstliche Auffälligkeit eingesetzt",
   panes: ["Eingabe", "Übermalt", "Differenz", "Maske"],
   changed: "\u25a0 geändert",
   found: "\u25a0 gefunden",
   wrong: "\u25a0 falsch",
   missed: "\u25a0 übersehen",
-  settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {string} */ unit, /** @type {{threshold: number, peak: number, postprocess: boolean}} */ { threshold, peak, postprocess }) =>
-    `Modell ${model}, gezeigt ${range(window, unit)}, Schwelle ${threshold.toFixed(2)}${peak > threshold ? `, Gipfel ${peak.toFixed(2)}` : ""}${postprocess ? ", nachbearbeitet" : ""}`,
+  settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {string} */ unit, /** @type {{threshold: number, seedThreshold: number, postprocess: boolean}} */ { threshold, seedThreshold, postprocess }) =>
+    `Modell ${model}, gezeigt ${range(window, unit)}, Schwelle ${threshold.toFixed(2)}${seedThreshold > threshold ? `, Keimschwelle ${seedThreshold.toFixed(2)}` : ""}${postprocess ? ", nachbearbeitet" : ""}`,
   nothing: "Nichts liegt über der Schwelle, also gibt es keine Segmentierung zu sichern.",
   use: "Research use only. Not a medical device.",
 };
@@ -277,7 +277,7 @@ export const PAGE = {
   "Close this message": "Diese Meldung schließen",
   Close: "Schließen",
   Dragging: "Ziehen",
-  plants: "setzt ein",
+  inserts: "setzt ein",
   "moves and zooms": "verschiebt und vergrößert",
   "sets the window": "stellt das Fenster ein",
   measures: "misst",
@@ -286,12 +286,12 @@ export const PAGE = {
   Larger: "Größer",
   Whole: "Ganz",
   Input: "Eingabe",
-  "The slice: plant an anomaly, or measure": "Das Schichtbild: eine Auffälligkeit einsetzen oder messen",
-  "Arrow keys move, Enter plants or measures": "Pfeile bewegen, die Eingabetaste setzt ein oder misst",
+  "The slice: insert an anomaly, or measure": "Das Schichtbild: eine Auffälligkeit einsetzen oder messen",
+  "Arrow keys move, Enter inserts or measures": "Pfeile bewegen, die Eingabetaste setzt ein oder misst",
   Series: "Serie",
   Slice: "Schicht",
   "Display window": "Fenster der Anzeige",
-  "Click or tap to plant an anomaly; drag for its size.": "Klicken oder tippen setzt eine Auffälligkeit ein, Ziehen gibt die Größe.",
+  "Click or tap to insert an anomaly; drag for its size.": "Klicken oder tippen setzt eine Auffälligkeit ein, Ziehen gibt die Größe.",
   "Its size": "Ihre Größe",
   "Remove the anomaly": "Auffälligkeit entfernen",
   Counterfactual: "Übermalt",
@@ -312,10 +312,10 @@ export const PAGE = {
   "The changed pixels over the input": "Die geänderten Pixel über der Eingabe",
   Threshold: "Schwelle",
   "How many pixels changed how much, from 0 to 1, on a logarithmic scale": "Wie viele Pixel sich wie sehr änderten, von 0 bis 1, logarithmisch",
-  "Opening, closing, largest piece only": "Öffnen, Schließen, nur das größte Stück",
-  "Only pieces that change much somewhere": "Nur Stücke, die sich irgendwo stark ändern",
+  "Opening, closing, largest component only": "Öffnen, Schließen, nur das größte Stück",
+  "Only components that change much somewhere": "Nur Stücke, die sich irgendwo stark ändern",
   "As this model does: see its facts": "Wie dieses Modell: siehe seine Daten",
-  "Post-processing: one clean piece": "Nachbearbeitung: ein sauberes Stück",
+  "Post-processing: one clean component": "Nachbearbeitung: ein sauberes Stück",
   "Filling, from outline alone to opaque": "Füllung, vom bloßen Umriss bis deckend",
   changed: "geändert",
   found: "gefunden",
@@ -358,8 +358,8 @@ export const PAGE = {
   last: "zuletzt",
   "Copy diagnostics": "Diagnosedaten kopieren",
   Diagnostics: "Diagnosedaten",
-  "Pieces of the mask": "Stücke der Maske",
-  Piece: "Stück",
+  "Components of the mask": "Stücke der Maske",
+  Component: "Stück",
   Area: "Fläche",
   "Mean intensity": "Mittlere Intensität",
   "Mean difference": "Mittlere Differenz",
@@ -399,12 +399,12 @@ export const PAGE = {
   "A classifier’s reasons are not a patient’s findings: the mask shows what this model reacts to, right or wrong.":
     "Die Gründe eines Klassifikators sind keine Befunde: Die Maske zeigt, worauf dieses Modell anspricht, zu Recht oder zu Unrecht.",
   "Licences of the software in this page": "Lizenzen der Software in dieser Seite",
-  "dragging plants, moves, sets the window, measures a distance": "Ziehen setzt ein, verschiebt, stellt das Fenster ein, misst einen Abstand",
+  "dragging inserts, moves, sets the window, measures a distance": "Ziehen setzt ein, verschiebt, stellt das Fenster ein, misst einen Abstand",
   "larger, smaller, the whole picture": "größer, kleiner, das ganze Bild",
   "between the counterfactual and the input": "zwischen Übermaltem und Eingabe",
   "lower or higher threshold": "niedrigere oder höhere Schwelle",
   "the slice before or after": "die Schicht davor oder danach",
-  "to the slice; there arrows move the crosshair, the picture or the window, and Enter plants or measures":
+  "to the slice; there arrows move the crosshair, the picture or the window, and Enter inserts or measures":
     "zum Schichtbild; dort bewegen Pfeile das Fadenkreuz, das Bild oder das Fenster, und die Eingabetaste setzt ein oder misst",
   "this sheet": "diese Übersicht",
   "The wheel zooms while dragging moves, and with Ctrl at any time; two fingers do on a touch screen.":

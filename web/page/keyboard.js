@@ -1,5 +1,5 @@
 import { element } from "./dom.js";
-import { remember, remembered } from "./memory.js";
+import { remember, remembered } from "./preferences.js";
 import { chooseTool } from "./tools.js";
 import { showWhole, zoomIn, zoomOut } from "./viewport.js";
 
@@ -8,7 +8,7 @@ const help = element("help", HTMLDialogElement);
 /** What a key does anywhere on the page, unless something is being typed. @type {Record<string, () => void>} */
 const KEYS = {
   "?": () => help.showModal(),
-  p: () => chooseTool("plant"),
+  p: () => chooseTool("insert"),
   m: () => chooseTool("move"),
   w: () => chooseTool("window"),
   d: () => chooseTool("measure"),

@@ -1,4 +1,4 @@
-import { wish } from "./address.js";
+import { queryParameter } from "./address.js";
 import { PAGE } from "./german.js";
 
 /** The language of the page: what its address asks for, or else the reader's own as far as we have it. @type {"en" | "de"} */
@@ -8,7 +8,7 @@ export const LANGUAGE = chosen();
 const ATTRIBUTES = ["aria-label", "title", "content", "placeholder"];
 
 function chosen() {
-  const wanted = wish("lang") ?? navigator.language.slice(0, 2);
+  const wanted = queryParameter("lang") ?? navigator.language.slice(0, 2);
   return wanted === "de" ? "de" : "en";
 }
 

@@ -3,7 +3,7 @@
  *
  * The address says what to begin with: see address.js.
  * What is shown is in `window.coin`, for the console and for tests; all of it is read-only:
- *   explanation  {size, before, after, input, counterfactual, difference, unfamiliarity, milliseconds}
+ *   explanation  {size, before, after, input, counterfactual, difference, oodScore, milliseconds}
  *   mask, truth  Uint8Array of size x size; truth is null when unknown
  *   iou          of mask and truth, or null
  *   threshold, postprocess
@@ -16,7 +16,7 @@
 
 import { EngineStopped, Explainer, engineEvents } from "../coin.js";
 import { maskOnGrid } from "../geometry.js";
-import { noteInAddress, wish, wishedNumber } from "./address.js";
+import { noteInAddress, queryParameter, queryNumber } from "./address.js";
 import { acceptAppearance } from "./appearance.js";
 import { acceptComparison, followComparison } from "./comparison.js";
 import { acceptKeys } from "./crosshair.js";
@@ -29,14 +29,14 @@ import { acceptFiles, showName, showSource, volumeOf } from "./files.js";
 import { showHow } from "./how.js";
 import { acceptShortcuts } from "./keyboard.js";
 import { translatePage } from "./language.js";
-import { latest } from "./latest.js";
+import { coalesce } from "./coalesce.js";
 import { loading } from "./loading.js";
 import { acceptMethods, followMethods, hasMethods, redrawMethods } from "./methods.js";
 import { acceptModelChoice, bytesOfModel, markModel, offerModels, showModel } from "./models.js";
 import { drawPreview, extent } from "./panes.js";
-import { pause } from "./pause.js";
-import { showPieces } from "./pieces.js";
-import { acceptPlanting, showPlanting } from "./plant.js";
+import { yieldToBrowser } from "./yield.js";
+import { showComponents } from "./components.js";
+import { acceptInsertion, showInsertion } from "./insertion.js";
 import { keepForLater, showRequests } from "./privacy.js";
 import { announce, begin, end, isBusy, progress } from "./progress.js";
 import { acceptPointing, readAt } from "./readout.js";
@@ -76,9 +76,9 @@ import { acceptVolumes, showVolume, updateVolume } from "./volume.js";
  * @property {Source} source
  * @property {number} index
  * @property {Slice} slice
- * @property {Slice} plain the slice without a planted anomaly
- * @property {Uint8Array | null} truth the planted anomaly on the slice's own grid
- * @property {boolean} edited by the reader, who planted an anomaly or took it away
+ * @property {Slice} plain the slice without a synthetic anomaly
+ * @property {Uint8Array | null} truth the synthetic anomaly on the slice's own grid
+ * @property {boolean} edited by the reader, who inserted an anomaly or took it away
  */
 
 /** @typedef {(info: ModelInfo, signal: AbortSignal) => Promise<Subject>} Make */
@@ -94,7 +94,7 @@ import { acceptVolumes, showVolume, updateVolume } from "./volume.js";
  * @property {Uint8Array | null} truth on the model's grid
  * @property {Float32Array | null} counterfactualHu once it was asked for
  * @property {Uint8Array | null} mask
- * @property {{threshold: number, peak: number, postprocess: boolean} | null} masking how the mask was made
+ * @property {{threshold: number, seedThreshold: number, postprocess: boolean} | null} maskRule how the mask was made
  * @property {import("./overlap.js").Overlap | null} overlap of the mask and the truth
  */
 
@@ -103,7 +103,7 @@ const ARROW_PIXELS = 5;
 /** Where dragging moves: this share of the picture. */
 const ARROW_PAN = 0.03;
 
-let device = chosenDevice(wish("device"));
+let device = chosenDevice(queryParameter("device"));
 
 /** @type {Explainer | null} */
 let explainer = null;
@@ -121,7 +121,7 @@ let failed = null;
 const ofEngine = new WeakSet();
 
 /** Explains what `make` makes; the newest request wins, and a failure leaves the last result. */
-const show = latest(async (/** @type {Make} */ make) => {
+const show = coalesce(async (/** @type {Make} */ make) => {
   const signal = begin(result ? "running" : "loading");
   allowSaving(null);
   failed = make;
@@ -139,7 +139,7 @@ const show = latest(async (/** @type {Make} */ make) => {
     const explanation = await explaining;
     const truth = subject.truth && maskOnGrid(subject.truth, subject.slice, explanation);
     if (result && result.subject.source !== subject.source) result.subject.source.close();
-    result = { subject, explanation, truth, model: info, explainer, device: explainer.device, view: null, counterfactualHu: null, mask: null, masking: null, overlap: null };
+    result = { subject, explanation, truth, model: info, explainer, device: explainer.device, view: null, counterfactualHu: null, mask: null, maskRule: null, overlap: null };
     note("explanation", explanation.milliseconds);
     await present(result);
     await updateMask(result);
@@ -186,8 +186,8 @@ async function follow(result) {
   followMethods(result);
   followComparison(result, models, loaded?.name ?? null);
   await showVolume(result, volumeOf(result.subject.source));
-  await pause();
-  await Promise.all([showPieces(result), showDiagnostics({ ...result, device: explainer?.device ?? result.device })]);
+  await yieldToBrowser();
+  await Promise.all([showComponents(result), showDiagnostics({ ...result, device: explainer?.device ?? result.device })]);
 }
 
 /**
@@ -198,20 +198,20 @@ async function follow(result) {
 async function remask(shown) {
   await updateMask(shown);
   noteState(shown);
-  if (!isBusy()) await Promise.all([showPieces(shown), updateVolume(), redrawMethods(shown)]);
+  if (!isBusy()) await Promise.all([showComponents(shown), updateVolume(), redrawMethods(shown)]);
 }
 
 /** @param {Result} result */
 function noteState(result) {
   const { subject, model } = result;
-  const { threshold, peak, postprocess } = maskOptions();
+  const { threshold, seedThreshold, postprocess } = maskOptions();
   const own = loaded?.own !== undefined;
   noteInAddress({
     model: own ? null : (loaded?.name ?? null),
     sample: addressOf(subject.source),
     slice: subject.source.sample && subject.source.scan ? subject.index + 1 : null,
     threshold: threshold === Number(model.threshold.toFixed(2)) ? null : threshold,
-    peak: peak === model.peak ? null : 0,
+    hysteresis: seedThreshold === model.seedThreshold ? null : 0,
     postprocess: postprocess === model.postprocess ? null : Number(postprocess),
     ...displayOptions(),
     methods: hasMethods(result) ? 1 : null,
@@ -228,7 +228,7 @@ async function ready(signal) {
   if (models.length === 0) await offerStoredModels(signal);
   // The reader may want another one before this one is there.
   const name = wanted;
-  const entry = modelNamed(name) ?? modelNamed(wish("model")) ?? models[0];
+  const entry = modelNamed(name) ?? modelNamed(queryParameter("model")) ?? models[0];
   if (explainer && loaded === entry) return { explainer, first: false };
   try {
     const bytes = await timed("model", () => bytesOfModel(entry, (received, total) => loading(LOADING.model, received, total), signal));
@@ -239,7 +239,7 @@ async function ready(signal) {
     explainer?.close();
     explainer = next;
     // The same model on another engine leaves the reader's threshold alone.
-    if (loaded !== entry) setMaskOptions(loaded ? next.info : wishedMask(next.info), loaded !== null || wish("peak") !== "0");
+    if (loaded !== entry) setMaskOptions(loaded ? next.info : queryMask(next.info), loaded !== null || queryParameter("hysteresis") !== "0");
     loaded = entry;
     showModel(next.info);
     markModel(entry.name);
@@ -265,7 +265,7 @@ async function offerStoredModels(signal) {
   models = JSON.parse(await (await download("models/index.json", MODEL.list, undefined, signal)).text());
   if (models.length === 0) throw new Error(MODEL.missing);
   offerModels(models);
-  const name = wish("model");
+  const name = queryParameter("model");
   if (name && !modelNamed(name)) announce(MODEL.unknown(name));
 }
 
@@ -295,9 +295,9 @@ function addModel(entry) {
  *
  * @param {ModelInfo} info
  */
-function wishedMask({ threshold, peak, postprocess }) {
-  const post = wish("postprocess");
-  return { peak, threshold: wishedNumber("threshold", 0.01, 0.99) ?? threshold, postprocess: post === null ? postprocess : post === "1" };
+function queryMask({ threshold, seedThreshold, postprocess }) {
+  const post = queryParameter("postprocess");
+  return { seedThreshold, threshold: queryNumber("threshold", 0.01, 0.99) ?? threshold, postprocess: post === null ? postprocess : post === "1" };
 }
 
 /** @param {string | null} name */
@@ -320,12 +320,12 @@ async function present(result) {
   const { subject, explanation, model } = result;
   offerDisplays(result);
   await display(result);
-  await pause();
+  await yieldToBrowser();
   showHow(explanation);
   showVerdict(explanation, model, subject.source.scan);
   showSource(subject, model);
   markSample(subject.source);
-  showPlanting(subject, model);
+  showInsertion(subject, model);
   clearRuler();
 }
 
@@ -335,7 +335,7 @@ function complain(error) {
   announce(translated(error instanceof Error ? error.message : String(error)), lost && device === "webgpu" ? CPU_OFFER : undefined);
 }
 
-/** The way out for those who chose a graphics card that gives up. */
+/** The way out for those who chose a GPU that gives up. */
 const CPU_OFFER = {
   words: DEVICE.offer,
   take() {
@@ -379,7 +379,7 @@ const storedSamples = download("samples/index.json", SAMPLE.list).then(async (bl
 storedSamples.catch(() => {});
 
 /** What the address asks for. */
-const opening = firstSample(wish("sample"), wishedNumber("slice", 1, 1e6), () => storedSamples);
+const opening = firstSample(queryParameter("sample"), queryNumber("slice", 1, 1e6), () => storedSamples);
 
 Object.defineProperty(window, "coin", {
   value: Object.freeze({
@@ -423,7 +423,7 @@ Object.defineProperty(window, "coin", {
 
 translatePage();
 /** Draws what is there anew; a run shows its result when it ends. */
-const redraw = latest(async () => {
+const redraw = coalesce(async () => {
   const shown = result;
   if (!shown || isBusy()) return;
   await display(shown).catch(complain);
@@ -434,15 +434,15 @@ const redraw = latest(async () => {
 const current = () => result;
 
 acceptAppearance(() => result && remask(result).catch(complain));
-setDisplayOptions({ display: wish("display"), colours: wish("colours") });
+setDisplayOptions({ display: queryParameter("display"), colours: queryParameter("colours") });
 offerPhantoms(showWith, show);
 acceptModelChoice(chooseModel);
 acceptFiles(show, addModel);
 acceptZooming();
-const planting = acceptPlanting(current, show);
+const insertion = acceptInsertion(current, show);
 const measuring = acceptMeasuring(current);
 const windowing = acceptWindowing(current, () => redraw(undefined));
-acceptTools({ plant: planting.tool, measure: measuring.tool, window: windowing.tool });
+acceptTools({ insert: insertion.tool, measure: measuring.tool, window: windowing.tool });
 acceptKeys(
   (at) => {
     readAt(result, at.x, at.y);
@@ -450,7 +450,7 @@ acceptKeys(
   },
   (at) => {
     if (chosenTool() === "measure") measuring.press(at);
-    if (chosenTool() === "plant") planting.plantAt(at);
+    if (chosenTool() === "insert") insertion.insertAt(at);
   },
   (x, y) => {
     const tool = chosenTool();
@@ -477,5 +477,5 @@ const first = show(opening);
 await Promise.allSettled([timed("engine", showLegend), storedSamples.then((entries) => offerScans(entries, showWith))]);
 // The first result does not share the network with what is kept for later.
 await first;
-if (wish("methods") === "1" && result) methods.compare();
+if (queryParameter("methods") === "1" && result) methods.compare();
 await keepForLater();

@@ -6,7 +6,7 @@ import { drawFigureOf, saveFigure } from "./figure.js";
 import { overlapOf } from "./overlap.js";
 import { drawInput } from "./panes.js";
 import { METHODS, seconds } from "./strings.js";
-import { Work } from "./work.js";
+import { Task } from "./task.js";
 
 /** @typedef {import("./main.js").Result} Result */
 /** @typedef {import("../coin.js").SaliencyMethod} SaliencyMethod */
@@ -19,7 +19,7 @@ const ALL = ["rise", "score-cam", "layer-cam", "grad-cam"];
 
 const list = element("methods-list", HTMLElement);
 const save = element("save-methods", HTMLButtonElement);
-const work = new Work("compare-methods", "methods");
+const task = new Task("compare-methods", "methods");
 
 /** Of which slice the maps are. @type {Result | null} */
 let of = null;
@@ -40,15 +40,15 @@ export function acceptMethods(current, attribute, onShown, complain) {
     if (!result) return;
     of = result;
     maps = new Map();
-    return work.run(
+    return task.run(
       async (signal) => {
         await draw(result);
         const start = performance.now();
         /** @type {string[]} */
         const unable = [];
         for (const method of ALL) {
-          work.progress(METHODS.running(method, null));
-          const onProgress = (/** @type {number} */ done, /** @type {number} */ all) => work.progress(METHODS.running(method, { done, all }), done, all);
+          task.progress(METHODS.running(method, null));
+          const onProgress = (/** @type {number} */ done, /** @type {number} */ all) => task.progress(METHODS.running(method, { done, all }), done, all);
           const map = await attribute(result, method, { signal, onProgress }).catch((error) => {
             signal.throwIfAborted();
             unable.push(METHODS.unable(method, error.message));
@@ -87,7 +87,7 @@ export function followMethods(result) {
   if (of === null || of === result) return;
   of = null;
   maps = new Map();
-  work.leave();
+  task.leave();
   list.replaceChildren();
   save.hidden = true;
 }

@@ -71,7 +71,7 @@ export function anomalyOf({ anomaly, window }) {
 }
 
 /** @param {ModelInfo} info */
-export function showModel({ size, window, unit, modality, finding, threshold, peak, licence, data, results, limits }) {
+export function showModel({ size, window, unit, modality, finding, threshold, seedThreshold, licence, data, results, limits }) {
   const { slices, classifier, methods } = results ?? {};
   const { iou, iou_ci95, iou_mean, iou_mean_ci95, ceiling_iou, dice, cv } = methods?.coin ?? {};
   /** @type {[string, string | null][]} */
@@ -85,7 +85,7 @@ export function showModel({ size, window, unit, modality, finding, threshold, pe
     [MODEL.cv, known(cv, decimals)],
     [MODEL.auroc, known(classifier?.auroc, decimals)],
     [MODEL.slices, known(slices, ({ total, abnormal }) => MODEL.slicesOf(total, abnormal))],
-    [MODEL.peak, peak > 0 ? MODEL.peakOf(peak) : null],
+    [MODEL.seedThreshold, seedThreshold > 0 ? MODEL.seedThresholdOf(seedThreshold) : null],
     [MODEL.limits, limits],
     [MODEL.data, data],
     [MODEL.finding, finding],

@@ -1,7 +1,7 @@
 import { count } from "../geometry.js";
 
 /**
- * How a mask lies on what was planted: what it found, what it marks falsely and what it missed.
+ * How a mask lies on what was inserted: what it found, what it marks falsely and what it missed.
  *
  * @typedef {Object} Overlap
  * @property {Uint8Array} found

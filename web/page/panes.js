@@ -1,4 +1,4 @@
-import { MASK_COLOUR, FOUND_COLOUR, MISSED_COLOUR, blank, drawColours, drawGreys, drawMask as overlay, drawSlice } from "../pictures.js";
+import { MASK_COLOUR, FOUND_COLOUR, MISSED_COLOUR, blank, drawColours, drawIntensities, drawMask as overlay, drawSlice } from "../pictures.js";
 import { wholeSquare } from "../geometry.js";
 import { element } from "./dom.js";
 
@@ -49,7 +49,7 @@ export function drawExplanation(explanation, view) {
   drawInput(panes.input, explanation, view);
   blank(before).drawImage(panes.input, 0, 0);
   if (view) drawSlice(panes.counterfactual, view.slice, view.counterfactual, view.window, square);
-  else drawGreys(panes.counterfactual, counterfactual, size);
+  else drawIntensities(panes.counterfactual, counterfactual, size);
 }
 
 /**
@@ -63,8 +63,8 @@ export function drawDifference({ size }, colours) {
 /**
  * @param {Explanation} explanation
  * @param {Uint8Array} mask
- * @param {import("./overlap.js").Overlap | null} overlap with what was planted
- * @param {{view: View | null, opacity: number, chosen: Uint8Array | null}} look `chosen`: the piece that the reader points at
+ * @param {import("./overlap.js").Overlap | null} overlap with what was inserted
+ * @param {{view: View | null, opacity: number, chosen: Uint8Array | null}} look `chosen`: the component that the reader points at
  */
 export function drawMask(explanation, mask, overlap, { view, opacity, chosen }) {
   const { size } = explanation;
@@ -84,7 +84,7 @@ export function drawMask(explanation, mask, overlap, { view, opacity, chosen }) 
  */
 export function drawInput(canvas, { size, square, input }, view) {
   if (view) drawSlice(canvas, view.slice, view.slice.hu, view.window, square);
-  else drawGreys(canvas, input, size);
+  else drawIntensities(canvas, input, size);
 }
 
 /** The patient's sides, where they are known. @param {boolean} known */

@@ -24,7 +24,7 @@ offerButton.addEventListener("click", () => {
 element("notice-close", HTMLButtonElement).addEventListener("click", () => (notice.hidden = true));
 
 /**
- * Begins a piece of work that the reader can cancel.
+ * Begins a component of work that the reader can cancel.
  *
  * @param {"loading" | "running"} state
  * @returns {AbortSignal}
@@ -40,7 +40,7 @@ export function begin(state) {
   return running.signal;
 }
 
-/** Whether a piece of work is going on. */
+/** Whether a component of work is going on. */
 export function isBusy() {
   return running !== null;
 }

@@ -9,7 +9,7 @@ export { bytesOf, decimals, probability, seconds } from "./numbers.js";
 /** @type {Omit<typeof english, never>} */
 const words = LANGUAGE === "de" ? german : english;
 
-export const { DEVICE, LOADING, STATUS, VERDICT, MASK, SAMPLE, FILE, WINDOW, MODEL, HOW, READOUT, VIEWPORT, PLANT, RULER, PIECES, VOLUME, METHODS, COMPARISON, DIAGNOSTICS, OFFLINE, PRIVACY, TIMES, EXPORT } = words;
+export const { DEVICE, LOADING, STATUS, VERDICT, MASK, SAMPLE, FILE, WINDOW, MODEL, HOW, READOUT, VIEWPORT, INSERT, RULER, COMPONENTS, VOLUME, METHODS, COMPARISON, DIAGNOSTICS, OFFLINE, PRIVACY, TIMES, EXPORT } = words;
 
 /**
  * What an engine or a program says of itself is English; the sentences that everyone sees are known.

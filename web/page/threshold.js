@@ -2,10 +2,10 @@ import { maskOf } from "../coin.js";
 import { count } from "../geometry.js";
 import { element } from "./dom.js";
 import { drawHistogram } from "./histogram.js";
-import { latest } from "./latest.js";
+import { coalesce } from "./coalesce.js";
 import { overlapOf } from "./overlap.js";
 import { drawMask } from "./panes.js";
-import { pause } from "./pause.js";
+import { yieldToBrowser } from "./yield.js";
 import { MASK } from "./strings.js";
 import { timed } from "./times.js";
 
@@ -15,29 +15,29 @@ const slider = element("threshold", HTMLInputElement);
 const postprocess = element("postprocess", HTMLInputElement);
 const opacity = element("mask-opacity", HTMLInputElement);
 
-/** The piece that the reader points at. @type {Uint8Array | null} */
+/** The component that the reader points at. @type {Uint8Array | null} */
 let chosen = null;
 
-const peaks = element("peak", HTMLInputElement);
+const hysteresis = element("seed-threshold", HTMLInputElement);
 
-/** Of the model: pieces that nowhere exceed it are left out, unless the reader wants them. */
-let peak = 0;
+/** Of the model: components that nowhere exceed it are left out, unless the reader wants them. */
+let seedThreshold = 0;
 
-/** @returns {{threshold: number, peak: number, postprocess: boolean}} */
+/** @returns {{threshold: number, seedThreshold: number, postprocess: boolean}} */
 export function maskOptions() {
-  return { threshold: slider.valueAsNumber, peak: peaks.checked ? peak : 0, postprocess: postprocess.checked };
+  return { threshold: slider.valueAsNumber, seedThreshold: hysteresis.checked ? seedThreshold : 0, postprocess: postprocess.checked };
 }
 
 /**
  * Takes over a model's defaults, or what an address asks for.
  *
- * @param {{threshold: number, peak: number, postprocess: boolean}} options
- * @param {boolean} [withPeak] whether the model's peak is heeded
+ * @param {{threshold: number, seedThreshold: number, postprocess: boolean}} options
+ * @param {boolean} [withHysteresis] whether the model's seed threshold is used
  */
-export function setMaskOptions(options, withPeak = true) {
-  peak = options.peak;
-  peaks.checked = withPeak;
-  element("peak-switch", HTMLElement).hidden = peak === 0;
+export function setMaskOptions(options, withHysteresis = true) {
+  seedThreshold = options.seedThreshold;
+  hysteresis.checked = withHysteresis;
+  element("seed-threshold-switch", HTMLElement).hidden = seedThreshold === 0;
   slider.value = String(options.threshold);
   postprocess.checked = options.postprocess;
   showThreshold();
@@ -48,7 +48,7 @@ export function setMaskOptions(options, withPeak = true) {
  * @param {() => void} redraw it only looks different
  */
 export function onMaskOptions(changed, redraw) {
-  for (const input of [slider, peaks, postprocess]) {
+  for (const input of [slider, hysteresis, postprocess]) {
     input.addEventListener("input", () => {
       showThreshold();
       changed();
@@ -58,15 +58,15 @@ export function onMaskOptions(changed, redraw) {
 }
 
 /** Computes and draws the mask of a result, and notes it there. */
-export const updateMask = latest(async (/** @type {Result} */ result) => {
+export const updateMask = coalesce(async (/** @type {Result} */ result) => {
   const options = maskOptions();
   const mask = await timed("mask", () => maskOf(result.explanation, options));
   result.mask = mask;
-  result.masking = options;
+  result.maskRule = options;
   result.overlap = result.truth && overlapOf(mask, result.truth);
   chosen = null;
   redrawMask(result);
-  await pause();
+  await yieldToBrowser();
   drawHistogram(result.explanation.difference, options.threshold);
   element("mask-key", HTMLElement).hidden = result.truth !== null;
   element("truth-key", HTMLElement).hidden = result.truth === null;
@@ -83,13 +83,13 @@ export function redrawMask({ explanation, mask, overlap, view }) {
 }
 
 /**
- * Marks a piece of the mask.
+ * Marks a component of the mask.
  *
  * @param {Result} result
- * @param {Uint8Array | null} piece
+ * @param {Uint8Array | null} component
  */
-export function markPiece(result, piece) {
-  chosen = piece;
+export function markComponent(result, component) {
+  chosen = component;
   redrawMask(result);
 }
 
@@ -97,9 +97,9 @@ export function markPiece(result, piece) {
  * @param {Result} result
  * @param {Uint8Array} mask
  */
-function factsOf({ explanation, masking, overlap }, mask) {
+function factsOf({ explanation, maskRule, overlap }, mask) {
   const pixels = count(mask);
-  if (pixels === 0) return [masking && masking.peak > masking.threshold ? MASK.low(masking.peak) : MASK.empty];
+  if (pixels === 0) return [maskRule && maskRule.seedThreshold > maskRule.threshold ? MASK.low(maskRule.seedThreshold) : MASK.empty];
   const facts = [MASK.share(pixels / mask.length)];
   const { pixelMm } = explanation.square;
   if (pixelMm) facts.push(MASK.area((pixels * pixelMm ** 2) / 100));

@@ -28,7 +28,7 @@ const down = new Map();
  * Lets the reader choose what dragging does. Two fingers, or the wheel with the control key, always zoom; the wheel alone
  * zooms with the tool that moves, since it scrolls the page otherwise.
  *
- * @param {{plant: Tool, window: Tool, measure: Tool}} tools
+ * @param {{insert: Tool, window: Tool, measure: Tool}} tools
  */
 export function acceptTools(tools) {
   const all = /** @type {Record<string, Tool>} */ ({ ...tools, move: MOVE });
@@ -50,7 +50,7 @@ export function acceptTools(tools) {
         return;
       }
       const tool = all[chosenTool()];
-      if (tool === tools.plant && sheet.id !== "plant") return;
+      if (tool === tools.insert && sheet.id !== "insert") return;
       const from = pointOf(sheet, event);
       drag = { tool, from, sheet, id: event.pointerId };
       tool.begin?.(from);
@@ -91,7 +91,7 @@ export function acceptTools(tools) {
 
 /** @returns {string} */
 export function chosenTool() {
-  return buttons.find((button) => button.checked)?.value ?? "plant";
+  return buttons.find((button) => button.checked)?.value ?? "insert";
 }
 
 /** @param {string} name */

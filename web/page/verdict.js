@@ -37,7 +37,7 @@ export function showVerdict(explanation, model, scan) {
   );
   element("verdict-sentence", HTMLElement).textContent = sentence;
   const words = cautionOf(explanation, model, scan);
-  const caution = element("unfamiliar", HTMLElement);
+  const caution = element("ood-warning", HTMLElement);
   caution.hidden = words === null;
   caution.textContent = words;
 }
@@ -49,16 +49,16 @@ export function showVerdict(explanation, model, scan) {
  * @param {import("../coin.js").ModelInfo} model
  * @param {import("../coin.js").Scan | null | undefined} scan
  */
-function cautionOf({ unfamiliarity }, model, scan) {
+function cautionOf({ oodScore }, model, scan) {
   const other = otherModality(model, scan);
   if (other) return VERDICT.otherModality(other, model.modality);
-  if (unfamiliarity === null || unfamiliarity <= 1) return null;
-  return VERDICT.unfamiliar(unfamiliarity.toFixed(unfamiliarity < 1.1 ? 2 : 1));
+  if (oodScore === null || oodScore <= 1) return null;
+  return VERDICT.ood(oodScore.toFixed(oodScore < 1.1 ? 2 : 1));
 }
 
 /** For when there is nothing to show. */
 export function showNoVerdict() {
   element("verdict", HTMLElement).textContent = VERDICT.none;
   element("verdict-sentence", HTMLElement).textContent = VERDICT.retry;
-  element("unfamiliar", HTMLElement).hidden = true;
+  element("ood-warning", HTMLElement).hidden = true;
 }

@@ -3,12 +3,12 @@ import { wholeSquare } from "../geometry.js";
 import { MASK_COLOUR, raster } from "../pictures.js";
 import { element } from "./dom.js";
 import { saveScan } from "./export.js";
-import { latest } from "./latest.js";
-import { pause } from "./pause.js";
+import { coalesce } from "./coalesce.js";
+import { yieldToBrowser } from "./yield.js";
 import { VOLUME, seconds } from "./strings.js";
 import { maskOptions } from "./threshold.js";
 import { ABNORMAL } from "./verdict.js";
-import { Work } from "./work.js";
+import { Task } from "./task.js";
 
 /** @typedef {import("./main.js").Result} Result */
 /** @typedef {import("./main.js").Make} Make */
@@ -31,7 +31,7 @@ const RANGE = { top: 6, bottom: 6 };
 const curve = element("curve", HTMLCanvasElement);
 const projection = element("projection", HTMLCanvasElement);
 const saves = [...document.querySelectorAll("#volume-saves button")].filter((button) => button instanceof HTMLButtonElement);
-const work = new Work("explain-all", "volume");
+const task = new Task("explain-all", "volume");
 
 /** @type {Known | null} */
 let known = null;
@@ -48,7 +48,7 @@ export function acceptVolumes(open, complain) {
   element("explain-all", HTMLButtonElement).addEventListener("click", () => {
     if (!known) return;
     const { source, slices, explainer } = known;
-    work.run(async (signal) => {
+    task.run(async (signal) => {
       // It stays open as long as this reads it.
       source.hold();
       try {
@@ -58,12 +58,12 @@ export function acceptVolumes(open, complain) {
           for (const i of missing) yield await source.scan.slice(i);
         };
         let done = 0;
-        work.progress(VOLUME.explaining(missing[0] ?? 0, null), done, missing.length);
+        task.progress(VOLUME.explaining(missing[0] ?? 0, null), done, missing.length);
         for await (const explanation of explainer.explainAll(read(), { signal })) {
           slices.set(missing[done], explanation);
           done += 1;
           const left = ((performance.now() - start) / done) * (missing.length - done);
-          if (done < missing.length) work.progress(VOLUME.explaining(missing[done], seconds(left)), done, missing.length);
+          if (done < missing.length) task.progress(VOLUME.explaining(missing[done], seconds(left)), done, missing.length);
           drawCurve();
         }
         await drawProjection(undefined);
@@ -107,11 +107,11 @@ export async function showVolume({ subject, explanation, model, explainer }, sou
   element("volume", HTMLElement).hidden = source === null;
   if (!source) {
     known = null;
-    work.leave();
+    task.leave();
     return;
   }
   if (known?.source !== source || known.model !== model) {
-    work.leave(VOLUME.unknown(source.count));
+    task.leave(VOLUME.unknown(source.count));
     known = { source, model, explainer, slices: new Map() };
     projection.hidden = true;
   }
@@ -154,7 +154,7 @@ function drawCurve() {
 }
 
 /** Everything seen from the front: the brightest of each line of sight, and in colour where the mask is. */
-const drawProjection = latest(async () => {
+const drawProjection = coalesce(async () => {
   const of = known;
   if (!of) return;
   const { source, slices } = of;
@@ -168,7 +168,7 @@ const drawProjection = latest(async () => {
   for (let i = 0; i < source.count; i++) {
     const explanation = slices.get(i);
     const mask = explanation && (await maskOf(explanation, options));
-    if (i % 8 === 7) await pause();
+    if (i % 8 === 7) await yieldToBrowser();
     // The last slice is the uppermost, as in most scans.
     const row = source.count - 1 - i;
     for (let x = 0; x < size; x++) {

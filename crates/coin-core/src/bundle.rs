@@ -17,9 +17,9 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::explanation::{Explainer, Explanation, ExplanationError, Pending, largest_difference};
-use crate::familiarity::Familiarity;
 use crate::method::Method;
 use crate::networks::{Classifier, ClassifierArchitecture, Inpainter, InpainterConfig};
+use crate::ood::OodDetector;
 use crate::weights::{self, Weight, Weights, WeightsError};
 
 /// The version of the format that this code writes, and the newest that it reads.
@@ -73,9 +73,10 @@ pub struct Card {
     pub unit: String,
     /// The mask is where the difference map exceeds this.
     pub threshold: f32,
-    /// Of the mask only those pieces are kept in which the difference map exceeds this somewhere; 0 keeps all.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub peak: f32,
+    /// Only those components of the mask are kept in which the difference map exceeds this somewhere; 0 keeps all. `peak` in
+    /// older files.
+    #[serde(default, alias = "peak", skip_serializing_if = "is_zero")]
+    pub seed_threshold: f32,
     /// Whether the mask is opened, closed and reduced to its largest component by default.
     pub postprocess: bool,
     /// The training recipe, whole.
@@ -87,9 +88,9 @@ pub struct Card {
     /// What it cannot do, in words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub limits: String,
-    /// How like the training data an image is; absent where that is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub familiarity: Option<Familiarity>,
+    /// Tells images that are unlike the training data, where it was fitted. `familiarity` in older files.
+    #[serde(default, alias = "familiarity", skip_serializing_if = "Option::is_none")]
+    pub ood: Option<OodDetector>,
     /// Licence of the weights.
     pub licence: String,
     /// SHA-256 of all tensors, in the order of their names.
@@ -333,7 +334,7 @@ impl Bundle {
             inpainter: inpainter.fused(),
             classifier: classifier.fused(),
             method: self.card.method,
-            familiarity: self.card.familiarity.clone(),
+            ood: self.card.ood.clone(),
         })
     }
 
@@ -414,9 +415,9 @@ fn check_model(card: &Card) -> Result<(), BundleError> {
     refuse("normalisation", unknown.then(reason))?;
     let threshold = (0.0..1.0).contains(&card.threshold);
     refuse("threshold", (!threshold).then(|| format!("{} is not in 0..1", card.threshold)))?;
-    let peak = (0.0..1.0).contains(&card.peak);
-    refuse("peak", (!peak).then(|| format!("{} is not in 0..1", card.peak)))?;
-    refuse("familiarity", card.familiarity.as_ref().and_then(Familiarity::problem))
+    let seed_threshold = (0.0..1.0).contains(&card.seed_threshold);
+    refuse("seed_threshold", (!seed_threshold).then(|| format!("{} is not in 0..1", card.seed_threshold)))?;
+    refuse("ood", card.ood.as_ref().and_then(OodDetector::problem))
 }
 
 /// Why a name cannot stand in file names.

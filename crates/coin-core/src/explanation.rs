@@ -5,9 +5,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use coin_kernels::Awake;
 use thiserror::Error;
 
-use crate::familiarity::Familiarity;
 use crate::method::Method;
 use crate::networks::{Classifier, Inpainter};
+use crate::ood::OodDetector;
 
 /// The two networks that explain a slice, with inference weights on one device.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct Explainer {
     /// What a counterfactual is to be.
     pub method: Method,
     /// How like the training data an image is, where that is known.
-    pub familiarity: Option<Familiarity>,
+    pub ood: Option<OodDetector>,
 }
 
 /// What one image gave.
@@ -68,8 +68,8 @@ pub struct Pending {
 impl Explainer {
     /// How unlike the training data an image of `size * size` values in [-1, 1] is, in multiples of what is alike: beyond 1 a
     /// warning is due. `None` where that is not known.
-    pub fn unfamiliarity(&self, image: &[f32]) -> Option<f32> {
-        self.familiarity.as_ref().map(|familiarity| familiarity.unfamiliarity(image))
+    pub fn ood_score(&self, image: &[f32]) -> Option<f32> {
+        self.ood.as_ref().map(|ood| ood.ood_score(image))
     }
 
     /// Starts the explanation of `images`: each `size * size` values in [-1, 1], one after the other.

@@ -10,10 +10,10 @@ pub mod attribution;
 pub mod bundle;
 pub mod condition;
 pub mod explanation;
-pub mod familiarity;
 pub mod method;
 pub mod metrics;
 pub mod networks;
+pub mod ood;
 pub mod pytorch;
 #[cfg(feature = "train")]
 pub mod training;

@@ -39,9 +39,9 @@ fn a_classifier_learns_the_same_from_halves_of_a_batch() {
     let architecture = ClassifierArchitecture { family: Family::ConvNeXtTiny, width: 4 };
     let network = architecture.init(&device);
     let config = ClassifierConfig { learning_rate: 1e-3, weight_decay: 0.1, label_smoothing: 0.0 };
-    let trainer = |helpers: &[Device]| {
+    let trainer = |replicas: &[Device]| {
         let network = network.valid().train();
-        ClassifierTrainer::new(network, config.clone()).with_helpers(helpers)
+        ClassifierTrainer::new(network, config.clone()).with_replicas(replicas)
     };
     let mut whole = trainer(&[]);
     let mut halves = trainer(&[Device::flex()]);
@@ -56,13 +56,13 @@ fn a_classifier_learns_the_same_from_halves_of_a_batch() {
     assert!(largest_difference(&a, &b) < TOLERANCE, "weights differ by {}", largest_difference(&a, &b));
 }
 
-/// Batch normalisation sees a share: two devices with the same images are one that has them twice.
+/// Batch normalisation sees a shard: two devices with the same images are one that has them twice.
 #[test]
 fn coin_learns_the_same_from_the_same_images_on_two_devices() {
     let device = Device::flex().autodiff();
     let batch = twice(&batch_with_regions(&device));
     for recipe in [synthetic(), singla(Distance::Carl)] {
-        let trainer = |helpers: &[Device]| steps::trainer(recipe.clone(), &device).0.with_helpers(helpers);
+        let trainer = |replicas: &[Device]| steps::trainer(recipe.clone(), &device).0.with_replicas(replicas);
         let (mut one, mut two) = (trainer(&[]), trainer(&[Device::flex()]));
         for step in 0..3 {
             let (a, b) = (one.step(batch.clone(), 1.0).unwrap(), two.step(batch.clone(), 1.0).unwrap());
@@ -88,10 +88,10 @@ fn coin_learns_the_same_from_the_same_images_on_two_devices() {
 
 /// What the discriminator says of real images depends on each image alone.
 #[test]
-fn a_helper_gets_the_other_half() {
+fn a_replica_gets_the_other_half() {
     let device = Device::flex().autodiff();
     let batch = batch_with_regions(&device);
-    let trainer = |helpers: &[Device]| steps::trainer(synthetic(), &device).0.with_helpers(helpers);
+    let trainer = |replicas: &[Device]| steps::trainer(synthetic(), &device).0.with_replicas(replicas);
     let whole = trainer(&[]).step(batch.clone(), 1.0).unwrap().discriminator_real;
     let halves = trainer(&[Device::flex()]).step(batch.clone(), 1.0).unwrap().discriminator_real;
     let first = Batch { images: batch.images.narrow(0, 0, 1), regions: None };
@@ -100,14 +100,14 @@ fn a_helper_gets_the_other_half() {
     assert!((whole - first).abs() > 1e-3, "the two images are told alike");
 }
 
-/// Each device adds its share of the mean over the batch.
+/// Each device adds its shard of the mean over the batch.
 #[test]
 fn gradients_are_weighed_by_the_share_of_the_batch() {
     let device = Device::flex().autodiff();
     let batch = batch_with_regions(&device);
-    let gradients = |share: f64| {
+    let gradients = |shard: f64| {
         let trainer = steps::trainer(synthetic(), &device).0;
-        let found = trainer.objective.descents(&batch, true, share);
+        let found = trainer.objective.gradients(&batch, true, shard);
         let stem = trainer.objective.inpainter.encoder.stem.weight.id;
         let head = trainer.objective.discriminator.dense_bias.id;
         let generator = found.generator.unwrap();
@@ -121,14 +121,14 @@ fn gradients_are_weighed_by_the_share_of_the_batch() {
     assert!(largest_difference(&halved, &half) < 1e-6);
 }
 
-/// The running statistics are those of the first device's share.
+/// The running statistics are those of the first device's shard.
 #[test]
-fn helpers_keep_their_running_statistics_to_themselves() {
+fn replicas_keep_their_running_statistics_to_themselves() {
     let device = Device::flex().autodiff();
     let batch = batch_with_regions(&device);
     let first = Batch { images: batch.images.clone().narrow(0, 0, 1), regions: None };
-    let statistics = |helpers: &[Device], batch: &Batch| -> Vec<f32> {
-        let mut trainer = steps::trainer(synthetic(), &device).0.with_helpers(helpers);
+    let statistics = |replicas: &[Device], batch: &Batch| -> Vec<f32> {
+        let mut trainer = steps::trainer(synthetic(), &device).0.with_replicas(replicas);
         trainer.step(batch.clone(), 1.0).unwrap();
         let all = weights::collect(&trainer.objective.inpainter.encoder.valid()).unwrap().into_iter();
         all.filter(|(path, _)| path.contains("running")).flat_map(|(_, weight)| weight.values).collect()

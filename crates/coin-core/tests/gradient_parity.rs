@@ -93,7 +93,7 @@ fn of_the_discriminator() {
 
 /// Of the generator's losses and of the discriminator's.
 fn gradients(trainer: &CounterfactualTrainer, batch: impl Into<Batch>) -> (GradientsParams, GradientsParams) {
-    let found = trainer.objective.descents(&batch.into(), true, 1.0);
+    let found = trainer.objective.gradients(&batch.into(), true, 1.0);
     (found.generator.unwrap().gradients, found.discriminator.gradients)
 }
 

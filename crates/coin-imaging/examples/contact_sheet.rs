@@ -1,6 +1,6 @@
 //! Writes a sheet of phantom patients, for looking at them: `cargo run --release --example contact_sheet -- sheet.png`.
 
-use coin_imaging::anomaly::{AnomalyStyle, plant};
+use coin_imaging::anomaly::{AnomalyStyle, insert};
 use coin_imaging::phantom::{Organ, Phantom};
 use coin_imaging::picture::Picture;
 use coin_imaging::{Window, write};
@@ -10,12 +10,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cell = |seed: u64| {
         let phantom = Phantom::generate(seed, 256);
         let kidneys = phantom.mask(Organ::Kidney);
-        let planted = plant(&phantom.slice, &kidneys, Window::PHANTOM, &AnomalyStyle::PHANTOM, seed);
-        let slice = planted.filter(|_| seed % 2 == 1).map_or(phantom.slice, |planted| planted.slice);
+        let inserted = insert(&phantom.slice, &kidneys, Window::PHANTOM, &AnomalyStyle::PHANTOM, seed);
+        let slice = inserted.filter(|_| seed % 2 == 1).map_or(phantom.slice, |inserted| inserted.slice);
         Picture::of_slice(&slice, Window::PHANTOM)
     };
     let rows: Vec<Vec<Picture>> = (0..3).map(|row| (0..4).map(|column| cell(row * 4 + column)).collect()).collect();
-    let captions = ["normal", "planted anomaly", "normal", "planted anomaly"];
+    let captions = ["normal", "synthetic anomaly", "normal", "synthetic anomaly"];
     std::fs::write(path, write::png(&Picture::grid(&captions, &rows))?)?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The paper's synthetic anomaly (section 4): a bright, distorted Gaussian blob planted inside an organ.
+//! The paper's synthetic anomaly (section 4): a bright, distorted Gaussian blob inserted inside an organ.
 
 use std::f32::consts::SQRT_2;
 use std::ops::Range;
@@ -15,12 +15,12 @@ use crate::{Mask, Slice, Window};
 const SIGMA: f32 = 0.4;
 /// The mask of an anomaly is where its template exceeds this.
 const MASK_LEVEL: f32 = 0.25;
-/// Size of the places in which an anomaly is worn.
-const WEAR_CELL_MM: Range<f32> = 4.0..12.0;
+/// Size of the places in which an anomaly is faded.
+const FADING_CELL_MM: Range<f32> = 4.0..12.0;
 /// Fewest pixels of the organ for an anomaly.
 const FEWEST_ORGAN_PIXELS: usize = 32;
 
-/// Size and brightness of planted anomalies.
+/// Size and brightness of synthetic anomalies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AnomalyStyle {
@@ -28,15 +28,15 @@ pub struct AnomalyStyle {
     pub diameter_mm: f32,
     /// Range of the blob's peak in units of the window; 0.9 to 0.9 in the paper.
     pub contrast: [f32; 2],
-    /// Uneven wear: each anomaly loses, in places, up to a share of its contrast that is drawn between 0 and this; 0 in the
-    /// paper. A classifier that knows worn ones is not content with a counterfactual in which something is left.
+    /// Uneven fading: each anomaly loses, in places, up to a share of its contrast that is drawn between 0 and this; 0 in the
+    /// paper. A classifier that knows faded ones is not content with a counterfactual in which something is left.
     #[serde(default)]
-    pub wear: f32,
+    pub fading: f32,
 }
 
 impl AnomalyStyle {
     /// The paper's: 30 mm.
-    pub const PAPER: Self = Self { diameter_mm: 30.0, contrast: [0.9, 0.9], wear: 0.0 };
+    pub const PAPER: Self = Self { diameter_mm: 30.0, contrast: [0.9, 0.9], fading: 0.0 };
 
     /// In phantoms: 42 mm, so that it can be seen on 128 pixels.
     pub const PHANTOM: Self = Self { diameter_mm: 42.0, ..Self::PAPER };
@@ -46,8 +46,8 @@ impl AnomalyStyle {
         if !(1.0..=200.0).contains(&self.diameter_mm) {
             return Some(format!("diameter_mm: {} is not between 1 and 200 mm", self.diameter_mm));
         }
-        if !(0.0..=1.0).contains(&self.wear) {
-            return Some(format!("wear: {} is not between 0 and 1", self.wear));
+        if !(0.0..=1.0).contains(&self.fading) {
+            return Some(format!("fading: {} is not between 0 and 1", self.fading));
         }
         let [low, high] = self.contrast;
         let rises = 0.0 <= low && low <= high && high <= 1.0;
@@ -57,27 +57,27 @@ impl AnomalyStyle {
 
 /// A slice with an anomaly, and the truth about it.
 #[derive(Clone, Debug)]
-pub struct Planted {
+pub struct Inserted {
     /// The slice with the anomaly added.
     pub slice: Slice,
     /// Where the template exceeds 0.25, or a lesion is opaque by more than half; never empty.
     pub mask: Mask,
 }
 
-/// Plants an anomaly at a random point strictly inside one of the two largest components of the organ.
+/// Inserts an anomaly at a random point strictly inside one of the two largest components of the organ.
 ///
 /// `None` where the organ is too small: fewer than 32 pixels, a bounding box not larger than the template, or no pixel
 /// whose eight neighbours all belong to the organ.
-pub fn plant(slice: &Slice, organ: &Mask, window: Window, style: &AnomalyStyle, seed: u64) -> Option<Planted> {
+pub fn insert(slice: &Slice, organ: &Mask, window: Window, style: &AnomalyStyle, seed: u64) -> Option<Inserted> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let diameter_px = style.diameter_mm / slice.spacing_or_assumed().column_mm();
     let centre = centre_in(organ, diameter_px, &mut rng)?;
-    Some(plant_with(slice, window, style, centre, &mut rng))
+    Some(insert_with(slice, window, style, centre, &mut rng))
 }
 
-/// Plants an anomaly centred on pixel (x, y), inside an organ or not.
-pub fn plant_at(slice: &Slice, window: Window, style: &AnomalyStyle, x: usize, y: usize, seed: u64) -> Planted {
-    plant_with(slice, window, style, (x, y), &mut ChaCha8Rng::seed_from_u64(seed))
+/// Inserts an anomaly centred on pixel (x, y), inside an organ or not.
+pub fn insert_at(slice: &Slice, window: Window, style: &AnomalyStyle, x: usize, y: usize, seed: u64) -> Inserted {
+    insert_with(slice, window, style, (x, y), &mut ChaCha8Rng::seed_from_u64(seed))
 }
 
 fn centre_in(organ: &Mask, diameter_px: f32, rng: &mut impl Rng) -> Option<(usize, usize)> {
@@ -94,30 +94,31 @@ fn centre_in(organ: &Mask, diameter_px: f32, rng: &mut impl Rng) -> Option<(usiz
     inside.choose(rng).copied()
 }
 
-fn plant_with(
+fn insert_with(
     slice: &Slice,
     window: Window,
     style: &AnomalyStyle,
     centre: (usize, usize),
     rng: &mut impl Rng,
-) -> Planted {
+) -> Inserted {
     let template = Template::random(rng);
     let [low, high] = style.contrast;
     let contrast = low + (high - low) * rng.random::<f32>();
-    let wear = (style.wear > 0.0).then(|| (Texture::random(WEAR_CELL_MM, rng), style.wear * rng.random::<f32>()));
-    add(slice, window, &template, style.diameter_mm / 2.0, contrast, wear.as_ref(), centre)
+    let fading =
+        (style.fading > 0.0).then(|| (Texture::random(FADING_CELL_MM, rng), style.fading * rng.random::<f32>()));
+    add(slice, window, &template, style.diameter_mm / 2.0, contrast, fading.as_ref(), centre)
 }
 
-/// Adds a template of `radius` mm, `contrast` at its peak in units of the window, less where it is worn.
+/// Adds a template of `radius` mm, `contrast` at its peak in units of the window, less where it is faded.
 fn add(
     slice: &Slice,
     window: Window,
     template: &Template,
     radius: f32,
     contrast: f32,
-    wear: Option<&(Texture, f32)>,
+    fading: Option<&(Texture, f32)>,
     (x, y): (usize, usize),
-) -> Planted {
+) -> Inserted {
     let spacing = slice.spacing_or_assumed();
     let (width, height) = (slice.width(), slice.height());
     // The template is a square in any turn, so that it reaches no further than its diagonal.
@@ -126,16 +127,16 @@ fn add(
         centre.saturating_sub(reach)..(centre + reach + 1).min(pixels)
     };
     let (columns, rows) = (reach(x, spacing.column_mm(), width), reach(y, spacing.row_mm(), height));
-    let mut planted = slice.hu().to_vec();
-    let mut inside = vec![false; planted.len()];
+    let mut inserted = slice.hu().to_vec();
+    let mut inside = vec![false; inserted.len()];
     for row in rows {
         let v = (row as f32 - y as f32) * spacing.row_mm() / radius;
         for column in columns.clone() {
             let blob = template.at([(column as f32 - x as f32) * spacing.column_mm() / radius, v]);
             let i = row * width + column;
-            if let (true, Some(hu), Some(inside)) = (blob > 0.0, planted.get_mut(i), inside.get_mut(i)) {
+            if let (true, Some(hu), Some(inside)) = (blob > 0.0, inserted.get_mut(i), inside.get_mut(i)) {
                 // What is brighter than the window, such as bone, stays as it is.
-                let left = wear.map_or(1.0, |(texture, share)| {
+                let left = fading.map_or(1.0, |(texture, share)| {
                     let u = (column as f32 - x as f32) * spacing.column_mm();
                     1.0 - share * smooth(0.5 + 1.5 * texture.at(u, v * radius))
                 });
@@ -145,10 +146,10 @@ fn add(
         }
     }
     // Both have a value for every pixel of the slice.
-    let slice = Slice::new(width, height, planted, slice.spacing())
+    let slice = Slice::new(width, height, inserted, slice.spacing())
         .unwrap_or_else(|_| unreachable!("finite HU on its slice's own grid"));
     let mask = Mask::new(width, height, inside).unwrap_or_else(|| unreachable!("a mask on its slice's own grid"));
-    Planted { slice, mask }
+    Inserted { slice, mask }
 }
 
 /// A scaled, stretched and rotated Gaussian on [-1, 1]^2.
@@ -221,35 +222,35 @@ mod tests {
     #[test]
     fn one_seed_gives_one_anomaly() {
         let (slice, kidneys) = patient();
-        let planted = |seed| {
+        let inserted = |seed| {
             let style = AnomalyStyle { contrast: [0.2, 0.9], ..AnomalyStyle::PAPER };
-            let planted = plant(&slice, &kidneys, WINDOW, &style, seed).unwrap();
-            (planted.slice, planted.mask)
+            let inserted = insert(&slice, &kidneys, WINDOW, &style, seed).unwrap();
+            (inserted.slice, inserted.mask)
         };
         for seed in 0..10 {
-            assert_eq!(planted(seed), planted(seed));
-            assert_ne!(planted(seed), planted(seed + 1));
+            assert_eq!(inserted(seed), inserted(seed));
+            assert_ne!(inserted(seed), inserted(seed + 1));
         }
     }
 
     #[test]
-    fn a_worn_anomaly_is_fainter_in_places_and_has_the_same_mask() {
+    fn a_faded_anomaly_is_fainter_in_places_and_has_the_same_mask() {
         let black = slice(|_, _| WINDOW.low());
-        let planted = |wear, seed| {
-            let style = AnomalyStyle { wear, ..AnomalyStyle::PAPER };
-            plant_at(&black, WINDOW, &style, 32, 32, seed)
+        let inserted = |fading, seed| {
+            let style = AnomalyStyle { fading, ..AnomalyStyle::PAPER };
+            insert_at(&black, WINDOW, &style, 32, 32, seed)
         };
         let mut least = 1.0_f32;
         for seed in 0..20 {
-            let (whole, worn) = (planted(0.0, seed), planted(0.8, seed));
-            assert_eq!(whole.mask, worn.mask);
+            let (whole, faded) = (inserted(0.0, seed), inserted(0.8, seed));
+            assert_eq!(whole.mask, faded.mask);
             let left = whole.mask.pixels().map(|(x, y)| {
-                let unit = |planted: &Planted| WINDOW.unit(planted.slice.hu()[y * 64 + x]);
-                unit(&worn) / unit(&whole)
+                let unit = |inserted: &Inserted| WINDOW.unit(inserted.slice.hu()[y * 64 + x]);
+                unit(&faded) / unit(&whole)
             });
             let (low, high) = left.fold((1.0_f32, 0.0_f32), |(low, high), left| (low.min(left), high.max(left)));
             assert!(low >= 0.199 && high <= 1.001, "seed {seed}: {low} to {high}");
-            assert!(high > low, "seed {seed} is worn evenly");
+            assert!(high > low, "seed {seed} is faded evenly");
             least = least.min(low);
         }
         assert!(least < 0.5, "{least}");
@@ -276,8 +277,8 @@ mod tests {
         assert!(outside.into_iter().all(|place| upright.at(place) == 0.0));
         assert!([[-1.0, -1.0], [1.0, 0.0], [0.0, 1.0]].into_iter().all(|place| upright.at(place) > 0.0));
         for seed in 0..50 {
-            let planted = plant_at(&plain, WINDOW, &AnomalyStyle::PAPER, 30, 34, seed);
-            for (i, (&hu, &before)) in planted.slice.hu().iter().zip(plain.hu()).enumerate() {
+            let inserted = insert_at(&plain, WINDOW, &AnomalyStyle::PAPER, 30, 34, seed);
+            for (i, (&hu, &before)) in inserted.slice.hu().iter().zip(plain.hu()).enumerate() {
                 // A square of 20 pixels, turned, reaches its half diagonal.
                 let distance = ((i % 64) as f32 - 30.0).hypot((i / 64) as f32 - 34.0);
                 assert!(hu == before || distance <= 10.0 * 2f32.sqrt(), "seed {seed}: {distance} pixels away");
@@ -285,17 +286,17 @@ mod tests {
         }
     }
 
-    /// Wherever it lies, and however pixels are shaped, all of the template is planted and nothing else.
+    /// Wherever it lies, and however pixels are shaped, all of the template is inserted and nothing else.
     #[test]
-    fn all_of_the_template_is_planted() {
+    fn all_of_the_template_is_inserted() {
         let style = AnomalyStyle { contrast: [0.5, 0.5], ..AnomalyStyle::PAPER };
         for spacing in [[1.5, 1.5], [0.7, 2.3], [2.3, 0.7]] {
             let pixels = Spacing::new(spacing[0], spacing[1]).unwrap();
             let black = Slice::new(48, 40, vec![WINDOW.low(); 48 * 40], Some(pixels)).unwrap();
             for (seed, (x, y)) in [(24, 20), (0, 0), (47, 39), (3, 37), (30, 8)].into_iter().enumerate() {
-                let planted = plant_at(&black, WINDOW, &style, x, y, seed as u64);
+                let inserted = insert_at(&black, WINDOW, &style, x, y, seed as u64);
                 let template = Template::random(&mut ChaCha8Rng::seed_from_u64(seed as u64));
-                for (i, (&hu, &inside)) in planted.slice.hu().iter().zip(planted.mask.as_slice()).enumerate() {
+                for (i, (&hu, &inside)) in inserted.slice.hu().iter().zip(inserted.mask.as_slice()).enumerate() {
                     let across = ((i % 48) as f32 - x as f32) * pixels.column_mm() / 15.0;
                     let down = ((i / 48) as f32 - y as f32) * pixels.row_mm() / 15.0;
                     let blob = template.at([across, down]);
@@ -310,11 +311,11 @@ mod tests {
     fn pixels_only_rise_and_only_to_the_top_of_the_window() {
         let (slice, kidneys) = patient();
         let spine = slice.hu().iter().position(|&hu| hu > 400.0).unwrap();
-        let over_bone = plant_at(&slice, WINDOW, &AnomalyStyle::PAPER, spine % 128, spine / 128, 0);
-        let over_kidney = (0..20).map(|seed| plant(&slice, &kidneys, WINDOW, &AnomalyStyle::PAPER, seed).unwrap());
-        for planted in over_kidney.chain([over_bone]) {
+        let over_bone = insert_at(&slice, WINDOW, &AnomalyStyle::PAPER, spine % 128, spine / 128, 0);
+        let over_kidney = (0..20).map(|seed| insert(&slice, &kidneys, WINDOW, &AnomalyStyle::PAPER, seed).unwrap());
+        for inserted in over_kidney.chain([over_bone]) {
             let mut risen = 0;
-            for (&hu, &before) in planted.slice.hu().iter().zip(slice.hu()) {
+            for (&hu, &before) in inserted.slice.hu().iter().zip(slice.hu()) {
                 assert!(hu >= before && (hu == before || hu <= WINDOW.high()), "{before} became {hu} HU");
                 risen += usize::from(hu > before);
             }
@@ -325,16 +326,16 @@ mod tests {
     #[test]
     fn a_kidney_that_is_too_small_gets_no_anomaly() {
         let plain = slice(|_, _| 120.0);
-        let planted = |kidney: &Mask, diameter_mm: f32| {
+        let inserted = |kidney: &Mask, diameter_mm: f32| {
             let style = AnomalyStyle { diameter_mm, ..AnomalyStyle::PAPER };
-            plant(&plain, kidney, WINDOW, &style, 0).is_some()
+            insert(&plain, kidney, WINDOW, &style, 0).is_some()
         };
-        assert!(planted(&block(21, 20), 30.0));
-        assert!(!planted(&block(20, 20), 30.0), "a box as large as the template");
-        assert!(planted(&block(8, 4), 3.0));
-        assert!(!planted(&block(31, 1), 3.0), "31 pixels");
-        assert!(!planted(&block(2, 40), 3.0), "no pixel strictly inside");
-        assert!(!planted(&block(0, 0), 3.0), "no pixel");
+        assert!(inserted(&block(21, 20), 30.0));
+        assert!(!inserted(&block(20, 20), 30.0), "a box as large as the template");
+        assert!(inserted(&block(8, 4), 3.0));
+        assert!(!inserted(&block(31, 1), 3.0), "31 pixels");
+        assert!(!inserted(&block(2, 40), 3.0), "no pixel strictly inside");
+        assert!(!inserted(&block(0, 0), 3.0), "no pixel");
     }
 
     #[test]
@@ -342,12 +343,12 @@ mod tests {
         let black = slice(|_, _| WINDOW.low());
         let style = AnomalyStyle { contrast: [0.5, 0.5], ..AnomalyStyle::PAPER };
         for seed in 0..20 {
-            let planted = plant_at(&black, WINDOW, &style, 32, 32, seed);
-            for (&hu, &inside) in planted.slice.hu().iter().zip(planted.mask.as_slice()) {
+            let inserted = insert_at(&black, WINDOW, &style, 32, 32, seed);
+            for (&hu, &inside) in inserted.slice.hu().iter().zip(inserted.mask.as_slice()) {
                 let template = WINDOW.unit(hu) / 0.5;
                 assert!((template - 0.25).abs() < 1e-5 || inside == (template > 0.25), "{template}: {inside}");
             }
-            assert!((20..200).contains(&planted.mask.count()));
+            assert!((20..200).contains(&inserted.mask.count()));
         }
     }
 
@@ -426,8 +427,8 @@ mod tests {
             let expected: Vec<f32> = archive::array("data.npz", &format!("inc.{name}.img"));
             let inside: Vec<u8> = archive::array("data.npz", &format!("inc.{name}.mask"));
             let [x, y] = [centre[0], centre[1]].map(|at| 2 * at as usize - usize::from(side % 2 == 0));
-            let planted = add(&before, WINDOW, &template, 15.0, 0.9, None, (x, y));
-            let (hu, mask) = (planted.slice.hu(), planted.mask.as_slice());
+            let inserted = add(&before, WINDOW, &template, 15.0, 0.9, None, (x, y));
+            let (hu, mask) = (inserted.slice.hu(), inserted.mask.as_slice());
             let (mut largest, mut others) = (0.0_f32, 0);
             for (i, expected) in expected.iter().enumerate() {
                 let fine = 2 * (i % 48) + 2 * (i / 48) * width;
@@ -437,7 +438,7 @@ mod tests {
             assert!(largest < 0.05, "{name}: {largest}");
             assert!(
                 expected.iter().zip(&base).any(|(after, before)| after - before > 0.3),
-                "{name}: nothing is planted"
+                "{name}: nothing is inserted"
             );
             let border = (std::f32::consts::TAU * side as f32 / 4.0) as usize;
             assert!(others <= border, "{name}: {others} pixels of the mask, {border} are on its border");

@@ -1,4 +1,4 @@
-//! Random movements of a slice and its masks, for training (paper section 4).
+//! Random affine transforms of a slice and its masks, for training (paper section 4).
 
 use image::{ImageBuffer, Luma, Pixel, Primitive};
 use imageproc::definitions::Clamp;
@@ -45,8 +45,8 @@ impl Augmentation {
             .or_else(|| beyond(("rotate", rotate.into()), 180.0))
     }
 
-    /// Draws one movement for an image of `width` x `height` pixels.
-    pub fn draw(&self, width: usize, height: usize, rng: &mut impl Rng) -> Movement {
+    /// Draws one affine transform for an image of `width` x `height` pixels.
+    pub fn draw(&self, width: usize, height: usize, rng: &mut impl Rng) -> AffineAugmentation {
         let (width, height) = (width as f32, height as f32);
         let centre = [(width - 1.0) / 2.0, (height - 1.0) / 2.0];
         let mut within = |most: f32| (2.0 * rng.random::<f32>() - 1.0) * most;
@@ -65,17 +65,17 @@ impl Augmentation {
         }
         let [x, y] = centre;
         let from_centre = Projection::translate(-x, -y);
-        Movement { projection: from_centre.and_then(about_centre).and_then(Projection::translate(x, y)) }
+        AffineAugmentation { projection: from_centre.and_then(about_centre).and_then(Projection::translate(x, y)) }
     }
 }
 
-/// A movement of pixels.
+/// An affine transform of pixels.
 #[derive(Clone, Copy, Debug)]
-pub struct Movement {
+pub struct AffineAugmentation {
     projection: Projection,
 }
 
-impl Movement {
+impl AffineAugmentation {
     /// The slice, moved; what comes in from beyond its border is `border` HU.
     pub fn slice(&self, slice: &Slice, border: f32) -> Slice {
         let (width, height) = (slice.width(), slice.height());
@@ -118,8 +118,8 @@ mod tests {
     fn moved(augmentation: Augmentation, seed: u64) -> (Slice, Slice, Mask, Mask) {
         let phantom = Phantom::generate(3, 64);
         let kidneys = phantom.mask(Organ::Kidney);
-        let movement = augmentation.draw(64, 64, &mut ChaCha8Rng::seed_from_u64(seed));
-        (movement.slice(&phantom.slice, -1000.0), phantom.slice, movement.mask(&kidneys), kidneys)
+        let affine = augmentation.draw(64, 64, &mut ChaCha8Rng::seed_from_u64(seed));
+        (affine.slice(&phantom.slice, -1000.0), phantom.slice, affine.mask(&kidneys), kidneys)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::Mask;
 
-/// The patient in a picture of `width * height` values, without table and air around: the largest piece brighter than
+/// The patient in a picture of `width * height` values, without table and air around: the largest component brighter than
 /// `air`, with all that it encloses. `None` when there are not as many values.
 pub fn body(picture: &[f32], width: usize, height: usize, air: f32) -> Option<Mask> {
     let tissue = Mask::from_threshold(picture, width, height, air)?.opened();

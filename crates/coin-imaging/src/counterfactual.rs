@@ -3,17 +3,23 @@
 use std::collections::BTreeMap;
 
 use crate::write::{self, Author, SegmentationError, VolumeError};
-use crate::{Fit, Format, Mask, Scan, Slice, Window};
+use crate::{Format, InputTransform, Mask, Scan, Slice, Window};
 
 /// The counterfactual of `slice` in HU on its own grid: its own values, moved by what the model changed, so that detail finer
 /// than the model's grid and HU beyond its window stay.
 ///
 /// `input` and `counterfactual` are values in [-1, 1] on the model's grid, on which the slice went by `fit`, row by row.
 #[must_use]
-pub fn counterfactual_hu(slice: &Slice, fit: &Fit, window: Window, input: &[f32], counterfactual: &[f32]) -> Vec<f32> {
+pub fn counterfactual_hu(
+    slice: &Slice,
+    transform: &InputTransform,
+    window: Window,
+    input: &[f32],
+    counterfactual: &[f32],
+) -> Vec<f32> {
     let pairs = counterfactual.iter().zip(input);
     let change: Vec<f32> = pairs.map(|(after, before)| window.to_hu(*after) - window.to_hu(*before)).collect();
-    let change = fit.undo(&change, 0.0);
+    let change = transform.undo(&change, 0.0);
     change.iter().zip(slice.hu()).map(|(change, hu)| hu + change).collect()
 }
 

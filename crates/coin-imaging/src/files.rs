@@ -28,12 +28,12 @@ pub struct Opened {
 }
 
 /// Opens files that were chosen together, in any order. DICOM files of a series become one scan, ordered by their place in the
-/// patient; archives are unpacked; a NIfTI header finds its image; every other file is a scan of its own. `greys` says which HU
+/// patient; archives are unpacked; a NIfTI header finds its image; every other file is a scan of its own. `intensities` says which HU
 /// the black and white of pictures mean.
 ///
 /// # Errors
 /// When none of them can be opened: what is wrong with the first.
-pub fn open_all(files: &[File<'_>], greys: Window, limits: &Limits) -> Result<Opened, ScanError> {
+pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Result<Opened, ScanError> {
     let first = files.first().map_or("", |file| file.name);
     let too_large = |what: &str, limit: u64| {
         Err(ScanError::TooLarge { name: first.into(), field: format!("{what} of the files together"), limit })
@@ -79,7 +79,7 @@ pub fn open_all(files: &[File<'_>], greys: Window, limits: &Limits) -> Result<Op
         } else {
             let scan = match image {
                 Some(image) => Scan::of_pair(file.bytes, image.bytes, file.name, &left),
-                None => Scan::open(file.bytes, file.name, greys, &left),
+                None => Scan::open(file.bytes, file.name, intensities, &left),
             };
             scan.map(|scan| {
                 let taken = (scan.voxels(), scan.slice_count());

@@ -8,7 +8,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::anomaly::Planted;
+use crate::anomaly::Inserted;
 use crate::texture::{Texture, smooth};
 use crate::{Mask, Slice, Window};
 
@@ -25,18 +25,18 @@ const TRIES: usize = 8;
 /// Waves of the outline.
 const WAVES: usize = 4;
 
-/// Plants a mass or a cyst at a random place of the organ, growing beyond it where it is large.
+/// Inserts a mass or a cyst at a random place of the organ, growing beyond it where it is large.
 ///
 /// `None` where there is no organ, or only lesions were drawn that cannot be seen in `window`.
 #[must_use]
-pub fn plant(slice: &Slice, organ: &Mask, window: Window, seed: u64) -> Option<Planted> {
+pub fn insert(slice: &Slice, organ: &Mask, window: Window, seed: u64) -> Option<Inserted> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let places: Vec<_> =
         organ.largest_components(2).iter().flat_map(|part| part.pixels().collect::<Vec<_>>()).collect();
     (0..TRIES).find_map(|_| {
         let centre = *places.choose(&mut rng)?;
         let lesion = Lesion::random(&mut rng);
-        lesion.plant(slice, organ, window, centre)
+        lesion.insert(slice, organ, window, centre)
     })
 }
 
@@ -106,7 +106,7 @@ impl Lesion {
         Self { outline, hu, texture, texture_hu, core, rim_hu, edge_mm }
     }
 
-    fn plant(&self, slice: &Slice, organ: &Mask, window: Window, (x, y): (usize, usize)) -> Option<Planted> {
+    fn insert(&self, slice: &Slice, organ: &Mask, window: Window, (x, y): (usize, usize)) -> Option<Inserted> {
         let spacing = slice.spacing_or_assumed();
         let (width, height) = (slice.width(), slice.height());
         let reach_mm = self.outline.reach_mm() + self.edge_mm;
@@ -114,14 +114,14 @@ impl Lesion {
             let reach = (reach_mm / pixel_mm).ceil() as usize + 1;
             centre.saturating_sub(reach)..(centre + reach + 1).min(pixels)
         };
-        let (mut planted, mut inside) = (slice.hu().to_vec(), vec![false; width * height]);
+        let (mut inserted, mut inside) = (slice.hu().to_vec(), vec![false; width * height]);
         let (mut change, mut covered) = (0.0, 0);
         for row in reach(y, spacing.row_mm(), height) {
             let v = (row as f32 - y as f32) * spacing.row_mm();
             for column in reach(x, spacing.column_mm(), width) {
                 let u = (column as f32 - x as f32) * spacing.column_mm();
                 let i = row * width + column;
-                let (Some(hu), Some(inside)) = (planted.get_mut(i), inside.get_mut(i)) else { continue };
+                let (Some(hu), Some(inside)) = (inserted.get_mut(i), inside.get_mut(i)) else { continue };
                 if *hu > BONE_HU && !organ.get(column, row) {
                     continue;
                 }
@@ -140,8 +140,8 @@ impl Lesion {
         if covered == 0 || change / (covered as f32) < FAINTEST_HU {
             return None;
         }
-        let slice = Slice::new(width, height, planted, slice.spacing()).ok()?;
-        Some(Planted { slice, mask: Mask::new(width, height, inside)? })
+        let slice = Slice::new(width, height, inserted, slice.spacing()).ok()?;
+        Some(Inserted { slice, mask: Mask::new(width, height, inside)? })
     }
 
     /// HU at (u, v), whose distance from the centre is this share of the outline's, and which lies so deep inside.
@@ -182,21 +182,21 @@ mod tests {
     use super::*;
     use crate::phantom::{Organ, Phantom};
 
-    fn planted() -> Vec<(Slice, Mask, Planted)> {
+    fn inserted() -> Vec<(Slice, Mask, Inserted)> {
         let of = |seed: u64| {
             let phantom = Phantom::generate(seed % 8, 128);
             let kidneys = phantom.mask(Organ::Kidney);
-            let planted = plant(&phantom.slice, &kidneys, Window::PHANTOM, seed)?;
-            Some((phantom.slice, kidneys, planted))
+            let inserted = insert(&phantom.slice, &kidneys, Window::PHANTOM, seed)?;
+            Some((phantom.slice, kidneys, inserted))
         };
         (0..120).filter_map(of).collect()
     }
 
     #[test]
     fn most_seeds_give_a_lesion_that_can_be_seen_in_a_kidney() {
-        let planted = planted();
-        assert!(planted.len() > 100, "{}", planted.len());
-        for (slice, kidneys, Planted { slice: with, mask }) in &planted {
+        let inserted = inserted();
+        assert!(inserted.len() > 100, "{}", inserted.len());
+        for (slice, kidneys, Inserted { slice: with, mask }) in &inserted {
             let changed = |i: usize| (with.hu()[i] - slice.hu()[i]).abs();
             let inside: Vec<usize> = (0..slice.hu().len()).filter(|&i| mask.as_slice()[i]).collect();
             let mean = inside.iter().map(|&i| changed(i)).sum::<f32>() / inside.len() as f32;
@@ -209,17 +209,17 @@ mod tests {
 
     #[test]
     fn there_are_dark_and_bright_ones_small_and_large_ones() {
-        let planted = planted();
-        let darker = |(slice, _, found): &&(Slice, Mask, Planted)| {
+        let inserted = inserted();
+        let darker = |(slice, _, found): &&(Slice, Mask, Inserted)| {
             found.slice.hu().iter().sum::<f32>() < slice.hu().iter().sum::<f32>()
         };
-        let dark = planted.iter().filter(darker).count();
-        assert!((10..planted.len() - 10).contains(&dark), "{dark} of {}", planted.len());
-        let area = |(_, _, found): &(Slice, Mask, Planted)| {
+        let dark = inserted.iter().filter(darker).count();
+        assert!((10..inserted.len() - 10).contains(&dark), "{dark} of {}", inserted.len());
+        let area = |(_, _, found): &(Slice, Mask, Inserted)| {
             let spacing = found.slice.spacing_or_assumed();
             found.mask.count() as f32 * spacing.row_mm() * spacing.column_mm()
         };
-        let (small, large) = planted.iter().map(area).fold((f32::MAX, 0.0_f32), |(s, l), a| (s.min(a), l.max(a)));
+        let (small, large) = inserted.iter().map(area).fold((f32::MAX, 0.0_f32), |(s, l), a| (s.min(a), l.max(a)));
         assert!(small < 300.0 && large > 4200.0, "{small} to {large} mm2");
     }
 
@@ -227,10 +227,10 @@ mod tests {
     fn one_seed_gives_one_lesion() {
         let phantom = Phantom::generate(2, 128);
         let kidneys = phantom.mask(Organ::Kidney);
-        let of = |seed| plant(&phantom.slice, &kidneys, Window::PHANTOM, seed).map(|found| found.slice);
+        let of = |seed| insert(&phantom.slice, &kidneys, Window::PHANTOM, seed).map(|found| found.slice);
         assert_eq!(of(5), of(5));
         assert_ne!(of(5), of(6));
         let none = Mask::new(128, 128, vec![false; 128 * 128]).unwrap();
-        assert!(plant(&phantom.slice, &none, Window::PHANTOM, 5).is_none());
+        assert!(insert(&phantom.slice, &none, Window::PHANTOM, 5).is_none());
     }
 }

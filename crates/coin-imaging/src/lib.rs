@@ -1,7 +1,7 @@
-//! What a CT slice is: reading and writing, Hounsfield windows, resampling, masks, phantoms and planted anomalies.
+//! What a CT slice is: reading and writing, Hounsfield windows, resampling, masks, phantoms and synthetic anomalies.
 //!
 //! This crate knows pixels and no tensors, and compiles to WebAssembly. Bytes become a [`Scan`], a scan gives
-//! [`Slice`]s in HU with their spacing in mm, and a slice goes on a model's grid through [`Fit`] and [`Window`].
+//! [`Slice`]s in HU with their spacing in mm, and a slice goes on a model's grid through [`InputTransform`] and [`Window`].
 
 pub mod anomaly;
 mod archive;
@@ -10,8 +10,8 @@ mod body;
 pub mod colour;
 mod counterfactual;
 mod files;
-mod fit;
 mod geometry;
+mod input_transform;
 pub mod lesion;
 mod limits;
 mod mask;
@@ -31,8 +31,8 @@ pub mod write;
 pub use body::body;
 pub use counterfactual::{CounterfactualVolume, counterfactual_hu};
 pub use files::{File, Opened, open_all};
-pub use fit::Fit;
 pub use geometry::Geometry;
+pub use input_transform::InputTransform;
 pub use limits::Limits;
 pub use mask::Mask;
 pub use plane::Plane;

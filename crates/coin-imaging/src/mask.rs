@@ -32,7 +32,7 @@ impl Mask {
 
     /// Where a map of `width * height` values exceeds `threshold`, but only the 8-connected components in which it exceeds
     /// `peak` somewhere: a threshold with hysteresis.
-    pub fn from_peaks(map: &[f32], width: usize, height: usize, threshold: f32, peak: f32) -> Option<Self> {
+    pub fn with_hysteresis(map: &[f32], width: usize, height: usize, threshold: f32, peak: f32) -> Option<Self> {
         let mask = Self::from_threshold(map, width, height, threshold)?;
         if peak <= threshold {
             return Some(mask);
@@ -171,12 +171,12 @@ mod tests {
         let heights = [".39.3.", "...3..", "......", "3....6", ".3...3"];
         let height = |pixel: u8| f32::from(pixel.checked_sub(b'0').filter(|digit| *digit < 10).unwrap_or(0)) / 10.0;
         let map: Vec<f32> = heights.iter().flat_map(|row| row.bytes().map(height)).collect();
-        let of = |peak| Mask::from_peaks(&map, 6, 5, 0.2, peak).unwrap();
+        let of = |peak| Mask::with_hysteresis(&map, 6, 5, 0.2, peak).unwrap();
         assert_eq!(of(0.0), Mask::from_threshold(&map, 6, 5, 0.2).unwrap());
         // Diagonal neighbours belong together.
         assert_eq!(of(0.5), mask([".##.#.", "...#..", "......", ".....#", ".....#"]));
         assert_eq!(of(0.8), mask([".##.#.", "...#..", "......", "......", "......"]));
         assert_eq!(of(0.95).count(), 0);
-        assert_eq!(Mask::from_peaks(&map, 6, 6, 0.2, 0.5), None);
+        assert_eq!(Mask::with_hysteresis(&map, 6, 6, 0.2, 0.5), None);
     }
 }

@@ -48,7 +48,7 @@ impl Scan {
     ///
     /// # Errors
     /// When there is no such slice.
-    pub fn cut(&self, plane: Plane, index: usize) -> Result<Slice, ScanError> {
+    pub fn extract(&self, plane: Plane, index: usize) -> Result<Slice, ScanError> {
         let first = self.slice(0)?;
         let (width, height, depth) = (first.width(), first.height(), self.slice_count());
         let (row_mm, column_mm) = match first.spacing() {

@@ -21,7 +21,7 @@ pub enum Format {
     Nrrd,
     /// A MetaImage volume.
     MetaImage,
-    /// PNG, JPEG, TIFF or BMP; greys were given HU by a window.
+    /// PNG, JPEG, TIFF or BMP; intensities were given HU by a window.
     Picture,
 }
 
@@ -92,8 +92,8 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Opens a file by its content; `greys` says which HU the black and white of a picture mean.
-    pub fn open(bytes: &[u8], name: &str, greys: Window, limits: &Limits) -> Result<Self, ScanError> {
+    /// Opens a file by its content; `intensities` says which HU the black and white of a picture mean.
+    pub fn open(bytes: &[u8], name: &str, intensities: Window, limits: &Limits) -> Result<Self, ScanError> {
         if bytes.len() as u64 > limits.bytes {
             return Err(ScanError::TooLarge { name: name.into(), field: "file size".into(), limit: limits.bytes });
         }
@@ -103,7 +103,7 @@ impl Scan {
         }
         let volume = |format, (slices, geometry)| Self::of_volume(name, format, slices, geometry);
         if raster::is_picture(bytes) {
-            let slices = vec![raster::read(bytes, name, greys, limits)?];
+            let slices = vec![raster::read(bytes, name, intensities, limits)?];
             let (name, format, notes) = (name.into(), Format::Picture, Vec::new());
             return Ok(Self {
                 name,

@@ -30,7 +30,7 @@ impl Window {
     pub const ABDOMEN: Self = Self { low: -100.0, high: 300.0 };
 
     /// Phantoms: -200 to 400 HU. Fat lies above its bottom and the brightest kidney well below its top, so that an
-    /// anomaly planted over either is cut off by neither.
+    /// anomaly inserted over either is cut off by neither.
     pub const PHANTOM: Self = Self { low: -200.0, high: 400.0 };
 
     /// All that scanners tell: 12 bits.

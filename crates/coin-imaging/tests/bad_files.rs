@@ -30,7 +30,7 @@ fn refusal(bytes: &[u8]) -> String {
 }
 
 fn small_png() -> Vec<u8> {
-    write::grey_png(5, 4, &(0..20).collect::<Vec<_>>()).unwrap()
+    write::png_8bit(5, 4, &(0..20).collect::<Vec<_>>()).unwrap()
 }
 
 /// One valid file of each format.

@@ -4,7 +4,7 @@
 mod archive;
 
 use archive::array;
-use coin_imaging::{Fit, Mask, Slice, Spacing, Window};
+use coin_imaging::{InputTransform, Mask, Slice, Spacing, Window};
 
 /// The square masks of `side` pixels in an array.
 fn masks(name: &str, side: usize) -> Vec<Mask> {
@@ -65,7 +65,7 @@ fn a_slice_is_resized_as_in_the_reference() {
     let slice = Slice::new(48, 40, array("data.npz", "resize.linear.in"), Some(spacing)).unwrap();
     for (size, name) in [(64, "resize.linear.64x64"), (32, "resize.linear.32x32_down")] {
         let expected: Vec<f32> = array("data.npz", name);
-        let found = Fit::of(&slice, size).apply(&slice, Window::new(-1e5, 1e5).unwrap());
+        let found = InputTransform::of(&slice, size).apply(&slice, Window::new(-1e5, 1e5).unwrap());
         assert_eq!(found.hu().len(), expected.len());
         let worst = found.hu().iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst <= 1e-5, "{name}: off by {worst}");
@@ -79,7 +79,7 @@ fn a_mask_is_resized_as_in_the_reference() {
         let inside = array::<u8>("data.npz", name).into_iter().map(|value| value > 0).collect();
         Mask::new(width, height, inside).unwrap()
     };
-    let (planted, expected) = (mask("inc.even20.mask", 48, 40), mask("resize.nearest.64x64", 64, 64));
-    assert!(Fit::of_grid(48, 40, [1.5, 1.25], 64).apply_mask(&planted) == expected);
+    let (inserted, expected) = (mask("inc.even20.mask", 48, 40), mask("resize.nearest.64x64", 64, 64));
+    assert!(InputTransform::of_grid(48, 40, [1.5, 1.25], 64).apply_mask(&inserted) == expected);
     assert!(expected.count() > 100);
 }

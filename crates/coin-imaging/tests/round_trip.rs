@@ -4,7 +4,8 @@
 mod samples;
 
 use coin_imaging::{
-    CounterfactualVolume, Fit, Format, Limits, Mask, Scan, ScanError, Slice, Window, counterfactual_hu, write,
+    CounterfactualVolume, Format, InputTransform, Limits, Mask, Scan, ScanError, Slice, Window, counterfactual_hu,
+    write,
 };
 use dicom_core::value::{DataSetSequence, PrimitiveValue};
 use dicom_core::{DataElement, VR};
@@ -234,7 +235,7 @@ fn one_volume_may_have_four_dimensions_and_several_are_refused() {
 #[test]
 fn pictures_keep_their_greys() {
     let greys: Vec<u8> = (0..=255).collect();
-    let png = write::grey_png(32, 8, &greys).unwrap();
+    let png = write::png_8bit(32, 8, &greys).unwrap();
     let scan = Scan::open(&png, "slice.png", Window::new(0.0, 255.0).unwrap(), &Limits::default()).unwrap();
     assert_eq!((scan.format(), scan.slice_count()), (Format::Picture, 1));
     let slice = scan.slice(0).unwrap();
@@ -429,14 +430,14 @@ fn a_counterfactual_changes_its_slice_alone_and_by_what_the_model_changed() {
     let scan = open(&small_nifti().bytes());
     let (slice, window) = (scan.slice(1).unwrap(), Window::new(-100.0, 300.0).unwrap());
     let input = vec![0.5; 16];
-    let fit = Fit::of(slice, 4);
-    assert_eq!(counterfactual_hu(slice, &fit, window, &input, &input), slice.hu());
+    let transform = InputTransform::of(slice, 4);
+    assert_eq!(counterfactual_hu(slice, &transform, window, &input, &input), slice.hu());
     // A tenth of [-1, 1] is 20 HU here, also of values that the window does not show.
-    let darker = counterfactual_hu(slice, &fit, window, &input, &[0.4; 16]);
+    let darker = counterfactual_hu(slice, &transform, window, &input, &[0.4; 16]);
     assert!(darker.iter().zip(slice.hu()).all(|(after, before)| (before - after - 20.0).abs() < 1e-3), "{darker:?}");
 
     let mut volume = CounterfactualVolume::of(&scan).unwrap();
-    volume.put(1, darker.clone(), fit.undo_mask(&Mask::new(4, 4, vec![true; 16]).unwrap()));
+    volume.put(1, darker.clone(), transform.undo_mask(&Mask::new(4, 4, vec![true; 16]).unwrap()));
     let written = open(&volume.nifti().unwrap().unwrap());
     assert_eq!(slices(&written)[0], slices(&scan)[0]);
     assert_eq!(slices(&written)[1].hu(), darker);
@@ -458,7 +459,7 @@ fn what_is_written_keeps_no_word_of_the_original() {
     let mut written = Vec::new();
     let gzipped = write::nifti::<f32>(&hu, scan.geometry().unwrap()).unwrap();
     std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&gzipped[..]), &mut written).unwrap();
-    let png = write::grey_png(1, 1, &[0]).unwrap();
+    let png = write::png_8bit(1, 1, &[0]).unwrap();
     assert!(png.windows(17).any(|bytes| bytes == b"research use only"), "the picture says it too");
     let holds = |word: &[u8]| written.windows(word.len()).any(|bytes| bytes == word);
     assert!(!holds(b"Secret"));

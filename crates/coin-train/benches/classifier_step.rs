@@ -3,11 +3,11 @@
 
 #![allow(clippy::print_stdout)]
 
-#[path = "rivals/device.rs"]
+mod baselines;
+#[path = "baselines/device.rs"]
 mod device;
-#[path = "rivals/python.rs"]
+#[path = "baselines/python.rs"]
 mod python;
-mod rivals;
 
 use anyhow::ensure;
 use burn::module::Module as _;
@@ -34,7 +34,7 @@ const ROWS: [Row; 2] = [
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
-    options: rivals::Options,
+    options: baselines::Options,
     #[command(flatten)]
     device: device::DeviceOption,
 }
@@ -53,7 +53,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// Times a row on both sides.
-fn measure(options: &rivals::Options, device: &device::SharedDevice, row: &Row) -> anyhow::Result<()> {
+fn measure(options: &baselines::Options, device: &device::SharedDevice, row: &Row) -> anyhow::Result<()> {
     let &Row { name, width, size, batch, runs } = row;
     let runs = options.runs(runs);
     let ours = device.ours.clone().autodiff();
@@ -63,7 +63,7 @@ fn measure(options: &rivals::Options, device: &device::SharedDevice, row: &Row) 
     let mut trainer = ClassifierTrainer::new(classifier, config);
     let x = Tensor::<4>::random([batch, 1, size, size], Distribution::Uniform(-1.0, 1.0), &ours);
     let labels: Vec<bool> = (0..batch).map(|i| i % 2 == 1).collect();
-    let ours = rivals::seconds(runs, || {
+    let ours = baselines::seconds(runs, || {
         ensure!(trainer.step(x.clone(), &labels, 1.0)?.is_finite(), "the step diverged");
         Ok(())
     })?;

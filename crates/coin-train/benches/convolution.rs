@@ -1,10 +1,10 @@
 //! 3x3 convolutions, alone and with their gradients, by our kernels against Burn's on the same device, from few channels at many
-//! pixels to many at few. On graphics cards `COIN_WIDE=1000000` in the environment has our kernels compute the wide ones, too:
+//! pixels to many at few. On GPUs `COIN_WIDE=1000000` in the environment has our kernels compute the wide ones, too:
 //! where they then take longer than Burn's is where Burn's should.
 
 #![allow(clippy::print_stdout)]
 
-mod rivals;
+mod baselines;
 
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Distribution, Tensor, module};
@@ -20,7 +20,7 @@ const RUNS: usize = 20;
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
-    options: rivals::Options,
+    options: baselines::Options,
     /// Where to compute: cpu, vulkan[:N] or cuda[:N].
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
@@ -61,7 +61,7 @@ fn seconds(
     let own = if trained { device.clone().autodiff() } else { device.clone() };
     let random = |shape| Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &own);
     let (x, weight) = (random([BATCH, channels, side, side]), random([channels, channels, 3, 3]));
-    rivals::seconds(runs, || {
+    baselines::seconds(runs, || {
         if trained {
             let (x, weight) = (x.clone().require_grad(), weight.clone().require_grad());
             let gradients = run(x.clone(), weight.clone()).sum().backward();

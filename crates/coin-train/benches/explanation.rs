@@ -1,22 +1,22 @@
 //! One explanation (verdict, counterfactual, verdict again) at 256x256, of the shipped models and of random networks of the
-//! paper's width, against onnxruntime on the same weights, and on the same threads or graphics card. Stops when the two do not
+//! paper's width, against onnxruntime on the same weights, and on the same threads or GPU. Stops when the two do not
 //! agree.
 
 #![allow(clippy::print_stdout)]
 
-#[path = "rivals/agreement.rs"]
+#[path = "baselines/agreement.rs"]
 mod agreement;
-#[path = "rivals/device.rs"]
+mod baselines;
+#[path = "baselines/device.rs"]
 mod device;
-#[path = "rivals/python.rs"]
+#[path = "baselines/python.rs"]
 mod python;
-mod rivals;
 
 use anyhow::Context as _;
 use burn::tensor::Device;
 use clap::Parser;
 use coin_core::bundle::Bundle;
-use coin_imaging::Fit;
+use coin_imaging::InputTransform;
 use coin_imaging::phantom::Phantom;
 use coin_train::model::{self, Model};
 use coin_train::recipe::Recipe;
@@ -33,7 +33,7 @@ const PAPER_RUNS: usize = 5;
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
-    options: rivals::Options,
+    options: baselines::Options,
     #[command(flatten)]
     device: device::DeviceOption,
 }
@@ -62,19 +62,19 @@ fn main() -> anyhow::Result<()> {
 
 /// Times a model on both sides.
 fn measure(
-    options: &rivals::Options,
+    options: &baselines::Options,
     device: &device::SharedDevice,
     bundle: &Bundle,
     runs: usize,
 ) -> anyhow::Result<()> {
     let explainer = bundle.explainer(&device.ours)?;
     let slice = Phantom::generate(1, SIZE).slice;
-    let input = Fit::of(&slice, SIZE).input(&slice, model::picture_window(&bundle.card)?);
+    let input = InputTransform::of(&slice, SIZE).input(&slice, model::picture_window(&bundle.card)?);
     let explain = || {
         let explanations = explainer.explain(input.clone(), SIZE, &device.ours)?.read()?;
         explanations.into_iter().next().context("the device gave no explanation")
     };
-    let ours = rivals::seconds(runs, || explain().map(drop))?;
+    let ours = baselines::seconds(runs, || explain().map(drop))?;
 
     let folder = tempfile::tempdir()?;
     let (exported, image) = (folder.path().join("model.onnx"), folder.path().join("input.f32"));

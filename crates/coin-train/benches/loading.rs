@@ -3,9 +3,9 @@
 
 #![allow(clippy::print_stdout)]
 
-#[path = "rivals/python.rs"]
+mod baselines;
+#[path = "baselines/python.rs"]
 mod python;
-mod rivals;
 #[path = "../tests/volumes/mod.rs"]
 mod volumes;
 
@@ -16,7 +16,7 @@ use clap::Parser;
 use coin_imaging::augmentation::Augmentation;
 use coin_imaging::phantom::{Organ, Phantom};
 use coin_train::data::source::SourceKind;
-use coin_train::data::{DataOptions, DataSpec, Dataset, Draw, Purpose};
+use coin_train::data::{BatchRequest, DataOptions, DataSpec, Dataset, Subset};
 use coin_train::recipe::Recipe;
 use serde::Deserialize;
 
@@ -32,7 +32,7 @@ const EPOCHS: usize = 4;
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
-    options: rivals::Options,
+    options: baselines::Options,
 }
 
 #[derive(Deserialize)]
@@ -57,12 +57,12 @@ fn main() -> anyhow::Result<()> {
     let spec = DataSpec::Folder(SourceKind::Kits, kits.clone());
     let source = DataOptions::new(vec![spec], Some(folder.path().join("cache")), false);
     let data =
-        Dataset::open(&recipe.protocol(), source.table(&recipe.protocol().wanted())?.as_ref(), &[Purpose::Train])?;
+        Dataset::open(&recipe.protocol(), source.table(&recipe.protocol().wanted())?.as_ref(), &[Subset::Train])?;
     let mut taken = 0;
     let mut epoch = || -> anyhow::Result<()> {
         for step in taken..taken + BATCHES {
-            let draw = Draw { seed: 1, step, size: BATCH, normal: false };
-            data.batch(&recipe.anomaly, Some(&Augmentation::PAPER), draw)?;
+            let request = BatchRequest { seed: 1, step, size: BATCH, normal: false };
+            data.batch(&recipe.anomaly, Some(&Augmentation::PAPER), request)?;
         }
         taken += BATCHES;
         Ok(())
@@ -70,7 +70,7 @@ fn main() -> anyhow::Result<()> {
     epoch()?;
     let first = started.elapsed().as_secs_f64();
     let epochs = options.runs(EPOCHS);
-    let later = rivals::seconds(epochs, epoch)?;
+    let later = baselines::seconds(epochs, epoch)?;
 
     let arguments = [
         kits.to_string_lossy().into_owned(),

@@ -3,19 +3,19 @@
 
 #![allow(clippy::print_stdout)]
 
-#[path = "rivals/agreement.rs"]
+#[path = "baselines/agreement.rs"]
 mod agreement;
-#[path = "rivals/device.rs"]
+mod baselines;
+#[path = "baselines/device.rs"]
 mod device;
-#[path = "rivals/python.rs"]
+#[path = "baselines/python.rs"]
 mod python;
-mod rivals;
 
 use anyhow::Context as _;
 use burn::tensor::{Tensor, TensorData};
 use clap::Parser;
 use coin_core::attribution::{Rise, RiseConfig};
-use coin_imaging::Fit;
+use coin_imaging::InputTransform;
 use coin_imaging::phantom::Phantom;
 use coin_train::model::{self, Model};
 use serde::Deserialize;
@@ -29,7 +29,7 @@ const RUNS: usize = 3;
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
-    options: rivals::Options,
+    options: baselines::Options,
     #[command(flatten)]
     device: device::DeviceOption,
     /// Random masks.
@@ -53,17 +53,17 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// Times the classifier of a shipped model on both sides.
-fn measure(options: &rivals::Options, device: &device::SharedDevice, rise: &Rise, name: &str) -> anyhow::Result<()> {
+fn measure(options: &baselines::Options, device: &device::SharedDevice, rise: &Rise, name: &str) -> anyhow::Result<()> {
     let runs = options.runs(RUNS);
     let path = python::root().join(format!("models/{name}/{name}.safetensors"));
     let bundle = Model::bundle(&path)?;
     let classifier = bundle.explainer(&device.ours)?.classifier;
     let slice = Phantom::generate(1, SIZE).slice;
-    let input = Fit::of(&slice, SIZE).input(&slice, model::picture_window(&bundle.card)?);
+    let input = InputTransform::of(&slice, SIZE).input(&slice, model::picture_window(&bundle.card)?);
     let (grid, masks) = (RiseConfig::paper().grid, rise.masks());
     let image = Tensor::<4>::from_data(TensorData::new(input.clone(), [1, 1, SIZE, SIZE]), &device.ours);
     let mut map = Vec::new();
-    let ours = rivals::seconds(runs, || {
+    let ours = baselines::seconds(runs, || {
         let found = rise.map(&classifier, image.clone(), &mut |_, _| true).context("RISE was stopped")?;
         map = found.try_into_vec_as::<f32>()?;
         Ok(())

@@ -3,11 +3,11 @@
 
 #![allow(clippy::print_stdout)]
 
-#[path = "rivals/device.rs"]
+mod baselines;
+#[path = "baselines/device.rs"]
 mod device;
-#[path = "rivals/python.rs"]
+#[path = "baselines/python.rs"]
 mod python;
-mod rivals;
 
 use anyhow::ensure;
 use burn::module::Module as _;
@@ -27,7 +27,7 @@ const ROWS: [(&str, &[&str], usize); 2] = [
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
-    options: rivals::Options,
+    options: baselines::Options,
     #[command(flatten)]
     device: device::DeviceOption,
     /// Change a key of the recipes.
@@ -55,7 +55,7 @@ fn main() -> anyhow::Result<()> {
 
 /// Times a recipe's step on both sides.
 fn measure(
-    options: &rivals::Options,
+    options: &baselines::Options,
     device: &device::SharedDevice,
     recipe: &Recipe,
     runs: usize,
@@ -66,8 +66,8 @@ fn measure(
     let (inpainter, discriminator) = (stage.inpainter.init(&ours), stage.discriminator.init(&ours));
     let parameters = (inpainter.num_params(), discriminator.num_params());
     let mut trainer = CounterfactualTrainer::new(inpainter, discriminator, classifier, stage.training.clone());
-    let x = Tensor::<4>::random([stage.pace.batch, 1, size, size], Distribution::Uniform(-1.0, 1.0), &ours);
-    let ours = rivals::seconds(runs, || {
+    let x = Tensor::<4>::random([stage.schedule.batch, 1, size, size], Distribution::Uniform(-1.0, 1.0), &ours);
+    let ours = baselines::seconds(runs, || {
         ensure!(trainer.step(x.clone(), 1.0)?.is_finite(), "the step diverged");
         Ok(())
     })?;
@@ -86,7 +86,8 @@ fn measure(
         );
     }
     let theirs = theirs.as_ref().map(|answer| answer.seconds.as_slice());
-    let what = format!("COIN step of {} {size}x{size}, batch {}, on {}", recipe.name, stage.pace.batch, device.name);
+    let what =
+        format!("COIN step of {} {size}x{size}, batch {}, on {}", recipe.name, stage.schedule.batch, device.name);
     options.compare(&what, "PyTorch", &ours, theirs);
     Ok(())
 }

@@ -37,8 +37,8 @@ struct Chart {
 
 const CHARTS: [Chart; 7] = [
     Chart {
-        stage: "localisation",
-        title: "Localisation: loss and validation",
+        stage: "localisation-pretraining",
+        title: "Localisation pretraining: loss and validation",
         lines: &[("loss", "/loss"), ("AUROC", "/validation/auroc")],
     },
     Chart {
@@ -47,8 +47,8 @@ const CHARTS: [Chart; 7] = [
         lines: &[("cross-entropy", "/loss"), ("AUROC", "/validation/auroc"), ("accuracy", "/validation/accuracy")],
     },
     Chart {
-        stage: "restoration",
-        title: "Restoration: loss and validation",
+        stage: "inpainting-pretraining",
+        title: "Inpainting pretraining: loss and validation",
         lines: &[("loss", "/loss"), ("IoU at the best threshold", "/iou")],
     },
     Chart {
@@ -202,8 +202,8 @@ mod tests {
         let legend: Vec<_> = (40..100).filter_map(|y| third.pixel(WIDTH - NAMES + 20, y)).collect();
         let colour = |i: usize| [COLOURS[i].0, COLOURS[i].1, COLOURS[i].2];
         assert!(legend.contains(&colour(2)) && !legend.contains(&colour(0)), "only the CV has numbers");
-        let lesson = json!({ "stage": "restoration", "step": 1, "loss": 0.5 });
-        let both = of_log(&[log, vec![lesson]].concat()).unwrap();
-        assert!(both.pixel(0, 2 * HEIGHT - 1).is_some(), "a lesson has a chart where there was one");
+        let pretraining = json!({ "stage": "inpainting-pretraining", "step": 1, "loss": 0.5 });
+        let both = of_log(&[log, vec![pretraining]].concat()).unwrap();
+        assert!(both.pixel(0, 2 * HEIGHT - 1).is_some(), "a pretraining has a chart where there was one");
     }
 }

@@ -6,9 +6,9 @@ use anyhow::Context as _;
 use coin_core::explanation::Explanation;
 use coin_imaging::picture::Picture;
 use coin_imaging::write::Author;
-use coin_imaging::{CounterfactualVolume, Fit, Mask, Slice, Window, counterfactual_hu, write};
+use coin_imaging::{CounterfactualVolume, InputTransform, Mask, Slice, Window, counterfactual_hu, write};
 
-use crate::evaluation::Masking;
+use crate::evaluation::MaskRule;
 use crate::files;
 use crate::model::Model;
 
@@ -18,31 +18,31 @@ pub struct ExplainedSlice {
     pub explanation: Explanation,
     /// The mask on the model's grid.
     pub mask: Mask,
-    /// How unlike the model's training data the slice is: see [`coin_core::explanation::Explainer::unfamiliarity`].
-    pub unfamiliarity: Option<f32>,
+    /// How unlike the model's training data the slice is: see [`coin_core::explanation::Explainer::ood_score`].
+    pub ood_score: Option<f32>,
     /// `size * size` values in [-1, 1].
     input: Vec<f32>,
     size: usize,
-    fit: Fit,
+    transform: InputTransform,
     window: Window,
 }
 
 impl ExplainedSlice {
     /// Explains `slice`, seen in `window`.
-    pub fn of(model: &Model, slice: &Slice, window: Window, masking: Masking) -> anyhow::Result<Self> {
+    pub fn of(model: &Model, slice: &Slice, window: Window, mask_rule: MaskRule) -> anyhow::Result<Self> {
         let size = model.card.size;
-        let fit = Fit::for_model(slice, size, model.card.crop_to_body);
-        let input = fit.input(slice, window);
+        let transform = InputTransform::for_model(slice, size, model.card.crop_to_body);
+        let input = transform.input(slice, window);
         let explanations = model.explainer.explain(input.clone(), size, &model.device)?.read()?;
         let explanation = explanations.into_iter().next().context("the device gave no explanation")?;
-        let mask = masking.apply(&explanation.difference, size).context("the model's size is 0")?;
-        let unfamiliarity = model.explainer.unfamiliarity(&input);
-        Ok(Self { explanation, mask, unfamiliarity, input, size, fit, window })
+        let mask = mask_rule.apply(&explanation.difference, size).context("the model's size is 0")?;
+        let ood_score = model.explainer.ood_score(&input);
+        Ok(Self { explanation, mask, ood_score, input, size, transform, window })
     }
 
-    /// Where the model's grid lies on the slice: see [`Fit::square`].
+    /// Where the model's grid lies on the slice: see [`InputTransform::square`].
     pub fn square(&self) -> [f64; 4] {
-        self.fit.square()
+        self.transform.square()
     }
 
     /// Writes pictures with the notice, the mask, and the difference map as `difference.npy`.
@@ -57,14 +57,14 @@ impl ExplainedSlice {
         save("difference.png", Picture::of_difference(&self.explanation.difference, size, size))?;
         save("overlay.png", shown.with_mask(&self.mask, None))?;
         let mask: Vec<u8> = self.mask.as_slice().iter().map(|&inside| if inside { 255 } else { 0 }).collect();
-        files::write(&folder.join("mask.png"), &write::grey_png(size, size, &mask)?)?;
+        files::write(&folder.join("mask.png"), &write::png_8bit(size, size, &mask)?)?;
         Ok(files::write(&folder.join("difference.npy"), &npy(&self.explanation.difference, size))?)
     }
 
     /// Puts it in its place in the scan that `slice` is number `index` of.
     pub fn put(&self, volume: &mut CounterfactualVolume<'_>, index: usize, slice: &Slice) {
-        let hu = counterfactual_hu(slice, &self.fit, self.window, &self.input, &self.explanation.counterfactual);
-        volume.put(index, hu, self.fit.undo_mask(&self.mask));
+        let hu = counterfactual_hu(slice, &self.transform, self.window, &self.input, &self.explanation.counterfactual);
+        volume.put(index, hu, self.transform.undo_mask(&self.mask));
     }
 }
 

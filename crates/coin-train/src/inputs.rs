@@ -157,7 +157,7 @@ impl Shard {
     /// Everything.
     pub const WHOLE: Self = Self { index: 0, of: 1 };
 
-    /// The share of `work`: every `of`-th piece, so that neighbours, which are alike, spread.
+    /// The share of `work`: every `of`-th component, so that neighbours, which are alike, spread.
     pub fn take<T>(self, work: Vec<T>) -> impl Iterator<Item = T> {
         work.into_iter().skip(self.index).step_by(self.of)
     }

@@ -2,26 +2,26 @@
 
 #![recursion_limit = "256"]
 
+pub mod ablation;
 pub mod checkpoint;
-pub mod controls;
 pub mod curves;
 pub mod data;
 pub mod device;
 pub mod evaluation;
 pub mod events;
 pub mod explained;
-pub mod familiarity;
 pub mod files;
 pub mod inputs;
 pub mod interrupt;
-pub mod ladder;
 pub mod model;
+pub mod negative_controls;
 pub mod onnx;
-pub mod origin;
+pub mod ood;
 pub mod pictures;
 pub mod pretrained;
 pub mod program;
 pub mod progress;
+pub mod provenance;
 pub mod recipe;
 pub mod report;
 pub mod run;

@@ -12,7 +12,7 @@ use coin_imaging::{Scan, Window};
 
 use crate::data::description;
 use crate::device::{self, DeviceChoice};
-use crate::evaluation::Masking;
+use crate::evaluation::MaskRule;
 use crate::files;
 use crate::program::BadInput;
 
@@ -28,9 +28,9 @@ pub struct ModelOptions {
     /// Threshold of the mask instead of the model's.
     #[arg(long)]
     threshold: Option<f32>,
-    /// Keep only pieces of the mask in which the difference exceeds this somewhere, instead of the model's; 0 keeps all.
+    /// Keep only components of the mask in which the difference exceeds this somewhere, instead of the model's; 0 keeps all.
     #[arg(long)]
-    peak: Option<f32>,
+    seed_threshold: Option<f32>,
     /// Open, close and keep the largest component of each mask.
     #[arg(long)]
     postprocess: bool,
@@ -41,21 +41,21 @@ pub struct ModelOptions {
 
 impl ModelOptions {
     /// The model, and how its difference maps become masks.
-    pub fn open(&self) -> anyhow::Result<(Model, Masking)> {
-        for (option, value) in [("threshold", self.threshold), ("peak", self.peak)] {
+    pub fn open(&self) -> anyhow::Result<(Model, MaskRule)> {
+        for (option, value) in [("threshold", self.threshold), ("seed-threshold", self.seed_threshold)] {
             if let Some(value) = value.filter(|value| !(0.0..1.0).contains(value)) {
                 let reason = format!("--{option} {value}: choose a value from 0 up to, not including, 1");
                 return Err(BadInput(reason).into());
             }
         }
         let model = Model::open(&self.model, self.device)?;
-        let own = model.masking();
-        let masking = Masking {
+        let own = model.mask_rule();
+        let mask_rule = MaskRule {
             threshold: self.threshold.unwrap_or(own.threshold),
-            peak: self.peak.unwrap_or(own.peak),
+            seed_threshold: self.seed_threshold.unwrap_or(own.seed_threshold),
             postprocess: self.postprocess || own.postprocess,
         };
-        Ok((model, masking))
+        Ok((model, mask_rule))
     }
 }
 
@@ -64,7 +64,7 @@ fn is_same(known: &str, found: &str) -> bool {
     known == found || known == "XR" && ["CR", "DX", "DR", "RF", "XA"].contains(&found)
 }
 
-/// What black and white mean in pictures that do not say so: the model's window in HU; else greys stay what they are.
+/// What black and white mean in pictures that do not say so: the model's window in HU; else intensities stay what they are.
 pub fn picture_window(card: &Card) -> anyhow::Result<Window> {
     match card.normalisation {
         Normalisation::Window(bounds) if card.is_in_hu() => Ok(Window::try_from(bounds)?),
@@ -141,9 +141,9 @@ impl Model {
     }
 
     /// How its difference maps become masks.
-    pub fn masking(&self) -> Masking {
-        let Card { threshold, peak, postprocess, .. } = self.card;
-        Masking { threshold, peak, postprocess }
+    pub fn mask_rule(&self) -> MaskRule {
+        let Card { threshold, seed_threshold, postprocess, .. } = self.card;
+        MaskRule { threshold, seed_threshold, postprocess }
     }
 
     /// Reads a model file.

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::env;
+use std::ffi::OsString;
 use std::io::{IsTerminal as _, stderr};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
@@ -30,6 +31,22 @@ use crate::recipe::RecipeError;
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct BadInput(pub String);
+
+/// Options of earlier versions, and what they are called today.
+const RENAMED: [(&str, &str); 3] =
+    [("--peak", "--seed-threshold"), ("--greys", "--picture-window"), ("--control", "--negative-control")];
+
+/// The command line, with a warning for each option of an earlier version, which becomes today's.
+pub fn arguments() -> Vec<OsString> {
+    let modern = |argument: OsString| {
+        let text = argument.to_string_lossy();
+        let (option, value) = text.split_at(text.find('=').unwrap_or(text.len()));
+        let Some((_, new)) = RENAMED.into_iter().find(|(old, _)| *old == option) else { return argument };
+        tracing::warn!("{option} is called {new} now");
+        format!("{new}{value}").into()
+    };
+    env::args_os().map(modern).collect()
+}
 
 /// The two bounds in HU that an option was given.
 ///

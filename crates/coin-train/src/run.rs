@@ -13,15 +13,15 @@ use serde_json::Value;
 use crate::checkpoint::Checkpoints;
 use crate::data::DataSpec;
 use crate::files::FileError;
-use crate::origin::Origin;
 use crate::program::BadInput;
+use crate::provenance::Provenance;
 use crate::recipe::Recipe;
 use crate::report::Report;
 use crate::{curves, events, files};
 
 const RECIPE: &str = "recipe.toml";
 const DATA: &str = "data.txt";
-const ORIGIN: &str = "origin.json";
+const PROVENANCE: &str = "provenance.json";
 /// TensorBoard looks for files with this word in their name.
 const EVENTS: &str = "events.out.tfevents.coin";
 const METRICS: &str = "metrics.jsonl";
@@ -37,7 +37,7 @@ pub struct Run {
 /// A run that no other program may train, as long as this lives.
 #[derive(Debug)]
 #[must_use]
-pub struct Hold {
+pub struct RunLock {
     _file: File,
 }
 
@@ -95,11 +95,11 @@ impl Run {
     ///
     /// # Errors
     /// When another program has it, or it goes on with other data than it began with.
-    pub fn begin(&self, origin: &Origin) -> anyhow::Result<Hold> {
+    pub fn begin(&self, provenance: &Provenance) -> anyhow::Result<RunLock> {
         let path = self.folder.join(LOCK);
         let failed = |reason| FileError::Write { path: path.clone(), reason };
-        let hold = File::create(&path).map_err(failed)?;
-        match hold.try_lock() {
+        let lock = File::create(&path).map_err(failed)?;
+        match lock.try_lock() {
             Ok(()) => self.sweep().map_err(failed)?,
             Err(TryLockError::WouldBlock) => {
                 let folder = self.folder.display();
@@ -109,16 +109,16 @@ impl Run {
             // Some network disks have no locks: whose files are unfinished there is not known.
             Err(TryLockError::Error(_)) => {}
         }
-        let Some(first) = self.origin()? else {
-            files::write(&self.folder.join(ORIGIN), &serde_json::to_vec_pretty(origin)?)?;
-            return Ok(Hold { _file: hold });
+        let Some(first) = self.provenance()? else {
+            files::write(&self.folder.join(PROVENANCE), &serde_json::to_vec_pretty(provenance)?)?;
+            return Ok(RunLock { _file: lock });
         };
-        if first.data_sha256 != origin.data_sha256 {
+        if first.data_sha256 != provenance.data_sha256 {
             let folder = self.folder.display();
             let reason = format!("{folder} began with other data than there is now; restore it, or begin another run");
             return Err(BadInput(reason).into());
         }
-        Ok(Hold { _file: hold })
+        Ok(RunLock { _file: lock })
     }
 
     /// Removes what a kill left unfinished.
@@ -140,7 +140,7 @@ impl Run {
         if from.best(STAGE).newest()?.is_none() {
             return Err(BadInput(format!("{folder}: its classifier is not trained yet")).into());
         }
-        if let (Some(ours), Some(theirs)) = (self.origin()?, from.origin()?)
+        if let (Some(ours), Some(theirs)) = (self.provenance()?, from.provenance()?)
             && ours.data_sha256 != theirs.data_sha256
         {
             let reason = format!("{folder}: its classifier was trained on other data, or other patients of it");
@@ -159,13 +159,13 @@ impl Run {
     }
 
     /// What the run came from, where it says so.
-    fn origin(&self) -> anyhow::Result<Option<Origin>> {
-        let path = self.folder.join(ORIGIN);
+    fn provenance(&self) -> anyhow::Result<Option<Provenance>> {
+        let path = self.folder.join(PROVENANCE);
         if !path.exists() {
             return Ok(None);
         }
-        let origin = serde_json::from_slice(&files::read(&path)?).with_context(|| path.display().to_string())?;
-        Ok(Some(origin))
+        let provenance = serde_json::from_slice(&files::read(&path)?).with_context(|| path.display().to_string())?;
+        Ok(Some(provenance))
     }
 
     /// What the finished run reported.
@@ -248,12 +248,12 @@ mod tests {
     fn a_run_does_not_go_on_with_other_data() {
         let (folder, recipe) = (tempfile::tempdir().unwrap(), Recipe::load("quick", &[]).unwrap());
         let run = Run::create(folder.path(), &recipe, &[DataSpec::Phantom]).unwrap();
-        let hold = run.begin(&Origin::now("one", "CPU")).unwrap();
-        let message = run.begin(&Origin::now("one", "CPU")).unwrap_err().to_string();
+        let lock = run.begin(&Provenance::now("one", "CPU")).unwrap();
+        let message = run.begin(&Provenance::now("one", "CPU")).unwrap_err().to_string();
         assert!(message.contains("quick is being trained by another program"), "{message}");
-        drop(hold);
-        drop(run.begin(&Origin::now("one", "another device")).unwrap());
-        let message = run.begin(&Origin::now("two", "CPU")).unwrap_err().to_string();
+        drop(lock);
+        drop(run.begin(&Provenance::now("one", "another device")).unwrap());
+        let message = run.begin(&Provenance::now("two", "CPU")).unwrap_err().to_string();
         assert!(message.contains("quick began with other data"), "{message}");
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use coin_imaging::augmentation::Augmentation;
 use coin_imaging::{Limits, Mask, Plane, Scan, Window, write};
 use coin_train::data::source::{self, SourceKind, Wanted};
-use coin_train::data::{Case, DataError, Dataset, Draw, Grid, Purpose, Row, SliceTable, Split, phantoms};
+use coin_train::data::{BatchRequest, Case, DataError, Dataset, Grid, Row, SliceTable, Split, Subset, phantoms};
 use coin_train::recipe::{Finding, Names, Protocol, Recipe, Task};
 use volumes::{SIDES, ct, labels};
 
@@ -36,8 +36,8 @@ fn pixels(row: &Row, label: &str) -> u32 {
     row.pixels(&[label.to_owned()])
 }
 
-/// Patient, purpose, and pixels of kidney, tumour and cyst.
-fn rows(table: &SliceTable) -> Vec<(&str, Option<Purpose>, [u32; 3])> {
+/// Patient, subset, and pixels of kidney, tumour and cyst.
+fn rows(table: &SliceTable) -> Vec<(&str, Option<Subset>, [u32; 3])> {
     let row = |row: &'_ Row| (row.split, ["kidney", "tumour", "cyst"].map(|label| pixels(row, label)));
     table.rows().iter().map(|found| (found.patient.as_str(), row(found).0, row(found).1)).collect()
 }
@@ -59,10 +59,9 @@ fn kits_folders_give_their_slices_with_kidney_in_hu_and_mm() {
     std::fs::write(folder.path().join("splits/train_scans.csv"), "case_00000\n").unwrap();
     std::fs::write(folder.path().join("splits/test_scans.csv"), "case_00001\n").unwrap();
     let found = table(SourceKind::Kits, folder.path()).unwrap();
-    let case = |name, purpose| {
-        [[WHOLE, 0, 0], [WHOLE - 100, 100, 0], [WHOLE, 0, 0]].map(|pixels| (name, Some(purpose), pixels))
-    };
-    let expected = [case("case_00000", Purpose::Train), case("case_00001", Purpose::Test)].concat();
+    let case =
+        |name, subset| [[WHOLE, 0, 0], [WHOLE - 100, 100, 0], [WHOLE, 0, 0]].map(|pixels| (name, Some(subset), pixels));
+    let expected = [case("case_00000", Subset::Train), case("case_00001", Subset::Test)].concat();
     assert_eq!(rows(&found), expected);
 
     let slice = found.rows()[1].slice().unwrap();
@@ -105,12 +104,12 @@ fn both_layouts_of_totalsegmentator_are_read() {
     assert_eq!(
         rows(&found),
         [
-            ("s0000", Some(Purpose::Train), [WHOLE + right, 0, 0]),
-            ("s0000", Some(Purpose::Train), [WHOLE - 100, 0, 0]),
-            ("s0000", Some(Purpose::Train), [WHOLE, 0, 0]),
-            ("s0001", Some(Purpose::Validation), [WHOLE + right, 0, 0]),
-            ("s0001", Some(Purpose::Validation), [WHOLE - 100, 0, 100]),
-            ("s0001", Some(Purpose::Validation), [WHOLE, 0, 0]),
+            ("s0000", Some(Subset::Train), [WHOLE + right, 0, 0]),
+            ("s0000", Some(Subset::Train), [WHOLE - 100, 0, 0]),
+            ("s0000", Some(Subset::Train), [WHOLE, 0, 0]),
+            ("s0001", Some(Subset::Validation), [WHOLE + right, 0, 0]),
+            ("s0001", Some(Subset::Validation), [WHOLE - 100, 0, 100]),
+            ("s0001", Some(Subset::Validation), [WHOLE, 0, 0]),
         ]
     );
 
@@ -121,9 +120,9 @@ fn both_layouts_of_totalsegmentator_are_read() {
         labels(&reference.path().join(format!("nnUNet_predictions/{case}.nii.gz")), 1, 1);
     }
     let found = table(SourceKind::TotalSegmentator, reference.path()).unwrap();
-    let purposes: Vec<_> = found.rows().iter().map(|row| (row.patient.as_str(), row.split)).collect();
-    assert_eq!(purposes[0], ("s0000", Some(Purpose::Train)));
-    assert_eq!((purposes[5], purposes.len()), (("s0001", Some(Purpose::Test)), 6));
+    let subsets: Vec<_> = found.rows().iter().map(|row| (row.patient.as_str(), row.split)).collect();
+    assert_eq!(subsets[0], ("s0000", Some(Subset::Train)));
+    assert_eq!((subsets[5], subsets.len()), (("s0001", Some(Subset::Test)), 6));
 }
 
 #[test]
@@ -145,17 +144,17 @@ fn nnunet_folders_of_both_versions_say_what_their_labels_mean() {
         let splits = r#"[{"train": ["case_00001", "case_00002"], "val": ["case_00003"]}]"#;
         std::fs::write(folder.path().join("splits_final.json"), splits).unwrap();
         let found = table(SourceKind::NnUnet, folder.path()).unwrap();
-        let purposes: BTreeMap<&str, _> = found.rows().iter().map(|row| (row.patient.as_str(), row.split)).collect();
-        let (train, test) = (Some(Purpose::Train), Some(Purpose::Test));
-        assert_eq!(purposes, BTreeMap::from([(cases[0], train), (cases[1], train), (cases[2], test)]));
+        let subsets: BTreeMap<&str, _> = found.rows().iter().map(|row| (row.patient.as_str(), row.split)).collect();
+        let (train, test) = (Some(Subset::Train), Some(Subset::Test));
+        assert_eq!(subsets, BTreeMap::from([(cases[0], train), (cases[1], train), (cases[2], test)]));
         let (row, outlined) = (&found.rows()[1], if region { WHOLE } else { WHOLE - 100 });
         assert_eq!((pixels(row, "kidney"), pixels(row, "tumour")), (outlined, 100));
 
         ct(&folder.path().join("imagesTs/d_0000.nii.gz"));
         labels(&folder.path().join("labelsTs/d.nii.gz"), kidney, tumour);
         let found = table(SourceKind::NnUnet, folder.path()).unwrap();
-        let purposes: BTreeMap<&str, _> = found.rows().iter().map(|row| (row.patient.as_str(), row.split)).collect();
-        assert_eq!((purposes[cases[2]], purposes["d"]), (Some(Purpose::Validation), test));
+        let subsets: BTreeMap<&str, _> = found.rows().iter().map(|row| (row.patient.as_str(), row.split)).collect();
+        assert_eq!((subsets[cases[2]], subsets["d"]), (Some(Subset::Validation), test));
 
         // What the values mean is part of what was cut.
         let swapped = format!(r#"{{"labels": {{"tumor": {kidney}, "kidney": {tumour}}}}}"#);
@@ -166,9 +165,9 @@ fn nnunet_folders_of_both_versions_say_what_their_labels_mean() {
 }
 
 fn grey(path: &Path, side: usize, level: impl Fn(usize, usize) -> u8) {
-    let greys: Vec<u8> = (0..side * side).map(|i| level(i % side, i / side)).collect();
+    let intensities: Vec<u8> = (0..side * side).map(|i| level(i % side, i / side)).collect();
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, write::grey_png(side, side, &greys).unwrap()).unwrap();
+    std::fs::write(path, write::png_8bit(side, side, &intensities).unwrap()).unwrap();
 }
 
 #[test]
@@ -182,12 +181,12 @@ fn lungs_are_labelled_by_folder_and_outlined_on_a_grid_of_their_own() {
         }
     }
     let found = table(SourceKind::Xray, folder.path()).unwrap();
-    let greys = "input.normalisation={window=[0,255]}".into();
-    let recipe = Recipe::load("kits23-anomalies", &["input.size=32".into(), greys]).unwrap();
+    let intensities = "input.normalisation={window=[0,255]}".into();
+    let recipe = Recipe::load("kits23-anomalies", &["input.size=32".into(), intensities]).unwrap();
     let task = Task { organ: named("kidney"), finding: Finding::Labelled, ..Task::default() };
     let protocol = Protocol { data: toml::from_str(LUNGS).unwrap(), task, ..recipe.protocol() };
-    let data = Dataset::open(&protocol, Some(&found), &Purpose::ALL).unwrap();
-    let batch = data.batch(&recipe.anomaly, None, Draw { seed: 1, step: 0, size: 64, normal: false }).unwrap();
+    let data = Dataset::open(&protocol, Some(&found), &Subset::ALL).unwrap();
+    let batch = data.batch(&recipe.anomaly, None, BatchRequest { seed: 1, step: 0, size: 64, normal: false }).unwrap();
     let abnormal = batch.iter().filter(|sample| sample.abnormal).count();
     assert!((20..45).contains(&abnormal), "{abnormal} of 64 from balanced batches");
     for sample in batch {
@@ -266,11 +265,11 @@ fn a_batch_hangs_on_seed_and_step_and_on_nothing_else() {
     let made = |threads: usize, seed: u64, step: u64| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let data = Dataset::open(&recipe.protocol(), None, &Purpose::ALL).unwrap();
+            let data = Dataset::open(&recipe.protocol(), None, &Subset::ALL).unwrap();
             // Steps before it leave no trace.
-            data.batch(&recipe.anomaly, None, Draw { seed: 9, step: 0, size: 3, normal: false }).unwrap();
+            data.batch(&recipe.anomaly, None, BatchRequest { seed: 9, step: 0, size: 3, normal: false }).unwrap();
             let batch = data
-                .batch(&recipe.anomaly, Some(&Augmentation::PAPER), Draw { seed, step, size: 8, normal: false })
+                .batch(&recipe.anomaly, Some(&Augmentation::PAPER), BatchRequest { seed, step, size: 8, normal: false })
                 .unwrap();
             batch.into_iter().map(|sample| (sample.input, sample.truth)).collect::<Vec<_>>()
         })
@@ -315,14 +314,14 @@ fn outlines_stay_where_they_belong_in_a_slice_that_is_cropped_to_the_body() {
 }
 
 #[test]
-fn lesions_are_planted_in_normal_slices_and_in_training_alone() {
+fn lesions_are_inserted_in_normal_slices_and_in_training_alone() {
     let folder = tempfile::tempdir().unwrap();
     let table = phantom_table(folder.path());
     let recipe = |balanced: bool| {
         let file = folder.path().join("tumours.toml");
         let text = format!(
             "extends = \"quick\"\nname = \"tumours\"\n[data]\nsource = \"slices\"\nabnormal = \"tumour\"\n\
-             kidney_pixels = 30\ntumour_pixels = 5\nbalanced = {balanced}\ntrain_on_planted = true\n\
+             kidney_pixels = 30\ntumour_pixels = 5\nbalanced = {balanced}\ntrain_on_inserted = true\n\
              [anomaly]\nprobability = 0.8\nlesions = 1.0\n"
         );
         std::fs::write(&file, text).unwrap();
@@ -330,22 +329,22 @@ fn lesions_are_planted_in_normal_slices_and_in_training_alone() {
     };
     for balanced in [false, true] {
         let recipe = recipe(balanced);
-        let data = Dataset::open(&recipe.protocol(), Some(&table), &Purpose::ALL).unwrap();
+        let data = Dataset::open(&recipe.protocol(), Some(&table), &Subset::ALL).unwrap();
         let batch = |normal| {
-            let draw = Draw { seed: 3, step: 0, size: 64, normal };
-            data.batch(&recipe.anomaly, None, draw).unwrap()
+            let request = BatchRequest { seed: 3, step: 0, size: 64, normal };
+            data.batch(&recipe.anomaly, None, request).unwrap()
         };
-        let planted = batch(true);
-        assert!(planted.iter().all(|sample| sample.clean.is_some()), "a tumour is no lesson");
-        let abnormal = planted.iter().filter(|sample| sample.abnormal).count();
+        let inserted = batch(true);
+        assert!(inserted.iter().all(|sample| sample.clean.is_some()), "a tumour is no pretraining");
+        let abnormal = inserted.iter().filter(|sample| sample.abnormal).count();
         assert!((30..64).contains(&abnormal), "{abnormal} of 64");
         let mixed = batch(false);
         assert!(mixed.iter().any(|sample| sample.clean.is_none()) && mixed.iter().any(|sample| sample.clean.is_some()));
-        let samples = data.samples(&[Purpose::Test], &recipe.anomaly, 1);
+        let samples = data.samples(&[Subset::Test], &recipe.anomaly, 1);
         let tested = samples.at(&(0..samples.len()).collect::<Vec<_>>()).unwrap();
         assert!(
             tested.iter().all(|sample| !sample.abnormal || sample.clean.is_none()),
-            "nothing is planted for a test"
+            "nothing is inserted for a test"
         );
     }
 }
@@ -376,30 +375,28 @@ fn patients() -> SliceTable {
 fn ratios_and_folds_divide_patients_the_same_way_every_time() {
     let (table, task) = (patients(), Task { finding: Finding::Labels(named("tumour")), ..Task::default() });
     let count =
-        |assigned: &BTreeMap<String, Purpose>, wanted| assigned.values().filter(|found| **found == wanted).count();
+        |assigned: &BTreeMap<String, Subset>, wanted| assigned.values().filter(|found| **found == wanted).count();
     let ratio = Split::Ratio { validation: 0.2, test: 0.3 };
     let assigned = ratio.assign(&table, &task).unwrap();
     let reversed = SliceTable::new("reversed", table.rows().iter().rev().cloned().collect());
     assert_eq!(assigned, ratio.assign(&reversed, &task).unwrap());
     assert_eq!(assigned.len(), 60);
     assert!(
-        (10..=26).contains(&count(&assigned, Purpose::Test))
-            && (5..=19).contains(&count(&assigned, Purpose::Validation))
+        (10..=26).contains(&count(&assigned, Subset::Test)) && (5..=19).contains(&count(&assigned, Subset::Validation))
     );
 
     let mut tested = BTreeSet::new();
     for fold in 0..5 {
         let assigned = Split::Folds { folds: 5, fold }.assign(&table, &task).unwrap();
-        let area = |wanted: Purpose| -> u32 {
+        let area = |wanted: Subset| -> u32 {
             table.rows().iter().filter(|row| assigned[&row.patient] == wanted).map(|row| pixels(row, "tumour")).sum()
         };
         let all: u32 = table.rows().iter().map(|row| pixels(row, "tumour")).sum();
-        for purpose in [Purpose::Test, Purpose::Validation] {
-            let share = f64::from(area(purpose)) / f64::from(all);
+        for subset in [Subset::Test, Subset::Validation] {
+            let share = f64::from(area(subset)) / f64::from(all);
             assert!((share - 0.2).abs() < 0.02, "fold {fold} has {share} of the tumour");
         }
-        tested
-            .extend(assigned.into_iter().filter(|(_, purpose)| *purpose == Purpose::Test).map(|(patient, _)| patient));
+        tested.extend(assigned.into_iter().filter(|(_, subset)| *subset == Subset::Test).map(|(patient, _)| patient));
     }
     assert_eq!(tested.len(), 60, "every patient is tested once");
 }
@@ -414,16 +411,16 @@ fn lists_and_tables_that_leak_or_name_strangers_are_refused() {
     };
     let kept =
         listed("a.toml", "train = [\"patient_1\"]\nvalidation = [\"patient_2\"]\ntest = [\"patient_3\"]").unwrap();
-    let expected = [("patient_1", Purpose::Train), ("patient_2", Purpose::Validation), ("patient_3", Purpose::Test)];
-    assert_eq!(kept, expected.into_iter().map(|(name, purpose)| (name.to_owned(), purpose)).collect());
+    let expected = [("patient_1", Subset::Train), ("patient_2", Subset::Validation), ("patient_3", Subset::Test)];
+    assert_eq!(kept, expected.into_iter().map(|(name, subset)| (name.to_owned(), subset)).collect());
     let leak = listed("b.json", r#"{"train": ["patient_1"], "test": ["patient_1"]}"#).unwrap_err();
     assert!(leak.contains("b.json") && leak.contains("patient_1 in two lists"), "{leak}");
     let stranger = listed("c.json", r#"[{"train": ["patient_1"], "val": ["nobody"]}]"#).unwrap_err();
     assert!(stranger.contains("nobody, who is not in the data"), "{stranger}");
 
     let mut rows = table.rows().to_vec();
-    rows.iter_mut().for_each(|row| row.split = Some(Purpose::Train));
-    rows[2].split = Some(Purpose::Test);
+    rows.iter_mut().for_each(|row| row.split = Some(Subset::Train));
+    rows[2].split = Some(Subset::Test);
     let leak = Split::Given.assign(&SliceTable::new("leaky", rows), &Task::default()).unwrap_err().to_string();
     assert!(leak.contains("patient_1 has slices of two splits"), "{leak}");
     let silent = Split::Given.assign(&table, &Task::default()).unwrap_err().to_string();

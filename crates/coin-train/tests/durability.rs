@@ -58,9 +58,9 @@ fn fifty_kills_leave_a_training_that_goes_on_to_the_same_end() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let (whole, killed) = (whole.join("quick"), killed.join("quick"));
     assert_eq!(unfinished(&killed), Vec::<String>::new());
-    let origin: Value = serde_json::from_slice(&fs::read(killed.join("origin.json")).unwrap()).unwrap();
-    let hash = origin["data_sha256"].as_str().unwrap();
-    assert_eq!((origin["device"].as_str(), hash.len()), (Some("CPU"), 64), "{origin}");
+    let provenance: Value = serde_json::from_slice(&fs::read(killed.join("provenance.json")).unwrap()).unwrap();
+    let hash = provenance["data_sha256"].as_str().unwrap();
+    assert_eq!((provenance["device"].as_str(), hash.len()), (Some("CPU"), 64), "{provenance}");
     assert_eq!(log(&whole), log(&killed));
     // But for the seconds that it took, which are in the report alone.
     let model = "coin-phantom.safetensors";
@@ -162,10 +162,11 @@ fn watched(mut program: Command, run: &Path, stage: &str) -> BTreeMap<usize, u64
     while child.try_wait().unwrap().is_none() {
         // The memory first: what a later moment holds must not count for an earlier one.
         let held = fs::read_to_string(&status).unwrap_or_default();
-        let peak = held.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
+        let seed_threshold =
+            held.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
         let log = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
         let validations = log.lines().filter(|line| line.contains("\"score\"") && line.contains(stage)).count();
-        peaks.extend(peak.map(|peak: u64| (validations, peak)));
+        peaks.extend(seed_threshold.map(|seed_threshold: u64| (validations, seed_threshold)));
         sleep(Duration::from_millis(20));
     }
     assert!(child.wait().unwrap().success());

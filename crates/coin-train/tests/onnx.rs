@@ -25,8 +25,8 @@ print(json.dumps({n: v.ravel().tolist() for n, v in zip(names, model.run(names, 
 
 /// A python with onnxruntime.
 fn python() -> Option<PathBuf> {
-    let rivals = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/rivals/bin/python");
-    [rivals, "python3".into()].into_iter().find(|python| {
+    let baselines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/baselines/bin/python");
+    [baselines, "python3".into()].into_iter().find(|python| {
         let found = Command::new(python).args(["-c", "import numpy, onnxruntime"]).output();
         found.is_ok_and(|output| output.status.success())
     })
@@ -55,7 +55,7 @@ fn bundle(family: Family, method: Method, fuse: Fuse, upsampling: Upsampling) ->
         method,
         size: SIZE,
         crop_to_body: false,
-        peak: 0.0,
+        seed_threshold: 0.0,
         normalisation: Normalisation::Window([-100.0, 300.0]),
         finding: String::new(),
         modality: String::new(),
@@ -66,7 +66,7 @@ fn bundle(family: Family, method: Method, fuse: Fuse, upsampling: Upsampling) ->
         data: String::new(),
         results: Value::Null,
         limits: String::new(),
-        familiarity: None,
+        ood: None,
         licence: String::new(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),

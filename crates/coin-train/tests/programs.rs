@@ -9,7 +9,7 @@ use std::process::Command;
 
 use coin_imaging::phantom::Phantom;
 use coin_imaging::{Limits, Scan, Window};
-use coin_train::data::{Grid, Purpose, SliceTable};
+use coin_train::data::{Grid, SliceTable, Subset};
 use coin_train::model::Model;
 use coin_train::recipe::Task;
 use serde_json::Value;
@@ -79,32 +79,33 @@ fn lessons_come_before_the_stages_they_are_for() {
     let slices = folder.path().join("slices");
     let made = program("dataset").args(["phantom", "--count", "48", "--size", "64", "--out"]).arg(&slices).output();
     assert!(made.unwrap().status.success());
-    let lesson =
+    let common =
         "batch=4, validate_every=2, anomaly={diameter_mm=42.0, contrast=[0.9, 0.9], probability=0.5, lesions=1.0}";
-    let recipe = |planted: bool| {
+    let recipe = |inserted: bool| {
         format!(
-            "extends = \"quick\"\nname = \"lessons\"\nsize = 64\n\
+            "extends = \"quick\"\nname = \"pretraining\"\nsize = 64\n\
              [data]\nsource = \"slices\"\nabnormal = \"tumour\"\nkidney_pixels = 30\ntumour_pixels = 5\nbalanced = true\n\
-             train_on_planted = {planted}\n[classifier]\nsteps = 2\nvalidate_every = 2\n\
+             train_on_planted = {inserted}\n[classifier]\nsteps = 2\nvalidate_every = 2\n\
              [counterfactual]\nsteps = 2\nvalidate_every = 2\n"
         )
     };
-    let (file, out) = (folder.path().join("lessons.toml"), folder.path().join("runs"));
-    let train = |lessons: &[&str], planted, stage: Option<&str>| {
-        std::fs::write(&file, recipe(planted)).unwrap();
+    let (file, out) = (folder.path().join("pretraining.toml"), folder.path().join("runs"));
+    let train = |pretraining: &[&str], inserted, stage: Option<&str>| {
+        std::fs::write(&file, recipe(inserted)).unwrap();
         let mut command = program("train");
         command.arg("--recipe").arg(&file).arg("--data").arg(format!("slices:{}", slices.display()));
         command.args(["--device", "cpu", "--out"]).arg(&out).args(stage.map(|stage| format!("--stage={stage}")));
-        for name in lessons {
-            let weight = if *name == "restoration" { ", planted_weight=20.0" } else { "" };
+        for name in pretraining {
+            let weight = if *name == "inpainting-pretraining" { ", anomaly_weight=20.0" } else { "" };
             let training = format!("training={{learning_rate=1e-3{weight}}}");
-            command.args(["--set", &format!("{name}={{steps=4, {lesson}, {training}}}")]);
+            let key = name.replace("-", "_");
+            command.args(["--set", &format!("{key}={{steps=4, {common}, {training}}}")]);
         }
         command.output().unwrap()
     };
     let plain = train(&[], true, None);
     assert!(plain.status.success(), "{}", String::from_utf8_lossy(&plain.stderr));
-    let taught = train(&["localisation", "restoration"], true, None);
+    let taught = train(&["localisation-pretraining", "inpainting-pretraining"], true, None);
     assert!(taught.status.success(), "{}", String::from_utf8_lossy(&taught.stderr));
     let stages = |run: &str| -> Vec<String> {
         let mut stages: Vec<String> =
@@ -112,29 +113,38 @@ fn lessons_come_before_the_stages_they_are_for() {
         stages.dedup();
         stages
     };
-    assert_eq!(stages("lessons"), ["classifier", "counterfactual"]);
-    assert_eq!(stages("lessons-2"), ["localisation", "classifier", "restoration", "counterfactual"]);
+    assert_eq!(stages("pretraining"), ["classifier", "counterfactual"]);
+    assert_eq!(
+        stages("pretraining-2"),
+        ["localisation-pretraining", "classifier", "inpainting-pretraining", "counterfactual"]
+    );
     // The same slices and the same first random weights: what differs was learnt before.
     let first = |run: &str, stage: &str| {
         let lines = log(&out.join(run));
         lines.into_iter().find(|line| line["stage"] == stage).unwrap()
     };
-    assert_ne!(first("lessons", "classifier")["loss"], first("lessons-2", "classifier")["loss"]);
+    assert_ne!(first("pretraining", "classifier")["loss"], first("pretraining-2", "classifier")["loss"]);
     let generator = |run| first(run, "counterfactual")["losses"]["generator"]["minimal_change"].clone();
-    assert_ne!(generator("lessons"), generator("lessons-2"));
+    assert_ne!(generator("pretraining"), generator("pretraining-2"));
     refused(&train(&[], true, Some("segmenter")), &["--stage segmenter", "no such stage"]);
-    refused(&train(&["restoration"], false, None), &["restoration", "nothing is planted", "task.train_on_synthetic"]);
+    refused(
+        &train(&["inpainting-pretraining"], false, None),
+        &["inpainting_pretraining", "nothing is inserted", "task.train_on_synthetic"],
+    );
     let mut weightless = program("train");
-    weightless.args(["--recipe", "kits23-tumour", "--set", "restoration.training.planted_weight=0"]);
+    weightless.args(["--recipe", "kits23-tumour", "--set", "inpainting_pretraining.training.anomaly_weight=0"]);
     weightless.arg("--data").arg(format!("slices:{}", slices.display())).arg("--out").arg(&out);
-    refused(&weightless.output().unwrap(), &["restoration.training.planted_weight: 0", "above 0"]);
+    refused(&weightless.output().unwrap(), &["inpainting_pretraining.training.anomaly_weight: 0", "above 0"]);
     // A run that has only begun.
-    let begun = train(&["localisation", "restoration"], true, Some("localisation"));
+    let begun = train(&["localisation-pretraining", "inpainting-pretraining"], true, Some("localisation-pretraining"));
     assert!(begun.status.success(), "{}", String::from_utf8_lossy(&begun.stderr));
     let mut hasty = program("train");
-    hasty.arg("--resume").arg(out.join("lessons-3")).args(["--stage", "restoration", "--device", "cpu"]);
+    hasty.arg("--resume").arg(out.join("pretraining-3")).args(["--stage", "inpainting-pretraining", "--device", "cpu"]);
     refused(&hasty.output().unwrap(), &["the classifier is not trained yet", "--stage classifier"]);
-    assert!(log(&out.join("lessons-3")).iter().all(|line| line["stage"] == "localisation"), "a step was taken in vain");
+    assert!(
+        log(&out.join("pretraining-3")).iter().all(|line| line["stage"] == "localisation-pretraining"),
+        "a step was taken in vain"
+    );
 }
 
 #[test]
@@ -181,10 +191,10 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     let output = evaluate.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report["slices"]["total"], 2, "one test patient, planted twice");
+    assert_eq!(report["slices"]["total"], 2, "one test patient, inserted twice");
     let control = &report["controls"]["healthy phantoms"];
     assert_eq!(
-        (&control["slices"], &control["called_abnormal"], &control["unfamiliar"]),
+        (&control["slices"], &control["called_abnormal"], &control["ood_warnings"]),
         (&2.into(), &0.0.into(), &0.0.into())
     );
     let change = control["mean_change"].as_f64().unwrap();
@@ -200,7 +210,7 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     unlike.arg("--against").arg(format!("other={}", kidney.display())).arg("--out").arg(&out);
     refused(&unlike.output().unwrap(), &["coin-kidney-anomaly.safetensors", "another size, crop or normalisation"]);
     let mut nameless = program("evaluate");
-    nameless.args(["--data", &data, "--control", "pictures", "--model"]).arg(&model).arg("--out").arg(&out);
+    nameless.args(["--data", &data, "--negative-control", "pictures", "--model"]).arg(&model).arg("--out").arg(&out);
     let nameless = nameless.output().unwrap();
     assert_eq!(nameless.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&nameless.stderr).contains("pictures: write NAME=PATH"));
@@ -222,7 +232,7 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     assert!(out.join("sheet.png").exists());
 
     let table = SliceTable::open(&slices).unwrap();
-    let tested = table.rows().iter().find(|row| row.split == Some(Purpose::Test)).unwrap();
+    let tested = table.rows().iter().find(|row| row.split == Some(Subset::Test)).unwrap();
     let case = tested.case(Grid { size: 128, crop_to_body: false }, Window::PHANTOM, &Task::default(), false).unwrap();
     let patient = Phantom::generate(2, 128).slice;
     let off = patient.hu().iter().zip(case.slice.hu()).map(|(&hu, read)| {
@@ -239,8 +249,8 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     let summaries: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(summaries[0]["before"].as_f64().unwrap() > 0.5, "patient 1 has an anomaly: {summaries}");
     assert!(out.join("phantom_00001/difference.npy").exists());
-    assert!(summaries[0]["unfamiliarity"].as_f64().unwrap() <= 1.0, "it is like the training data: {summaries}");
-    assert_eq!(report["unfamiliar"], 0);
+    assert!(summaries[0]["ood_score"].as_f64().unwrap() <= 1.0, "it is like the training data: {summaries}");
+    assert_eq!(report["ood_warnings"], 0);
 }
 
 #[test]
@@ -249,13 +259,13 @@ fn a_model_file_is_taught_what_it_knows_and_keeps_its_weights() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/coin-phantom/coin-phantom.safetensors");
     let out = folder.path().join("model.safetensors");
     let mut convert = program("convert");
-    convert.arg("familiarity").arg(&shipped).args(["--data", "phantom", "--limits", "made for a test", "--out"]);
+    convert.arg("ood").arg(&shipped).args(["--data", "phantom", "--limits", "made for a test", "--out"]);
     let output = convert.arg(&out).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let [before, after] = [&shipped, &out].map(|file| Model::bundle(file).unwrap());
     assert_eq!(before.weights(), after.weights());
     assert_eq!(after.card.limits, "made for a test");
-    let [before, after] = [before, after].map(|bundle| bundle.card.familiarity.unwrap());
+    let [before, after] = [before, after].map(|bundle| bundle.card.ood.unwrap());
     assert!(
         (before.limit - after.limit).abs() < 1e-3 * before.limit,
         "the shipped file was taught by the same command"

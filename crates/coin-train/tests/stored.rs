@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use coin_core::bundle::Normalisation;
-use coin_train::data::{Purpose, SliceTable};
+use coin_train::data::{SliceTable, Subset};
 use coin_train::model::Model;
 use coin_train::recipe::{Crop, Finding, Names, Protocol, Recipe};
 
@@ -59,7 +59,7 @@ fn slice_folders_without_a_description_are_of_kidneys() {
     assert_eq!([pixels("kidney"), pixels("tumour"), pixels("cyst")], [900, 120, 0]);
     let spacing = first.spacing.unwrap();
     assert_eq!((spacing.row_mm(), spacing.column_mm()), (1.6, 0.8));
-    assert_eq!((first.greys.low(), first.greys.high(), first.abnormal), (-50.0, 250.0, Some(true)));
-    assert_eq!((first.split, second.split), (Some(Purpose::Test), Some(Purpose::Validation)));
-    assert_eq!((second.greys.low(), second.spacing, second.abnormal), (-100.0, None, None));
+    assert_eq!((first.intensities.low(), first.intensities.high(), first.abnormal), (-50.0, 250.0, Some(true)));
+    assert_eq!((first.split, second.split), (Some(Subset::Test), Some(Subset::Validation)));
+    assert_eq!((second.intensities.low(), second.spacing, second.abnormal), (-100.0, None, None));
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use coin_core::bundle::Normalisation;
 use coin_imaging::{Plane, Window, write};
 use coin_train::data::source::{self, SourceKind, Wanted};
-use coin_train::data::{Dataset, Draw, Purpose, SliceTable};
+use coin_train::data::{BatchRequest, Dataset, SliceTable, Subset};
 use coin_train::recipe::{Protocol, Recipe, Task};
 use volumes::{SIDES, ct, labels};
 
@@ -24,7 +24,7 @@ fn table(kind: SourceKind, folder: &Path, task: &Task) -> Result<SliceTable, Str
 
 /// Which slices are abnormal, or `None` where they are left out.
 fn verdicts(table: &SliceTable, task: &Task) -> Vec<Option<bool>> {
-    table.rows().iter().map(|row| task.abnormal(row, Purpose::Train)).collect()
+    table.rows().iter().map(|row| task.abnormal(row, Subset::Train)).collect()
 }
 
 #[test]
@@ -97,12 +97,12 @@ fn mr_folder(folder: &Path) {
                     0
                 }
             };
-            let greys: Vec<u8> = (0..SIDE * SIDE).map(|i| value(i) * brightness).collect();
+            let intensities: Vec<u8> = (0..SIDE * SIDE).map(|i| value(i) * brightness).collect();
             let labels: Vec<u8> = (0..SIDE * SIDE).map(|i| if lesion(i) { 7 } else { u8::from(inside(i)) }).collect();
             let file = format!("{case}-{slice}.png");
-            for (part, values) in [("images", greys), ("masks", labels)] {
+            for (part, values) in [("images", intensities), ("masks", labels)] {
                 std::fs::create_dir_all(folder.join(part)).unwrap();
-                std::fs::write(folder.join(part).join(&file), write::grey_png(SIDE, SIDE, &values).unwrap()).unwrap();
+                std::fs::write(folder.join(part).join(&file), write::png_8bit(SIDE, SIDE, &values).unwrap()).unwrap();
             }
             table += &format!("{file},{case},{}\n", if case == "dark" { "train" } else { "test" });
         }
@@ -129,13 +129,13 @@ fn masks_are_counted_and_brightness_is_normalised_by_slice_or_patient() {
     let pixels = |label: &str| found.rows().iter().map(|row| row.pixels(&[label.to_owned()])).collect::<Vec<_>>();
     assert_eq!(pixels("glioma"), [0, 16, 0, 16, 0, 16, 0, 16]);
     assert_eq!(pixels("head"), [400, 384, 400, 384, 400, 384, 400, 384]);
-    assert_eq!((found.name(), found.rows()[0].greys), ("heads", Window::EIGHT_BIT));
+    assert_eq!((found.name(), found.rows()[0].intensities), ("heads", Window::EIGHT_BIT));
 
     let glioma = "organ = \"head\"\nfinding = \"glioma\"\nmin_finding_pixels = 16";
     let brightest = |over: &str| {
         let protocol = Protocol { data: toml::from_str("source = \"slices\"").unwrap(), ..protocol(glioma, over) };
-        let data = Dataset::open(&protocol, Some(&found), &[Purpose::Train, Purpose::Test]).unwrap();
-        let samples = data.samples(&[Purpose::Train, Purpose::Test], &protocol.anomaly, 1);
+        let data = Dataset::open(&protocol, Some(&found), &[Subset::Train, Subset::Test]).unwrap();
+        let samples = data.samples(&[Subset::Train, Subset::Test], &protocol.anomaly, 1);
         let samples = samples.at(&(0..samples.len()).collect::<Vec<_>>()).unwrap();
         let largest = samples.iter().map(|sample| sample.input.iter().copied().fold(-1.0, f32::max));
         (largest.collect::<Vec<f32>>(), data.normalisation, data.modality)
@@ -167,9 +167,9 @@ fn synthetic_lesions_go_into_any_organ_and_without_one_into_the_body() {
         protocol.anomaly.probability = 1.0;
         protocol.anomaly.lesions = lesions;
         protocol.anomaly.diameter_mm = 60.0;
-        let data = Dataset::open(&protocol, Some(&found), &[Purpose::Train]).unwrap();
-        let draw = Draw { seed: 1, step: 0, size: 16, normal: false };
-        let batch = data.batch(&protocol.anomaly, None, draw).unwrap();
+        let data = Dataset::open(&protocol, Some(&found), &[Subset::Train]).unwrap();
+        let request = BatchRequest { seed: 1, step: 0, size: 16, normal: false };
+        let batch = data.batch(&protocol.anomaly, None, request).unwrap();
         assert!(batch.iter().all(|sample| sample.organ.bounding_box() == Some((6, 6, 25, 25))), "{organ:?}");
         let inserted: Vec<_> = batch.iter().filter_map(|sample| sample.truth.as_ref()).collect();
         assert!(inserted.len() > 12, "{} of 16 with {organ:?}", inserted.len());

@@ -8,9 +8,9 @@ use js_sys::Error;
 pub struct NamedDevice {
     pub device: Device,
     pub name: String,
-    /// A graphics card that is computed by the processor, slower than the processor's own engine.
+    /// A GPU that is computed by the processor, slower than the processor's own engine.
     pub software: bool,
-    /// Hears why the device was lost, which happens to graphics cards alone; taken by whoever listens.
+    /// Hears why the device was lost, which happens to GPUs alone; taken by whoever listens.
     pub lost: Option<Receiver<String>>,
 }
 

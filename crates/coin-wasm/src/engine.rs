@@ -2,7 +2,7 @@
 
 use coin_core::bundle::{Bundle, Card, Normalisation, Over, SELF_TEST_TOLERANCE};
 use coin_core::explanation::{Explainer, Explanation};
-use coin_imaging::{Fit, Window};
+use coin_imaging::{InputTransform, Window};
 use js_sys::{Date, Error, Float32Array, Object, Promise};
 use serde::Serialize as _;
 use serde_wasm_bindgen::Serializer;
@@ -49,7 +49,7 @@ impl Engine {
         let lost = self.on.lost.take()?;
         Some(wasm_bindgen_futures::future_to_promise(async move {
             match lost.await {
-                Ok(message) => Ok(format!("the graphics card was lost: {message}").into()),
+                Ok(message) => Ok(format!("the GPU was lost: {message}").into()),
                 Err(_) => std::future::pending().await,
             }
         }))
@@ -78,28 +78,28 @@ impl Engine {
         Ok(info)
     }
 
-    /// `{size, window, square, before, after, input, counterfactual, difference, unfamiliarity, milliseconds}` of a slice; `window`
+    /// `{size, window, square, before, after, input, counterfactual, difference, ood_score, milliseconds}` of a slice; `window`
     /// are the intensities that became -1 and 1, `square` is
     /// where the model's grid lies on it: `{left, top, width, height}` in the slice's pixels, `pixelMm` of the grid, or null,
-    /// and whether it lies `aroundBody`. See [`Explainer::unfamiliarity`].
+    /// and whether it lies `aroundBody`. See [`Explainer::ood_score`].
     pub async fn explain(&self, slice: &Slice) -> Result<Object, Error> {
         let model = self.model()?;
         let started = Date::now();
         let size = model.card.size;
-        let fit = model.fit(&slice.0);
+        let transform = model.fit(&slice.0);
         let window = model.window(slice)?;
-        let input = fit.input(&slice.0, window);
+        let input = transform.input(&slice.0, window);
         let explanation = self.run(&model.explainer, input.clone(), size).await?;
         object([
             ("size", size.into()),
             ("window", bounds(window.into())),
-            ("square", square(&fit, model.card.crop_to_body)?.into()),
+            ("square", square(&transform, model.card.crop_to_body)?.into()),
             ("before", explanation.before.into()),
             ("after", explanation.after.into()),
             ("input", Float32Array::from(input.as_slice()).into()),
             ("counterfactual", Float32Array::from(explanation.counterfactual.as_slice()).into()),
             ("difference", Float32Array::from(explanation.difference.as_slice()).into()),
-            ("unfamiliarity", model.explainer.unfamiliarity(&input).map_or(JsValue::NULL, JsValue::from)),
+            ("ood_score", model.explainer.ood_score(&input).map_or(JsValue::NULL, JsValue::from)),
             ("milliseconds", (Date::now() - started).into()),
         ])
     }
@@ -107,8 +107,8 @@ impl Engine {
 
 impl Model {
     /// How a slice goes on the model's grid.
-    pub(crate) fn fit(&self, slice: &coin_imaging::Slice) -> Fit {
-        Fit::for_model(slice, self.card.size, self.card.crop_to_body)
+    pub(crate) fn fit(&self, slice: &coin_imaging::Slice) -> InputTransform {
+        InputTransform::for_model(slice, self.card.size, self.card.crop_to_body)
     }
 
     /// The intensities of a slice that become -1 and 1.
@@ -136,14 +136,14 @@ impl Engine {
     }
 }
 
-fn square(fit: &Fit, around_body: bool) -> Result<Object, Error> {
-    let [left, top, width, height] = fit.square();
+fn square(transform: &InputTransform, around_body: bool) -> Result<Object, Error> {
+    let [left, top, width, height] = transform.square();
     object([
         ("left", left.into()),
         ("top", top.into()),
         ("width", width.into()),
         ("height", height.into()),
-        ("pixelMm", fit.pixel().map_or(JsValue::NULL, |pixel| pixel.column_mm().into())),
+        ("pixelMm", transform.pixel().map_or(JsValue::NULL, |pixel| pixel.column_mm().into())),
         ("aroundBody", around_body.into()),
     ])
 }
@@ -170,7 +170,7 @@ fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
         ("modality", if card.modality.is_empty() { "CT" } else { card.modality.as_str() }.into()),
         ("finding", card.finding.as_str().into()),
         ("threshold", card.threshold.into()),
-        ("peak", card.peak.into()),
+        ("seedThreshold", card.seed_threshold.into()),
         ("postprocess", card.postprocess.into()),
         ("licence", card.licence.as_str().into()),
         ("recipe", json(&card.recipe["name"])?),

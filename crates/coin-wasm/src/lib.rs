@@ -1,7 +1,7 @@
 //! What the browser sees of COIN: an engine that explains slices with a model, what becomes of its maps, phantoms, and scans.
 //!
 //! Built three times from this code, each with what one kind of worker does: `cpu`, small and the first to arrive; `webgpu`, the
-//! networks on a graphics card; and `files`, which reads and writes the formats.
+//! networks on a GPU; and `files`, which reads and writes the formats.
 //! Everything that waits for a device is asynchronous; errors reach JavaScript as `Error` with one sentence.
 
 #![recursion_limit = "256"]

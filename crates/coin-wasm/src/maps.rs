@@ -1,7 +1,7 @@
-//! What becomes of an explanation's maps: masks, their pieces, colours, and the counterfactual on the slice's own grid.
+//! What becomes of an explanation's maps: masks, their components, colours, and the counterfactual on the slice's own grid.
 
 use coin_imaging::colour::ColourMap;
-use coin_imaging::{Fit, Mask, Window};
+use coin_imaging::{InputTransform, Mask, Window};
 use js_sys::{Error, Float32Array, Uint8Array, Uint8ClampedArray, Uint32Array};
 use wasm_bindgen::prelude::*;
 
@@ -22,27 +22,27 @@ pub fn counterfactual_hu(
 ) -> Result<Float32Array, Error> {
     let window = Window::new(window_low, window_high).map_err(sentence)?;
     require_square(size, &[input.len(), counterfactual.len()])?;
-    let fit = Fit::for_model(&slice.0, size, around_body);
-    let hu = coin_imaging::counterfactual_hu(&slice.0, &fit, window, input, counterfactual);
+    let transform = InputTransform::for_model(&slice.0, size, around_body);
+    let hu = coin_imaging::counterfactual_hu(&slice.0, &transform, window, input, counterfactual);
     Ok(Float32Array::from(hu.as_slice()))
 }
 
-/// 0 or 1 for each of `size * size` pixels of a difference map: those that exceed the threshold, in pieces that exceed the
-/// peak somewhere; post-processed are they opened, closed, and the largest piece.
+/// 0 or 1 for each of `size * size` pixels of a difference map: those that exceed the threshold, in components that exceed the
+/// seed threshold somewhere; post-processed are they opened, closed, and the largest component.
 #[wasm_bindgen(js_name = maskOf)]
 pub fn mask_of(
     difference: &[f32],
     size: usize,
     threshold: f32,
-    peak: f32,
+    seed_threshold: f32,
     postprocess: bool,
 ) -> Result<Uint8Array, Error> {
-    let mask = Mask::from_peaks(difference, size, size, threshold, peak);
+    let mask = Mask::with_hysteresis(difference, size, size, threshold, seed_threshold);
     let mask = mask.ok_or_else(|| Error::new("the difference map is not a square of this size"))?;
     Ok(flags(&if postprocess { mask.postprocessed() } else { mask }))
 }
 
-/// The number of each pixel's piece of a mask of `size * size` zeros and ones, the largest being 1; 0 outside.
+/// The number of each pixel's component of a mask of `size * size` zeros and ones, the largest being 1; 0 outside.
 #[wasm_bindgen(js_name = componentNumbers)]
 pub fn component_numbers(mask: &[u8], size: usize) -> Result<Uint32Array, Error> {
     let mask = Mask::new(size, size, mask.iter().map(|&inside| inside > 0).collect());

@@ -1,4 +1,4 @@
-//! Slices to try a model on: procedural patients, and anomalies planted in any slice.
+//! Slices to try a model on: procedural patients, and anomalies inserted in any slice.
 
 use coin_imaging::phantom::{Organ, Phantom};
 use coin_imaging::{Window, anomaly};
@@ -9,7 +9,7 @@ use crate::maps::flags;
 use crate::object;
 use crate::slice::{Slice, sentence};
 
-/// How an anomaly is planted: the paper's way, in a size and a window of choice.
+/// How an anomaly is inserted: the paper's way, in a size and a window of choice.
 #[wasm_bindgen]
 pub struct AnomalyStyle {
     style: anomaly::AnomalyStyle,
@@ -29,7 +29,7 @@ impl AnomalyStyle {
     }
 }
 
-/// `{slice, truth, plain}`: a procedural patient, the mask of the anomaly planted in a kidney, or null without one, and the
+/// `{slice, truth, plain}`: a procedural patient, the mask of the anomaly inserted in a kidney, or null without one, and the
 /// patient without it.
 #[wasm_bindgen]
 pub fn phantom(seed: u32, size: usize, style: Option<AnomalyStyle>) -> Result<Object, Error> {
@@ -38,24 +38,24 @@ pub fn phantom(seed: u32, size: usize, style: Option<AnomalyStyle>) -> Result<Ob
     }
     let phantom = Phantom::generate(u64::from(seed), size);
     let kidneys = phantom.mask(Organ::Kidney);
-    let planted = style.and_then(|AnomalyStyle { style, window }| {
-        anomaly::plant(&phantom.slice, &kidneys, window, &style, u64::from(seed))
+    let inserted = style.and_then(|AnomalyStyle { style, window }| {
+        anomaly::insert(&phantom.slice, &kidneys, window, &style, u64::from(seed))
     });
     let plain = Slice::from(phantom.slice.clone()).into();
-    let (slice, truth) = match planted {
-        Some(planted) => (planted.slice, flags(&planted.mask).into()),
+    let (slice, truth) = match inserted {
+        Some(inserted) => (inserted.slice, flags(&inserted.mask).into()),
         None => (phantom.slice, JsValue::NULL),
     };
     object([("slice", Slice::from(slice).into()), ("truth", truth), ("plain", plain)])
 }
 
 /// `{slice, mask}`: the slice with an anomaly centred on pixel (x, y).
-#[wasm_bindgen(js_name = plantAnomaly)]
-pub fn plant_anomaly(slice: &Slice, x: usize, y: usize, style: AnomalyStyle, seed: u32) -> Result<Object, Error> {
+#[wasm_bindgen(js_name = insertAnomaly)]
+pub fn insert_anomaly(slice: &Slice, x: usize, y: usize, style: AnomalyStyle, seed: u32) -> Result<Object, Error> {
     let slice = &slice.0;
     if x >= slice.width() || y >= slice.height() {
         return Err(Error::new(&format!("pixel ({x}, {y}) lies outside the slice")));
     }
-    let planted = anomaly::plant_at(slice, style.window, &style.style, x, y, u64::from(seed));
-    object([("slice", Slice::from(planted.slice).into()), ("mask", flags(&planted.mask).into())])
+    let inserted = anomaly::insert_at(slice, style.window, &style.style, x, y, u64::from(seed));
+    object([("slice", Slice::from(inserted.slice).into()), ("mask", flags(&inserted.mask).into())])
 }

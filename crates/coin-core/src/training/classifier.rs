@@ -4,10 +4,10 @@ use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
+use super::device_group::StepError;
 use super::hyperparameter::{not_negative, positive, share};
 use super::loss::binary_cross_entropy;
 use super::supervised::Supervised;
-use super::team::StepError;
 use crate::networks::Classifier;
 
 /// Hyperparameters of the classifier's training.
@@ -52,6 +52,6 @@ impl ClassifierTrainer {
         let targets = TensorData::new(targets.collect::<Vec<f32>>(), [labels.len(), 1]);
         let targets = Tensor::from_data(targets, &x.device());
         let loss = |network: &Classifier, x, targets| binary_cross_entropy(network.forward(x), targets);
-        self.descend(x, targets, loss, self.config.learning_rate * rate)
+        self.step_on(x, targets, loss, self.config.learning_rate * rate)
     }
 }

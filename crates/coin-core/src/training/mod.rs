@@ -4,25 +4,25 @@ mod adam;
 mod average;
 mod classifier;
 mod counterfactual;
-mod descent;
+mod device_group;
 mod hyperparameter;
-mod lessons;
 pub mod loss;
+mod pretraining;
 mod segmenter;
 mod state;
+mod step_gradients;
 mod supervised;
-mod team;
 
 pub use average::ExponentialAverage;
 pub use classifier::{ClassifierConfig, ClassifierTrainer};
 pub use counterfactual::{
-    Batch, CounterfactualConfig, CounterfactualLosses, CounterfactualTrainer, Cycle, Descents, GeneratorLosses,
+    Batch, CounterfactualConfig, CounterfactualLosses, CounterfactualTrainer, Cycle, GeneratorLosses, NetworkGradients,
     Objective,
 };
-pub use descent::Descent;
-pub use lessons::{LocalisationConfig, LocalisationTrainer, Localiser, RestorationConfig, RestorationTrainer};
+pub use device_group::StepError;
 pub use loss::{Adversarial, Distance};
+pub use pretraining::{InpaintingConfig, InpaintingTrainer, LocalisationConfig, LocalisationTrainer, Localiser};
 pub use segmenter::{SegmenterConfig, SegmenterTrainer};
 pub use state::{StateError, TrainerState};
+pub use step_gradients::StepGradients;
 pub use supervised::Supervised;
-pub use team::StepError;

@@ -5,9 +5,9 @@ use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor};
 
 use super::adam::Adam;
-use super::descent::{self, Descent};
+use super::device_group::{self, DeviceGroup, StepError};
 use super::state::{StateError, TrainerState};
-use super::team::{self, StepError, Team};
+use super::step_gradients::{self, StepGradients};
 
 /// A network and its optimizer; `C` holds what else decides its training.
 pub struct Supervised<M: Module, C> {
@@ -15,7 +15,7 @@ pub struct Supervised<M: Module, C> {
     pub network: M,
     pub(super) config: C,
     optimizer: ModuleOptimizer,
-    team: Team,
+    group: DeviceGroup,
     /// Name of the network in states.
     part: &'static str,
     step: u64,
@@ -23,19 +23,19 @@ pub struct Supervised<M: Module, C> {
 
 impl<M: Module, C> Supervised<M, C> {
     pub(super) fn start(part: &'static str, network: M, adam: Adam, config: C) -> Self {
-        Self { network, config, optimizer: adam.into(), team: Team::default(), part, step: 0 }
+        Self { network, config, optimizer: adam.into(), group: DeviceGroup::default(), part, step: 0 }
     }
 
-    /// These devices, without gradients, take equal shares of every batch beside the network's own.
+    /// These devices, without gradients, take equal shards of every batch beside the network's own.
     #[must_use]
-    pub fn with_helpers(mut self, helpers: &[Device]) -> Self {
-        self.team = Team::with(helpers);
+    pub fn with_replicas(mut self, replicas: &[Device]) -> Self {
+        self.group = DeviceGroup::with(replicas);
         self
     }
 
     /// Follows the gradients of `loss` of images against their targets; returns the loss before the step, the mean over the
-    /// shares where there are helpers.
-    pub(super) fn descend<const D: usize>(
+    /// shards where there are replicas.
+    pub(super) fn step_on<const D: usize>(
         &mut self,
         x: Tensor<4>,
         targets: Tensor<D>,
@@ -45,18 +45,19 @@ impl<M: Module, C> Supervised<M, C> {
     where
         M: 'static,
     {
-        team::attempt(|| {
-            let share = 1.0 / self.team.len() as f64;
-            let batch = self.team.shares(x)?.into_iter().zip(self.team.shares(targets)?);
-            let jobs = self.team.copies(&self.network).into_iter().zip(batch).collect();
-            let found = self.team.compute(jobs, move |(network, (x, targets)): (M, (Tensor<4>, Tensor<D>))| {
+        device_group::attempt(|| {
+            let shard = 1.0 / self.group.len() as f64;
+            let batch = self.group.shards(x)?.into_iter().zip(self.group.shards(targets)?);
+            let jobs = self.group.copies(&self.network).into_iter().zip(batch).collect();
+            let found = self.group.compute(jobs, move |(network, (x, targets)): (M, (Tensor<4>, Tensor<D>))| {
                 let loss = loss(&network, x, targets);
-                Descent::of(vec![loss.clone()], loss, &network, share)
+                StepGradients::of(vec![loss.clone()], loss, &network, shard)
             });
-            let (network, losses) = descent::follow(&mut self.optimizer, self.network.clone(), found, learning_rate);
+            let (network, losses) =
+                step_gradients::apply_gradients(&mut self.optimizer, self.network.clone(), found, learning_rate);
             self.network = network;
             self.step += 1;
-            Ok(team::means(losses)?.first().copied().unwrap_or(f32::NAN))
+            Ok(device_group::means(losses)?.first().copied().unwrap_or(f32::NAN))
         })
     }
 

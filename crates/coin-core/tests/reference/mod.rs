@@ -103,7 +103,7 @@ pub fn inpainter(config: &InpainterConfig, from: &[(&Golden, &str)], device: &De
 }
 
 pub fn discriminator(from: &Golden, device: &Device) -> Discriminator {
-    let config = DiscriminatorConfig { widths: vec![4, 8, 12, 16, 20, 20], halvings: 5, conditions: 2 };
+    let config = DiscriminatorConfig { widths: vec![4, 8, 12, 16, 20, 20], downsample_blocks: 5, conditions: 2 };
     load(config.init(device), "disc", &[(from, "")])
 }
 

@@ -1,4 +1,4 @@
-//! PNG, JPEG, TIFF and BMP whose greys stand for HU through a declared window.
+//! PNG, JPEG, TIFF and BMP whose intensities stand for HU through a declared window.
 
 use std::io::Cursor;
 
@@ -16,10 +16,10 @@ pub(crate) fn is_picture(bytes: &[u8]) -> bool {
     is_bitmap || starts.iter().any(|start| bytes.starts_with(start))
 }
 
-/// A picture as a slice: black is the low end of `greys`, white the high end. A colour picture must be grey in truth.
-pub(crate) fn read(bytes: &[u8], name: &str, greys: Window, limits: &Limits) -> Result<Slice, ScanError> {
+/// A picture as a slice: black is the low end of `intensities`, white the high end. A colour picture must be grey in truth.
+pub(crate) fn read(bytes: &[u8], name: &str, intensities: Window, limits: &Limits) -> Result<Slice, ScanError> {
     let (width, height, levels, white) = levels(bytes, name, limits)?;
-    let hu = levels.into_iter().map(|level| greys.hu_of_unit(f32::from(level) / white)).collect();
+    let hu = levels.into_iter().map(|level| intensities.hu_of_unit(f32::from(level) / white)).collect();
     Slice::new(width, height, hu, None).map_err(|reason| ScanError::invalid(name, "size", reason))
 }
 
@@ -49,7 +49,7 @@ fn levels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(usize, usize, Ve
     let deep = matches!(picture.color(), ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16);
     if picture.color().has_color() {
         let rgb = picture.to_rgb16();
-        // JPEG's colour conversion is off by a level or two for true greys.
+        // JPEG's colour conversion is off by a level or two for true intensities.
         let tolerance = if deep { 0 } else { 3 * 257 };
         let grey = rgb.pixels().all(|p| p.0.iter().all(|&c| c.abs_diff(p.0[0]) <= tolerance));
         if !grey {

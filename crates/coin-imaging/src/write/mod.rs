@@ -8,5 +8,5 @@ mod png;
 mod segmentation;
 
 pub use nifti::{VolumeError, Voxel, nifti};
-pub use png::{WriteError, deep_grey_png, grey_png, png};
+pub use png::{WriteError, png, png_8bit, png_16bit};
 pub use segmentation::{Author, SegmentationError, segmentation};

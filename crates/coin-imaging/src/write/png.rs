@@ -19,7 +19,7 @@ pub fn png(picture: &Picture) -> Result<Vec<u8>, WriteError> {
 }
 
 /// `width * height` grey levels or labels as 8-bit PNG, which says in its description what it is for.
-pub fn grey_png(width: usize, height: usize, greys: &[u8]) -> Result<Vec<u8>, WriteError> {
+pub fn png_8bit(width: usize, height: usize, greys: &[u8]) -> Result<Vec<u8>, WriteError> {
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, width as u32, height as u32);
     encoder.set_color(ColorType::Grayscale);
@@ -33,7 +33,7 @@ pub fn grey_png(width: usize, height: usize, greys: &[u8]) -> Result<Vec<u8>, Wr
 }
 
 /// `width * height` grey levels as 16-bit PNG.
-pub fn deep_grey_png(width: usize, height: usize, greys: Vec<u16>) -> Result<Vec<u8>, WriteError> {
+pub fn png_16bit(width: usize, height: usize, greys: Vec<u16>) -> Result<Vec<u8>, WriteError> {
     let image = ImageBuffer::<Luma<u16>, _>::from_raw(width as u32, height as u32, greys);
     encode(&image.ok_or_else(|| WriteError(format!("the values do not fill {width} x {height}")))?.into())
 }

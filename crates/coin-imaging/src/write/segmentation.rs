@@ -18,7 +18,7 @@ use crate::{Mask, Scan};
 pub enum SegmentationError {
     /// The scan has no such slice, or another number of pixels in it.
     #[error("{name}: the masks do not fit its slices")]
-    Fit {
+    InputTransform {
         /// The scan.
         name: String,
     },
@@ -63,13 +63,13 @@ pub fn segmentation(
     let name = || scan.name().to_owned();
     let sources = scan.sources().filter(|sources| !sources.is_empty());
     let sources = sources.ok_or_else(|| SegmentationError::NoSource { name: name() })?;
-    let slice = scan.slice(0).map_err(|_| SegmentationError::Fit { name: name() })?;
+    let slice = scan.slice(0).map_err(|_| SegmentationError::InputTransform { name: name() })?;
     let (width, height) = (slice.width(), slice.height());
     let with_source = |(index, mask): (&usize, _)| Some((mask, sources.get(*index)?));
     let placed: Option<Vec<(&Mask, &Source)>> = masks.iter().map(with_source).collect();
     let fits = |(mask, _): &(&Mask, &Source)| (mask.width(), mask.height()) == (width, height);
     let placed = placed.filter(|placed| placed.iter().all(fits));
-    let mut found = placed.ok_or_else(|| SegmentationError::Fit { name: name() })?;
+    let mut found = placed.ok_or_else(|| SegmentationError::InputTransform { name: name() })?;
     found.retain(|(mask, _)| mask.count() > 0);
     let Some((_, first)) = found.first() else { return Ok(None) };
     let spacing = slice.spacing_or_assumed();

@@ -40,8 +40,8 @@ fn damage(rng: &mut ChaCha8Rng, bytes: &mut Vec<u8>, other: &[u8]) {
         }
         _ => {
             let from = rng.random_range(0..other.len());
-            let piece = &other[from..(from + rng.random_range(1..64)).min(other.len())];
-            bytes.splice(at..(at + piece.len()).min(bytes.len()), piece.iter().copied());
+            let component = &other[from..(from + rng.random_range(1..64)).min(other.len())];
+            bytes.splice(at..(at + component.len()).min(bytes.len()), component.iter().copied());
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::Adam;
 const SHARE: usize = 1 << 14;
 
 /// Calls `change` for equal pieces of all of `values`: with where a piece starts, and its values.
-fn each_piece<const N: usize>(values: [&mut [f32]; N], change: impl Fn(usize, [&mut [f32]; N]) + Sync + Send) {
+fn each_component<const N: usize>(values: [&mut [f32]; N], change: impl Fn(usize, [&mut [f32]; N]) + Sync + Send) {
     let length = values.iter().map(|values| values.len()).min().unwrap_or(0);
     let outputs = values.map(Output::new);
     tasks::run(length.div_ceil(SHARE), 4 * length, |task| {
@@ -29,7 +29,7 @@ pub fn add_relu(values: &mut [f32], others: &[f32]) {
             }
         }
     }
-    each_piece([values], |start, [values]| pass(values, &others[start..]));
+    each_component([values], |start, [values]| pass(values, &others[start..]));
 }
 
 /// `gradient` becomes 0 where `output` is 0: what ReLU cut off.
@@ -41,7 +41,7 @@ pub fn relu_gradient(gradient: &mut [f32], output: &[f32]) {
             }
         }
     }
-    each_piece([gradient], |start, [gradient]| pass(gradient, &output[start..]));
+    each_component([gradient], |start, [gradient]| pass(gradient, &output[start..]));
 }
 
 /// See [`crate::adam`]; all change in place.
@@ -59,7 +59,7 @@ pub fn adam(parameter: &mut [f32], gradient: &[f32], [first, second]: [&mut [f32
             }
         }
     }
-    each_piece([parameter, first, second], |start, [parameter, first, second]| {
+    each_component([parameter, first, second], |start, [parameter, first, second]| {
         pass(parameter, &gradient[start..], first, second, adam);
     });
 }

@@ -12,20 +12,20 @@ use coin_core::method::Method;
 use coin_core::networks::{Fuse, InpainterConfig, Upsampling};
 use coin_imaging::Window;
 use coin_imaging::anomaly::AnomalyStyle;
-use coin_train::data::{DataOptions, Dataset, Purpose};
+use coin_train::data::{DataOptions, Dataset, Subset};
 use coin_train::device::DeviceChoice;
 use coin_train::model::Model;
 use coin_train::pretrained::Pretrained;
 use coin_train::program::{self, BadInput};
 use coin_train::recipe::{Names, Protocol, Task};
-use coin_train::{familiarity, files, onnx};
+use coin_train::{files, onnx, ood};
 use serde_json::{Value, json};
 
 /// Side of the picture on which two models are compared.
 const COMPARED: usize = 128;
 
-/// Decides the anomalies that are planted into training slices when a model is taught what it knows.
-const PLANTING_SEED: u64 = 777;
+/// Decides the anomalies that are inserted into training slices when a model is taught what it knows.
+const INSERTION_SEED: u64 = 777;
 
 /// Convert models.
 #[derive(Parser)]
@@ -35,16 +35,16 @@ const PLANTING_SEED: u64 = 777;
   convert import checkpoint_150.pth --name coin-totalsegmentator --window -160 240 --out model.safetensors
   convert import tumours.pth --name coin-tuh --upsampling bilinear --window -80 310 --out model.safetensors
   convert onnx model.safetensors --out model.onnx
-  convert familiarity model.safetensors --data slices:DIR --out model.safetensors
+  convert ood model.safetensors --data slices:DIR --out model.safetensors
   convert verify model.safetensors --against other.safetensors"
 )]
 struct Arguments {
     #[command(subcommand)]
-    chore: Chore,
+    command: Command,
 }
 
 #[derive(Subcommand)]
-enum Chore {
+enum Command {
     /// Make a model file of a checkpoint of COIN's reference (enc.*, gen.*, classifier_f.*), .pth or .safetensors.
     Import(Import),
     /// Write a model as ONNX: image to counterfactual, difference, before and after.
@@ -56,7 +56,8 @@ enum Chore {
         out: PathBuf,
     },
     /// Teach a model file to tell images that are unlike its training data, as `train` does for new ones; its weights stay.
-    Familiarity {
+    #[command(alias = "familiarity")]
+    Ood {
         /// The model file.
         model: PathBuf,
         #[command(flatten)]
@@ -121,11 +122,11 @@ struct Import {
 }
 
 fn main() -> ExitCode {
-    program::run(|| match Arguments::parse().chore {
-        Chore::Import(import) => self::import(&import),
-        Chore::Onnx { model, out } => export(&model, &out),
-        Chore::Familiarity { model, data, limits, out } => familiarise(&model, &data, limits, &out),
-        Chore::Verify { model, against, device } => verify(&model, against.as_deref(), device),
+    program::run(|| match Arguments::parse_from(program::arguments()).command {
+        Command::Import(import) => self::import(&import),
+        Command::Onnx { model, out } => export(&model, &out),
+        Command::Ood { model, data, limits, out } => calibrate_ood(&model, &data, limits, &out),
+        Command::Verify { model, against, device } => verify(&model, against.as_deref(), device),
     })
 }
 
@@ -146,7 +147,7 @@ fn import(import: &Import) -> anyhow::Result<()> {
         method: import.method,
         size: import.size,
         crop_to_body: false,
-        peak: 0.0,
+        seed_threshold: 0.0,
         normalisation: Normalisation::Window(window.into()),
         finding: String::new(),
         modality: String::new(),
@@ -157,7 +158,7 @@ fn import(import: &Import) -> anyhow::Result<()> {
         data: import.trained_on.clone(),
         results: Value::Null,
         limits: String::new(),
-        familiarity: None,
+        ood: None,
         licence: import.licence.clone(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),
@@ -194,13 +195,13 @@ fn export(path: &Path, out: &Path) -> anyhow::Result<()> {
     Ok(files::write(out, &onnx::export(&bundle).with_context(|| path.display().to_string())?)?)
 }
 
-fn familiarise(path: &Path, data: &DataOptions, limits: Option<String>, out: &Path) -> anyhow::Result<()> {
+fn calibrate_ood(path: &Path, data: &DataOptions, limits: Option<String>, out: &Path) -> anyhow::Result<()> {
     let mut bundle = Model::bundle(path)?;
     let card = &mut bundle.card;
     let protocol = Protocol::of(card)?;
     let table = data.table(&protocol.wanted())?;
-    let data = Dataset::open(&protocol, table.as_ref(), &[Purpose::Train, Purpose::Validation])?;
-    card.familiarity = familiarity::of(&protocol, PLANTING_SEED, &data)?;
+    let data = Dataset::open(&protocol, table.as_ref(), &[Subset::Train, Subset::Validation])?;
+    card.ood = ood::of(&protocol, INSERTION_SEED, &data)?;
     card.format = FORMAT;
     if let Some(limits) = limits {
         card.limits = limits;

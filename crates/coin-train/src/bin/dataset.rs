@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use coin_imaging::picture::Picture;
-use coin_imaging::{Fit, Mask, Plane, Window, write};
+use coin_imaging::{InputTransform, Mask, Plane, Window, write};
 use coin_train::data::description::Unit;
 use coin_train::data::source::{self, Wanted};
-use coin_train::data::{DataOptions, DataSpec, Fingerprint, Purpose, SliceTable, phantoms};
+use coin_train::data::{DataOptions, DataSpec, Fingerprint, SliceTable, Subset, phantoms};
 use coin_train::files;
 use coin_train::program::{self, BadInput};
 
@@ -26,11 +26,11 @@ use coin_train::program::{self, BadInput};
 )]
 struct Arguments {
     #[command(subcommand)]
-    chore: Chore,
+    command: Command,
 }
 
 #[derive(Subcommand)]
-enum Chore {
+enum Command {
     /// Say what data sources hold, what cannot be used and why.
     Inspect(Sources),
     /// The intensities of what is labelled, and the normalisation that shows it (0.5th to 99.5th percentile).
@@ -107,11 +107,11 @@ impl Sources {
 }
 
 fn main() -> ExitCode {
-    program::run(|| match Arguments::parse().chore {
-        Chore::Inspect(sources) => inspect(&sources),
-        Chore::Fingerprint { sources, json } => fingerprint(&sources, json),
-        Chore::Preview { sources, count, window, out } => preview(&sources, count, window.as_deref(), &out),
-        Chore::Phantom { count, seed, size, out } => phantom(seed..seed.saturating_add(count), size, &out),
+    program::run(|| match Arguments::parse_from(program::arguments()).command {
+        Command::Inspect(sources) => inspect(&sources),
+        Command::Fingerprint { sources, json } => fingerprint(&sources, json),
+        Command::Preview { sources, count, window, out } => preview(&sources, count, window.as_deref(), &out),
+        Command::Phantom { count, seed, size, out } => phantom(seed..seed.saturating_add(count), size, &out),
     })
 }
 
@@ -135,7 +135,7 @@ fn inspect(sources: &Sources) -> anyhow::Result<()> {
     let column = |name: &str| name.chars().count().max(8);
     let headings: String = labels.iter().map(|name| format!(" {name:>0$}", column(name))).collect();
     println!("{:10} {:>8} {:>8}{headings}", "split", "patients", "slices");
-    let splits = Purpose::ALL.into_iter().map(Some).chain([None]);
+    let splits = Subset::ALL.into_iter().map(Some).chain([None]);
     for split in splits {
         let rows = || table.rows().iter().filter(move |row| row.split == split);
         let patients: BTreeSet<&str> = rows().map(|row| row.patient.as_str()).collect();
@@ -144,7 +144,7 @@ fn inspect(sources: &Sources) -> anyhow::Result<()> {
         }
         let with = |name: &str| rows().filter(|row| row.shows(name)).count();
         let counts: String = labels.iter().map(|name| format!(" {:>1$}", with(name), column(name))).collect();
-        let name = split.map_or("not said", Purpose::name);
+        let name = split.map_or("not said", Subset::name);
         println!("{name:10} {:8} {:8}{counts}", patients.len(), rows().count());
     }
     Ok(())
@@ -185,14 +185,14 @@ fn preview(sources: &Sources, count: usize, window: Option<&[f32]>, out: &Path) 
             Unit::Arbitrary => row.percentiles([0.5, 99.5]),
         };
         let (window, slice) = (window.map_or_else(usual, Ok)?, row.slice()?);
-        let fit = Fit::of(&slice, SIZE);
-        let picture = Picture::of_normalised(&fit.input(&slice, window), SIZE, SIZE);
+        let transform = InputTransform::of(&slice, SIZE);
+        let picture = Picture::of_normalised(&transform.input(&slice, window), SIZE, SIZE);
         let shown = |values: &[u8]| -> anyhow::Result<Option<Mask>> {
             let Some(mask) = row.mask_of(values)? else { return Ok(None) };
             // Of the same field of view, perhaps on a grid of its own.
-            let own = Fit::of_grid(mask.width(), mask.height(), [1.0, 1.0], SIZE);
+            let own = InputTransform::of_grid(mask.width(), mask.height(), [1.0, 1.0], SIZE);
             let same = (mask.width(), mask.height()) == (slice.width(), slice.height());
-            Ok(Some(if same { fit } else { own }.apply_mask(&mask)))
+            Ok(Some(if same { transform } else { own }.apply_mask(&mask)))
         };
         let mut labelled = picture.clone();
         if let Some((first, others)) = row.description.labels.values().split_first() {

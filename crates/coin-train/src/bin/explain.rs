@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use coin_imaging::{CounterfactualVolume, File, Limits, Opened, Scan, Window, open_all};
-use coin_train::evaluation::Masking;
+use coin_train::evaluation::MaskRule;
 use coin_train::explained::{self, ExplainedSlice};
 use coin_train::files::{self, FileError};
 use coin_train::inputs::{self, Input, Shard};
@@ -41,7 +41,7 @@ struct Arguments {
     slice: Option<NonZeroUsize>,
     /// What black and white of a picture mean, instead of the model's window.
     #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true)]
-    greys: Option<Vec<f32>>,
+    picture_window: Option<Vec<f32>>,
     /// Only the I-th of N shares of the inputs; those whose results are whole already are passed over, and those that
     /// cannot be read are named and left out.
     #[arg(long, value_name = "I/N")]
@@ -67,27 +67,27 @@ struct Summary {
     after: f32,
     threshold: f32,
     /// Pieces of the mask exceed this somewhere; 0 keeps all.
-    peak: f32,
+    seed_threshold: f32,
     postprocess: bool,
     /// Where the model's grid lies on the slice: left and upper edge, width and height in the slice's pixels.
     square: [f64; 4],
     mask_pixels: usize,
     /// How unlike the training data the slice is, in multiples of what the model takes as alike; beyond 1 it warns.
     #[serde(skip_serializing_if = "Option::is_none")]
-    unfamiliarity: Option<f32>,
+    ood_score: Option<f32>,
     seconds: f64,
     notice: &'static str,
 }
 
 fn main() -> ExitCode {
-    program::compute(|| explain(&Arguments::parse()))
+    program::compute(|| explain(&Arguments::parse_from(program::arguments())))
 }
 
 #[allow(clippy::print_stdout)]
 fn explain(arguments: &Arguments) -> anyhow::Result<()> {
-    let (model, masking) = arguments.model.open()?;
-    let greys = match &arguments.greys {
-        Some(bounds) => program::window("--greys", bounds)?,
+    let (model, mask_rule) = arguments.model.open()?;
+    let picture_window = match &arguments.picture_window {
+        Some(bounds) => program::window("--picture-window", bounds)?,
         None => model::picture_window(&model.card)?,
     };
     let out = std::path::absolute(&arguments.out)?;
@@ -98,7 +98,7 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
             return Err(BadInput(reason).into());
         }
     }
-    let task = Task { arguments, model, masking, greys };
+    let task = Task { arguments, model, mask_rule, picture_window };
     let (mut summaries, mut failed) = (Vec::new(), 0_usize);
     for input in arguments.shard.unwrap_or(Shard::WHOLE).take(inputs::all(&arguments.inputs)?) {
         match task.explain(&input) {
@@ -129,8 +129,8 @@ fn cannot_write(reason: &anyhow::Error) -> bool {
 struct Task<'a> {
     arguments: &'a Arguments,
     model: Model,
-    masking: Masking,
-    greys: Window,
+    mask_rule: MaskRule,
+    picture_window: Window,
 }
 
 impl Task<'_> {
@@ -151,7 +151,7 @@ impl Task<'_> {
             std::fs::remove_file(&complete).map_err(|reason| FileError::Write { path: complete.clone(), reason })?;
         }
         let read: Vec<File<'_>> = read.iter().map(|(name, bytes)| File { name, bytes }).collect();
-        let Opened { scans, notes } = open_all(&read, self.greys, &limits)?;
+        let Opened { scans, notes } = open_all(&read, self.picture_window, &limits)?;
         for note in notes.iter().chain(scans.iter().flat_map(Scan::notes)) {
             tracing::warn!("{name}: {note}");
         }
@@ -185,13 +185,13 @@ impl Task<'_> {
                 _ => folder.join(format!("slice-{number:04}")),
             };
             let started = Instant::now();
-            let explained = ExplainedSlice::of(&self.model, slice, window(index)?, self.masking)?;
+            let explained = ExplainedSlice::of(&self.model, slice, window(index)?, self.mask_rule)?;
             let seconds = started.elapsed().as_secs_f64();
             explained.write(&folder)?;
             if let Some(volume) = &mut volume {
                 explained.put(volume, index, slice);
             }
-            if explained.unfamiliarity.is_some_and(|times| times > 1.0) {
+            if explained.ood_score.is_some_and(|times| times > 1.0) {
                 tracing::warn!(
                     "{name} slice {number}: it is unlike what the model was trained on; read its result with caution"
                 );
@@ -203,12 +203,12 @@ impl Task<'_> {
                 size: self.model.card.size,
                 before: explained.explanation.before,
                 after: explained.explanation.after,
-                threshold: self.masking.threshold,
-                peak: self.masking.peak,
-                postprocess: self.masking.postprocess,
+                threshold: self.mask_rule.threshold,
+                seed_threshold: self.mask_rule.seed_threshold,
+                postprocess: self.mask_rule.postprocess,
                 square: explained.square(),
                 mask_pixels: explained.mask.count(),
-                unfamiliarity: explained.unfamiliarity,
+                ood_score: explained.ood_score,
                 seconds,
                 notice: coin_train::NOTICE,
             };
@@ -233,8 +233,8 @@ impl Task<'_> {
         let mut digest = Sha256::new();
         files.iter().for_each(|(_, bytes)| digest.update(bytes));
         let (file, card) = (hex::encode(digest.finalize()), &self.model.card);
-        let (masking, greys, slice) = (self.masking, self.greys, self.arguments.slice);
+        let (mask_rule, window, slice) = (self.mask_rule, self.picture_window, self.arguments.slice);
         let grid = (card.size, card.crop_to_body);
-        format!("{file} {} {grid:?} {masking:?} {greys:?} {slice:?}\n", card.weights_sha256)
+        format!("{file} {} {grid:?} {mask_rule:?} {window:?} {slice:?}\n", card.weights_sha256)
     }
 }

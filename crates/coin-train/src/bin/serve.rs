@@ -30,7 +30,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    program::run(|| serve(&Arguments::parse()))
+    program::run(|| serve(&Arguments::parse_from(program::arguments())))
 }
 
 fn serve(arguments: &Arguments) -> anyhow::Result<()> {

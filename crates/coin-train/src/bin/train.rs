@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use coin_train::data::{DataOptions, DataSpec, Dataset, Purpose};
+use coin_train::data::{DataOptions, DataSpec, Dataset, Subset};
 use coin_train::device::{Devices, Place};
 use coin_train::interrupt;
-use coin_train::origin::Origin;
 use coin_train::program::{self, BadInput};
+use coin_train::provenance::Provenance;
 use coin_train::recipe::{self, DataRecipe, Recipe, StageName};
 use coin_train::report::Report;
 use coin_train::run::Run;
-use coin_train::stage::{Ending, Setting, Training};
+use coin_train::stage::{Ending, Training, TrainingContext};
 use peak_alloc::PeakAlloc;
 use serde_json::json;
 
@@ -21,14 +21,14 @@ use serde_json::json;
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
-/// Train COIN: a classifier, then the counterfactual against it, each after its lessons where the recipe has some, then an
+/// Train COIN: a classifier, then the counterfactual against it, each after its pretraining where the recipe has some, then an
 /// evaluation and the model file.
 #[derive(Parser)]
 #[command(
     version,
     after_help = "Examples:
   train                                              phantoms on the CPU, within 20 minutes on two cores
-  train --recipe kits23-anomalies --data slices:DIR  real slices with planted anomalies
+  train --recipe kits23-anomalies --data slices:DIR  real slices with synthetic anomalies
   train --set counterfactual.steps=2000 --seed 3     change the recipe
   train --devices cuda:0,cuda:1                      each batch shared by two cards
   train --devices cuda:0,ws://node2:3000             and with a card that another machine lends
@@ -89,7 +89,7 @@ impl Arguments {
 }
 
 fn main() -> ExitCode {
-    program::compute(|| train(&Arguments::parse()))
+    program::compute(|| train(&Arguments::parse_from(program::arguments())))
 }
 
 #[allow(clippy::print_stdout)]
@@ -109,7 +109,7 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
             (Some(run), recipe, data)
         }
         None => {
-            let needs = |stage| matches!(stage, StageName::Restoration | StageName::Counterfactual);
+            let needs = |stage| matches!(stage, StageName::InpaintingPretraining | StageName::Counterfactual);
             if let Some(stage) = arguments.named(needs).filter(|_| arguments.classifier.is_none()) {
                 let how = "name its run with --resume RUN or --classifier RUN";
                 return Err(BadInput(format!("--stage {stage}: it needs a trained classifier; {how}")).into());
@@ -139,22 +139,22 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
     }
     interrupt::listen()?;
     let table = arguments.data.of(specs.clone()).table(&recipe.protocol().wanted())?;
-    let data = Dataset::open(&recipe.protocol(), table.as_ref(), &Purpose::ALL)?;
+    let data = Dataset::open(&recipe.protocol(), table.as_ref(), &Subset::ALL)?;
     let devices = Devices::open(&arguments.device)?;
-    let setting = Setting { recipe: &recipe, data: &data, devices: &devices };
+    let context = TrainingContext { recipe: &recipe, data: &data, devices: &devices };
     if resumed.is_none() {
-        setting.check(&arguments.stages())?;
+        context.check(&arguments.stages())?;
     }
     let run = match resumed {
         Some(run) => run,
         None => Run::create(&arguments.out, &recipe, &specs)?,
     };
-    let _hold = run.begin(&Origin::now(&data.digest, &devices.names()))?;
+    let _lock = run.begin(&Provenance::now(&data.digest, &devices.names()))?;
     if let Some((classifier, _, _)) = classifier {
         run.adopt_classifier(&classifier)?;
     }
     eprintln!("{} on {}, {}, into {}", recipe.name, devices.names(), data.description, run.folder().display());
-    let training = Training { setting, run: &run };
+    let training = Training { context, run: &run };
     let (finished, report) = match arguments.train(&training)? {
         Outcome::Interrupted => {
             eprintln!("saved; go on with --resume {}{}", run.folder().display(), arguments.data.how());

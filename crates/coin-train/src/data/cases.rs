@@ -6,7 +6,7 @@ use coin_imaging::{Mask, Slice, Window};
 
 use super::description::Unit;
 use super::windows::Windows;
-use super::{DataError, Purpose, Row, phantoms};
+use super::{DataError, Row, Subset, phantoms};
 use crate::recipe::{Input, Task};
 
 /// Bytes of slices that are kept in memory.
@@ -46,7 +46,7 @@ pub struct Case {
     pub finding: Option<Mask>,
 }
 
-/// The slices of one purpose.
+/// The slices of one subset.
 #[derive(Debug, Default)]
 pub struct Cases {
     entries: Vec<Entry>,
@@ -55,14 +55,14 @@ pub struct Cases {
 
 #[derive(Debug)]
 struct Entry {
-    origin: Origin,
-    /// What the slice is before anything is planted.
+    source: Source,
+    /// What the slice is before anything is inserted.
     abnormal: bool,
     kept: OnceLock<Arc<Case>>,
 }
 
 #[derive(Debug)]
-enum Origin {
+enum Source {
     Phantom {
         seed: u64,
         window: Window,
@@ -85,13 +85,13 @@ pub struct Seen {
 impl Cases {
     /// `count` phantom patients from seed `first` on.
     pub fn phantoms(first: u64, count: usize, size: usize, window: Window) -> Self {
-        let entry = |seed| Entry { origin: Origin::Phantom { seed, window }, abnormal: false, kept: OnceLock::new() };
+        let entry = |seed| Entry { source: Source::Phantom { seed, window }, abnormal: false, kept: OnceLock::new() };
         Self { entries: (first..first + count as u64).map(entry).collect(), size }
     }
 
-    /// The rows that the task takes for a purpose.
-    pub fn of_rows<'a>(rows: impl IntoIterator<Item = &'a Row>, purpose: Purpose, seen: &Arc<Seen>) -> Self {
-        let entry = |row: &Row| Some(Entry::of(row, seen.task.abnormal(row, purpose)?, seen));
+    /// The rows that the task takes for a subset.
+    pub fn of_rows<'a>(rows: impl IntoIterator<Item = &'a Row>, subset: Subset, seen: &Arc<Seen>) -> Self {
+        let entry = |row: &Row| Some(Entry::of(row, seen.task.abnormal(row, subset)?, seen));
         Self { entries: rows.into_iter().filter_map(entry).collect(), size: seen.grid.size }
     }
 
@@ -110,12 +110,12 @@ impl Cases {
         self.entries.is_empty()
     }
 
-    /// Which slices are abnormal, or normal, before anything is planted.
+    /// Which slices are abnormal, or normal, before anything is inserted.
     pub fn of_label(&self, abnormal: bool) -> Vec<usize> {
         (0..self.len()).filter(|&i| self.entries[i].abnormal == abnormal).collect()
     }
 
-    /// Whether slice `index` is abnormal before anything is planted.
+    /// Whether slice `index` is abnormal before anything is inserted.
     pub fn is_abnormal(&self, index: usize) -> bool {
         self.entries.get(index).is_some_and(|entry| entry.abnormal)
     }
@@ -129,12 +129,12 @@ impl Cases {
         if let Some(case) = entry.kept.get() {
             return Ok(case.clone());
         }
-        let case = Arc::new(match &entry.origin {
-            Origin::Row(row, seen) => {
+        let case = Arc::new(match &entry.source {
+            Source::Row(row, seen) => {
                 let Seen { grid, windows, task } = &**seen;
                 row.case(*grid, windows.window(row)?, task, entry.abnormal)?
             }
-            Origin::Phantom { seed, window } => phantoms::case(*seed, self.size, *window),
+            Source::Phantom { seed, window } => phantoms::case(*seed, self.size, *window),
         });
         // Four bytes of intensity and up to two of masks a pixel.
         if index < KEPT_BYTES / (6 * self.size * self.size).max(1) {
@@ -146,6 +146,6 @@ impl Cases {
 
 impl Entry {
     fn of(row: &Row, abnormal: bool, seen: &Arc<Seen>) -> Self {
-        Self { origin: Origin::Row(row.clone(), seen.clone()), abnormal, kept: OnceLock::new() }
+        Self { source: Source::Row(row.clone(), seen.clone()), abnormal, kept: OnceLock::new() }
     }
 }

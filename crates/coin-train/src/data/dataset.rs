@@ -1,4 +1,4 @@
-//! Cases for each purpose, and the batches and samples that are made of them.
+//! Cases for each subset, and the batches and samples that are made of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use sha2::{Digest as _, Sha256};
 use super::cases::{Cases, Seen};
 use super::description::Unit;
 use super::windows::Windows;
-use super::{DataError, Purpose, Row, Sample, SliceTable, description};
+use super::{DataError, Row, Sample, SliceTable, Subset, description};
 use crate::program::BadInput;
 use crate::recipe::{AnomalyRecipe, DataRecipe, Finding, MOST_PHANTOMS, Protocol};
 
-/// How often each evaluation slice of a folder is planted, with different anomalies.
-const PLANTINGS: u64 = 2;
+/// How often each evaluation slice of a folder is inserted, with different anomalies.
+const INSERTIONS: u64 = 2;
 
-/// Patients of phantom sets start here, so that no seed serves two purposes.
+/// Patients of phantom sets start here, so that no seed serves two subsets.
 const PHANTOM_SPLITS: [u64; 3] = [0, MOST_PHANTOMS as u64, 2 * MOST_PHANTOMS as u64];
 
 /// See the module.
@@ -39,11 +39,11 @@ pub struct Dataset {
     train: Cases,
     validation: Cases,
     test: Cases,
-    plantings: u64,
-    /// Whether anomalies are planted.
-    planted: bool,
+    insertions: u64,
+    /// Whether anomalies are inserted.
+    inserted: bool,
     /// Whether they are in training.
-    planted_in_training: bool,
+    inserted_in_training: bool,
     /// Training slices that are normal by themselves.
     normal: Vec<usize>,
     /// Training slices that are normal and abnormal, where batches take as many of either.
@@ -51,11 +51,11 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// The data of a protocol for these purposes; `table` where its source is a folder.
+    /// The data of a protocol for these subsets; `table` where its source is a folder.
     ///
     /// # Errors
-    /// When the table has no slice for a purpose, or its patients cannot be divided.
-    pub fn open(protocol: &Protocol, table: Option<&SliceTable>, purposes: &[Purpose]) -> anyhow::Result<Self> {
+    /// When the table has no slice for a subset, or its patients cannot be divided.
+    pub fn open(protocol: &Protocol, table: Option<&SliceTable>, subsets: &[Subset]) -> anyhow::Result<Self> {
         match (&protocol.data, table) {
             (DataRecipe::Phantom { train, validation, test }, None) => {
                 let counts = [*train, *validation, *test];
@@ -63,12 +63,12 @@ impl Dataset {
                 let Some(window) = Windows::of(normalisation, &[], &[])?.fixed() else {
                     return Err(BadInput("input.normalisation: phantoms are in HU; give them a window".into()).into());
                 };
-                let cases = |purpose: Purpose| {
-                    let split = purpose as usize;
-                    let count = if purposes.contains(&purpose) { counts[split] } else { 0 };
+                let cases = |subset: Subset| {
+                    let split = subset as usize;
+                    let count = if subsets.contains(&subset) { counts[split] } else { 0 };
                     Cases::phantoms(PHANTOM_SPLITS[split], count, protocol.input.size, window)
                 };
-                let trained = cases(Purpose::Train);
+                let trained = cases(Subset::Train);
                 Ok(Self {
                     description: format!("procedural abdomen phantoms: {train} patients to train on"),
                     digest: hex::encode(Sha256::digest(format!("phantoms {train} {validation} {test}"))),
@@ -77,11 +77,11 @@ impl Dataset {
                     normalisation,
                     normal: trained.of_label(false),
                     train: trained,
-                    validation: cases(Purpose::Validation),
-                    test: cases(Purpose::Test),
-                    plantings: 1,
-                    planted: true,
-                    planted_in_training: true,
+                    validation: cases(Subset::Validation),
+                    test: cases(Subset::Test),
+                    insertions: 1,
+                    inserted: true,
+                    inserted_in_training: true,
                     balance: None,
                 })
             }
@@ -89,7 +89,7 @@ impl Dataset {
                 Err(BadInput(format!("{} needs slices: say --data KIND:DIR, for instance slices:DIR", protocol.name))
                     .into())
             }
-            (data, Some(table)) => Ok(Self::of_table(data, protocol, table, purposes)?),
+            (data, Some(table)) => Ok(Self::of_table(data, protocol, table, subsets)?),
         }
     }
 
@@ -97,7 +97,7 @@ impl Dataset {
         data: &DataRecipe,
         protocol: &Protocol,
         table: &SliceTable,
-        purposes: &[Purpose],
+        subsets: &[Subset],
     ) -> Result<Self, DataError> {
         let (name, selection) = data.selection();
         let task = &protocol.task;
@@ -108,29 +108,27 @@ impl Dataset {
             tracing::warn!("{}: {left_out} patients are in no split and are left out", table.name());
         }
         let seen = seen(protocol, table, &assigned)?;
-        let cases = |purpose: Purpose| {
-            if !purposes.contains(&purpose) {
+        let cases = |subset: Subset| {
+            if !subsets.contains(&subset) {
                 return Ok(Cases::default());
             }
-            let rows = table.rows().iter().filter(|row| assigned.get(&row.patient) == Some(&purpose));
-            let cases = Cases::of_rows(rows, purpose, &seen);
+            let rows = table.rows().iter().filter(|row| assigned.get(&row.patient) == Some(&subset));
+            let cases = Cases::of_rows(rows, subset, &seen);
             match cases.is_empty() {
-                true => Err(DataError::Empty {
-                    data: table.name().to_owned(),
-                    split: purpose.name(),
-                    wanted: task.wanted(),
-                }),
+                true => {
+                    Err(DataError::Empty { data: table.name().to_owned(), split: subset.name(), wanted: task.wanted() })
+                }
                 false => Ok(cases),
             }
         };
-        let (train, validation, test) = (cases(Purpose::Train)?, cases(Purpose::Validation)?, cases(Purpose::Test)?);
+        let (train, validation, test) = (cases(Subset::Train)?, cases(Subset::Validation)?, cases(Subset::Test)?);
         let of = if name.is_empty() { table.name().to_owned() } else { name };
-        let planted = task.finding == Finding::Synthetic;
-        let balance = (selection.balanced && !planted && purposes.contains(&Purpose::Train))
+        let inserted = task.finding == Finding::Synthetic;
+        let balance = (selection.balanced && !inserted && subsets.contains(&Subset::Train))
             .then(|| [false, true].map(|abnormal| train.of_label(abnormal)));
         if balance.iter().flatten().any(Vec::is_empty) {
             let wanted = "one of the two labels, of which balanced batches need both".into();
-            return Err(DataError::Empty { data: table.name().to_owned(), split: Purpose::Train.name(), wanted });
+            return Err(DataError::Empty { data: table.name().to_owned(), split: Subset::Train.name(), wanted });
         }
         let normalisation = match (protocol.input.normalisation, seen.windows.fixed()) {
             (Normalisation::Percentiles { .. }, Some(window)) => Normalisation::Window(window.into()),
@@ -146,53 +144,53 @@ impl Dataset {
             train,
             validation,
             test,
-            plantings: if planted { PLANTINGS } else { 1 },
-            planted,
-            planted_in_training: task.inserts_in_training(),
+            insertions: if inserted { INSERTIONS } else { 1 },
+            inserted,
+            inserted_in_training: task.inserts_in_training(),
             balance,
         })
     }
 
-    /// The slices of a slice folder that show neither the organ nor a finding, of the patients for these purposes; other
+    /// The slices of a slice folder that show neither the organ nor a finding, of the patients for these subsets; other
     /// sources leave such slices out.
     ///
     /// # Errors
     /// When its patients cannot be divided.
-    pub fn without_organ(protocol: &Protocol, table: &SliceTable, purposes: &[Purpose]) -> Result<Cases, DataError> {
+    pub fn without_organ(protocol: &Protocol, table: &SliceTable, subsets: &[Subset]) -> Result<Cases, DataError> {
         let task = &protocol.task;
         let assigned = protocol.data.selection().1.split.assign(table, task)?;
         let shown =
             |row: &Row| [&task.organ.0, task.finding_labels(), &task.ignore.0].iter().any(|of| row.pixels(of) > 0);
         let rows = table.rows().iter().filter(|row| {
-            let for_it = assigned.get(&row.patient).is_some_and(|purpose| purposes.contains(purpose));
+            let for_it = assigned.get(&row.patient).is_some_and(|subset| subsets.contains(subset));
             for_it && !task.organ.0.is_empty() && !shown(row) && row.abnormal.is_none()
         });
         Ok(Cases::normal(rows, &seen(protocol, table, &assigned)?))
     }
 
-    /// Cases for a purpose.
-    pub fn cases(&self, purpose: Purpose) -> &Cases {
-        match purpose {
-            Purpose::Train => &self.train,
-            Purpose::Validation => &self.validation,
-            Purpose::Test => &self.test,
+    /// Cases for a subset.
+    pub fn cases(&self, subset: Subset) -> &Cases {
+        match subset {
+            Subset::Train => &self.train,
+            Subset::Validation => &self.validation,
+            Subset::Test => &self.test,
         }
     }
 
-    /// The samples of these purposes, one after the other: the same from the same seed. Slices of a folder are planted
+    /// The samples of these subsets, one after the other: the same from the same seed. Slices of a folder are inserted
     /// twice, being few.
-    pub fn samples<'a>(&'a self, purposes: &[Purpose], anomaly: &'a AnomalyRecipe, seed: u64) -> Samples<'a> {
-        let plantings = if anomaly.probability > 0.0 { self.plantings } else { 1 };
-        let jobs = |purpose: &Purpose| {
-            let cases = self.cases(*purpose);
-            (0..plantings).flat_map(|_| 0..cases.len()).zip(0..).map(move |(index, stream)| Job {
+    pub fn samples<'a>(&'a self, subsets: &[Subset], anomaly: &'a AnomalyRecipe, seed: u64) -> Samples<'a> {
+        let insertions = if anomaly.probability > 0.0 { self.insertions } else { 1 };
+        let jobs = |subset: &Subset| {
+            let cases = self.cases(*subset);
+            (0..insertions).flat_map(|_| 0..cases.len()).zip(0..).map(move |(index, stream)| Job {
                 cases,
                 index,
                 stream,
             })
         };
-        let anomaly = self.planted.then_some(anomaly);
-        Samples { jobs: purposes.iter().flat_map(jobs).collect(), anomaly, seed }
+        let anomaly = self.inserted.then_some(anomaly);
+        Samples { jobs: subsets.iter().flat_map(jobs).collect(), anomaly, seed }
     }
 
     /// Training samples: decided by the seed and the step alone, so a resumed training sees the same, whatever the number of
@@ -204,9 +202,9 @@ impl Dataset {
         &self,
         anomaly: &AnomalyRecipe,
         augmentation: Option<&Augmentation>,
-        Draw { seed, step, size, normal }: Draw,
+        BatchRequest { seed, step, size, normal }: BatchRequest,
     ) -> Result<Vec<Sample>, DataError> {
-        let anomaly = self.planted_in_training.then_some(anomaly);
+        let anomaly = self.inserted_in_training.then_some(anomaly);
         (0..size as u64)
             .into_par_iter()
             .map(|i| {
@@ -234,10 +232,10 @@ impl Dataset {
 }
 
 /// What the slices of a table become.
-fn seen(protocol: &Protocol, table: &SliceTable, assigned: &BTreeMap<String, Purpose>) -> Result<Arc<Seen>, DataError> {
+fn seen(protocol: &Protocol, table: &SliceTable, assigned: &BTreeMap<String, Subset>) -> Result<Arc<Seen>, DataError> {
     let (input, task) = (&protocol.input, protocol.task.clone());
     let trained = table.rows().iter().filter(|row| {
-        assigned.get(&row.patient) == Some(&Purpose::Train) && task.abnormal(row, Purpose::Train).is_some()
+        assigned.get(&row.patient) == Some(&Subset::Train) && task.abnormal(row, Subset::Train).is_some()
     });
     let windows = Windows::of(input.normalisation, table.rows(), &trained.collect::<Vec<_>>())?;
     Ok(Arc::new(Seen { grid: input.into(), windows, task }))
@@ -245,7 +243,7 @@ fn seen(protocol: &Protocol, table: &SliceTable, assigned: &BTreeMap<String, Pur
 
 /// Which training samples are drawn.
 #[derive(Clone, Copy, Debug)]
-pub struct Draw {
+pub struct BatchRequest {
     /// Of the stage.
     pub seed: u64,
     /// Of the stage.

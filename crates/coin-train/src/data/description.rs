@@ -139,7 +139,7 @@ impl Description {
         }
         let found: Self =
             serde_json::from_slice(&files::read(&file)?).map_err(|reason| DataError::folder(&file, reason))?;
-        found.greys().map_err(|reason| DataError::folder(&file, format!("intensity: {reason}")))?;
+        found.intensities().map_err(|reason| DataError::folder(&file, format!("intensity: {reason}")))?;
         Ok(Some(found))
     }
 
@@ -153,7 +153,7 @@ impl Description {
     ///
     /// # Errors
     /// When they span no range.
-    pub fn greys(&self) -> Result<Window, WindowError> {
+    pub fn intensities(&self) -> Result<Window, WindowError> {
         let usual = match self.unit() {
             Unit::Hu => Window::ABDOMEN,
             Unit::Arbitrary => Window::EIGHT_BIT,
@@ -299,10 +299,13 @@ mod tests {
     fn units_follow_the_modality_unless_they_are_stated() {
         let read = |text: &str| serde_json::from_str::<Description>(text).unwrap();
         let mr = read(r#"{"modality": {"0": "FLAIR"}, "labels": {"tumour": 1}}"#);
-        assert_eq!((mr.unit(), mr.greys().unwrap(), mr.modality.as_str()), (Unit::Arbitrary, Window::EIGHT_BIT, "MR"));
+        assert_eq!(
+            (mr.unit(), mr.intensities().unwrap(), mr.modality.as_str()),
+            (Unit::Arbitrary, Window::EIGHT_BIT, "MR")
+        );
         let ct = read(r#"{"modality": "ct", "channel_names": {"0": "CT"}, "labels": {"tumour": 1}}"#);
-        assert_eq!((ct.unit(), ct.greys().unwrap()), (Unit::Hu, Window::ABDOMEN));
+        assert_eq!((ct.unit(), ct.intensities().unwrap()), (Unit::Hu, Window::ABDOMEN));
         let stated = read(r#"{"modality": "CT", "labels": {}, "intensity": {"unit": "HU", "low": -40, "high": 160}}"#);
-        assert_eq!(stated.greys(), Window::new(-40.0, 160.0));
+        assert_eq!(stated.intensities(), Window::new(-40.0, 160.0));
     }
 }

@@ -19,7 +19,7 @@ mod table;
 mod windows;
 
 pub use cases::{Case, Cases, Grid};
-pub use dataset::{Dataset, Draw, Samples};
+pub use dataset::{BatchRequest, Dataset, Samples};
 pub use description::Description;
 pub use error::DataError;
 pub use fingerprint::Fingerprint;
@@ -31,7 +31,7 @@ pub use table::{Row, SliceTable};
 
 /// What slices are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Purpose {
+pub enum Subset {
     /// Fitting weights.
     Train,
     /// Choosing checkpoint and threshold.
@@ -40,7 +40,7 @@ pub enum Purpose {
     Test,
 }
 
-impl Purpose {
+impl Subset {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
@@ -53,7 +53,7 @@ impl Purpose {
         }
     }
 
-    /// The purpose of that name; `None` for no name.
+    /// The subset of that name; `None` for no name.
     fn named(name: &str) -> Result<Option<Self>, String> {
         match name {
             "" => Ok(None),

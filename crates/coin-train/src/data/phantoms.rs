@@ -8,7 +8,7 @@ use coin_imaging::phantom::{Organ, Phantom};
 use coin_imaging::{Window, write};
 
 use super::description::{Intensity, Labels, Unit};
-use super::{Case, DataError, Description, NewSlice, Purpose, SliceFolder};
+use super::{Case, DataError, Description, NewSlice, SliceFolder, Subset};
 
 /// Labels of the masks.
 const KIDNEY: u8 = 1;
@@ -22,7 +22,7 @@ pub fn case(seed: u64, size: usize, window: Window) -> Case {
     Case { patient: name.clone(), name, slice: phantom.slice, window, unit: Unit::Hu, organ, finding: None }
 }
 
-/// Writes the patients of these seeds as a slice folder, their greys in [`Window::PHANTOM`]; every second one has an anomaly,
+/// Writes the patients of these seeds as a slice folder, their intensities in [`Window::PHANTOM`]; every second one has an anomaly,
 /// labelled as a tumour, and every second pair is for test.
 pub fn write_set(seeds: Range<u64>, size: usize, out: &Path) -> Result<(), DataError> {
     let window = Window::PHANTOM;
@@ -33,26 +33,26 @@ pub fn write_set(seeds: Range<u64>, size: usize, out: &Path) -> Result<(), DataE
     for seed in seeds {
         let phantom = Phantom::generate(seed, size);
         let kidneys = phantom.mask(Organ::Kidney);
-        let planted = anomaly::plant(&phantom.slice, &kidneys, window, &AnomalyStyle::PHANTOM, seed);
+        let inserted = anomaly::insert(&phantom.slice, &kidneys, window, &AnomalyStyle::PHANTOM, seed);
         let spacing = phantom.slice.spacing_or_assumed();
         let mut labels: Vec<u8> = kidneys.as_slice().iter().map(|&inside| if inside { KIDNEY } else { 0 }).collect();
-        let slice = match planted.filter(|_| seed % 2 == 1) {
-            Some(planted) => {
-                let marked = labels.iter_mut().zip(planted.mask.as_slice()).filter(|(_, inside)| **inside);
+        let slice = match inserted.filter(|_| seed % 2 == 1) {
+            Some(inserted) => {
+                let marked = labels.iter_mut().zip(inserted.mask.as_slice()).filter(|(_, inside)| **inside);
                 marked.for_each(|(label, _)| *label = TUMOUR);
-                planted.slice
+                inserted.slice
             }
             None => phantom.slice,
         };
         let case = format!("phantom_{seed:05}");
-        let greys: Vec<u8> = slice.hu().iter().map(|&hu| window.grey(hu)).collect();
+        let intensities: Vec<u8> = slice.hu().iter().map(|&hu| window.grey(hu)).collect();
         folder.add(&NewSlice {
             file: &format!("{case}.png"),
             case: &case,
-            split: Some(if seed / 2 % 2 == 1 { Purpose::Test } else { Purpose::Train }),
+            split: Some(if seed / 2 % 2 == 1 { Subset::Test } else { Subset::Train }),
             spacing: Some(spacing),
-            greys: window,
-            image: &write::grey_png(size, size, &greys)?,
+            intensities: window,
+            image: &write::png_8bit(size, size, &intensities)?,
             size: [size, size],
             labels: &labels,
         })?;

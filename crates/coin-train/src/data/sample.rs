@@ -1,6 +1,6 @@
 //! What a network sees, and what is true about it.
 
-use coin_imaging::anomaly::{self, AnomalyStyle, Planted};
+use coin_imaging::anomaly::{self, AnomalyStyle, Inserted};
 use coin_imaging::augmentation::Augmentation;
 use coin_imaging::{Mask, Window, lesion};
 use rand::{Rng, RngExt};
@@ -29,30 +29,30 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// The case as it is, or, if it is a normal one, with an anomaly planted where one is given and the organ allows it:
+    /// The case as it is, or, if it is a normal one, with an anomaly inserted where one is given and the organ allows it:
     /// with its probability.
     pub(super) fn of(case: &Case, abnormal: bool, anomaly: Option<&AnomalyRecipe>, rng: &mut impl Rng) -> Self {
         let window = case.window;
         let own = window.normalise_slice(&case.slice);
         let (name, patient, organ) = (case.name.clone(), case.patient.clone(), case.organ.clone());
-        let planted = anomaly.filter(|_| !abnormal).and_then(|anomaly| {
+        let inserted = anomaly.filter(|_| !abnormal).and_then(|anomaly| {
             let wanted = rng.random_bool(anomaly.probability);
             let seed = rng.random();
             let lesion = anomaly.lesions > 0.0 && rng.random_bool(anomaly.lesions);
             let style: AnomalyStyle = anomaly.style();
             wanted.then(|| match lesion {
                 true => synthetic_lesion(case, seed),
-                false => anomaly::plant(&case.slice, &case.organ, window, &style, seed),
+                false => anomaly::insert(&case.slice, &case.organ, window, &style, seed),
             })?
         });
-        match planted {
-            Some(planted) => Self {
+        match inserted {
+            Some(inserted) => Self {
                 name,
                 patient,
-                input: window.normalise_slice(&planted.slice),
+                input: window.normalise_slice(&inserted.slice),
                 clean: Some(own),
                 abnormal: true,
-                truth: Some(planted.mask),
+                truth: Some(inserted.mask),
                 organ,
             },
             None => {
@@ -64,14 +64,14 @@ impl Sample {
 }
 
 /// Synthetic lesions are in HU. In images without HU, the slice's window takes the place of the soft-tissue window.
-fn synthetic_lesion(case: &Case, seed: u64) -> Option<Planted> {
+fn synthetic_lesion(case: &Case, seed: u64) -> Option<Inserted> {
     let Case { slice, organ, window, unit, .. } = case;
     match unit {
-        Unit::Hu => lesion::plant(slice, organ, *window, seed),
+        Unit::Hu => lesion::insert(slice, organ, *window, seed),
         Unit::Arbitrary => {
             let tissue = Window::ABDOMEN;
-            let planted = lesion::plant(&slice.rescaled(*window, tissue), organ, tissue, seed)?;
-            Some(Planted { slice: planted.slice.rescaled(tissue, *window), ..planted })
+            let inserted = lesion::insert(&slice.rescaled(*window, tissue), organ, tissue, seed)?;
+            Some(Inserted { slice: inserted.slice.rescaled(tissue, *window), ..inserted })
         }
     }
 }
@@ -79,15 +79,15 @@ fn synthetic_lesion(case: &Case, seed: u64) -> Option<Planted> {
 impl Case {
     /// The case, moved at random; from beyond its border comes what the window shows black.
     pub(super) fn moved(&self, augmentation: &Augmentation, rng: &mut impl Rng) -> Self {
-        let movement = augmentation.draw(self.slice.width(), self.slice.height(), rng);
+        let affine = augmentation.draw(self.slice.width(), self.slice.height(), rng);
         Self {
             name: self.name.clone(),
             patient: self.patient.clone(),
-            slice: movement.slice(&self.slice, self.window.low()),
+            slice: affine.slice(&self.slice, self.window.low()),
             window: self.window,
             unit: self.unit,
-            organ: movement.mask(&self.organ),
-            finding: self.finding.as_ref().map(|finding| movement.mask(finding)),
+            organ: affine.mask(&self.organ),
+            finding: self.finding.as_ref().map(|finding| affine.mask(finding)),
         }
     }
 }

@@ -8,7 +8,7 @@
 //! - `low`, `high`: what black and white mean, where it is not the same for all images;
 //! - `<label>_px`: pixels of a label, by name or value. Without those of all labels the masks are counted, which takes a while.
 //!
-//! `images/` holds greys of 8 or 16 bits, `masks/` labels under the same names; where there is no such folder, nothing is
+//! `images/` holds intensities of 8 or 16 bits, `masks/` labels under the same names; where there is no such folder, nothing is
 //! outlined. Folders without `dataset.json` are of kidney CT, and their columns `spacing_xy_mm`, `spacing_row_mm`, `low_hu`,
 //! `high_hu` and `label` (normal or abnormal) are read like today's.
 
@@ -22,7 +22,7 @@ use rayon::prelude::*;
 
 use super::description::{self, Description, Labels, OLDER_LABELS};
 use super::table::{Row, SliceTable};
-use super::{DataError, Purpose};
+use super::{DataError, Subset};
 use crate::files;
 
 /// The table of a slice folder.
@@ -140,10 +140,11 @@ impl<'a> Columns<'a> {
         description: &Arc<Description>,
         counted: Option<&[(u8, String)]>,
     ) -> Result<Row, String> {
-        let of_all = description.greys().map_err(|reason| format!("{}: intensity: {reason}", description::FILE))?;
+        let of_all =
+            description.intensities().map_err(|reason| format!("{}: intensity: {reason}", description::FILE))?;
         let (black, white) = (["low", "low_hu"], ["high", "high_hu"]);
         let (low, high) = (self.number(&black)?, self.number(&white)?);
-        let greys = Window::new(low.unwrap_or(of_all.low()), high.unwrap_or(of_all.high()));
+        let intensities = Window::new(low.unwrap_or(of_all.low()), high.unwrap_or(of_all.high()));
         let pixels = |(value, column): &(u8, String)| {
             let found = self.names.iter().position(|name| name == column).and_then(|place| self.record.get(place));
             let found = found.unwrap_or_default().trim();
@@ -155,9 +156,10 @@ impl<'a> Columns<'a> {
             image: folder.join(IMAGES).join(file),
             mask: masked.then(|| folder.join(MASKS).join(file)),
             description: description.clone(),
-            greys: greys.map_err(|reason| format!("{} and {}: {reason}", self.called(black), self.called(white)))?,
+            intensities: intensities
+                .map_err(|reason| format!("{} and {}: {reason}", self.called(black), self.called(white)))?,
             patient: self.required("case")?.to_owned(),
-            split: Purpose::named(self.first(&["split"]).map_or("", |(_, value)| value))?,
+            split: Subset::named(self.first(&["split"]).map_or("", |(_, value)| value))?,
             labelled: labelled.into_iter().filter(|(_, count)| *count > 0).collect(),
             spacing: self.spacing()?,
             abnormal: self.abnormal()?,
@@ -180,11 +182,11 @@ pub struct NewSlice<'a> {
     /// Whose it is.
     pub case: &'a str,
     /// What it is for.
-    pub split: Option<Purpose>,
+    pub split: Option<Subset>,
     /// Pixel size.
     pub spacing: Option<Spacing>,
     /// What black and white mean.
-    pub greys: Window,
+    pub intensities: Window,
     /// The image, a PNG.
     pub image: &'a [u8],
     /// Columns and rows.
@@ -207,13 +209,13 @@ impl<'a> SliceFolder<'a> {
 
     /// Adds a slice.
     pub fn add(&mut self, slice: &NewSlice<'_>) -> Result<(), DataError> {
-        let NewSlice { file, case, split, spacing, greys, image, size: [width, height], labels } = slice;
+        let NewSlice { file, case, split, spacing, intensities, image, size: [width, height], labels } = slice;
         files::write(&self.folder.join(IMAGES).join(file), image)?;
-        files::write(&self.folder.join(MASKS).join(file), &write::grey_png(*width, *height, labels)?)?;
+        files::write(&self.folder.join(MASKS).join(file), &write::png_8bit(*width, *height, labels)?)?;
         let mm = |of: fn(&Spacing) -> f32| spacing.as_ref().map(of).map(|mm| mm.to_string()).unwrap_or_default();
         let (row_mm, column_mm) = (mm(|spacing| spacing.row_mm()), mm(|spacing| spacing.column_mm()));
-        let split = split.map_or("", Purpose::name);
-        let (low, high) = (greys.low().to_string(), greys.high().to_string());
+        let split = split.map_or("", Subset::name);
+        let (low, high) = (intensities.low().to_string(), intensities.high().to_string());
         let fixed = [file, case, split, &row_mm, &column_mm, &low, &high].map(str::to_owned);
         let mut counts = [0_u32; 256];
         labels.iter().for_each(|&label| counts[usize::from(label)] += 1);

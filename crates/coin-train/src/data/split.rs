@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{DataError, Purpose, Row, SliceTable};
+use super::{DataError, Row, SliceTable, Subset};
 use crate::files;
 use crate::recipe::Task;
 
@@ -64,7 +64,7 @@ impl Split {
     }
 
     /// What each patient is for; a patient who is missing is for nothing.
-    pub fn assign(&self, table: &SliceTable, task: &Task) -> Result<BTreeMap<String, Purpose>, DataError> {
+    pub fn assign(&self, table: &SliceTable, task: &Task) -> Result<BTreeMap<String, Subset>, DataError> {
         let (rows, patients) = (table.rows(), table.patients());
         match self {
             Self::Given => given(rows),
@@ -72,12 +72,12 @@ impl Split {
                 .iter()
                 .map(|patient| {
                     let at = share(patient.as_str());
-                    let purpose = match at {
-                        _ if at < *test => Purpose::Test,
-                        _ if at < test + validation => Purpose::Validation,
-                        _ => Purpose::Train,
+                    let subset = match at {
+                        _ if at < *test => Subset::Test,
+                        _ if at < test + validation => Subset::Validation,
+                        _ => Subset::Train,
                     };
-                    (patient.clone(), purpose)
+                    (patient.clone(), subset)
                 })
                 .collect()),
             Self::Folds { folds, fold } => Ok(folded(rows, task, *folds, *fold)),
@@ -89,36 +89,34 @@ impl Split {
     }
 }
 
-fn given(rows: &[Row]) -> Result<BTreeMap<String, Purpose>, DataError> {
-    let mut purposes = BTreeMap::new();
+fn given(rows: &[Row]) -> Result<BTreeMap<String, Subset>, DataError> {
+    let mut subsets = BTreeMap::new();
     for row in rows {
-        let Some(purpose) = row.split else { continue };
-        if *purposes.entry(row.patient.clone()).or_insert(purpose) != purpose {
+        let Some(subset) = row.split else { continue };
+        if *subsets.entry(row.patient.clone()).or_insert(subset) != subset {
             let reason = format!("patient {} has slices of two splits; give all of a patient one", row.patient);
             return Err(DataError::Split(reason));
         }
     }
-    if purposes.is_empty() && !rows.is_empty() {
+    if subsets.is_empty() && !rows.is_empty() {
         let reason =
             "the data does not say which patients are for training; choose kind = \"ratio\", \"folds\" or \"lists\"";
         return Err(DataError::Split(reason.into()));
     }
-    Ok(with_validation(purposes))
+    Ok(with_validation(subsets))
 }
 
 /// With a sixth of the training patients for validation where there are none.
-fn with_validation(mut purposes: BTreeMap<String, Purpose>) -> BTreeMap<String, Purpose> {
-    if !purposes.values().any(|purpose| *purpose == Purpose::Validation) {
-        let train = purposes.iter_mut().filter(|(_, purpose)| **purpose == Purpose::Train);
-        train
-            .filter(|(patient, _)| kept_for_validation(patient))
-            .for_each(|(_, purpose)| *purpose = Purpose::Validation);
+fn with_validation(mut subsets: BTreeMap<String, Subset>) -> BTreeMap<String, Subset> {
+    if !subsets.values().any(|subset| *subset == Subset::Validation) {
+        let train = subsets.iter_mut().filter(|(_, subset)| **subset == Subset::Train);
+        train.filter(|(patient, _)| kept_for_validation(patient)).for_each(|(_, subset)| *subset = Subset::Validation);
     }
-    purposes
+    subsets
 }
 
 /// Deals patients out to folds, those with most of the finding first, each to the fold with the least so far.
-fn folded(rows: &[Row], task: &Task, folds: usize, fold: usize) -> BTreeMap<String, Purpose> {
+fn folded(rows: &[Row], task: &Task, folds: usize, fold: usize) -> BTreeMap<String, Subset> {
     // Where nothing that is outlined is looked for, the first label to ignore spreads evenly.
     let labels = match task.finding_labels() {
         [] => &task.ignore.0[..task.ignore.0.len().min(1)],
@@ -132,18 +130,18 @@ fn folded(rows: &[Row], task: &Task, folds: usize, fold: usize) -> BTreeMap<Stri
     patients.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| digest(a.0).cmp(&digest(b.0))));
     // Area first, then the number of patients, so that those without the finding spread too.
     let mut held = vec![(0_u64, 0_usize); folds];
-    let mut purposes = BTreeMap::new();
+    let mut subsets = BTreeMap::new();
     for (patient, area) in patients {
         let Some(least) = (0..folds).min_by_key(|&i| held[i]) else { continue };
         held[least] = (held[least].0 + area, held[least].1 + 1);
-        let purpose = match least {
-            _ if least == fold => Purpose::Test,
-            _ if least == (fold + 1) % folds => Purpose::Validation,
-            _ => Purpose::Train,
+        let subset = match least {
+            _ if least == fold => Subset::Test,
+            _ if least == (fold + 1) % folds => Subset::Validation,
+            _ => Subset::Train,
         };
-        purposes.insert(patient.to_owned(), purpose);
+        subsets.insert(patient.to_owned(), subset);
     }
-    purposes
+    subsets
 }
 
 /// Lists of patients.
@@ -181,25 +179,25 @@ impl Lists {
         }
     }
 
-    fn assign(self, patients: &BTreeSet<String>, file: &str) -> Result<BTreeMap<String, Purpose>, DataError> {
-        let lists = [(Purpose::Train, self.train), (Purpose::Validation, self.validation), (Purpose::Test, self.test)];
-        let mut purposes = BTreeMap::new();
-        for (purpose, list) in lists {
+    fn assign(self, patients: &BTreeSet<String>, file: &str) -> Result<BTreeMap<String, Subset>, DataError> {
+        let lists = [(Subset::Train, self.train), (Subset::Validation, self.validation), (Subset::Test, self.test)];
+        let mut subsets = BTreeMap::new();
+        for (subset, list) in lists {
             for patient in list {
                 if !patients.contains(&patient) {
                     return Err(DataError::Split(format!(
                         "{file} names {patient}, who is not in the data; correct the list"
                     )));
                 }
-                if let Some(other) = purposes.insert(patient.clone(), purpose)
-                    && other != purpose
+                if let Some(other) = subsets.insert(patient.clone(), subset)
+                    && other != subset
                 {
                     let reason = format!("{file} has {patient} in two lists; leave every patient in one");
                     return Err(DataError::Split(reason));
                 }
             }
         }
-        Ok(with_validation(purposes))
+        Ok(with_validation(subsets))
     }
 }
 

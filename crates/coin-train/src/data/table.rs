@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use coin_imaging::{Fit, Limits, Mask, Scan, Slice, Spacing, Window, body, label_mask};
+use coin_imaging::{InputTransform, Limits, Mask, Scan, Slice, Spacing, Window, body, label_mask};
 use sha2::{Digest as _, Sha256};
 
 use super::description::{Labels, OLDER_LABELS, Unit};
-use super::{Case, DataError, Description, Grid, Purpose, windows};
+use super::{Case, DataError, Description, Grid, Subset, windows};
 use crate::files;
 use crate::recipe::Task;
 
@@ -22,11 +22,11 @@ pub struct Row {
     /// What the values of image and mask mean.
     pub description: Arc<Description>,
     /// What black and white mean in the image.
-    pub greys: Window,
+    pub intensities: Window,
     /// Whose it is.
     pub patient: String,
     /// What it is for, where its source says so.
-    pub split: Option<Purpose>,
+    pub split: Option<Subset>,
     /// Pixels of each label in the mask.
     pub labelled: BTreeMap<u8, u32>,
     /// Pixel size, where known.
@@ -130,12 +130,12 @@ impl SliceTable {
 
     /// A hash of what the table says of every slice, and of what each patient is for: the same data gives the same one,
     /// wherever it lies.
-    pub fn digest(&self, assigned: &BTreeMap<String, Purpose>) -> String {
+    pub fn digest(&self, assigned: &BTreeMap<String, Subset>) -> String {
         let mut hash = Sha256::new();
         for row in &self.rows {
             let file = row.image.file_name().unwrap_or_default().to_string_lossy();
-            let Row { patient, labelled, abnormal, greys, spacing, description, .. } = row;
-            let purpose = assigned.get(patient);
+            let Row { patient, labelled, abnormal, intensities, spacing, description, .. } = row;
+            let subset = assigned.get(patient);
             // Runs of kidneys that began before there were other labels go on.
             let shown = match description.labels == Labels::new(OLDER_LABELS) {
                 true => {
@@ -147,7 +147,7 @@ impl SliceTable {
                 }
                 false => format!("{:?} {labelled:?} {abnormal:?}", description.labels),
             };
-            hash.update(format!("{file} {patient} {purpose:?} {shown} {greys:?} {spacing:?}\n"));
+            hash.update(format!("{file} {patient} {subset:?} {shown} {intensities:?} {spacing:?}\n"));
         }
         hex::encode(hash.finalize())
     }
@@ -174,7 +174,7 @@ impl Row {
     pub fn slice(&self) -> Result<Slice, DataError> {
         let limits = Limits::default();
         let bytes = files::read_limited(&self.image, limits.bytes)?;
-        let scan = Scan::open(&bytes, &self.image.to_string_lossy(), self.greys, &limits)?;
+        let scan = Scan::open(&bytes, &self.image.to_string_lossy(), self.intensities, &limits)?;
         let slice = scan.slice(0)?;
         let slice = Slice::new(slice.width(), slice.height(), slice.hu().to_vec(), self.spacing);
         slice.map_err(|_| DataError::Sizes { path: self.image.clone() })
@@ -215,13 +215,15 @@ impl Row {
         if finding.as_ref().is_some_and(|finding| sides(finding) != (slice.width(), slice.height())) {
             return Err(DataError::Sizes { path: self.image.clone() });
         }
-        let fit = Fit::for_model(&slice, size, crop_to_body);
-        let values = fit.apply(&slice, window).hu().to_vec();
-        let slice = Slice::new(size, size, values, Some(fit.pixel_or_assumed()));
+        let transform = InputTransform::for_model(&slice, size, crop_to_body);
+        let values = transform.apply(&slice, window).hu().to_vec();
+        let slice = Slice::new(size, size, values, Some(transform.pixel_or_assumed()));
         let slice = slice.map_err(|_| DataError::Sizes { path: self.image.clone() })?;
         let organ = match organ {
-            Some(organ) if own_grid => Fit::of_grid(organ.width(), organ.height(), [1.0, 1.0], size).apply_mask(&organ),
-            Some(organ) => fit.apply_mask(&organ),
+            Some(organ) if own_grid => {
+                InputTransform::of_grid(organ.width(), organ.height(), [1.0, 1.0], size).apply_mask(&organ)
+            }
+            Some(organ) => transform.apply_mask(&organ),
             None => body(&window.normalise_slice(&slice), size, size, -1.0)
                 .ok_or_else(|| DataError::Sizes { path: self.image.clone() })?,
         };
@@ -232,7 +234,7 @@ impl Row {
             window,
             unit: self.description.unit(),
             organ,
-            finding: finding.map(|finding| fit.apply_mask(&finding)).filter(|finding| finding.count() > 0),
+            finding: finding.map(|finding| transform.apply_mask(&finding)).filter(|finding| finding.count() > 0),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use burn::tensor::Device;
 
-use super::{DeviceError, card, probe};
+use super::{DeviceError, gpu, probe};
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum DeviceChoice {
     Auto,
     /// The processor.
     Cpu,
-    /// A graphics card through Vulkan, by number.
+    /// A GPU through Vulkan, by number.
     Vulkan(usize),
     /// An NVIDIA card through CUDA, by number.
     Cuda(usize),
@@ -42,7 +42,7 @@ impl DeviceChoice {
         match self {
             Self::Cpu => Ok(Device::flex()),
             Self::Auto => {
-                let mut right = card::all().filter(|device| match probe::check(device) {
+                let mut right = gpu::all().filter(|device| match probe::check(device) {
                     Ok(()) => true,
                     Err(reason) => {
                         tracing::warn!("{reason}; computing elsewhere");
@@ -51,8 +51,8 @@ impl DeviceChoice {
                 });
                 Ok(right.next().unwrap_or_else(Device::flex))
             }
-            Self::Vulkan(index) => card::open("vulkan", index),
-            Self::Cuda(index) => card::open("cuda", index),
+            Self::Vulkan(index) => gpu::open("vulkan", index),
+            Self::Cuda(index) => gpu::open("cuda", index),
         }
     }
 }

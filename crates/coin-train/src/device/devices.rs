@@ -43,7 +43,7 @@ pub struct Devices {
     /// Holds the networks and takes its share.
     pub first: Device,
     /// Take the other shares.
-    pub helpers: Vec<Device>,
+    pub replicas: Vec<Device>,
     names: Vec<String>,
 }
 
@@ -64,17 +64,17 @@ impl Devices {
         }
         let mut devices = devices.into_iter();
         let first = devices.next().unwrap_or_else(|| unreachable!("there is a place"));
-        Ok(Self { first, helpers: devices.collect(), names })
+        Ok(Self { first, replicas: devices.collect(), names })
     }
 
     /// How many share a batch.
     pub fn count(&self) -> usize {
-        1 + self.helpers.len()
+        1 + self.replicas.len()
     }
 
     /// Whether the processor of this machine takes a share.
     pub fn include_processor(&self) -> bool {
-        once(&self.first).chain(&self.helpers).any(is_processor)
+        once(&self.first).chain(&self.replicas).any(is_processor)
     }
 
     /// The first's name for people.

@@ -1,8 +1,8 @@
 //! Which devices compute.
 
-mod card;
 mod choice;
 mod devices;
+mod gpu;
 mod probe;
 pub mod remote;
 
@@ -56,9 +56,9 @@ pub fn is_processor(device: &Device) -> bool {
     *device == Device::flex()
 }
 
-/// For people: `CPU`, or what a graphics card calls itself.
+/// For people: `CPU`, or what a GPU calls itself.
 pub fn name(device: &Device) -> String {
-    if is_processor(device) { "CPU".into() } else { card::name(device).unwrap_or_else(|| format!("{device:?}")) }
+    if is_processor(device) { "CPU".into() } else { gpu::name(device).unwrap_or_else(|| format!("{device:?}")) }
 }
 
 #[cfg(test)]

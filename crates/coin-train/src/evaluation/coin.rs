@@ -6,9 +6,9 @@ use coin_core::metrics::{Overlap, Ranking, RankingSummary, Validity};
 use coin_core::networks::Inception;
 use serde::{Deserialize, Serialize};
 
-use super::features::{Eyes, FeatureDistance};
+use super::features::{FeatureDistance, FeatureExtractor};
 use super::overlaps::Overlaps;
-use super::{BATCH, Control, ControlTally, Masking, MethodReport};
+use super::{BATCH, MaskRule, MethodReport, NegativeControl, NegativeControlTally};
 use crate::data::{Sample, Samples};
 
 /// Slices looked at.
@@ -28,11 +28,11 @@ pub struct Evaluation {
     /// The classifier's numbers.
     pub classifier: RankingSummary,
     /// Slices that are unlike the training data, where the model knows that.
-    pub unfamiliar: Option<usize>,
+    pub ood_warnings: Option<usize>,
     /// COIN's numbers.
     pub coin: MethodReport,
     /// What it did to the normal slices.
-    pub normal: Option<Control>,
+    pub normal: Option<NegativeControl>,
     /// IoU of each abnormal sample, with its index.
     pub iou_by_sample: Vec<(usize, f64)>,
     /// Index of the first normal sample.
@@ -65,16 +65,16 @@ pub fn evaluate(
     device: &Device,
     size: usize,
     samples: &Samples<'_>,
-    masking: Masking,
+    mask_rule: MaskRule,
     distances: Distances<'_>,
 ) -> anyhow::Result<Evaluation> {
-    let mut tally = Tally::new(explainer, size, masking);
+    let mut tally = Tally::new(explainer, size, mask_rule);
     let (mut features, mut inception) = match distances {
         Distances::None => (None, None),
         Distances::Features(inception) => {
-            let eyes = Eyes::Classifier(&explainer.classifier, device);
-            let through = |inception| FeatureDistance::new(Eyes::Inception(inception), size);
-            (Some(FeatureDistance::new(eyes, size)), inception.map(through))
+            let extractor = FeatureExtractor::Classifier(&explainer.classifier, device);
+            let through = |inception| FeatureDistance::new(FeatureExtractor::Inception(inception), size);
+            (Some(FeatureDistance::new(extractor, size)), inception.map(through))
         }
     };
     for batch in samples.batches(BATCH) {
@@ -83,8 +83,8 @@ pub fn evaluate(
         let images: Vec<f32> = batch.iter().flat_map(|(_, sample)| sample.input.iter().copied()).collect();
         let counterfactuals: Vec<f32> =
             explanations.iter().flat_map(|explanation| explanation.counterfactual.iter().copied()).collect();
-        for eyes in features.iter_mut().chain(&mut inception) {
-            eyes.add(&images, &counterfactuals)?;
+        for extractor in features.iter_mut().chain(&mut inception) {
+            extractor.add(&images, &counterfactuals)?;
         }
         batch.iter().zip(&explanations).for_each(|((i, sample), explanation)| tally.add(*i, sample, explanation));
     }
@@ -98,11 +98,11 @@ pub fn evaluate(
 struct Tally<'a> {
     explainer: &'a Explainer,
     size: usize,
-    masking: Masking,
+    mask_rule: MaskRule,
     slices: SliceCounts,
-    unfamiliar: Option<usize>,
+    ood_warnings: Option<usize>,
     ranking: Ranking,
-    normal: ControlTally,
+    normal: NegativeControlTally,
     validity: Validity,
     overlaps: Overlaps,
     ceiling: Overlap,
@@ -112,17 +112,17 @@ struct Tally<'a> {
 }
 
 impl<'a> Tally<'a> {
-    fn new(explainer: &'a Explainer, size: usize, masking: Masking) -> Self {
+    fn new(explainer: &'a Explainer, size: usize, mask_rule: MaskRule) -> Self {
         Self {
             explainer,
             size,
-            masking,
+            mask_rule,
             slices: SliceCounts::default(),
-            unfamiliar: None,
+            ood_warnings: None,
             ranking: Ranking::default(),
-            normal: ControlTally::default(),
+            normal: NegativeControlTally::default(),
             validity: Validity::paper(),
-            overlaps: Overlaps::new(masking, size),
+            overlaps: Overlaps::new(mask_rule, size),
             ceiling: Overlap::default(),
             outside: (0.0, 0),
             first_normal: None,
@@ -132,13 +132,13 @@ impl<'a> Tally<'a> {
     fn add(&mut self, index: usize, sample: &Sample, explanation: &Explanation) {
         self.slices.total += 1;
         self.slices.abnormal += usize::from(sample.abnormal);
-        let unfamiliarity = self.explainer.unfamiliarity(&sample.input);
-        if let Some(times) = unfamiliarity {
-            *self.unfamiliar.get_or_insert(0) += usize::from(times > 1.0);
+        let ood_score = self.explainer.ood_score(&sample.input);
+        if let Some(times) = ood_score {
+            *self.ood_warnings.get_or_insert(0) += usize::from(times > 1.0);
         }
         if !sample.abnormal {
             self.first_normal.get_or_insert(index);
-            self.normal.add(explanation, self.size, self.masking, unfamiliarity);
+            self.normal.add(explanation, self.size, self.mask_rule, ood_score);
         }
         let (before, after) = (f64::from(explanation.before), f64::from(explanation.after));
         self.ranking.add(&sample.patient, before, sample.abnormal);
@@ -155,7 +155,7 @@ impl<'a> Tally<'a> {
         self.overlaps.add(index, &sample.patient, &explanation.difference, truth);
         if let Some(clean) = &sample.clean {
             let perfect: Vec<f32> = sample.input.iter().zip(clean).map(|(x, clean)| (x - clean).abs() / 2.0).collect();
-            self.ceiling.add(self.masking.overlap(&perfect, self.size, truth));
+            self.ceiling.add(self.mask_rule.overlap(&perfect, self.size, truth));
         }
     }
 
@@ -163,7 +163,7 @@ impl<'a> Tally<'a> {
         let (sum, count) = self.outside;
         Evaluation {
             slices: self.slices,
-            unfamiliar: self.unfamiliar,
+            ood_warnings: self.ood_warnings,
             classifier: self.ranking.summary(),
             normal: self.normal.control(),
             coin: MethodReport {

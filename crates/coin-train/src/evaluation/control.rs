@@ -3,58 +3,58 @@
 use coin_core::explanation::Explanation;
 use serde::{Deserialize, Serialize};
 
-use super::Masking;
+use super::MaskRule;
 
 /// What a model did to such images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Control {
+pub struct NegativeControl {
     /// Images looked at.
     pub slices: usize,
     /// Share that the classifier calls abnormal, with a probability of half or more.
     pub called_abnormal: f64,
     /// Share in which the mask is not empty.
     pub masked: f64,
-    /// Share that is warned of as unlike the training data, where the model knows that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unfamiliar: Option<f64>,
+    /// Share with an out-of-distribution warning, where the model can give one. `unfamiliar` in older reports.
+    #[serde(default, alias = "unfamiliar", skip_serializing_if = "Option::is_none")]
+    pub ood_warnings: Option<f64>,
     /// Mean difference between image and counterfactual, in [0, 1].
     pub mean_change: f64,
 }
 
 /// Adds images up.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ControlTally {
+pub struct NegativeControlTally {
     slices: usize,
     called_abnormal: usize,
     masked: usize,
     /// Whether it is known at all, and of how many.
-    unfamiliar: Option<usize>,
+    ood_warnings: Option<usize>,
     /// Sum of the images' mean differences.
     change: f64,
 }
 
-impl ControlTally {
+impl NegativeControlTally {
     /// Adds an image of `size * size` pixels, and how unlike the training data it is.
-    pub fn add(&mut self, explanation: &Explanation, size: usize, masking: Masking, unfamiliarity: Option<f32>) {
+    pub fn add(&mut self, explanation: &Explanation, size: usize, mask_rule: MaskRule, ood_score: Option<f32>) {
         self.slices += 1;
         self.called_abnormal += usize::from(explanation.before >= 0.5);
-        let mask = masking.apply(&explanation.difference, size);
+        let mask = mask_rule.apply(&explanation.difference, size);
         self.masked += usize::from(mask.is_some_and(|mask| mask.count() > 0));
-        if let Some(times) = unfamiliarity {
-            *self.unfamiliar.get_or_insert(0) += usize::from(times > 1.0);
+        if let Some(times) = ood_score {
+            *self.ood_warnings.get_or_insert(0) += usize::from(times > 1.0);
         }
         let sum: f64 = explanation.difference.iter().copied().map(f64::from).sum();
         self.change += sum / explanation.difference.len().max(1) as f64;
     }
 
     /// Shares and means; `None` where nothing was added.
-    pub fn control(&self) -> Option<Control> {
+    pub fn control(&self) -> Option<NegativeControl> {
         let share = |count: usize| count as f64 / self.slices as f64;
-        (self.slices > 0).then(|| Control {
+        (self.slices > 0).then(|| NegativeControl {
             slices: self.slices,
             called_abnormal: share(self.called_abnormal),
             masked: share(self.masked),
-            unfamiliar: self.unfamiliar.map(share),
+            ood_warnings: self.ood_warnings.map(share),
             mean_change: self.change / self.slices as f64,
         })
     }
@@ -72,16 +72,16 @@ mod tests {
             counterfactual: vec![0.0; 4],
             difference: vec![change, 0.0, 0.0, 0.0],
         };
-        let masking = Masking::at(0.25);
-        let mut tally = ControlTally::default();
+        let mask_rule = MaskRule::at(0.25);
+        let mut tally = NegativeControlTally::default();
         assert_eq!(tally.control(), None);
-        tally.add(&explanation(0.9, 0.4), 2, masking, Some(0.5));
-        tally.add(&explanation(0.1, 0.2), 2, masking, Some(1.5));
-        tally.add(&explanation(0.1, 0.0), 2, masking, Some(2.0));
-        tally.add(&explanation(0.5, 0.0), 2, masking, Some(0.1));
+        tally.add(&explanation(0.9, 0.4), 2, mask_rule, Some(0.5));
+        tally.add(&explanation(0.1, 0.2), 2, mask_rule, Some(1.5));
+        tally.add(&explanation(0.1, 0.0), 2, mask_rule, Some(2.0));
+        tally.add(&explanation(0.5, 0.0), 2, mask_rule, Some(0.1));
         let found = tally.control().expect("four images");
         assert_eq!((found.slices, found.called_abnormal, found.masked), (4, 0.5, 0.25));
-        assert_eq!(found.unfamiliar, Some(0.5));
+        assert_eq!(found.ood_warnings, Some(0.5));
         assert!((found.mean_change - 0.0375).abs() < 1e-7, "{found:?}");
     }
 }

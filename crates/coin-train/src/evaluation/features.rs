@@ -1,4 +1,4 @@
-//! How far counterfactuals are from images in the eyes of a network: the Frechet distance of its features. It is FID where they
+//! How far counterfactuals are from images in the features of a network: the Frechet distance of its features. It is FID where they
 //! are Inception's, and no FID where they are the classifier's.
 
 use burn::tensor::{Device, Tensor};
@@ -9,7 +9,7 @@ use crate::pictures;
 
 /// Whose features.
 #[derive(Clone, Copy)]
-pub enum Eyes<'a> {
+pub enum FeatureExtractor<'a> {
     /// Those of the classifier, on this device.
     Classifier(&'a Classifier, &'a Device),
     /// Those of Inception.
@@ -18,15 +18,15 @@ pub enum Eyes<'a> {
 
 /// Features of images and of their counterfactuals.
 pub struct FeatureDistance<'a> {
-    eyes: Eyes<'a>,
+    extractor: FeatureExtractor<'a>,
     size: usize,
     sets: Option<[Features; 2]>,
 }
 
 impl<'a> FeatureDistance<'a> {
     /// Of images of `size` x `size`.
-    pub fn new(eyes: Eyes<'a>, size: usize) -> Self {
-        Self { eyes, size, sets: None }
+    pub fn new(extractor: FeatureExtractor<'a>, size: usize) -> Self {
+        Self { extractor, size, sets: None }
     }
 
     /// Adds a batch of images and one of counterfactuals, each `size * size` values in [-1, 1] an image.
@@ -42,11 +42,11 @@ impl<'a> FeatureDistance<'a> {
     }
 
     fn features(&self, seen: &[f32]) -> Tensor<2> {
-        match self.eyes {
-            Eyes::Classifier(classifier, device) => {
+        match self.extractor {
+            FeatureExtractor::Classifier(classifier, device) => {
                 classifier.features(pictures::tensor(seen.to_vec(), self.size, device))
             }
-            Eyes::Inception(inception) => {
+            FeatureExtractor::Inception(inception) => {
                 let unit: Vec<f32> = seen.iter().map(|value| ((value + 1.0) / 2.0).clamp(0.0, 1.0)).collect();
                 inception.features(&unit, self.size)
             }

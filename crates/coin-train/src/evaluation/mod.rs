@@ -13,35 +13,35 @@ use coin_core::metrics::{Overlap, best_threshold};
 use coin_imaging::Mask;
 use serde::{Deserialize, Serialize};
 
-pub use choice::choose_masking;
+pub use choice::choose_mask_rule;
 pub use coin::{Distances, Evaluation, SliceCounts, evaluate, explain};
-pub use control::{Control, ControlTally};
+pub use control::{NegativeControl, NegativeControlTally};
 pub use saliency::{Saliency, SaliencyFound, SaliencyMethod};
-pub use segmenter::{SEGMENTER_MASKING, evaluate_segmenter};
+pub use segmenter::{SEGMENTER_MASK_RULE, evaluate_segmenter};
 
 /// Slices computed at once.
 const BATCH: usize = 8;
 
 /// How a map becomes a mask.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Masking {
+pub struct MaskRule {
     /// The mask is where the map exceeds this.
     pub threshold: f32,
-    /// Only pieces are kept in which the map exceeds this somewhere; 0 keeps all.
-    pub peak: f32,
+    /// Only components are kept in which the map exceeds this somewhere; 0 keeps all.
+    pub seed_threshold: f32,
     /// Opening, closing, largest component.
     pub postprocess: bool,
 }
 
-impl Masking {
+impl MaskRule {
     /// Where the map exceeds `threshold`, and nothing more to it.
     pub const fn at(threshold: f32) -> Self {
-        Self { threshold, peak: 0.0, postprocess: false }
+        Self { threshold, seed_threshold: 0.0, postprocess: false }
     }
 
     /// The mask of a `size * size` map.
     pub fn apply(&self, map: &[f32], size: usize) -> Option<Mask> {
-        let mask = Mask::from_peaks(map, size, size, self.threshold, self.peak)?;
+        let mask = Mask::with_hysteresis(map, size, size, self.threshold, self.seed_threshold)?;
         Some(if self.postprocess { mask.postprocessed() } else { mask })
     }
 
@@ -60,9 +60,9 @@ pub struct MethodReport {
     /// Threshold of the masks.
     #[serde(default)]
     pub threshold: f32,
-    /// Their pieces exceed this somewhere; 0 keeps all.
-    #[serde(default)]
-    pub peak: f32,
+    /// Their components exceed this somewhere; 0 keeps all. `peak` in older reports.
+    #[serde(default, alias = "peak")]
+    pub seed_threshold: f32,
     /// Pooled over all pixels of all abnormal slices.
     pub iou: Option<f64>,
     /// Bootstrap interval of it, 95 %, over patients.
@@ -94,7 +94,7 @@ pub struct MethodReport {
     pub frechet_classifier: Option<f64>,
     /// Mean difference, in [0, 1], outside the anomaly.
     pub change_outside: Option<f64>,
-    /// Pooled IoU of a perfect inpainter with the same masking: the protocol's ceiling.
+    /// Pooled IoU of a perfect inpainter with the same mask rule: the protocol's ceiling.
     pub ceiling_iou: Option<f64>,
 }
 

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use coin_core::metrics::{Overlap, ThresholdSweep, bootstrap_ci95};
 use coin_imaging::Mask;
 
-use super::{Masking, MethodReport};
+use super::{MaskRule, MethodReport};
 
 /// See the module.
 pub struct Overlaps {
-    masking: Masking,
+    mask_rule: MaskRule,
     size: usize,
     sweep: ThresholdSweep,
     /// The overlaps of each patient's slices.
@@ -20,14 +20,14 @@ pub struct Overlaps {
 
 impl Overlaps {
     /// Of maps of `size * size` pixels.
-    pub fn new(masking: Masking, size: usize) -> Self {
+    pub fn new(mask_rule: MaskRule, size: usize) -> Self {
         let sweep = ThresholdSweep::hundredths();
-        Self { masking, size, sweep, by_patient: BTreeMap::new(), iou_by_sample: Vec::new() }
+        Self { mask_rule, size, sweep, by_patient: BTreeMap::new(), iou_by_sample: Vec::new() }
     }
 
     /// Adds the map of sample `index`, a slice of `patient`.
     pub fn add(&mut self, index: usize, patient: &str, map: &[f32], truth: &Mask) {
-        let found = self.masking.overlap(map, self.size, truth);
+        let found = self.mask_rule.overlap(map, self.size, truth);
         self.by_patient.entry(patient.to_owned()).or_default().push(found);
         self.sweep.add(map, truth.as_slice());
         self.iou_by_sample.extend(found.iou().map(|iou| (index, iou)));
@@ -41,8 +41,8 @@ impl Overlaps {
             bootstrap_ci95(&patients, |drawn| statistic(&mut drawn.iter().flat_map(|slices| slices.iter())))
         };
         MethodReport {
-            threshold: self.masking.threshold,
-            peak: self.masking.peak,
+            threshold: self.mask_rule.threshold,
+            seed_threshold: self.mask_rule.seed_threshold,
             iou: pooled.iou(),
             iou_ci95: interval(|slices| slices.copied().sum::<Overlap>().iou()),
             dice: pooled.dice(),

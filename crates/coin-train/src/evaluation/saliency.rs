@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
 use super::overlaps::Overlaps;
-use super::{BATCH, Masking, MethodReport};
+use super::{BATCH, MaskRule, MethodReport};
 use crate::data::Samples;
 use crate::pictures;
 use crate::program::BadInput;
@@ -101,11 +101,11 @@ impl Saliency {
         &self,
         method: SaliencyMethod,
         samples: &Samples<'_>,
-        masking: Masking,
+        mask_rule: MaskRule,
         kept: &[usize],
         bar: &ProgressBar,
     ) -> anyhow::Result<SaliencyFound> {
-        let mut overlaps = Overlaps::new(masking, self.size);
+        let mut overlaps = Overlaps::new(mask_rule, self.size);
         let mut maps = vec![None; kept.len()];
         for batch in samples.batches(BATCH) {
             for (i, sample) in batch? {

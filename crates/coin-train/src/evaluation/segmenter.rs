@@ -5,12 +5,12 @@ use burn::tensor::activation::sigmoid;
 use coin_core::networks::UNet;
 
 use super::overlaps::Overlaps;
-use super::{BATCH, Masking, MethodReport};
+use super::{BATCH, MaskRule, MethodReport};
 use crate::data::{Sample, Samples};
 use crate::pictures;
 
 /// Where a probability means lesion.
-pub const SEGMENTER_MASKING: Masking = Masking::at(0.5);
+pub const SEGMENTER_MASK_RULE: MaskRule = MaskRule::at(0.5);
 
 /// How well `segmenter` finds what is abnormal in `samples` of `size` x `size`.
 pub fn evaluate_segmenter(
@@ -18,9 +18,9 @@ pub fn evaluate_segmenter(
     device: &Device,
     size: usize,
     samples: &Samples<'_>,
-    masking: Masking,
+    mask_rule: MaskRule,
 ) -> anyhow::Result<MethodReport> {
-    let mut overlaps = Overlaps::new(masking, size);
+    let mut overlaps = Overlaps::new(mask_rule, size);
     for batch in samples.batches(BATCH) {
         let batch: Vec<(usize, Sample)> = batch?.into_iter().filter(|(_, sample)| sample.truth.is_some()).collect();
         if batch.is_empty() {

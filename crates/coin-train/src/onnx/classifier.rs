@@ -1,6 +1,6 @@
 //! The classifiers as operators.
 
-use coin_core::networks::classifier::convnext::{self, Across, ChannelNorm, ConvNeXt};
+use coin_core::networks::classifier::convnext::{self, ChannelNorm, ConvNeXt, PointwiseLinear};
 use coin_core::networks::classifier::efficientnet::{self, EfficientNet, Layered};
 use coin_core::networks::classifier::resnet::{self, ResNet};
 use coin_core::networks::{BatchNorm, Classifier, Convolution};
@@ -102,9 +102,9 @@ fn convnext(b: &mut Builder, network: &ConvNeXt, x: &str) -> Result<Value, OnnxE
     let x = b.convolution(x, &network.stem)?;
     let mut x = channel_norm(b, &x, &network.stem_norm)?;
     for (stage, blocks) in network.stages.iter().enumerate() {
-        if let Some(halving) = stage.checked_sub(1).and_then(|before| network.halvings.get(before)) {
-            x = channel_norm(b, &x, &halving.norm)?;
-            x = b.convolution(&x, &halving.conv)?;
+        if let Some(downsample) = stage.checked_sub(1).and_then(|before| network.halvings.get(before)) {
+            x = channel_norm(b, &x, &downsample.norm)?;
+            x = b.convolution(&x, &downsample.conv)?;
         }
         for block in blocks {
             x = convnext_block(b, block, &x)?;
@@ -117,9 +117,9 @@ fn convnext(b: &mut Builder, network: &ConvNeXt, x: &str) -> Result<Value, OnnxE
 fn convnext_block(b: &mut Builder, block: &convnext::Block, x: &str) -> Result<Value, OnnxError> {
     let y = b.convolution(x, &block.depthwise)?;
     let y = channel_norm(b, &y, &block.norm)?;
-    let y = across(b, &y, &block.expand)?;
+    let y = pointwise_linear(b, &y, &block.expand)?;
     let y = gelu(b, &y);
-    let y = across(b, &y, &block.project)?;
+    let y = pointwise_linear(b, &y, &block.project)?;
     let scale = b.held(&block.scale)?;
     let y = b.product(&y, &scale);
     Ok(b.sum(x, &y))
@@ -135,12 +135,12 @@ fn channel_norm(b: &mut Builder, x: &str, norm: &ChannelNorm) -> Result<Value, O
 }
 
 /// A dense layer over channels: a convolution of one pixel.
-fn across(b: &mut Builder, x: &str, across: &Across) -> Result<Value, OnnxError> {
-    let (name, weight) = b.weight(&across.weight)?;
+fn pointwise_linear(b: &mut Builder, x: &str, linear: &PointwiseLinear) -> Result<Value, OnnxError> {
+    let (name, weight) = b.weight(&linear.weight)?;
     let (name, shape) = (format!("{}.kernel", name.trim_end_matches(".weight")), [&weight.shape[..], &[1, 1]].concat());
     let values = weight.values.clone();
     let kernel = b.floats(&name, &shape, &values);
-    let bias = b.held(&across.bias)?;
+    let bias = b.held(&linear.bias)?;
     Ok(b.op("Conv", &[x, &kernel, &bias], vec![ints("kernel_shape", &[1, 1]), text("auto_pad", "VALID")]))
 }
 

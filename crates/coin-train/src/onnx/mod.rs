@@ -100,7 +100,7 @@ pub fn export(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
             entry("title", card.title.clone()),
             entry("size", card.size.to_string()),
             entry("crop_to_body", card.crop_to_body.to_string()),
-            entry("peak", card.peak.to_string()),
+            entry("seed_threshold", card.seed_threshold.to_string()),
             entry(normalisation.0, normalisation.1),
             entry("threshold", card.threshold.to_string()),
             entry("licence", card.licence.clone()),

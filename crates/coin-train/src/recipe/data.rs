@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::within;
 use crate::data::Split;
 
-/// Most phantoms of a purpose: their seeds lie so far apart.
+/// Most phantoms of a subset: their seeds lie so far apart.
 pub const MOST_PHANTOMS: usize = 1_000_000;
 
 /// Where slices come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "source", rename_all = "lowercase")]
 pub enum DataRecipe {
-    /// Made on the spot: so many patients for each purpose.
+    /// Made on the spot: so many patients for each subset.
     Phantom {
         /// Patients to train on.
         train: usize,

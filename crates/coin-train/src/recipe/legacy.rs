@@ -1,9 +1,11 @@
-//! Keys of recipes from when every task was one of kidneys, and what they are called today.
+//! Keys of earlier recipes, when every task was one of kidneys, and what they are called today.
 
 use toml::{Table, Value};
 
+use super::library::merge;
+
 /// Old keys, and where their values belong.
-const MOVED: [(&str, &str); 8] = [
+const MOVED: [(&str, &str); 10] = [
     ("size", "input.size"),
     ("window", "input.normalisation"),
     ("crop_to_body", "input.crop"),
@@ -12,7 +14,12 @@ const MOVED: [(&str, &str); 8] = [
     ("data.tumour_pixels", "task.min_finding_pixels"),
     ("data.train_on_diseased", "task.train_on_ignored"),
     ("data.train_on_planted", "task.train_on_synthetic"),
+    ("localisation", "localisation_pretraining"),
+    ("restoration", "inpainting_pretraining"),
 ];
+/// Keys that were renamed wherever they are.
+const RENAMED: [(&str, &str); 3] =
+    [("wear", "fading"), ("planted_weight", "anomaly_weight"), ("halvings", "downsample_blocks")];
 /// See [`MOVED`]; it became a list of labels.
 const WITHOUT_CYSTS: (&str, &str) = ("data.without_cysts", "task.ignore");
 /// The organ of all of them.
@@ -24,6 +31,7 @@ const IGNORED: [&str; 2] = ["tumour", "cyst"];
 pub fn modernise(table: &mut Table) -> Vec<(&'static str, &'static str)> {
     let mut found = Vec::new();
     let without_cysts = take(table, WITHOUT_CYSTS.0);
+    rename(table, &mut found);
     let own_finding = table.get("data").and_then(|data| data.get("abnormal")).is_some();
     if without_cysts.is_some() {
         found.push(WITHOUT_CYSTS);
@@ -56,8 +64,21 @@ pub fn modernise(table: &mut Table) -> Vec<(&'static str, &'static str)> {
     found
 }
 
-/// Completes the task of a whole recipe in which old keys were found.
-pub fn complete(table: &mut Table) {
+/// Renames the keys of a table and of all tables in it.
+fn rename(table: &mut Table, found: &mut Vec<(&'static str, &'static str)>) {
+    for (old, new) in RENAMED {
+        let Some(value) = table.remove(old) else { continue };
+        found.push((old, new));
+        table.insert(new.into(), value);
+    }
+    table.iter_mut().filter_map(|(_, value)| value.as_table_mut()).for_each(|inner| rename(inner, found));
+}
+
+/// Completes the task of a whole recipe in which these old keys were found, if they are from when there was one task.
+pub fn complete<'a>(table: &mut Table, found: impl IntoIterator<Item = &'a (&'static str, &'static str)>) {
+    if !found.into_iter().any(|(_, new)| new.starts_with("task.") || new.starts_with("input.")) {
+        return;
+    }
     let task = table.entry("task").or_insert_with(|| Table::new().into());
     let Some(task) = task.as_table_mut() else { return };
     let ignored = ignored(task.get("finding").unwrap_or(&"synthetic".into()));
@@ -83,7 +104,9 @@ fn take(table: &mut Table, path: &str) -> Option<Value> {
 }
 
 fn put(table: &mut Table, path: &str, value: Value) {
-    let Some((inner, key)) = path.split_once('.') else { return };
+    let Some((inner, key)) = path.split_once('.') else {
+        return merge(table, Table::from_iter([(path.to_owned(), value)]));
+    };
     if let Some(inner) = table.entry(inner).or_insert_with(|| Table::new().into()).as_table_mut() {
         inner.insert(key.into(), value);
     }

@@ -1,4 +1,4 @@
-//! The recipes that the program carries, and how a recipe is put together: what it extends, its small twin, changes.
+//! The recipes that the program carries, and how a recipe is put together: what it extends, its small preset, changes.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,11 +21,11 @@ const FILES: [(&str, &str); 9] = [
 ];
 /// Recipes that change a few keys of another: a table a recipe.
 const VARIANTS: &str = include_str!("../../recipes/paper-variants.toml");
-/// What makes the small twin of a paper's recipe.
+/// What makes the small preset of a paper's recipe.
 const SMALL: &str = include_str!("../../recipes/small.toml");
-/// How the names of small twins end.
+/// How the names of small presets end.
 const SMALL_SUFFIX: &str = "-small";
-/// How the names of recipes begin that have a small twin.
+/// How the names of recipes begin that have a small preset.
 const PAPER_PREFIX: &str = "paper-";
 /// The key that names what a recipe starts from.
 const EXTENDS: &str = "extends";
@@ -35,12 +35,12 @@ pub fn embedded() -> Vec<String> {
     let variants = VARIANTS.parse::<Table>().unwrap_or_default();
     let mut names: Vec<String> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
     names.extend(variants.keys().cloned());
-    let twins: Vec<String> = names
+    let presets: Vec<String> = names
         .iter()
         .filter(|name| name.starts_with(PAPER_PREFIX))
         .map(|name| format!("{name}{SMALL_SUFFIX}"))
         .collect();
-    names.extend(twins);
+    names.extend(presets);
     names
 }
 
@@ -54,9 +54,7 @@ impl Recipe {
             set(&mut table, change)?;
         }
         old.extend(legacy::modernise(&mut table));
-        if !old.is_empty() {
-            legacy::complete(&mut table);
-        }
+        legacy::complete(&mut table, &old);
         for (old, new) in old {
             tracing::warn!("recipe {name}: {old} is called {new} today; the old name is still read");
         }
@@ -76,14 +74,14 @@ type Old = BTreeSet<(&'static str, &'static str)>;
 /// The recipe of that name or in that file, with all that it extends, in today's keys.
 fn table(name: &str, old: &mut Old) -> Result<Table, RecipeError> {
     if let Some(large) = name.strip_suffix(SMALL_SUFFIX).filter(|large| large.starts_with(PAPER_PREFIX)) {
-        let mut twin = table(large, old)?;
-        merge(&mut twin, parse(name, SMALL)?);
-        twin.insert("name".into(), Value::String(name.into()));
-        twin.insert("model".into(), Value::String(name.into()));
-        if let Some(Value::String(title)) = twin.get_mut("title") {
+        let mut preset = table(large, old)?;
+        merge(&mut preset, parse(name, SMALL)?);
+        preset.insert("name".into(), Value::String(name.into()));
+        preset.insert("model".into(), Value::String(name.into()));
+        if let Some(Value::String(title)) = preset.get_mut("title") {
             title.push_str(", small, on phantoms");
         }
-        return Ok(twin);
+        return Ok(preset);
     }
     let own = match FILES.iter().find(|(known, _)| *known == name) {
         Some((_, text)) => parse(name, text)?,
@@ -129,7 +127,7 @@ fn parse(name: &str, text: &str) -> Result<Table, RecipeError> {
 
 /// Puts `changes` over `table`, key by key inside tables. A table of another `source` or `kind` than the one below it replaces
 /// it, and so does a normalisation, for its other keys mean something else.
-fn merge(table: &mut Table, changes: Table) {
+pub(super) fn merge(table: &mut Table, changes: Table) {
     for (key, value) in changes {
         match (table.get_mut(&key), value) {
             (Some(Value::Table(inner)), Value::Table(changes))
@@ -199,10 +197,11 @@ mod tests {
     }
 
     #[test]
-    fn a_small_twin_differs_in_size_and_not_in_method() {
+    fn a_small_preset_differs_in_size_and_not_in_method() {
         let (large, small) = (Recipe::load("paper-b", &[]).unwrap(), Recipe::load("paper-b-small", &[]).unwrap());
         assert!(
-            small.input.size < large.input.size && small.counterfactual.pace.batch < large.counterfactual.pace.batch
+            small.input.size < large.input.size
+                && small.counterfactual.schedule.batch < large.counterfactual.schedule.batch
         );
         let widest = |recipe: &Recipe| recipe.counterfactual.inpainter.widths.iter().max().copied().unwrap();
         assert!(widest(&small) * 7 < widest(&large), "{} and {}", widest(&small), widest(&large));

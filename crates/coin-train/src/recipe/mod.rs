@@ -8,7 +8,7 @@ mod stage;
 mod task;
 
 use coin_core::bundle::{self, Card, Normalisation, Over};
-use coin_core::training::{LocalisationConfig, RestorationConfig};
+use coin_core::training::{InpaintingConfig, LocalisationConfig};
 use coin_imaging::anomaly::AnomalyStyle;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -20,7 +20,9 @@ use crate::program::BadInput;
 pub use data::{DataRecipe, MOST_PHANTOMS, Selection};
 pub use input::{Crop, Input};
 pub use library::embedded;
-pub use stage::{ClassifierStage, CounterfactualStage, LearningRateDrop, LessonStage, Pace, SegmenterStage, StageName};
+pub use stage::{
+    ClassifierStage, CounterfactualStage, LearningRateDrop, PretrainingStage, Schedule, SegmenterStage, StageName,
+};
 pub use task::{Finding, Names, Task};
 
 /// Everything that decides a training.
@@ -32,7 +34,7 @@ pub struct Recipe {
     pub model: String,
     /// Name of the model for people.
     pub title: String,
-    /// Decides weights, data order and planted anomalies.
+    /// Decides weights, data order and synthetic anomalies.
     pub seed: u64,
     /// Licence of the trained weights.
     pub licence: String,
@@ -45,16 +47,16 @@ pub struct Recipe {
     pub task: Task,
     /// Where slices come from.
     pub data: DataRecipe,
-    /// What is planted.
+    /// What is inserted.
     pub anomaly: AnomalyRecipe,
-    /// The classifier's first lessons, if it has some: where something is planted.
+    /// The classifier's pretraining, if it has some: where something is inserted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub localisation: Option<LessonStage<LocalisationConfig>>,
+    pub localisation_pretraining: Option<PretrainingStage<LocalisationConfig>>,
     /// The classifier's stage.
     pub classifier: ClassifierStage,
-    /// The inpainter's first lessons, if it has some: to take away what is planted.
+    /// The inpainter's pretraining, if it has some: to take away what is inserted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restoration: Option<LessonStage<RestorationConfig>>,
+    pub inpainting_pretraining: Option<PretrainingStage<InpaintingConfig>>,
     /// The counterfactual's stage.
     pub counterfactual: CounterfactualStage,
     /// The stage of a segmenter that sees masks, to hold the counterfactual against.
@@ -74,7 +76,7 @@ pub struct Protocol {
     pub task: Task,
     /// Where slices come from.
     pub data: DataRecipe,
-    /// What is planted.
+    /// What is inserted.
     pub anomaly: AnomalyRecipe,
 }
 
@@ -97,9 +99,8 @@ impl Protocol {
         let known: serde_json::Map<_, _> = known.map(|(key, value)| (key.clone(), value.clone())).collect();
         let read = || -> anyhow::Result<Self> {
             let mut table: toml::Table = serde::Deserialize::deserialize(serde_json::Value::from(known))?;
-            if !legacy::modernise(&mut table).is_empty() {
-                legacy::complete(&mut table);
-            }
+            let old = legacy::modernise(&mut table);
+            legacy::complete(&mut table, &old);
             Ok(table.try_into()?)
         };
         let protocol = read().map_err(|reason| BadInput(format!("model {}: field recipe: {reason}", card.name)))?;
@@ -109,7 +110,7 @@ impl Protocol {
     }
 }
 
-/// What is planted and how often.
+/// What is inserted and how often.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AnomalyRecipe {
     /// Width of the template in mm.
@@ -118,10 +119,10 @@ pub struct AnomalyRecipe {
     pub contrast: [f32; 2],
     /// Share of slices that get one.
     pub probability: f64,
-    /// See [`AnomalyStyle::wear`].
+    /// See [`AnomalyStyle::fading`].
     #[serde(default)]
-    pub wear: f32,
-    /// Share of the planted that are made-up masses and cysts ([`coin_imaging::lesion`]) instead of the paper's anomaly.
+    pub fading: f32,
+    /// Share of the inserted that are synthetic masses and cysts ([`coin_imaging::lesion`]) instead of the paper's anomaly.
     #[serde(default)]
     pub lesions: f64,
 }
@@ -137,7 +138,7 @@ impl AnomalyRecipe {
 
     /// Size and brightness.
     pub fn style(&self) -> AnomalyStyle {
-        AnomalyStyle { diameter_mm: self.diameter_mm, contrast: self.contrast, wear: self.wear }
+        AnomalyStyle { diameter_mm: self.diameter_mm, contrast: self.contrast, fading: self.fading }
     }
 }
 
@@ -179,9 +180,9 @@ impl Recipe {
     /// Whether it says something of a stage.
     pub fn has(&self, stage: StageName) -> bool {
         match stage {
-            StageName::Localisation => self.localisation.is_some(),
+            StageName::LocalisationPretraining => self.localisation_pretraining.is_some(),
             StageName::Classifier | StageName::Counterfactual => true,
-            StageName::Restoration => self.restoration.is_some(),
+            StageName::InpaintingPretraining => self.inpainting_pretraining.is_some(),
             StageName::Segmenter => self.segmenter().is_some(),
         }
     }
@@ -213,9 +214,9 @@ impl Recipe {
     fn problem(&self) -> Option<String> {
         let phantoms = matches!(self.data, DataRecipe::Phantom { .. });
         let inpainter = &self.counterfactual.inpainter;
-        let lesson = self.localisation.as_ref().map(|_| "localisation");
-        let lesson = lesson.or(self.restoration.as_ref().map(|_| "restoration"));
-        let idle = lesson.filter(|_| !self.task.inserts_in_training());
+        let pretraining = self.localisation_pretraining.as_ref().map(|_| "localisation_pretraining");
+        let pretraining = pretraining.or(self.inpainting_pretraining.as_ref().map(|_| "inpainting_pretraining"));
+        let idle = pretraining.filter(|_| !self.task.inserts_in_training());
         [("name", &self.name), ("model", &self.model)]
             .into_iter()
             .find_map(|(key, name)| bundle::name_problem(name).map(|problem| format!("{key}: {problem}")))
@@ -233,16 +234,16 @@ impl Recipe {
             .or_else(|| within(self.anomaly.problem(), "anomaly"))
             .or_else(|| {
                 let needs = "task.finding = \"synthetic\", or task.train_on_synthetic";
-                idle.map(|lesson| format!("{lesson}: nothing is planted; it needs {needs}"))
+                idle.map(|pretraining| format!("{pretraining}: nothing is inserted; it needs {needs}"))
             })
             .or_else(|| {
-                let stage = self.localisation.as_ref();
-                within(stage.and_then(|stage| stage.problem(LocalisationConfig::problem)), "localisation")
+                let stage = self.localisation_pretraining.as_ref();
+                within(stage.and_then(|stage| stage.problem(LocalisationConfig::problem)), "localisation_pretraining")
             })
             .or_else(|| within(self.classifier.problem(), "classifier"))
             .or_else(|| {
-                let stage = self.restoration.as_ref();
-                within(stage.and_then(|stage| stage.problem(RestorationConfig::problem)), "restoration")
+                let stage = self.inpainting_pretraining.as_ref();
+                within(stage.and_then(|stage| stage.problem(InpaintingConfig::problem)), "inpainting_pretraining")
             })
             .or_else(|| within(self.counterfactual.problem(self.input.size), "counterfactual"))
             .or_else(|| within(self.segmenter.as_ref().and_then(SegmenterStage::problem), "segmenter"))
@@ -264,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_phantom_model_knows_the_anomalies_that_dataset_phantom_plants() {
+    fn the_phantom_model_knows_the_anomalies_that_dataset_phantom_inserts() {
         let quick = Recipe::load("quick", &[]).unwrap();
         let window = Normalisation::Window(Window::PHANTOM.into());
         assert_eq!((quick.input.normalisation, quick.anomaly.style()), (window, AnomalyStyle::PHANTOM));

@@ -15,13 +15,15 @@ use super::{AnomalyRecipe, within};
 /// The stages, in the order in which they are trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StageName {
-    /// The classifier's first lessons.
-    Localisation,
+    /// The classifier's pretraining.
+    #[value(alias = "localisation")]
+    LocalisationPretraining,
     /// The classifier.
     Classifier,
-    /// The inpainter's first lessons.
-    Restoration,
-    /// COIN or its kin.
+    /// The inpainter's pretraining.
+    #[value(alias = "restoration")]
+    InpaintingPretraining,
+    /// COIN or a related method.
     Counterfactual,
     /// The supervised segmenter.
     Segmenter,
@@ -29,17 +31,22 @@ pub enum StageName {
 
 impl StageName {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Localisation, Self::Classifier, Self::Restoration, Self::Counterfactual, Self::Segmenter];
+    pub const ALL: [Self; 5] = [
+        Self::LocalisationPretraining,
+        Self::Classifier,
+        Self::InpaintingPretraining,
+        Self::Counterfactual,
+        Self::Segmenter,
+    ];
     /// Those that make a classifier.
-    pub const UP_TO_CLASSIFIER: [Self; 2] = [Self::Localisation, Self::Classifier];
+    pub const UP_TO_CLASSIFIER: [Self; 2] = [Self::LocalisationPretraining, Self::Classifier];
     /// Those that take a classifier over.
-    pub const AFTER_CLASSIFIER: [Self; 3] = [Self::Restoration, Self::Counterfactual, Self::Segmenter];
+    pub const AFTER_CLASSIFIER: [Self; 3] = [Self::InpaintingPretraining, Self::Counterfactual, Self::Segmenter];
 }
 
 /// How long a stage takes, and in what strides.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pace {
+pub struct Schedule {
     /// Steps in all.
     pub steps: u64,
     /// Slices a step.
@@ -51,7 +58,7 @@ pub struct Pace {
     pub learning_rate_drop: Option<LearningRateDrop>,
 }
 
-impl Pace {
+impl Schedule {
     /// The multiple of the learning rate at a step.
     pub fn rate(&self, step: u64) -> f64 {
         self.learning_rate_drop.filter(|drop| step >= drop.after).map_or(1.0, |drop| drop.factor)
@@ -91,14 +98,14 @@ pub struct LearningRateDrop {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassifierStage {
     /// Steps and batches.
-    #[serde(flatten, deserialize_with = "Pace::flattened")]
-    pub pace: Pace,
+    #[serde(flatten, deserialize_with = "Schedule::flattened")]
+    pub schedule: Schedule,
     /// Architecture.
     pub network: ClassifierArchitecture,
     /// A checkpoint of torchvision's weights to start from instead of random ones: `.pth` or `.safetensors`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pretrained: Option<PathBuf>,
-    /// What is planted for its training. A classifier that also knows faint anomalies calls an image normal only once
+    /// What is inserted for its training. A classifier that also knows faint anomalies calls an image normal only once
     /// hardly anything of the anomaly is left; it is judged on the recipe's `anomaly` all the same.
     pub anomaly: AnomalyRecipe,
     /// How its slices are moved.
@@ -110,7 +117,7 @@ pub struct ClassifierStage {
 
 impl ClassifierStage {
     pub(super) fn problem(&self) -> Option<String> {
-        self.pace
+        self.schedule
             .problem()
             .or_else(|| within(self.network.problem(), "network"))
             .or_else(|| within(self.anomaly.problem(), "anomaly"))
@@ -119,21 +126,21 @@ impl ClassifierStage {
     }
 }
 
-/// First lessons from what is planted in normal slices, which the recipe's data must allow.
+/// Pretraining from what is inserted in normal slices, which the recipe's data must allow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LessonStage<C> {
+pub struct PretrainingStage<C> {
     /// Steps and batches.
-    #[serde(flatten, deserialize_with = "Pace::flattened")]
-    pub pace: Pace,
-    /// What is planted.
+    #[serde(flatten, deserialize_with = "Schedule::flattened")]
+    pub schedule: Schedule,
+    /// What is inserted.
     pub anomaly: AnomalyRecipe,
     /// Optimizer and loss.
     pub training: C,
 }
 
-impl<C> LessonStage<C> {
+impl<C> PretrainingStage<C> {
     pub(super) fn problem(&self, training: fn(&C) -> Option<String>) -> Option<String> {
-        self.pace
+        self.schedule
             .problem()
             .or_else(|| within(self.anomaly.problem(), "anomaly"))
             .or_else(|| within(training(&self.training), "training"))
@@ -144,8 +151,8 @@ impl<C> LessonStage<C> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CounterfactualStage {
     /// Steps and batches.
-    #[serde(flatten, deserialize_with = "Pace::flattened")]
-    pub pace: Pace,
+    #[serde(flatten, deserialize_with = "Schedule::flattened")]
+    pub schedule: Schedule,
     /// How its slices are moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub augmentation: Option<Augmentation>,
@@ -173,7 +180,7 @@ impl CounterfactualStage {
                 (method != Method::Coin && found != bins)
                     .then(|| format!("inpainter.conditions: this method needs one a bin, {bins}, and not {found}"))
             })
-            .or_else(|| self.pace.problem())
+            .or_else(|| self.schedule.problem())
             .or_else(|| moved(self.augmentation.as_ref()))
     }
 }
@@ -182,15 +189,15 @@ impl CounterfactualStage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SegmenterStage {
     /// Steps and batches.
-    #[serde(flatten, deserialize_with = "Pace::flattened")]
-    pub pace: Pace,
+    #[serde(flatten, deserialize_with = "Schedule::flattened")]
+    pub schedule: Schedule,
     /// Optimizer.
     pub training: SegmenterConfig,
 }
 
 impl SegmenterStage {
     pub(super) fn problem(&self) -> Option<String> {
-        self.pace.problem().or_else(|| within(self.training.problem(), "training"))
+        self.schedule.problem().or_else(|| within(self.training.problem(), "training"))
     }
 }
 

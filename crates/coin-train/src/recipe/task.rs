@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Purpose, Row};
+use crate::data::{Row, Subset};
 
 /// The finding of a synthetic task.
 const SYNTHETIC: &str = "synthetic";
@@ -150,7 +150,7 @@ impl Task {
     }
 
     /// Whether a slice is abnormal in itself; `None` for one that is left out.
-    pub fn abnormal(&self, row: &Row, purpose: Purpose) -> Option<bool> {
+    pub fn abnormal(&self, row: &Row, subset: Subset) -> Option<bool> {
         let enough = |names: &[String], pixels: u32, area_mm2: Option<f32>| {
             let found = row.pixels(names);
             match (area_mm2, row.spacing) {
@@ -160,7 +160,7 @@ impl Task {
         };
         let Self { organ: Names(organ), ignore: Names(ignore), .. } = self;
         let shown = organ.is_empty() || enough(organ, self.min_organ_pixels, self.min_organ_area_mm2);
-        let ignored = row.pixels(ignore) > 0 && !(self.train_on_ignored && purpose == Purpose::Train);
+        let ignored = row.pixels(ignore) > 0 && !(self.train_on_ignored && subset == Subset::Train);
         let normal = shown && !ignored;
         match &self.finding {
             Finding::Synthetic => normal.then_some(false),

@@ -11,7 +11,7 @@ use coin_imaging::write;
 use serde::{Deserialize, Serialize};
 
 use crate::NOTICE;
-use crate::evaluation::{Control, Evaluation, Masking, MethodReport, SaliencyMethod, SliceCounts};
+use crate::evaluation::{Evaluation, MaskRule, MethodReport, NegativeControl, SaliencyMethod, SliceCounts};
 use crate::files;
 
 pub use sheet::{Sheet, representative};
@@ -54,16 +54,16 @@ pub struct Report {
     pub threshold: f32,
     /// Slices looked at.
     pub slices: SliceCounts,
-    /// Slices that the model would warn of as unlike its training data, where it knows that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unfamiliar: Option<usize>,
+    /// Slices with an out-of-distribution warning, where the model can give one. `unfamiliar` in older reports.
+    #[serde(default, alias = "unfamiliar", skip_serializing_if = "Option::is_none")]
+    pub ood_warnings: Option<usize>,
     /// The classifier's numbers.
     pub classifier: RankingSummary,
     /// The explanations' numbers.
     pub methods: Methods,
     /// What was done to images in which there is nothing to be found, by what they are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub controls: BTreeMap<String, Control>,
+    pub controls: BTreeMap<String, NegativeControl>,
     /// Time the evaluation took.
     pub seconds: f64,
     /// What it is for.
@@ -71,7 +71,7 @@ pub struct Report {
     pub notice: String,
 }
 
-/// What the evaluated slices that are normal are called among the controls.
+/// What the evaluated slices that are normal are called among the negative controls.
 pub const NORMAL: &str = "normal slices";
 
 fn notice() -> String {
@@ -80,14 +80,14 @@ fn notice() -> String {
 
 impl Report {
     /// From an evaluation and its circumstances.
-    pub fn new(model: &str, data: &str, device: &str, masking: Masking, found: &Evaluation, seconds: f64) -> Self {
+    pub fn new(model: &str, data: &str, device: &str, mask_rule: MaskRule, found: &Evaluation, seconds: f64) -> Self {
         Self {
             model: model.into(),
             data: data.into(),
             device: device.into(),
-            threshold: masking.threshold,
+            threshold: mask_rule.threshold,
             slices: found.slices,
-            unfamiliar: found.unfamiliar,
+            ood_warnings: found.ood_warnings,
             classifier: found.classifier,
             methods: Methods { coin: found.coin.clone(), ..Methods::default() },
             controls: found.normal.map(|normal| (NORMAL.to_owned(), normal)).into_iter().collect(),
@@ -132,7 +132,7 @@ impl Report {
                 control.slices,
                 control.called_abnormal,
                 control.masked,
-                number(control.unfamiliar),
+                number(control.ood_warnings),
                 control.mean_change
             )
         });

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Report, number};
 use crate::NOTICE;
-use crate::evaluation::{Control, MethodReport};
+use crate::evaluation::{MethodReport, NegativeControl};
 
 /// Line colours: COIN's first, then the other methods'.
 const COLOURS: [&str; 8] = ["#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#8c564b", "#c2410c", "#be185d", "#525252"];
@@ -25,8 +25,8 @@ pub fn html(report: &Report, sheet: &[u8]) -> String {
     };
     let rows = [
         row("Threshold", &|found| format!("{:.3}", found.threshold)),
-        row("Peak that each piece of the mask exceeds", &|found| {
-            if found.peak > 0.0 { format!("{:.2}", found.peak) } else { "-".into() }
+        row("Peak that each component of the mask exceeds", &|found| {
+            if found.seed_threshold > 0.0 { format!("{:.2}", found.seed_threshold) } else { "-".into() }
         }),
         row("Pooled IoU", &|found| number(found.iou)),
         row("95 % interval of it, over patients", &|found| interval(found.iou_ci95)),
@@ -83,12 +83,12 @@ pub fn html(report: &Report, sheet: &[u8]) -> String {
 }
 
 /// What was done where there is nothing to be found; nothing where no such image was looked at.
-fn controls(controls: &BTreeMap<String, Control>) -> String {
-    let row = |(name, control): (&String, &Control)| {
-        let Control { slices, called_abnormal, masked, unfamiliar, mean_change } = control;
-        let (name, unfamiliar) = (escaped(name), number(*unfamiliar));
+fn controls(controls: &BTreeMap<String, NegativeControl>) -> String {
+    let row = |(name, control): (&String, &NegativeControl)| {
+        let NegativeControl { slices, called_abnormal, masked, ood_warnings, mean_change } = control;
+        let (name, ood_warnings) = (escaped(name), number(*ood_warnings));
         format!(
-            "<tr><th>{name}</th><td>{slices}</td><td>{called_abnormal:.3}</td><td>{masked:.3}</td><td>{unfamiliar}</td>\
+            "<tr><th>{name}</th><td>{slices}</td><td>{called_abnormal:.3}</td><td>{masked:.3}</td><td>{ood_warnings}</td>\
              <td>{mean_change:.4}</td></tr>"
         )
     };

@@ -6,7 +6,7 @@ use coin_imaging::Mask;
 use coin_imaging::picture::Picture;
 
 use crate::data::Sample;
-use crate::evaluation::{self, Evaluation, Masking};
+use crate::evaluation::{self, Evaluation, MaskRule};
 
 /// See the module.
 pub struct Sheet {
@@ -22,7 +22,7 @@ impl Sheet {
         device: &Device,
         size: usize,
         samples: &[Sample],
-        masking: Masking,
+        mask_rule: MaskRule,
     ) -> anyhow::Result<Self> {
         let mut rows = Vec::with_capacity(samples.len());
         for sample in samples {
@@ -30,7 +30,7 @@ impl Sheet {
             let Some(explanation) = found.into_iter().next() else { continue };
             let input = Picture::of_normalised(&sample.input, size, size);
             let none = || Mask::new(size, size, vec![false; size * size]);
-            let mask = masking.apply(&explanation.difference, size);
+            let mask = mask_rule.apply(&explanation.difference, size);
             let overlaid = match (mask, sample.truth.clone().or_else(none)) {
                 (Some(mask), Some(truth)) => input.clone().with_mask(&mask, Some(&truth)),
                 _ => input.clone(),

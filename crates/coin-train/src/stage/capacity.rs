@@ -6,7 +6,7 @@ use coin_core::training::StepError;
 use peak_alloc::PeakAlloc;
 use sysinfo::{ProcessesToUpdate, System};
 
-use super::Setting;
+use super::TrainingContext;
 use super::steps::Stage;
 use crate::program::BadInput;
 
@@ -24,16 +24,16 @@ const FEWEST: usize = 2;
 ///
 /// # Errors
 /// Names a batch that will do.
-pub fn check<S: Stage>(setting: &Setting<'_>) -> anyhow::Result<()> {
-    let Some(batch) = S::batch_size(setting.recipe) else { return Ok(()) };
-    let devices = setting.devices.count();
+pub fn check<S: Stage>(context: &TrainingContext<'_>) -> anyhow::Result<()> {
+    let Some(batch) = S::batch_size(context.recipe) else { return Ok(()) };
+    let devices = context.devices.count();
     let fewest = FEWEST * devices;
     if batch < fewest || !batch.is_multiple_of(devices) {
         let problem = format!("cannot be shared by {devices} devices, evenly and {FEWEST} images for each");
         return Err(refusal::<S>(&problem, batch, batch.next_multiple_of(devices).max(fewest)).into());
     }
     // Nothing is counted in a program that does not count.
-    if !setting.devices.include_processor() || HEAP.current_usage() == 0 {
+    if !context.devices.include_processor() || HEAP.current_usage() == 0 {
         return Ok(());
     }
     let room = (free() as f64 * SPARED) as usize;
@@ -42,28 +42,28 @@ pub fn check<S: Stage>(setting: &Setting<'_>) -> anyhow::Result<()> {
         refusal::<S>(&format!("need about {needed} of memory, and {room} may be taken"), batch, fits)
     };
     // Once before: what the first images leave behind in caches is no part of a step.
-    S::rehearse(setting, fewest)?;
-    let small = weigh::<S>(setting, fewest)?;
+    S::rehearse(context, fewest)?;
+    let small = weigh::<S>(context, fewest)?;
     if small > room {
         return Err(refused(small, 0).into());
     }
-    let growth = Growth { small, large: weigh::<S>(setting, 2 * fewest)?, images: fewest };
+    let growth = Growth { small, large: weigh::<S>(context, 2 * fewest)?, images: fewest };
     if growth.needed(batch) <= room {
         return Ok(());
     }
     Err(refused(growth.needed(batch), growth.largest(room) / devices * devices).into())
 }
 
-/// What to say of a step for which a graphics card had too little memory: which batch it can do.
+/// What to say of a step for which a GPU had too little memory: which batch it can do.
 ///
 /// # Errors
 /// When a smaller batch fails for another reason.
-pub fn advise<S: Stage>(setting: &Setting<'_>, failure: &anyhow::Error) -> anyhow::Result<BadInput> {
-    let (batch, devices) = (S::batch_size(setting.recipe).unwrap_or_default(), setting.devices.count());
+pub fn advise<S: Stage>(context: &TrainingContext<'_>, failure: &anyhow::Error) -> anyhow::Result<BadInput> {
+    let (batch, devices) = (S::batch_size(context.recipe).unwrap_or_default(), context.devices.count());
     let halves = successors(Some(batch / 2), |batch| Some(batch / 2));
     let mut fits = 0;
     for smaller in halves.map(|batch| batch / devices * devices).take_while(|batch| *batch >= FEWEST * devices) {
-        match S::rehearse(setting, smaller) {
+        match S::rehearse(context, smaller) {
             Ok(()) => {
                 fits = smaller;
                 break;
@@ -72,7 +72,7 @@ pub fn advise<S: Stage>(setting: &Setting<'_>, failure: &anyhow::Error) -> anyho
             Err(reason) => return Err(reason),
         }
     }
-    let names = setting.devices.names();
+    let names = context.devices.names();
     Ok(refusal::<S>(&format!("could not be trained on {names} ({failure})"), batch, fits))
 }
 
@@ -91,10 +91,10 @@ fn refusal<S: Stage>(problem: &str, batch: usize, instead: usize) -> BadInput {
 }
 
 /// Bytes that the first steps with so many images hold at their height.
-fn weigh<S: Stage>(setting: &Setting<'_>, batch: usize) -> anyhow::Result<usize> {
+fn weigh<S: Stage>(context: &TrainingContext<'_>, batch: usize) -> anyhow::Result<usize> {
     HEAP.reset_peak_usage();
     let before = HEAP.current_usage();
-    S::rehearse(setting, batch)?;
+    S::rehearse(context, batch)?;
     Ok(HEAP.peak_usage().saturating_sub(before))
 }
 

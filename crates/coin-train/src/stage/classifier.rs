@@ -6,14 +6,14 @@ use coin_core::networks::Classifier;
 use coin_core::training::{ClassifierConfig, ClassifierTrainer};
 use serde_json::json;
 
+use super::context::images;
 use super::localisation::Localisation;
-use super::setting::images;
 use super::steps::Validation;
 use super::supervised::Task;
-use super::{Setting, Training};
-use crate::data::{Draw, Sample, Samples};
+use super::{Training, TrainingContext};
+use crate::data::{BatchRequest, Sample, Samples};
 use crate::pictures;
-use crate::recipe::{ClassifierStage, Pace, Recipe};
+use crate::recipe::{ClassifierStage, Recipe, Schedule};
 
 /// The verdict.
 pub struct Classification;
@@ -28,36 +28,36 @@ impl Task for Classification {
         Some(&recipe.classifier)
     }
 
-    fn pace(plan: &ClassifierStage) -> &Pace {
-        &plan.pace
+    fn schedule(plan: &ClassifierStage) -> &Schedule {
+        &plan.schedule
     }
 
-    fn trainer(setting: &Setting<'_>, _: &ClassifierStage) -> anyhow::Result<ClassifierTrainer> {
-        Ok(setting.classifier_trainer(setting.random_classifier()))
+    fn trainer(context: &TrainingContext<'_>, _: &ClassifierStage) -> anyhow::Result<ClassifierTrainer> {
+        Ok(context.classifier_trainer(context.random_classifier()))
     }
 
-    /// After its first lessons, or with the recipe's pretrained weights, where it has either.
+    /// After its pretraining, or with the recipe's pretrained weights, where it has either.
     fn first(training: &Training<'_>, _: &ClassifierStage) -> anyhow::Result<ClassifierTrainer> {
         let network = match training.learnt::<Localisation>()? {
-            Some(lesson) => lesson.network.classifier,
-            None => training.setting.pretrained_classifier()?,
+            Some(pretraining) => pretraining.network.classifier,
+            None => training.context.pretrained_classifier()?,
         };
-        Ok(training.setting.classifier_trainer(network))
+        Ok(training.context.classifier_trainer(network))
     }
 
     fn step(
-        setting: &Setting<'_>,
+        context: &TrainingContext<'_>,
         stage: &ClassifierStage,
         trainer: &mut ClassifierTrainer,
         size: usize,
         rate: f64,
     ) -> anyhow::Result<f32> {
-        let Setting { recipe, data, .. } = setting;
+        let TrainingContext { recipe, data, .. } = context;
         let step = trainer.steps();
-        let draw = Draw { seed: recipe.seed, step, size, normal: false };
-        let batch = data.batch(&stage.anomaly, stage.augmentation.as_ref(), draw)?;
+        let request = BatchRequest { seed: recipe.seed, step, size, normal: false };
+        let batch = data.batch(&stage.anomaly, stage.augmentation.as_ref(), request)?;
         let labels: Vec<bool> = batch.iter().map(|sample| sample.abnormal).collect();
-        Ok(trainer.step(setting.tensor(&batch), &labels, rate)?)
+        Ok(trainer.step(context.tensor(&batch), &labels, rate)?)
     }
 
     fn validate(
@@ -66,7 +66,7 @@ impl Task for Classification {
         trainer: &ClassifierTrainer,
         samples: &Samples<'_>,
     ) -> anyhow::Result<Validation> {
-        let summary = rank(&training.setting, samples, &trainer.trained())?.summary();
+        let summary = rank(&training.context, samples, &trainer.trained())?.summary();
         let (auroc, accuracy) = (summary.auroc.unwrap_or(0.0), summary.accuracy.unwrap_or(0.0));
         Ok(Validation {
             // AUROC alone does not see a classifier whose probabilities all lean to one side.
@@ -78,12 +78,12 @@ impl Task for Classification {
 }
 
 /// A classifier's verdicts on samples.
-pub fn rank(setting: &Setting<'_>, samples: &Samples<'_>, classifier: &Classifier) -> anyhow::Result<Ranking> {
-    let recipe = setting.recipe;
+pub fn rank(context: &TrainingContext<'_>, samples: &Samples<'_>, classifier: &Classifier) -> anyhow::Result<Ranking> {
+    let recipe = context.recipe;
     let mut ranking = Ranking::default();
-    for batch in samples.batches(recipe.classifier.pace.batch) {
+    for batch in samples.batches(recipe.classifier.schedule.batch) {
         let batch: Vec<Sample> = batch?.into_iter().map(|(_, sample)| sample).collect();
-        let x = images(&batch, recipe.input.size, &setting.devices.first);
+        let x = images(&batch, recipe.input.size, &context.devices.first);
         let probabilities = pictures::values(sigmoid(classifier.forward(x)), "the verdicts")?;
         for (sample, probability) in batch.iter().zip(probabilities) {
             ranking.add(&sample.patient, f64::from(probability), sample.abnormal);

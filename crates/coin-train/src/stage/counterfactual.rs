@@ -9,9 +9,9 @@ use coin_imaging::picture::Picture;
 use serde_json::json;
 
 use super::steps::{Stage, Step, Validation};
-use super::{PAPER_THRESHOLD, Setting, Training};
-use crate::data::{Draw, Samples};
-use crate::evaluation::{Evaluation, Masking, MethodReport};
+use super::{PAPER_THRESHOLD, Training, TrainingContext};
+use crate::data::{BatchRequest, Samples};
+use crate::evaluation::{Evaluation, MaskRule, MethodReport};
 use crate::recipe::{Finding, Recipe};
 use crate::report::Sheet;
 
@@ -45,12 +45,12 @@ impl Stage for CounterfactualStage<'_> {
     }
 
     fn batch_size(recipe: &Recipe) -> Option<usize> {
-        Some(recipe.counterfactual.pace.batch)
+        Some(recipe.counterfactual.schedule.batch)
     }
 
     fn step(&mut self) -> anyhow::Result<Step> {
-        let setting = &self.training.setting;
-        let losses = step(setting, &mut self.trainer, setting.recipe.counterfactual.pace.batch)?;
+        let context = &self.training.context;
+        let losses = step(context, &mut self.trainer, context.recipe.counterfactual.schedule.batch)?;
         let generator = losses.generator.as_ref().map_or(f32::NAN, |generator| generator.total);
         Ok(Step {
             message: format!("G {generator:.3}  D {:.3}", losses.discriminator),
@@ -59,26 +59,26 @@ impl Stage for CounterfactualStage<'_> {
         })
     }
 
-    fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()> {
-        let classifier = setting.classifier_trainer(setting.random_classifier()).network;
-        let mut trainer = setting.new_counterfactual_trainer(classifier, None);
-        (0..2).try_for_each(|_| step(setting, &mut trainer, batch).map(drop))
+    fn rehearse(context: &TrainingContext<'_>, batch: usize) -> anyhow::Result<()> {
+        let classifier = context.classifier_trainer(context.random_classifier()).network;
+        let mut trainer = context.new_counterfactual_trainer(classifier, None);
+        (0..2).try_for_each(|_| step(context, &mut trainer, batch).map(drop))
     }
 
     fn validate(&self) -> anyhow::Result<Validation> {
         let inpainter = self.training.calibrated(&self.trainer)?;
-        let method = self.training.setting.recipe.counterfactual.training.method;
-        let explainer = Explainer { inpainter, classifier: self.classifier.valid(), method, familiarity: None };
-        let found = self.training.setting.validate(&explainer, &self.validation)?;
+        let method = self.training.context.recipe.counterfactual.training.method;
+        let explainer = Explainer { inpainter, classifier: self.classifier.valid(), method, ood: None };
+        let found = self.training.context.validate(&explainer, &self.validation)?;
         let (threshold, iou) = found.coin.best().unwrap_or((PAPER_THRESHOLD, 0.0));
         let name = format!("step-{:06}", self.steps());
         self.training.run.picture(&name, &self.grid(&explainer, &found, threshold)?)?;
         let coin = &found.coin;
         // Of real lesions nobody knows it.
         let ceiling = coin.ceiling_iou.map(|iou| format!(", ceiling {iou:.3}")).unwrap_or_default();
-        let planted = self.training.setting.recipe.task.finding == Finding::Synthetic;
+        let inserted = self.training.context.recipe.task.finding == Finding::Synthetic;
         Ok(Validation {
-            score: score(coin, planted),
+            score: score(coin, inserted),
             said: format!(
                 "validation IoU {:.3} at {PAPER_THRESHOLD} ({iou:.3} at {threshold:.2}{ceiling}), CV {:.3}, wanted verdicts {:.3}, change outside {:.4}",
                 coin.iou.unwrap_or(0.0),
@@ -92,8 +92,8 @@ impl Stage for CounterfactualStage<'_> {
 }
 
 /// Chooses the state that is kept; a mask explains nothing where the verdict stays.
-fn score(coin: &MethodReport, planted: bool) -> f64 {
-    if planted {
+fn score(coin: &MethodReport, inserted: bool) -> f64 {
+    if inserted {
         // At the paper's threshold, so that a change of the right height counts for more than one that a threshold of its own
         // makes up for.
         coin.iou.unwrap_or(0.0) * coin.cv.unwrap_or(0.0)
@@ -105,25 +105,25 @@ fn score(coin: &MethodReport, planted: bool) -> f64 {
 
 /// One with so many images.
 fn step(
-    setting: &Setting<'_>,
+    context: &TrainingContext<'_>,
     trainer: &mut CounterfactualTrainer,
     size: usize,
 ) -> anyhow::Result<CounterfactualLosses> {
-    let Setting { recipe, data, .. } = setting;
+    let TrainingContext { recipe, data, .. } = context;
     let (step, seed) = (trainer.steps(), recipe.seed ^ STREAM);
     let augmentation = recipe.counterfactual.augmentation.as_ref();
-    let batch = data.batch(&recipe.anomaly, augmentation, Draw { seed, step, size, normal: false })?;
-    let rate = recipe.counterfactual.pace.rate(step);
-    Ok(trainer.step(setting.batch(&batch), rate)?)
+    let batch = data.batch(&recipe.anomaly, augmentation, BatchRequest { seed, step, size, normal: false })?;
+    let rate = recipe.counterfactual.schedule.rate(step);
+    Ok(trainer.step(context.batch(&batch), rate)?)
 }
 
 impl CounterfactualStage<'_> {
     fn grid(&self, explainer: &Explainer, found: &Evaluation, threshold: f32) -> anyhow::Result<Picture> {
         let abnormal = found.iou_by_sample.iter().map(|(i, _)| *i);
         let shown: Vec<usize> = abnormal.take(PICTURED - 1).chain(found.first_normal).collect();
-        let Setting { devices, recipe, .. } = &self.training.setting;
+        let TrainingContext { devices, recipe, .. } = &self.training.context;
         let shown = self.validation.at(&shown)?;
-        let sheet = Sheet::of(explainer, &devices.first, recipe.input.size, &shown, Masking::at(threshold))?;
+        let sheet = Sheet::of(explainer, &devices.first, recipe.input.size, &shown, MaskRule::at(threshold))?;
         Ok(sheet.picture())
     }
 }

@@ -2,12 +2,12 @@
 
 mod capacity;
 mod classifier;
+mod context;
 mod counterfactual;
+mod inpainting;
 mod localisation;
 mod packing;
-mod restoration;
 mod segmenter;
-mod setting;
 mod steps;
 mod supervised;
 
@@ -17,18 +17,18 @@ use coin_core::explanation::Explainer;
 use coin_core::networks::{Classifier, Inpainter, UNet};
 use coin_core::training::CounterfactualTrainer;
 
-use crate::data::{DataError, Draw};
+use crate::data::{BatchRequest, DataError};
 use crate::program::BadInput;
 use crate::recipe::StageName;
 use crate::run::Run;
 
+pub use context::TrainingContext;
 pub use packing::{TEST_SEED, card};
-pub use setting::Setting;
 
 use classifier::Classification;
 use counterfactual::CounterfactualStage;
+use inpainting::Inpainting;
 use localisation::Localisation;
-use restoration::Restoration;
 use segmenter::Segmentation;
 use steps::Stage as _;
 use supervised::{SupervisedStage, Task, Trainer};
@@ -52,7 +52,7 @@ pub enum Ending {
 /// The stages of one run.
 pub struct Training<'a> {
     /// What they work with.
-    pub setting: Setting<'a>,
+    pub context: TrainingContext<'a>,
     /// Where results go.
     pub run: &'a Run,
 }
@@ -64,71 +64,71 @@ impl Training<'_> {
     /// When a stage before it is missing, or a device, a file or a slice fails.
     pub fn train(&self, stage: StageName) -> anyhow::Result<Ending> {
         match stage {
-            StageName::Localisation => self.localisation(),
+            StageName::LocalisationPretraining => self.localisation(),
             StageName::Classifier => self.supervised(Classification),
-            StageName::Restoration => self.restoration(),
+            StageName::InpaintingPretraining => self.inpainting(),
             StageName::Counterfactual => self.counterfactual(),
             StageName::Segmenter => self.supervised(Segmentation),
         }
     }
 
-    /// Teaches the classifier where something is planted, where the recipe says so, from the newest checkpoint on.
+    /// Teaches the classifier where something is inserted, where the recipe says so, from the newest checkpoint on.
     fn localisation(&self) -> anyhow::Result<Ending> {
-        // A classifier that is trained, or taken over, has its first lessons behind it.
+        // A classifier that is trained, or taken over, has its pretraining behind it.
         if self.run.best(Classification::NAME).newest()?.is_some() {
             return Ok(Ending::Done);
         }
         self.supervised(Localisation)
     }
 
-    /// Teaches the inpainter to take away what is planted, where the recipe says so, from the newest checkpoint on.
-    fn restoration(&self) -> anyhow::Result<Ending> {
-        if self.setting.recipe.restoration.is_none() {
+    /// Teaches the inpainter to take away what is inserted, where the recipe says so, from the newest checkpoint on.
+    fn inpainting(&self) -> anyhow::Result<Ending> {
+        if self.context.recipe.inpainting_pretraining.is_none() {
             return Ok(Ending::Done);
         }
-        self.supervised(Restoration { classifier: self.best_classifier()?.valid() })
+        self.supervised(Inpainting { classifier: self.best_classifier()?.valid() })
     }
 
-    /// Trains COIN from the newest checkpoint on; keeps the state with the best product on validation: of what was planted, IoU at
+    /// Trains COIN from the newest checkpoint on; keeps the state with the best product on validation: of synthetic anomalies, IoU at
     /// the paper's threshold and CV; of real lesions, IoU at the best threshold and the share of wanted verdicts, or that share
     /// alone where nobody knows their outlines.
     fn counterfactual(&self) -> anyhow::Result<Ending> {
         let classifier = self.best_classifier()?;
         let trainer = match self.run.checkpoints(CounterfactualStage::NAME).newest()? {
-            Some(state) => self.setting.new_counterfactual_trainer(classifier.clone(), None).load_state(&state)?,
+            Some(state) => self.context.new_counterfactual_trainer(classifier.clone(), None).load_state(&state)?,
             None => {
-                let restored = self.learnt::<Restoration>()?.map(|lesson| lesson.network);
-                self.setting.new_counterfactual_trainer(classifier.clone(), restored)
+                let restored = self.learnt::<Inpainting>()?.map(|pretraining| pretraining.network);
+                self.context.new_counterfactual_trainer(classifier.clone(), restored)
             }
         };
         let mut stage =
-            CounterfactualStage { training: self, trainer, classifier, validation: self.setting.validation_samples() };
-        steps::run(&mut stage, self, &self.setting.recipe.counterfactual.pace)
+            CounterfactualStage { training: self, trainer, classifier, validation: self.context.validation_samples() };
+        steps::run(&mut stage, self, &self.context.recipe.counterfactual.schedule)
     }
 
     /// Goes on with a task from its newest checkpoint, or begins with it.
     fn supervised<T: Task>(&self, task: T) -> anyhow::Result<Ending> {
-        let Some(plan) = T::plan(self.setting.recipe) else { return Ok(Ending::Done) };
+        let Some(plan) = T::plan(self.context.recipe) else { return Ok(Ending::Done) };
         let trainer = match self.run.checkpoints(T::NAME).newest()? {
-            Some(state) => T::trainer(&self.setting, plan)?.load_state(&state)?,
+            Some(state) => T::trainer(&self.context, plan)?.load_state(&state)?,
             None => T::first(self, plan)?,
         };
-        let validation = self.setting.validation_samples();
+        let validation = self.context.validation_samples();
         let mut stage = SupervisedStage { task, training: self, plan, trainer, validation };
-        steps::run(&mut stage, self, T::pace(plan))
+        steps::run(&mut stage, self, T::schedule(plan))
     }
 
     /// The state of a task that was kept, where the recipe has it and something was.
     fn kept<T: Task>(&self) -> anyhow::Result<Option<Trainer<T>>> {
-        let Some(plan) = T::plan(self.setting.recipe) else { return Ok(None) };
-        let load = |state| anyhow::Ok(T::trainer(&self.setting, plan)?.load_state(state)?);
+        let Some(plan) = T::plan(self.context.recipe) else { return Ok(None) };
+        let load = |state| anyhow::Ok(T::trainer(&self.context, plan)?.load_state(state)?);
         self.run.best(T::NAME).newest()?.as_ref().map(load).transpose()
     }
 
-    /// The end of a lesson, where the recipe has it.
+    /// The end of a pretraining, where the recipe has it.
     fn learnt<T: Task>(&self) -> anyhow::Result<Option<Trainer<T>>> {
-        let Some(plan) = T::plan(self.setting.recipe) else { return Ok(None) };
-        match self.kept::<T>()?.filter(|trainer| trainer.steps() >= T::pace(plan).steps) {
+        let Some(plan) = T::plan(self.context.recipe) else { return Ok(None) };
+        match self.kept::<T>()?.filter(|trainer| trainer.steps() >= T::schedule(plan).steps) {
             Some(trainer) => Ok(Some(trainer)),
             None => Err(BadInput(format!("the {0} is not finished; run --stage {0} first", T::NAME)).into()),
         }
@@ -144,24 +144,19 @@ impl Training<'_> {
         let classifier = self.best_classifier()?;
         let best = self.run.best(CounterfactualStage::NAME).newest()?;
         let best = best.context("the counterfactual is not trained yet; run --stage counterfactual")?;
-        let trainer = self.setting.new_counterfactual_trainer(classifier.clone(), None).load_state(&best)?;
-        let method = self.setting.recipe.counterfactual.training.method;
-        Ok(Explainer {
-            inpainter: self.calibrated(&trainer)?,
-            classifier: classifier.valid(),
-            method,
-            familiarity: None,
-        })
+        let trainer = self.context.new_counterfactual_trainer(classifier.clone(), None).load_state(&best)?;
+        let method = self.context.recipe.counterfactual.training.method;
+        Ok(Explainer { inpainter: self.calibrated(&trainer)?, classifier: classifier.valid(), method, ood: None })
     }
 
     /// The inpainter as it explains.
     fn calibrated(&self, trainer: &CounterfactualTrainer) -> Result<Inpainter, DataError> {
-        let (recipe, seed) = (self.setting.recipe, self.setting.recipe.seed ^ CALIBRATION_STREAM);
+        let (recipe, seed) = (self.context.recipe, self.context.recipe.seed ^ CALIBRATION_STREAM);
         let batch = |step| {
-            let draw = Draw { seed, step, size: recipe.counterfactual.pace.batch, normal: false };
-            self.setting.data.batch(&recipe.anomaly, None, draw)
+            let request = BatchRequest { seed, step, size: recipe.counterfactual.schedule.batch, normal: false };
+            self.context.data.batch(&recipe.anomaly, None, request)
         };
-        let batches = (0..CALIBRATION_BATCHES).map(|i| Ok(self.setting.tensor(&batch(i)?)));
+        let batches = (0..CALIBRATION_BATCHES).map(|i| Ok(self.context.tensor(&batch(i)?)));
         Ok(trainer.calibrated(batches.collect::<Result<Vec<_>, DataError>>()?))
     }
 

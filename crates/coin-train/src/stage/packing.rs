@@ -8,22 +8,22 @@ use burn::tensor::Device;
 use coin_core::bundle::{Bundle, Card, FORMAT, SelfTest};
 use serde_json::Value;
 
-use super::{PAPER_THRESHOLD, Setting, Training};
-use crate::data::Purpose;
-use crate::evaluation::{self, Distances, Masking, MethodReport, SEGMENTER_MASKING, SaliencyMethod};
-use crate::familiarity;
+use super::{PAPER_THRESHOLD, Training, TrainingContext};
+use crate::data::Subset;
+use crate::evaluation::{self, Distances, MaskRule, MethodReport, SEGMENTER_MASK_RULE, SaliencyMethod};
 use crate::files;
+use crate::ood;
 use crate::recipe::Recipe;
 use crate::report::{self, Report, Sheet};
 
-/// The test set of a training is planted from this seed, once.
+/// The test set of a training is inserted from this seed, once.
 pub const TEST_SEED: u64 = 7;
 
 impl Training<'_> {
-    /// Packs the model, and with what is in the file decides the masking on validation and looks at the test set once;
+    /// Packs the model, and with what is in the file decides the mask rule on validation and looks at the test set once;
     /// `saliency` is what it is compared with in the report.
     pub fn finish(&self, saliency: BTreeMap<SaliencyMethod, MethodReport>) -> anyhow::Result<Report> {
-        let Setting { recipe, data, devices } = self.setting;
+        let TrainingContext { recipe, data, devices } = self.context;
         let device = &devices.first;
         let trained = self.trained()?;
         let card = Card {
@@ -42,28 +42,34 @@ impl Training<'_> {
         )?;
 
         let mut explainer = bundle.explainer(device)?;
-        let (usual, validation) = (Masking::at(PAPER_THRESHOLD), self.setting.validation_samples());
-        let masking = evaluation::choose_masking(&explainer, device, recipe.input.size, &validation, usual)?;
-        explainer.familiarity = familiarity::of(&recipe.protocol(), recipe.seed, data)?;
+        let (usual, validation) = (MaskRule::at(PAPER_THRESHOLD), self.context.validation_samples());
+        let mask_rule = evaluation::choose_mask_rule(&explainer, device, recipe.input.size, &validation, usual)?;
+        explainer.ood = ood::of(&recipe.protocol(), recipe.seed, data)?;
         let started = Instant::now();
-        let samples = data.samples(&[Purpose::Test], &recipe.anomaly, TEST_SEED);
-        let found =
-            evaluation::evaluate(&explainer, device, recipe.input.size, &samples, masking, Distances::Features(None))?;
+        let samples = data.samples(&[Subset::Test], &recipe.anomaly, TEST_SEED);
+        let found = evaluation::evaluate(
+            &explainer,
+            device,
+            recipe.input.size,
+            &samples,
+            mask_rule,
+            Distances::Features(None),
+        )?;
         let supervised = self.trained_segmenter()?.map(|segmenter| {
-            evaluation::evaluate_segmenter(&segmenter, device, recipe.input.size, &samples, SEGMENTER_MASKING)
+            evaluation::evaluate_segmenter(&segmenter, device, recipe.input.size, &samples, SEGMENTER_MASK_RULE)
         });
         let description = format!("test split; {}", data.description);
         let seconds = started.elapsed().as_secs_f64();
-        let mut report = Report::new(&recipe.model, &description, devices.first_name(), masking, &found, seconds);
+        let mut report = Report::new(&recipe.model, &description, devices.first_name(), mask_rule, &found, seconds);
         report.methods.unet = supervised.transpose()?;
         report.methods.saliency = saliency;
         let shown = samples.at(&report::representative(&found))?;
-        let sheet = Sheet::of(&explainer, device, recipe.input.size, &shown, masking)?;
+        let sheet = Sheet::of(&explainer, device, recipe.input.size, &shown, mask_rule)?;
         report.write(self.run.folder(), &sheet)?;
 
-        bundle.card.familiarity = explainer.familiarity;
-        bundle.card.threshold = masking.threshold;
-        bundle.card.peak = masking.peak;
+        bundle.card.ood = explainer.ood;
+        bundle.card.threshold = mask_rule.threshold;
+        bundle.card.seed_threshold = mask_rule.seed_threshold;
         bundle.card.results = serde_json::to_value(&report)?;
         files::write(&self.run.folder().join(format!("{}.safetensors", recipe.model)), &bundle.write()?)?;
         Ok(report)
@@ -89,13 +95,13 @@ pub fn card(recipe: &Recipe) -> serde_json::Result<Card> {
         modality: String::new(),
         unit: String::new(),
         threshold: PAPER_THRESHOLD,
-        peak: 0.0,
+        seed_threshold: 0.0,
         postprocess: false,
         recipe: serde_json::to_value(recipe)?,
         data: String::new(),
         results: Value::Null,
         limits: recipe.limits.clone(),
-        familiarity: None,
+        ood: None,
         licence: recipe.licence.clone(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),

@@ -5,13 +5,13 @@ use coin_core::networks::UNet;
 use coin_core::training::{SegmenterConfig, SegmenterTrainer};
 use serde_json::json;
 
-use super::setting::processor;
+use super::context::processor;
 use super::steps::Validation;
 use super::supervised::Task;
-use super::{Setting, Training};
-use crate::data::{Draw, Samples};
-use crate::evaluation::{self, SEGMENTER_MASKING};
-use crate::recipe::{Pace, Recipe, SegmenterStage};
+use super::{Training, TrainingContext};
+use crate::data::{BatchRequest, Samples};
+use crate::evaluation::{self, SEGMENTER_MASK_RULE};
+use crate::recipe::{Recipe, Schedule, SegmenterStage};
 
 /// Keeps the data of this stage apart from the others'.
 const STREAM: u64 = 1 << 55;
@@ -29,32 +29,32 @@ impl Task for Segmentation {
         recipe.segmenter()
     }
 
-    fn pace(plan: &SegmenterStage) -> &Pace {
-        &plan.pace
+    fn schedule(plan: &SegmenterStage) -> &Schedule {
+        &plan.schedule
     }
 
     /// With random weights.
     fn trainer(
-        Setting { recipe, devices, .. }: &Setting<'_>,
+        TrainingContext { recipe, devices, .. }: &TrainingContext<'_>,
         stage: &SegmenterStage,
     ) -> anyhow::Result<SegmenterTrainer> {
         let network = UNet::init(&recipe.counterfactual.inpainter, &processor(recipe.seed + 2));
         let network = network.fork(&devices.first.clone().autodiff());
-        Ok(SegmenterTrainer::new(network, stage.training.clone()).with_helpers(&devices.helpers))
+        Ok(SegmenterTrainer::new(network, stage.training.clone()).with_replicas(&devices.replicas))
     }
 
     fn step(
-        setting: &Setting<'_>,
+        context: &TrainingContext<'_>,
         _: &SegmenterStage,
         trainer: &mut SegmenterTrainer,
         size: usize,
         rate: f64,
     ) -> anyhow::Result<f32> {
-        let Setting { recipe, data, .. } = setting;
+        let TrainingContext { recipe, data, .. } = context;
         let (step, seed) = (trainer.steps(), recipe.seed ^ STREAM);
-        let batch = data.batch(&recipe.anomaly, None, Draw { seed, step, size, normal: false })?;
-        let images = setting.tensor(&batch);
-        let masks = setting.truths(&batch);
+        let batch = data.batch(&recipe.anomaly, None, BatchRequest { seed, step, size, normal: false })?;
+        let images = context.tensor(&batch);
+        let masks = context.truths(&batch);
         Ok(trainer.step(images, masks, rate)?)
     }
 
@@ -64,9 +64,10 @@ impl Task for Segmentation {
         trainer: &SegmenterTrainer,
         samples: &Samples<'_>,
     ) -> anyhow::Result<Validation> {
-        let Setting { devices, recipe, .. } = training.setting;
+        let TrainingContext { devices, recipe, .. } = training.context;
         let (segmenter, device) = (trainer.trained(), &devices.first);
-        let found = evaluation::evaluate_segmenter(&segmenter, device, recipe.input.size, samples, SEGMENTER_MASKING)?;
+        let found =
+            evaluation::evaluate_segmenter(&segmenter, device, recipe.input.size, samples, SEGMENTER_MASK_RULE)?;
         let iou = found.iou.unwrap_or(0.0);
         Ok(Validation { score: iou, log: json!({ "validation": found }), said: format!("validation IoU {iou:.3}") })
     }

@@ -5,10 +5,10 @@ use coin_core::training::{StateError, TrainerState};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use super::{Ending, Setting, Training, capacity};
+use super::{Ending, Training, TrainingContext, capacity};
 use crate::interrupt;
 use crate::progress;
-use crate::recipe::{Pace, Recipe};
+use crate::recipe::{Recipe, Schedule};
 use crate::run::Run;
 
 /// What one stage does in the loop.
@@ -33,7 +33,7 @@ pub trait Stage {
 
     /// Two first steps with so many images, the second beside the optimizers' memory of the first, by networks that are
     /// thrown away.
-    fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()>;
+    fn rehearse(context: &TrainingContext<'_>, batch: usize) -> anyhow::Result<()>;
 
     /// Looks at the validation samples.
     fn validate(&self) -> anyhow::Result<Validation>;
@@ -60,8 +60,8 @@ pub struct Validation {
 }
 
 /// Goes on with `stage` until it has taken its steps.
-pub fn run<S: Stage>(stage: &mut S, training: &Training<'_>, pace: &Pace) -> anyhow::Result<Ending> {
-    let &Pace { steps, validate_every, .. } = pace;
+pub fn run<S: Stage>(stage: &mut S, training: &Training<'_>, schedule: &Schedule) -> anyhow::Result<Ending> {
+    let &Schedule { steps, validate_every, .. } = schedule;
     let run = training.run;
     run.rewind_log(S::NAME, stage.steps() + 1)?;
     run.best(S::NAME).forget_after(stage.steps())?;
@@ -71,7 +71,7 @@ pub fn run<S: Stage>(stage: &mut S, training: &Training<'_>, pace: &Pace) -> any
     while stage.steps() < steps {
         let found = match stage.step() {
             Err(failure) if capacity::lacks_memory(&failure) => {
-                return Err(capacity::advise::<S>(&training.setting, &failure)?.into());
+                return Err(capacity::advise::<S>(&training.context, &failure)?.into());
             }
             found => found.with_context(|| {
                 let (step, folder) = (stage.steps(), run.folder().display());

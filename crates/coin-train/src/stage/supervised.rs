@@ -6,9 +6,9 @@ use coin_core::weights;
 use serde_json::json;
 
 use super::steps::{Stage, Step, Validation};
-use super::{Setting, Training};
+use super::{Training, TrainingContext};
 use crate::data::Samples;
-use crate::recipe::{Pace, Recipe};
+use crate::recipe::{Recipe, Schedule};
 
 /// What one of these stages does.
 pub trait Task {
@@ -25,19 +25,19 @@ pub trait Task {
     fn plan(recipe: &Recipe) -> Option<&Self::Plan>;
 
     /// How long it takes.
-    fn pace(plan: &Self::Plan) -> &Pace;
+    fn schedule(plan: &Self::Plan) -> &Schedule;
 
     /// A trainer to load a state into, or to rehearse with.
-    fn trainer(setting: &Setting<'_>, plan: &Self::Plan) -> anyhow::Result<Trainer<Self>>;
+    fn trainer(context: &TrainingContext<'_>, plan: &Self::Plan) -> anyhow::Result<Trainer<Self>>;
 
     /// The trainer before its first step.
     fn first(training: &Training<'_>, plan: &Self::Plan) -> anyhow::Result<Trainer<Self>> {
-        Self::trainer(&training.setting, plan)
+        Self::trainer(&training.context, plan)
     }
 
     /// Takes a step with so many images, at `rate` times the learning rate; returns the loss before it.
     fn step(
-        setting: &Setting<'_>,
+        context: &TrainingContext<'_>,
         plan: &Self::Plan,
         trainer: &mut Trainer<Self>,
         size: usize,
@@ -57,9 +57,14 @@ pub trait Task {
 pub type Trainer<T> = Supervised<<T as Task>::Network, <T as Task>::Config>;
 
 /// The next step of a task.
-fn step<T: Task>(setting: &Setting<'_>, plan: &T::Plan, trainer: &mut Trainer<T>, size: usize) -> anyhow::Result<f32> {
-    let rate = T::pace(plan).rate(trainer.steps());
-    T::step(setting, plan, trainer, size, rate)
+fn step<T: Task>(
+    context: &TrainingContext<'_>,
+    plan: &T::Plan,
+    trainer: &mut Trainer<T>,
+    size: usize,
+) -> anyhow::Result<f32> {
+    let rate = T::schedule(plan).rate(trainer.steps());
+    T::step(context, plan, trainer, size, rate)
 }
 
 /// A task at work.
@@ -87,18 +92,18 @@ impl<T: Task> Stage for SupervisedStage<'_, T> {
     }
 
     fn batch_size(recipe: &Recipe) -> Option<usize> {
-        T::plan(recipe).map(|plan| T::pace(plan).batch)
+        T::plan(recipe).map(|plan| T::schedule(plan).batch)
     }
 
     fn step(&mut self) -> anyhow::Result<Step> {
-        let loss = step::<T>(&self.training.setting, self.plan, &mut self.trainer, T::pace(self.plan).batch)?;
+        let loss = step::<T>(&self.training.context, self.plan, &mut self.trainer, T::schedule(self.plan).batch)?;
         Ok(Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() })
     }
 
-    fn rehearse(setting: &Setting<'_>, batch: usize) -> anyhow::Result<()> {
-        let Some(plan) = T::plan(setting.recipe) else { return Ok(()) };
-        let mut trainer = T::trainer(setting, plan)?;
-        (0..2).try_for_each(|_| step::<T>(setting, plan, &mut trainer, batch).map(drop))
+    fn rehearse(context: &TrainingContext<'_>, batch: usize) -> anyhow::Result<()> {
+        let Some(plan) = T::plan(context.recipe) else { return Ok(()) };
+        let mut trainer = T::trainer(context, plan)?;
+        (0..2).try_for_each(|_| step::<T>(context, plan, &mut trainer, batch).map(drop))
     }
 
     fn validate(&self) -> anyhow::Result<Validation> {

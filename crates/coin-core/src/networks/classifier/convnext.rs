@@ -25,7 +25,7 @@ pub struct ConvNeXt {
     /// Normalisation after the stem.
     pub stem_norm: ChannelNorm,
     /// Between the stages.
-    pub halvings: Vec<Halving>,
+    pub halvings: Vec<Downsample>,
     /// Four stages of blocks.
     pub stages: Vec<Vec<Block>>,
     /// Normalisation of the pooled features.
@@ -46,7 +46,7 @@ impl ConvNeXt {
             stem: normal(1, width, 4).stride(4).init(device),
             stem_norm: ChannelNorm::init(width, device),
             halvings: (1..BLOCKS.len())
-                .map(|stage| Halving::init(channels(stage - 1), channels(stage), device))
+                .map(|stage| Downsample::init(channels(stage - 1), channels(stage), device))
                 .collect(),
             stages: BLOCKS.into_iter().enumerate().map(stage).collect(),
             head_norm: ChannelNorm::init(features, device),
@@ -55,7 +55,7 @@ impl ConvNeXt {
         }
     }
 
-    /// Steps before a stage: the stem, and every block and halving of the stages before it.
+    /// Steps before a stage: the stem, and every block and downsample of the stages before it.
     fn before(&self, stage: usize) -> usize {
         1 + self.stages.iter().take(stage).map(|blocks| blocks.len() + 1).sum::<usize>()
     }
@@ -71,7 +71,7 @@ impl Steps for ConvNeXt {
         let Some(stage) = stage else { return self.stem_norm.forward(self.stem.forward(x)) };
         match (self.stages[stage].get(index - self.before(stage)), self.halvings.get(stage)) {
             (Some(block), _) => block.forward(x),
-            (None, Some(halving)) => halving.forward(x),
+            (None, Some(downsample)) => downsample.forward(x),
             (None, None) => x,
         }
     }
@@ -129,14 +129,14 @@ impl ChannelNorm {
 
 /// Halves the sides and doubles the channels.
 #[derive(Module, Debug)]
-pub struct Halving {
+pub struct Downsample {
     /// Normalisation before it.
     pub norm: ChannelNorm,
     /// 2x2 convolution of stride 2.
     pub conv: Convolution,
 }
 
-impl Halving {
+impl Downsample {
     fn init(inputs: usize, outputs: usize, device: &Device) -> Self {
         Self { norm: ChannelNorm::init(inputs, device), conv: normal(inputs, outputs, 2).stride(2).init(device) }
     }
@@ -154,9 +154,9 @@ pub struct Block {
     /// Normalisation after it.
     pub norm: ChannelNorm,
     /// Widens.
-    pub expand: Across,
+    pub expand: PointwiseLinear,
     /// Narrows.
-    pub project: Across,
+    pub project: PointwiseLinear,
     /// How much of the result is added, `[channels, 1, 1]`.
     pub scale: Param<Tensor<3>>,
 }
@@ -166,8 +166,8 @@ impl Block {
         Self {
             depthwise: normal(channels, channels, KERNEL).groups(channels).init(device),
             norm: ChannelNorm::init(channels, device),
-            expand: Across::init(channels, channels * EXPANSION, device),
-            project: Across::init(channels * EXPANSION, channels, device),
+            expand: PointwiseLinear::init(channels, channels * EXPANSION, device),
+            project: PointwiseLinear::init(channels * EXPANSION, channels, device),
             scale: Initial::Constant(FIRST_SCALE).init([channels, 1, 1], device),
         }
     }
@@ -181,14 +181,14 @@ impl Block {
 
 /// A dense layer over the channels of each pixel.
 #[derive(Module, Debug)]
-pub struct Across {
+pub struct PointwiseLinear {
     /// `[outputs, inputs]`.
     pub weight: Param<Tensor<2>>,
     /// `[outputs]`.
     pub bias: Param<Tensor<1>>,
 }
 
-impl Across {
+impl PointwiseLinear {
     fn init(inputs: usize, outputs: usize, device: &Device) -> Self {
         Self {
             weight: Initial::Normal([0.0, 0.02]).init([outputs, inputs], device),

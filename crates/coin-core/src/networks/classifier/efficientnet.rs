@@ -178,7 +178,7 @@ pub struct Block {
     /// 3x3 within each channel, with the stride; not in a fused block.
     pub depthwise: Option<Layered>,
     /// Weighs the channels; not in a fused block.
-    pub excitation: Option<Excitation>,
+    pub excitation: Option<SqueezeExcitation>,
     /// Narrows; a fused block that is no wider inside ends with its first convolution.
     pub project: Option<Layered>,
     /// Whether its input is added to its output.
@@ -194,7 +194,7 @@ impl Block {
         Self {
             expand: Layered::init(expand, widened, device),
             depthwise: (!fused).then(depthwise),
-            excitation: (!fused).then(|| Excitation::init(inside, sides.squeezed(), device)),
+            excitation: (!fused).then(|| SqueezeExcitation::init(inside, sides.squeezed(), device)),
             project: (!sides.single()).then(|| Layered::init(kaiming(inside, outputs, 1), outputs, device)),
             residual: stride == 1 && inputs == outputs,
         }
@@ -225,14 +225,14 @@ impl Block {
 
 /// Weighs each channel by what all channels are on average.
 #[derive(Module, Debug)]
-pub struct Excitation {
+pub struct SqueezeExcitation {
     /// 1x1 convolution that narrows.
     pub squeeze: Convolution,
     /// 1x1 convolution that widens again.
     pub excite: Convolution,
 }
 
-impl Excitation {
+impl SqueezeExcitation {
     fn init(channels: usize, squeezed: usize, device: &Device) -> Self {
         Self {
             squeeze: kaiming(channels, squeezed, 1).bias().init(device),

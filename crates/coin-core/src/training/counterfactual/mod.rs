@@ -6,6 +6,6 @@ mod terms;
 mod trainer;
 
 pub use config::{CounterfactualConfig, Cycle};
-pub use objective::{Batch, Descents, Objective};
+pub use objective::{Batch, NetworkGradients, Objective};
 pub use terms::{CounterfactualLosses, GeneratorLosses};
 pub use trainer::CounterfactualTrainer;

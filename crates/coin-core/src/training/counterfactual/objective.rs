@@ -9,9 +9,9 @@ use super::terms::{DiscriminatorLosses, GeneratorLosses};
 use crate::condition::Condition;
 use crate::method::{Method, Verdict};
 use crate::networks::{Classifier, Discriminator, Inpainter};
-use crate::training::descent::Descent;
+use crate::training::device_group::{DeviceGroup, StepError};
 use crate::training::loss;
-use crate::training::team::{StepError, Team};
+use crate::training::step_gradients::StepGradients;
 
 /// Images, and the regions of them that [`Distance::Carl`] weighs.
 #[derive(Clone, Debug)]
@@ -23,10 +23,10 @@ pub struct Batch {
 }
 
 impl Batch {
-    pub(super) fn shares(self, team: &Team) -> Result<Vec<Self>, StepError> {
-        let images = team.shares(self.images)?;
+    pub(super) fn shards(self, group: &DeviceGroup) -> Result<Vec<Self>, StepError> {
+        let images = group.shards(self.images)?;
         let regions: Vec<Option<Tensor<4>>> = match self.regions {
-            Some(regions) => team.shares(regions)?.into_iter().map(Some).collect(),
+            Some(regions) => group.shards(regions)?.into_iter().map(Some).collect(),
             None => vec![None; images.len()],
         };
         Ok(images.into_iter().zip(regions).map(|(images, regions)| Self { images, regions }).collect())
@@ -50,11 +50,11 @@ pub struct Objective {
 }
 
 /// What a step follows.
-pub struct Descents {
+pub struct NetworkGradients {
     /// With the terms of [`GeneratorLosses`]; `None` in steps without it.
-    pub generator: Option<Descent>,
+    pub generator: Option<StepGradients>,
     /// On real images, on counterfactuals, and their mean.
-    pub discriminator: Descent,
+    pub discriminator: StepGradients,
 }
 
 /// A batch through E and G.
@@ -64,14 +64,14 @@ struct Inpainted {
 }
 
 impl Objective {
-    /// What a batch asks of both networks; it is `share` of the images that they step after.
-    pub fn descents(&self, batch: &Batch, with_generator: bool, share: f64) -> Descents {
+    /// What a batch asks of both networks; it is `shard` of the images that they step after.
+    pub fn gradients(&self, batch: &Batch, with_generator: bool, shard: f64) -> NetworkGradients {
         let verdict = self.config.method.verdict(self.classifier.forward(batch.images.clone()), self.config.bins);
         let inpainted = self.inpaint(batch, &verdict);
         let fake = inpainted.counterfactual.clone().detach();
-        Descents {
-            generator: with_generator.then(|| self.generator(batch, inpainted, &verdict, share)),
-            discriminator: self.discriminator(batch.images.clone(), fake, &verdict, share),
+        NetworkGradients {
+            generator: with_generator.then(|| self.generator(batch, inpainted, &verdict, shard)),
+            discriminator: self.discriminator(batch.images.clone(), fake, &verdict, shard),
         }
     }
 
@@ -81,12 +81,12 @@ impl Objective {
         Inpainted { counterfactual: self.inpainter.generator.forward(&features, x, &condition), features }
     }
 
-    fn generator(&self, batch: &Batch, inpainted: Inpainted, verdict: &Verdict, share: f64) -> Descent {
+    fn generator(&self, batch: &Batch, inpainted: Inpainted, verdict: &Verdict, shard: f64) -> StepGradients {
         let (config, x) = (&self.config, batch.images.clone());
         let reconstruction = self.reconstruction(batch, &inpainted, verdict) * config.weight_reconstruction;
         let Inpainted { counterfactual, .. } = inpainted;
-        let judge = self.discriminator.clone().freeze();
-        let fooled = judge.forward(counterfactual.clone(), verdict.desired_bins.clone());
+        let discriminator = self.discriminator.clone().freeze();
+        let fooled = discriminator.forward(counterfactual.clone(), verdict.desired_bins.clone());
         let adversarial = config.adversarial.generator(fooled) * config.weight_adversarial;
 
         let logits = self.classifier.forward(counterfactual.clone());
@@ -100,7 +100,7 @@ impl Objective {
         let total: Tensor<1> = Tensor::cat(terms.map(Tensor::clone).to_vec(), 0).sum();
         let losses =
             GeneratorLosses { adversarial, kl, reconstruction, minimal_change, total_variation, total: total.clone() };
-        Descent::of(losses.into_terms(), total, &self.inpainter, share)
+        StepGradients::of(losses.into_terms(), total, &self.inpainter, shard)
     }
 
     /// What of the image must stay. COIN: the counterfactual is near the image, and so is its own counterfactual; v2: that
@@ -127,12 +127,12 @@ impl Objective {
         }
     }
 
-    fn discriminator(&self, x: Tensor<4>, fake: Tensor<4>, verdict: &Verdict, share: f64) -> Descent {
+    fn discriminator(&self, x: Tensor<4>, fake: Tensor<4>, verdict: &Verdict, shard: f64) -> StepGradients {
         let adversarial = self.config.adversarial;
         let real = adversarial.real(self.discriminator.forward(x, verdict.bins.clone()));
         let fake = adversarial.fake(self.discriminator.forward(fake, verdict.desired_bins.clone()));
         let mean = (real.clone() + fake.clone()) * 0.5;
         let losses = DiscriminatorLosses { real, fake, mean: mean.clone() };
-        Descent::of(losses.into_terms(), mean, &self.discriminator, share)
+        StepGradients::of(losses.into_terms(), mean, &self.discriminator, shard)
     }
 }

@@ -13,9 +13,9 @@ use super::terms::{CounterfactualLosses, DiscriminatorLosses, GeneratorLosses};
 use crate::networks::{Classifier, Discriminator, Inpainter};
 use crate::training::adam::Adam;
 use crate::training::average::ExponentialAverage;
-use crate::training::descent::{self, Descent};
+use crate::training::device_group::{self, DeviceGroup, StepError};
 use crate::training::state::{StateError, TrainerState};
-use crate::training::team::{self, StepError, Team};
+use crate::training::step_gradients::{self, StepGradients};
 
 /// Generator and discriminator, their optimizers, and the frozen classifier.
 pub struct CounterfactualTrainer {
@@ -24,7 +24,7 @@ pub struct CounterfactualTrainer {
     inpainter_optimizer: ModuleOptimizer,
     discriminator_optimizer: ModuleOptimizer,
     average: Option<ExponentialAverage<Inpainter>>,
-    team: Team,
+    group: DeviceGroup,
     /// The classifier on every device: it never changes.
     classifiers: Vec<Classifier>,
     step: u64,
@@ -48,16 +48,16 @@ impl CounterfactualTrainer {
             inpainter_optimizer: adam.into(),
             discriminator_optimizer: adam.into(),
             average,
-            team: Team::default(),
+            group: DeviceGroup::default(),
             step: 0,
         }
     }
 
-    /// These devices, without gradients, take equal shares of every batch beside the networks' own.
+    /// These devices, without gradients, take equal shards of every batch beside the networks' own.
     #[must_use]
-    pub fn with_helpers(mut self, helpers: &[Device]) -> Self {
-        self.team = Team::with(helpers);
-        self.classifiers = self.team.copies(&self.objective.classifier);
+    pub fn with_replicas(mut self, replicas: &[Device]) -> Self {
+        self.group = DeviceGroup::with(replicas);
+        self.classifiers = self.group.copies(&self.objective.classifier);
         self
     }
 
@@ -67,32 +67,33 @@ impl CounterfactualTrainer {
     /// When a device gives no losses back, usually for want of memory, or the devices cannot share the batch evenly. The
     /// trainer is of no use after it.
     pub fn step(&mut self, batch: impl Into<Batch>, rate: f64) -> Result<CounterfactualLosses, StepError> {
-        team::attempt(|| self.take_step(batch.into(), rate))
+        device_group::attempt(|| self.take_step(batch.into(), rate))
     }
 
     fn take_step(&mut self, batch: Batch, rate: f64) -> Result<CounterfactualLosses, StepError> {
         let learning_rate = self.objective.config.learning_rate * rate;
         let with_generator = self.step.is_multiple_of(self.objective.config.generator_frequency.max(1));
-        let share = 1.0 / self.team.len() as f64;
-        let jobs = self.objectives().into_iter().zip(batch.shares(&self.team)?).collect();
-        let found = self.team.compute(jobs, move |(objective, batch): (Objective, Batch)| {
-            objective.descents(&batch, with_generator, share)
+        let shard = 1.0 / self.group.len() as f64;
+        let jobs = self.objectives().into_iter().zip(batch.shards(&self.group)?).collect();
+        let found = self.group.compute(jobs, move |(objective, batch): (Objective, Batch)| {
+            objective.gradients(&batch, with_generator, shard)
         });
         let (generator, discriminator): (Vec<_>, Vec<_>) =
-            found.into_iter().map(|descents| (descents.generator, descents.discriminator)).unzip();
+            found.into_iter().map(|gradients| (gradients.generator, gradients.discriminator)).unzip();
 
-        let generator: Option<Vec<Descent>> = generator.into_iter().collect();
-        let Objective { inpainter, discriminator: judge, .. } = &mut self.objective;
+        let generator: Option<Vec<StepGradients>> = generator.into_iter().collect();
+        let Objective { inpainter, discriminator: network, .. } = &mut self.objective;
         let generator = generator.map(|found| {
             let optimizer = &mut self.inpainter_optimizer;
-            let (stepped, terms) = descent::follow(optimizer, inpainter.clone(), found, learning_rate);
+            let (stepped, terms) = step_gradients::apply_gradients(optimizer, inpainter.clone(), found, learning_rate);
             *inpainter = stepped;
             self.average = self.average.take().map(|average| average.update(inpainter));
             terms
         });
         let optimizer = &mut self.discriminator_optimizer;
-        let (stepped, terms) = descent::follow(optimizer, judge.clone(), discriminator, learning_rate);
-        *judge = stepped;
+        let (stepped, terms) =
+            step_gradients::apply_gradients(optimizer, network.clone(), discriminator, learning_rate);
+        *network = stepped;
         self.step += 1;
         read_losses(generator, terms)
     }
@@ -100,7 +101,7 @@ impl CounterfactualTrainer {
     /// The networks for every device.
     fn objectives(&self) -> Vec<Objective> {
         let Objective { inpainter, discriminator, config, .. } = &self.objective;
-        let copies = self.team.copies(inpainter).into_iter().zip(self.team.copies(discriminator));
+        let copies = self.group.copies(inpainter).into_iter().zip(self.group.copies(discriminator));
         copies
             .zip(self.classifiers.iter().cloned())
             .map(|((inpainter, discriminator), classifier)| Objective {
@@ -168,18 +169,18 @@ impl CounterfactualTrainer {
     }
 }
 
-/// The means over the shares.
+/// The means over the shards.
 fn read_losses(
     generator: Option<Vec<Tensor<1>>>,
     discriminator: Vec<Tensor<1>>,
 ) -> Result<CounterfactualLosses, StepError> {
     let with_generator = generator.is_some();
     let generator = generator.unwrap_or_default().into_iter().map(Some).chain(repeat(None));
-    let shares = discriminator.into_iter().zip(generator);
-    let shares = shares.map(|(discriminator, generator)| {
+    let shards = discriminator.into_iter().zip(generator);
+    let shards = shards.map(|(discriminator, generator)| {
         Tensor::cat(generator.into_iter().chain([discriminator]).collect::<Vec<Tensor<1>>>(), 0)
     });
-    let values = team::means(shares.collect())?;
+    let values = device_group::means(shards.collect())?;
     let mut values = values.into_iter();
     let generator = with_generator.then(|| GeneratorLosses::read(&mut values));
     let DiscriminatorLosses { real, fake, mean } = DiscriminatorLosses::read(&mut values);

@@ -59,7 +59,7 @@ impl WithSimd for Dispatched<'_> {
 }
 
 /// Places of a tile that follow each other in a row of an image, none of them padding.
-pub struct Piece {
+pub struct Component {
     /// In the tile.
     pub start: usize,
     count: usize,
@@ -144,7 +144,7 @@ impl Task<'_> {
     /// The pieces of all tiles of `values` places, and for each tile the number of pieces up to its end.
     #[cfg_attr(target_family = "wasm", inline(never))]
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
-    pub fn pieces(&self, values: usize) -> (Vec<Piece>, Vec<usize>) {
+    pub fn pieces(&self, values: usize) -> (Vec<Component>, Vec<usize>) {
         let Self { layout, band, .. } = self;
         let (rows, pitch, places) = (layout.plane_rows(band), layout.pitch, layout.places(band));
         let mut pieces = Vec::with_capacity(places / values + band.images.len() * rows + 1);
@@ -157,7 +157,7 @@ impl Task<'_> {
                 let count = end.min(line * pitch + layout.columns).saturating_sub(from);
                 if row < band.rows.len() && count > 0 {
                     let (image, row) = (band.images.start + image, band.rows.start + row);
-                    pieces.push(Piece { start: from - start, count, image, row, column: from - line * pitch });
+                    pieces.push(Component { start: from - start, count, image, row, column: from - line * pitch });
                 }
             }
             ends.push(pieces.len());
@@ -168,7 +168,7 @@ impl Task<'_> {
     /// Finishes the sums of a piece, in the order of pixels, and stores them.
     #[cfg_attr(target_family = "wasm", inline(never))]
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
-    pub fn store<S: Simd>(&self, piece: &Piece, output: usize, row_phase: usize, sums: &[f32], twice: &mut [f32]) {
+    pub fn store<S: Simd>(&self, piece: &Component, output: usize, row_phase: usize, sums: &[f32], twice: &mut [f32]) {
         let Sum { stencil, to, epilogue, .. } = self.sum;
         let step = stencil.output_step;
         let (image, row, first) = (piece.image, piece.row * step + row_phase, piece.column * step);

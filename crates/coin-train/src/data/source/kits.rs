@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Found, LabelFile, Volume, folders};
 use crate::data::description::Labels;
-use crate::data::{DataError, Description, Purpose};
+use crate::data::{DataError, Description, Subset};
 use crate::files;
 
 /// Labels of the segmentations.
@@ -39,16 +39,16 @@ pub fn look(folder: &Path) -> Result<Found, DataError> {
 }
 
 /// Lists of cases in `splits/train_scans.csv` and so on, as COIN's reference keeps them.
-fn splits(folder: &Path) -> Result<BTreeMap<String, Purpose>, DataError> {
+fn splits(folder: &Path) -> Result<BTreeMap<String, Subset>, DataError> {
     let mut splits = BTreeMap::new();
-    for (name, purpose) in [("train", Purpose::Train), ("val", Purpose::Validation), ("test", Purpose::Test)] {
+    for (name, subset) in [("train", Subset::Train), ("val", Subset::Validation), ("test", Subset::Test)] {
         let list = folder.join("splits").join(format!("{name}_scans.csv"));
         if !list.exists() {
             continue;
         }
         let text = String::from_utf8_lossy(&files::read(&list)?).into_owned();
         for case in text.lines().map(str::trim).filter(|case| !case.is_empty()) {
-            if splits.insert(case.to_owned(), purpose).is_some_and(|other| other != purpose) {
+            if splits.insert(case.to_owned(), subset).is_some_and(|other| other != subset) {
                 return Err(DataError::folder(&list, format!("{case} is in another list too; leave it in one")));
             }
         }

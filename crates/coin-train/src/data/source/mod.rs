@@ -1,6 +1,6 @@
 //! Data sources as they lie on disk: which files make a case, and what the values of its labels mean.
 
-mod cut;
+mod extraction;
 mod kits;
 mod nnunet;
 mod totalsegmentator;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use coin_imaging::Plane;
 
-use super::{DataError, Description, Purpose, SliceTable};
+use super::{DataError, Description, SliceTable, Subset};
 use crate::recipe::Task;
 
 /// The layouts that are read.
@@ -61,7 +61,7 @@ pub struct Volume {
     /// Its labels.
     pub labels: Vec<LabelFile>,
     /// What it is for, where the source says so.
-    pub split: Option<Purpose>,
+    pub split: Option<Subset>,
 }
 
 /// A volume of labels on the grid of the images.
@@ -162,7 +162,7 @@ pub fn table(
         let reason = format!("case {} is there twice; give each case a name of its own", twice.case);
         return Err(DataError::folder(folder, reason));
     }
-    cut::all(kind, folder, &found, wanted, cache, skip_incomplete)
+    extraction::all(kind, folder, &found, wanted, cache, skip_incomplete)
 }
 
 /// Folders in `folder` whose names begin with `prefix`, in order.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Found, LabelFile, Volume, entries, without_ending};
 use crate::data::split::Fold;
-use crate::data::{DataError, Description, Purpose, description};
+use crate::data::{DataError, Description, Subset, description};
 use crate::files;
 
 /// What the first channel of a case's images ends with.
@@ -19,9 +19,9 @@ pub fn look(folder: &Path) -> Result<Found, DataError> {
     let splits = splits(&folder.join("splits_final.json"))?;
     let tested = folder.join("labelsTs").is_dir();
     let mut found = Found::new(description);
-    for (part, purpose) in [("Tr", None), ("Ts", Some(Purpose::Test))] {
+    for (part, subset) in [("Tr", None), ("Ts", Some(Subset::Test))] {
         let (images, labels) = (folder.join(format!("images{part}")), folder.join(format!("labels{part}")));
-        if purpose.is_some() && !(tested && images.is_dir()) {
+        if subset.is_some() && !(tested && images.is_dir()) {
             continue;
         }
         for (name, image) in entries(&images)? {
@@ -44,10 +44,10 @@ pub fn look(folder: &Path) -> Result<Found, DataError> {
                 continue;
             }
             // With test cases of its own, the list to look at chooses the checkpoint; else it is the test.
-            let held_out = if tested { Purpose::Validation } else { Purpose::Test };
-            let listed = splits.get(case).map(|train| if *train { Purpose::Train } else { held_out });
+            let held_out = if tested { Subset::Validation } else { Subset::Test };
+            let listed = splits.get(case).map(|train| if *train { Subset::Train } else { held_out });
             let labels = vec![LabelFile { path, classes: classes.clone() }];
-            let split = purpose.or(listed).or(tested.then_some(Purpose::Train));
+            let split = subset.or(listed).or(tested.then_some(Subset::Train));
             found.volumes.push(Volume { case: case.to_owned(), image, labels, split });
         }
     }

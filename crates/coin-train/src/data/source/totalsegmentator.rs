@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Found, LabelFile, Volume, Wanted, entries, folders, without_ending};
 use crate::data::description::{Labels, meant};
-use crate::data::{DataError, Description, Purpose};
+use crate::data::{DataError, Description, Subset};
 
 /// Images of a case, and their modality.
 const IMAGES: [(&str, &str); 2] = [("ct.nii.gz", "CT"), ("mri.nii.gz", "MR")];
@@ -81,7 +81,7 @@ fn look_at_release(folder: &Path, wanted: &Wanted) -> Result<Found, DataError> {
 }
 
 /// What each case is for, where the release says so.
-fn splits(table: &Path) -> Result<BTreeMap<String, Purpose>, DataError> {
+fn splits(table: &Path) -> Result<BTreeMap<String, Subset>, DataError> {
     if !table.exists() {
         return Ok(BTreeMap::new());
     }
@@ -93,8 +93,8 @@ fn splits(table: &Path) -> Result<BTreeMap<String, Purpose>, DataError> {
     let mut splits = BTreeMap::new();
     for line in reader.deserialize::<Meta>() {
         let Meta { image_id, split } = line.map_err(|reason| wrong(reason.to_string()))?;
-        let purpose = Purpose::named(&split).map_err(|reason| wrong(format!("{image_id}: {reason}")))?;
-        splits.extend(purpose.map(|purpose| (image_id, purpose)));
+        let subset = Subset::named(&split).map_err(|reason| wrong(format!("{image_id}: {reason}")))?;
+        splits.extend(subset.map(|subset| (image_id, subset)));
     }
     Ok(splits)
 }
@@ -104,7 +104,7 @@ fn look_at_predictions(folder: &Path, wanted: &Wanted) -> Result<Found, DataErro
     let names = if wanted.organ.is_empty() { &["organ".to_owned()] } else { &wanted.organ[..] };
     let organ = names.iter().map(|name| (name.as_str(), ORGAN));
     let mut found = Found::new(Description::of_ct("TotalSegmentator", Labels::new(organ)));
-    for (part, purpose) in [("train", Purpose::Train), ("test", Purpose::Test)] {
+    for (part, subset) in [("train", Subset::Train), ("test", Subset::Test)] {
         for image in volumes_below(&folder.join(part))? {
             let name = image.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let case = without_ending(&name).unwrap_or(&name).to_owned();
@@ -114,7 +114,7 @@ fn look_at_predictions(folder: &Path, wanted: &Wanted) -> Result<Found, DataErro
                 continue;
             }
             let labels = vec![LabelFile { path, classes: vec![(ORGAN, ORGAN)] }];
-            found.volumes.push(Volume { case, image, labels, split: Some(purpose) });
+            found.volumes.push(Volume { case, image, labels, split: Some(subset) });
         }
     }
     Ok(found)

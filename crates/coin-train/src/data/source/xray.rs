@@ -44,7 +44,7 @@ pub fn table(folder: &Path, wanted: &Wanted) -> Result<SliceTable, DataError> {
                 image,
                 mask,
                 description: description.clone(),
-                greys: Window::EIGHT_BIT,
+                intensities: Window::EIGHT_BIT,
                 patient: name,
                 split: None,
                 // The masks are not counted: an organ that is outlined is taken to be large enough.

@@ -1,5 +1,5 @@
 // One explanation by this page's engines and by onnxruntime-web, on the same weights, slice and adapter, in one page:
-// `npm run rivals`. Prints ratios and asserts nothing but that the two agree; run it alone on the machine. The rival is
+// `npm run baselines`. Prints ratios and asserts nothing but that the two agree; run it alone on the machine. The baseline is
 // optional: `npm install --no-save onnxruntime-web@1.30.0`.
 import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
@@ -22,15 +22,15 @@ const SLOW_RUNS = 2;
 const TOLERANCE = 1e-3;
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const rival = await (async () => dirname(fileURLToPath(import.meta.resolve("onnxruntime-web"))))().catch(() => {
+const baseline = await (async () => dirname(fileURLToPath(import.meta.resolve("onnxruntime-web"))))().catch(() => {
   console.error("onnxruntime-web is missing: npm install --no-save onnxruntime-web@1.30.0");
   process.exit(1);
 });
 
-const folder = await mkdtemp(join(tmpdir(), "coin-rivals-"));
-await writeFile(join(folder, "index.html"), "<!doctype html><title>Rivals</title>");
+const folder = await mkdtemp(join(tmpdir(), "coin-baselines-"));
+await writeFile(join(folder, "index.html"), "<!doctype html><title>Baselines</title>");
 await symlink(DIST, join(folder, "coin"));
-await symlink(rival, join(folder, "rival"));
+await symlink(baseline, join(folder, "baseline"));
 for (const name of MODELS) {
   const convert = ["run", "--quiet", "--release", "--bin", "convert", "--", "onnx", `models/${name}/${name}.safetensors`];
   execFileSync("cargo", [...convert, "--out", join(folder, `${name}.onnx`)], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
@@ -47,9 +47,9 @@ const site = await serve(folder, "/", {});
  */
 async function compare({ model, device, turns, runs }) {
   const { Explainer, phantom } = await import(/** @type {any} */ ("/coin/coin.js"));
-  const ort = await import(/** @type {any} */ (device === "cpu" ? "/rival/ort.min.mjs" : "/rival/ort.webgpu.min.mjs"));
+  const ort = await import(/** @type {any} */ (device === "cpu" ? "/baseline/ort.min.mjs" : "/baseline/ort.webgpu.min.mjs"));
   ort.env.wasm.numThreads = 1;
-  ort.env.wasm.wasmPaths = "/rival/";
+  ort.env.wasm.wasmPaths = "/baseline/";
   const bytes = async (/** @type {string} */ path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
   const explainer = await Explainer.load(await bytes(`/coin/models/${model}.safetensors`), { device });
   const { size, window, anomaly } = explainer.info;

@@ -11,13 +11,13 @@ use super::PAPER_THRESHOLD;
 use super::capacity;
 use super::classifier::Classification;
 use super::counterfactual::CounterfactualStage;
+use super::inpainting::Inpainting;
 use super::localisation::Localisation;
-use super::restoration::Restoration;
 use super::segmenter::Segmentation;
 use super::supervised::SupervisedStage;
-use crate::data::{Dataset, Purpose, Sample, Samples};
+use crate::data::{Dataset, Sample, Samples, Subset};
 use crate::device::Devices;
-use crate::evaluation::{self, Distances, Evaluation, Masking};
+use crate::evaluation::{self, Distances, Evaluation, MaskRule};
 use crate::pictures;
 use crate::pretrained::Pretrained;
 use crate::recipe::{Recipe, StageName};
@@ -27,7 +27,7 @@ const VALIDATION_SEED: u64 = 1;
 
 /// See the module.
 #[derive(Clone, Copy)]
-pub struct Setting<'a> {
+pub struct TrainingContext<'a> {
     /// The recipe.
     pub recipe: &'a Recipe,
     /// The data.
@@ -36,7 +36,7 @@ pub struct Setting<'a> {
     pub devices: &'a Devices,
 }
 
-impl Setting<'_> {
+impl TrainingContext<'_> {
     /// Refuses batches of stages that the devices cannot share evenly, or that the processor's memory cannot hold.
     ///
     /// # Errors
@@ -44,8 +44,8 @@ impl Setting<'_> {
     pub fn check(&self, stages: &[StageName]) -> anyhow::Result<()> {
         stages.iter().try_for_each(|stage| match stage {
             StageName::Classifier => capacity::check::<SupervisedStage<'_, Classification>>(self),
-            StageName::Localisation => capacity::check::<SupervisedStage<'_, Localisation>>(self),
-            StageName::Restoration => capacity::check::<SupervisedStage<'_, Restoration>>(self),
+            StageName::LocalisationPretraining => capacity::check::<SupervisedStage<'_, Localisation>>(self),
+            StageName::InpaintingPretraining => capacity::check::<SupervisedStage<'_, Inpainting>>(self),
             StageName::Counterfactual => capacity::check::<CounterfactualStage<'_>>(self),
             StageName::Segmenter => capacity::check::<SupervisedStage<'_, Segmentation>>(self),
         })
@@ -53,13 +53,20 @@ impl Setting<'_> {
 
     /// Validation numbers of a model at the paper's threshold.
     pub(super) fn validate(&self, explainer: &Explainer, samples: &Samples<'_>) -> anyhow::Result<Evaluation> {
-        let masking = Masking::at(PAPER_THRESHOLD);
-        evaluation::evaluate(explainer, &self.devices.first, self.recipe.input.size, samples, masking, Distances::None)
+        let mask_rule = MaskRule::at(PAPER_THRESHOLD);
+        evaluation::evaluate(
+            explainer,
+            &self.devices.first,
+            self.recipe.input.size,
+            samples,
+            mask_rule,
+            Distances::None,
+        )
     }
 
     /// The samples that choose checkpoint and threshold.
     pub(super) fn validation_samples(&self) -> Samples<'_> {
-        self.data.samples(&[Purpose::Validation], &self.recipe.anomaly, VALIDATION_SEED)
+        self.data.samples(&[Subset::Validation], &self.recipe.anomaly, VALIDATION_SEED)
     }
 
     /// With the recipe's pretrained weights, where it has some.
@@ -77,7 +84,7 @@ impl Setting<'_> {
 
     pub(super) fn classifier_trainer(&self, network: Classifier) -> ClassifierTrainer {
         let network = network.fork(&self.devices.first.clone().autodiff());
-        ClassifierTrainer::new(network, self.recipe.classifier.training.clone()).with_helpers(&self.devices.helpers)
+        ClassifierTrainer::new(network, self.recipe.classifier.training.clone()).with_replicas(&self.devices.replicas)
     }
 
     pub(super) fn random_inpainter(&self, processor: &Device) -> Inpainter {
@@ -96,7 +103,7 @@ impl Setting<'_> {
         let inpainter = inpainter.unwrap_or(random);
         let discriminator = stage.discriminator.init(&processor).fork(&device);
         CounterfactualTrainer::new(inpainter, discriminator, classifier, stage.training.clone())
-            .with_helpers(&self.devices.helpers)
+            .with_replicas(&self.devices.replicas)
     }
 
     /// Images, and their regions where the distance weighs them.

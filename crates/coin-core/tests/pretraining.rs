@@ -1,4 +1,4 @@
-//! First lessons: what was planted is found, and taken away.
+//! Pretraining: what was inserted is found, and taken away.
 #![allow(clippy::unwrap_used)]
 
 use burn::module::Module as _;
@@ -6,7 +6,7 @@ use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor, TensorData};
 use coin_core::condition::Condition;
 use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
-use coin_core::training::{LocalisationConfig, LocalisationTrainer, Localiser, RestorationConfig, RestorationTrainer};
+use coin_core::training::{InpaintingConfig, InpaintingTrainer, LocalisationConfig, LocalisationTrainer, Localiser};
 
 const SIDE: usize = 96;
 const SQUARE: usize = 20;
@@ -37,7 +37,7 @@ fn batch(step: usize, device: &Device) -> [Tensor<4>; 3] {
 }
 
 #[test]
-fn the_generator_learns_to_take_away_what_was_planted() {
+fn the_generator_learns_to_take_away_what_was_inserted() {
     let device = device();
     let widths = vec![8, 16];
     let config = InpainterConfig {
@@ -50,31 +50,31 @@ fn the_generator_learns_to_take_away_what_was_planted() {
         spectral_norm: false,
         zero_head: true,
     };
-    let mut trainer = RestorationTrainer::new(
+    let mut trainer = InpaintingTrainer::new(
         config.init(&device),
-        RestorationConfig { learning_rate: LEARNING_RATE, planted_weight: WEIGHT },
+        InpaintingConfig { learning_rate: LEARNING_RATE, anomaly_weight: WEIGHT },
     );
     let losses: Vec<f32> = (0..60)
         .map(|step| {
-            let [planted, healthy, inside] = batch(step, &device);
-            trainer.step(planted, healthy, inside, 1.0).unwrap()
+            let [inserted, healthy, inside] = batch(step, &device);
+            trainer.step(inserted, healthy, inside, 1.0).unwrap()
         })
         .collect();
-    // It begins as the identity: what was planted is all that is off.
-    let [planted, healthy, inside] = batch(0, &device);
+    // It begins as the identity: what was inserted is all that is off.
+    let [inserted, healthy, inside] = batch(0, &device);
     let sum = |x: Tensor<4>| x.sum().into_scalar::<f32>();
     let weights = inside * (WEIGHT - 1.0) + 1.0;
-    let first = sum((planted - healthy).abs() * weights.clone()) / sum(weights);
+    let first = sum((inserted - healthy).abs() * weights.clone()) / sum(weights);
     assert!((losses[0] - first).abs() < 1e-4 * first, "{} and {first}", losses[0]);
-    let [planted, healthy, inside] = batch(1000, &device);
-    let restored = trainer.network.forward(planted.clone(), &Condition::All(0));
+    let [inserted, healthy, inside] = batch(1000, &device);
+    let restored = trainer.network.forward(inserted.clone(), &Condition::All(0));
     let away = |x: Tensor<4>| ((x - healthy.clone()).abs() * inside.clone()).sum().into_scalar::<f32>();
-    let (before, after) = (away(planted), away(restored));
+    let (before, after) = (away(inserted), away(restored));
     assert!(after < 0.3 * before, "{before} before, {after} after: {losses:?}");
 }
 
 #[test]
-fn the_classifier_learns_from_where_something_was_planted() {
+fn the_classifier_learns_from_where_something_was_inserted() {
     let device = device();
     let classifier = ClassifierArchitecture::resnet_18(8).init(&device);
     let mut trainer = LocalisationTrainer::new(
@@ -82,13 +82,13 @@ fn the_classifier_learns_from_where_something_was_planted() {
         LocalisationConfig { learning_rate: LEARNING_RATE },
     );
     for step in 0..60 {
-        let [planted, _, inside] = batch(step, &device);
-        trainer.step(planted, inside, 1.0).unwrap();
+        let [inserted, _, inside] = batch(step, &device);
+        trainer.step(inserted, inside, 1.0).unwrap();
     }
-    let [planted, _, inside] = batch(1000, &device);
+    let [inserted, _, inside] = batch(1000, &device);
     let trained = trainer.network.valid();
-    let logits: Vec<f32> = trained.classifier.forward(planted.clone().inner()).into_data().try_into_vec_as().unwrap();
-    let cells = trained.cells(planted.inner());
+    let logits: Vec<f32> = trained.classifier.forward(inserted.clone().inner()).into_data().try_into_vec_as().unwrap();
+    let cells = trained.cells(inserted.inner());
     let [_, _, rows, columns] = cells.dims();
     let shares = adaptive_avg_pool2d(inside.inner(), [rows, columns]).reshape([BATCH, rows * columns]);
     let highest: Tensor<2> = shares.clone().gather(1, cells.reshape([BATCH, rows * columns]).argmax(1));

@@ -1,4 +1,4 @@
-//! Trains the rows of the paper's ladder and writes their table beside the paper's.
+//! Trains the rows of the paper's ablation and writes their table beside the paper's.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,16 +6,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use coin_core::attribution::SALIENCY_THRESHOLD;
-use coin_train::data::{DataOptions, DataSpec, Dataset, Purpose};
+use coin_train::ablation::{Ablation, COIN, ROWS, Row};
+use coin_train::data::{DataOptions, DataSpec, Dataset, Subset};
 use coin_train::device::{Devices, Place};
-use coin_train::evaluation::{Masking, MethodReport, Saliency, SaliencyMethod};
-use coin_train::ladder::{COIN, Ladder, ROWS, Row};
-use coin_train::origin::Origin;
+use coin_train::evaluation::{MaskRule, MethodReport, Saliency, SaliencyMethod};
 use coin_train::program::{self, BadInput};
+use coin_train::provenance::Provenance;
 use coin_train::recipe::{DataRecipe, Recipe, StageName};
 use coin_train::report::Report;
 use coin_train::run::Run;
-use coin_train::stage::{Ending, Setting, TEST_SEED, Training};
+use coin_train::stage::{Ending, TEST_SEED, Training, TrainingContext};
 use coin_train::{files, interrupt, progress};
 use peak_alloc::PeakAlloc;
 
@@ -23,16 +23,16 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
-/// Train the paper's ladder (rows A to H, COIN), saliency methods and a supervised U-Net on the same slices, and write the
+/// Train the paper's ablation (rows A to H, COIN), saliency methods and a supervised U-Net on the same slices, and write the
 /// table beside the paper's. What is trained already is not trained again: call it once more after an interruption.
 #[derive(Parser)]
 #[command(
     version,
     after_help = "Examples:
-  ladder                                     small rows on phantoms, one seed
-  ladder --seeds 777,778,779 --out runs/ladder
-  ladder --rows H,COIN                       two of them
-  ladder --full --data slices:DIR --device cuda"
+  ablation                                     small rows on phantoms, one seed
+  ablation --seeds 777,778,779 --out runs/ablation
+  ablation --rows H,COIN                       two of them
+  ablation --full --data slices:DIR --device cuda"
 )]
 struct Arguments {
     /// Rows to train.
@@ -41,7 +41,7 @@ struct Arguments {
     /// Each row is trained once from each of these seeds; rows of a seed share their classifier.
     #[arg(long, value_delimiter = ',', default_value = "777", value_name = "SEEDS")]
     seeds: Vec<u64>,
-    /// The paper's sizes instead of their small twins.
+    /// The paper's sizes instead of their small presets.
     #[arg(long)]
     full: bool,
     /// Change a key of every row's recipe.
@@ -57,12 +57,12 @@ struct Arguments {
     #[arg(long, visible_alias = "devices", value_delimiter = ',', default_value = "auto")]
     device: Vec<Place>,
     /// Folder for runs and table.
-    #[arg(long, default_value = "runs/ladder", value_name = "DIR")]
+    #[arg(long, default_value = "runs/ablation", value_name = "DIR")]
     out: PathBuf,
 }
 
 fn main() -> ExitCode {
-    program::compute(|| climb(&Arguments::parse()))
+    program::compute(|| climb(&Arguments::parse_from(program::arguments())))
 }
 
 /// What the classifier that the rows of a seed share is called.
@@ -84,28 +84,28 @@ fn climb(arguments: &Arguments) -> anyhow::Result<()> {
     }
     interrupt::listen()?;
     let table = arguments.data.table(&protocol.wanted())?;
-    let data = Dataset::open(&protocol, table.as_ref(), &Purpose::ALL)?;
+    let data = Dataset::open(&protocol, table.as_ref(), &Subset::ALL)?;
     let devices = Devices::open(&arguments.device)?;
     let common = Common { arguments, data, devices };
     common.check(&rows)?;
     eprintln!("on {}, {}", common.devices.names(), common.data.description);
-    let mut ladder = Ladder::default();
+    let mut ablation = Ablation::default();
     for &seed in &arguments.seeds {
         for row in &rows {
             let Some(report) = common.climb(row, seed)? else {
                 eprintln!("saved; call the same again to go on");
                 return Ok(());
             };
-            ladder.rows.entry(row.name.to_owned()).or_default().push(report.methods.coin);
-            ladder.unet.extend(report.methods.unet);
+            ablation.rows.entry(row.name.to_owned()).or_default().push(report.methods.coin);
+            ablation.unet.extend(report.methods.unet);
             for (method, found) in report.methods.saliency {
-                ladder.saliency.entry(method).or_default().push(found);
+                ablation.saliency.entry(method).or_default().push(found);
             }
         }
     }
-    let table = ladder.table(|row| arguments.recipe(row, None).unwrap_or_else(|_| unreachable!("loaded before")));
-    files::write(&arguments.out.join("ladder.json"), &serde_json::to_vec_pretty(&ladder)?)?;
-    files::write(&arguments.out.join("ladder.md"), table.as_bytes())?;
+    let table = ablation.table(|row| arguments.recipe(row, None).unwrap_or_else(|_| unreachable!("loaded before")));
+    files::write(&arguments.out.join("ablation.json"), &serde_json::to_vec_pretty(&ablation)?)?;
+    files::write(&arguments.out.join("ablation.md"), table.as_bytes())?;
     print!("{table}");
     Ok(())
 }
@@ -134,19 +134,19 @@ impl Arguments {
 }
 
 impl Common<'_> {
-    fn setting<'a>(&'a self, recipe: &'a Recipe) -> Setting<'a> {
-        Setting { recipe, data: &self.data, devices: &self.devices }
+    fn context<'a>(&'a self, recipe: &'a Recipe) -> TrainingContext<'a> {
+        TrainingContext { recipe, data: &self.data, devices: &self.devices }
     }
 
     /// Refuses batches that do not fit, of what is not begun yet.
     fn check(&self, rows: &[&Row]) -> anyhow::Result<()> {
         let begun = |name: &str| self.arguments.seeds.iter().all(|seed| self.arguments.folder(name, *seed).exists());
         if !begun(CLASSIFIER) {
-            self.setting(&self.arguments.recipe(row(COIN)?, None)?).check(&StageName::UP_TO_CLASSIFIER)?;
+            self.context(&self.arguments.recipe(row(COIN)?, None)?).check(&StageName::UP_TO_CLASSIFIER)?;
         }
         for row in rows.iter().filter(|row| !begun(row.name)) {
             let recipe = self.arguments.recipe(row, None)?;
-            self.setting(&recipe).check(&StageName::AFTER_CLASSIFIER)?;
+            self.context(&recipe).check(&StageName::AFTER_CLASSIFIER)?;
         }
         Ok(())
     }
@@ -156,12 +156,12 @@ impl Common<'_> {
         let recipe = self.arguments.recipe(row, Some(seed))?;
         let folder = self.arguments.folder(row.name, seed);
         let run = Run::open(&folder, &recipe, &self.arguments.data.specs())?;
-        let _hold = run.begin(&Origin::now(&self.data.digest, &self.devices.names()))?;
+        let _lock = run.begin(&Provenance::now(&self.data.digest, &self.devices.names()))?;
         if let Some(report) = run.report()? {
             return Ok(Some(report));
         }
         eprintln!("{} from seed {seed}, into {}", row.name, folder.display());
-        let training = Training { setting: self.setting(&recipe), run: &run };
+        let training = Training { context: self.context(&recipe), run: &run };
         let Some(classifier) = self.classifier(&recipe, seed)? else { return Ok(None) };
         run.adopt_classifier(&classifier)?;
         for stage in StageName::AFTER_CLASSIFIER {
@@ -181,8 +181,8 @@ impl Common<'_> {
             Recipe { name: CLASSIFIER.into(), segmenter: None, ..self.arguments.recipe(row(COIN)?, Some(seed))? };
         debug_assert_eq!(shared.classifier, recipe.classifier);
         let run = Run::open(&self.arguments.folder(CLASSIFIER, seed), &shared, &self.arguments.data.specs())?;
-        let _hold = run.begin(&Origin::now(&self.data.digest, &self.devices.names()))?;
-        let training = Training { setting: self.setting(&shared), run: &run };
+        let _lock = run.begin(&Provenance::now(&self.data.digest, &self.devices.names()))?;
+        let training = Training { context: self.context(&shared), run: &run };
         for stage in StageName::UP_TO_CLASSIFIER {
             if training.train(stage)? == Ending::Interrupted {
                 return Ok(None);
@@ -192,17 +192,17 @@ impl Common<'_> {
     }
 
     fn saliency(&self, training: &Training<'_>) -> anyhow::Result<BTreeMap<SaliencyMethod, MethodReport>> {
-        let recipe = training.setting.recipe;
+        let recipe = training.context.recipe;
         let classifier = training.trained()?.classifier;
         let saliency =
             Saliency::of(classifier, None, self.arguments.rise_masks, recipe.input.size, &self.devices.first)?;
-        let samples = self.data.samples(&[Purpose::Test], &recipe.anomaly, TEST_SEED);
-        let masking = Masking::at(SALIENCY_THRESHOLD);
+        let samples = self.data.samples(&[Subset::Test], &recipe.anomaly, TEST_SEED);
+        let mask_rule = MaskRule::at(SALIENCY_THRESHOLD);
         let methods =
             [SaliencyMethod::Rise, SaliencyMethod::ScoreCam, SaliencyMethod::LayerCam, SaliencyMethod::GradCam];
         let found = methods.into_iter().map(|method| {
             let bar = progress::bar(method.title(), samples.len() as u64, 0);
-            let found = saliency.evaluate(method, &samples, masking, &[], &bar)?;
+            let found = saliency.evaluate(method, &samples, mask_rule, &[], &bar)?;
             bar.finish();
             Ok((method, found.report))
         });

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use coin_imaging::phantom::Phantom;
 use coin_imaging::{Slice, Window};
 use coin_train::device::DeviceChoice;
-use coin_train::evaluation::Masking;
+use coin_train::evaluation::MaskRule;
 use coin_train::explained::ExplainedSlice;
 use coin_train::model::{Model, picture_window};
 
@@ -19,9 +19,9 @@ fn model(name: &str) -> Model {
     Model::open(&file.with_extension("safetensors"), DeviceChoice::Cpu).unwrap()
 }
 
-fn unfamiliarity(model: &Model, slice: &Slice) -> f32 {
-    let masking = Masking::at(model.card.threshold);
-    ExplainedSlice::of(model, slice, picture_window(&model.card).unwrap(), masking).unwrap().unfamiliarity.unwrap()
+fn ood_score(model: &Model, slice: &Slice) -> f32 {
+    let mask_rule = MaskRule::at(model.card.threshold);
+    ExplainedSlice::of(model, slice, picture_window(&model.card).unwrap(), mask_rule).unwrap().ood_score.unwrap()
 }
 
 /// A grey from 0 to 1 at a place (x, y).
@@ -51,19 +51,19 @@ fn pictures_are_unlike_what_the_models_know() {
     for name in ["coin-phantom", "coin-kidney-anomaly", "coin-kidney-tumour"] {
         let model = model(name);
         for (picture, slice) in pictures(picture_window(&model.card).unwrap()) {
-            let found = unfamiliarity(&model, &slice);
+            let found = ood_score(&model, &slice);
             assert!(found > 1.5, "{name} takes {picture} for one of its own: {found}");
         }
     }
 }
 
 #[test]
-fn phantoms_that_were_not_trained_on_are_familiar_and_those_upside_down_are_not() {
+fn phantoms_that_were_not_trained_on_are_in_distribution_and_those_upside_down_are_not() {
     let model = model("coin-phantom");
     let size = model.card.size;
     let phantoms: Vec<Slice> =
         (0..40).map(|patient| Phantom::generate(FIRST_TEST_PATIENT + patient, size).slice).collect();
-    let warned = |slices: &[Slice]| slices.iter().filter(|slice| unfamiliarity(&model, slice) > 1.0).count();
+    let warned = |slices: &[Slice]| slices.iter().filter(|slice| ood_score(&model, slice) > 1.0).count();
     let alarms = warned(&phantoms);
     assert!(alarms <= 3, "{alarms} false alarms of 40");
     let turned = phantoms[..10].iter().map(|slice| {

@@ -1,4 +1,4 @@
-//! Runs a rival in Python. Rivals are optional: without them a benchmark says SKIPPED.
+//! Runs a baseline in Python. Baselines are optional: without them a benchmark says SKIPPED.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 
 /// Where the baselines are installed, from the top of the repository, unless `COIN_PYTHON` names a Python that has them.
-const PYTHON: &str = "target/rivals/bin/python";
+const PYTHON: &str = "target/baselines/bin/python";
 
 /// The top of the repository: where cargo says that it is when the benchmark runs, which may be another machine than the one that
 /// built it.
@@ -23,18 +23,18 @@ pub fn run<T: DeserializeOwned>(script: &str, packages: &[&str], arguments: &[St
     let ready = Command::new(&python).args(["-c", &imports]).output();
     if !ready.is_ok_and(|output| output.status.success()) {
         eprintln!(
-            "SKIPPED the baseline: {} lacks {}; python3 -m venv target/rivals && target/rivals/bin/pip install {}",
+            "SKIPPED the baseline: {} lacks {}; python3 -m venv target/baselines && target/baselines/bin/pip install {}",
             python.display(),
             packages.join(" or "),
             packages.join(" ")
         );
         return Ok(None);
     }
-    let script = root().join("crates/coin-train/benches/rivals").join(script);
+    let script = root().join("crates/coin-train/benches/baselines").join(script);
     // Without -B the modules that scripts share would leave compiled files beside them.
     let output = Command::new(&python).arg("-B").arg(&script).args(arguments).output()?;
     if !output.status.success() {
-        // A rival may lack the device, or memory on it; our own times are of use all the same.
+        // A baseline may lack the device, or memory on it; our own times are of use all the same.
         let errors = String::from_utf8_lossy(&output.stderr);
         eprintln!("SKIPPED the baseline: {}: {}", script.display(), errors.lines().last().unwrap_or_default());
         return Ok(None);

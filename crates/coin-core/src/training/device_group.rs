@@ -1,7 +1,7 @@
-//! Data parallelism: devices that compute a step together, each on its share of the batch.
+//! Data parallelism: devices that compute a step together, each on its shard of the batch.
 //!
-//! The first device holds the networks and the optimizers. In each step the helpers get copies of the networks, and their
-//! gradients come back, where Burn's optimizers add them up. What looks at a batch together sees a share: batch normalisation,
+//! The first device holds the networks and the optimizers. In each step the replicas get copies of the networks, and their
+//! gradients come back, where Burn's optimizers add them up. What looks at a batch together sees a shard: batch normalisation,
 //! whose running statistics are the first device's, and the segmenter's Dice loss.
 
 use std::any::Any;
@@ -28,70 +28,70 @@ pub enum StepError {
     Uneven {
         /// Images.
         batch: usize,
-        /// The first device and its helpers.
+        /// The first device and its replicas.
         devices: usize,
     },
 }
 
 /// The devices beside the first.
 #[derive(Debug, Default)]
-pub(super) struct Team {
-    helpers: Vec<Helper>,
+pub(super) struct DeviceGroup {
+    replicas: Vec<Replica>,
 }
 
-/// A device, and the thread that talks to it as long as this lives: graphics cards keep memory for every thread.
+/// A device, and the thread that talks to it as long as this lives: GPUs keep memory for every thread.
 #[derive(Debug)]
-struct Helper {
+struct Replica {
     device: Device,
     work: Sender<Box<dyn FnOnce() + Send>>,
 }
 
 type Answer<T> = Result<T, Box<dyn Any + Send>>;
 
-impl Team {
+impl DeviceGroup {
     /// With these devices, without gradients, beside the first.
-    pub(super) fn with(helpers: &[Device]) -> Self {
-        Self { helpers: helpers.iter().map(|device| Helper::start(device.clone())).collect() }
+    pub(super) fn with(replicas: &[Device]) -> Self {
+        Self { replicas: replicas.iter().map(|device| Replica::start(device.clone())).collect() }
     }
 
     /// Number of devices, the first one counted.
     pub(super) fn len(&self) -> usize {
-        1 + self.helpers.len()
+        1 + self.replicas.len()
     }
 
-    /// The equal shares of a batch, its first dimension, each on its device.
-    pub(super) fn shares<const D: usize>(&self, batch: Tensor<D>) -> Result<Vec<Tensor<D>>, StepError> {
-        let (Self { helpers }, images, devices) = (self, batch.dims()[0], self.len());
+    /// The equal shards of a batch, its first dimension, each on its device.
+    pub(super) fn shards<const D: usize>(&self, batch: Tensor<D>) -> Result<Vec<Tensor<D>>, StepError> {
+        let (Self { replicas }, images, devices) = (self, batch.dims()[0], self.len());
         if !images.is_multiple_of(devices) {
             return Err(StepError::Uneven { batch: images, devices });
         }
-        if helpers.is_empty() {
+        if replicas.is_empty() {
             return Ok(vec![batch]);
         }
-        let mut shares = batch.chunk(devices, 0);
-        for (share, Helper { device, .. }) in shares.iter_mut().skip(1).zip(helpers) {
-            *share = share.clone().to_device(&device.clone().autodiff());
+        let mut shards = batch.chunk(devices, 0);
+        for (shard, Replica { device, .. }) in shards.iter_mut().skip(1).zip(replicas) {
+            *shard = shard.clone().to_device(&device.clone().autodiff());
         }
-        Ok(shares)
+        Ok(shards)
     }
 
-    /// The network, and a copy of it on every helper.
+    /// The network, and a copy of it on every replica.
     pub(super) fn copies<M: Module>(&self, network: &M) -> Vec<M> {
         // A fork would share the running statistics; a snapshot has its own.
-        let copy = |helper: &Helper| network.valid().to_device(&helper.device).train();
-        once(network.clone()).chain(self.helpers.iter().map(copy)).collect()
+        let copy = |replica: &Replica| network.valid().to_device(&replica.device).train();
+        once(network.clone()).chain(self.replicas.iter().map(copy)).collect()
     }
 
-    /// What `compute` makes of each device's share, all at the same time; the first on this thread.
-    pub(super) fn compute<S, T>(&self, shares: Vec<S>, compute: impl Fn(S) -> T + Copy + Send + 'static) -> Vec<T>
+    /// What `compute` makes of each device's shard, all at the same time; the first on this thread.
+    pub(super) fn compute<S, T>(&self, shards: Vec<S>, compute: impl Fn(S) -> T + Copy + Send + 'static) -> Vec<T>
     where
         S: Send + 'static,
         T: Send + 'static,
     {
-        let mut shares = shares.into_iter();
-        let own = shares.next();
+        let mut shards = shards.into_iter();
+        let own = shards.next();
         let started: Vec<Receiver<Answer<T>>> =
-            self.helpers.iter().zip(shares).map(|(helper, share)| helper.compute(share, compute)).collect();
+            self.replicas.iter().zip(shards).map(|(replica, shard)| replica.compute(shard, compute)).collect();
         let own = own.map(compute);
         let others = started.into_iter().map(|answer| {
             let answer = answer.recv().unwrap_or_else(|_| unreachable!("every job answers"));
@@ -101,21 +101,21 @@ impl Team {
     }
 }
 
-impl Helper {
+impl Replica {
     fn start(device: Device) -> Self {
         let (work, queue) = channel::<Box<dyn FnOnce() + Send>>();
         thread::spawn(move || queue.into_iter().for_each(|job| job()));
         Self { device, work }
     }
 
-    fn compute<S, T>(&self, share: S, compute: impl Fn(S) -> T + Send + 'static) -> Receiver<Answer<T>>
+    fn compute<S, T>(&self, shard: S, compute: impl Fn(S) -> T + Send + 'static) -> Receiver<Answer<T>>
     where
         S: Send + 'static,
         T: Send + 'static,
     {
         let (answer, waiting) = channel();
         // Whoever asked may be gone, and the thread lives as long as its sender: neither can fail.
-        let job = move || answer.send(catch_unwind(AssertUnwindSafe(|| compute(share)))).unwrap_or_default();
+        let job = move || answer.send(catch_unwind(AssertUnwindSafe(|| compute(shard)))).unwrap_or_default();
         self.work.send(Box::new(job)).unwrap_or_default();
         waiting
     }
@@ -129,20 +129,20 @@ pub(super) fn attempt<T>(step: impl FnOnce() -> Result<T, StepError>) -> Result<
     })
 }
 
-/// The means over the shares of what each device computed; one read-back a device, because every read stalls a graphics card.
-pub(super) fn means(shares: Vec<Tensor<1>>) -> Result<Vec<f32>, StepError> {
-    let count = shares.len() as f32;
-    let read = |share: Tensor<1>| share.try_into_vec_as::<f32>().map_err(|reason| failure(&reason));
-    let shares = shares.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+/// The means over the shards of what each device computed; one read-back a device, because every read stalls a GPU.
+pub(super) fn means(shards: Vec<Tensor<1>>) -> Result<Vec<f32>, StepError> {
+    let count = shards.len() as f32;
+    let read = |shard: Tensor<1>| shard.try_into_vec_as::<f32>().map_err(|reason| failure(&reason));
+    let shards = shards.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let mut sums: Vec<f32> = Vec::new();
-    for share in shares {
-        sums.resize(share.len().max(sums.len()), 0.0);
-        sums.iter_mut().zip(share).for_each(|(sum, value)| *sum += value);
+    for shard in shards {
+        sums.resize(shard.len().max(sums.len()), 0.0);
+        sums.iter_mut().zip(shard).for_each(|(sum, value)| *sum += value);
     }
     Ok(sums.into_iter().map(|sum| sum / count).collect())
 }
 
-/// The line that says why, of the many that a graphics card gives.
+/// The line that says why, of the many that a GPU gives.
 fn failure(reason: &impl std::fmt::Display) -> StepError {
     let reason = reason.to_string();
     let mut lines = reason.lines().map(str::trim);
@@ -158,9 +158,9 @@ mod tests {
 
     #[test]
     fn want_of_memory_is_told_from_other_failures() {
-        let of_a_card = "Execution(An error happened during execution\nCaused by:\n  Several failures at once\n\
+        let of_a_gpu = "Execution(An error happened during execution\nCaused by:\n  Several failures at once\n\
                          Caused by:\n  can't allocate buffer of size: 2147483648\nNo backtrace available)";
-        let StepError::Memory(line) = failure(&of_a_card) else { panic!("no want of memory") };
+        let StepError::Memory(line) = failure(&of_a_gpu) else { panic!("no want of memory") };
         assert_eq!(line, "can't allocate buffer of size: 2147483648");
         let StepError::Device(line) = failure(&"The device was lost\nNo backtrace available") else {
             panic!("want of memory")

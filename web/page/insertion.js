@@ -1,8 +1,8 @@
-import { plantAnomaly } from "../coin.js";
+import { insertAnomaly } from "../coin.js";
 import { pixelAt } from "../geometry.js";
 import { element } from "./dom.js";
 import { anomalyOf } from "./models.js";
-import { PLANT } from "./strings.js";
+import { INSERT } from "./strings.js";
 
 /** @typedef {import("./main.js").Make} Make */
 /** @typedef {import("./main.js").Result} Result */
@@ -13,24 +13,24 @@ const CLICK = 0.015;
 /** How wide a slice is taken to be that does not say: as in crates/coin-imaging/src/slice.rs. */
 const ASSUMED_WIDTH_MM = 384;
 
-const circle = element("plant-circle", HTMLElement);
+const circle = element("insert-circle", HTMLElement);
 const size = element("diameter", HTMLInputElement);
 const sizeNumber = element("diameter-number", HTMLOutputElement);
 const [smallest, largest] = [Number(size.min), Number(size.max)];
-let planted = 0;
+let inserted = 0;
 /** Whether the reader has chosen a size; a model's own is used until then. */
 let sized = false;
 
 /**
- * Plants where the reader clicks on the input, as wide as the slider says, or as wide as the reader drags; planting again
+ * Inserts where the reader clicks on the input, as wide as the slider says, or as wide as the reader drags; inserting again
  * moves the anomaly.
  *
  * @param {() => Result | null} current
  * @param {(make: Make) => void} open
- * @returns {{tool: import("./tools.js").Tool, plantAt: (at: Point) => void}}
+ * @returns {{tool: import("./tools.js").Tool, insertAt: (at: Point) => void}}
  */
-export function acceptPlanting(current, open) {
-  const plantAt = (/** @type {Point} */ at) => {
+export function acceptInsertion(current, open) {
+  const insertAt = (/** @type {Point} */ at) => {
     const result = current();
     if (!result) return;
     const { subject, explanation } = result;
@@ -39,8 +39,8 @@ export function acceptPlanting(current, open) {
     if (!pixel) return;
     const diameterMm = size.valueAsNumber;
     open(async (info) => {
-      planted += 1;
-      const { slice, mask } = await plantAnomaly(subject.plain, { ...pixel, ...anomalyOf(info), window, diameterMm, seed: planted });
+      inserted += 1;
+      const { slice, mask } = await insertAnomaly(subject.plain, { ...pixel, ...anomalyOf(info), window, diameterMm, seed: inserted });
       return { ...subject, slice, truth: mask, edited: true };
     });
   };
@@ -49,7 +49,7 @@ export function acceptPlanting(current, open) {
     sized = true;
     showSize();
   });
-  element("unplant", HTMLButtonElement).addEventListener("click", () => {
+  element("remove-inserted", HTMLButtonElement).addEventListener("click", () => {
     const result = current();
     if (result) open(async () => ({ ...result.subject, slice: result.subject.plain, truth: null, edited: true }));
   });
@@ -62,7 +62,7 @@ export function acceptPlanting(current, open) {
   };
   const hide = () => (circle.hidden = true);
   return {
-    plantAt,
+    insertAt,
     tool: {
       drag(from, to) {
         const result = current();
@@ -80,7 +80,7 @@ export function acceptPlanting(current, open) {
           sized = true;
           setSize(wanted);
         }
-        plantAt(from);
+        insertAt(from);
       },
       cancel: hide,
     },
@@ -91,8 +91,8 @@ export function acceptPlanting(current, open) {
  * @param {import("./main.js").Subject} subject
  * @param {import("../coin.js").ModelInfo} info
  */
-export function showPlanting({ truth }, info) {
-  element("unplant", HTMLButtonElement).hidden = !truth;
+export function showInsertion({ truth }, info) {
+  element("remove-inserted", HTMLButtonElement).hidden = !truth;
   if (!sized) setSize(anomalyOf(info).diameterMm ?? size.valueAsNumber);
 }
 
@@ -108,5 +108,5 @@ function setSize(mm) {
 }
 
 function showSize() {
-  sizeNumber.value = PLANT.size(size.valueAsNumber);
+  sizeNumber.value = INSERT.size(size.valueAsNumber);
 }

@@ -1,4 +1,4 @@
-//! What is measured on a graphics card, packed for a machine that has one and nothing to build with.
+//! What is measured on a GPU, packed for a machine that has one and nothing to build with.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub fn pack(ways: &[String]) -> anyhow::Result<()> {
         build(way, &folder.join(way))?;
         build(&format!("{way},tuned"), &folder.join(format!("{way}-tuned")))?;
     }
-    let folders = ["crates/coin-train/benches/rivals", "models/coin-phantom", "models/coin-kidney-anomaly"];
+    let folders = ["crates/coin-train/benches/baselines", "models/coin-phantom", "models/coin-kidney-anomaly"];
     folders.into_iter().try_for_each(|name| copy_files(&root().join(name), &folder.join(name)))?;
     fs::copy(root().join(SCRIPT), folder.join("card.sh")).context(SCRIPT)?;
     eprintln!("{}: copy it to the machine with the card and run card.sh there", folder.display());

@@ -5,7 +5,7 @@
  * @param {(request: T) => Promise<void>} task
  * @returns {(request: T) => Promise<void>} settles when nothing is left to do
  */
-export function latest(task) {
+export function coalesce(task) {
   /** @type {{request: T} | null} */
   let waiting = null;
   /** @type {Promise<void> | null} */

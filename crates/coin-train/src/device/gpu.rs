@@ -1,4 +1,4 @@
-//! Graphics cards, as far as this build reaches them.
+//! GPUs, as far as this build reaches them.
 
 use burn::tensor::{Device, DeviceType};
 

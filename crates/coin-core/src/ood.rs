@@ -14,7 +14,7 @@ const FEATURES: usize = THUMBNAIL * THUMBNAIL + GREYS;
 /// The Gaussian, and the distance from which on an image is unlike the training data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Familiarity {
+pub struct OodDetector {
     /// The mean features.
     pub mean: Vec<f32>,
     /// Standard deviation of each feature, by which it is divided first.
@@ -23,13 +23,13 @@ pub struct Familiarity {
     pub directions: Vec<Vec<f32>>,
     /// Standard deviation in each direction that is not among them.
     pub residual: f32,
-    /// Beyond this distance an image is unfamiliar.
+    /// Beyond this distance an image is out of distribution.
     pub limit: f32,
 }
 
-impl Familiarity {
+impl OodDetector {
     /// How unlike the training data an image of `size * size` values in [-1, 1] is, in multiples of the limit.
-    pub fn unfamiliarity(&self, image: &[f32]) -> f32 {
+    pub fn ood_score(&self, image: &[f32]) -> f32 {
         self.distance(&features(image)) / self.limit
     }
 
@@ -100,7 +100,7 @@ fn standardised(features: &[f32], mean: &[f32], scale: &[f32]) -> Vec<f32> {
 mod fit {
     use nalgebra::DMatrix;
 
-    use super::{Familiarity, features, standardised};
+    use super::{OodDetector, features, standardised};
 
     /// Principal directions that are kept.
     const DIRECTIONS: usize = 24;
@@ -111,7 +111,7 @@ mod fit {
     /// the mean one.
     const LEAST_DEVIATION: f32 = 0.05;
 
-    impl Familiarity {
+    impl OodDetector {
         /// From training images, each `size * size` values in [-1, 1]; the limit lies above the distances of other images of the
         /// same kind (`held_out`). `None` where there are too few of either.
         pub fn fit(training: &[Vec<f32>], held_out: &[Vec<f32>]) -> Option<Self> {
@@ -184,9 +184,9 @@ mod tests {
 
     #[test]
     fn what_is_drawn_alike_is_known_and_what_breaks_the_pattern_is_not() {
-        let found = Familiarity::fit(&images(1, 300), &images(2, 100)).unwrap();
+        let found = OodDetector::fit(&images(1, 300), &images(2, 100)).unwrap();
         assert!(found.problem().is_none());
-        let known = images(3, 200).iter().filter(|image| found.unfamiliarity(image) <= 1.0).count();
+        let known = images(3, 200).iter().filter(|image| found.ood_score(image) <= 1.0).count();
         assert!(known >= 190, "{known} of 200");
         let usual = &images(4, 1)[0];
         let half = |i: usize| usual[i];
@@ -197,7 +197,7 @@ mod tests {
             ("negative", usual.iter().map(|value| -value).collect()),
         ];
         for (name, image) in strange {
-            assert!(found.unfamiliarity(&image) > 1.0, "{name}: {}", found.unfamiliarity(&image));
+            assert!(found.ood_score(&image) > 1.0, "{name}: {}", found.ood_score(&image));
         }
     }
 
@@ -211,11 +211,11 @@ mod tests {
 
     #[test]
     fn numbers_that_are_none_are_refused() {
-        let found = Familiarity::fit(&images(1, 30), &images(2, 5)).unwrap();
-        assert!(Familiarity { mean: vec![0.0; 3], ..found.clone() }.problem().is_some());
-        assert!(Familiarity { residual: 0.0, ..found.clone() }.problem().is_some());
-        assert!(Familiarity { limit: f32::NAN, ..found.clone() }.problem().is_some());
-        assert!(Familiarity { directions: vec![vec![0.0; FEATURES]], ..found }.problem().is_some());
-        assert_eq!(Familiarity::fit(&images(1, 30), &[]), None);
+        let found = OodDetector::fit(&images(1, 30), &images(2, 5)).unwrap();
+        assert!(OodDetector { mean: vec![0.0; 3], ..found.clone() }.problem().is_some());
+        assert!(OodDetector { residual: 0.0, ..found.clone() }.problem().is_some());
+        assert!(OodDetector { limit: f32::NAN, ..found.clone() }.problem().is_some());
+        assert!(OodDetector { directions: vec![vec![0.0; FEATURES]], ..found }.problem().is_some());
+        assert_eq!(OodDetector::fit(&images(1, 30), &[]), None);
     }
 }

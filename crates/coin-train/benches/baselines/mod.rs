@@ -1,4 +1,4 @@
-//! Times our side and compares it with a rival's.
+//! Times our side and compares it with a baseline's.
 
 use std::num::NonZeroUsize;
 use std::time::Instant;

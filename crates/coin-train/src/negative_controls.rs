@@ -3,24 +3,24 @@
 use std::path::{Path, PathBuf};
 
 use coin_core::explanation::Explanation;
-use coin_imaging::{File, Fit, Limits, Scan, open_all};
+use coin_imaging::{File, InputTransform, Limits, Scan, open_all};
 
 use crate::data::Cases;
-use crate::evaluation::{Control, ControlTally, Masking};
+use crate::evaluation::{MaskRule, NegativeControl, NegativeControlTally};
 use crate::inputs::{self, Input};
 use crate::model::{self, Model};
 use crate::program::BadInput;
 
 /// Files of images, and what they are called together.
 #[derive(Clone, Debug)]
-pub struct ControlImages {
+pub struct ControlFiles {
     /// For reports.
     pub name: String,
     path: PathBuf,
     inputs: Vec<Input>,
 }
 
-impl ControlImages {
+impl ControlFiles {
     /// A file or all that lie in a folder.
     ///
     /// # Errors
@@ -28,18 +28,18 @@ impl ControlImages {
     pub fn find(name: &str, path: &Path) -> anyhow::Result<Self> {
         let inputs = if path.exists() { inputs::all(&[path.to_owned()])? } else { Vec::new() };
         if inputs.is_empty() {
-            return Err(BadInput(format!("--control {name}={}: no file lies there", path.display())).into());
+            return Err(BadInput(format!("--negative-control {name}={}: no file lies there", path.display())).into());
         }
         Ok(Self { name: name.into(), path: path.into(), inputs })
     }
 }
 
 /// On slices of a data set, on the model's grid already; `None` where there are none.
-pub fn of_cases(model: &Model, cases: &Cases, masking: Masking) -> anyhow::Result<Option<Control>> {
-    let mut tally = ControlTally::default();
+pub fn of_cases(model: &Model, cases: &Cases, mask_rule: MaskRule) -> anyhow::Result<Option<NegativeControl>> {
+    let mut tally = NegativeControlTally::default();
     for index in 0..cases.len() {
         let case = cases.get(index)?;
-        add(&mut tally, model, case.window.normalise_slice(&case.slice), masking)?;
+        add(&mut tally, model, case.window.normalise_slice(&case.slice), mask_rule)?;
     }
     Ok(tally.control())
 }
@@ -48,8 +48,8 @@ pub fn of_cases(model: &Model, cases: &Cases, masking: Masking) -> anyhow::Resul
 ///
 /// # Errors
 /// When a file cannot be read, or none of them holds an image.
-pub fn of_files(model: &Model, images: &ControlImages, masking: Masking) -> anyhow::Result<Control> {
-    let (mut tally, limits) = (ControlTally::default(), Limits::VOLUMES);
+pub fn of_files(model: &Model, images: &ControlFiles, mask_rule: MaskRule) -> anyhow::Result<NegativeControl> {
+    let (mut tally, limits) = (NegativeControlTally::default(), Limits::VOLUMES);
     for input in &images.inputs {
         let read = input.read(limits.bytes)?;
         let files: Vec<File<'_>> = read.iter().map(|(name, bytes)| File { name, bytes }).collect();
@@ -68,18 +68,20 @@ pub fn of_files(model: &Model, images: &ControlImages, masking: Masking) -> anyh
             let window = model.windows(scan)?;
             for index in 0..scan.slice_count() {
                 let slice = scan.slice(index)?;
-                let fit = Fit::for_model(slice, model.card.size, model.card.crop_to_body);
-                add(&mut tally, model, fit.input(slice, window(index)?), masking)?;
+                let transform = InputTransform::for_model(slice, model.card.size, model.card.crop_to_body);
+                add(&mut tally, model, transform.input(slice, window(index)?), mask_rule)?;
             }
         }
     }
-    let none = || BadInput(format!("--control {}={}: no image lies there", images.name, images.path.display())).into();
+    let none = || {
+        BadInput(format!("--negative-control {}={}: no image lies there", images.name, images.path.display())).into()
+    };
     tally.control().ok_or_else(none)
 }
 
-fn add(tally: &mut ControlTally, model: &Model, input: Vec<f32>, masking: Masking) -> anyhow::Result<()> {
-    let (size, unfamiliarity) = (model.card.size, model.explainer.unfamiliarity(&input));
+fn add(tally: &mut NegativeControlTally, model: &Model, input: Vec<f32>, mask_rule: MaskRule) -> anyhow::Result<()> {
+    let (size, ood_score) = (model.card.size, model.explainer.ood_score(&input));
     let found: Vec<Explanation> = model.explainer.explain(input, size, &model.device)?.read()?;
-    found.iter().for_each(|explanation| tally.add(explanation, size, masking, unfamiliarity));
+    found.iter().for_each(|explanation| tally.add(explanation, size, mask_rule, ood_score));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The paper's ladder from Singla et al. to COIN (section 4, ablation): its rows, what they score here, and the table that
+//! The paper's ablation from Singla et al. to COIN (section 4, ablation): its rows, what they score here, and the table that
 //! puts both side by side.
 
 use std::collections::BTreeMap;
@@ -12,12 +12,12 @@ use crate::evaluation::{MethodReport, SaliencyMethod};
 use crate::recipe::Recipe;
 use crate::stage::PAPER_THRESHOLD;
 
-/// One row of the ladder.
+/// One row of the ablation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
     /// As the paper names it.
     pub name: &'static str,
-    /// Its recipe; the small twin has `-small` behind it.
+    /// Its recipe; the small preset has `-small` behind it.
     pub recipe: &'static str,
     /// CV on TotalSegmentator with synthetic anomalies, as published.
     pub published_cv: f64,
@@ -57,7 +57,7 @@ fn published(method: SaliencyMethod) -> Option<f64> {
 
 /// What the rows scored, a report a seed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Ladder {
+pub struct Ablation {
     /// Counterfactual methods by row.
     pub rows: BTreeMap<String, Vec<MethodReport>>,
     /// Saliency methods on the classifiers of the rows.
@@ -66,7 +66,7 @@ pub struct Ladder {
     pub unet: Vec<MethodReport>,
 }
 
-impl Ladder {
+impl Ablation {
     /// The table in Markdown, each row beside the paper's; `recipe` gives a row's.
     pub fn table(&self, recipe: impl Fn(&Row) -> Recipe) -> String {
         let mut table = format!(
@@ -152,11 +152,11 @@ mod tests {
             ..MethodReport::default()
         };
         let rows = [("A", vec![scored(0.1)]), (COIN, vec![scored(0.5), scored(0.7)])];
-        let ladder = Ladder {
+        let ablation = Ablation {
             rows: rows.into_iter().map(|(name, found)| (name.to_owned(), found)).collect(),
-            ..Ladder::default()
+            ..Ablation::default()
         };
-        let table = ladder.table(|row| Recipe::load(row.recipe, &[]).unwrap());
+        let table = ablation.table(|row| Recipe::load(row.recipe, &[]).unwrap());
         let lines: Vec<&str> = table.lines().skip(2).collect();
         assert_eq!(
             lines,

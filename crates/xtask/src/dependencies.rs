@@ -1,4 +1,4 @@
-//! What the project is made of: whose software, under which licences, with which known holes.
+//! What the project is made of: whose software, under which licences, with which known vulnerabilities.
 
 use std::fs;
 use std::path::Path;
@@ -26,12 +26,12 @@ pub fn licences() -> anyhow::Result<()> {
     )
 }
 
-/// Licences, banned and doubtful sources of all dependencies; known holes where the databases can be reached.
+/// Licences, banned and doubtful sources of all dependencies; known vulnerabilities where the databases can be reached.
 pub fn check() -> anyhow::Result<()> {
-    tools::for_supply()?;
+    tools::for_dependencies()?;
     run("cargo", &["deny", "--all-features", "check", "licenses", "bans", "sources"])?;
     if output("cargo", &["deny", "fetch", "db"]).is_err() {
-        eprintln!("SKIPPED: known holes of the crates, whose database cannot be reached");
+        eprintln!("SKIPPED: known vulnerabilities of the crates, whose database cannot be reached");
         return Ok(());
     }
     run("cargo", &["deny", "--all-features", "check", "--disable-fetch", "advisories"])
@@ -44,7 +44,7 @@ pub fn audit() -> anyhow::Result<()> {
     let looked = Command::new("npm").args(["audit", "--json"]).current_dir(&browser).output()?;
     let found: Value = serde_json::from_slice(&looked.stdout).unwrap_or_default();
     if found["metadata"].is_null() {
-        eprintln!("SKIPPED: known holes of the browser tests' packages, whose database cannot be reached");
+        eprintln!("SKIPPED: known vulnerabilities of the browser tests' packages, whose database cannot be reached");
         return Ok(());
     }
     run_in(&browser, "npm", &["audit"], &[])

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// `origin.json` of a run.
+/// `provenance.json` of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
+pub struct Provenance {
     /// Version of this program.
     pub version: String,
     /// Git revision that it was built from.
@@ -17,7 +17,7 @@ pub struct Origin {
     pub device: String,
 }
 
-impl Origin {
+impl Provenance {
     /// Of a run that begins now.
     pub fn now(data_sha256: &str, device: &str) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Where we and a rival compute.
+//! Where we and a baseline compute.
 
 use anyhow::bail;
 use burn::tensor::Device;
@@ -8,7 +8,7 @@ use coin_train::device::{self, DeviceChoice};
 /// The option that names the device.
 #[derive(Args)]
 pub struct DeviceOption {
-    /// Where we compute: cpu, vulkan[:N] or cuda[:N]; the rival takes the CPU or its own GPU.
+    /// Where we compute: cpu, vulkan[:N] or cuda[:N]; the baseline takes the CPU or its own GPU.
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
 }
@@ -27,7 +27,7 @@ impl DeviceOption {
     /// Opens the device.
     pub fn open(&self) -> anyhow::Result<SharedDevice> {
         let theirs = match self.device {
-            DeviceChoice::Auto => bail!("--device auto: name one, so that the rival takes the same"),
+            DeviceChoice::Auto => bail!("--device auto: name one, so that the baseline takes the same"),
             DeviceChoice::Cpu => "cpu",
             DeviceChoice::Vulkan(_) | DeviceChoice::Cuda(_) => "cuda",
         };

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { latest } from "../../web/page/latest.js";
+import { coalesce } from "../../web/page/coalesce.js";
 
 test("of what comes while a task runs only the newest is done, though the task fails", async () => {
   /** @type {number[]} */
   const done = [];
-  const run = latest(async (/** @type {number} */ request) => {
+  const run = coalesce(async (/** @type {number} */ request) => {
     await Promise.resolve();
     if (request === 1) throw new Error("the first one fails");
     done.push(request);
@@ -15,7 +15,7 @@ test("of what comes while a task runs only the newest is done, though the task f
 });
 
 test("a failure that nothing newer makes up for is told", async () => {
-  const run = latest(async () => Promise.reject(new Error("it fails")));
+  const run = coalesce(async () => Promise.reject(new Error("it fails")));
   await assert.rejects(run(null), /it fails/);
   await assert.rejects(run(null), /it fails/);
 });

@@ -1,10 +1,10 @@
 import { create, element } from "./dom.js";
 
 /**
- * A piece of work beside the explanation of a slice: a button begins it, a bar says how far it is, another button ends it.
+ * A component of work beside the explanation of a slice: a button begins it, a bar says how far it is, another button ends it.
  * One of its kind runs at a time. Its end is announced to who does not see it; each of its steps is not.
  */
-export class Work {
+export class Task {
   /** @type {AbortController | null} */
   #running = null;
   /** What stands there when it was left. @type {string | null} */

@@ -15,7 +15,7 @@ use crate::data::{DataError, Description, NewSlice, Row, SliceFolder, SliceTable
 use crate::files::{self, FileError};
 use crate::progress;
 
-/// HU of black and white in 16-bit greys, a level each, so that all that scanners store is kept.
+/// HU of black and white in 16-bit intensities, a level each, so that all that scanners store is kept.
 const HU: Window = Window::WHOLE_HU;
 /// Volumes that are unpacked at once.
 const MOST_VOLUMES: usize = 4;
@@ -49,7 +49,7 @@ pub fn all(
     let whole = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
     let place = hex::encode(&Sha256::digest(whole.to_string_lossy().as_bytes())[..6]);
     let cache = cache.join(format!("{}-{place}", kind.name())).join(format!("{}{which}-{meant}", plane.name()));
-    let cut = Cut { plane, every_slice, description };
+    let extraction = Extraction { plane, every_slice, description };
     let bar = progress::bar("slices", volumes.len() as u64, 0);
     // A volume and its labels take gigabytes once they are unpacked.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads().min(MOST_VOLUMES)).build();
@@ -58,7 +58,7 @@ pub fn all(
         volumes
             .par_iter()
             .map(|volume| {
-                let table = cut.table(volume, &cache.join(&volume.case));
+                let table = extraction.table(volume, &cache.join(&volume.case));
                 bar.inc(1);
                 match table {
                     // A full disk is no property of a case.
@@ -83,14 +83,14 @@ pub fn all(
 }
 
 /// How volumes are cut.
-struct Cut<'a> {
+struct Extraction<'a> {
     plane: Plane,
     /// Whether those are kept that show no label.
     every_slice: bool,
     description: &'a Description,
 }
 
-impl Cut<'_> {
+impl Extraction<'_> {
     /// The slices of a volume, cut unless they are.
     fn table(&self, volume: &Volume, folder: &Path) -> Result<SliceTable, DataError> {
         let labels = volume.labels.iter().map(|label| source(&label.path, &label.classes));
@@ -98,7 +98,7 @@ impl Cut<'_> {
         let cut: Option<Vec<Source>> =
             std::fs::read(folder.join(SOURCES)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         if cut.as_ref() != Some(&sources) {
-            self.cut(volume, folder, &sources)?;
+            self.extract(volume, folder, &sources)?;
         }
         let table = SliceTable::open(folder)?;
         // Not in the table, because it may change.
@@ -106,7 +106,7 @@ impl Cut<'_> {
         Ok(SliceTable::new(volume.case.clone(), rows.collect()))
     }
 
-    fn cut(&self, volume: &Volume, folder: &Path, sources: &[Source]) -> Result<(), DataError> {
+    fn extract(&self, volume: &Volume, folder: &Path, sources: &[Source]) -> Result<(), DataError> {
         let Self { plane, every_slice, description } = *self;
         let case = |reason: String| DataError::Case { case: volume.case.clone(), reason };
         let scan = open(&volume.image)?;
@@ -125,26 +125,26 @@ impl Cut<'_> {
         if folder.exists() {
             std::fs::remove_dir_all(folder).map_err(failed)?;
         }
-        let greys = self.greys(&scan, volume)?;
+        let intensities = self.intensities(&scan, volume)?;
         let mut slices = SliceFolder::create(folder, description)?;
         for index in 0..scan.count(plane) {
-            let slice = scan.cut(plane, index)?;
+            let slice = scan.extract(plane, index)?;
             let mut classes = vec![0; slice.hu().len()];
             for (label, labelled) in &labels {
-                add(&mut classes, &labelled.cut(plane, index)?, label).map_err(&case)?;
+                add(&mut classes, &labelled.extract(plane, index)?, label).map_err(&case)?;
             }
             if !every_slice && classes.iter().all(|&class| class == 0) {
                 continue;
             }
-            let levels: Vec<u16> = slice.hu().iter().map(|&value| greys.level(value)).collect();
+            let levels: Vec<u16> = slice.hu().iter().map(|&value| intensities.level(value)).collect();
             let (width, height) = (slice.width(), slice.height());
             slices.add(&NewSlice {
                 file: &format!("{}-{}-{index:04}.png", volume.case, plane.name()),
                 case: &volume.case,
                 split: None,
                 spacing: slice.spacing(),
-                greys,
-                image: &write::deep_grey_png(width, height, levels)?,
+                intensities,
+                image: &write::png_16bit(width, height, levels)?,
                 size: [width, height],
                 labels: &classes,
             })?;
@@ -155,8 +155,8 @@ impl Cut<'_> {
         Ok(files::write(&folder.join(SOURCES), &sources)?)
     }
 
-    /// What the 16-bit greys of a volume mean: whole HU; of others all that occur.
-    fn greys(&self, scan: &Scan, volume: &Volume) -> Result<Window, DataError> {
+    /// What the 16-bit intensities of a volume mean: whole HU; of others all that occur.
+    fn intensities(&self, scan: &Scan, volume: &Volume) -> Result<Window, DataError> {
         if self.description.unit() == Unit::Hu {
             return Ok(HU);
         }

@@ -10,8 +10,8 @@ use crate::window::Window;
 const TISSUE_HU: f32 = -30.0;
 /// The body is looked for on a grid of so many pixels a side.
 const BODY_GRID: usize = 128;
-/// Pixels of that grid that a piece of the body has at least.
-const SMALLEST_PIECE: usize = 20;
+/// Pixels of that grid that a component of the body has at least.
+const SMALLEST_COMPONENT: usize = 20;
 /// Left free around the body, as a share of its longer side.
 const MARGIN: f64 = 0.02;
 /// A body smaller than this share of the slice's longer side is none.
@@ -19,7 +19,7 @@ const SMALLEST_BODY: f64 = 0.25;
 
 /// The map between a slice's grid and a square grid of `size` x `size` pixels: the slice, centred in a square (in mm) with black around it, then resized.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Fit {
+pub struct InputTransform {
     columns: Axis,
     rows: Axis,
     /// Of the square grid; from the field of view that is assumed, where the slice does not know its own.
@@ -27,13 +27,13 @@ pub struct Fit {
     known: bool,
 }
 
-impl Fit {
+impl InputTransform {
     /// The map for slices of this one's shape and spacing. `size` is at least 1.
     #[must_use]
     pub fn of(slice: &Slice, size: usize) -> Self {
         let spacing = slice.spacing_or_assumed();
-        let fit = Self::of_grid(slice.width(), slice.height(), [spacing.row_mm(), spacing.column_mm()], size);
-        Self { known: slice.spacing().is_some(), ..fit }
+        let transform = Self::of_grid(slice.width(), slice.height(), [spacing.row_mm(), spacing.column_mm()], size);
+        Self { known: slice.spacing().is_some(), ..transform }
     }
 
     /// The map for a model's input: around the body where it wants it cropped, else of the whole slice.
@@ -48,9 +48,12 @@ impl Fit {
     pub fn around_body(slice: &Slice, size: usize) -> Self {
         let whole = Self::of(slice, BODY_GRID);
         let found = Mask::from_threshold(whole.apply(slice, Window::SCANNER).hu(), BODY_GRID, BODY_GRID, TISSUE_HU);
-        let pieces = found.map(|tissue| tissue.opened().largest_components(usize::MAX)).unwrap_or_default();
+        let components = found.map(|tissue| tissue.opened().largest_components(usize::MAX)).unwrap_or_default();
         // Fat parts muscles and organs from each other; what is small may be the table.
-        let boxes = pieces.iter().filter(|piece| piece.count() >= SMALLEST_PIECE).filter_map(Mask::bounding_box);
+        let boxes = components
+            .iter()
+            .filter(|component| component.count() >= SMALLEST_COMPONENT)
+            .filter_map(Mask::bounding_box);
         let around = boxes
             .reduce(|(l, t, r, b), (left, top, right, bottom)| (l.min(left), t.min(top), r.max(right), b.max(bottom)));
         let Some((left, top, right, bottom)) = around else { return Self::of(slice, size) };
@@ -182,14 +185,14 @@ mod tests {
 
     #[test]
     fn around_the_body_a_patient_looks_the_same_wherever_and_on_whatever_table_he_lies() {
-        let cropped = |slice: &Slice| Fit::around_body(slice, 96).apply(slice, Window::PHANTOM);
+        let cropped = |slice: &Slice| InputTransform::around_body(slice, 96).apply(slice, Window::PHANTOM);
         for seed in 0..4 {
             let (here, there) = (cropped(&placed(seed, 192, [20, 10])), cropped(&placed(seed, 192, [90, 60])));
             let mean = |values: &mut dyn Iterator<Item = f32>| values.sum::<f32>() / here.hu().len() as f32;
             let apart = mean(&mut here.hu().iter().zip(there.hu()).map(|(a, b)| (a - b).abs()));
             // Moved by whole pixels of the coarse grid on which the body is looked for; in between the crops differ by up to one.
             assert!(apart < 15.0, "seed {seed}: {apart} HU");
-            let shown = Fit::around_body(&placed(seed, 192, [20, 10]), 96);
+            let shown = InputTransform::around_body(&placed(seed, 192, [20, 10]), 96);
             assert!(shown.pixel_or_assumed().column_mm() < 320.0 * 1.5 / 96.0 / 1.2, "seed {seed}: {shown:?}");
         }
     }
@@ -197,10 +200,10 @@ mod tests {
     #[test]
     fn a_scan_becomes_what_its_picture_becomes() {
         let scan = placed(3, 192, [20, 10]);
-        let (window, fit) = (Window::ABDOMEN, Fit::of(&scan, 96));
+        let (window, transform) = (Window::ABDOMEN, InputTransform::of(&scan, 96));
         let shown = scan.hu().iter().map(|&hu| window.to_hu(window.normalise(hu))).collect();
         let picture = Slice::new(scan.width(), scan.height(), shown, scan.spacing()).unwrap();
-        let [scan, picture] = [scan, picture].map(|slice| fit.apply(&slice, window));
+        let [scan, picture] = [scan, picture].map(|slice| transform.apply(&slice, window));
         let apart = scan.hu().iter().zip(picture.hu()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(apart < 1e-2, "{apart} HU");
     }
@@ -208,22 +211,22 @@ mod tests {
     #[test]
     fn without_a_body_the_slice_is_taken_whole() {
         let air = Slice::new(40, 30, vec![AIR_HU; 1200], None).unwrap();
-        assert_eq!(Fit::around_body(&air, 64), Fit::of(&air, 64));
+        assert_eq!(InputTransform::around_body(&air, 64), InputTransform::of(&air, 64));
         let speck = (0..1200).map(|i| if (10..15).contains(&(i % 40)) && i / 40 < 5 { 50.0 } else { AIR_HU }).collect();
         let speck = Slice::new(40, 30, speck, None).unwrap();
-        assert_eq!(Fit::around_body(&speck, 64), Fit::of(&speck, 64));
+        assert_eq!(InputTransform::around_body(&speck, 64), InputTransform::of(&speck, 64));
     }
 
     #[test]
     fn nothing_is_undone_beyond_the_crop() {
         let slice = placed(1, 192, [60, 60]);
-        let fit = Fit::around_body(&slice, 96);
-        let ones = fit.undo(&[1.0; 96 * 96], 0.0);
+        let transform = InputTransform::around_body(&slice, 96);
+        let ones = transform.undo(&[1.0; 96 * 96], 0.0);
         let inside = ones.iter().filter(|&&value| value == 1.0).count();
         assert_eq!(inside + ones.iter().filter(|&&value| value == 0.0).count(), ones.len());
         // Centres of pixels that the square holds, in either direction.
-        let side_px = fit.pixel_or_assumed().column_mm() * 96.0 / 1.5;
+        let side_px = transform.pixel_or_assumed().column_mm() * 96.0 / 1.5;
         assert!(((inside as f32).sqrt() - side_px).abs() <= 1.0, "{inside} pixels, {side_px} a side");
-        assert!(!fit.undo_mask(&Mask::new(96, 96, vec![true; 96 * 96]).unwrap()).get(0, 0));
+        assert!(!transform.undo_mask(&Mask::new(96, 96, vec![true; 96 * 96]).unwrap()).get(0, 0));
     }
 }

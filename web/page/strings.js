@@ -1,23 +1,23 @@
-/** Every sentence that the page composes, in the reader's language. */
+/** All sentences that the page composes, in the page's language. */
 
 import * as english from "./english.js";
 import * as german from "./german.js";
-import { LANGUAGE } from "./language.js";
+import { LANGUAGE } from "./locale.js";
 
-export { bytesOf, decimals, probability, seconds } from "./numbers.js";
+export { bytesOf, decimal, duration, list, metric, probability } from "./numbers.js";
 
 /** @type {Omit<typeof english, never>} */
-const words = LANGUAGE === "de" ? german : english;
+const strings = LANGUAGE === "de" ? german : english;
 
-export const { DEVICE, LOADING, STATUS, VERDICT, MASK, SAMPLE, FILE, WINDOW, MODEL, HOW, READOUT, VIEWPORT, INSERT, RULER, COMPONENTS, VOLUME, METHODS, COMPARISON, DIAGNOSTICS, OFFLINE, PRIVACY, TIMES, EXPORT } = words;
+export const { DEVICE, LOADING, STATUS, VERDICT, MASK, SAMPLE, FILE, WINDOW, MODEL, HOW, READOUT, VIEWPORT, INSERT, RULER, COMPONENTS, VOLUME, METHODS, COMPARISON, DIAGNOSTICS, OFFLINE, PRIVACY, TIMES, EXPORT } = strings;
 
 /**
- * What an engine or a program says of itself is English; the sentences that everyone sees are known.
+ * Translates a message of an engine, which is English. Unknown messages stay as they are.
  *
- * @param {string} sentence
+ * @param {string} message
  */
-export function translated(sentence) {
-  if (LANGUAGE === "en") return sentence;
-  const known = german.SENTENCES.find(([pattern]) => pattern.test(sentence));
-  return known ? sentence.replace(known[0], known[1]) : sentence;
+export function translated(message) {
+  if (LANGUAGE === "en") return message;
+  const known = german.MESSAGES.find(({ pattern }) => pattern.test(message));
+  return known ? message.replace(known.pattern, known.german) : message;
 }

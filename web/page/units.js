@@ -1,5 +1,5 @@
 /**
- * The unit of what is looked at: HU in CT, unless the model ranks intensities of its own; else none.
+ * Unit of the intensities that are shown: HU in CT, unless the model normalises by percentiles; otherwise empty.
  *
  * @param {import("../coin.js").ModelInfo} model
  * @param {import("../coin.js").Scan | null | undefined} scan
@@ -9,11 +9,11 @@ export function unitOf(model, scan) {
   return modality === "CT" ? model.unit : "";
 }
 
-/** What DICOM calls X-rays. */
-const X_RAYS = ["CR", "DX", "DR", "RF", "XA"];
+/** DICOM modalities of projection X-ray images. */
+const X_RAY_MODALITIES = ["CR", "DX", "DR", "RF", "XA"];
 
 /**
- * The modality of a scan, where it says one and the model was trained on another.
+ * The modality of a scan if the model was trained on a different one; null if it matches or is unknown.
  *
  * @param {import("../coin.js").ModelInfo} model
  * @param {import("../coin.js").Scan | null | undefined} scan
@@ -22,6 +22,6 @@ export function otherModality(model, scan) {
   const found = scan?.info.modality;
   if (!found) return null;
   const known = model.modality.split(" and ");
-  const same = known.includes(found) || (known.includes("XR") && X_RAYS.includes(found));
+  const same = known.includes(found) || (known.includes("XR") && X_RAY_MODALITIES.includes(found));
   return same ? null : found;
 }

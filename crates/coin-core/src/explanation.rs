@@ -3,8 +3,8 @@
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
 use coin_kernels::Awake;
-use thiserror::Error;
 
+use crate::Error;
 use crate::method::Method;
 use crate::networks::{Classifier, Inpainter};
 use crate::ood::OodDetector;
@@ -41,22 +41,6 @@ pub fn largest_difference<'a>(pairs: impl Iterator<Item = (&'a f32, &'a f32)>) -
     pairs.map(|(a, b)| (a - b).abs()).fold(0.0, worse)
 }
 
-/// Why no explanation came back.
-#[derive(Debug, Error)]
-pub enum ExplanationError {
-    /// The image does not have `batch * size * size` values.
-    #[error("{found} values do not make images of {size} x {size} pixels")]
-    Input {
-        /// Values given.
-        found: usize,
-        /// Side of an image.
-        size: usize,
-    },
-    /// The device failed.
-    #[error("the device did not give the result back: {0}")]
-    Device(String),
-}
-
 /// A batch on its way: computed on the device, not yet read back.
 pub struct Pending {
     input: Vec<f32>,
@@ -73,10 +57,10 @@ impl Explainer {
     }
 
     /// Starts the explanation of `images`: each `size * size` values in [-1, 1], one after the other.
-    pub fn explain(&self, images: Vec<f32>, size: usize, device: &Device) -> Result<Pending, ExplanationError> {
+    pub fn explain(&self, images: Vec<f32>, size: usize, device: &Device) -> Result<Pending, Error> {
         let pixels = size * size;
         if pixels == 0 || images.is_empty() || !images.len().is_multiple_of(pixels) {
-            return Err(ExplanationError::Input { found: images.len(), size });
+            return Err(Error::Input { found: images.len(), size });
         }
         let _awake = Awake::on(device);
         let batch = images.len() / pixels;
@@ -92,21 +76,21 @@ impl Explainer {
 
 impl Pending {
     /// Waits for the device.
-    pub fn read(self) -> Result<Vec<Explanation>, ExplanationError> {
-        let data = self.output.try_into_data().map_err(|reason| ExplanationError::Device(format!("{reason:?}")))?;
+    pub fn read(self) -> Result<Vec<Explanation>, Error> {
+        let data = self.output.try_into_data().map_err(|reason| Error::Device(format!("{reason:?}")))?;
         explanations(&self.input, self.pixels, data)
     }
 
     /// Waits for the device without blocking, which a browser forbids.
-    pub async fn read_async(self) -> Result<Vec<Explanation>, ExplanationError> {
+    pub async fn read_async(self) -> Result<Vec<Explanation>, Error> {
         let data = self.output.into_data_async().await;
-        let data = data.map_err(|reason| ExplanationError::Device(format!("{reason:?}")))?;
+        let data = data.map_err(|reason| Error::Device(format!("{reason:?}")))?;
         explanations(&self.input, self.pixels, data)
     }
 }
 
-fn explanations(input: &[f32], pixels: usize, data: TensorData) -> Result<Vec<Explanation>, ExplanationError> {
-    let values = data.try_into_vec_as::<f32>().map_err(|reason| ExplanationError::Device(format!("{reason:?}")))?;
+fn explanations(input: &[f32], pixels: usize, data: TensorData) -> Result<Vec<Explanation>, Error> {
+    let values = data.try_into_vec_as::<f32>().map_err(|reason| Error::Device(format!("{reason:?}")))?;
     let rows = values.chunks_exact(pixels + 2).zip(input.chunks_exact(pixels));
     let one = |(row, x): (&[f32], &[f32])| {
         let (counterfactual, probabilities) = row.split_at(pixels);

@@ -9,6 +9,7 @@
 pub mod attribution;
 pub mod bundle;
 pub mod condition;
+mod error;
 pub mod explanation;
 pub mod method;
 pub mod metrics;
@@ -18,3 +19,5 @@ pub mod pytorch;
 #[cfg(feature = "train")]
 pub mod training;
 pub mod weights;
+
+pub use error::Error;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
-use thiserror::Error;
+
+use crate::Error;
 
 /// One tensor in f32, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,39 +19,8 @@ pub struct Weight {
 /// All tensors of a module by path.
 pub type Weights = BTreeMap<String, Weight>;
 
-/// Why weights do not fit a module.
-#[derive(Debug, Error, PartialEq)]
-pub enum WeightsError {
-    /// The module has a tensor that the weights lack.
-    #[error("tensor {0} is missing; download or export the model again")]
-    Missing(String),
-    /// The weights hold a tensor that the module lacks.
-    #[error("tensor {0} does not belong to this architecture; download or export the model again")]
-    Unknown(String),
-    /// Same name, other shape.
-    #[error(
-        "tensor {name} has shape {found:?}, but the architecture needs {expected:?}; download or export the model again"
-    )]
-    Shape {
-        /// Path of the tensor.
-        name: String,
-        /// Shape in the weights.
-        found: Vec<usize>,
-        /// Shape in the module.
-        expected: Vec<usize>,
-    },
-    /// The backend could not give the values back.
-    #[error("tensor {name} could not be read from the device ({reason}); compute on another device")]
-    Device {
-        /// Path of the tensor.
-        name: String,
-        /// The backend's words.
-        reason: String,
-    },
-}
-
 /// Reads every tensor of `module`, blocking; not for the browser, whose devices answer asynchronously.
-pub fn collect<M: Module>(module: &M) -> Result<Weights, WeightsError> {
+pub fn collect<M: Module>(module: &M) -> Result<Weights, Error> {
     let mut collector = Collector { path: Vec::new(), weights: Ok(Weights::new()) };
     module.visit(&mut collector);
     collector.weights
@@ -70,14 +40,14 @@ pub fn all_finite<M: Module>(module: &M) -> bool {
 }
 
 /// Puts `weights` into `module`; names and shapes must match exactly, both ways.
-pub fn apply<M: Module>(module: M, weights: Weights) -> Result<M, WeightsError> {
+pub fn apply<M: Module>(module: M, weights: Weights) -> Result<M, Error> {
     let mut applier = Applier { path: Vec::new(), weights, error: None };
     let module = module.map(&mut applier);
     if let Some(error) = applier.error {
         return Err(error);
     }
     match applier.weights.into_keys().next() {
-        Some(name) => Err(WeightsError::Unknown(name)),
+        Some(name) => Err(Error::UnknownTensor(name)),
         None => Ok(module),
     }
 }
@@ -114,7 +84,7 @@ fn exit(path: &mut Vec<String>, container: &str) {
 
 struct Collector {
     path: Vec<String>,
-    weights: Result<Weights, WeightsError>,
+    weights: Result<Weights, Error>,
 }
 
 impl ModuleVisitor for Collector {
@@ -135,7 +105,7 @@ impl ModuleVisitor for Collector {
             Ok(values) => {
                 weights.insert(name, Weight { shape, values });
             }
-            Err(reason) => self.weights = Err(WeightsError::Device { name, reason: format!("{reason:?}") }),
+            Err(reason) => self.weights = Err(Error::UnreadTensor { name, reason: format!("{reason:?}") }),
         }
     }
 }
@@ -162,7 +132,7 @@ impl ModuleVisitor for Namer {
 struct Applier {
     path: Vec<String>,
     weights: Weights,
-    error: Option<WeightsError>,
+    error: Option<Error>,
 }
 
 impl ModuleMapper for Applier {
@@ -177,12 +147,12 @@ impl ModuleMapper for Applier {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = self.path.join(".");
         let Some(weight) = self.weights.remove(&name) else {
-            self.error.get_or_insert(WeightsError::Missing(name));
+            self.error.get_or_insert(Error::MissingTensor(name));
             return param;
         };
         let expected = param.lazy_shape().to_vec();
         if weight.shape != expected || weight.values.len() != expected.iter().product::<usize>() {
-            self.error.get_or_insert(WeightsError::Shape { name, found: weight.shape, expected });
+            self.error.get_or_insert(Error::TensorShape { name, found: weight.shape, expected });
             return param;
         }
         let device = param.lazy_device();

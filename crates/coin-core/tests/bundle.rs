@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::error::Error;
+use std::error::Error as _;
 
 use burn::tensor::Device;
-use coin_core::bundle::{Bundle, BundleError, Card, FORMAT, Normalisation, Over, SelfTest};
+use coin_core::Error;
+use coin_core::bundle::{Bundle, Card, FORMAT, Normalisation, Over, SelfTest};
 use coin_core::method::Method;
 use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
 use safetensors::SafeTensors;
@@ -49,7 +50,7 @@ fn card() -> Card {
     }
 }
 
-fn pack(card: Card) -> Result<Bundle, BundleError> {
+fn pack(card: Card) -> Result<Bundle, Error> {
     let device = Device::flex();
     let (inpainter, classifier) = (card.inpainter.init(&device), card.classifier.init(&device));
     Bundle::pack(card, inpainter, classifier, &device)
@@ -89,7 +90,7 @@ fn with_true_hash(file: &[u8]) -> Vec<u8> {
     with_card(file, |card| card["weights_sha256"] = json!(hash))
 }
 
-fn refused(file: &[u8]) -> BundleError {
+fn refused(file: &[u8]) -> Error {
     Bundle::read(file).and_then(|bundle| bundle.explainer(&Device::flex()).map(drop)).unwrap_err()
 }
 
@@ -110,9 +111,9 @@ fn written_and_read_back_it_passes_its_own_self_test() {
     assert!(bundle.check(&answers[0]).unwrap() < 1e-6);
     let mut wrong = answers[0].clone();
     wrong.after += 0.01;
-    assert!(matches!(bundle.check(&wrong), Err(BundleError::Untrusted { .. })));
+    assert!(matches!(bundle.check(&wrong), Err(Error::Untrusted { .. })));
     wrong.after = f32::NAN;
-    assert!(matches!(bundle.check(&wrong), Err(BundleError::Untrusted { .. })));
+    assert!(matches!(bundle.check(&wrong), Err(Error::Untrusted { .. })));
 }
 
 #[test]
@@ -130,7 +131,7 @@ fn a_newer_format_is_named_before_its_unknown_fields() {
         card["invention"] = json!(true);
     });
     assert!(refusal(&newer).contains("format"), "{}", refusal(&newer));
-    assert!(matches!(Bundle::read(&newer), Err(BundleError::Newer(_))));
+    assert!(matches!(Bundle::read(&newer), Err(Error::Newer { .. })));
 }
 
 #[test]

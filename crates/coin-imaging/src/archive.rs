@@ -4,8 +4,8 @@ use std::io::{Cursor, Read as _};
 
 use zip::ZipArchive;
 
+use crate::Error;
 use crate::Limits;
-use crate::scan::ScanError;
 
 /// Whether the bytes begin as an archive with something in it.
 pub(crate) fn is_archive(bytes: &[u8]) -> bool {
@@ -13,11 +13,11 @@ pub(crate) fn is_archive(bytes: &[u8]) -> bool {
 }
 
 /// The files of an archive with their names, without those that operating systems hide in it.
-pub(crate) fn unpack(bytes: &[u8], name: &str, limits: &Limits) -> Result<Vec<(String, Vec<u8>)>, ScanError> {
+pub(crate) fn unpack(bytes: &[u8], name: &str, limits: &Limits) -> Result<Vec<(String, Vec<u8>)>, Error> {
     let damaged = |reason: &dyn std::fmt::Display| {
-        ScanError::invalid(name, "archive", format!("{reason}; unpack it yourself or download it again"))
+        Error::invalid(name, "archive", format!("{reason}; unpack it yourself or download it again"))
     };
-    let too_large = |field: &str, limit: u64| ScanError::TooLarge { name: name.into(), field: field.into(), limit };
+    let too_large = |field: &str, limit: u64| Error::TooLarge { name: name.into(), field: field.into(), limit };
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|reason| damaged(&reason))?;
     // A volume's slices, and as much again of reports and folders.
     if archive.len() as u64 > 2 * u64::from(limits.slices) {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::write::{self, Author, SegmentationError, VolumeError};
+use crate::Error;
+use crate::write::{self, Author};
 use crate::{Format, InputTransform, Mask, Scan, Slice, Window};
 
 /// The counterfactual of `slice` in HU on its own grid: its own values, moved by what the model changed, so that detail finer
@@ -49,7 +50,7 @@ impl<'a> CounterfactualVolume<'a> {
     ///
     /// # Errors
     /// When what was put does not fit the scan.
-    pub fn nifti(&self) -> Result<Option<Vec<u8>>, VolumeError> {
+    pub fn nifti(&self) -> Result<Option<Vec<u8>>, Error> {
         let Some(geometry) = self.scan.geometry() else { return Ok(None) };
         let own = |index: usize| self.scan.slice(index).map_or(&[][..], Slice::hu);
         let slice = |index| self.slices.get(&index).map_or_else(|| own(index), Vec::as_slice);
@@ -61,7 +62,7 @@ impl<'a> CounterfactualVolume<'a> {
     ///
     /// # Errors
     /// When what was put does not fit the scan.
-    pub fn mask_nifti(&self) -> Result<Option<Vec<u8>>, VolumeError> {
+    pub fn mask_nifti(&self) -> Result<Option<Vec<u8>>, Error> {
         let Some(geometry) = self.scan.geometry() else { return Ok(None) };
         let unmasked = vec![0; geometry.width() * geometry.height()];
         let labels = |mask: &Mask| mask.as_slice().iter().map(|&inside| inside.into()).collect();
@@ -76,7 +77,7 @@ impl<'a> CounterfactualVolume<'a> {
     ///
     /// # Errors
     /// When what was put does not fit the scan.
-    pub fn segmentation(&self, author: &Author<'_>) -> Result<Option<Vec<u8>>, SegmentationError> {
+    pub fn segmentation(&self, author: &Author<'_>) -> Result<Option<Vec<u8>>, Error> {
         if !self.scan.is_segmentable() {
             return Ok(None);
         }

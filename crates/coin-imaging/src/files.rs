@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::Error;
 use crate::archive;
 use crate::read::dicom::{self, Frame, Instance};
 use crate::read::nifti;
-use crate::scan::{Scan, ScanError};
+use crate::scan::Scan;
 use crate::stack::is_alike;
 use crate::{Limits, Window};
 
@@ -33,10 +34,10 @@ pub struct Opened {
 ///
 /// # Errors
 /// When none of them can be opened: what is wrong with the first.
-pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Result<Opened, ScanError> {
+pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Result<Opened, Error> {
     let first = files.first().map_or("", |file| file.name);
     let too_large = |what: &str, limit: u64| {
-        Err(ScanError::TooLarge { name: first.into(), field: format!("{what} of the files together"), limit })
+        Err(Error::TooLarge { name: first.into(), field: format!("{what} of the files together"), limit })
     };
     let mut left = *limits;
     let (archives, plain): (Vec<&File<'_>>, Vec<&File<'_>>) =
@@ -93,7 +94,7 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
                 left.slices = left.slices.saturating_sub(slices as u32);
             }
             // Not this file is too large, but all that were opened before it.
-            Err(ScanError::TooLarge { .. }) if left.voxels < limits.voxels || left.slices < limits.slices => {
+            Err(Error::TooLarge { .. }) if left.voxels < limits.voxels || left.slices < limits.slices => {
                 return too_large("voxels", limits.voxels);
             }
             Err(error) => failed.push(error),
@@ -108,7 +109,7 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
     errors.extend(failed);
     scans.sort_by_key(|scan| std::cmp::Reverse(scan.slice_count()));
     match (scans.is_empty(), errors.is_empty()) {
-        (true, true) => Err(ScanError::Unknown { name: first.into(), hint: ": there is no file in it".into() }),
+        (true, true) => Err(Error::Unknown { name: first.into(), hint: ": there is no file in it".into() }),
         (true, false) => Err(errors.swap_remove(0)),
         (false, _) => Ok(Opened { scans, notes: errors.iter().map(|error| format!("{error}; left out")).collect() }),
     }

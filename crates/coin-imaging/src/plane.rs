@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scan::ScanError;
+use crate::Error;
 use crate::{Scan, Slice, Spacing};
 
 /// The plane of a slice, as radiologists look at it: the patient's right on the left of axial and coronal slices, the front
@@ -48,7 +48,7 @@ impl Scan {
     ///
     /// # Errors
     /// When there is no such slice.
-    pub fn extract(&self, plane: Plane, index: usize) -> Result<Slice, ScanError> {
+    pub fn extract(&self, plane: Plane, index: usize) -> Result<Slice, Error> {
         let first = self.slice(0)?;
         let (width, height, depth) = (first.width(), first.height(), self.slice_count());
         let (row_mm, column_mm) = match first.spacing() {

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use thiserror::Error;
-
+use crate::Error;
 use crate::archive;
 use crate::read::dicom::Frame;
 use crate::read::{dicom, metaimage, nifti, nrrd, raster};
@@ -25,58 +24,6 @@ pub enum Format {
     Picture,
 }
 
-/// Why a file does not give slices. Each message is one sentence with the file, the field and the remedy.
-#[derive(Debug, Error, PartialEq)]
-pub enum ScanError {
-    /// Not a format that is read here.
-    #[error("{name}: this is no DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or BMP file{hint}")]
-    Unknown {
-        /// The file.
-        name: String,
-        /// What it seems to be instead.
-        hint: String,
-    },
-    /// A field is missing, damaged or out of range.
-    #[error("{name}: {field}: {reason}")]
-    Invalid {
-        /// The file.
-        name: String,
-        /// The field, in the format's own words.
-        field: String,
-        /// What is wrong, and what to do.
-        reason: String,
-    },
-    /// The file asks for more than the limits allow.
-    #[error("{name}: {field} exceeds the limit of {limit}; split or shrink the file")]
-    TooLarge {
-        /// The file.
-        name: String,
-        /// What is too large.
-        field: String,
-        /// How much is allowed.
-        limit: u64,
-    },
-    /// There is no such slice.
-    #[error("{name}: slice {} does not exist, there are {count}", index + 1)]
-    NoSlice {
-        /// The file.
-        name: String,
-        /// What was asked for, from 0.
-        index: usize,
-        /// How many there are.
-        count: usize,
-    },
-}
-
-impl ScanError {
-    pub(crate) fn invalid(name: &str, field: &str, reason: impl ToString) -> Self {
-        // Decoders' own words may run over several lines.
-        let reason =
-            reason.to_string().lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
-        Self::Invalid { name: name.into(), field: field.into(), reason }
-    }
-}
-
 /// An opened file, or the files of a series: one slice or a stack of them.
 #[derive(Clone, Debug)]
 pub struct Scan {
@@ -93,13 +40,13 @@ pub struct Scan {
 
 impl Scan {
     /// Opens a file by its content; `intensities` says which HU the black and white of a picture mean.
-    pub fn open(bytes: &[u8], name: &str, intensities: Window, limits: &Limits) -> Result<Self, ScanError> {
+    pub fn open(bytes: &[u8], name: &str, intensities: Window, limits: &Limits) -> Result<Self, Error> {
         if bytes.len() as u64 > limits.bytes {
-            return Err(ScanError::TooLarge { name: name.into(), field: "file size".into(), limit: limits.bytes });
+            return Err(Error::TooLarge { name: name.into(), field: "file size".into(), limit: limits.bytes });
         }
         let limits = &limits.of_file(bytes.len() as u64);
         if bytes.is_empty() {
-            return Err(ScanError::Unknown { name: name.into(), hint: ": it is empty".into() });
+            return Err(Error::Unknown { name: name.into(), hint: ": it is empty".into() });
         }
         let volume = |format, (slices, geometry)| Self::of_volume(name, format, slices, geometry);
         if raster::is_picture(bytes) {
@@ -131,11 +78,11 @@ impl Scan {
             return Self::of_frames(name, instance.window, instance.modality, instance.frames);
         }
         let hint = if archive::is_archive(bytes) { ", but a ZIP archive; unpack it first" } else { "" };
-        Err(ScanError::Unknown { name: name.into(), hint: hint.into() })
+        Err(Error::Unknown { name: name.into(), hint: hint.into() })
     }
 
     /// A NIfTI volume whose header and voxels are in two files.
-    pub(crate) fn of_pair(header: &[u8], image: &[u8], name: &str, limits: &Limits) -> Result<Self, ScanError> {
+    pub(crate) fn of_pair(header: &[u8], image: &[u8], name: &str, limits: &Limits) -> Result<Self, Error> {
         let limits = limits.of_file(image.len() as u64);
         let (slices, geometry) = nifti::read(header, Some(image), name, &limits)?;
         Ok(Self::of_volume(name, Format::Nifti, slices, geometry))
@@ -161,7 +108,7 @@ impl Scan {
         window: Option<Window>,
         modality: Option<String>,
         frames: Vec<Frame>,
-    ) -> Result<Self, ScanError> {
+    ) -> Result<Self, Error> {
         let oriented = frames.iter().all(|frame| frame.orientation.is_some());
         let Stack { slices, geometry, sources, notes } = stack(name, frames)?;
         let (name, format) = (name.into(), Format::Dicom);
@@ -234,28 +181,28 @@ impl Scan {
     }
 
     /// The slice `index`, from 0.
-    pub fn slice(&self, index: usize) -> Result<&Slice, ScanError> {
+    pub fn slice(&self, index: usize) -> Result<&Slice, Error> {
         self.slices.get(index).ok_or_else(|| self.no_slice(index, self.slices.len()))
     }
 
-    pub(crate) fn no_slice(&self, index: usize, count: usize) -> ScanError {
-        ScanError::NoSlice { name: self.name.clone(), index, count }
+    pub(crate) fn no_slice(&self, index: usize, count: usize) -> Error {
+        Error::NoSlice { name: self.name.clone(), index, count }
     }
 
-    pub(crate) fn invalid(&self, field: &str, reason: impl ToString) -> ScanError {
-        ScanError::invalid(&self.name, field, reason)
+    pub(crate) fn invalid(&self, field: &str, reason: impl ToString) -> Error {
+        Error::invalid(&self.name, field, reason)
     }
 }
 
 /// The pixels of a label picture (PNG) whose class is one of `classes`.
-pub fn label_mask(bytes: &[u8], name: &str, classes: &[u8], limits: &Limits) -> Result<Mask, ScanError> {
+pub fn label_mask(bytes: &[u8], name: &str, classes: &[u8], limits: &Limits) -> Result<Mask, Error> {
     let (width, height, labels) = raster::read_labels(bytes, name, limits)?;
     let inside = labels.iter().map(|label| classes.contains(label)).collect();
-    Mask::new(width, height, inside).ok_or_else(|| ScanError::invalid(name, "size", "the picture is empty"))
+    Mask::new(width, height, inside).ok_or_else(|| Error::invalid(name, "size", "the picture is empty"))
 }
 
 /// How many pixels of a label picture (PNG) have each label but 0.
-pub fn label_counts(bytes: &[u8], name: &str, limits: &Limits) -> Result<BTreeMap<u8, u32>, ScanError> {
+pub fn label_counts(bytes: &[u8], name: &str, limits: &Limits) -> Result<BTreeMap<u8, u32>, Error> {
     let (_, _, labels) = raster::read_labels(bytes, name, limits)?;
     let mut counts = [0; 256];
     labels.iter().for_each(|&label| counts[usize::from(label)] += 1);

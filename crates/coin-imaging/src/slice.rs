@@ -1,9 +1,9 @@
 //! One axial CT slice.
 
+use crate::Error;
 use crate::resample::{self, Axis};
 use crate::spacing::Spacing;
 use crate::window::Window;
-use thiserror::Error;
 
 /// Width of the field of view that is assumed when a file does not say: 256 pixels of 1.5 mm.
 const ASSUMED_FIELD_OF_VIEW_MM: f32 = 384.0;
@@ -17,51 +17,20 @@ pub struct Slice {
     spacing: Option<Spacing>,
 }
 
-/// Values that make no slice.
-#[derive(Clone, Debug, Error, PartialEq)]
-pub enum SliceError {
-    /// A side is zero.
-    #[error("a slice of {width} x {height} pixels has no pixels")]
-    Empty {
-        /// Pixels in a row.
-        width: usize,
-        /// Number of rows.
-        height: usize,
-    },
-    /// The number of values is not width times height.
-    #[error("{values} values do not fill a slice of {width} x {height} pixels")]
-    Length {
-        /// Values given.
-        values: usize,
-        /// Pixels in a row.
-        width: usize,
-        /// Number of rows.
-        height: usize,
-    },
-    /// A value is NaN or infinite.
-    #[error("the value at column {x}, row {y} is not a finite number")]
-    NotFinite {
-        /// Column of the first such value.
-        x: usize,
-        /// Row of the first such value.
-        y: usize,
-    },
-}
-
 impl Slice {
     /// A slice from `width * height` HU values, row by row.
     ///
     /// # Errors
     /// When a side is zero, the number of values differs, or a value is not finite.
-    pub fn new(width: usize, height: usize, hu: Vec<f32>, spacing: Option<Spacing>) -> Result<Self, SliceError> {
+    pub fn new(width: usize, height: usize, hu: Vec<f32>, spacing: Option<Spacing>) -> Result<Self, Error> {
         if width == 0 || height == 0 {
-            return Err(SliceError::Empty { width, height });
+            return Err(Error::EmptySlice { width, height });
         }
         if width.checked_mul(height) != Some(hu.len()) {
-            return Err(SliceError::Length { values: hu.len(), width, height });
+            return Err(Error::SliceLength { values: hu.len(), width, height });
         }
         if let Some(i) = hu.iter().position(|value| !value.is_finite()) {
-            return Err(SliceError::NotFinite { x: i % width, y: i / width });
+            return Err(Error::NotFinite { x: i % width, y: i / width });
         }
         Ok(Self { width, height, hu, spacing })
     }
@@ -124,12 +93,12 @@ mod tests {
 
     #[test]
     fn refuses_values_that_make_no_slice() {
-        assert!(matches!(Slice::new(0, 3, vec![], None), Err(SliceError::Empty { .. })));
-        assert!(matches!(Slice::new(2, 3, vec![0.0; 5], None), Err(SliceError::Length { .. })));
-        assert!(matches!(Slice::new(usize::MAX, 3, vec![0.0; 5], None), Err(SliceError::Length { .. })));
+        assert!(matches!(Slice::new(0, 3, vec![], None), Err(Error::EmptySlice { .. })));
+        assert!(matches!(Slice::new(2, 3, vec![0.0; 5], None), Err(Error::SliceLength { .. })));
+        assert!(matches!(Slice::new(usize::MAX, 3, vec![0.0; 5], None), Err(Error::SliceLength { .. })));
         let mut hu = vec![0.0; 6];
         hu[5] = f32::NAN;
-        assert_eq!(Slice::new(2, 3, hu, None), Err(SliceError::NotFinite { x: 1, y: 2 }));
+        assert_eq!(Slice::new(2, 3, hu, None), Err(Error::NotFinite { x: 1, y: 2 }));
     }
 
     #[test]

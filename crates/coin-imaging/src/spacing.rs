@@ -1,18 +1,10 @@
 //! The distance between neighbouring pixels.
 
-use thiserror::Error;
+use crate::Error;
 
 /// Distance between pixel centres in mm, finite and within 0.01..=100.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spacing {
-    row_mm: f32,
-    column_mm: f32,
-}
-
-/// A distance that no scanner produces.
-#[derive(Clone, Copy, Debug, Error, PartialEq)]
-#[error("a pixel spacing of {row_mm} x {column_mm} mm is outside 0.01 to 100 mm")]
-pub struct SpacingError {
     row_mm: f32,
     column_mm: f32,
 }
@@ -25,12 +17,12 @@ impl Spacing {
     ///
     /// # Errors
     /// When either is not a number or lies outside 0.01..=100 mm.
-    pub fn new(row_mm: f32, column_mm: f32) -> Result<Self, SpacingError> {
+    pub fn new(row_mm: f32, column_mm: f32) -> Result<Self, Error> {
         let plausible = |mm: f32| (Self::MIN_MM..=Self::MAX_MM).contains(&mm);
         if plausible(row_mm) && plausible(column_mm) {
             Ok(Self { row_mm, column_mm })
         } else {
-            Err(SpacingError { row_mm, column_mm })
+            Err(Error::Spacing { row_mm, column_mm })
         }
     }
 

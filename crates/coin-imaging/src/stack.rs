@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
+use crate::Error;
 use crate::read::dicom::{Frame, Reference};
-use crate::scan::ScanError;
 use crate::{Geometry, Slice};
 
 /// The cosine of 15 degrees, how far an axial slice may be tilted.
@@ -51,10 +51,10 @@ pub(crate) struct Source {
 ///
 /// # Errors
 /// When they are not axial, or lie askew on each other.
-pub(crate) fn stack(name: &str, frames: Vec<Frame>) -> Result<Stack, ScanError> {
+pub(crate) fn stack(name: &str, frames: Vec<Frame>) -> Result<Stack, Error> {
     if frames.first().is_some_and(|first| !frames.iter().all(|frame| is_alike(frame, first))) {
         let reason = "it differs between frames; export the frames as single CT slices";
-        return Err(ScanError::invalid(name, "PixelSpacing", reason));
+        return Err(Error::invalid(name, "PixelSpacing", reason));
     }
     let mut placed = frames.into_iter().map(|frame| Placed::of(name, frame)).collect::<Result<Vec<_>, _>>()?;
     let mut notes = Vec::new();
@@ -112,9 +112,9 @@ struct Plane {
 }
 
 impl Placed {
-    fn of(name: &str, frame: Frame) -> Result<Self, ScanError> {
+    fn of(name: &str, frame: Frame) -> Result<Self, Error> {
         let Frame { columns, rows, mut hu, spacing, thickness, orientation, position, reference } = frame;
-        let invalid = |field: &str, reason: String| ScanError::invalid(name, field, reason);
+        let invalid = |field: &str, reason: String| Error::invalid(name, field, reason);
         let mut plane = None;
         if let Some([rx, ry, rz, cx, cy, cz]) = orientation {
             let (mut across, mut down) = (unit([rx, ry, rz]), unit([cx, cy, cz]));
@@ -162,7 +162,7 @@ impl Placed {
 }
 
 /// The grid of slices at even distances, or of one as thick as it says; `None`, with a note, where they are not.
-fn geometry(name: &str, placed: &[Placed], notes: &mut Vec<String>) -> Result<Option<Geometry>, ScanError> {
+fn geometry(name: &str, placed: &[Placed], notes: &mut Vec<String>) -> Result<Option<Geometry>, Error> {
     let planes: Option<Vec<Plane>> = placed.iter().map(|placed| placed.plane).collect();
     let (Some(planes), Some(first)) = (planes, placed.first()) else { return Ok(None) };
     let Some(spacing) = first.slice.spacing() else { return Ok(None) };
@@ -184,7 +184,7 @@ fn geometry(name: &str, placed: &[Placed], notes: &mut Vec<String>) -> Result<Op
 }
 
 /// From one plane to the next, in mm; `None`, with a note, where that is not even.
-fn even_distance(name: &str, planes: &[Plane], notes: &mut Vec<String>) -> Result<Option<f64>, ScanError> {
+fn even_distance(name: &str, planes: &[Plane], notes: &mut Vec<String>) -> Result<Option<f64>, Error> {
     let steps: Vec<Vector> = planes.windows(2).map(|pair| difference(pair[1].origin, pair[0].origin)).collect();
     let Some(normal) = planes.first().map(|plane| plane.normal) else { return Ok(None) };
     let distances: Vec<f64> = steps.iter().map(|step| dot(*step, normal)).collect();
@@ -198,7 +198,7 @@ fn even_distance(name: &str, planes: &[Plane], notes: &mut Vec<String>) -> Resul
         let reason = format!(
             "the slices are sheared by {degrees:.1} degrees, as a tilted gantry leaves them; resample the series to an upright volume"
         );
-        return Err(ScanError::invalid(name, "ImagePositionPatient", reason));
+        return Err(Error::invalid(name, "ImagePositionPatient", reason));
     }
     let mut sorted = distances.clone();
     sorted.sort_by(f64::total_cmp);

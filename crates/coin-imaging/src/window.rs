@@ -2,9 +2,9 @@
 
 use std::borrow::Borrow;
 
+use crate::Error;
 use crate::slice::Slice;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 /// Intensities that are ranked for percentiles, at most.
 const MOST_RANKED: usize = 1 << 23;
@@ -13,14 +13,6 @@ const MOST_RANKED: usize = 1 << 23;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "[f32; 2]", into = "[f32; 2]")]
 pub struct Window {
-    low: f32,
-    high: f32,
-}
-
-/// Bounds that span no range.
-#[derive(Clone, Copy, Debug, Error, PartialEq)]
-#[error("a window from {low} to {high} is not a range; the lower bound comes first and both are within +-100000")]
-pub struct WindowError {
     low: f32,
     high: f32,
 }
@@ -51,12 +43,12 @@ impl Window {
     ///
     /// # Errors
     /// When a bound is not a number or beyond +-100000, or when `high` does not exceed `low` by a millionth.
-    pub fn new(low: f32, high: f32) -> Result<Self, WindowError> {
+    pub fn new(low: f32, high: f32) -> Result<Self, Error> {
         let plausible = |hu: f32| hu.abs() <= Self::LIMIT;
         if plausible(low) && plausible(high) && high - low >= Self::MIN_WIDTH {
             Ok(Self { low, high })
         } else {
-            Err(WindowError { low, high })
+            Err(Error::Window { low, high })
         }
     }
 
@@ -158,9 +150,9 @@ fn percentile(values: &mut [f32], percent: f32) -> Option<f32> {
 }
 
 impl TryFrom<[f32; 2]> for Window {
-    type Error = WindowError;
+    type Error = crate::Error;
 
-    fn try_from([low, high]: [f32; 2]) -> Result<Self, WindowError> {
+    fn try_from([low, high]: [f32; 2]) -> Result<Self, Error> {
         Self::new(low, high)
     }
 }

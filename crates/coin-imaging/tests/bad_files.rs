@@ -3,7 +3,7 @@
 
 mod samples;
 
-use coin_imaging::{Limits, Scan, ScanError, Window, write};
+use coin_imaging::{Limits, Scan, Window, write};
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 use flate2::Crc;
@@ -11,7 +11,7 @@ use samples::{Dicom, gzip, small_nifti};
 
 const NAME: &str = "folder/file 1";
 
-fn open_within(bytes: &[u8], limits: &Limits) -> Result<Scan, ScanError> {
+fn open_within(bytes: &[u8], limits: &Limits) -> Result<Scan, coin_imaging::Error> {
     let result = Scan::open(bytes, NAME, Window::ABDOMEN, limits);
     if let Err(error) = &result {
         let message = error.to_string();
@@ -21,7 +21,7 @@ fn open_within(bytes: &[u8], limits: &Limits) -> Result<Scan, ScanError> {
     result
 }
 
-fn open(bytes: &[u8]) -> Result<Scan, ScanError> {
+fn open(bytes: &[u8]) -> Result<Scan, coin_imaging::Error> {
     open_within(bytes, &Limits::default())
 }
 
@@ -82,9 +82,9 @@ fn what_is_no_scan_is_refused() {
 fn a_file_beyond_the_limit_is_not_read() {
     for (format, bytes) in valid() {
         let limits = Limits { bytes: bytes.len() as u64 - 1, ..Limits::default() };
-        assert!(matches!(open_within(&bytes, &limits), Err(ScanError::TooLarge { .. })), "{format}");
+        assert!(matches!(open_within(&bytes, &limits), Err(coin_imaging::Error::TooLarge { .. })), "{format}");
         let limits = Limits { voxels: 5, ..Limits::default() };
-        assert!(matches!(open_within(&bytes, &limits), Err(ScanError::TooLarge { .. })), "{format}");
+        assert!(matches!(open_within(&bytes, &limits), Err(coin_imaging::Error::TooLarge { .. })), "{format}");
         let limits = Limits { side: 2, ..Limits::default() };
         assert!(open_within(&bytes, &limits).is_err(), "{format}");
     }
@@ -101,7 +101,7 @@ fn absurd_sizes_in_nifti_are_refused() {
     for offset in [42, 44, 46] {
         file.put(offset, 0x7FFF_u16.to_le_bytes());
     }
-    assert!(matches!(open(&file.bytes()), Err(ScanError::TooLarge { .. })));
+    assert!(matches!(open(&file.bytes()), Err(coin_imaging::Error::TooLarge { .. })));
     for vox_offset in [-1.0, 1.0, 352.5, 1e9, 1e30, f32::NAN, f32::INFINITY] {
         let mut file = small_nifti();
         file.put_f32(108, &[vox_offset]);
@@ -140,7 +140,7 @@ fn absurd_sizes_in_dicom_are_refused() {
     }
     let mut file = Dicom::new();
     file.integer(tags::ROWS, 8000).integer(tags::COLUMNS, 8000).text(tags::NUMBER_OF_FRAMES, VR::IS, "4000");
-    assert!(matches!(open(&file.bytes()), Err(ScanError::TooLarge { .. })));
+    assert!(matches!(open(&file.bytes()), Err(coin_imaging::Error::TooLarge { .. })));
 }
 
 #[test]
@@ -215,12 +215,12 @@ fn a_gzip_bomb_stops_at_the_limit() {
     let mut claims = small_nifti();
     claims.put_f32(108, &[(32 << 20) as f32]);
     let bytes = [claims.bytes(), vec![0; 32 << 20]].concat();
-    assert!(matches!(open_within(&gzip(&bytes), &limits), Err(ScanError::TooLarge { .. })));
+    assert!(matches!(open_within(&gzip(&bytes), &limits), Err(coin_imaging::Error::TooLarge { .. })));
 
     let mut claims = small_nifti();
     for offset in [42, 44, 46] {
         claims.put(offset, 256_u16.to_le_bytes());
     }
     let bytes = [claims.bytes(), vec![0; 32 << 20]].concat();
-    assert!(matches!(open_within(&gzip(&bytes), &limits), Err(ScanError::TooLarge { .. })));
+    assert!(matches!(open_within(&gzip(&bytes), &limits), Err(coin_imaging::Error::TooLarge { .. })));
 }

@@ -4,8 +4,7 @@
 mod samples;
 
 use coin_imaging::{
-    CounterfactualVolume, Format, InputTransform, Limits, Mask, Scan, ScanError, Slice, Window, counterfactual_hu,
-    write,
+    CounterfactualVolume, Format, InputTransform, Limits, Mask, Scan, Slice, Window, counterfactual_hu, write,
 };
 use dicom_core::value::{DataSetSequence, PrimitiveValue};
 use dicom_core::{DataElement, VR};
@@ -13,7 +12,7 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
 use samples::{Dicom, Nifti, gzip, small_nifti};
 
-fn try_open(bytes: &[u8]) -> Result<Scan, ScanError> {
+fn try_open(bytes: &[u8]) -> Result<Scan, coin_imaging::Error> {
     Scan::open(bytes, "scan", Window::ABDOMEN, &Limits::default())
 }
 

@@ -3,7 +3,7 @@
 
 mod samples;
 
-use coin_imaging::{File, Limits, Opened, Scan, ScanError, Window, open_all};
+use coin_imaging::{File, Limits, Opened, Scan, Window, open_all};
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 use samples::{Dicom, small_nifti};
@@ -22,7 +22,7 @@ fn slice(series: &str, orientation: &str, position: [f64; 3], number: u16) -> Ve
     file.bytes()
 }
 
-fn open_within(files: &[(&str, Vec<u8>)], limits: &Limits) -> Result<Opened, ScanError> {
+fn open_within(files: &[(&str, Vec<u8>)], limits: &Limits) -> Result<Opened, coin_imaging::Error> {
     let files: Vec<File<'_>> = files.iter().map(|(name, bytes)| File { name, bytes }).collect();
     open_all(&files, Window::ABDOMEN, limits)
 }

@@ -1,32 +1,34 @@
-//! A step of the optimiser.
+//! The Adam optimiser step.
 
 use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 
 use crate::operations::Operations;
 
-/// Adam's constants at one of its steps (Kingma and Ba, arXiv 1412.6980, algorithm 1).
+/// Hyperparameters and step count of one Adam step (Kingma and Ba, arXiv 1412.6980, algorithm 1).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
-    /// Step length.
+    /// Learning rate.
     pub learning_rate: f64,
-    /// Decay of the first and of the second moment.
+    /// Exponential decay rates of the first and second moment.
     pub betas: [f32; 2],
-    /// Added to the root of the second moment.
+    /// Added to the square root of the second moment.
     pub epsilon: f32,
-    /// Steps so far, this one counted.
+    /// One-based index of this step, for the bias correction.
     pub time: usize,
 }
 
 impl Adam {
-    /// What corrects the moments for having started at zero: the factor of the quotient, and of epsilon.
+    /// Bias corrections: the factor of the update, and the factor of epsilon.
     pub(crate) fn corrections(&self) -> [f32; 2] {
         let [first, second] = self.betas.map(|beta| 1.0 - beta.powi(self.time as i32));
         [second.sqrt() / first, second.sqrt()]
     }
 }
 
-/// A parameter after a step against its gradient, and its two moments, which are zeros before the first step. All of one shape.
+/// Takes one Adam step and returns the updated parameter and its two moments.
+///
+/// All tensors have the same shape. Both moments are zero before the first step.
 pub fn adam<const D: usize>(
     parameter: Tensor<D>,
     gradient: Tensor<D>,

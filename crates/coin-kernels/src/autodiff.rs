@@ -1,4 +1,4 @@
-//! Backward passes.
+//! Backward passes, registered with Burn's autodiff.
 
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -73,15 +73,15 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         (y, Self::from_inner(mean), Self::from_inner(variance))
     }
 
-    fn halve(x: FloatTensor<Self>, scale: Optional<Self>, shift: Optional<Self>, factor: f32) -> FloatTensor<Self> {
+    fn sum_pool(x: FloatTensor<Self>, scale: Optional<Self>, shift: Optional<Self>, factor: f32) -> FloatTensor<Self> {
         let x = composed::after_prologue::<Self>(x, scale.get(), shift.get());
         let sides = [x.shape()[2], x.shape()[3]];
-        match (Halved { factor }).prepare::<C>([x.node()]).compute_bound().stateful() {
+        match (SumPooled { factor }).prepare::<C>([x.node()]).compute_bound().stateful() {
             OpsKind::Tracked(step) => {
-                step.finish(sides, B::halve(x.into_primitive(), Optional::Absent, Optional::Absent, factor))
+                step.finish(sides, B::sum_pool(x.into_primitive(), Optional::Absent, Optional::Absent, factor))
             }
             OpsKind::UnTracked(step) => {
-                step.finish(B::halve(x.into_primitive(), Optional::Absent, Optional::Absent, factor))
+                step.finish(B::sum_pool(x.into_primitive(), Optional::Absent, Optional::Absent, factor))
             }
         }
     }
@@ -113,11 +113,11 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
     }
 }
 
-/// A convolution with its epilogue. Its parents are input and weight, then bias, then residual.
+/// A convolution with its epilogue. Its parents are input, weight, bias and residual, in this order.
 #[derive(Clone, Copy, Debug)]
 struct Convolved {
     convolution: Convolution,
-    /// Of the input.
+    /// Height and width of the input.
     sides: [usize; 2],
     relu: bool,
     doubled_residual: bool,
@@ -127,7 +127,7 @@ struct Convolved {
 struct ConvolvedState<B: Backend> {
     x: FloatTensor<B>,
     weight: FloatTensor<B>,
-    /// Kept where ReLU cuts: where it is 0, so are gradients.
+    /// Kept only with ReLU, to mask the gradient.
     output: Option<FloatTensor<B>>,
 }
 
@@ -185,14 +185,17 @@ impl<B: Operations, const N: usize> Backward<B, N> for Convolved {
             grads.register::<B>(node.id, B::float_reshape(sum, Shape::new([outputs])));
         }
         if let Some(node) = parents.next().flatten() {
-            let gradient =
-                if doubled_residual { B::halve(gradient, Optional::Absent, Optional::Absent, 1.0) } else { gradient };
+            let gradient = if doubled_residual {
+                B::sum_pool(gradient, Optional::Absent, Optional::Absent, 1.0)
+            } else {
+                gradient
+            };
             grads.register::<B>(node.id, gradient);
         }
     }
 }
 
-/// Batch normalisation by the batch's own statistics.
+/// Batch normalisation with batch statistics.
 #[derive(Debug)]
 struct Normalised {
     epsilon: f64,
@@ -224,13 +227,13 @@ impl<B: Operations> Backward<B, 3> for Normalised {
     }
 }
 
-/// Sums of 2x2 pixels.
+/// 2x2 sum pooling.
 #[derive(Debug)]
-struct Halved {
+struct SumPooled {
     factor: f32,
 }
 
-impl<B: Operations> Backward<B, 1> for Halved {
+impl<B: Operations> Backward<B, 1> for SumPooled {
     type State = [usize; 2];
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
@@ -241,7 +244,7 @@ impl<B: Operations> Backward<B, 1> for Halved {
     }
 }
 
-/// A sum after ReLU.
+/// ReLU of a sum.
 #[derive(Debug)]
 struct AddedRelu;
 
@@ -256,7 +259,7 @@ impl<B: Operations> Backward<B, 2> for AddedRelu {
     }
 }
 
-/// Maxima of 3x3 pixels.
+/// 3x3 max pooling with stride 2.
 #[derive(Debug)]
 struct MaxPooled;
 
@@ -271,7 +274,7 @@ impl<B: Operations> Backward<B, 1> for MaxPooled {
     }
 }
 
-/// Pixels as 2x2 pixels.
+/// 2x nearest-neighbour upsampling.
 #[derive(Debug)]
 struct Doubled {
     factor: f32,
@@ -283,7 +286,7 @@ impl<B: Operations> Backward<B, 1> for Doubled {
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
         if let [Some(node)] = ops.parents {
-            grads.register::<B>(node.id, B::halve(gradient, Optional::Absent, Optional::Absent, self.factor));
+            grads.register::<B>(node.id, B::sum_pool(gradient, Optional::Absent, Optional::Absent, self.factor));
         }
     }
 }

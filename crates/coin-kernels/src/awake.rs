@@ -1,18 +1,18 @@
-//! Cores that wait for work between two operations.
+//! Busy-waiting worker threads for short gaps between operations.
 
 #[cfg(feature = "threads")]
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::Device;
 
-/// Odd while there is an [`Awake`].
+/// Odd while an [`Awake`] is alive.
 #[cfg(feature = "threads")]
 static GENERATION: AtomicUsize = AtomicUsize::new(0);
 
-/// While it lives, the other threads of the pool look for work instead of sleeping: to wake one takes longer than many an
-/// operation. They give way to every other thread of the machine.
+/// Keeps the worker threads of the pool polling for work instead of sleeping.
 ///
-/// It does nothing on a GPU, beside another one, and on a thread that is none of the pool.
+/// Waking a thread takes longer than many operations. Polling threads yield to every other thread of the machine. The
+/// guard has no effect for a GPU, while another guard is alive, or outside a pool thread.
 #[derive(Debug)]
 #[must_use = "cores sleep again when it is dropped"]
 pub struct Awake {
@@ -21,7 +21,7 @@ pub struct Awake {
 }
 
 impl Awake {
-    /// For operations on `device`.
+    /// Starts polling if `device` is the CPU; the threads sleep again when the guard is dropped.
     pub fn on(device: &Device) -> Self {
         #[cfg(feature = "threads")]
         return Self { generation: is_cpu(device).then(start).flatten() };

@@ -1,4 +1,4 @@
-//! The operations made of Burn's own.
+//! Reference implementations composed of Burn operations, for backends and types without a kernel here.
 
 use burn::backend::ops::{ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions};
 use burn::backend::tensor::FloatTensor;
@@ -18,7 +18,7 @@ fn shape_of<B: Backend>(x: &FloatTensor<B>) -> [usize; 4] {
     [shape[0], shape[1], shape[2], shape[3]]
 }
 
-/// `[channels]` as it is multiplied with a map.
+/// Reshapes `[channels]` to broadcast over a feature map.
 fn along_channels<B: Backend>(vector: FloatTensor<B>) -> FloatTensor<B> {
     let channels = vector.shape()[0];
     B::float_reshape(vector, Shape::new([1, channels, 1, 1]))
@@ -29,7 +29,7 @@ pub fn affine_relu<B: Backend>(x: FloatTensor<B>, scale: FloatTensor<B>, shift: 
     B::relu(B::float_add(scaled, along_channels::<B>(shift)))
 }
 
-/// `x` after its prologue, where it has one.
+/// Applies the prologue `relu(scale * x + shift)`, if any.
 pub fn after_prologue<B: Operations>(
     x: FloatTensor<B>,
     scale: Option<FloatTensor<B>>,
@@ -41,8 +41,8 @@ pub fn after_prologue<B: Operations>(
     }
 }
 
-/// The residual, and ReLU.
-fn finished<B: Backend>(y: FloatTensor<B>, residual: Option<FloatTensor<B>>, relu: bool) -> FloatTensor<B> {
+/// Adds the residual and applies ReLU.
+fn after_epilogue<B: Backend>(y: FloatTensor<B>, residual: Option<FloatTensor<B>>, relu: bool) -> FloatTensor<B> {
     let y = match residual {
         Some(residual) if residual.shape() == y.shape() => B::float_add(y, residual),
         Some(residual) => {
@@ -71,13 +71,13 @@ pub fn convolve<B: Operations>(
         let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0; 2], [1; 2], groups);
         B::conv_transpose2d(x, B::float_swap_dims(weight, 0, 1), bias, options)
     } else {
-        B::conv2d(seen::<B>(x, &convolution), weight, bias, options(&convolution))
+        B::conv2d(kernel_input::<B>(x, &convolution), weight, bias, options(&convolution))
     };
-    finished::<B>(y, residual, relu)
+    after_epilogue::<B>(y, residual, relu)
 }
 
-/// The map that the kernel moves over.
-fn seen<B: Backend>(x: FloatTensor<B>, convolution: &Convolution) -> FloatTensor<B> {
+/// The input as the kernel sees it: upsampled if the convolution asks for it.
+fn kernel_input<B: Backend>(x: FloatTensor<B>, convolution: &Convolution) -> FloatTensor<B> {
     let [_, _, height, width] = shape_of::<B>(&x);
     if convolution.doubled { double::<B>(x, [2 * height, 2 * width], 1.0) } else { x }
 }
@@ -108,10 +108,10 @@ pub fn convolve_input_gradient<B: Operations>(
     let channels = weight.shape()[1] * convolution.groups;
     let factor = if convolution.doubled { 2 } else { 1 };
     let shape = Shape::new([gradient.shape()[0], channels, factor * height, factor * width]);
-    // Only its shape is looked at.
+    // Burn reads only the shape.
     let x = B::float_zeros(shape, &gradient.device(), gradient.dtype().into());
     let found = B::conv2d_x_backward(x, weight, gradient, options(&convolution));
-    if convolution.doubled { halve::<B>(found, None, None, 1.0) } else { found }
+    if convolution.doubled { sum_pool::<B>(found, None, None, 1.0) } else { found }
 }
 
 pub fn convolve_weight_gradient<B: Backend>(
@@ -125,9 +125,9 @@ pub fn convolve_weight_gradient<B: Backend>(
     }
     let (channels, outputs) = (x.shape()[1], gradient.shape()[1]);
     let shape = Shape::new([outputs, channels / convolution.groups, convolution.kernel, convolution.kernel]);
-    // Only its shape is looked at.
+    // Burn reads only the shape.
     let weight = B::float_zeros(shape, &gradient.device(), gradient.dtype().into());
-    B::conv2d_weight_backward(seen::<B>(x, &convolution), weight, gradient, options(&convolution))
+    B::conv2d_weight_backward(kernel_input::<B>(x, &convolution), weight, gradient, options(&convolution))
 }
 
 pub fn batch_norm<B: Backend>(
@@ -163,7 +163,7 @@ pub fn batch_norm_gradient<B: Backend>(
     (found.x_grad, found.gamma_grad, found.beta_grad)
 }
 
-pub fn halve<B: Operations>(
+pub fn sum_pool<B: Operations>(
     x: FloatTensor<B>,
     scale: Option<FloatTensor<B>>,
     shift: Option<FloatTensor<B>>,

@@ -1,4 +1,4 @@
-//! The convolution as it is called.
+//! The public convolution functions.
 
 use burn::backend::Dispatch;
 #[cfg(feature = "tuned")]
@@ -7,33 +7,34 @@ use burn::tensor::Tensor;
 
 use crate::operations::{Operations, Optional};
 
-/// Most pixels that a convolution may step over: what the networks have.
-pub(crate) const MOST_STRIDE: usize = 4;
+/// The largest stride of a kernel here.
+pub(crate) const MAX_STRIDE: usize = 4;
 
-/// A convolution with a square kernel.
+/// Geometry of a convolution with a square kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Convolution {
-    /// Rows and columns of the kernel.
+    /// Height and width of the kernel.
     pub kernel: usize,
-    /// Pixels from one output to the next, 1 to 4.
+    /// Stride, 1 to 4.
     pub stride: usize,
-    /// Zeros around the image.
+    /// Zero padding on each side.
     pub padding: usize,
-    /// Groups of channels, each convolved within itself.
+    /// Number of channel groups.
     pub groups: usize,
-    /// Of the map with both sides doubled, each pixel repeated; needs a stride of 1.
+    /// Convolves the input after 2x nearest-neighbour upsampling, which is fused into the kernel. Requires a stride of
+    /// 1.
     pub doubled: bool,
-    /// Outputs are `stride` pixels apart instead of inputs, as in a gradient of the input: a transposed convolution. See [`parities`].
+    /// Transposed convolution. The weight keeps the layout `[outputs, inputs, kernel, kernel]`; requires one group.
     pub transposed: bool,
 }
 
 impl Convolution {
-    /// Stride 1, one group, padded so that an odd kernel keeps the sides.
+    /// Stride 1, one group, and padding that keeps height and width for an odd kernel.
     pub fn same(kernel: usize) -> Self {
         Self { kernel, stride: 1, padding: kernel / 2, groups: 1, doubled: false, transposed: false }
     }
 
-    /// Sides of the output for an input of these sides.
+    /// Output height and width for an input of `sides` (height, width); 0 where the kernel does not fit.
     pub fn output(&self, sides: [usize; 2]) -> [usize; 2] {
         sides.map(|side| {
             if self.transposed {
@@ -44,20 +45,20 @@ impl Convolution {
         })
     }
 
-    /// Of the output for inputs and weights of these shapes.
+    /// Shape of the output.
     #[cfg(feature = "tuned")]
     pub(crate) fn output_shape(&self, x: &Shape, weight: &Shape) -> Shape {
         let [rows, columns] = self.output([x[2], x[3]]);
         Shape::new([x[0], weight[0], rows, columns])
     }
 
-    /// Of the gradient by an input with these sides.
+    /// Shape of the gradient with respect to an input of this height and width.
     #[cfg(feature = "tuned")]
     pub(crate) fn input_shape(&self, weight: &Shape, gradient: &Shape, [height, width]: [usize; 2]) -> Shape {
         Shape::new([gradient[0], weight[1] * self.groups, height, width])
     }
 
-    /// Of the gradient by the weight.
+    /// Shape of the gradient with respect to the weight.
     #[cfg(feature = "tuned")]
     pub(crate) fn weight_shape(&self, x: &Shape, gradient: &Shape) -> Shape {
         Shape::new([gradient[1], x[1] / self.groups, self.kernel, self.kernel])
@@ -71,60 +72,64 @@ impl Convolution {
             "a {0}x{0} convolution cannot use a {rows}x{columns} kernel",
             self.kernel
         );
-        assert!(self.padding < self.kernel, "a padding of {} would give outputs of zeros alone", self.padding);
-        assert!((1..=MOST_STRIDE).contains(&self.stride), "a stride of {} is not supported", self.stride);
-        assert!(!self.doubled || self.stride == 1, "a doubled map is convolved with stride 1");
-        assert!(!self.transposed || (!self.doubled && self.groups == 1), "a transposed convolution is of one group");
+        assert!(self.padding < self.kernel, "padding {} must be less than the kernel size", self.padding);
+        assert!((1..=MAX_STRIDE).contains(&self.stride), "stride {} is not supported", self.stride);
+        assert!(!self.doubled || self.stride == 1, "an upsampled input requires stride 1");
+        assert!(
+            !self.transposed || (!self.doubled && self.groups == 1),
+            "a transposed convolution requires one group and no upsampling"
+        );
         assert!(
             self.groups > 0 && channels == inputs * self.groups && outputs.is_multiple_of(self.groups),
-            "{channels} channels in {} groups do not fit a weight {weight:?}",
+            "{channels} channels in {} groups do not match the weight shape {weight:?}",
             self.groups
         );
     }
 }
 
-/// What happens to a convolution's sums before they are stored: `relu(sum + bias + residual)`, each part by choice.
+/// What a convolution applies to its sums before storing them: `relu(sum + bias + residual)`, each part optional.
 #[derive(Clone, Debug, Default)]
 pub struct Epilogue {
     /// `[outputs]`.
     pub bias: Option<Tensor<1>>,
-    /// Of the output's shape; or of half its sides, each value added to 2x2 outputs.
+    /// Has the output's shape, or half its height and width; a half-size residual is upsampled 2x (nearest neighbour).
     pub residual: Option<Tensor<4>>,
-    /// What is negative becomes 0.
+    /// Whether to apply ReLU.
     pub relu: bool,
 }
 
-/// The 3x3 kernels `[outputs, inputs, 3, 3]` of convolutions of the doubled map as the 4x4 kernels `[outputs, inputs, 4, 4]` of
-/// transposed convolutions with stride 2 and padding 1, which give the same: of the weights those that meet the same pixel are
-/// added up once, and not at every call.
+/// Folds 3x3 kernels `[outputs, inputs, 3, 3]` for a 2x upsampled input into 4x4 kernels `[outputs, inputs, 4, 4]`.
+///
+/// A transposed convolution with the folded kernels, stride 2 and padding 1 equals a convolution of the upsampled map
+/// with the originals. Weights that meet the same input pixel are summed once, ahead of time, instead of in every call.
 ///
 /// # Panics
-/// When kernels have other sides.
+/// If the kernels are not 3x3.
 pub fn parities(weight: Tensor<4>) -> Tensor<4> {
     let [_, _, rows, columns] = weight.dims();
-    assert_eq!([rows, columns], [3; 2], "kernels of doubled maps have 3x3 weights");
+    assert_eq!([rows, columns], [3; 2], "only 3x3 kernels can be folded");
     Tensor::from_dispatch(<Dispatch as Operations>::parities(weight.into_dispatch()))
 }
 
-/// Of what [`parities`] gives.
+/// Shape of the result of [`parities`].
 #[cfg(feature = "tuned")]
 pub(crate) fn parities_shape(weight: &Shape) -> Shape {
     Shape::new([weight[0], weight[1], 4, 4])
 }
 
-/// Scale and shift are of as many channels as the map that they change.
+/// Panics unless scale and shift are both `[channels]`.
 pub(crate) fn check_affine(channels: usize, affine: Option<&(Tensor<1>, Tensor<1>)>) {
     let fits = affine.is_none_or(|(scale, shift)| scale.dims() == [channels] && shift.dims() == [channels]);
-    assert!(fits, "scale and shift of {channels} channels have their number");
+    assert!(fits, "scale and shift must have {channels} values, one per channel");
 }
 
 /// Convolves `x` `[batch, inputs, height, width]` with `weight` `[outputs, inputs / groups, kernel, kernel]`.
 ///
-/// A prologue `(scale, shift)`, both `[inputs]`, makes it a convolution of `relu(scale * x + shift)`; the zeros of the padding
-/// come after it.
+/// With a prologue `(scale, shift)`, both `[inputs]`, the input is `relu(scale * x + shift)`. Zero padding is applied
+/// after the prologue.
 ///
 /// # Panics
-/// When shapes do not fit each other.
+/// If the shapes do not match, or the geometry is not supported.
 pub fn convolve(
     x: Tensor<4>,
     weight: Tensor<4>,
@@ -140,9 +145,15 @@ pub fn convolve(
         let half = [batch, outputs, rows / 2, columns / 2];
         let is_half = rows.is_multiple_of(2) && columns.is_multiple_of(2) && residual.dims() == half;
         let found = residual.dims();
-        assert!(is_half || found == [batch, outputs, rows, columns], "a residual {found:?} does not fit the output");
+        assert!(
+            is_half || found == [batch, outputs, rows, columns],
+            "a residual of shape {found:?} does not match the output"
+        );
     }
-    assert!(bias.as_ref().is_none_or(|bias| bias.dims() == [outputs]), "a bias for {outputs} outputs has their number");
+    assert!(
+        bias.as_ref().is_none_or(|bias| bias.dims() == [outputs]),
+        "the bias must have {outputs} values, one per output"
+    );
     check_affine(inputs, prologue.as_ref());
     let (scale, shift) = prologue.unzip();
     let vector = |vector: Option<Tensor<1>>| Optional::of(vector.map(Tensor::into_dispatch));

@@ -1,4 +1,4 @@
-//! The operations of a backend, with bodies made of Burn's own for backends that have no kernels here.
+//! The operations as a backend trait, with default bodies composed of Burn operations.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, ExtensionType, backend_extension};
@@ -7,13 +7,13 @@ use burn::tensor::Shape;
 
 use crate::{Adam, Convolution, composed};
 
-/// A tensor that an operation can do without: what `Option` is where a backend extension takes one.
+/// An optional tensor argument; backend extensions do not accept `Option`.
 #[derive(Clone, Debug, ExtensionType)]
 #[extension_type(fusion: cfg(feature = "tuned"))]
 pub enum Optional<B: Backend> {
-    /// There is one.
+    /// Present.
     Given(FloatTensor<B>),
-    /// There is none.
+    /// Absent.
     Absent,
 }
 
@@ -30,13 +30,13 @@ impl<B: Backend> Optional<B> {
     }
 }
 
-/// A map's shape with its sides changed.
+/// The shape of a map with height and width changed.
 #[cfg(feature = "tuned")]
 fn with_sides(map: &Shape, change: impl Fn(usize) -> usize) -> Shape {
     Shape::new([map[0], map[1], change(map[2]), change(map[3])])
 }
 
-/// What backends do for COIN; the functions of this crate say what it means.
+/// The operations of a backend. The public functions of this crate define their meaning.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "gpu"),
@@ -46,7 +46,7 @@ fn with_sides(map: &Shape, change: impl Fn(usize) -> usize) -> Shape {
 )]
 #[allow(unused_variables, reason = "builds without a backend leave the bodies out")]
 pub trait Operations: Backend {
-    /// See [`crate::convolve`].
+    /// [`crate::convolve`].
     #[fusion(dtype = x, shape = convolution.output_shape(x, weight))]
     #[allow(clippy::too_many_arguments, reason = "a backend extension takes tensors one by one")]
     fn convolve(
@@ -63,13 +63,13 @@ pub trait Operations: Backend {
         composed::convolve::<Self>(x, weight, scale, shift, bias, residual, relu, convolution)
     }
 
-    /// See [`crate::parities`].
+    /// [`crate::parities`].
     #[fusion(dtype = weight, shape = crate::convolution::parities_shape(weight))]
     fn parities(weight: FloatTensor<Self>) -> FloatTensor<Self> {
         composed::parities::<Self>(weight)
     }
 
-    /// The gradient of a convolution by its input of `sides`.
+    /// The gradient of a convolution with respect to its input of `sides` (height, width).
     #[fusion(dtype = gradient, shape = convolution.input_shape(weight, gradient, *sides))]
     fn convolve_input_gradient(
         weight: FloatTensor<Self>,
@@ -80,7 +80,7 @@ pub trait Operations: Backend {
         composed::convolve_input_gradient::<Self>(weight, gradient, sides, convolution)
     }
 
-    /// The gradient of a convolution by its weight.
+    /// The gradient of a convolution with respect to its weight.
     #[fusion(dtype = gradient, shape = convolution.weight_shape(x, gradient))]
     fn convolve_weight_gradient(
         x: FloatTensor<Self>,
@@ -96,7 +96,7 @@ pub trait Operations: Backend {
         composed::affine_relu::<Self>(x, scale, shift)
     }
 
-    /// See [`crate::batch_norm`]: the output, the mean and the biased variance.
+    /// [`crate::batch_norm`]: the output, the mean and the biased variance.
     #[fusion(meta = |x, gamma, beta, _, _| (x.clone(), gamma.clone(), beta.clone()))]
     fn batch_norm_statistics(
         x: FloatTensor<Self>,
@@ -108,7 +108,7 @@ pub trait Operations: Backend {
         composed::batch_norm::<Self>(x, gamma, beta, epsilon, relu)
     }
 
-    /// Gradients of [`Self::batch_norm_statistics`] by `x`, `gamma` and `beta`.
+    /// Gradients of [`Self::batch_norm_statistics`] with respect to `x`, `gamma` and `beta`.
     #[fusion(meta = |x, _, gamma, beta, _, _, _, _| (x.clone(), gamma.clone(), beta.clone()))]
     #[allow(clippy::too_many_arguments, reason = "a backend extension takes tensors one by one")]
     fn batch_norm_gradient(
@@ -124,30 +124,30 @@ pub trait Operations: Backend {
         composed::batch_norm_gradient::<Self>(x, gradient, gamma, beta, mean, variance, epsilon, relu)
     }
 
-    /// `factor` times the sum of each 2x2 pixels, of `relu(scale * x + shift)` where there are scale and shift.
+    /// `factor` times the 2x2 sum pooling of `x`, or of `relu(scale * x + shift)` if scale and shift are given.
     #[fusion(dtype = x, shape = with_sides(x, |side| side / 2))]
-    fn halve(
+    fn sum_pool(
         x: FloatTensor<Self>,
         #[extension_type] scale: Optional<Self>,
         #[extension_type] shift: Optional<Self>,
         factor: f32,
     ) -> FloatTensor<Self> {
-        composed::halve::<Self>(x, scale.get(), shift.get(), factor)
+        composed::sum_pool::<Self>(x, scale.get(), shift.get(), factor)
     }
 
-    /// See [`crate::add_relu`].
+    /// [`crate::add_relu`].
     #[fusion(dtype = x, shape = x)]
     fn add_relu(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
         composed::add_relu::<Self>(x, y)
     }
 
-    /// `gradient` where `output`, which ReLU gave, is more than 0.
+    /// `gradient` where the ReLU's `output` is positive, 0 elsewhere.
     #[fusion(dtype = gradient, shape = gradient)]
     fn relu_gradient(output: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
         composed::relu_gradient::<Self>(output, gradient)
     }
 
-    /// See [`crate::adam`]: the parameter and its two moments.
+    /// [`crate::adam`]: the parameter and its two moments.
     #[fusion(meta = |parameter, _, first, second, _| (parameter.clone(), first.clone(), second.clone()))]
     fn adam(
         parameter: FloatTensor<Self>,
@@ -159,7 +159,7 @@ pub trait Operations: Backend {
         composed::adam::<Self>(parameter, gradient, first, second, adam)
     }
 
-    /// See [`crate::max_pool`].
+    /// [`crate::max_pool`].
     #[fusion(dtype = x, shape = with_sides(x, |side| side.div_ceil(2)))]
     fn max_pool(x: FloatTensor<Self>) -> FloatTensor<Self> {
         composed::max_pool::<Self>(x)
@@ -171,13 +171,14 @@ pub trait Operations: Backend {
         composed::max_pool_gradient::<Self>(x, gradient)
     }
 
-    /// See [`crate::product`].
+    /// [`crate::product`].
     #[fusion(dtype = x, shape = Shape::new([x[0], y[1]]))]
     fn product(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
         composed::product::<Self>(x, y)
     }
 
-    /// `factor` times each pixel, as 2x2 pixels; `sides` may be larger by one than twice those of `x`, with zeros there.
+    /// `factor` times the 2x nearest-neighbour upsampled `x`; `sides` may exceed twice those of `x` by one, with zeros
+    /// there.
     #[fusion(dtype = x, shape = Shape::new([x[0], x[1], sides[0], sides[1]]))]
     fn double(x: FloatTensor<Self>, sides: [usize; 2], factor: f32) -> FloatTensor<Self> {
         composed::double::<Self>(x, sides, factor)

@@ -1,14 +1,13 @@
-//! Which input pixels an output pixel sees, and through which weights.
+//! The input pixels that each output pixel reads, and their weights.
 //!
-//! A convolution, a strided one, a transposed one, one of the nearest-doubled map, and the input gradients of all of them are the
-//! same sum,
+//! Plain, strided, transposed and upsampling convolutions and all their input gradients are instances of one sum,
 //!
 //! ```text
 //! y[o, S r + a] = sum over c, taps t of phase a:  w[o, c, t] x[c, s r + offset(t)]
 //! ```
 //!
-//! with an input step `s`, an output step `S` and a list of taps for each output phase `a` in `0..S`, on both axes alike.
-//! One kernel computes it, and one kernel its weight gradient.
+//! with an input step `s`, an output step `S`, and a list of taps for each output phase `a` in `0..S`, on both axes.
+//! One kernel computes the sum and another its weight gradient. A position is one `r`: `S` x `S` outputs.
 
 use crate::Convolution;
 
@@ -17,7 +16,7 @@ use crate::Convolution;
 struct Axis {
     input_step: usize,
     output_step: usize,
-    /// For each output phase: offsets in the input, each with the indices of the weights that are summed for it.
+    /// For each output phase, the input offsets, each with the indices of the weights to sum.
     phases: Vec<Vec<(isize, Vec<usize>)>>,
 }
 
@@ -29,7 +28,7 @@ impl Axis {
             let taps = (0..kernel).map(|weight| (offset(weight), vec![weight])).collect();
             return Self { input_step: stride, output_step: 1, phases: vec![taps] };
         }
-        // Of the doubled map's pixels, 2i and 2i + 1 are the same pixel i: their weights add up.
+        // Pixels 2i and 2i + 1 of the upsampled map are the same pixel i: sum their weights.
         let phase = |phase: isize| {
             let mut taps: Vec<(isize, Vec<usize>)> = Vec::new();
             for weight in 0..kernel {
@@ -44,7 +43,7 @@ impl Axis {
         Self { input_step: 1, output_step: 2, phases: vec![phase(0), phase(1)] }
     }
 
-    /// The axis whose sums take gradients of the outputs back to the inputs.
+    /// The adjoint axis, which maps output gradients to input gradients.
     fn transposed(&self) -> Self {
         let mut phases = vec![Vec::new(); self.input_step];
         for (phase, taps) in self.phases.iter().enumerate() {
@@ -58,23 +57,23 @@ impl Axis {
     }
 }
 
-/// An input pixel that an output pixel sees.
+/// An input pixel that an output pixel reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tap {
-    /// Rows and columns from the output's own place.
+    /// Row and column relative to the position.
     pub offset: [isize; 2],
-    /// Indices in a kernel `[rows, columns]` of the weights that are summed for it.
+    /// Indices in a kernel `[rows, columns]` of the weights to sum.
     pub weights: Vec<usize>,
 }
 
-/// The taps of both axes.
+/// The taps on both axes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stencil {
-    /// Input pixels from one output place to the next.
+    /// Input pixels from one position to the next.
     pub input_step: usize,
-    /// Output pixels of one place, in rows and in columns.
+    /// Output rows and columns per position.
     pub output_step: usize,
-    /// The taps of each output pixel of a place, `[output_step, output_step]` row by row.
+    /// The taps of each output phase, `[output_step, output_step]` in row-major order.
     pub phases: Vec<Vec<Tap>>,
 }
 
@@ -86,14 +85,14 @@ impl Stencil {
         Self::of(&axis, convolution.kernel)
     }
 
-    /// From gradients of the output to those of the input.
+    /// From output gradients to input gradients.
     pub fn backward(convolution: &Convolution) -> Self {
         let axis = Axis::of(convolution);
         let axis = if convolution.transposed { axis } else { axis.transposed() };
         Self::of(&axis, convolution.kernel)
     }
 
-    /// The 4x4 pixels that 2x2 outputs of a 3x3 convolution see: one phase, a tap for each pixel.
+    /// The 4x4 patches that 2x2 outputs of a 3x3 convolution read: one phase, one tap per pixel.
     pub fn patches() -> Self {
         let taps = (0..4).map(|pixel| (pixel as isize - 1, vec![pixel])).collect();
         Self::of(&Axis { input_step: 2, output_step: 2, phases: vec![taps] }, 4)
@@ -111,7 +110,7 @@ impl Stencil {
         Self { input_step: axis.input_step, output_step: axis.output_step, phases: phases.collect() }
     }
 
-    /// The least and the largest offset, in steps of the input; 0 and 0 without taps.
+    /// The smallest and the largest offset in input steps; 0 and 0 without taps.
     pub fn reach(&self) -> [isize; 2] {
         let steps = self.phases.iter().flatten().flat_map(|tap| tap.offset.map(|offset| self.whole_steps(offset)));
         let (least, most) =
@@ -119,12 +118,12 @@ impl Stencil {
         if least > most { [0, 0] } else { [least, most] }
     }
 
-    /// An offset in whole steps of the input.
+    /// An offset in whole input steps.
     pub fn whole_steps(&self, offset: isize) -> isize {
         offset.div_euclid(self.input_step as isize)
     }
 
-    /// What of an offset is left within a step of the input.
+    /// The remainder of an offset within an input step.
     pub fn within_step(&self, offset: isize) -> usize {
         offset.rem_euclid(self.input_step as isize) as usize
     }
@@ -135,12 +134,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_convolution_of_the_doubled_map_sees_four_pixels_from_each_place() {
+    fn an_upsampling_convolution_reads_four_pixels_per_output() {
         let stencil = Stencil::forward(&Convolution { doubled: true, ..Convolution::same(3) });
         assert_eq!((stencil.input_step, stencil.output_step, stencil.phases.len()), (1, 2, 4));
         let counts: Vec<usize> = stencil.phases.iter().map(Vec::len).collect();
         assert_eq!(counts, [4; 4]);
-        // The upper left output: its left upper neighbour through one weight, its own pixel through four.
+        // The upper left output reads its upper left neighbour through one weight, and its own pixel through four.
         let first = &stencil.phases[0];
         assert_eq!((first[0].offset, first[0].weights.as_slice()), ([-1, -1], &[0][..]));
         assert_eq!((first[3].offset, first[3].weights.as_slice()), ([0, 0], &[4, 5, 7, 8][..]));
@@ -155,7 +154,7 @@ mod tests {
         ] {
             let axis = Axis::of(&convolution);
             let mut twice = axis.transposed().transposed();
-            // Their order is that of the phases they came from.
+            // The order follows the phases.
             twice.phases.iter_mut().for_each(|taps| taps.sort_unstable());
             assert_eq!(twice, axis);
         }

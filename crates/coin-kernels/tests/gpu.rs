@@ -1,4 +1,4 @@
-//! The operations on a graphics adapter, which may be a software one, against the same on the CPU.
+//! GPU operations compared with the CPU, on any adapter, including a software one.
 
 #![cfg(all(feature = "flex", feature = "gpu", feature = "autodiff"))]
 #![allow(clippy::unwrap_used)]
@@ -16,7 +16,7 @@ use coin_kernels::{
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-/// Values in [-1, 1], the same in every run: tests have threads of their own.
+/// Values in [-1, 1], identical in every run: each test runs in its own thread.
 fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
     thread_local! {
         static RNG: RefCell<ChaCha8Rng> = RefCell::new(ChaCha8Rng::seed_from_u64(1));
@@ -26,12 +26,12 @@ fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values, shape), &Device::flex())
 }
 
-/// A copy on another device, which may track gradients.
+/// A copy on another device, which may be an autodiff device.
 fn there<const D: usize>(tensor: &Tensor<D>, device: &Device) -> Tensor<D> {
     Tensor::from_data(tensor.to_data(), device)
 }
 
-/// What rounding explains in a value, and in a gradient, which may be a sum over all pixels.
+/// Tolerance for rounding in a value, and in a gradient, which may be a sum over all pixels.
 const VALUE: f32 = 1e-5;
 const GRADIENT: f32 = 5e-5;
 
@@ -43,7 +43,7 @@ fn assert_close<const D: usize>(found: Tensor<D>, expected: Tensor<D>, what: &st
     assert!(worst <= tolerance * largest, "{what}: off by {worst} of {largest}");
 }
 
-/// Runs an operation on both devices, as inference does, and as training does it with all gradients.
+/// Compares an operation on both devices, without gradients as in inference, and with all gradients as in training.
 fn compare(
     what: &str,
     tensors: &[Tensor<4>],
@@ -74,7 +74,7 @@ fn compare(
 }
 
 #[test]
-fn convolutions_with_and_without_all_their_parts() {
+fn convolutions_with_and_without_prologue_and_epilogue() {
     let Some(device) = adapter() else { return };
     let doubled = Convolution { doubled: true, ..Convolution::same(3) };
     let transposed = Convolution { stride: 2, padding: 1, transposed: true, ..Convolution::same(4) };
@@ -120,7 +120,7 @@ fn convolutions_with_and_without_all_their_parts() {
 }
 
 #[test]
-fn a_convolution_of_a_map_that_is_not_contiguous() {
+fn a_convolution_of_a_non_contiguous_map() {
     let Some(device) = adapter() else { return };
     compare("transposed", &[random([1, 3, 5, 6]), random([4, 3, 3, 3])], &[], &device, |maps, _| {
         convolve(maps[0].clone().swap_dims(2, 3), maps[1].clone(), None, Epilogue::default(), Convolution::same(3))
@@ -128,7 +128,7 @@ fn a_convolution_of_a_map_that_is_not_contiguous() {
 }
 
 #[test]
-fn passes_over_maps_of_even_and_odd_sides() {
+fn pooling_and_elementwise_operations_on_even_and_odd_sizes() {
     let Some(device) = adapter() else { return };
     for shape in [[2, 3, 8, 6], [1, 2, 7, 5], [1, 1, 2, 3], [2, 1, 31, 64]] {
         let maps = [random(shape), random(shape)];
@@ -166,14 +166,14 @@ fn batch_normalisation_with_statistics_far_from_zero() {
 }
 
 #[test]
-fn the_largest_of_equal_pixels_is_the_first() {
+fn max_pooling_breaks_ties_towards_the_first_pixel() {
     let Some(device) = adapter() else { return };
     let x = (random([2, 3, 9, 8]) * 1.4).round();
     compare("maximum of few values", &[x], &[], &device, |maps, _| max_pool(maps[0].clone()));
 }
 
 #[test]
-fn weights_of_doubled_maps_as_those_of_transposed_convolutions() {
+fn folded_upsampling_kernels() {
     let Some(device) = adapter() else { return };
     compare("parities", &[random([5, 3, 3, 3])], &[], &device, |maps, _| parities(maps[0].clone()));
 }
@@ -198,7 +198,7 @@ fn three_steps_of_the_optimiser() {
 }
 
 #[test]
-fn what_is_no_number_stays_none() {
+fn nan_propagates() {
     let Some(device) = adapter() else { return };
     let mut values = random([1, 1, 6, 6]).try_into_vec_as::<f32>().unwrap();
     values[14] = f32::NAN;

@@ -1,4 +1,4 @@
-//! Every operation and its gradients against the same made of Burn's operations.
+//! Compares every operation and its gradients with Burn's operations.
 
 #![cfg(all(feature = "flex", feature = "autodiff"))]
 #![allow(clippy::unwrap_used)]
@@ -12,7 +12,7 @@ use coin_kernels::{Convolution, Epilogue, add_relu, average_pool, batch_norm, co
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-/// The same numbers in every run: each test has a thread of its own.
+/// Values in [-1, 1], identical in every run: each test runs in its own thread.
 fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
     thread_local! {
         static RNG: RefCell<ChaCha8Rng> = RefCell::new(ChaCha8Rng::seed_from_u64(1));
@@ -37,7 +37,7 @@ fn doubled(x: Tensor<4>) -> Tensor<4> {
     module::interpolate(x, InterpolateOptions::new(InterpolateMode::Nearest).with_scale_factor([2.0, 2.0]))
 }
 
-/// Compares the outputs of two ways to compute, and the gradients of everything by a sum with random weights.
+/// Compares two outputs, and the gradients of a randomly weighted sum with respect to every input.
 fn compare(what: &str, inputs: &[Tensor<4>], vectors: &[Tensor<1>], ours: Tensor<4>, burns: Tensor<4>) {
     let weights = random(ours.dims()).detach();
     assert_close(values(ours.clone()), values(burns.clone()), what);
@@ -95,7 +95,7 @@ fn convolutions_with_all_their_parts() {
 #[test]
 fn batch_normalisation_with_and_without_relu() {
     for (shape, cut) in [([3, 5, 7, 9], false), ([2, 8, 16, 16], true), ([1, 1, 2, 1], false)] {
-        // The gradient of a sum is that of both its terms: neither may change it for the other.
+        // The gradient of a sum goes to both terms: an in-place update for one must not change it for the other.
         for with_its_input in [false, true] {
             let x = random(shape) * 3.0 + 1.0;
             let x = x.detach().require_grad();

@@ -1,5 +1,4 @@
-//! The paper's ablation from Singla et al. to COIN (section 4, ablation): its rows, what they score here, and the table that
-//! puts both side by side.
+//! The paper's ablation from Singla et al. to COIN (section 4): its rows, our scores, and a table that compares both.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,19 +13,19 @@ use crate::stage::PAPER_THRESHOLD;
 
 /// One row of the ablation.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Row {
-    /// As the paper names it.
+pub struct AblationRow {
+    /// Name in the paper.
     pub name: &'static str,
-    /// Its recipe; the small preset has `-small` behind it.
+    /// Its recipe; the small preset appends `-small`.
     pub recipe: &'static str,
-    /// CV on TotalSegmentator with synthetic anomalies, as published.
+    /// Published CV (counterfactual validity) on TotalSegmentator with synthetic anomalies.
     pub published_cv: f64,
-    /// IoU there.
+    /// Published IoU on the same data.
     pub published_iou: f64,
 }
 
-/// The rows from Singla et al. to COIN.
-pub const ROWS: [Row; 9] = [
+/// All rows, from Singla et al. (A) to COIN.
+pub const ROWS: [AblationRow; 9] = [
     row("A", "paper-a", 0.992, 0.020),
     row("B", "paper-b", 0.934, 0.086),
     row("C", "paper-c", 0.968, 0.284),
@@ -38,11 +37,11 @@ pub const ROWS: [Row; 9] = [
     row(COIN, "paper-synthetic", 0.997, 0.646),
 ];
 
-/// Name of the last row, whose classifier the saliency methods explain and which the segmenter is trained beside.
+/// Name of the last row. The saliency methods explain its classifier, and its recipe also trains the supervised segmenter.
 pub const COIN: &str = "COIN";
 
-const fn row(name: &'static str, recipe: &'static str, published_cv: f64, published_iou: f64) -> Row {
-    Row { name, recipe, published_cv, published_iou }
+const fn row(name: &'static str, recipe: &'static str, published_cv: f64, published_iou: f64) -> AblationRow {
+    AblationRow { name, recipe, published_cv, published_iou }
 }
 
 /// The published IoU of a saliency method on the same data.
@@ -55,20 +54,20 @@ fn published(method: SaliencyMethod) -> Option<f64> {
     }
 }
 
-/// What the rows scored, a report a seed.
+/// Results of the ablation, one report per seed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Ablation {
     /// Counterfactual methods by row.
     pub rows: BTreeMap<String, Vec<MethodReport>>,
-    /// Saliency methods on the classifiers of the rows.
+    /// Saliency methods on the shared classifiers.
     pub saliency: BTreeMap<SaliencyMethod, Vec<MethodReport>>,
-    /// The supervised segmenter.
+    /// The supervised U-Net, the upper bound.
     pub unet: Vec<MethodReport>,
 }
 
 impl Ablation {
-    /// The table in Markdown, each row beside the paper's; `recipe` gives a row's.
-    pub fn table(&self, recipe: impl Fn(&Row) -> Recipe) -> String {
+    /// A Markdown table of our results and the published ones; `recipe` returns the recipe of a row.
+    pub fn table(&self, recipe: impl Fn(&AblationRow) -> Recipe) -> String {
         let mut table = format!(
             "| | masks | perturbation | skips | conditions | IoU at {PAPER_THRESHOLD} | best IoU | CV | seeds | paper: IoU | paper: CV |\n\
              |---|---|---|---|---|---|---|---|---|---|---|\n"
@@ -119,13 +118,13 @@ fn measured(found: &[MethodReport], iou: impl Fn(&MethodReport) -> Option<f64>) 
     )
 }
 
-/// IoU at the threshold of the paper, whatever the model's own.
+/// IoU at the paper's threshold, even if the model has another.
 fn at_paper_threshold(report: &MethodReport) -> Option<f64> {
     let near = |threshold: f32| (threshold - PAPER_THRESHOLD).abs() < 1e-4;
     report.iou_by_threshold.iter().find(|(threshold, _)| near(*threshold)).map(|(_, iou)| *iou)
 }
 
-/// The mean over seeds, and the smallest and the largest where there are several.
+/// The mean over seeds; with several seeds, also the minimum and maximum.
 fn spread(found: &[MethodReport], number: impl Fn(&MethodReport) -> Option<f64>) -> String {
     let values: Vec<f64> = found.iter().filter_map(number).collect();
     let mean = values.iter().sum::<f64>() / values.len() as f64;
@@ -145,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_shows_what_rows_differ_in_and_the_mean_of_their_seeds() {
+    fn the_table_shows_the_row_settings_and_the_mean_over_seeds() {
         let scored = |iou: f64| MethodReport {
             iou_by_threshold: vec![(0.25, iou), (0.3, iou + 0.1)],
             cv: Some(0.5),

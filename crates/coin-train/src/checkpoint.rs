@@ -1,4 +1,4 @@
-//! Training states on disk: one folder a state, complete or not there at all, the newest two kept.
+//! Training checkpoints on disk: one folder per state, written atomically; the newest two are kept.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,13 @@ use coin_core::training::TrainerState;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::files::{self, FileError, UNFINISHED};
+use crate::Error;
+use crate::files::{self, UNFINISHED};
 
 const KEPT: usize = 2;
 const INDEX: &str = "state.json";
 
-/// What a checkpoint's folder holds besides its parts.
+/// The index file of a checkpoint folder.
 #[derive(Serialize, Deserialize)]
 struct Index {
     step: u64,
@@ -27,15 +28,18 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// In `folder`, made on the first save.
+    /// Checkpoints in `folder`, which the first save creates.
     pub fn new(folder: PathBuf) -> Self {
         Self { folder }
     }
 
-    /// Saves a state beside the others, then removes all but the newest two.
+    /// Saves a state, then removes all but the newest two.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
     pub fn save(&self, state: &TrainerState) -> anyhow::Result<()> {
         let target = self.folder.join(name(state.step));
-        let failed = |reason| FileError::Write { path: target.clone(), reason };
+        let failed = Error::write(&target);
         std::fs::create_dir_all(&self.folder).map_err(failed)?;
         files::sweep(&self.folder).map_err(failed)?;
         let unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&self.folder).map_err(failed)?;
@@ -46,7 +50,7 @@ impl Checkpoints {
         }
         files::write(&unfinished.path().join(INDEX), &serde_json::to_vec(&index)?)?;
         if target.exists() {
-            // Away in one step: half a state under its final name would be taken for a whole one.
+            // Rename first: a half-deleted folder with the final name would pass for a complete state.
             std::fs::rename(&target, self.folder.join(format!("{UNFINISHED}{}", state.step))).map_err(failed)?;
         }
         std::fs::rename(unfinished.keep(), &target).map_err(failed)?;
@@ -59,7 +63,10 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// The newest state, if there is one.
+    /// The newest state, or `None` if nothing was saved.
+    ///
+    /// # Errors
+    /// If a file cannot be read or does not match its SHA-256.
     pub fn newest(&self) -> anyhow::Result<Option<TrainerState>> {
         match self.steps()?.pop() {
             Some(folder) => read(&folder).map(Some),
@@ -68,6 +75,9 @@ impl Checkpoints {
     }
 
     /// Removes the states after `step`.
+    ///
+    /// # Errors
+    /// If the folder cannot be read or changed.
     pub fn forget_after(&self, step: u64) -> anyhow::Result<()> {
         let newest = self.folder.join(name(step));
         for later in self.steps()?.into_iter().filter(|folder| *folder > newest) {
@@ -76,7 +86,7 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Folders of whole states, oldest first.
+    /// Folders of complete states, oldest first.
     fn steps(&self) -> anyhow::Result<Vec<PathBuf>> {
         if !self.folder.exists() {
             return Ok(Vec::new());
@@ -84,8 +94,8 @@ impl Checkpoints {
         let mut steps = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
             let path = entry?.path();
-            let whole = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("step-"));
-            if whole {
+            let complete = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("step-"));
+            if complete {
                 steps.push(path);
             }
         }
@@ -97,20 +107,20 @@ impl Checkpoints {
 fn read(folder: &Path) -> anyhow::Result<TrainerState> {
     let path = folder.join(INDEX);
     let index = serde_json::from_slice::<Index>(&files::read(&path)?);
-    let index = index.map_err(|_| FileError::Damaged { path })?;
+    let index = index.map_err(|_| Error::Damaged { path })?;
     let mut state = TrainerState { step: index.step, parts: BTreeMap::new() };
     for (part, expected) in index.parts {
         let path = folder.join(&part);
         let bytes = files::read(&path)?;
         if hash(&bytes) != expected {
-            return Err(FileError::Damaged { path }.into());
+            return Err(Error::Damaged { path }.into());
         }
         state.parts.insert(part, bytes);
     }
     Ok(state)
 }
 
-/// Sorts by step.
+/// Zero-padded, so that names sort by step.
 fn name(step: u64) -> String {
     format!("step-{step:08}")
 }

@@ -1,4 +1,4 @@
-//! The curves of a training as a picture: the losses of its stages and what validation said.
+//! Plots the training curves of a run: losses and validation metrics of each stage.
 
 use anyhow::Context as _;
 use coin_imaging::picture::Picture;
@@ -7,10 +7,10 @@ use plotters::style::{FontStyle, register_font};
 use serde_json::Value;
 
 const WIDTH: u32 = 1080;
-/// Of one chart.
+/// Height of one chart in pixels.
 const HEIGHT: u32 = 300;
-/// What the names of the lines take, beside the axes, where they hide no line.
-const NAMES: u32 = 200;
+/// Width of the legend, to the right of the axes.
+const LEGEND: u32 = 200;
 const COLOURS: [RGBColor; 6] = [
     RGBColor(31, 119, 180),
     RGBColor(214, 39, 40),
@@ -19,13 +19,13 @@ const COLOURS: [RGBColor; 6] = [
     RGBColor(148, 103, 189),
     RGBColor(90, 90, 90),
 ];
-/// Each point of a loss is the mean of this many steps at most, so that its trend can be seen.
+/// Losses are averaged over this many steps, so that the trend is visible.
 const SMOOTHED_STEPS: usize = 10;
 
-/// Lines of fewer points than this show them.
+/// Curves with fewer points than this get point markers.
 const MARKED: usize = 30;
 
-/// One line of a chart: its name and where its numbers are in a log line.
+/// One line of a chart: its name and the JSON pointer to its value in a log line.
 type Line = (&'static str, &'static str);
 
 /// A chart: stage, title, and lines.
@@ -72,7 +72,7 @@ const CHARTS: [Chart; 7] = [
         title: "Counterfactual: validation",
         lines: &[
             ("IoU at the best threshold", "/iou"),
-            ("IoU at .25", "/validation/iou"),
+            ("IoU at 0.25", "/validation/iou"),
             ("CV", "/validation/cv"),
             ("precision", "/validation/precision"),
             ("recall", "/validation/recall"),
@@ -85,10 +85,13 @@ const CHARTS: [Chart; 7] = [
     },
 ];
 
-/// Draws the lines of `metrics.jsonl`, a chart for all that has numbers.
+/// Plots the lines of `metrics.jsonl`, one chart for each group of metrics that the log contains.
+///
+/// # Errors
+/// If drawing fails.
 pub fn of_log(log: &[Value]) -> anyhow::Result<Picture> {
     let font = register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
-    font.ok().context("the font of the curves is damaged")?;
+    font.ok().context("the embedded font for the curves is damaged")?;
     let charts = CHARTS.iter().map(|chart| (chart, Curve::of_chart(chart, log)));
     let charts: Vec<(&Chart, Vec<Curve>)> = charts.filter(|(_, curves)| !curves.is_empty()).collect();
     let rows = charts.len().max(1);
@@ -105,16 +108,16 @@ pub fn of_log(log: &[Value]) -> anyhow::Result<Picture> {
     Ok(Picture::from_pixels(WIDTH as usize, height as usize, colours))
 }
 
-/// A line with its numbers.
+/// A line with its data points.
 struct Curve {
     name: &'static str,
     colour: RGBColor,
-    /// Step and value.
+    /// (step, value)
     points: Vec<(f64, f64)>,
 }
 
 impl Curve {
-    /// Those with numbers.
+    /// The lines of `chart` that have data points.
     fn of_chart(chart: &Chart, log: &[Value]) -> Vec<Self> {
         let lines = chart.lines.iter().zip(COLOURS);
         lines
@@ -136,7 +139,7 @@ fn draw(
     let mut axes = ChartBuilder::on(area)
         .caption(chart.title, ("sans-serif", 22))
         .margin(10)
-        .margin_right(NAMES)
+        .margin_right(LEGEND)
         .x_label_area_size(30)
         .y_label_area_size(55)
         .build_cartesian_2d(0.0..last, 0.0..top)?;
@@ -150,18 +153,18 @@ fn draw(
         .draw()?;
     for (row, Curve { name, colour, points }) in (0..).zip(curves) {
         if points.len() < MARKED {
-            // The first of a few would be no line.
+            // A single point would not be visible as a line.
             axes.draw_series(points.iter().map(|point| Circle::new(*point, 3, colour.filled())))?;
         }
         axes.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
-        let (x, y) = ((WIDTH - NAMES + 12) as i32, 50 + 20 * row);
+        let (x, y) = ((WIDTH - LEGEND + 12) as i32, 50 + 20 * row);
         area.draw(&PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)))?;
         area.draw(&Text::new(name, (x + 26, y - 7), ("sans-serif", 14)))?;
     }
     Ok(())
 }
 
-/// Step and value of each log line of the chart's stage that has the number.
+/// (step, value) of each log line of the chart's stage that has this value.
 fn points(log: &[Value], chart: &Chart, pointer: &str) -> Vec<(f64, f64)> {
     let of_stage = log.iter().filter(|line| line["stage"] == chart.stage);
     let found: Vec<(f64, f64)> =
@@ -182,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rising_line_is_drawn_where_its_numbers_are() {
+    fn a_rising_curve_is_drawn_where_its_data_points_are() {
         let log: Vec<Value> = (0..40)
             .map(|step| json!({ "stage": "counterfactual", "step": step, "iou": f64::from(step) / 40.0 }))
             .collect();
@@ -193,17 +196,17 @@ mod tests {
             let pixels = rows.flat_map(|y| x.clone().map(move |x| (x, y)));
             pixels.filter(|&(x, y)| picture.pixel(x, y) == Some([r, g, b])).map(|(_, y)| y).collect::<Vec<_>>()
         };
-        let (left, right) = (ink(&drawn, 80..300), ink(&drawn, 650..WIDTH - NAMES));
-        assert!(ink(&empty, 80..WIDTH - NAMES).is_empty());
+        let (left, right) = (ink(&drawn, 80..300), ink(&drawn, 650..WIDTH - LEGEND));
+        assert!(ink(&empty, 80..WIDTH - LEGEND).is_empty());
         let mean = |rows: &[u32]| rows.iter().sum::<u32>() / rows.len() as u32;
         assert!(mean(&left) > mean(&right) + 60, "the line does not rise");
-        assert!(drawn.pixel(0, HEIGHT - 1).is_some() && drawn.pixel(0, HEIGHT).is_none(), "one chart has numbers");
+        assert!(drawn.pixel(0, HEIGHT - 1).is_some() && drawn.pixel(0, HEIGHT).is_none(), "one chart has data");
         let third = of_log(&[json!({ "stage": "counterfactual", "step": 1, "validation": { "cv": 0.5 } })]).unwrap();
-        let legend: Vec<_> = (40..100).filter_map(|y| third.pixel(WIDTH - NAMES + 20, y)).collect();
+        let legend: Vec<_> = (40..100).filter_map(|y| third.pixel(WIDTH - LEGEND + 20, y)).collect();
         let colour = |i: usize| [COLOURS[i].0, COLOURS[i].1, COLOURS[i].2];
-        assert!(legend.contains(&colour(2)) && !legend.contains(&colour(0)), "only the CV has numbers");
+        assert!(legend.contains(&colour(2)) && !legend.contains(&colour(0)), "only the CV has data");
         let pretraining = json!({ "stage": "inpainting-pretraining", "step": 1, "loss": 0.5 });
         let both = of_log(&[log, vec![pretraining]].concat()).unwrap();
-        assert!(both.pixel(0, 2 * HEIGHT - 1).is_some(), "a pretraining has a chart where there was one");
+        assert!(both.pixel(0, 2 * HEIGHT - 1).is_some(), "a run with pretraining has a chart for it");
     }
 }

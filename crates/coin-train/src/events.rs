@@ -1,7 +1,7 @@
-//! The log of a run as a TensorBoard event file: a record an event, each of a protocol buffer between checksums.
+//! Writes the log of a run as a TensorBoard event file: one record per event, a protocol buffer with length and checksums.
 //!
-//! The file is made from `metrics.jsonl` as a whole, so that the two never disagree, whatever was taken back in between. The
-//! log knows no time, so TensorBoard's clock counts steps.
+//! The file is regenerated from the whole of `metrics.jsonl`, so the two always agree, even after a rewind. The log has no
+//! timestamps, so TensorBoard's wall time is the step.
 
 use crc::{CRC_32_ISCSI, Crc};
 use prost::Message;
@@ -35,7 +35,7 @@ struct Scalar {
     simple_value: f32,
 }
 
-/// The event file of these log lines: every number of a line under its path, below its stage.
+/// Converts log lines to an event file; the tag of each number is its stage and JSON path.
 pub fn of_log(log: &[Value]) -> Vec<u8> {
     let first = Event { file_version: Some("brain.Event:2".into()), ..Event::default() };
     let mut file = record(&first);
@@ -62,14 +62,14 @@ fn scalars(tag: &str, value: &Value, found: &mut Vec<Scalar>) {
     }
 }
 
-/// Length, its checksum, the event, its checksum.
+/// A TFRecord: length, checksum of the length, event, checksum of the event.
 fn record(event: &Event) -> Vec<u8> {
     let event = event.encode_to_vec();
     let length = (event.len() as u64).to_le_bytes();
     [&length[..], &checksum(&length), &event, &checksum(&event)].concat()
 }
 
-/// Rotated and shifted, so that a checksum of data with checksums in it is not a special one.
+/// The masked CRC-32C of the TFRecord format.
 fn checksum(bytes: &[u8]) -> [u8; 4] {
     CHECKSUM.checksum(bytes).rotate_right(15).wrapping_add(0xA282_EAD8).to_le_bytes()
 }
@@ -82,8 +82,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_of_the_log_is_an_event_that_its_checksums_fit() {
-        // As TensorFlow's own writer begins every file: the record of "brain.Event:2" at time 0.
+    fn every_number_of_the_log_becomes_an_event_with_valid_checksums() {
+        // TensorFlow's writer begins every file with this record, "brain.Event:2" at time 0.
         assert_eq!(hex::encode(checksum(&24_u64.to_le_bytes())), "a37f4b22");
         let log = [
             json!({ "stage": "classifier", "step": 3, "loss": 0.5 }),

@@ -1,4 +1,4 @@
-//! What an explanation leaves on disk: pictures and exact values of a slice, and a volume on the scan's own grid.
+//! Writes explanations: images and exact values of each slice, and a volume on the grid of the scan.
 
 use std::path::Path;
 
@@ -12,13 +12,13 @@ use crate::evaluation::MaskRule;
 use crate::files;
 use crate::model::Model;
 
-/// A slice, what the model made of it, and the mask.
+/// An explained slice with its mask.
 pub struct ExplainedSlice {
     /// Probabilities, counterfactual and difference map on the model's grid.
     pub explanation: Explanation,
-    /// The mask on the model's grid.
+    /// Mask on the model's grid.
     pub mask: Mask,
-    /// How unlike the model's training data the slice is: see [`coin_core::explanation::Explainer::ood_score`].
+    /// Out-of-distribution score: [`coin_core::explanation::Explainer::ood_score`].
     pub ood_score: Option<f32>,
     /// `size * size` values in [-1, 1].
     input: Vec<f32>,
@@ -28,7 +28,10 @@ pub struct ExplainedSlice {
 }
 
 impl ExplainedSlice {
-    /// Explains `slice`, seen in `window`.
+    /// Explains `slice`, normalised with `window`.
+    ///
+    /// # Errors
+    /// If the device fails.
     pub fn of(model: &Model, slice: &Slice, window: Window, mask_rule: MaskRule) -> anyhow::Result<Self> {
         let size = model.card.size;
         let transform = InputTransform::for_model(slice, size, model.card.crop_to_body);
@@ -40,12 +43,15 @@ impl ExplainedSlice {
         Ok(Self { explanation, mask, ood_score, input, size, transform, window })
     }
 
-    /// Where the model's grid lies on the slice: see [`InputTransform::square`].
+    /// Position of the model's grid on the slice: [`InputTransform::square`].
     pub fn square(&self) -> [f64; 4] {
         self.transform.square()
     }
 
-    /// Writes pictures with the notice, the mask, and the difference map as `difference.npy`.
+    /// Writes images with the research notice, the mask, and the difference map as `difference.npy`.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
     pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let size = self.size;
         let shown = Picture::of_normalised(&self.input, size, size);
@@ -61,15 +67,18 @@ impl ExplainedSlice {
         Ok(files::write(&folder.join("difference.npy"), &npy(&self.explanation.difference, size))?)
     }
 
-    /// Puts it in its place in the scan that `slice` is number `index` of.
+    /// Puts the counterfactual and the mask into `volume` at slice `index`, resampled to the grid of `slice`.
     pub fn put(&self, volume: &mut CounterfactualVolume<'_>, index: usize, slice: &Slice) {
         let hu = counterfactual_hu(slice, &self.transform, self.window, &self.input, &self.explanation.counterfactual);
         volume.put(index, hu, self.transform.undo_mask(&self.mask));
     }
 }
 
-/// Writes `counterfactual.nii.gz` (HU) and `mask.nii.gz` (0 or 1) of a volume, and `segmentation.dcm` of a DICOM series in
-/// which something changed.
+/// Writes `counterfactual.nii.gz` (HU) and `mask.nii.gz` (0 or 1) of a volume, and `segmentation.dcm` (DICOM SEG) of a DICOM
+/// series if the mask is not empty.
+///
+/// # Errors
+/// If a file cannot be encoded or written.
 pub fn write_volume(volume: &CounterfactualVolume<'_>, folder: &Path, model: &str) -> anyhow::Result<()> {
     let now = chrono::Utc::now();
     let (date, time) = (now.format("%Y%m%d").to_string(), now.format("%H%M%S").to_string());
@@ -87,7 +96,7 @@ pub fn write_volume(volume: &CounterfactualVolume<'_>, folder: &Path, model: &st
     Ok(())
 }
 
-/// A square f32 map as NumPy's .npy, version 1: exact values for further work.
+/// A square f32 map in NumPy's .npy format, version 1.
 fn npy(map: &[f32], size: usize) -> Vec<u8> {
     let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({size}, {size}), }}");
     // Magic, version and length take 10 bytes; the whole header ends on a multiple of 64.

@@ -1,5 +1,5 @@
-//! What a program is to look at: files and whole folders of them, each with a folder for its results, and a share of them for
-//! each of several machines. The DICOM files of a folder belong together.
+//! Collects input files: walks folders, groups DICOM series and NIfTI pairs, assigns an output folder to each input, and
+//! selects the shard of one machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -9,35 +9,35 @@ use std::str::FromStr;
 
 use coin_imaging::dicom_series;
 
-use crate::files::{self, FileError};
-use crate::program::BadInput;
+use crate::Error;
+use crate::files;
 
-/// Endings that a result's folder does without; the longer ones first.
+/// Extensions that are removed from names of output folders; longer ones first.
 const ENDINGS: [&str; 18] = [
     ".nii.gz", ".nii", ".hdr.gz", ".img.gz", ".hdr", ".img", ".nrrd", ".mha", ".zip", ".png", ".jpeg", ".jpg", ".tiff",
     ".tif", ".bmp", ".dicom", ".dcm", ".ima",
 ];
 
-/// Bytes of a DICOM file within which it names its series.
+/// Number of bytes at the start of a DICOM file in which the series UID is searched.
 const START: u64 = 1 << 16;
 
-/// Files that are opened together, and where their results go below the folder of all results.
+/// Files that are opened together, and the output folder of their results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
-    /// What messages call it: the file, or the folder of a series.
+    /// Name in messages: the file, or the folder of a series.
     pub name: PathBuf,
-    /// At least one.
+    /// One or more files.
     pub files: Vec<PathBuf>,
-    /// No other input's.
+    /// Output folder, relative to the folder of all results and unique among inputs.
     pub folder: PathBuf,
 }
 
 impl Input {
-    /// Names and bytes of its files, of no more than `limit` bytes together.
+    /// Reads the names and contents of the files.
     ///
     /// # Errors
-    /// When a file cannot be read, or they are larger.
-    pub fn read(&self, limit: u64) -> Result<Vec<(String, Vec<u8>)>, FileError> {
+    /// If a file cannot be read, or the files exceed `limit` bytes in total.
+    pub fn read(&self, limit: u64) -> Result<Vec<(String, Vec<u8>)>, Error> {
         let mut left = limit;
         let read = self.files.iter().map(|path| {
             let bytes = files::read_limited(path, left)?;
@@ -48,25 +48,27 @@ impl Input {
     }
 }
 
-/// The files in `paths`, in their order; those in folders by name, at any depth, without hidden ones, and those that
-/// belong together as one input: a DICOM series, a NIfTI pair. Results go to a folder of the first file's name without the
-/// ending, below the folders it was found in, numbered where two share it; those of a folder that is one series to one of its
-/// name.
+/// Collects the inputs in `paths`.
+///
+/// Files keep the order of `paths`. Folders are walked recursively in name order; hidden files are skipped. The files of a DICOM
+/// series and of a NIfTI pair form one input. An output folder has the name of the first file without its extension, below the
+/// folders in which the file was found; duplicate names are numbered. A folder that contains a single series gives its own name
+/// to the output folder.
 ///
 /// # Errors
-/// When a folder cannot be read.
-pub fn all(paths: &[PathBuf]) -> Result<Vec<Input>, FileError> {
+/// If a folder cannot be read.
+pub fn all(paths: &[PathBuf]) -> Result<Vec<Input>, Error> {
     let mut found = Vec::new();
     let mut named: Vec<PathBuf> = Vec::new();
     for path in paths {
         if path.is_dir() {
-            found.extend(together(std::mem::take(&mut named), Path::new("")));
-            below(path, Path::new(&file_name(path)), &mut found)?;
+            found.extend(group(std::mem::take(&mut named), Path::new("")));
+            walk(path, Path::new(&file_name(path)), &mut found)?;
         } else {
             named.push(path.clone());
         }
     }
-    found.extend(together(named, Path::new("")));
+    found.extend(group(named, Path::new("")));
     let mut taken = BTreeSet::new();
     let placed = found.into_iter().map(|input| {
         let numbered = (2..).map(|i| input.folder.with_file_name(format!("{}-{i}", file_name(&input.folder))));
@@ -77,8 +79,8 @@ pub fn all(paths: &[PathBuf]) -> Result<Vec<Input>, FileError> {
     Ok(placed.collect())
 }
 
-fn below(folder: &Path, place: &Path, found: &mut Vec<Input>) -> Result<(), FileError> {
-    let unreadable = |reason| FileError::Read { path: folder.to_owned(), reason };
+fn walk(folder: &Path, place: &Path, found: &mut Vec<Input>) -> Result<(), Error> {
+    let unreadable = Error::read(folder);
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         entries.push(entry.map_err(unreadable)?.path());
@@ -86,15 +88,15 @@ fn below(folder: &Path, place: &Path, found: &mut Vec<Input>) -> Result<(), File
     entries.retain(|path| !file_name(path).starts_with('.'));
     entries.sort();
     let (folders, files): (Vec<_>, Vec<_>) = entries.into_iter().partition(|path| path.is_dir());
-    found.extend(together(files, place));
+    found.extend(group(files, place));
     for path in folders {
-        below(&path, &place.join(file_name(&path)), found)?;
+        walk(&path, &place.join(file_name(&path)), found)?;
     }
     Ok(())
 }
 
-/// Files of a folder, those that belong together as one input: the DICOM files of a series, a NIfTI header and its image.
-fn together(files: Vec<PathBuf>, place: &Path) -> Vec<Input> {
+/// Groups the files of a folder into inputs: a DICOM series, a NIfTI header with its image, or a single file.
+fn group(files: Vec<PathBuf>, place: &Path) -> Vec<Input> {
     let mut found: Vec<Input> = Vec::new();
     let mut series: BTreeMap<String, usize> = BTreeMap::new();
     let mut pairs: BTreeMap<PathBuf, usize> = BTreeMap::new();
@@ -111,7 +113,7 @@ fn together(files: Vec<PathBuf>, place: &Path) -> Vec<Input> {
         }
     }
     let whole = found.len() == 1;
-    // A folder that is a series gives its name.
+    // A folder with a single series gives the input its name.
     for input in found.iter_mut().filter(|input| whole && input.files.len() > 2 && place != Path::new("")) {
         input.folder = place.to_owned();
         input.name = input.name.parent().unwrap_or(Path::new("")).to_owned();
@@ -123,13 +125,13 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Whether it is a NIfTI header or image by its name.
+/// Whether the file name is that of a NIfTI header or image.
 fn is_half(path: &Path) -> bool {
     let name = file_name(path).to_ascii_lowercase();
     [".hdr", ".img", ".hdr.gz", ".img.gz"].into_iter().any(|ending| name.ends_with(ending))
 }
 
-/// The series of a DICOM file; one that cannot be read is told when it is opened.
+/// The series UID of a DICOM file. Unreadable files give `None` here and an error when they are opened.
 fn series_of(path: &Path) -> Option<String> {
     let mut start = Vec::new();
     File::open(path).and_then(|file| file.take(START).read_to_end(&mut start)).ok()?;
@@ -145,32 +147,32 @@ fn without_ending(name: &str) -> &str {
     stem.unwrap_or(name)
 }
 
-/// One of several equal shares of the work.
+/// One of several equal shards of the inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// From 0.
+    /// Counted from 0.
     index: usize,
     of: usize,
 }
 
 impl Shard {
-    /// Everything.
+    /// A single shard with all inputs.
     pub const WHOLE: Self = Self { index: 0, of: 1 };
 
-    /// The share of `work`: every `of`-th component, so that neighbours, which are alike, spread.
+    /// Selects this shard's items of `work`. Items are interleaved, so that similar neighbours spread over all shards.
     pub fn take<T>(self, work: Vec<T>) -> impl Iterator<Item = T> {
         work.into_iter().skip(self.index).step_by(self.of)
     }
 }
 
 impl FromStr for Shard {
-    type Err = BadInput;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, BadInput> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         let numbers = text.split_once('/').map(|(index, of)| (index.parse::<usize>(), of.parse::<usize>()));
         match numbers {
             Some((Ok(index), Ok(of))) if (1..=of).contains(&index) => Ok(Self { index: index - 1, of }),
-            _ => Err(BadInput(format!("{text}: write I/N, the I-th of N shares, for instance 1/4"))),
+            _ => Err(Error::Usage(format!("{text}: write I/N for shard I of N, for instance 1/4"))),
         }
     }
 }
@@ -181,21 +183,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_input_has_a_folder_of_its_own() {
+    fn output_folders_are_unique() {
         let files = ["a/x.png", "b/x.png", "1.2.840.1.dcm", "1.2.840.2.dcm", "v.nii.gz", ".png", "no-ending"];
         let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
         let folders: Vec<PathBuf> = all(&files).unwrap().into_iter().map(|input| input.folder).collect();
         assert_eq!(folders, ["x", "x-2", "1.2.840.1", "1.2.840.2", "v", ".png", "no-ending"].map(PathBuf::from));
     }
 
-    /// The start of a DICOM file of this series.
+    /// The start of a DICOM file with this series UID.
     fn dicom(series: &str) -> Vec<u8> {
         let length = (series.len() as u16).to_le_bytes();
         [&[0; 128][..], b"DICM", &[0x20, 0, 0x0E, 0, b'U', b'I'], &length, series.as_bytes()].concat()
     }
 
     #[test]
-    fn folders_are_walked_in_order_and_what_belongs_together_is_one_input() {
+    fn folders_are_walked_in_order_and_series_and_pairs_are_grouped() {
         let archive = tempfile::tempdir().unwrap();
         let top = archive.path().join("archive");
         for (file, content) in [
@@ -226,11 +228,11 @@ mod tests {
 
         let named = all(&[top.join("d/v.img"), top.join("d/v.hdr"), top.join("e/3"), top.join("e/1")]).unwrap();
         let files: Vec<usize> = named.iter().map(|input| input.files.len()).collect();
-        assert_eq!(files, [2, 2], "files that are named one by one");
+        assert_eq!(files, [2, 2], "files named individually");
     }
 
     #[test]
-    fn shards_take_everything_once() {
+    fn shards_cover_every_item_once() {
         let taken = |shard: &str| shard.parse::<Shard>().unwrap().take((0..10).collect()).collect::<Vec<usize>>();
         assert_eq!((taken("1/3"), taken("2/3"), taken("3/3")), (vec![0, 3, 6, 9], vec![1, 4, 7], vec![2, 5, 8]));
         for wrong in ["0/3", "4/3", "1", "a/b", "1/0"] {

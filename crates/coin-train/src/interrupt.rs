@@ -1,10 +1,13 @@
-//! Ctrl-C: the running step is finished, then the run is saved.
+//! Ctrl-C handling: training finishes the current step, then saves a checkpoint.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 
-/// From now on Ctrl-C only asks to stop; a second one ends the program at once.
+/// Installs the Ctrl-C handler: the first Ctrl-C requests a stop, the second one exits immediately with code 130.
+///
+/// # Errors
+/// If the handler cannot be installed.
 pub fn listen() -> Result<(), ctrlc::Error> {
     ctrlc::set_handler(|| {
         if ASKED.swap(true, Ordering::SeqCst) {
@@ -13,7 +16,7 @@ pub fn listen() -> Result<(), ctrlc::Error> {
     })
 }
 
-/// Whether somebody asked to stop.
+/// Whether a stop was requested.
 pub fn asked() -> bool {
     ASKED.load(Ordering::SeqCst)
 }

@@ -1,4 +1,4 @@
-//! What a model author does: recipes and data, the training loops with their checkpoints, evaluation and reports.
+//! Trains, evaluates and runs COIN models: recipes, data sources, training stages with checkpoints, evaluation and reports.
 
 #![recursion_limit = "256"]
 
@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod curves;
 pub mod data;
 pub mod device;
+mod error;
 pub mod evaluation;
 pub mod events;
 pub mod explained;
@@ -27,5 +28,7 @@ pub mod report;
 pub mod run;
 pub mod stage;
 
-/// What stands in everything that leaves this crate.
+/// The notice in every output of this crate.
 pub const NOTICE: &str = "Research use only. Not a medical device.";
+
+pub use error::Error;

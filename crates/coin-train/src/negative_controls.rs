@@ -1,40 +1,47 @@
-//! A model on images in which there is nothing to be found.
+//! Negative controls: evaluates a model on images without the finding.
 
 use std::path::{Path, PathBuf};
 
 use coin_core::explanation::Explanation;
 use coin_imaging::{File, InputTransform, Limits, Scan, open_all};
 
+use crate::Error;
 use crate::data::Cases;
 use crate::evaluation::{MaskRule, NegativeControl, NegativeControlTally};
 use crate::inputs::{self, Input};
 use crate::model::{self, Model};
-use crate::program::BadInput;
 
-/// Files of images, and what they are called together.
+/// Image files that form one negative control.
 #[derive(Clone, Debug)]
 pub struct ControlFiles {
-    /// For reports.
+    /// Name in reports.
     pub name: String,
     path: PathBuf,
     inputs: Vec<Input>,
 }
 
 impl ControlFiles {
-    /// A file or all that lie in a folder.
+    /// Collects the file `path`, or all files in the folder `path`.
     ///
     /// # Errors
-    /// When there is no such file, or nothing lies in the folder.
+    /// If the file is missing or the folder is empty.
     pub fn find(name: &str, path: &Path) -> anyhow::Result<Self> {
         let inputs = if path.exists() { inputs::all(&[path.to_owned()])? } else { Vec::new() };
         if inputs.is_empty() {
-            return Err(BadInput(format!("--negative-control {name}={}: no file lies there", path.display())).into());
+            return Err(Error::Usage(format!(
+                "--negative-control {name}={}: no file found; name an image file or a folder with images",
+                path.display()
+            ))
+            .into());
         }
         Ok(Self { name: name.into(), path: path.into(), inputs })
     }
 }
 
-/// On slices of a data set, on the model's grid already; `None` where there are none.
+/// Evaluates the model on slices of a data set that are on the model's grid; `None` if there are none.
+///
+/// # Errors
+/// If a slice cannot be read or the device fails.
 pub fn of_cases(model: &Model, cases: &Cases, mask_rule: MaskRule) -> anyhow::Result<Option<NegativeControl>> {
     let mut tally = NegativeControlTally::default();
     for index in 0..cases.len() {
@@ -44,10 +51,10 @@ pub fn of_cases(model: &Model, cases: &Cases, mask_rule: MaskRule) -> anyhow::Re
     Ok(tally.control())
 }
 
-/// On every slice of the files; those that hold no image are named and left out.
+/// Evaluates the model on every slice of the files. Files that are not images are skipped with a warning.
 ///
 /// # Errors
-/// When a file cannot be read, or none of them holds an image.
+/// If a file cannot be read, or none of them is an image.
 pub fn of_files(model: &Model, images: &ControlFiles, mask_rule: MaskRule) -> anyhow::Result<NegativeControl> {
     let (mut tally, limits) = (NegativeControlTally::default(), Limits::VOLUMES);
     for input in &images.inputs {
@@ -57,7 +64,7 @@ pub fn of_files(model: &Model, images: &ControlFiles, mask_rule: MaskRule) -> an
         let opened = match open_all(&files, model::picture_window(&model.card)?, &limits) {
             Ok(opened) => opened,
             Err(reason) => {
-                tracing::warn!("{name}: {reason}; left out");
+                tracing::warn!("{name}: {reason}; skipped");
                 continue;
             }
         };
@@ -74,7 +81,12 @@ pub fn of_files(model: &Model, images: &ControlFiles, mask_rule: MaskRule) -> an
         }
     }
     let none = || {
-        BadInput(format!("--negative-control {}={}: no image lies there", images.name, images.path.display())).into()
+        Error::Usage(format!(
+            "--negative-control {}={}: no readable image found; name an image file or a folder with images",
+            images.name,
+            images.path.display()
+        ))
+        .into()
     };
     tally.control().ok_or_else(none)
 }

@@ -1,21 +1,23 @@
-//! What a model knows of its data: fitted to what it was trained on.
+//! Fits the out-of-distribution (OOD) detector of a model to its training data.
 
 use coin_core::ood::OodDetector;
 
-use crate::data::{DataError, Dataset, Subset};
+use crate::Error;
+use crate::data::{Dataset, Subset};
 use crate::recipe::Protocol;
 
-/// Most slices of a subset that are looked at.
-const MOST: usize = 1000;
+/// Maximum number of slices per subset.
+const MAX_SLICES: usize = 1000;
 
-/// From training slices, with a limit from those of validation, inserted as they are in an evaluation.
+/// Fits the detector to training slices and sets its warning threshold on validation slices, both with synthetic anomalies as in
+/// an evaluation. Returns `None` if there are too few slices.
 ///
 /// # Errors
-/// When a slice cannot be read.
-pub fn of(protocol: &Protocol, seed: u64, data: &Dataset) -> Result<Option<OodDetector>, DataError> {
-    let images = |subset: Subset| -> Result<Vec<Vec<f32>>, DataError> {
+/// If a slice cannot be read.
+pub fn of(protocol: &Protocol, seed: u64, data: &Dataset) -> Result<Option<OodDetector>, Error> {
+    let images = |subset: Subset| -> Result<Vec<Vec<f32>>, Error> {
         let samples = data.samples(&[subset], &protocol.anomaly, seed);
-        let places: Vec<usize> = (0..samples.len().min(MOST)).collect();
+        let places: Vec<usize> = (0..samples.len().min(MAX_SLICES)).collect();
         Ok(samples.at(&places)?.into_iter().map(|sample| sample.input).collect())
     };
     Ok(OodDetector::fit(&images(Subset::Train)?, &images(Subset::Validation)?))

@@ -1,5 +1,5 @@
-//! Trained networks to start from: checkpoints that PyTorch wrote, `.pth` (whose pickles are parsed and never executed) and
-//! `.safetensors`, and the classifiers of our own model files.
+//! Loads pretrained networks: PyTorch checkpoints as `.pth` (pickles are parsed, never executed) or `.safetensors`, and the
+//! classifiers of COIN model files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,42 +7,18 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use coin_core::networks::{Classifier, ClassifierArchitecture, Inception, Inpainter, InpainterConfig};
 use coin_core::pytorch::{Network, shapes};
-use coin_core::weights::{self, Weight, WeightsError};
+use coin_core::weights::{self, Weight};
 use half::{bf16, f16};
 use pytorch_reader::{DType, PytorchReader};
 use safetensors::{Dtype, SafeTensors};
-use thiserror::Error;
 
-use crate::files::{self, FileError};
+use crate::Error;
+use crate::files;
 
-/// Bytes of the largest checkpoint that is read; the reference's, with both optimizers, takes 1.1 GB.
+/// Size limit of checkpoints in bytes; those of the reference implementation, with both optimizers, take 1.1 GB.
 const LARGEST: u64 = 8 << 30;
 
-/// Why a checkpoint gives no weights.
-#[derive(Debug, Error)]
-pub enum PretrainedError {
-    /// It cannot be read.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// It is something else.
-    #[error("{path}: this holds no tensors by name ({reason}); save a state dict with torch.save, or as safetensors")]
-    Content {
-        /// The file.
-        path: PathBuf,
-        /// What was found.
-        reason: String,
-    },
-    /// Its tensors are another network's.
-    #[error("{path}: {reason}")]
-    Network {
-        /// The file.
-        path: PathBuf,
-        /// What does not fit, and what to do.
-        reason: String,
-    },
-}
-
-/// The floating-point tensors of a checkpoint by name, through whatever dictionaries they lie in.
+/// The floating-point tensors of a checkpoint by name; names of nested dictionaries are joined with dots.
 #[derive(Debug)]
 pub struct Pretrained {
     path: PathBuf,
@@ -53,33 +29,29 @@ impl Pretrained {
     /// Reads a checkpoint.
     ///
     /// # Errors
-    /// When it is neither a state dict nor safetensors.
-    pub fn open(path: &Path) -> Result<Self, PretrainedError> {
-        let size = std::fs::metadata(path).map_err(|reason| FileError::Read { path: path.to_owned(), reason })?.len();
+    /// If it cannot be read, is too large, or is neither a state dict nor a safetensors file.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let size = std::fs::metadata(path).map_err(Error::read(path))?.len();
         if size > LARGEST {
-            return Err(FileError::TooLarge { path: path.to_owned(), limit: LARGEST }.into());
+            return Err(Error::TooLarge { path: path.to_owned(), limit: LARGEST });
         }
-        let wrong = |reason: String| PretrainedError::Content { path: path.to_owned(), reason };
+        let wrong = |reason: String| Error::NotACheckpoint { path: path.to_owned(), reason };
         let safe = path.extension().is_some_and(|extension| extension == "safetensors");
         let tensors = if safe { of_safetensors(&files::read_limited(path, LARGEST)?) } else { of_pickle(path) };
         let tensors = tensors.map_err(wrong)?;
         if tensors.is_empty() {
-            return Err(wrong("there is none".into()));
+            return Err(wrong("it contains none".into()));
         }
         Ok(Self { path: path.to_owned(), tensors })
     }
 
-    /// `network` of this architecture with the weights of a model file's classifier or of torchvision's, whose last layer is
-    /// left out where the checkpoint has other classes.
+    /// Loads the weights of a COIN model's classifier or of a torchvision checkpoint into `network`. The last layer is not
+    /// loaded if the checkpoint has other classes.
     ///
     /// # Errors
-    /// When the file holds another architecture.
-    pub fn classifier(
-        &self,
-        network: Classifier,
-        architecture: &ClassifierArchitecture,
-    ) -> Result<Classifier, PretrainedError> {
-        let unfit = |reason: WeightsError| self.unfit(&reason.to_string());
+    /// If the file contains another architecture.
+    pub fn classifier(&self, network: Classifier, architecture: &ClassifierArchitecture) -> Result<Classifier, Error> {
+        let unfit = |reason: coin_core::Error| self.unfit(&reason.to_string());
         let mut own = self.tensors.clone();
         let own = weights::split_off(&mut own, "classifier");
         if weights::collect(&network).map_err(unfit)?.keys().all(|name| own.contains_key(name)) {
@@ -87,37 +59,42 @@ impl Pretrained {
         }
         let names = Network::Classifier(architecture.family);
         let prefix = self.prefix(&names.name("stem.weight")).or_else(|| self.prefix(&names.name("stem.conv.weight")));
-        let prefix =
-            prefix.ok_or_else(|| self.unfit("it holds no classifier of this family, a model's or torchvision's"))?;
+        let prefix = prefix.ok_or_else(|| {
+            self.unfit("no classifier of this family found; use a COIN model file or a torchvision checkpoint")
+        })?;
         let found = shapes::classifier(|name| self.shape(&prefix, name));
         if found.as_ref() != Some(architecture) {
-            let (found, asked) = (described(found.as_ref()), described(Some(architecture)));
-            return Err(self.unfit(&format!("it holds {found}, and classifier.network asks for {asked}")));
+            let (found, expected) = (described(found.as_ref()), described(Some(architecture)));
+            return Err(self.unfit(&format!("it contains {found}, but classifier.network asks for {expected}")));
         }
         let loaded = names.load_pretrained(network, |name| self.get(&prefix, name));
         loaded.map_err(unfit)
     }
 
-    /// The networks of a checkpoint of COIN's reference; `adapt` says what a checkpoint does not.
+    /// Loads the networks of a checkpoint of the COIN reference implementation. `adapt` sets the configuration that checkpoints
+    /// do not record.
+    ///
+    /// # Errors
+    /// If a network is missing or unsupported.
     pub fn reference(
         &self,
         adapt: impl FnOnce(InpainterConfig) -> InpainterConfig,
         device: &Device,
-    ) -> Result<Reference, PretrainedError> {
-        let missing = |what: &str| self.unfit(&format!("it holds no {what} of COIN's reference"));
+    ) -> Result<Reference, Error> {
+        let missing = |what: &str| self.unfit(&format!("it contains no {what} of COIN's reference"));
         let prefix = self.prefix("enc.first_block.0.weight").ok_or_else(|| missing("encoder"))?;
         let config =
             shapes::inpainter(|name| self.shape(&prefix, name)).map(adapt).ok_or_else(|| missing("generator"))?;
         if let Some(problem) = config.problem() {
-            return Err(self.unfit(&format!("its inpainter cannot be: {problem}")));
+            return Err(self.unfit(&format!("its inpainter is not supported: {problem}")));
         }
         let of_classifier = format!("{prefix}classifier_f.");
         let architecture = shapes::classifier(|name| self.shape(&of_classifier, name));
         let architecture = architecture.ok_or_else(|| missing("classifier"))?;
         if let Some(problem) = architecture.problem() {
-            return Err(self.unfit(&format!("its classifier cannot be: {problem}")));
+            return Err(self.unfit(&format!("its classifier is not supported: {problem}")));
         }
-        let unfit = |reason: WeightsError| self.unfit(&reason.to_string());
+        let unfit = |reason: coin_core::Error| self.unfit(&reason.to_string());
         let Inpainter { encoder, generator } = config.init(device);
         let part = |name: &str| format!("{prefix}{name}.");
         let encoder = Network::Encoder.load(encoder, |name| self.get(&part("enc"), name)).map_err(unfit)?;
@@ -128,20 +105,23 @@ impl Pretrained {
         Ok(Reference { config, inpainter: Inpainter { encoder, generator }, architecture, classifier })
     }
 
-    /// Inception, for FID.
-    pub fn inception(&self, device: &Device) -> Result<Inception, PretrainedError> {
+    /// Loads Inception-v3 for FID.
+    ///
+    /// # Errors
+    /// If the checkpoint is not the Inception-v3 of pytorch-fid.
+    pub fn inception(&self, device: &Device) -> Result<Inception, Error> {
         let prefix = self.prefix("Conv2d_1a_3x3.conv.weight").unwrap_or_default();
         Inception::load(|name| self.get(&prefix, name), device).map_err(|reason| {
-            let from = "pt_inception-2015-12-05-6726825d.pth of the pytorch-fid project has what FID needs";
-            self.unfit(&format!("it is no Inception-v3, {reason}; {from}"))
+            let remedy = "use pt_inception-2015-12-05-6726825d.pth from the pytorch-fid project";
+            self.unfit(&format!("not an Inception-v3 checkpoint: {reason}; {remedy}"))
         })
     }
 
-    /// What stands before `name` in the checkpoint: the dictionaries around it.
+    /// The prefix of `name` in the checkpoint, from nested dictionaries.
     fn prefix(&self, name: &str) -> Option<String> {
         let ends =
             |found: &&String| found.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-        // The shortest: a classifier inside a larger checkpoint comes after the checkpoint's own.
+        // The shortest, because a larger checkpoint can contain a second network at a deeper level.
         let found = self.tensors.keys().filter(ends).min_by_key(|found| found.len())?;
         found.strip_suffix(name).map(str::to_owned)
     }
@@ -154,21 +134,21 @@ impl Pretrained {
         self.tensors.get(&format!("{prefix}{name}")).map(|weight| weight.shape.clone())
     }
 
-    fn unfit(&self, reason: &str) -> PretrainedError {
-        PretrainedError::Network { path: self.path.clone(), reason: reason.to_owned() }
+    fn unfit(&self, reason: &str) -> Error {
+        Error::OtherNetwork { path: self.path.clone(), reason: reason.to_owned() }
     }
 }
 
-/// The networks of a checkpoint of COIN's reference.
+/// The networks of a checkpoint of the COIN reference implementation.
 #[derive(Debug)]
 pub struct Reference {
-    /// Architecture of E and G.
+    /// Architecture of the inpainter (encoder E and generator G).
     pub config: InpainterConfig,
-    /// E and G.
+    /// The inpainter.
     pub inpainter: Inpainter,
-    /// Architecture of f.
+    /// Architecture of the classifier f.
     pub architecture: ClassifierArchitecture,
-    /// f.
+    /// The classifier.
     pub classifier: Classifier,
 }
 

@@ -1,4 +1,4 @@
-//! What the programs share: exit codes, errors on one line.
+//! Shared by all programs: exit codes, one-line error messages, and renamed options.
 
 use std::any::Any;
 use std::env;
@@ -7,103 +7,85 @@ use std::io::{IsTerminal as _, stderr};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
+use crate::Error;
 use anyhow::anyhow;
-use coin_core::bundle::BundleError;
-use coin_core::training::StepError;
-use coin_imaging::{ScanError, Window};
+use coin_imaging::Window;
 use rayon::ThreadPoolBuilder;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use thiserror::Error;
 use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::data::DataError;
-use crate::device::DeviceError;
-use crate::files::FileError;
-use crate::pretrained::PretrainedError;
-use crate::recipe::RecipeError;
-
-/// Bad usage or bad input that the caller can mend.
-#[derive(Debug, Error)]
-#[error("{0}")]
-pub struct BadInput(pub String);
-
-/// Options of earlier versions, and what they are called today.
+/// Options of earlier versions and their current names.
 const RENAMED: [(&str, &str); 3] =
     [("--peak", "--seed-threshold"), ("--greys", "--picture-window"), ("--control", "--negative-control")];
 
-/// The command line, with a warning for each option of an earlier version, which becomes today's.
+/// The command line with options of earlier versions renamed; each one triggers a warning.
 pub fn arguments() -> Vec<OsString> {
     let modern = |argument: OsString| {
         let text = argument.to_string_lossy();
         let (option, value) = text.split_at(text.find('=').unwrap_or(text.len()));
         let Some((_, new)) = RENAMED.into_iter().find(|(old, _)| *old == option) else { return argument };
-        tracing::warn!("{option} is called {new} now");
+        tracing::warn!("{option} has been renamed to {new}");
         format!("{new}{value}").into()
     };
     env::args_os().map(modern).collect()
 }
 
-/// The two bounds in HU that an option was given.
+/// Parses the two bounds of a window option.
 ///
 /// # Errors
-/// When they span no range.
-pub fn window(option: &str, bounds: &[f32]) -> Result<Window, BadInput> {
-    let wrong = |reason: String| BadInput(format!("{option}: {reason}"));
-    let &[low, high] = bounds else { return Err(wrong("name two bounds, black and white".into())) };
+/// If there are not two bounds, or they are not a range.
+pub fn window(option: &str, bounds: &[f32]) -> Result<Window, Error> {
+    let wrong = |reason: String| Error::Usage(format!("{option}: {reason}"));
+    let &[low, high] = bounds else { return Err(wrong("give two bounds, for black and for white".into())) };
     Window::new(low, high).map_err(|reason| wrong(reason.to_string()))
 }
 
-/// What a word means in recipes and model files, as the value of an option.
+/// Parses the value of an option with the spelling of recipes and model files.
 ///
 /// # Errors
-/// When it means nothing there; the message lists what does.
+/// If the value is unknown; the message lists the valid ones.
 pub fn named<T: DeserializeOwned>(word: &str) -> Result<T, String> {
     serde_json::from_value(Value::String(word.into())).map_err(|reason| reason.to_string())
 }
 
-/// Runs a program with its warnings on stderr: 0 when done, 2 for bad usage or input, 1 for any other failure; an error is one line.
+/// Runs a program with warnings on stderr. Prints an error as one line. Exit codes: 0 for success, 2 for bad usage or input, 1 for
+/// any other failure.
 pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
-    // Burn's client warns of every message that a lost machine does not get; the step that fails tells it once.
-    let told = Targets::new().with_default(Level::WARN).with_target("burn_remote::client", LevelFilter::OFF);
+    // Burn's client warns about every message to a lost machine; the failing step reports it once.
+    let logged = Targets::new().with_default(Level::WARN).with_target("burn_remote::client", LevelFilter::OFF);
     let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal()).without_time();
-    tracing_subscriber::registry().with(lines.with_filter(told)).init();
-    // A panic becomes one line, with its trace only where it is asked for.
+    tracing_subscriber::registry().with(lines.with_filter(logged)).init();
+    // A panic becomes a one-line error; RUST_BACKTRACE adds its trace.
     let (traced, trace) = (env::var_os("RUST_BACKTRACE").is_some(), panic::take_hook());
     panic::set_hook(Box::new(move |panic| {
-        if traced && !is_unread(panic.payload()) {
+        if traced && !is_broken_pipe(panic.payload()) {
             trace(panic);
         }
     }));
     let ended = match panic::catch_unwind(AssertUnwindSafe(main)) {
-        Err(cause) if is_unread(&*cause) => Ok(()),
-        Err(_) => Err(anyhow!("this is a mistake in the program; please report what RUST_BACKTRACE=1 shows of it")),
+        Err(cause) if is_broken_pipe(&*cause) => Ok(()),
+        Err(_) => Err(anyhow!("internal error; rerun with RUST_BACKTRACE=1 and report the output as a bug")),
         Ok(ended) => ended,
     };
     let Err(error) = ended else { return ExitCode::SUCCESS };
     let message = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
     let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     eprintln!("error: {}", lines.join(" "));
-    let mendable = error.chain().any(|cause| {
-        cause.is::<BadInput>()
-            || cause.is::<RecipeError>()
-            || cause.is::<DeviceError>()
-            || cause.is::<BundleError>()
-            || cause.is::<ScanError>()
-            || cause.is::<DataError>()
-            || cause.is::<PretrainedError>()
-            || cause.is::<FileError>()
-            || matches!(cause.downcast_ref(), Some(StepError::Uneven { .. }))
+    let user_error = error.chain().any(|cause| {
+        cause.downcast_ref().is_some_and(Error::is_input)
+            || cause.downcast_ref().is_some_and(coin_core::Error::is_input)
+            || cause.downcast_ref().is_some_and(coin_imaging::Error::is_input)
     });
-    ExitCode::from(if mendable { 2 } else { 1 })
+    ExitCode::from(if user_error { 2 } else { 1 })
 }
 
-/// [`run`] for programs whose main thread computes: it is one of the threads that share the work, where it would otherwise
-/// sleep and be woken at every operation.
+/// Like [`run`], for programs that compute on the main thread: adds it to the thread pool, which saves a thread wake-up per
+/// operation.
 pub fn compute(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
     run(|| {
         ThreadPoolBuilder::new().use_current_thread().build_global()?;
@@ -111,7 +93,7 @@ pub fn compute(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
     })
 }
 
-/// Whether `println!` panicked because whoever reads its lines has gone: `| head` has read enough.
-fn is_unread(cause: &(dyn Any + Send)) -> bool {
+/// Whether `println!` panicked because the reader closed the pipe, as `| head` does.
+fn is_broken_pipe(cause: &(dyn Any + Send)) -> bool {
     cause.downcast_ref::<String>().is_some_and(|cause| cause.starts_with("failed printing to stdout: Broken pipe"))
 }

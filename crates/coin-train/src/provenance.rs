@@ -1,4 +1,4 @@
-//! What a run came from, so that it can be repeated: beside its recipe, the program and the data.
+//! The provenance of a run, which makes it reproducible together with its recipe: program version, data and device.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 pub struct Provenance {
     /// Version of this program.
     pub version: String,
-    /// Git revision that it was built from.
+    /// Git revision of the build.
     pub revision: String,
     /// Version of Burn.
     pub burn: String,
-    /// Hash of what the data is.
+    /// SHA-256 of the data.
     pub data_sha256: String,
-    /// Where it computed.
+    /// Name of the device.
     pub device: String,
 }
 
 impl Provenance {
-    /// Of a run that begins now.
+    /// The provenance of a run that starts now.
     pub fn now(data_sha256: &str, device: &str) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -30,7 +30,7 @@ impl Provenance {
     }
 }
 
-/// The workspace holds Burn at exactly this version.
+/// The exact version of Burn in the workspace.
 const BURN: &str = "0.22.1";
 
 #[cfg(test)]

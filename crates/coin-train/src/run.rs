@@ -1,4 +1,4 @@
-//! A run's folder: recipe, metrics, pictures, checkpoints and the best state of each stage.
+//! The folder of a training run: recipe, metrics, pictures, checkpoints and the best state of each stage.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -10,10 +10,9 @@ use coin_imaging::write;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::Error;
 use crate::checkpoint::Checkpoints;
 use crate::data::DataSpec;
-use crate::files::FileError;
-use crate::program::BadInput;
 use crate::provenance::Provenance;
 use crate::recipe::Recipe;
 use crate::report::Report;
@@ -22,7 +21,7 @@ use crate::{curves, events, files};
 const RECIPE: &str = "recipe.toml";
 const DATA: &str = "data.txt";
 const PROVENANCE: &str = "provenance.json";
-/// TensorBoard looks for files with this word in their name.
+/// TensorBoard finds files with "tfevents" in their names.
 const EVENTS: &str = "events.out.tfevents.coin";
 const METRICS: &str = "metrics.jsonl";
 const LOCK: &str = ".lock";
@@ -34,7 +33,7 @@ pub struct Run {
     folder: PathBuf,
 }
 
-/// A run that no other program may train, as long as this lives.
+/// Exclusive access to a run until this is dropped.
 #[derive(Debug)]
 #[must_use]
 pub struct RunLock {
@@ -42,7 +41,10 @@ pub struct RunLock {
 }
 
 impl Run {
-    /// A new folder `runs/NAME`, or `runs/NAME-2` and so on where that exists.
+    /// Creates the folder `runs/NAME`, or `runs/NAME-2` and so on if it exists.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
     pub fn create(runs: &Path, recipe: &Recipe, data: &[DataSpec]) -> anyhow::Result<Self> {
         let names = std::iter::once(recipe.name.clone()).chain((2..).map(|i| format!("{}-{i}", recipe.name)));
         let folder = names.map(|name| runs.join(name)).find(|folder| !folder.exists());
@@ -56,27 +58,33 @@ impl Run {
         Ok(run)
     }
 
-    /// The run in `folder`, made where there is none; one of another recipe or other data is refused.
+    /// Opens the run in `folder`, or creates it.
+    ///
+    /// # Errors
+    /// If the folder contains a run with another recipe or other data, or cannot be read or written.
     pub fn open(folder: &Path, recipe: &Recipe, data: &[DataSpec]) -> anyhow::Result<Self> {
         if !folder.join(RECIPE).exists() {
             return Self::write(folder.to_owned(), recipe, data);
         }
-        let (run, found, on) = Self::resume(folder)?;
-        if found != *recipe || on != absolute(data)? {
+        let (run, found, found_data) = Self::resume(folder)?;
+        if found != *recipe || found_data != absolute(data)? {
             let reason =
-                format!("{} holds a run of another recipe or other data; choose another folder", folder.display());
-            return Err(BadInput(reason).into());
+                format!("{} contains a run with another recipe or other data; choose another folder", folder.display());
+            return Err(Error::Usage(reason).into());
         }
         Ok(run)
     }
 
-    /// An existing run, its recipe and its data.
+    /// Opens an existing run; returns it with its recipe and its data sources.
+    ///
+    /// # Errors
+    /// If the folder is not a run or cannot be read.
     pub fn resume(folder: &Path) -> anyhow::Result<(Self, Recipe, Vec<DataSpec>)> {
         let recipe = folder.join(RECIPE);
         if !recipe.exists() {
             let reason =
-                format!("--resume {}: there is no {RECIPE} in it; name a folder under runs/", folder.display());
-            return Err(BadInput(reason).into());
+                format!("{}: no {RECIPE} found; name the folder of a run, for instance runs/quick", folder.display());
+            return Err(Error::Usage(reason).into());
         }
         let recipe = Recipe::load(&recipe.to_string_lossy(), &[])?;
         let data = String::from_utf8_lossy(&files::read(&folder.join(DATA))?)
@@ -86,27 +94,27 @@ impl Run {
         Ok((Self { folder: folder.to_owned() }, recipe, data))
     }
 
-    /// The folder.
+    /// The folder of the run.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Takes the run for this program, and writes down what it comes from when it begins.
+    /// Locks the run for this program, and records its provenance on the first call.
     ///
     /// # Errors
-    /// When another program has it, or it goes on with other data than it began with.
+    /// If another program has the lock, or the data has changed since the run started.
     pub fn begin(&self, provenance: &Provenance) -> anyhow::Result<RunLock> {
         let path = self.folder.join(LOCK);
-        let failed = |reason| FileError::Write { path: path.clone(), reason };
+        let failed = Error::write(&path);
         let lock = File::create(&path).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => self.sweep().map_err(failed)?,
             Err(TryLockError::WouldBlock) => {
                 let folder = self.folder.display();
-                let reason = format!("{folder} is being trained by another program; wait for it, or begin another run");
-                return Err(BadInput(reason).into());
+                let reason = format!("{folder} is being trained by another program; wait for it or start another run");
+                return Err(Error::Usage(reason).into());
             }
-            // Some network disks have no locks: whose files are unfinished there is not known.
+            // Some network disks have no locks. Do not sweep there: another program may be writing the files.
             Err(TryLockError::Error(_)) => {}
         }
         let Some(first) = self.provenance()? else {
@@ -115,22 +123,22 @@ impl Run {
         };
         if first.data_sha256 != provenance.data_sha256 {
             let folder = self.folder.display();
-            let reason = format!("{folder} began with other data than there is now; restore it, or begin another run");
-            return Err(BadInput(reason).into());
+            let reason = format!("{folder} was started with other data; restore that data or start another run");
+            return Err(Error::Usage(reason).into());
         }
         Ok(RunLock { _file: lock })
     }
 
-    /// Removes what a kill left unfinished.
+    /// Removes incomplete files that a killed program left.
     fn sweep(&self) -> std::io::Result<()> {
         let folders = [self.folder.clone(), self.folder.join(PICTURES)];
         folders.iter().filter(|folder| folder.exists()).try_for_each(|folder| files::sweep(folder))
     }
 
-    /// Takes over the classifier of another run, with its log, unless there is one already.
+    /// Copies the classifier of another run, with its log, unless this run has one.
     ///
     /// # Errors
-    /// When that run has none, or trained it on other data: on patients, perhaps, who are for test here.
+    /// If the other run has no trained classifier, or used other data: its training patients could be test patients here.
     pub fn adopt_classifier(&self, from: &Self) -> anyhow::Result<()> {
         const STAGE: &str = "classifier";
         if self.best(STAGE).newest()?.is_some() {
@@ -138,13 +146,18 @@ impl Run {
         }
         let folder = from.folder.display();
         if from.best(STAGE).newest()?.is_none() {
-            return Err(BadInput(format!("{folder}: its classifier is not trained yet")).into());
+            return Err(Error::Usage(format!(
+                "{folder}: its classifier is not trained yet; train it with --stage classifier"
+            ))
+            .into());
         }
         if let (Some(ours), Some(theirs)) = (self.provenance()?, from.provenance()?)
             && ours.data_sha256 != theirs.data_sha256
         {
-            let reason = format!("{folder}: its classifier was trained on other data, or other patients of it");
-            return Err(BadInput(reason).into());
+            let reason = format!(
+                "{folder}: its classifier was trained on other data or on another split of the patients; choose another run"
+            );
+            return Err(Error::Usage(reason).into());
         }
         for line in from.logged()?.into_iter().filter(|line| line["stage"] == STAGE) {
             self.log(&line)?;
@@ -158,7 +171,7 @@ impl Run {
         Ok(())
     }
 
-    /// What the run came from, where it says so.
+    /// The provenance of the run, if it was started.
     fn provenance(&self) -> anyhow::Result<Option<Provenance>> {
         let path = self.folder.join(PROVENANCE);
         if !path.exists() {
@@ -168,7 +181,10 @@ impl Run {
         Ok(Some(provenance))
     }
 
-    /// What the finished run reported.
+    /// The report of the run, if it is finished.
+    ///
+    /// # Errors
+    /// If it cannot be read.
     pub fn report(&self) -> anyhow::Result<Option<Report>> {
         let path = self.folder.join("report.json");
         if !path.exists() {
@@ -188,12 +204,18 @@ impl Run {
         Checkpoints::new(self.folder.join("best").join(stage))
     }
 
-    /// Keeps `state` as the best one of its stage.
+    /// Saves `state` as the best one of its stage.
+    ///
+    /// # Errors
+    /// If it cannot be written.
     pub fn keep_best(&self, stage: &str, state: &TrainerState) -> anyhow::Result<()> {
         self.best(stage).save(state)
     }
 
     /// Appends a line to `metrics.jsonl`.
+    ///
+    /// # Errors
+    /// If it cannot be written.
     pub fn log(&self, line: &impl Serialize) -> anyhow::Result<()> {
         let mut text = serde_json::to_string(line)?;
         text.push('\n');
@@ -201,31 +223,43 @@ impl Run {
     }
 
     /// The lines of `metrics.jsonl`.
+    ///
+    /// # Errors
+    /// If it cannot be read.
     pub fn logged(&self) -> anyhow::Result<Vec<Value>> {
         let path = self.folder.join(METRICS);
         if !path.exists() {
             return Ok(Vec::new());
         }
-        // A kill can leave half a last line.
-        let text = String::from_utf8(files::read(&path)?).context("metrics.jsonl is no text")?;
+        // A kill can truncate the last line.
+        let text = String::from_utf8(files::read(&path)?).context("metrics.jsonl is not UTF-8 text")?;
         Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
     }
 
-    /// Takes back what was logged of `stage` from `step` on: it will be logged again.
+    /// Removes the log lines of `stage` from `step` on, because a resumed run logs them again.
+    ///
+    /// # Errors
+    /// If the log cannot be read or written.
     pub fn rewind_log(&self, stage: &str, step: u64) -> anyhow::Result<()> {
         let kept = |line: &Value| line["stage"] != stage || line["step"].as_u64().is_some_and(|found| found < step);
         let lines = self.logged()?.into_iter().filter(kept).map(|line| format!("{line}\n"));
         Ok(files::write(&self.folder.join(METRICS), lines.collect::<String>().as_bytes())?)
     }
 
-    /// Shows what is logged so far: as `curves.png`, and to TensorBoard.
+    /// Updates `curves.png` and the TensorBoard event file from the log.
+    ///
+    /// # Errors
+    /// If the log cannot be read, or a file cannot be written.
     pub fn show_log(&self) -> anyhow::Result<()> {
         let log = self.logged()?;
         files::write(&self.folder.join(EVENTS), &events::of_log(&log))?;
         Ok(files::write(&self.folder.join("curves.png"), &write::png(&curves::of_log(&log)?)?)?)
     }
 
-    /// A picture under `pictures/`.
+    /// Writes `pictures/NAME.png`.
+    ///
+    /// # Errors
+    /// If it cannot be written.
     pub fn picture(&self, name: &str, picture: &Picture) -> anyhow::Result<()> {
         Ok(files::write(&self.folder.join(PICTURES).join(format!("{name}.png")), &write::png(picture)?)?)
     }
@@ -245,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_does_not_go_on_with_other_data() {
+    fn a_run_does_not_resume_with_other_data() {
         let (folder, recipe) = (tempfile::tempdir().unwrap(), Recipe::load("quick", &[]).unwrap());
         let run = Run::create(folder.path(), &recipe, &[DataSpec::Phantom]).unwrap();
         let lock = run.begin(&Provenance::now("one", "CPU")).unwrap();
@@ -254,6 +288,6 @@ mod tests {
         drop(lock);
         drop(run.begin(&Provenance::now("one", "another device")).unwrap());
         let message = run.begin(&Provenance::now("two", "CPU")).unwrap_err().to_string();
-        assert!(message.contains("quick began with other data"), "{message}");
+        assert!(message.contains("quick was started with other data"), "{message}");
     }
 }

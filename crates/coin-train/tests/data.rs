@@ -9,16 +9,17 @@ use std::path::{Path, PathBuf};
 
 use coin_imaging::augmentation::Augmentation;
 use coin_imaging::{Limits, Mask, Plane, Scan, Window, write};
+use coin_train::Error;
 use coin_train::data::source::{self, SourceKind, Wanted};
-use coin_train::data::{BatchRequest, Case, DataError, Dataset, Grid, Row, SliceTable, Split, Subset, phantoms};
+use coin_train::data::{BatchRequest, Case, Dataset, Grid, Row, SliceTable, Split, Subset, phantoms};
 use coin_train::recipe::{Finding, Names, Protocol, Recipe, Task};
 use volumes::{SIDES, ct, labels};
 
-fn table(kind: SourceKind, folder: &Path) -> Result<SliceTable, DataError> {
+fn table(kind: SourceKind, folder: &Path) -> Result<SliceTable, Error> {
     cut(kind, folder, Plane::Axial)
 }
 
-fn cut(kind: SourceKind, folder: &Path, plane: Plane) -> Result<SliceTable, DataError> {
+fn cut(kind: SourceKind, folder: &Path, plane: Plane) -> Result<SliceTable, Error> {
     source::table(kind, folder, &wanted(plane), &folder.join("cache"), false)
 }
 

@@ -9,7 +9,8 @@ use burn::tensor::activation::relu;
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData, module};
 
-use crate::weights::{Weight, WeightsError};
+use crate::Error;
+use crate::weights::Weight;
 
 /// Features of a picture.
 pub const FEATURES: usize = 768;
@@ -34,12 +35,12 @@ impl Inception {
     ///
     /// # Errors
     /// When one is missing or has another shape.
-    pub fn load(named: impl Fn(&str) -> Option<Weight>, device: &Device) -> Result<Self, WeightsError> {
+    pub fn load(named: impl Fn(&str) -> Option<Weight>, device: &Device) -> Result<Self, Error> {
         let mut layers = BTreeMap::new();
         for name in names() {
             let get = |leaf: &str| {
                 let name = format!("{name}.{leaf}");
-                named(&name).ok_or(WeightsError::Missing(name))
+                named(&name).ok_or(Error::MissingTensor(name))
             };
             let (kernel, scale, shift) = (get("conv.weight")?, get("bn.weight")?, get("bn.bias")?);
             let (mean, variance) = (get("bn.running_mean")?, get("bn.running_var")?);
@@ -186,8 +187,8 @@ fn names() -> Vec<String> {
     names
 }
 
-fn wrong(name: &str, weight: &Weight, expected: &[usize]) -> WeightsError {
-    WeightsError::Shape { name: name.to_owned(), found: weight.shape.clone(), expected: expected.to_vec() }
+fn wrong(name: &str, weight: &Weight, expected: &[usize]) -> Error {
+    Error::TensorShape { name: name.to_owned(), found: weight.shape.clone(), expected: expected.to_vec() }
 }
 
 fn max_pool(x: Tensor<4>) -> Tensor<4> {

@@ -6,8 +6,9 @@ use burn::module::Module;
 
 use std::collections::BTreeMap;
 
+use crate::Error;
 use crate::networks::{Classifier, Family};
-use crate::weights::{self, Weight, Weights, WeightsError};
+use crate::weights::{self, Weight, Weights};
 
 /// A network of a PyTorch checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +44,13 @@ impl Network {
     ///
     /// # Errors
     /// When one is missing, by PyTorch's name, or has another shape.
-    pub fn load<M: Module>(self, module: M, mut named: impl FnMut(&str) -> Option<Weight>) -> Result<M, WeightsError> {
+    pub fn load<M: Module>(self, module: M, mut named: impl FnMut(&str) -> Option<Weight>) -> Result<M, Error> {
         let found = weights::collect(&module)?.into_keys().map(|path| {
             let name = self.name(&path);
-            let weight = named(&name).ok_or(WeightsError::Missing(name))?;
+            let weight = named(&name).ok_or(Error::MissingTensor(name))?;
             Ok((path, weight))
         });
-        let found = found.collect::<Result<Weights, WeightsError>>()?;
+        let found = found.collect::<Result<Weights, Error>>()?;
         weights::apply(module, found)
     }
 }
@@ -64,7 +65,7 @@ impl Network {
         self,
         classifier: Classifier,
         mut named: impl FnMut(&str) -> Option<Weight>,
-    ) -> Result<Classifier, WeightsError> {
+    ) -> Result<Classifier, Error> {
         let own = weights::collect(&classifier)?;
         let own: BTreeMap<String, (String, Weight)> =
             own.into_iter().map(|(path, weight)| (self.name(&path), (path, weight))).collect();

@@ -4,10 +4,10 @@ use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
-use super::device_group::StepError;
 use super::hyperparameter::{not_negative, positive, share};
 use super::loss::binary_cross_entropy;
 use super::supervised::Supervised;
+use crate::Error;
 use crate::networks::Classifier;
 
 /// Hyperparameters of the classifier's training.
@@ -46,7 +46,7 @@ impl ClassifierTrainer {
     ///
     /// # Errors
     /// When a device gives no loss back, usually for want of memory, or the devices cannot share the batch evenly.
-    pub fn step(&mut self, x: Tensor<4>, labels: &[bool], rate: f64) -> Result<f32, StepError> {
+    pub fn step(&mut self, x: Tensor<4>, labels: &[bool], rate: f64) -> Result<f32, Error> {
         let smoothing = self.config.label_smoothing as f32;
         let targets = labels.iter().map(|&y| if y { 1.0 - smoothing / 2.0 } else { smoothing / 2.0 });
         let targets = TensorData::new(targets.collect::<Vec<f32>>(), [labels.len(), 1]);

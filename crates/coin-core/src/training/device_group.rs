@@ -12,26 +12,8 @@ use std::thread;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use thiserror::Error;
 
-/// Why a step was not taken. What a device did not finish is of no use any more.
-#[derive(Debug, Error)]
-pub enum StepError {
-    /// Too little memory.
-    #[error("the device has too little memory: {0}")]
-    Memory(String),
-    /// Anything else that a device says.
-    #[error("a device did not finish a step: {0}")]
-    Device(String),
-    /// A batch that is no multiple of the devices.
-    #[error("a batch of {batch} cannot be shared evenly by {devices} devices")]
-    Uneven {
-        /// Images.
-        batch: usize,
-        /// The first device and its replicas.
-        devices: usize,
-    },
-}
+use crate::Error;
 
 /// The devices beside the first.
 #[derive(Debug, Default)]
@@ -60,10 +42,10 @@ impl DeviceGroup {
     }
 
     /// The equal shards of a batch, its first dimension, each on its device.
-    pub(super) fn shards<const D: usize>(&self, batch: Tensor<D>) -> Result<Vec<Tensor<D>>, StepError> {
+    pub(super) fn shards<const D: usize>(&self, batch: Tensor<D>) -> Result<Vec<Tensor<D>>, Error> {
         let (Self { replicas }, images, devices) = (self, batch.dims()[0], self.len());
         if !images.is_multiple_of(devices) {
-            return Err(StepError::Uneven { batch: images, devices });
+            return Err(Error::Uneven { batch: images, devices });
         }
         if replicas.is_empty() {
             return Ok(vec![batch]);
@@ -122,7 +104,7 @@ impl Replica {
 }
 
 /// What `step` returns, or the failure of a device in it: moving tensors between devices panics when one of them is lost.
-pub(super) fn attempt<T>(step: impl FnOnce() -> Result<T, StepError>) -> Result<T, StepError> {
+pub(super) fn attempt<T>(step: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|panic| {
         let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
         Err(failure(&words.unwrap_or("it panicked")))
@@ -130,7 +112,7 @@ pub(super) fn attempt<T>(step: impl FnOnce() -> Result<T, StepError>) -> Result<
 }
 
 /// The means over the shards of what each device computed; one read-back a device, because every read stalls a GPU.
-pub(super) fn means(shards: Vec<Tensor<1>>) -> Result<Vec<f32>, StepError> {
+pub(super) fn means(shards: Vec<Tensor<1>>) -> Result<Vec<f32>, Error> {
     let count = shards.len() as f32;
     let read = |shard: Tensor<1>| shard.try_into_vec_as::<f32>().map_err(|reason| failure(&reason));
     let shards = shards.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
@@ -143,12 +125,12 @@ pub(super) fn means(shards: Vec<Tensor<1>>) -> Result<Vec<f32>, StepError> {
 }
 
 /// The line that says why, of the many that a GPU gives.
-fn failure(reason: &impl std::fmt::Display) -> StepError {
+fn failure(reason: &impl std::fmt::Display) -> Error {
     let reason = reason.to_string();
     let mut lines = reason.lines().map(str::trim);
     match lines.clone().find(|line| line.contains("allocate") || line.contains("out of memory")) {
-        Some(line) => StepError::Memory(line.to_owned()),
-        None => StepError::Device(lines.next().unwrap_or_default().to_owned()),
+        Some(line) => Error::Memory(line.to_owned()),
+        None => Error::Step(lines.next().unwrap_or_default().to_owned()),
     }
 }
 
@@ -160,9 +142,9 @@ mod tests {
     fn want_of_memory_is_told_from_other_failures() {
         let of_a_gpu = "Execution(An error happened during execution\nCaused by:\n  Several failures at once\n\
                          Caused by:\n  can't allocate buffer of size: 2147483648\nNo backtrace available)";
-        let StepError::Memory(line) = failure(&of_a_gpu) else { panic!("no want of memory") };
+        let Error::Memory(line) = failure(&of_a_gpu) else { panic!("no want of memory") };
         assert_eq!(line, "can't allocate buffer of size: 2147483648");
-        let StepError::Device(line) = failure(&"The device was lost\nNo backtrace available") else {
+        let Error::Step(line) = failure(&"The device was lost\nNo backtrace available") else {
             panic!("want of memory")
         };
         assert_eq!(line, "The device was lost");

@@ -19,10 +19,9 @@ pub use counterfactual::{
     Batch, CounterfactualConfig, CounterfactualLosses, CounterfactualTrainer, Cycle, GeneratorLosses, NetworkGradients,
     Objective,
 };
-pub use device_group::StepError;
 pub use loss::{Adversarial, Distance};
 pub use pretraining::{InpaintingConfig, InpaintingTrainer, LocalisationConfig, LocalisationTrainer, Localiser};
 pub use segmenter::{SegmenterConfig, SegmenterTrainer};
-pub use state::{StateError, TrainerState};
+pub use state::TrainerState;
 pub use step_gradients::StepGradients;
 pub use supervised::Supervised;

@@ -9,10 +9,10 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
-use super::device_group::StepError;
 use super::hyperparameter::positive;
 use super::loss;
 use super::supervised::Supervised;
+use crate::Error;
 use crate::condition::Condition;
 use crate::networks::{self, Classifier, Inpainter};
 
@@ -107,7 +107,7 @@ impl LocalisationTrainer {
     ///
     /// # Errors
     /// When a device gives no loss back, usually for want of memory, or the devices cannot share the batch evenly.
-    pub fn step(&mut self, x: Tensor<4>, inserted: Tensor<4>, rate: f64) -> Result<f32, StepError> {
+    pub fn step(&mut self, x: Tensor<4>, inserted: Tensor<4>, rate: f64) -> Result<f32, Error> {
         self.step_on(x, inserted, Localiser::loss, self.config.learning_rate * rate)
     }
 }
@@ -127,7 +127,7 @@ impl InpaintingTrainer {
     ///
     /// # Errors
     /// When a device gives no loss back, usually for want of memory, or the devices cannot share the batch evenly.
-    pub fn step(&mut self, x: Tensor<4>, healthy: Tensor<4>, inserted: Tensor<4>, rate: f64) -> Result<f32, StepError> {
+    pub fn step(&mut self, x: Tensor<4>, healthy: Tensor<4>, inserted: Tensor<4>, rate: f64) -> Result<f32, Error> {
         let weights = inserted * (self.config.anomaly_weight - 1.0) + 1.0;
         let target = Tensor::cat(vec![healthy, weights], 1);
         self.step_on(x, target, inpainting, self.config.learning_rate * rate)

@@ -4,10 +4,10 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
-use super::device_group::StepError;
 use super::hyperparameter::positive;
 use super::loss;
 use super::supervised::Supervised;
+use crate::Error;
 use crate::networks::UNet;
 
 /// Hyperparameters of the segmenter's training.
@@ -39,7 +39,7 @@ impl SegmenterTrainer {
     ///
     /// # Errors
     /// When a device gives no loss back, usually for want of memory, or the devices cannot share the batch evenly.
-    pub fn step(&mut self, x: Tensor<4>, masks: Tensor<4>, rate: f64) -> Result<f32, StepError> {
+    pub fn step(&mut self, x: Tensor<4>, masks: Tensor<4>, rate: f64) -> Result<f32, Error> {
         let loss = |network: &UNet, x, masks| loss::segmentation(network.forward(x), masks);
         self.step_on(x, masks, loss, self.config.learning_rate * rate)
     }

@@ -5,9 +5,10 @@ use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor};
 
 use super::adam::Adam;
-use super::device_group::{self, DeviceGroup, StepError};
-use super::state::{StateError, TrainerState};
+use super::device_group::{self, DeviceGroup};
+use super::state::TrainerState;
 use super::step_gradients::{self, StepGradients};
+use crate::Error;
 
 /// A network and its optimizer; `C` holds what else decides its training.
 pub struct Supervised<M: Module, C> {
@@ -41,7 +42,7 @@ impl<M: Module, C> Supervised<M, C> {
         targets: Tensor<D>,
         loss: fn(&M, Tensor<4>, Tensor<D>) -> Tensor<1>,
         learning_rate: f64,
-    ) -> Result<f32, StepError>
+    ) -> Result<f32, Error>
     where
         M: 'static,
     {
@@ -72,7 +73,7 @@ impl<M: Module, C> Supervised<M, C> {
     }
 
     /// All that [`Self::load_state`] needs to go on exactly here.
-    pub fn state(&self) -> Result<TrainerState, StateError> {
+    pub fn state(&self) -> Result<TrainerState, Error> {
         let mut state = TrainerState { step: self.step, ..TrainerState::default() };
         state.put_module(self.part, &self.network)?;
         state.put_optimizer(&self.optimizer_part(), &self.optimizer)?;
@@ -80,7 +81,7 @@ impl<M: Module, C> Supervised<M, C> {
     }
 
     /// Goes on where `state` was taken.
-    pub fn load_state(self, state: &TrainerState) -> Result<Self, StateError> {
+    pub fn load_state(self, state: &TrainerState) -> Result<Self, Error> {
         let optimizer_part = self.optimizer_part();
         Ok(Self {
             network: state.module(self.part, self.network)?,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::voxels::{Fields, lengths};
+use crate::Error;
 use crate::Limits;
-use crate::scan::ScanError;
 
 /// Longest header that is read; the longest that programs write hold a few dozen lines.
 const LONGEST: usize = 1 << 16;
@@ -47,7 +47,7 @@ impl<'a> TextHeader<'a> {
     }
 
     /// The lengths of the three axes, which the file states as `field`.
-    pub(super) fn lengths(&self, field: &str, limits: &Limits) -> Result<[usize; 3], ScanError> {
+    pub(super) fn lengths(&self, field: &str, limits: &Limits) -> Result<[usize; 3], Error> {
         let stated = self.get(&[&field.to_ascii_lowercase()]).and_then(numbers);
         let stated = stated.ok_or_else(|| self.invalid(field, "it is missing or damaged; export the volume again"))?;
         let stated: Vec<i64> = stated.into_iter().map(|length| length as i64).collect();

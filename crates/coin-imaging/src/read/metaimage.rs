@@ -6,8 +6,8 @@ use flate2::read::ZlibDecoder;
 
 use super::header::{TextHeader, numbers};
 use super::voxels::{Element, Fields, Voxels};
+use crate::Error;
 use crate::geometry::Affine;
-use crate::scan::ScanError;
 use crate::{Geometry, Limits, Slice};
 
 /// The key of the last line.
@@ -23,9 +23,9 @@ pub(crate) fn is_metaimage(bytes: &[u8]) -> bool {
 }
 
 /// All axial slices of a volume, the most inferior first, in HU, and where they are in the file.
-pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<(Vec<Slice>, Geometry), ScanError> {
+pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<(Vec<Slice>, Geometry), Error> {
     let header = TextHeader::parse(bytes, name, '=', |line| line.starts_with(DATA_FILE));
-    let header = header.ok_or_else(|| ScanError::invalid(name, DATA_FILE, "it is missing; export the volume again"))?;
+    let header = header.ok_or_else(|| Error::invalid(name, DATA_FILE, "it is missing; export the volume again"))?;
     if !header.get(&["elementdatafile"]).is_some_and(|file| file.eq_ignore_ascii_case("local")) {
         return Err(header.invalid(DATA_FILE, "the voxels are in another file; save the volume as one .mha file"));
     }
@@ -54,7 +54,7 @@ fn is(header: &TextHeader<'_>, key: &str) -> bool {
     header.get(&[key]).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
-fn voxels(header: &TextHeader<'_>) -> Result<Voxels, ScanError> {
+fn voxels(header: &TextHeader<'_>) -> Result<Voxels, Error> {
     let stated = header.get(&["elementtype"]).unwrap_or_default();
     let channels = header.get(&["elementnumberofchannels"]).unwrap_or("1");
     let element = match (channels, stated) {
@@ -78,7 +78,7 @@ fn voxels(header: &TextHeader<'_>) -> Result<Voxels, ScanError> {
 }
 
 /// Towards the patient's right, front and head; MetaImage counts towards left, back and head.
-fn affine(header: &TextHeader<'_>) -> Result<Affine, ScanError> {
+fn affine(header: &TextHeader<'_>) -> Result<Affine, Error> {
     let stated = |keys: &[&str], field: &str, otherwise: &[f64]| match header.get(keys) {
         Some(stated) => numbers(stated).filter(|numbers| numbers.len() == otherwise.len()).ok_or_else(|| {
             header.invalid(field, format!("it is not {} numbers; export the volume again", otherwise.len()))

@@ -7,8 +7,8 @@ use flate2::read::MultiGzDecoder;
 use nifti::{Endianness, NiftiHeader, NiftiType};
 
 use super::voxels::{Element, Fields, Voxels, lengths};
+use crate::Error;
 use crate::geometry::{Affine, NIFTI_DATA_OFFSET, NIFTI_HEADER_BYTES};
-use crate::scan::ScanError;
 use crate::{Geometry, Limits, Slice};
 
 const NIFTI_2_HEADER_BYTES: usize = 540;
@@ -33,7 +33,7 @@ pub(crate) fn read(
     image: Option<&[u8]>,
     name: &str,
     limits: &Limits,
-) -> Result<(Vec<Slice>, Geometry), ScanError> {
+) -> Result<(Vec<Slice>, Geometry), Error> {
     let mut content = unpacked(bytes);
     let header = Header::read(&mut content, name)?;
     let (content, passed) = match image {
@@ -96,9 +96,9 @@ impl Fields for Header<'_> {
 }
 
 impl<'a> Header<'a> {
-    fn read(content: &mut dyn Read, name: &'a str) -> Result<Self, ScanError> {
+    fn read(content: &mut dyn Read, name: &'a str) -> Result<Self, Error> {
         let cut_off = |reason| {
-            ScanError::invalid(
+            Error::invalid(
                 name,
                 "header",
                 format!("the file is damaged or ends early ({reason}); copy or export it again"),
@@ -115,15 +115,15 @@ impl<'a> Header<'a> {
         Self::first(first, name)
     }
 
-    fn first(raw: &[u8; NIFTI_HEADER_BYTES], name: &'a str) -> Result<Self, ScanError> {
+    fn first(raw: &[u8; NIFTI_HEADER_BYTES], name: &'a str) -> Result<Self, Error> {
         if !has_magic(raw) {
             let hint = ": the gzipped content is something else".into();
-            return Err(ScanError::Unknown { name: name.into(), hint });
+            return Err(Error::Unknown { name: name.into(), hint });
         }
-        let fields = NiftiHeader::from_reader(&raw[..]).map_err(|reason| ScanError::invalid(name, "header", reason))?;
+        let fields = NiftiHeader::from_reader(&raw[..]).map_err(|reason| Error::invalid(name, "header", reason))?;
         if fields.sizeof_hdr != NIFTI_HEADER_BYTES as i32 {
             let reason = "it is not 348; the file is damaged, export it again";
-            return Err(ScanError::invalid(name, "sizeof_hdr", reason));
+            return Err(Error::invalid(name, "sizeof_hdr", reason));
         }
         Ok(Self {
             name,
@@ -171,7 +171,7 @@ impl<'a> Header<'a> {
     }
 
     /// Voxels along the three axes of the file.
-    fn lengths(&self, limits: &Limits) -> Result<[usize; 3], ScanError> {
+    fn lengths(&self, limits: &Limits) -> Result<[usize; 3], Error> {
         let [rank, stated @ ..] = self.dim;
         let used = usize::try_from(rank).ok().and_then(|rank| stated.get(..rank));
         let Some(used) = used.filter(|used| !used.is_empty()) else {
@@ -180,7 +180,7 @@ impl<'a> Header<'a> {
         lengths(self, "dim", used, limits)
     }
 
-    fn voxels(&self) -> Result<Voxels, ScanError> {
+    fn voxels(&self) -> Result<Voxels, Error> {
         let element = match num_type(self.datatype) {
             Some(NiftiType::Uint8) => Element::U8,
             Some(NiftiType::Int8) => Element::I8,
@@ -210,7 +210,7 @@ impl<'a> Header<'a> {
     }
 
     /// Bytes before the first voxel, in the file that holds it.
-    fn data_offset(&self) -> Result<u64, ScanError> {
+    fn data_offset(&self) -> Result<u64, Error> {
         let least = match (self.detached, self.raw) {
             (true, _) => 0,
             (false, Some(_)) => NIFTI_DATA_OFFSET.into(),
@@ -227,7 +227,7 @@ impl<'a> Header<'a> {
         Err(self.invalid("vox_offset", format!("it is {offset}; export the volume again")))
     }
 
-    fn geometry(&self, lengths: [usize; 3]) -> Result<Geometry, ScanError> {
+    fn geometry(&self, lengths: [usize; 3]) -> Result<Geometry, Error> {
         let (form, affine) = self.affine();
         let mm = affine.map(|row| row.map(|value| value * self.unit_mm()));
         let geometry = match self.raw {

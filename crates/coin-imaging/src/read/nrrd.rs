@@ -6,8 +6,8 @@ use flate2::read::MultiGzDecoder;
 
 use super::header::{TextHeader, numbers};
 use super::voxels::{Element, Fields, Voxels};
+use crate::Error;
 use crate::geometry::Affine;
-use crate::scan::ScanError;
 use crate::{Geometry, Limits, Slice};
 
 /// Whether the bytes begin as NRRD does.
@@ -16,10 +16,9 @@ pub(crate) fn is_nrrd(bytes: &[u8]) -> bool {
 }
 
 /// All axial slices of a volume, the most inferior first, in HU, and where they are in the file.
-pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<(Vec<Slice>, Geometry), ScanError> {
+pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<(Vec<Slice>, Geometry), Error> {
     let header = TextHeader::parse(bytes, name, ':', str::is_empty);
-    let header =
-        header.ok_or_else(|| ScanError::invalid(name, "header", "it does not end; export the volume again"))?;
+    let header = header.ok_or_else(|| Error::invalid(name, "header", "it does not end; export the volume again"))?;
     if header.get(&["data file", "datafile"]).is_some() {
         return Err(header.invalid("data file", "the voxels are in another file; save the volume as one .nrrd file"));
     }
@@ -48,7 +47,7 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<(Vec<Sli
     Ok((voxels.read(&header, &geometry, content, 0, limits)?, geometry))
 }
 
-fn voxels(header: &TextHeader<'_>) -> Result<Voxels, ScanError> {
+fn voxels(header: &TextHeader<'_>) -> Result<Voxels, Error> {
     let stated = header.get(&["type"]).unwrap_or_default();
     let element = match stated {
         "signed char" | "int8" | "int8_t" => Element::I8,
@@ -71,7 +70,7 @@ fn voxels(header: &TextHeader<'_>) -> Result<Voxels, ScanError> {
 }
 
 /// Towards the patient's right, front and head, whatever the space is called.
-fn affine(header: &TextHeader<'_>) -> Result<Affine, ScanError> {
+fn affine(header: &TextHeader<'_>) -> Result<Affine, Error> {
     let space = header.get(&["space"]).unwrap_or("left-posterior-superior").to_ascii_lowercase();
     let signs = match space.as_str() {
         "left-posterior-superior" | "lps" => [-1.0, -1.0, 1.0],
@@ -83,7 +82,7 @@ fn affine(header: &TextHeader<'_>) -> Result<Affine, ScanError> {
         }
     };
     let damaged = |field: &str| header.invalid(field, "it is not numbers; export the volume again");
-    let three = |field: &'static str, stated: &str| -> Result<Vec<f64>, ScanError> {
+    let three = |field: &'static str, stated: &str| -> Result<Vec<f64>, Error> {
         numbers(stated).ok_or_else(|| damaged(field))
     };
     let steps = match (header.get(&["space directions"]), header.get(&["spacings"])) {

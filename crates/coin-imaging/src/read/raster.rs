@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::{ColorType, ImageReader, Limits as DecoderLimits};
 
-use crate::scan::ScanError;
+use crate::Error;
 use crate::{Limits, Slice, Window};
 
 /// Whether the bytes begin as one of these pictures.
@@ -17,34 +17,34 @@ pub(crate) fn is_picture(bytes: &[u8]) -> bool {
 }
 
 /// A picture as a slice: black is the low end of `intensities`, white the high end. A colour picture must be grey in truth.
-pub(crate) fn read(bytes: &[u8], name: &str, intensities: Window, limits: &Limits) -> Result<Slice, ScanError> {
+pub(crate) fn read(bytes: &[u8], name: &str, intensities: Window, limits: &Limits) -> Result<Slice, Error> {
     let (width, height, levels, white) = levels(bytes, name, limits)?;
     let hu = levels.into_iter().map(|level| intensities.hu_of_unit(f32::from(level) / white)).collect();
-    Slice::new(width, height, hu, None).map_err(|reason| ScanError::invalid(name, "size", reason))
+    Slice::new(width, height, hu, None).map_err(|reason| Error::invalid(name, "size", reason))
 }
 
 /// A label picture: one class a pixel.
-pub(crate) fn read_labels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(usize, usize, Vec<u8>), ScanError> {
+pub(crate) fn read_labels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(usize, usize, Vec<u8>), Error> {
     let (width, height, levels, white) = levels(bytes, name, limits)?;
     if white > 255.0 {
-        return Err(ScanError::invalid(name, "depth", "a label picture has 8 bits a pixel"));
+        return Err(Error::invalid(name, "depth", "a label picture has 8 bits a pixel"));
     }
     Ok((width, height, levels.into_iter().map(|level| level as u8).collect()))
 }
 
 /// Width, height, grey levels and the level of white.
-fn levels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(usize, usize, Vec<u16>, f32), ScanError> {
+fn levels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(usize, usize, Vec<u16>, f32), Error> {
     let mut allowed = DecoderLimits::default();
     allowed.max_image_width = Some(limits.side);
     allowed.max_image_height = Some(limits.side);
     allowed.max_alloc = Some(limits.bytes);
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-    let mut reader = reader.map_err(|reason| ScanError::invalid(name, "picture", reason))?;
+    let mut reader = reader.map_err(|reason| Error::invalid(name, "picture", reason))?;
     reader.limits(allowed);
-    let picture = reader.decode().map_err(|reason| ScanError::invalid(name, "picture", reason))?;
+    let picture = reader.decode().map_err(|reason| Error::invalid(name, "picture", reason))?;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     if (width * height) as u64 > limits.voxels {
-        return Err(ScanError::TooLarge { name: name.into(), field: "pixels".into(), limit: limits.voxels });
+        return Err(Error::TooLarge { name: name.into(), field: "pixels".into(), limit: limits.voxels });
     }
     let deep = matches!(picture.color(), ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16);
     if picture.color().has_color() {
@@ -54,7 +54,7 @@ fn levels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(usize, usize, Ve
         let grey = rgb.pixels().all(|p| p.0.iter().all(|&c| c.abs_diff(p.0[0]) <= tolerance));
         if !grey {
             let reason = "it is a colour picture; save the slice as a grey one";
-            return Err(ScanError::invalid(name, "colour", reason));
+            return Err(Error::invalid(name, "colour", reason));
         }
     }
     if deep {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use crate::scan::ScanError;
+use crate::Error;
 use crate::{Geometry, Limits, Slice};
 
 /// Types of voxels with one number each.
@@ -45,27 +45,22 @@ pub(super) struct Voxels {
 pub(super) trait Fields {
     fn name(&self) -> &str;
 
-    fn invalid(&self, field: &str, reason: impl ToString) -> ScanError {
-        ScanError::invalid(self.name(), field, reason)
+    fn invalid(&self, field: &str, reason: impl ToString) -> Error {
+        Error::invalid(self.name(), field, reason)
     }
 
-    fn too_large(&self, field: &str, limit: u64) -> ScanError {
-        ScanError::TooLarge { name: self.name().into(), field: field.into(), limit }
+    fn too_large(&self, field: &str, limit: u64) -> Error {
+        Error::TooLarge { name: self.name().into(), field: field.into(), limit }
     }
 
-    fn cut_off(&self, reason: &io::Error) -> ScanError {
+    fn cut_off(&self, reason: &io::Error) -> Error {
         let reason = format!("the file is damaged or ends early ({reason}); copy or export it again");
         self.invalid("volume", reason)
     }
 }
 
 /// The lengths of the three axes of a volume, within the limits; `field` is where the file states them.
-pub(super) fn lengths(
-    file: &impl Fields,
-    field: &str,
-    stated: &[i64],
-    limits: &Limits,
-) -> Result<[usize; 3], ScanError> {
+pub(super) fn lengths(file: &impl Fields, field: &str, stated: &[i64], limits: &Limits) -> Result<[usize; 3], Error> {
     if stated.iter().skip(3).any(|&length| length > 1) {
         return Err(file.invalid(field, "the file holds several volumes; save one of them"));
     }
@@ -93,7 +88,7 @@ impl Voxels {
         mut content: impl Read,
         skipped: u64,
         limits: &Limits,
-    ) -> Result<Vec<Slice>, ScanError> {
+    ) -> Result<Vec<Slice>, Error> {
         if geometry.depth() as u64 > u64::from(limits.slices) {
             return Err(file.too_large("number of slices", limits.slices.into()));
         }

@@ -7,6 +7,6 @@ mod nifti;
 mod png;
 mod segmentation;
 
-pub use nifti::{VolumeError, Voxel, nifti};
-pub use png::{WriteError, png, png_8bit, png_16bit};
-pub use segmentation::{Author, SegmentationError, segmentation};
+pub use nifti::{Voxel, nifti};
+pub use png::{png, png_8bit, png_16bit};
+pub use segmentation::{Author, segmentation};

@@ -6,37 +6,11 @@ use std::ops::Range;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use nifti::NiftiType;
-use thiserror::Error;
 
 use super::DESCRIPTION;
+use crate::Error;
 use crate::Geometry;
 use crate::geometry::NIFTI_DATA_OFFSET;
-
-/// Values that do not fit the grid, or that could not be compressed.
-#[derive(Debug, Error)]
-pub enum VolumeError {
-    /// Another number of slices than the grid has.
-    #[error("{given} slices were given for a volume of {expected}")]
-    Slices {
-        /// Slices given.
-        given: usize,
-        /// Slices of the grid.
-        expected: usize,
-    },
-    /// A slice with another number of pixels than the grid has.
-    #[error("slice {index} has {given} values instead of {expected}")]
-    Pixels {
-        /// The slice, from 0.
-        index: usize,
-        /// Values given.
-        given: usize,
-        /// Pixels of a slice of the grid.
-        expected: usize,
-    },
-    /// The compressed bytes could not be written.
-    #[error("the NIfTI volume could not be compressed")]
-    Compression(#[from] io::Error),
-}
 
 /// What a voxel may be: `f32` for HU and maps, `u8` for masks and labels.
 pub trait Voxel: Copy + Default + sealed::Encode {}
@@ -76,26 +50,27 @@ mod sealed {
 ///
 /// # Errors
 /// When the slices do not fill the grid.
-pub fn nifti<T: Voxel>(slices: &[impl AsRef<[T]>], geometry: &Geometry) -> Result<Vec<u8>, VolumeError> {
+pub fn nifti<T: Voxel>(slices: &[impl AsRef<[T]>], geometry: &Geometry) -> Result<Vec<u8>, Error> {
     let (given, expected) = (slices.len(), geometry.depth());
     if given != expected {
-        return Err(VolumeError::Slices { given, expected });
+        return Err(Error::VolumeSlices { given, expected });
     }
     let pixels = geometry.width() * geometry.height();
     let mut volume = vec![T::default(); pixels * expected];
     for (index, slice) in slices.iter().enumerate() {
         let slice = slice.as_ref();
         if slice.len() != pixels {
-            return Err(VolumeError::Pixels { index, given: slice.len(), expected: pixels });
+            return Err(Error::VolumePixels { index, given: slice.len(), expected: pixels });
         }
         for (position, &value) in geometry.slice_positions(index).zip(slice) {
             volume[position] = value;
         }
     }
     compress(&header(geometry, T::TYPE), &volume, geometry.big_endian())
+        .map_err(|reason| Error::Encoding { format: "NIfTI volume", reason: reason.to_string() })
 }
 
-fn compress<T: Voxel>(header: &[u8], volume: &[T], big_endian: bool) -> Result<Vec<u8>, VolumeError> {
+fn compress<T: Voxel>(header: &[u8], volume: &[T], big_endian: bool) -> io::Result<Vec<u8>> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     gzip.write_all(header)?;
     let mut bytes = Vec::new();
@@ -104,7 +79,7 @@ fn compress<T: Voxel>(header: &[u8], volume: &[T], big_endian: bool) -> Result<V
         part.iter().for_each(|value| value.encode(big_endian, &mut bytes));
         gzip.write_all(&bytes)?;
     }
-    Ok(gzip.finish()?)
+    gzip.finish()
 }
 
 /// Where a header holds words, which may be anyone's: data_type and db_name, descrip and aux_file, intent_name.

@@ -3,23 +3,18 @@
 use ::png::{BitDepth, ColorType, Compression, Encoder, Filter};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, ImageBuffer, Luma};
-use thiserror::Error;
 
 use super::DESCRIPTION;
+use crate::Error;
 use crate::picture::Picture;
 
-/// Why something could not be encoded.
-#[derive(Debug, Error)]
-#[error("the PNG could not be encoded: {0}")]
-pub struct WriteError(String);
-
 /// A colour picture as PNG.
-pub fn png(picture: &Picture) -> Result<Vec<u8>, WriteError> {
+pub fn png(picture: &Picture) -> Result<Vec<u8>, Error> {
     encode(&DynamicImage::ImageRgb8(picture.image().clone()))
 }
 
 /// `width * height` grey levels or labels as 8-bit PNG, which says in its description what it is for.
-pub fn png_8bit(width: usize, height: usize, greys: &[u8]) -> Result<Vec<u8>, WriteError> {
+pub fn png_8bit(width: usize, height: usize, greys: &[u8]) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, width as u32, height as u32);
     encoder.set_color(ColorType::Grayscale);
@@ -28,20 +23,24 @@ pub fn png_8bit(width: usize, height: usize, greys: &[u8]) -> Result<Vec<u8>, Wr
     encoder.set_filter(Filter::Up);
     let described = encoder.add_text_chunk("Description".into(), DESCRIPTION.into());
     let written = described.and_then(|()| encoder.write_header()?.write_image_data(greys));
-    written.map_err(|reason| WriteError(reason.to_string()))?;
+    written.map_err(png_error)?;
     Ok(bytes)
 }
 
 /// `width * height` grey levels as 16-bit PNG.
-pub fn png_16bit(width: usize, height: usize, greys: Vec<u16>) -> Result<Vec<u8>, WriteError> {
+pub fn png_16bit(width: usize, height: usize, greys: Vec<u16>) -> Result<Vec<u8>, Error> {
     let image = ImageBuffer::<Luma<u16>, _>::from_raw(width as u32, height as u32, greys);
-    encode(&image.ok_or_else(|| WriteError(format!("the values do not fill {width} x {height}")))?.into())
+    encode(&image.ok_or_else(|| png_error(format!("the values do not fill {width} x {height}")))?.into())
 }
 
-fn encode(image: &DynamicImage) -> Result<Vec<u8>, WriteError> {
+fn encode(image: &DynamicImage) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     // Trying every filter on every row takes twice the time and saves little.
     let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Up);
-    image.write_with_encoder(encoder).map_err(|reason| WriteError(reason.to_string()))?;
+    image.write_with_encoder(encoder).map_err(png_error)?;
     Ok(bytes)
+}
+
+fn png_error(reason: impl ToString) -> Error {
+    Error::Encoding { format: "PNG", reason: reason.to_string() }
 }

@@ -1,37 +1,16 @@
 //! Masks as a DICOM segmentation of the series that they belong to.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 
 use dicom_core::value::{DataSetSequence, PrimitiveValue};
 use dicom_core::{DataElement, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
-use thiserror::Error;
 
+use crate::Error;
 use crate::read::dicom::Reference;
 use crate::stack::Source;
 use crate::{Mask, Scan};
-
-/// Why there is no segmentation.
-#[derive(Debug, Error)]
-pub enum SegmentationError {
-    /// The scan has no such slice, or another number of pixels in it.
-    #[error("{name}: the masks do not fit its slices")]
-    InputTransform {
-        /// The scan.
-        name: String,
-    },
-    /// Nothing in the files says what to refer to.
-    #[error("{name}: a segmentation needs DICOM slices that say who and where they are")]
-    NoSource {
-        /// The scan.
-        name: String,
-    },
-    /// The bytes could not be written.
-    #[error("the segmentation could not be written")]
-    Write(#[source] Box<dyn Error + Send + Sync>),
-}
 
 /// Who made it, and when.
 #[derive(Clone, Debug)]
@@ -55,21 +34,17 @@ pub struct Author<'a> {
 ///
 /// # Errors
 /// When the scan is no DICOM series, or the masks are not those of its slices.
-pub fn segmentation(
-    masks: &BTreeMap<usize, Mask>,
-    scan: &Scan,
-    author: &Author<'_>,
-) -> Result<Option<Vec<u8>>, SegmentationError> {
+pub fn segmentation(masks: &BTreeMap<usize, Mask>, scan: &Scan, author: &Author<'_>) -> Result<Option<Vec<u8>>, Error> {
     let name = || scan.name().to_owned();
     let sources = scan.sources().filter(|sources| !sources.is_empty());
-    let sources = sources.ok_or_else(|| SegmentationError::NoSource { name: name() })?;
-    let slice = scan.slice(0).map_err(|_| SegmentationError::InputTransform { name: name() })?;
+    let sources = sources.ok_or_else(|| Error::NoSource { name: name() })?;
+    let slice = scan.slice(0).map_err(|_| Error::MaskMismatch { name: name() })?;
     let (width, height) = (slice.width(), slice.height());
     let with_source = |(index, mask): (&usize, _)| Some((mask, sources.get(*index)?));
     let placed: Option<Vec<(&Mask, &Source)>> = masks.iter().map(with_source).collect();
     let fits = |(mask, _): &(&Mask, &Source)| (mask.width(), mask.height()) == (width, height);
     let placed = placed.filter(|placed| placed.iter().all(fits));
-    let mut found = placed.ok_or_else(|| SegmentationError::InputTransform { name: name() })?;
+    let mut found = placed.ok_or_else(|| Error::MaskMismatch { name: name() })?;
     found.retain(|(mask, _)| mask.count() > 0);
     let Some((_, first)) = found.first() else { return Ok(None) };
     let spacing = slice.spacing_or_assumed();
@@ -103,9 +78,13 @@ pub fn segmentation(
     object.0.put(DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::from(bits)));
 
     let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
-    let file = object.0.with_meta(meta).map_err(|reason| SegmentationError::Write(Box::new(reason)))?;
+    let file = object
+        .0
+        .with_meta(meta)
+        .map_err(|reason| Error::Encoding { format: "DICOM segmentation", reason: reason.to_string() })?;
     let mut bytes = Vec::new();
-    file.write_all(&mut bytes).map_err(|reason| SegmentationError::Write(Box::new(reason)))?;
+    file.write_all(&mut bytes)
+        .map_err(|reason| Error::Encoding { format: "DICOM segmentation", reason: reason.to_string() })?;
     Ok(Some(bytes))
 }
 

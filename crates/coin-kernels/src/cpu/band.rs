@@ -1,8 +1,9 @@
-//! A band of an image, laid out so that a vector of outputs reads vectors of inputs at fixed distances.
+//! A band of an image, packed so that SIMD vectors of outputs read vectors of inputs at fixed distances.
 //!
-//! Rows are copied with their padding, one plane for each place within a step, so that strided taps read neighbours, too.
-//! An output place `(image, row, column)` has the number `q = (image * rows + row) * pitch + column`; the input of a tap lies
-//! at `q` plus the tap's own distance, for every `q`. Places in the padding are computed like any others and not stored.
+//! Rows are copied with their padding. Strided inputs are split into one plane per phase of the stride, so that taps
+//! read contiguous values. The output position `(image, row, column)` has index `q = (image * rows + row) * pitch +
+//! column`; each tap reads the input at `q` plus a constant distance. Positions in the padding are computed like all
+//! others and not stored.
 
 use std::ops::Range;
 
@@ -11,15 +12,15 @@ use macerator::Simd;
 use super::tile;
 use crate::stencil::Stencil;
 
-/// Values of a band that stay in a core's own cache.
+/// Values of a band that fit into a core's private cache.
 const CACHED: usize = 1 << 16;
-/// Fewer rows than this, and more of a band is padding than is worth it.
-const FEWEST_ROWS: usize = 4;
-/// Fewer places than this, and vectors are seldom full.
-const FEWEST_PLACES: usize = 256;
-/// Fewer places than this, and cores rather share the outputs.
-const WORTH_SPLITTING: usize = 512;
-/// Values that a vector may read past the last place.
+/// Bands with fewer rows spend too much work on padding.
+const MIN_ROWS: usize = 4;
+/// With fewer positions, vectors are seldom full.
+const MIN_POSITIONS: usize = 256;
+/// With fewer positions, splitting the outputs between cores is faster.
+const MIN_SPLIT_POSITIONS: usize = 512;
+/// Values that a vector may read past the last position.
 pub const SLACK: usize = 512;
 
 /// `[batch, channels, height, width]`.
@@ -41,55 +42,55 @@ impl Map {
         self.batch * self.channels * self.height * self.width
     }
 
-    /// Values of a plane.
+    /// Values in a plane.
     pub fn plane(&self) -> usize {
         self.height * self.width
     }
 
-    /// The numbers of a channel's planes.
+    /// Indices of the planes of a channel.
     pub fn planes(&self, channel: usize) -> impl Iterator<Item = usize> {
         (channel..self.batch * self.channels).step_by(self.channels)
     }
 
-    /// Where a row begins.
+    /// Index of the first value of a row.
     pub fn row(&self, image: usize, channel: usize, row: usize) -> usize {
         ((image * self.channels + channel) * self.height + row) * self.width
     }
 }
 
-/// Images, and rows of places in each.
+/// A range of images, and a range of rows of positions in each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Band {
     pub images: Range<usize>,
     pub rows: Range<usize>,
 }
 
-/// How bands of one operation are laid out.
+/// How bands of one operation are laid out in memory.
 #[derive(Clone, Debug)]
 pub struct Layout {
     input_step: usize,
-    /// Columns of places.
+    /// Positions in a row.
     pub columns: usize,
     /// Values from one row of a plane to the next.
     pub pitch: usize,
-    /// The least offset of a tap in whole steps, on both axes.
+    /// The smallest tap offset in whole steps, on both axes.
     first: isize,
-    /// Rows that a band of a part of an image has more than there are rows of places.
+    /// Extra rows that a band of part of an image needs.
     halo: usize,
-    /// Rows of zeros from one image to the next: what is below the one is above the other.
+    /// Zero rows between two images; the padding below one is the padding above the next.
     gap: usize,
-    /// Places within a step that some tap sees, row and column.
+    /// Phases of the stride (row, column) that some tap reads.
     planes: Vec<[usize; 2]>,
 }
 
 impl Layout {
-    /// From maps with sides of `from` to places with sides of `to`.
+    /// Layout from inputs to positions, both given as height and width.
     pub fn new(stencil: &Stencil, from: [usize; 2], [rows, columns]: [usize; 2]) -> Self {
         let [first, last] = stencil.reach();
         let halo = (last - first) as usize;
-        // Rows share the zeros between them, and images do, unless there are pixels where those on the right would be.
-        let between = |pixels: usize, places: usize| {
-            let shared = pixels.div_ceil(stencil.input_step) <= places;
+        // Neighbouring rows share their padding, and so do images, unless pixels lie where the right padding would be.
+        let between = |pixels: usize, positions: usize| {
+            let shared = pixels.div_ceil(stencil.input_step) <= positions;
             if shared { (-first).max(last).max(0) as usize } else { halo }
         };
         let [from_rows, from_columns] = from;
@@ -104,7 +105,7 @@ impl Layout {
         Self { input_step: stencil.input_step, columns, pitch, first, halo, gap, planes }
     }
 
-    /// Rows of a band's planes.
+    /// Rows in a band's planes.
     pub fn plane_rows(&self, band: &Band) -> usize {
         band.rows.len() + if band.images.len() > 1 { self.gap } else { self.halo }
     }
@@ -118,18 +119,18 @@ impl Layout {
         self.planes.len() * self.plane(band)
     }
 
-    /// Places of a band, those in the padding between them counted.
-    pub fn places(&self, band: &Band) -> usize {
+    /// Positions in a band, including those in the padding between rows.
+    pub fn positions(&self, band: &Band) -> usize {
         let whole = (band.images.len() - 1) * self.plane_rows(band) + band.rows.len() - 1;
         whole * self.pitch + self.columns
     }
 
-    /// Values of `channels` channels of a band, and of what vectors read behind it.
+    /// Buffer length for `channels` channels of a band, including the slack that vectors may read.
     pub fn length(&self, band: &Band, channels: usize) -> usize {
         channels * self.channel(band) + SLACK
     }
 
-    /// Distance of a tap's input from a place.
+    /// Distance from a position to the input of a tap.
     pub fn distance(&self, band: &Band, stencil: &Stencil, offset: [isize; 2]) -> usize {
         let within = offset.map(|offset| stencil.within_step(offset));
         let plane = self.planes.iter().position(|plane| *plane == within).unwrap_or(0);
@@ -137,20 +138,20 @@ impl Layout {
         plane * self.plane(band) + row * self.pitch + column
     }
 
-    /// Splits `rows` rows of places of each of `batch` images into bands of `channels` channels that a core's cache holds, and
-    /// into about `wanted` of them where there are rows enough.
+    /// Splits `rows` rows of positions in each of `batch` images into bands of `channels` channels that fit into a
+    /// core's cache, aiming at `wanted` bands if there are enough rows.
     pub fn bands(&self, batch: usize, rows: usize, channels: usize, wanted: usize) -> Vec<Band> {
         let row = (channels * self.planes.len() * self.pitch).max(1);
         let image = (rows + self.halo) * self.pitch;
-        if image < FEWEST_PLACES {
-            // Several images a band, so that vectors are full where images are small.
+        if image < MIN_POSITIONS {
+            // Several images per band keep vectors full where images are small.
             let fitting = (CACHED / (row * (rows + self.halo))).max(1);
-            let images = FEWEST_PLACES.div_ceil(image).min(fitting);
+            let images = MIN_POSITIONS.div_ceil(image).min(fitting);
             let starts = (0..batch).step_by(images);
             return starts.map(|start| Band { images: start..batch.min(start + images), rows: 0..rows }).collect();
         }
-        let fitting = (CACHED / row).saturating_sub(self.halo).max(FEWEST_ROWS);
-        let most = rows.div_ceil(FEWEST_ROWS).min((rows * self.pitch).div_ceil(WORTH_SPLITTING));
+        let fitting = (CACHED / row).saturating_sub(self.halo).max(MIN_ROWS);
+        let most = rows.div_ceil(MIN_ROWS).min((rows * self.pitch).div_ceil(MIN_SPLIT_POSITIONS));
         let parts = wanted.div_ceil(batch.max(1)).min(most).max(rows.div_ceil(fitting));
         let height = rows.div_ceil(parts).max(1);
         let band = move |image: usize| {
@@ -160,7 +161,7 @@ impl Layout {
         (0..batch).flat_map(band).collect()
     }
 
-    /// Copies channels of `map` into `packed`, with zeros where there is no image.
+    /// Copies channels of `map` into `packed`, with zeros for the padding.
     #[cfg_attr(target_family = "wasm", inline(never))]
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn pack<S: Simd>(
@@ -196,10 +197,10 @@ impl Layout {
                         tile::clear(after);
                         match self.input_step {
                             1 => tile::copy::<S>(&line[columns.skipped..][..columns.count], target),
-                            step => tile::thin_out(line.get(columns.skipped..).unwrap_or(&[]), step, target),
+                            step => tile::copy_strided(line.get(columns.skipped..).unwrap_or(&[]), step, target),
                         }
                         if let Some((scale, shift)) = affine {
-                            // SAFETY: these are the target's own values.
+                            // SAFETY: pointer and length come from `target`, which is exclusively borrowed.
                             unsafe { tile::affine_relu::<S>(target.as_mut_ptr(), target.len(), scale, shift) };
                         }
                     }
@@ -210,7 +211,7 @@ impl Layout {
         packed[end..].fill(0.0);
     }
 
-    /// What a row of a plane sees of one of `width` pixels.
+    /// The columns of a packed row that come from an image row of `width` pixels.
     fn existing(&self, width: usize, within: usize) -> Columns {
         let before = (-self.first).max(0) as usize;
         let skipped = self.first.max(0) as usize * self.input_step + within;
@@ -220,16 +221,16 @@ impl Layout {
     }
 }
 
-/// Columns of a plane that exist.
+/// Columns of a packed row that hold image pixels.
 struct Columns {
     /// Zeros before them.
     before: usize,
-    /// Pixels before the first of them.
+    /// Image pixels before the first one.
     skipped: usize,
     count: usize,
 }
 
-/// What happens to values before they are convolved: nothing, or a scale and a shift of each channel and ReLU.
+/// An optional `relu(scale * x + shift)` per input channel, applied before the convolution.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Prologue<'a>(pub Option<(&'a [f32], &'a [f32])>);
 

@@ -1,4 +1,4 @@
-//! Memory for maps, kept from one operation to the next: new memory from the system costs more than many an operation.
+//! A pool of feature-map buffers; allocating fresh memory from the system costs more than many operations.
 
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
@@ -8,53 +8,53 @@ use std::sync::{Mutex, PoisonError};
 use burn::tensor::Bytes;
 use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProperty};
 
-/// Values that are kept in all, while no tensor needs them.
-const MOST_KEPT: usize = if cfg!(target_family = "wasm") { 1 << 24 } else { 1 << 26 };
-/// What was not asked for in so many requests is given back: more than a step of a training makes.
-const LIFE: usize = 1 << 10;
-/// Smaller buffers are left to the allocator, which keeps them itself.
-const FEWEST: usize = 1 << 12;
+/// Most values kept in the pool.
+const MAX_POOLED: usize = if cfg!(target_family = "wasm") { 1 << 24 } else { 1 << 26 };
+/// Buffers unused for this many requests are freed; a training step makes fewer.
+const MAX_AGE: usize = 1 << 10;
+/// Smaller buffers are left to the allocator, which caches them itself.
+const MIN_POOLED: usize = 1 << 12;
 
-static KEPT: Mutex<Kept> = Mutex::new(Kept::new());
+static POOL: Mutex<Pool> = Mutex::new(Pool::new());
 
-/// Buffers that no tensor needs.
-struct Kept {
-    /// Each with the number of requests when it was kept, those kept last at the end.
+/// Buffers that no tensor uses.
+struct Pool {
+    /// Each with the request count at the time it was returned, in that order.
     buffers: VecDeque<(usize, Box<[f32]>)>,
-    /// Of all buffers.
+    /// Total values in `buffers`.
     values: usize,
     /// Requests so far.
     requests: usize,
 }
 
-impl Kept {
+impl Pool {
     const fn new() -> Self {
         Self { buffers: VecDeque::new(), values: 0, requests: 0 }
     }
 
-    /// The smallest that fits, unless it would waste half of itself; of several the one that was kept last.
+    /// Takes the smallest buffer that fits and wastes less than half; of equal ones the most recently returned.
     fn take(&mut self, length: usize) -> Option<Box<[f32]>> {
         self.requests += 1;
         let fits = |(_, (_, buffer)): &(usize, &(usize, Box<[f32]>))| (length..2 * length).contains(&buffer.len());
         let fitting = self.buffers.iter().enumerate().filter(fits);
-        let place =
-            fitting.min_by_key(|(place, (_, buffer))| (buffer.len(), usize::MAX - place)).map(|(place, _)| place);
-        let taken = place.and_then(|place| self.buffers.remove(place)).map(|(_, buffer)| buffer);
+        let index =
+            fitting.min_by_key(|(index, (_, buffer))| (buffer.len(), usize::MAX - index)).map(|(index, _)| index);
+        let taken = index.and_then(|index| self.buffers.remove(index)).map(|(_, buffer)| buffer);
         self.values -= taken.as_ref().map_or(0, |buffer| buffer.len());
-        self.give_back();
+        self.evict();
         taken
     }
 
-    fn keep(&mut self, buffer: Box<[f32]>) {
+    fn put(&mut self, buffer: Box<[f32]>) {
         self.values += buffer.len();
         self.buffers.push_back((self.requests, buffer));
-        self.give_back();
+        self.evict();
     }
 
-    /// Gives back what is too old, and the oldest while there is too much.
-    fn give_back(&mut self) {
+    /// Frees buffers that are too old, and the oldest ones while the pool is too large.
+    fn evict(&mut self) {
         while let Some((kept, oldest)) = self.buffers.front()
-            && (self.values > MOST_KEPT || kept + LIFE < self.requests)
+            && (self.values > MAX_POOLED || kept + MAX_AGE < self.requests)
         {
             self.values -= oldest.len();
             self.buffers.pop_front();
@@ -62,25 +62,25 @@ impl Kept {
     }
 }
 
-/// The values of a map.
+/// The values of a feature map, in pooled memory.
 #[derive(Debug)]
 pub struct Buffer {
-    /// May be longer.
+    /// May be longer than `length`.
     memory: Box<[f32]>,
     length: usize,
 }
 
 impl Buffer {
-    /// With whatever values are in it: the operation writes them all.
-    pub fn unwritten(length: usize) -> Self {
-        let kept = (length >= FEWEST).then(|| KEPT.lock().unwrap_or_else(PoisonError::into_inner).take(length));
+    /// A buffer with unspecified values, which the operation must overwrite.
+    pub fn unspecified(length: usize) -> Self {
+        let kept = (length >= MIN_POOLED).then(|| POOL.lock().unwrap_or_else(PoisonError::into_inner).take(length));
         Self { memory: kept.flatten().unwrap_or_else(|| vec![0.0; length].into_boxed_slice()), length }
     }
 
-    /// As the memory of a tensor, which gives it back when it goes.
+    /// Converts into tensor memory that returns to the pool when the tensor is dropped.
     pub fn into_bytes(self) -> Bytes {
         let length = size_of_val(&*self);
-        // SAFETY: all bytes of the values are initialised.
+        // SAFETY: `memory` holds initialised f32 values, so the first `length` bytes are initialised.
         unsafe { Bytes::from_controller(Box::new(self), length) }
     }
 }
@@ -93,9 +93,9 @@ impl PartialEq for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if self.memory.len() >= FEWEST {
+        if self.memory.len() >= MIN_POOLED {
             let buffer = std::mem::take(&mut self.memory);
-            KEPT.lock().unwrap_or_else(PoisonError::into_inner).keep(buffer);
+            POOL.lock().unwrap_or_else(PoisonError::into_inner).put(buffer);
         }
     }
 }
@@ -125,12 +125,13 @@ impl AllocationController for Buffer {
 
     unsafe fn memory_mut(&mut self, _: AccessPolicy) -> Result<&mut [MaybeUninit<u8>], AccessError> {
         let values: &mut [f32] = self;
-        // SAFETY: the bytes of the values, borrowed like them; the caller promises to write only initialised ones.
+        // SAFETY: pointer and length come from `values`, which stays borrowed; the caller promises to write only
+        // initialised bytes.
         Ok(unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) })
     }
 
     fn memory(&self, _: AccessPolicy) -> Result<&[MaybeUninit<u8>], AccessError> {
-        // SAFETY: the bytes of the values, borrowed like them.
+        // SAFETY: pointer and length come from the values, which stay borrowed.
         Ok(unsafe { std::slice::from_raw_parts(self.as_ptr().cast(), size_of_val(&**self)) })
     }
 }
@@ -140,49 +141,49 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_tensor_no_longer_needs_is_used_again() {
-        // A length that no other test asks for.
-        let length = FEWEST + 4321;
-        let mut first = Buffer::unwritten(length);
+    fn a_dropped_tensors_memory_is_reused() {
+        // No other test requests this length.
+        let length = MIN_POOLED + 4321;
+        let mut first = Buffer::unspecified(length);
         first[7] = 7.0;
         let bytes = first.into_bytes();
-        let place = bytes.as_ptr();
+        let index = bytes.as_ptr();
         let mut copy = bytes.clone();
         drop(bytes);
-        let second = Buffer::unwritten(length);
-        assert_eq!((second.as_ptr().cast(), second[7]), (place, 7.0));
-        // The copy has memory of its own.
+        let second = Buffer::unspecified(length);
+        assert_eq!((second.as_ptr().cast(), second[7]), (index, 7.0));
+        // The copy has its own memory.
         copy.fill(0);
         assert_eq!(second[7], 7.0);
     }
 
     #[test]
-    fn no_more_is_kept_than_allowed() {
-        let mut kept = Kept::new();
+    fn the_pool_size_is_bounded() {
+        let mut pool = Pool::new();
         let buffer = |length: usize| vec![0.0; length].into_boxed_slice();
-        kept.keep(buffer(FEWEST));
-        kept.keep(buffer(MOST_KEPT - FEWEST));
-        kept.keep(buffer(1));
-        assert!(kept.take(FEWEST).is_none(), "the oldest went");
-        assert!(kept.take(1).is_some());
-        assert_eq!(kept.values, MOST_KEPT - FEWEST);
+        pool.put(buffer(MIN_POOLED));
+        pool.put(buffer(MAX_POOLED - MIN_POOLED));
+        pool.put(buffer(1));
+        assert!(pool.take(MIN_POOLED).is_none(), "the oldest buffer was freed");
+        assert!(pool.take(1).is_some());
+        assert_eq!(pool.values, MAX_POOLED - MIN_POOLED);
     }
 
     #[test]
-    fn what_nobody_asks_for_is_given_back() {
-        let mut kept = Kept::new();
-        kept.keep(vec![0.0; 100].into_boxed_slice());
-        (0..LIFE).for_each(|_| assert!(kept.take(1000).is_none()));
-        assert_eq!(kept.values, 100);
-        assert!(kept.take(1000).is_none());
-        assert_eq!((kept.values, kept.buffers.len()), (0, 0));
+    fn unused_buffers_are_freed() {
+        let mut pool = Pool::new();
+        pool.put(vec![0.0; 100].into_boxed_slice());
+        (0..MAX_AGE).for_each(|_| assert!(pool.take(1000).is_none()));
+        assert_eq!(pool.values, 100);
+        assert!(pool.take(1000).is_none());
+        assert_eq!((pool.values, pool.buffers.len()), (0, 0));
     }
 
     #[test]
-    fn a_buffer_that_fits_is_taken_unless_half_of_it_would_be_wasted() {
-        let mut kept = Kept::new();
-        [100, 60, 50, 70].into_iter().for_each(|length| kept.keep(vec![0.0; length].into_boxed_slice()));
-        let mut taken = |length| kept.take(length).map(|buffer| buffer.len());
+    fn the_smallest_fitting_buffer_is_taken_unless_it_wastes_half() {
+        let mut pool = Pool::new();
+        [100, 60, 50, 70].into_iter().for_each(|length| pool.put(vec![0.0; length].into_boxed_slice()));
+        let mut taken = |length| pool.take(length).map(|buffer| buffer.len());
         assert_eq!([taken(55), taken(55), taken(40), taken(40)], [Some(60), Some(70), Some(50), None]);
     }
 }

@@ -1,26 +1,26 @@
-//! Passes over values, each for itself.
+//! Elementwise operations, in@position.
 
 use super::planes::vectorised;
 use super::tasks::{self, Output};
 use super::tile::relu;
 use crate::Adam;
 
-/// Values of a task.
-const SHARE: usize = 1 << 14;
+/// Values per task.
+const CHUNK: usize = 1 << 14;
 
-/// Calls `change` for equal pieces of all of `values`: with where a piece starts, and its values.
-fn each_component<const N: usize>(values: [&mut [f32]; N], change: impl Fn(usize, [&mut [f32]; N]) + Sync + Send) {
+/// Calls `change` for each chunk of `values`, with the index of its first value.
+fn each_chunk<const N: usize>(values: [&mut [f32]; N], change: impl Fn(usize, [&mut [f32]; N]) + Sync + Send) {
     let length = values.iter().map(|values| values.len()).min().unwrap_or(0);
     let outputs = values.map(Output::new);
-    tasks::run(length.div_ceil(SHARE), 4 * length, |task| {
-        let start = task * SHARE;
-        // SAFETY: each task has values of its own.
-        let pieces = outputs.each_ref().map(|output| unsafe { output.slice(start, SHARE.min(length - start)) });
-        change(start, pieces);
+    tasks::run(length.div_ceil(CHUNK), 4 * length, |task| {
+        let start = task * CHUNK;
+        // SAFETY: tasks change disjoint ranges.
+        let chunks = outputs.each_ref().map(|output| unsafe { output.slice(start, CHUNK.min(length - start)) });
+        change(start, chunks);
     });
 }
 
-/// `values` become `relu(values + others)`.
+/// `values = relu(values + others)`.
 pub fn add_relu(values: &mut [f32], others: &[f32]) {
     vectorised! {
         fn pass(values: &mut [f32], others: &[f32]) {
@@ -29,10 +29,10 @@ pub fn add_relu(values: &mut [f32], others: &[f32]) {
             }
         }
     }
-    each_component([values], |start, [values]| pass(values, &others[start..]));
+    each_chunk([values], |start, [values]| pass(values, &others[start..]));
 }
 
-/// `gradient` becomes 0 where `output` is 0: what ReLU cut off.
+/// Sets `gradient` to 0 where `output` is 0.
 pub fn relu_gradient(gradient: &mut [f32], output: &[f32]) {
     vectorised! {
         fn pass(gradient: &mut [f32], output: &[f32]) {
@@ -41,10 +41,10 @@ pub fn relu_gradient(gradient: &mut [f32], output: &[f32]) {
             }
         }
     }
-    each_component([gradient], |start, [gradient]| pass(gradient, &output[start..]));
+    each_chunk([gradient], |start, [gradient]| pass(gradient, &output[start..]));
 }
 
-/// See [`crate::adam`]; all change in place.
+/// One [`crate::adam`] step in@position.
 pub fn adam(parameter: &mut [f32], gradient: &[f32], [first, second]: [&mut [f32]; 2], adam: &Adam) {
     vectorised! {
         fn pass(parameter: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32], adam: &Adam) {
@@ -59,7 +59,7 @@ pub fn adam(parameter: &mut [f32], gradient: &[f32], [first, second]: [&mut [f32
             }
         }
     }
-    each_component([parameter, first, second], |start, [parameter, first, second]| {
+    each_chunk([parameter, first, second], |start, [parameter, first, second]| {
         pass(parameter, &gradient[start..], first, second, adam);
     });
 }

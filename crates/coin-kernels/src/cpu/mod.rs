@@ -1,8 +1,7 @@
-//! The operations on the CPU: one kernel for convolutions and their input gradients ([`convolution`]), which 3x3 ones of short
-//! vectors can do without, one for weight gradients ([`weight_gradient`]), and passes over maps ([`normalisation`], [`pooling`]),
-//! on all cores.
+//! CPU kernels: convolutions and their input gradients ([`convolution`], with Winograd on short vectors), weight
+//! gradients ([`weight_gradient`]), and passes over feature maps ([`normalisation`], [`pooling`]), on all cores.
 //!
-//! Results do not depend on the number of cores. Values that are no f32 are left to Burn.
+//! Results do not depend on the number of cores. Types other than f32 fall back to Burn.
 
 mod band;
 mod buffers;
@@ -187,24 +186,24 @@ impl Operations for Flex {
             let found = normalised.gradient(None, slice_mut(&mut gradient));
             (gradient, found)
         } else {
-            let mut by_x = Buffer::unwritten(map.len());
+            let mut by_x = Buffer::unspecified(map.len());
             let found = normalised.gradient(Some(Values(gradient).slice()), &mut by_x);
             (tensor(by_x, map), found)
         };
         (by_x, vector(by_gamma), vector(by_beta))
     }
 
-    fn halve(x: FloatTensor<Self>, scale: Optional<Self>, shift: Optional<Self>, factor: f32) -> FloatTensor<Self> {
+    fn sum_pool(x: FloatTensor<Self>, scale: Optional<Self>, shift: Optional<Self>, factor: f32) -> FloatTensor<Self> {
         let [scale, shift] = [scale, shift].map(Optional::get);
         if !is_f32(&x) {
-            return composed::halve::<Self>(x, scale, shift, factor);
+            return composed::sum_pool::<Self>(x, scale, shift, factor);
         }
         let x = Values::of(x);
         let [scale, shift] = [scale, shift].map(|tensor| tensor.map(Values::of));
         let prologue =
             Prologue(scale.as_ref().zip(shift.as_ref()).map(|(scale, shift)| (scale.slice(), shift.slice())));
         let (from, to) = (x.map(), Map { height: x.map().height / 2, width: x.map().width / 2, ..x.map() });
-        tensor(pooling::halve(x.slice(), from, to, &prologue, factor), to)
+        tensor(pooling::sum_pool(x.slice(), from, to, &prologue, factor), to)
     }
 
     fn add_relu(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -275,7 +274,7 @@ fn is_f32(x: &FlexTensor) -> bool {
     x.dtype() == DType::F32
 }
 
-/// The f32 values of a tensor, row by row.
+/// The f32 values of a contiguous tensor.
 struct Values(FlexTensor);
 
 impl Values {
@@ -288,19 +287,19 @@ impl Values {
         values.unwrap_or_else(|| unreachable!("contiguous, and f32 like the first operand"))
     }
 
-    /// The four sides; those that are missing are 1.
+    /// The shape, padded with trailing ones to four dimensions.
     fn map(&self) -> Map {
         let shape = self.0.layout().shape();
         Map::of(std::array::from_fn(|side| if side < shape.num_dims() { shape[side] } else { 1 }))
     }
 }
 
-/// With its values row by row, its own where they are.
+/// Makes a tensor contiguous, without a copy if it already is.
 fn contiguous(tensor: FlexTensor) -> FlexTensor {
     tensor.to_contiguous()
 }
 
-/// The f32 values of a contiguous tensor, copied before where another tensor shares them.
+/// The f32 values of a contiguous tensor; copies first if the storage is shared.
 fn slice_mut(tensor: &mut FlexTensor) -> &mut [f32] {
     let (start, length) = (tensor.layout().start_offset(), tensor.layout().num_elements());
     &mut tensor.storage_mut()[start..start + length]

@@ -1,12 +1,12 @@
-//! Batch normalisation: the statistics plane by plane, while a plane is in the cache, then the output; and the same backwards.
+//! Batch normalisation, channel by channel while the planes are in the cache.
 
 use super::band::Map;
 use super::buffers::Buffer;
 use super::planes::{each_plane, plane, vectorised};
 use super::tasks::{self, Output};
-use super::tile::relu as cut_off;
+use super::tile::relu as apply_relu;
 
-/// Sums that are kept apart, so that they can be added in vectors, and do not lose digits.
+/// Independent partial sums, for vectorisation and precision.
 const LANES: usize = 32;
 
 /// `relu(scale * x + shift)`.
@@ -14,7 +14,7 @@ pub fn affine_relu(x: &[f32], map: Map, scale: &[f32], shift: &[f32]) -> Buffer 
     vectorised! {
         fn pass(source: &[f32], scale: f32, shift: f32, target: &mut [f32]) {
             for (y, x) in target.iter_mut().zip(source) {
-                *y = cut_off(x * scale + shift);
+                *y = apply_relu(x * scale + shift);
             }
         }
     }
@@ -24,7 +24,7 @@ pub fn affine_relu(x: &[f32], map: Map, scale: &[f32], shift: &[f32]) -> Buffer 
     })
 }
 
-/// The normalisation of a channel. Its mean is taken off first: a shift instead would lose the digits of what varies little.
+/// The normalisation of a channel. Subtracting the mean first keeps precision where the variance is small.
 #[derive(Clone, Copy)]
 struct Centred {
     mean: f32,
@@ -43,7 +43,7 @@ impl Centred {
     }
 }
 
-/// The output, the mean and the biased variance of each channel.
+/// Returns the output, and the mean and biased variance of each channel.
 pub fn normalise(
     x: &[f32],
     map: Map,
@@ -52,7 +52,7 @@ pub fn normalise(
     epsilon: f32,
     relu: bool,
 ) -> (Buffer, Vec<f32>, Vec<f32>) {
-    let mut y = Buffer::unwritten(map.len());
+    let mut y = Buffer::unspecified(map.len());
     let planes = Output::new(&mut y);
     let (mean, variance) = each_channel(map, |channel| {
         let mut count = 0.0;
@@ -60,7 +60,7 @@ pub fn normalise(
         for number in map.planes(channel) {
             let plane = plane(x, map, number);
             let (sum, squares) = moments(plane);
-            // Of two groups (Chan et al.): their own spreads, and that between their means.
+            // Combine the statistics of two groups (Chan, Golub and LeVeque, 1979).
             let own_count = plane.len() as f64;
             let own_mean = sum / own_count;
             let between = own_mean - mean;
@@ -72,7 +72,7 @@ pub fn normalise(
         let (mean, variance) = (mean as f32, (spread / count) as f32);
         let centred = Centred::new(mean, gamma[channel], beta[channel], inverse_deviation(variance, epsilon));
         for number in map.planes(channel) {
-            // SAFETY: a channel a task, a plane at a time.
+            // SAFETY: one task per channel, and one plane at a time.
             let target = unsafe { planes.slice(number * map.plane(), map.plane()) };
             normalised_plane(plane(x, map, number), centred, relu, target);
         }
@@ -86,7 +86,7 @@ fn inverse_deviation(variance: f32, epsilon: f32) -> f32 {
 }
 
 vectorised! {
-    /// The sum of values, and of the squares of their distances from their mean.
+    /// The sum of the values, and of their squared deviations from the mean.
     fn moments(values: &[f32]) -> (f64, f64) {
         let sum = lane_sums(values, |x| x);
         let mean = (sum / values.len() as f64) as f32;
@@ -96,7 +96,7 @@ vectorised! {
     fn normalised_plane(source: &[f32], centred: Centred, relu: bool, target: &mut [f32]) {
         if relu {
             for (y, x) in target.iter_mut().zip(source) {
-                *y = cut_off(centred.of(*x));
+                *y = apply_relu(centred.of(*x));
             }
         } else {
             for (y, x) in target.iter_mut().zip(source) {
@@ -106,12 +106,12 @@ vectorised! {
     }
 }
 
-/// The sum of what `of` makes of each value.
+/// The sum of `of` over the values.
 #[inline(always)]
 fn lane_sums(values: &[f32], of: impl Fn(f32) -> f32) -> f64 {
     let mut sums = [0f32; LANES];
     let mut total = 0.0;
-    // Now and then the vectors' sums are added to a double, so that large maps lose nothing.
+    // Periodic accumulation in f64 keeps precision on large maps.
     for run in values.chunks(64 * LANES) {
         let mut chunks = run.chunks_exact(LANES);
         for chunk in chunks.by_ref() {
@@ -124,18 +124,18 @@ fn lane_sums(values: &[f32], of: impl Fn(f32) -> f32) -> f64 {
     total
 }
 
-/// Two numbers of each channel. What `of` reads twice is then still in the cache.
+/// Calls `of` for each channel and collects its two numbers.
 fn each_channel(map: Map, of: impl Fn(usize) -> (f32, f32) + Sync + Send) -> (Vec<f32>, Vec<f32>) {
     let mut found = vec![(0.0, 0.0); map.channels];
     let output = Output::new(&mut found);
     tasks::run(map.channels, 8 * map.len(), |channel| {
-        // SAFETY: a channel a task.
+        // SAFETY: one task per channel.
         unsafe { output.slice(channel, 1) }.fill(of(channel));
     });
     found.into_iter().unzip()
 }
 
-/// What a normalisation saw and found.
+/// Inputs and statistics of a normalisation, for its backward pass.
 pub struct Normalised<'a> {
     pub x: &'a [f32],
     pub map: Map,
@@ -148,7 +148,8 @@ pub struct Normalised<'a> {
 }
 
 impl Normalised<'_> {
-    /// Gradients by gamma and beta. That by the output, which is in `target` unless it is `given`, becomes that by the input.
+    /// Returns the gradients with respect to gamma and beta, and writes the input gradient to `target`. The output
+    /// gradient is `given`, or else already in `target`.
     pub fn gradient(&self, given: Option<&[f32]>, target: &mut [f32]) -> (Vec<f32>, Vec<f32>) {
         let map = self.map;
         let count = (map.batch * map.height * map.width) as f64;
@@ -157,10 +158,10 @@ impl Normalised<'_> {
             let inverse = inverse_deviation(self.variance[channel], self.epsilon);
             let centred = Centred::new(self.mean[channel], self.gamma[channel], self.beta[channel], inverse);
             let scale = centred.scale;
-            // Sums of the gradient, and of it times the normalised input.
+            // Sums of the gradient, and of the gradient times the normalised input.
             let [mut sum, mut product] = [0f64; 2];
             for number in map.planes(channel) {
-                // SAFETY: a channel a task, a plane at a time.
+                // SAFETY: one task per channel, and one plane at a time.
                 let gradient = unsafe { planes.slice(number * map.plane(), map.plane()) };
                 if let Some(given) = given {
                     gradient.copy_from_slice(plane(given, map, number));
@@ -184,7 +185,7 @@ impl Normalised<'_> {
 }
 
 vectorised! {
-    /// The sums of the gradient, and of it times the distance of `x` from its mean.
+    /// The sums of the gradient, and of the gradient times the deviation of `x` from the mean.
     fn products(x: &[f32], gradient: &[f32], centred: Centred, relu: bool) -> [f64; 2] {
         let mut total = [0f64; 2];
         let seen = |x: f32, gradient: f32| if relu && centred.of(x) <= 0.0 { 0.0 } else { gradient };
@@ -211,7 +212,7 @@ vectorised! {
         total
     }
 
-    /// The gradient becomes `slope * (x - mean) + scale * gradient + rest`, where ReLU cut off without it.
+    /// `gradient = slope * (x - mean) + scale * gradient + rest`, with the gradient masked by ReLU.
     fn input_gradient(x: &[f32], centred: Centred, relu: bool, line: [f32; 2], gradient: &mut [f32]) {
         let (Centred { mean, scale, .. }, [slope, rest]) = (centred, line);
         for (gradient, x) in gradient.iter_mut().zip(x) {

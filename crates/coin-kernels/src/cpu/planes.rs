@@ -1,12 +1,12 @@
-//! Passes over the planes of a map, in loops compiled for the best instruction set.
+//! Passes over the planes of a map, compiled for each instruction set.
 
 use super::band::Map;
 use super::buffers::Buffer;
 use super::tasks::{self, Output};
 
-/// Makes functions whose loops are compiled for every instruction set, and called for the best that there is.
+/// Defines functions compiled for every instruction set and dispatched to the best available one.
 ///
-/// A function and not a closure: what the compiler does not inline into the dispatch stays as slow as the oldest processor.
+/// They are functions, not closures: code that is not inlined into the dispatch is compiled for the baseline only.
 macro_rules! vectorised {
     ($($(#[$doc:meta])* $access:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)*) => {$(
         $(#[$doc])*
@@ -28,20 +28,20 @@ macro_rules! vectorised {
 }
 pub(super) use vectorised;
 
-/// A new map, plane by plane: `fill` gets the channel, the number of the plane, and its values, all of which it writes. `work` is the number of
-/// operations of all of them.
+/// Creates a map plane by plane. `fill` gets the channel, the plane index and the plane's values, and must write all of
+/// them. `work` is the total number of operations.
 pub fn each_plane(map: Map, work: usize, fill: impl Fn(usize, usize, &mut [f32]) + Sync + Send) -> Buffer {
-    let mut values = Buffer::unwritten(map.len());
+    let mut values = Buffer::unspecified(map.len());
     let length = map.plane();
     let output = Output::new(&mut values);
     tasks::run(map.batch * map.channels, work, |number| {
-        // SAFETY: a plane a task.
+        // SAFETY: one task per plane.
         fill(number % map.channels, number, unsafe { output.slice(number * length, length) });
     });
     values
 }
 
-/// A plane of a map, by its number.
+/// The values of one plane.
 pub fn plane(values: &[f32], map: Map, number: usize) -> &[f32] {
     let length = map.plane();
     &values[number * length..][..length]

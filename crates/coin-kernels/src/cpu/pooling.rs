@@ -1,12 +1,12 @@
-//! Halving by sums of 2x2 pixels, and doubling by repeating pixels: each the other's gradient. And maxima of 3x3 pixels.
+//! 2x2 sum pooling, 2x nearest-neighbour upsampling (each the other's gradient), and 3x3 max pooling.
 
 use super::band::{Map, Prologue};
 use super::buffers::Buffer;
 use super::planes::{each_plane, plane, vectorised};
 use super::tile::relu;
 
-/// `factor` times the sum of each 2x2 pixels of the input after its prologue.
-pub fn halve(x: &[f32], from: Map, to: Map, prologue: &Prologue<'_>, factor: f32) -> Buffer {
+/// `factor` times the 2x2 sum pooling of the input after its prologue.
+pub fn sum_pool(x: &[f32], from: Map, to: Map, prologue: &Prologue<'_>, factor: f32) -> Buffer {
     vectorised! {
         fn plain(upper: &[f32], lower: &[f32], factor: f32, target: &mut [f32]) {
             for (target, (upper, lower)) in target.iter_mut().zip(upper.chunks_exact(2).zip(lower.chunks_exact(2))) {
@@ -34,7 +34,7 @@ pub fn halve(x: &[f32], from: Map, to: Map, prologue: &Prologue<'_>, factor: f32
     })
 }
 
-/// `factor` times each pixel as 2x2 pixels, and zeros beyond them.
+/// `factor` times the 2x upsampled map, zero-padded to the size of `to`.
 pub fn double(x: &[f32], from: Map, to: Map, factor: f32) -> Buffer {
     vectorised! {
         fn repeat(source: &[f32], factor: f32, target: &mut [f32]) {
@@ -58,23 +58,23 @@ pub fn double(x: &[f32], from: Map, to: Map, factor: f32) -> Buffer {
     })
 }
 
-/// The maxima of 3x3 pixels around every second pixel of a row of every second row, and where they are.
+/// One row of max pooling: the maxima and their argmax.
 struct Maxima {
     values: Vec<f32>,
-    /// Which of the 3x3 pixels, row by row, is the first largest.
+    /// Row-major index within the 3x3 window of the first maximum.
     pixels: Vec<u32>,
-    /// The pixels of a row in even places, and those in odd places behind one that is not there.
+    /// The even pixels of a row, and the odd ones after one that lies outside the image.
     even: Vec<f32>,
     odd: Vec<f32>,
 }
 
-/// The larger of two; NaN where one is.
+/// The larger of two values; NaN if either is.
 #[inline(always)]
 fn larger(most: f32, seen: f32) -> f32 {
     if seen > most || seen.is_nan() { seen } else { most }
 }
 
-/// The pixel in the middle, which always exists.
+/// The central pixel, which always exists.
 const MIDDLE: u32 = 4;
 
 impl Maxima {
@@ -84,7 +84,7 @@ impl Maxima {
         Self { pixels: vec![MIDDLE; columns], even: values.clone(), odd, values }
     }
 
-    /// Of output row `row` of a plane of rows of `width`.
+    /// Fills the output row `row` of a plane with rows of `width` pixels.
     fn find(&mut self, plane: &[f32], width: usize, row: usize) {
         vectorised! {
             fn separate(line: &[f32], even: &mut [f32], odd: &mut [f32]) {
@@ -123,7 +123,7 @@ impl Maxima {
     }
 }
 
-/// The maximum of the 3x3 pixels around every second pixel of every second row.
+/// 3x3 max pooling with stride 2 and padding 1.
 pub fn maximum(x: &[f32], from: Map, to: Map) -> Buffer {
     vectorised! {
         fn compare(seen: &[f32], most: &mut [f32]) {
@@ -140,7 +140,7 @@ pub fn maximum(x: &[f32], from: Map, to: Map) -> Buffer {
     }
     each_plane(to, 9 * to.len(), |_, number, target| {
         let plane = plane(x, from, number);
-        // A row's largest, behind a pixel that is not there, and with as many behind it as pairs need.
+        // The column maxima, after one pixel outside the image and followed by as many as the pairs need.
         let mut most = vec![f32::NEG_INFINITY; 2 * to.width + 2];
         for (row, target) in target.chunks_exact_mut(to.width.max(1)).enumerate() {
             most.fill(f32::NEG_INFINITY);
@@ -153,7 +153,7 @@ pub fn maximum(x: &[f32], from: Map, to: Map) -> Buffer {
     })
 }
 
-/// The gradient of [`maximum`]: the first largest pixel, row by row, gets an output's.
+/// The gradient of [`maximum`]; the first maximum of each window receives it.
 pub fn maximum_gradient(x: &[f32], from: Map, gradient: &[f32], to: Map) -> Buffer {
     each_plane(from, 9 * to.len(), |_, number, target| {
         let mut maxima = Maxima::new(to.width);

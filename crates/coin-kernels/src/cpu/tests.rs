@@ -1,4 +1,4 @@
-//! Every kernel against sums in f64 written as the definitions have them, on every instruction set of this machine.
+//! Compares every kernel with a naive f64 sum, on every instruction set of this machine.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,7 +16,7 @@ use super::weight_gradient::WeightGradient;
 use crate::Convolution;
 use crate::stencil::Stencil;
 
-/// Those that this machine has.
+/// The instruction sets that this machine supports.
 fn instruction_sets() -> Vec<Arch> {
     #[cfg(target_arch = "x86_64")]
     {
@@ -39,7 +39,7 @@ struct Case {
     to: Map,
     x: Vec<f32>,
     weight: Vec<f32>,
-    /// Of the output's shape.
+    /// Random values of the output's shape.
     other: Vec<f32>,
 }
 
@@ -90,9 +90,9 @@ fn cases() -> Vec<Case> {
         (grouped(3, 2), [1, 8, 13, 13], 12),
         (Convolution { groups: 4, ..strided(3) }, [1, 4, 12, 12], 4),
     ];
-    // Wide enough for several bands, long enough for several runs.
+    // Wide enough for several bands, and long enough for several runs.
     all.push((plain(3), [2, 40, 70, 90], 16));
-    // Weight gradients with more outputs than the narrow way takes: bands and runs, steps, phases, groups.
+    // Weight gradients of wide convolutions: bands and runs, strides, phases, groups.
     all.extend([
         (plain(3), [2, 40, 70, 90], 24),
         (strided(3), [2, 8, 16, 9], 40),
@@ -101,12 +101,12 @@ fn cases() -> Vec<Case> {
         (transposed, [2, 5, 3, 7], 24),
         (grouped(3, 2), [1, 8, 13, 13], 48),
     ]);
-    // More weights than the sums of a task.
+    // More weights than one task holds sums for.
     all.extend([(plain(3), [2, 270, 5, 6], 72), (doubled, [1, 270, 3, 5], 72)]);
     all.into_iter().map(|(convolution, input, outputs)| case(&mut rng, convolution, input, outputs)).collect()
 }
 
-/// Calls `each` for every product of the convolution: places in output, weight and input.
+/// Calls `each` for every product of the convolution with the indices of output, weight and input.
 fn products(case: &Case, mut each: impl FnMut(usize, usize, usize)) {
     let Case { convolution, from, to, .. } = case;
     let Convolution { kernel, stride, padding, groups, doubled, transposed } = *convolution;
@@ -115,12 +115,12 @@ fn products(case: &Case, mut each: impl FnMut(usize, usize, usize)) {
     for (image, o) in (0..to.batch).flat_map(|image| (0..to.channels).map(move |o| (image, o))) {
         for (row, column) in (0..to.height).flat_map(|row| (0..to.width).map(move |column| (row, column))) {
             for (i, k) in (0..inputs).flat_map(|i| (0..kernel * kernel).map(move |k| (i, k))) {
-                let seen = |place: usize, k: usize| {
+                let seen = |position: usize, k: usize| {
                     if transposed {
-                        let ahead = (place + padding).checked_sub(k)?;
+                        let ahead = (position + padding).checked_sub(k)?;
                         return ahead.is_multiple_of(stride).then_some(ahead / stride);
                     }
-                    (place * stride + k).checked_sub(padding).map(|seen| seen / factor)
+                    (position * stride + k).checked_sub(padding).map(|seen| seen / factor)
                 };
                 let (Some(y), Some(x)) = (seen(row, k / kernel), seen(column, k % kernel)) else { continue };
                 if y < from.height && x < from.width {
@@ -186,7 +186,7 @@ fn prologue_and_epilogue_are_applied_where_they_belong() {
         let scale: Vec<f32> = (0..from.channels).map(|i| 0.5 + i as f32 * 0.1).collect();
         let shift: Vec<f32> = (0..from.channels).map(|i| 0.3 - i as f32 * 0.05).collect();
         let bias: Vec<f32> = (0..to.channels).map(|i| i as f32 * 0.2 - 0.5).collect();
-        let channel = |place: usize, map: &Map| place / (map.height * map.width) % map.channels;
+        let channel = |position: usize, map: &Map| position / (map.height * map.width) % map.channels;
         let mut sums: Vec<f64> = (0..to.len()).map(|i| f64::from(bias[channel(i, to)])).collect();
         products(&case, |out, w, seen| {
             let c = channel(seen, from);

@@ -1,33 +1,33 @@
 //! The inner loops, written once for every instruction set.
 //!
-//! Plain loops on purpose: what an iterator's adapter calls is not compiled for the instruction set that the caller chose.
+//! They are plain loops because iterator adapters are not always compiled for the instruction set of the caller.
 
 #![allow(clippy::needless_range_loop)]
 
 use macerator::{Arch, Scalar as _, Simd, Vector};
 
-/// Sums of at most so many outputs at once, and of so many values: the largest tile.
-pub const MOST_OUTPUTS: usize = 8;
-pub const MOST_VALUES: usize = 128;
+/// Output channels and values of the largest tile.
+pub const MAX_OUTPUTS: usize = 8;
+pub const MAX_VALUES: usize = 128;
 
-/// Channels that are added up before the sum of all takes them: long sums of small values would lose digits.
+/// Channels per partial sum; one long sum of small values would lose precision.
 const SUMMED: usize = 16;
 
 type F32<S> = Vector<S, f32>;
 
-/// Values of a vector.
+/// Lanes of a vector.
 #[inline(always)]
 pub fn lanes<S: Simd>() -> usize {
     S::lanes32()
 }
 
-/// Whether there are 32 vector registers, and not 16.
+/// Whether there are 32 vector registers rather than 16.
 #[inline(always)]
 pub fn many_registers<S: Simd>() -> bool {
     lanes::<S>() == 16 || cfg!(target_arch = "aarch64")
 }
 
-/// Outputs whose sums share the inputs in registers: as many as divide `outputs` evenly, or else as fit.
+/// Outputs computed together so that their inputs stay in registers: preferably a divisor of `outputs`.
 pub fn outputs_at_once(arch: Arch, outputs: usize) -> usize {
     let most = if has_32_registers(arch) { 8 } else { 4 };
     let even = [8, 4].into_iter().find(|&count| count <= most && outputs.is_multiple_of(count));
@@ -44,7 +44,7 @@ fn has_32_registers(_: Arch) -> bool {
     cfg!(target_arch = "aarch64")
 }
 
-/// Whether a vector has four values, and multiplies and adds one after the other.
+/// Whether vectors have four lanes and no fused multiply-add.
 pub fn has_short_vectors(arch: Arch) -> bool {
     #[cfg(target_arch = "x86_64")]
     return matches!(arch, Arch::V2);
@@ -52,14 +52,14 @@ pub fn has_short_vectors(arch: Arch) -> bool {
     return cfg!(target_family = "wasm") && !matches!(arch, Arch::Scalar);
 }
 
-/// Values of each output whose sums are stored at once: a tile's of `width`, or, where vectors are short and storing is a large
-/// part of the work, those of tiles beside each other.
+/// Values of each output that are stored together: one tile of `width`, or several adjacent tiles where vectors are
+/// short and storing dominates.
 #[inline(always)]
 pub fn stored_at_once<S: Simd>(width: usize) -> usize {
     if lanes::<S>() <= 4 { 64usize.next_multiple_of(width) } else { width }
 }
 
-/// Where a tap finds its input and its weight, in bytes: short vectors leave no time to multiply at every use.
+/// Where a tap finds its input and weight, in bytes: the index arithmetic would dominate with short vectors.
 #[derive(Clone, Copy, Debug)]
 pub struct Reach {
     distance: usize,
@@ -67,12 +67,12 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// At these numbers of values from a place to the input, and from a kernel's first weight.
+    /// From distances in values: from a position to its input, and from a kernel's first weight.
     pub fn of(distance: usize, weight: usize) -> Self {
         Self { distance: distance * size_of::<f32>(), weight: weight * size_of::<f32>() }
     }
 
-    /// Values from a place to the input.
+    /// Values from a position to its input.
     pub fn distance(&self) -> usize {
         self.distance / size_of::<f32>()
     }
@@ -83,22 +83,22 @@ impl Reach {
     }
 }
 
-/// Distances from one kernel to another.
+/// Strides between kernels, in values.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernels {
-    /// To the next output's.
+    /// To the next output's kernel.
     pub output: usize,
-    /// To the next input channel's.
+    /// To the next input channel's kernel.
     pub input: usize,
 }
 
-/// `sums[m * line + q]` = the sum over channels c and taps t of
-/// `weights[m * output + c * input + weight(t)] * input[c * channel + distance(t) + q]`.
+/// Computes `sums[m * line + q]`, the sum over channels `c` and taps `t` of `weights[m * output + c * input +
+/// weight(t)] * input[c * channel + distance(t) + q]`.
 ///
 /// # Safety
-/// The instruction set of `S` must be available; `input` must be valid for reads of `(channels - 1) * channel + d + V * lanes`
-/// values for every distance `d`, `weights` for reads at every index above with `m` below `M`, and `sums` for writes of
-/// `(M - 1) * line + V * lanes`.
+/// The instruction set of `S` must be available; `input` must be valid for reads of `(channels - 1) * channel + d + V *
+/// lanes` values for every distance `d`, `weights` for reads at every index above with `m` below `M`, and `sums` for
+/// writes of `(M - 1) * line + V * lanes` values.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "all of them vary")]
 unsafe fn sum<S: Simd, const M: usize, const V: usize>(
@@ -117,7 +117,7 @@ unsafe fn sum<S: Simd, const M: usize, const V: usize>(
         let mut total = [[zero; V]; M];
         for _ in first..channels.min(first + SUMMED) {
             for tap in taps {
-                // SAFETY: the caller's promise covers every value of this channel, tap and tile.
+                // SAFETY: the caller guarantees the reads of every channel, tap and tile.
                 unsafe {
                     let mut seen = [zero; V];
                     for v in 0..V {
@@ -137,7 +137,7 @@ unsafe fn sum<S: Simd, const M: usize, const V: usize>(
         }
         for m in 0..M {
             for v in 0..V {
-                // SAFETY: within `V * lanes` values of line `m`, as promised.
+                // SAFETY: within `V * lanes` values of line `m`, which the caller guarantees.
                 unsafe {
                     let sum = sums.add(m * line + v * lanes);
                     let before = if first == 0 { zero } else { f32::vload_unaligned::<S>(sum) };
@@ -148,10 +148,10 @@ unsafe fn sum<S: Simd, const M: usize, const V: usize>(
     }
 }
 
-/// [`sum`] for `count` places, tile by tile.
+/// [`sum`] for `count` positions, tile by tile.
 ///
 /// # Safety
-/// As there, for as many places as whole tiles have.
+/// As for [`sum`], with `count` rounded up to whole tiles.
 #[cfg_attr(target_family = "wasm", inline(never))]
 #[cfg_attr(not(target_family = "wasm"), inline(always))]
 #[allow(clippy::too_many_arguments, reason = "all of them vary")]
@@ -167,7 +167,7 @@ pub unsafe fn sums<S: Simd, const M: usize, const V: usize>(
     line: usize,
 ) {
     for beside in (0..count).step_by(V * lanes::<S>()) {
-        // SAFETY: as promised.
+        // SAFETY: the caller guarantees whole tiles.
         unsafe {
             let (input, sums) = (input.add(beside), sums.add(beside));
             sum::<S, M, V>(input, channels, channel, taps, weights, kernels, sums, line);
@@ -175,8 +175,8 @@ pub unsafe fn sums<S: Simd, const M: usize, const V: usize>(
     }
 }
 
-/// Copies all values: rows are often shorter than what is worth calling the library's function for. WebAssembly has an
-/// instruction for it.
+/// Copies all values inline, because rows are often too short for a call of `memcpy`. WebAssembly has an instruction
+/// for it.
 #[inline(always)]
 pub fn copy<S: Simd>(from: &[f32], to: &mut [f32]) {
     if cfg!(target_family = "wasm") {
@@ -184,38 +184,38 @@ pub fn copy<S: Simd>(from: &[f32], to: &mut [f32]) {
     }
     const FEW: usize = 4;
     let (count, lanes) = (to.len(), lanes::<S>());
-    assert!(from.len() == count, "every value has a place");
+    assert!(from.len() == count, "every value has a position");
     let (from, to) = (from.as_ptr(), to.as_mut_ptr());
     let mut done = 0;
-    // The last vector overlaps with the one before.
+    // The last vector overlaps the previous one.
     if lanes > FEW && count >= lanes {
         while done < count {
-            let place = done.min(count - lanes);
-            // SAFETY: `place` and the lanes behind it are within `count`.
-            unsafe { f32::vstore_unaligned::<S>(to.add(place), f32::vload_unaligned(from.add(place))) };
+            let position = done.min(count - lanes);
+            // SAFETY: `position` and the following `lanes` values are within `count`.
+            unsafe { f32::vstore_unaligned::<S>(to.add(position), f32::vload_unaligned(from.add(position))) };
             done += lanes;
         }
     } else if count >= FEW {
         while done < count {
-            let place = done.min(count - FEW);
-            // SAFETY: as above.
-            unsafe { to.add(place).cast::<[f32; FEW]>().write(from.add(place).cast::<[f32; FEW]>().read()) };
+            let position = done.min(count - FEW);
+            // SAFETY: `position` and the following `FEW` values are within `count`.
+            unsafe { to.add(position).cast::<[f32; FEW]>().write(from.add(position).cast::<[f32; FEW]>().read()) };
             done += FEW;
         }
     } else {
         while done < count {
-            // SAFETY: below `count`.
+            // SAFETY: `done` is below `count`.
             unsafe { *to.add(done) = *from.add(done) };
             done += 1;
         }
     }
 }
 
-/// Copies every `step`th value, the first one first, as far as there are any.
+/// Copies every `step`-th value, starting with the first, as far as they go.
 #[inline(always)]
-pub fn thin_out(from: &[f32], step: usize, to: &mut [f32]) {
+pub fn copy_strided(from: &[f32], step: usize, to: &mut [f32]) {
     if step == 2 {
-        // Whole pairs, which the compiler takes apart in vectors, and a last value that has no partner.
+        // Whole pairs, which the compiler vectorises, and an unpaired last value.
         let pairs = from.chunks_exact(2);
         if let (Some(alone), Some(last)) = (pairs.remainder().first(), to.get_mut(pairs.len())) {
             *last = *alone;
@@ -230,29 +230,29 @@ pub fn thin_out(from: &[f32], step: usize, to: &mut [f32]) {
     }
 }
 
-/// Fills a few values with zeros.
+/// Zeroes a few values.
 #[inline(always)]
 pub fn clear(values: &mut [f32]) {
     if cfg!(target_family = "wasm") {
         return values.fill(0.0);
     }
-    let mut place = 0;
-    while place < values.len() {
-        values[place] = 0.0;
-        place += 1;
+    let mut position = 0;
+    while position < values.len() {
+        values[position] = 0.0;
+        position += 1;
     }
 }
 
-/// What is added to sums before they are stored, and whether what is negative then becomes 0.
+/// The epilogue of a row.
 #[derive(Clone, Copy, Debug)]
 pub struct Finish {
     pub bias: f32,
-    /// Null where there is none.
+    /// Null if absent.
     pub residual: *const f32,
     pub relu: bool,
 }
 
-/// Zero where `x` is negative; NaN stays NaN, which `f32::max` would hide.
+/// `max(x, 0)` that propagates NaN, unlike `f32::max`.
 #[inline(always)]
 pub fn relu(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
@@ -277,23 +277,24 @@ pub unsafe fn affine_relu<S: Simd>(values: *mut f32, count: usize, scale: f32, s
         let value = value * scale + shift;
         value.lt(zero).select(zero, value)
     };
-    // SAFETY: all vectors lie within `count` values. The last one overlaps with the one before and is read first.
+    // SAFETY: all vectors lie within `count` values. The last one overlaps the previous one and is read before any
+    // store.
     unsafe {
         let last = changed(f32::vload_unaligned(values.add(count - lanes)));
-        let mut place = 0;
-        while place + lanes <= count {
-            f32::vstore_unaligned(values.add(place), changed(f32::vload_unaligned(values.add(place))));
-            place += lanes;
+        let mut position = 0;
+        while position + lanes <= count {
+            f32::vstore_unaligned(values.add(position), changed(f32::vload_unaligned(values.add(position))));
+            position += lanes;
         }
         f32::vstore_unaligned(values.add(count - lanes), last);
     }
 }
 
-/// `to[i] = relu(from[i] + bias + residual[i])`, each part by choice.
+/// `to[i] = relu(from[i] + bias + residual[i])`, each part optional.
 ///
 /// # Safety
-/// The instruction set of `S` must be available; `from`, and the residual where there is one, must be valid for reads of `count`
-/// values, and `to`, which overlaps with neither, for writes.
+/// The instruction set of `S` must be available; `from`, and the residual unless it is null, must be valid for reads of
+/// `count` values, and `to`, which overlaps neither, for writes.
 #[inline(always)]
 pub unsafe fn finish<S: Simd>(from: *const f32, count: usize, finish: Finish, to: *mut f32) {
     let Finish { bias, residual, relu: cut } = finish;
@@ -312,18 +313,18 @@ pub unsafe fn finish<S: Simd>(from: *const f32, count: usize, finish: Finish, to
     let (bias, zero): (F32<S>, F32<S>) = (bias.splat(), 0f32.splat());
     let mut done = 0;
     while done < count {
-        // The last vector overlaps with the one before, and gives the same values again.
-        let place = done.min(count - lanes);
-        // SAFETY: `place` and the lanes behind it are within `count`.
+        // The last vector overlaps the previous one and stores the same values again.
+        let position = done.min(count - lanes);
+        // SAFETY: `position` and the following `lanes` values are within `count`.
         unsafe {
-            let mut value = f32::vload_unaligned::<S>(from.add(place)) + bias;
+            let mut value = f32::vload_unaligned::<S>(from.add(position)) + bias;
             if !residual.is_null() {
-                value += f32::vload_unaligned::<S>(residual.add(place));
+                value += f32::vload_unaligned::<S>(residual.add(position));
             }
             if cut {
                 value = value.lt(zero).select(zero, value);
             }
-            f32::vstore_unaligned(to.add(place), value);
+            f32::vstore_unaligned(to.add(position), value);
         }
         done += lanes;
     }
@@ -332,7 +333,8 @@ pub unsafe fn finish<S: Simd>(from: *const f32, count: usize, finish: Finish, to
 /// `[m][j] = sum over q in 0..count: a[m][q] * b[j][q]`.
 ///
 /// # Safety
-/// The instruction set of `S` must be available; all pointers must be valid for reads of `count` values, a multiple of the lanes.
+/// The instruction set of `S` must be available; all pointers must be valid for reads of `count` values, and `count`
+/// must be a multiple of the lanes.
 #[inline(always)]
 pub unsafe fn correlate<S: Simd, const M: usize, const J: usize>(
     a: [*const f32; M],
@@ -343,7 +345,7 @@ pub unsafe fn correlate<S: Simd, const M: usize, const J: usize>(
     let mut total = [[zero; J]; M];
     let mut q = 0;
     while q < count {
-        // SAFETY: `q` and the lanes behind it are below `count`.
+        // SAFETY: `count` is a multiple of the lanes, so `q` and the following lanes are below it.
         unsafe {
             let mut left = [zero; M];
             for m in 0..M {
@@ -367,12 +369,12 @@ pub unsafe fn correlate<S: Simd, const M: usize, const J: usize>(
     sums
 }
 
-/// Adds to `sums[m * V * lanes + o]` the sum over lines l and columns c of
-/// `seen[m][lines[l] + c] * gradients[(l * columns + c) * pitch + o]`.
+/// Adds to `sums[m * V * lanes + o]` the sum over lines `l` and columns `c` of `seen[m][lines[l] + c] * gradients[(l *
+/// columns + c) * pitch + o]`.
 ///
 /// # Safety
-/// The instruction set of `S` must be available; every `seen` must be valid for reads of `columns` values at each of `lines`,
-/// `gradients` of `V * lanes` values at each place, and `sums` for reads and writes of `M * V * lanes`.
+/// The instruction set of `S` must be available; every `seen` must be valid for reads of `columns` values at each of
+/// `lines`, `gradients` of `V * lanes` values at each position, and `sums` for reads and writes of `M * V * lanes`.
 #[inline(always)]
 pub unsafe fn accumulate<S: Simd, const M: usize, const V: usize>(
     seen: [*const f32; M],
@@ -386,7 +388,7 @@ pub unsafe fn accumulate<S: Simd, const M: usize, const V: usize>(
     let mut total = [[zero; V]; M];
     let mut gradients = gradients;
     for &line in lines {
-        // SAFETY: the caller's promise covers every place, and the sums.
+        // SAFETY: the caller guarantees the reads at every position.
         unsafe {
             let mut seen = seen;
             for m in 0..M {
@@ -409,7 +411,7 @@ pub unsafe fn accumulate<S: Simd, const M: usize, const V: usize>(
     }
     for m in 0..M {
         for v in 0..V {
-            // SAFETY: as above.
+            // SAFETY: the caller guarantees `M * V * lanes` sums.
             unsafe {
                 let sum = sums.add((m * V + v) * lanes);
                 f32::vstore_unaligned(sum, f32::vload_unaligned::<S>(sum) + total[m][v]);

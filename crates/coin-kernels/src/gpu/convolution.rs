@@ -1,25 +1,27 @@
-//! Convolutions and their input gradients, which are convolutions, too: of a strided one a transposed one, and the other way
-//! round. Each unit computes a block of output channels at four neighbouring pixels of a row, or, of a transposed convolution, at
-//! all outputs of two neighbouring pixels of its input.
+//! Convolutions and their input gradients: the input gradient of a strided convolution is a transposed one, and vice
+//! versa.
+//!
+//! Each unit computes a block of output channels, at four adjacent pixels of a row or, for a transposed convolution, at
+//! all outputs of two adjacent input pixels.
 
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
 
 use super::maps::relu;
 
-/// Pixels of a row that a unit computes.
+/// Pixels of a row per unit.
 pub const COLUMNS: usize = 4;
-/// Pixels of the input whose outputs a unit of a transposed convolution computes.
-pub const PLACES: usize = 2;
+/// Input pixels per unit of a transposed convolution.
+pub const POSITIONS: usize = 2;
 
-/// Sides and channels of maps, and where their kernels lie.
+/// Sizes of the maps, and strides of the kernels.
 #[derive(CubeLaunch, CubeType, Clone, Copy)]
 pub struct Sizes {
-    /// Input channels of a group.
+    /// Input channels per group.
     pub inputs: u32,
     pub height: u32,
     pub width: u32,
-    /// Output channels of a group.
+    /// Output channels per group.
     pub outputs: u32,
     pub groups: u32,
     pub rows: u32,
@@ -30,25 +32,25 @@ pub struct Sizes {
     pub by_input: u32,
 }
 
-/// What a kernel is compiled for.
+/// Compile-time parameters of a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Plan {
     pub kernel: usize,
     pub stride: usize,
     pub padding: usize,
-    /// Kernels are read from their ends.
+    /// Whether kernels are read in reverse.
     pub flipped: bool,
-    /// Output channels that a unit computes.
+    /// Output channels per unit.
     pub block: usize,
     pub prologue: bool,
     pub bias: bool,
     pub residual: bool,
-    /// The residual has half the sides.
+    /// Whether the residual has half the height and width.
     pub doubled_residual: bool,
     pub relu: bool,
 }
 
-/// Scale and shift of a channel; those that change nothing without a prologue.
+/// Scale and shift of a channel; the identity without a prologue.
 #[cube]
 fn affine(scale: &[f32], shift: &[f32], channel: usize, #[comptime] prologue: bool) -> (f32, f32) {
     let mut factor = 1.0f32;
@@ -60,7 +62,7 @@ fn affine(scale: &[f32], shift: &[f32], channel: usize, #[comptime] prologue: bo
     (factor, summand)
 }
 
-/// A pixel after the prologue, zero outside the image.
+/// A pixel after the prologue, or zero outside the image.
 #[cube]
 #[allow(clippy::too_many_arguments, reason = "kernels take values one by one")]
 fn pixel(
@@ -83,7 +85,7 @@ fn pixel(
     select(inside, value, 0.0)
 }
 
-/// Stores a sum after its epilogue.
+/// Applies the epilogue and stores a sum.
 #[cube]
 #[allow(clippy::too_many_arguments, reason = "kernels take values one by one")]
 fn store(
@@ -119,7 +121,7 @@ fn store(
     }
 }
 
-/// The first weight of the kernel through which an output channel sees an input of its group.
+/// Index of the first weight of the kernel from an input of a group to an output channel.
 #[cube]
 fn kernel_of(group: usize, output: usize, input: usize, sizes: &Sizes, #[comptime] kernel: usize) -> usize {
     let (inputs, outputs) = (sizes.inputs as usize, sizes.outputs as usize);
@@ -127,7 +129,7 @@ fn kernel_of(group: usize, output: usize, input: usize, sizes: &Sizes, #[comptim
     before + (output - group * outputs) * sizes.by_output as usize + input * sizes.by_input as usize
 }
 
-/// Units: along x the pixels, along y the blocks of channels, along z the images.
+/// Grid: pixels along x, blocks of output channels along y, images along z.
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments, reason = "kernels take buffers one by one")]
 pub fn convolve(
@@ -144,11 +146,11 @@ pub fn convolve(
     let Plan { kernel, stride, padding, flipped, block, prologue, .. } = comptime!(plan);
     let span = comptime!((COLUMNS - 1) * stride + kernel);
     let across = sizes.columns.div_ceil(COLUMNS as u32) as usize;
-    let place = ABSOLUTE_POS_X as usize;
-    if place >= sizes.rows as usize * across {
+    let position = ABSOLUTE_POS_X as usize;
+    if position >= sizes.rows as usize * across {
         terminate!();
     }
-    let (row, column) = (place / across, (place % across) * COLUMNS);
+    let (row, column) = (position / across, (position % across) * COLUMNS);
     let (image, first) = (CUBE_POS_Z as usize, CUBE_POS_Y as usize * block);
     let inputs = sizes.inputs as usize;
     let group = first / sizes.outputs as usize;
@@ -197,7 +199,7 @@ pub fn convolve(
     }
 }
 
-/// The transposed convolution: `stride` outputs a pixel of the input on both axes, each of which sees its own share of the taps.
+/// Transposed convolution: `stride` x `stride` outputs per input pixel, each with its own subset of the taps.
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments, reason = "kernels take buffers one by one")]
 pub fn convolve_transposed(
@@ -214,15 +216,15 @@ pub fn convolve_transposed(
     let Plan { kernel, stride, block, prologue, .. } = comptime!(plan);
     let (first_offset, last_offset) = comptime!(reach(&plan));
     let height = comptime!((last_offset - first_offset + 1) as usize);
-    let span = comptime!(height + PLACES - 1);
-    // Outputs of a channel.
-    let (wide, each) = comptime!((PLACES * stride, PLACES * stride * stride));
+    let span = comptime!(height + POSITIONS - 1);
+    // Outputs per channel.
+    let (wide, each) = comptime!((POSITIONS * stride, POSITIONS * stride * stride));
     let across = (sizes.columns as usize).div_ceil(wide);
-    let place = ABSOLUTE_POS_X as usize;
-    if place >= (sizes.rows as usize).div_ceil(stride) * across {
+    let position = ABSOLUTE_POS_X as usize;
+    if position >= (sizes.rows as usize).div_ceil(stride) * across {
         terminate!();
     }
-    let (row, column) = (place / across, (place % across) * PLACES);
+    let (row, column) = (position / across, (position % across) * POSITIONS);
     let (image, first) = (CUBE_POS_Z as usize, CUBE_POS_Y as usize * block);
     let inputs = sizes.inputs as usize;
     let group = first / sizes.outputs as usize;
@@ -254,10 +256,10 @@ pub fn convolve_transposed(
                 #[unroll]
                 for kx in 0..kernel {
                     let w = weight[weights + comptime!(ky * kernel + kx)];
-                    // The output of each pixel that this weight leads to, and the input that it comes from.
+                    // The output phase that this weight contributes to, and the input that it reads.
                     let [(a, y), (b, x)] = comptime!([tap(&plan, ky), tap(&plan, kx)]);
                     #[unroll]
-                    for p in 0..PLACES {
+                    for p in 0..POSITIONS {
                         sums[comptime!(o * each + a * wide + b) + p * stride] += w * seen[comptime!(y * span + x) + p];
                     }
                 }
@@ -280,21 +282,21 @@ pub fn convolve_transposed(
     }
 }
 
-/// Which output of a pixel a weight of a transposed convolution leads to, and how far from that pixel its input is, on one axis:
-/// `stride m - padding + k = stride r + output`, with `m - r` the offset.
+/// The output phase and input offset of weight `k` of a transposed convolution, on one axis: `stride m - padding + k =
+/// stride r + phase`, with offset `m - r`.
 fn output_and_offset(plan: &Plan, k: usize) -> (usize, isize) {
     let ahead = k as isize - plan.padding as isize;
     let stride = plan.stride as isize;
     (ahead.rem_euclid(stride) as usize, -ahead.div_euclid(stride))
 }
 
-/// The least and the largest offset.
+/// The smallest and the largest offset.
 fn reach(plan: &Plan) -> (i32, i32) {
     let offsets = (0..plan.kernel).map(|k| output_and_offset(plan, k).1 as i32);
     (offsets.clone().min().unwrap_or(0), offsets.max().unwrap_or(0))
 }
 
-/// [`output_and_offset`], the offset from the least one.
+/// [`output_and_offset`], with the offset counted from the smallest one.
 fn tap(plan: &Plan, k: usize) -> (usize, usize) {
     let (output, offset) = output_and_offset(plan, k);
     (output, (offset as i32 - reach(plan).0) as usize)

@@ -1,15 +1,15 @@
-//! Operations on each pixel, and on a few of them: a unit computes a value.
+//! Elementwise and pooling operations, one unit per value.
 
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
 
-/// Zero where `x` is negative; NaN stays NaN, which `max` would hide.
+/// `max(x, 0)` that propagates NaN, unlike `max`.
 #[cube]
 pub fn relu(x: f32) -> f32 {
     select(x < 0.0, 0.0, x)
 }
 
-/// `relu(scale * x + shift)` of `x` `[batch, channels, pixels]`.
+/// `relu(scale * x + shift)` for `x` of shape `[batch, channels, pixels]`.
 #[cube(launch_unchecked)]
 pub fn affine_relu(input: &[f32], scale: &[f32], shift: &[f32], output: &mut [f32], channels: u32, pixels: u32) {
     if ABSOLUTE_POS < output.len() {
@@ -26,7 +26,7 @@ pub fn add_relu(left: &[f32], right: &[f32], output: &mut [f32]) {
     }
 }
 
-/// `gradient` where `output` is more than 0.
+/// `gradient` where `output` is positive, 0 elsewhere.
 #[cube(launch_unchecked)]
 pub fn relu_gradient(output: &[f32], gradient: &[f32], by_input: &mut [f32]) {
     if ABSOLUTE_POS < by_input.len() {
@@ -34,8 +34,7 @@ pub fn relu_gradient(output: &[f32], gradient: &[f32], by_input: &mut [f32]) {
     }
 }
 
-/// A step of [`crate::Adam`]: `factors` are its decays, what is left of each, the step's length with its correction, and epsilon
-/// with its own.
+/// One [`crate::Adam`] step.
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments, reason = "kernels take buffers one by one")]
 pub fn adam(
@@ -59,7 +58,7 @@ pub fn adam(
     }
 }
 
-/// See [`adam`].
+/// Adam's coefficients: the decay rates, their complements, and the bias-corrected step size and epsilon.
 #[derive(CubeLaunch, CubeType, Clone, Copy)]
 pub struct AdamFactors {
     pub beta_1: f32,
@@ -70,7 +69,7 @@ pub struct AdamFactors {
     pub epsilon: f32,
 }
 
-/// Planes and where a value lies on them.
+/// Sizes of the input (`height`, `width`) and output (`rows`, `columns`) planes.
 #[derive(CubeLaunch, CubeType, Clone, Copy)]
 pub struct Planes {
     pub channels: u32,
@@ -80,9 +79,9 @@ pub struct Planes {
     pub columns: u32,
 }
 
-/// `factor` times the sum of each 2x2 pixels, after the prologue where there is one.
+/// `factor` times the 2x2 sum pooling, after the prologue if any.
 #[cube(launch_unchecked)]
-pub fn halve(
+pub fn sum_pool(
     input: &[f32],
     scale: &[f32],
     shift: &[f32],
@@ -110,7 +109,7 @@ pub fn halve(
     }
 }
 
-/// `factor` times each pixel, as 2x2 pixels, with zeros beyond twice the sides.
+/// `factor` times the 2x nearest-neighbour upsampled map, zero-padded to the output size.
 #[cube(launch_unchecked)]
 pub fn double(input: &[f32], output: &mut [f32], planes: Planes, factor: f32) {
     if ABSOLUTE_POS < output.len() {
@@ -126,7 +125,7 @@ pub fn double(input: &[f32], output: &mut [f32], planes: Planes, factor: f32) {
     }
 }
 
-/// The maximum of 3x3 pixels around every second pixel of every second row; NaN where one is.
+/// 3x3 max pooling with stride 2 and padding 1; propagates NaN.
 #[cube(launch_unchecked)]
 pub fn max_pool(input: &[f32], output: &mut [f32], planes: Planes) {
     if ABSOLUTE_POS < output.len() {
@@ -135,7 +134,7 @@ pub fn max_pool(input: &[f32], output: &mut [f32], planes: Planes) {
         let (row, column) = ((ABSOLUTE_POS / columns) % rows, ABSOLUTE_POS % columns);
         let at = plane * (planes.height * planes.width) as usize;
         let (last_row, last_column) = (planes.height as i32 - 1, planes.width as i32 - 1);
-        // Pixels beyond the edge are as their neighbours within it, which take part anyway.
+        // Clamping to the edge only repeats pixels that are in the window anyway.
         let mut most = input[at + 2 * row * planes.width as usize + 2 * column];
         #[unroll]
         for y in 0..3 {
@@ -151,7 +150,7 @@ pub fn max_pool(input: &[f32], output: &mut [f32], planes: Planes) {
     }
 }
 
-/// The gradient of [`max_pool`]: a unit a pixel of the input, which looks for the outputs whose first largest pixel it is.
+/// The gradient of [`max_pool`]: each input pixel gathers from the outputs of which it is the first maximum.
 #[cube(launch_unchecked)]
 pub fn max_pool_gradient(input: &[f32], gradient: &[f32], by_input: &mut [f32], planes: Planes) {
     if ABSOLUTE_POS < by_input.len() {
@@ -164,7 +163,7 @@ pub fn max_pool_gradient(input: &[f32], gradient: &[f32], by_input: &mut [f32], 
         let mut sum = 0.0f32;
         for r in row / 2..min(row.div_ceil(2) + 1, rows) {
             for c in column / 2..min(column.div_ceil(2) + 1, columns) {
-                // Pixels before this one must be less, those behind it not more; of those that are NaN it is the last.
+                // Earlier pixels must be smaller and later ones not larger; among NaN the last one counts.
                 let mut first = true;
                 for y in 0..3usize {
                     for x in 0..3usize {
@@ -185,7 +184,7 @@ pub fn max_pool_gradient(input: &[f32], gradient: &[f32], by_input: &mut [f32], 
     }
 }
 
-/// The product of matrices `[rows, inner]` and `[inner, columns]`, however they lie in memory.
+/// Matrix product of `[rows, inner]` and `[inner, columns]`, with any strides.
 #[cube(launch_unchecked)]
 pub fn product(left: &Tensor<f32>, right: &Tensor<f32>, output: &mut [f32]) {
     if ABSOLUTE_POS < output.len() {

@@ -1,6 +1,6 @@
-//! The operations on GPUs through CubeCL: convolutions with all that is fused into them, and their input gradients
-//! ([`convolution`]), their weight gradients ([`weights`]), batch normalisation, and passes over maps ([`maps`]). Values that are
-//! no f32 are left to Burn.
+//! GPU kernels through CubeCL: fused convolutions and their input gradients ([`convolution`]), weight gradients
+//! ([`weights`]), batch normalisation ([`normalisation`]), and elementwise and pooling operations ([`maps`]). Types
+//! other than f32 fall back to Burn.
 
 mod convolution;
 mod maps;
@@ -20,20 +20,20 @@ use burn_cubecl::tensor::CubeTensor;
 
 use crate::operations::{Operations, Optional};
 use crate::{Adam, Convolution, composed};
-use convolution::{COLUMNS, PLACES, Plan, SizesLaunch};
+use convolution::{COLUMNS, POSITIONS, Plan, SizesLaunch};
 use maps::{AdamFactorsLaunch, PlanesLaunch};
 use normalisation::ChannelsLaunch;
 use weights::GradientPlan;
 
-/// Units that run together.
+/// Units per cube.
 const UNITS: usize = 64;
-/// Most sums that a unit keeps.
-const MOST_SUMS: usize = 32;
-/// The largest kernel whose weight gradient is computed here: the sums of a cube's units share 16 KiB.
+/// Most sums per unit.
+const MAX_SUMS: usize = 32;
+/// The largest kernel size of a weight gradient here; the sums of a cube share 16 KiB.
 const WIDEST_GRADIENT: usize = 7;
-/// Products of input and output channels from which on Burn computes a convolution: with the kernel that it found the fastest, such
-/// as a multiplication of matrices. Where it does not try them out, its choice is slower than ours at any width. `COIN_WIDE` in
-/// the environment is another number, to measure which is right.
+/// Product of input and output channels from which Burn computes a convolution, with autotuned kernels such as matrix
+/// products. Without autotuning Burn's choice is slower at every width. The environment variable `COIN_WIDE` overrides
+/// the threshold for measurements.
 static WIDE: LazyLock<usize> = LazyLock::new(|| {
     let named = std::env::var("COIN_WIDE").ok().and_then(|number| number.parse().ok());
     named.unwrap_or(if cfg!(feature = "tuned") { 128 * 128 } else { usize::MAX })
@@ -51,7 +51,7 @@ impl Operations for CubeBackend {
         convolution: Convolution,
     ) -> FloatTensor<Self> {
         let [scale, shift, bias, residual] = [scale, shift, bias, residual].map(Optional::get);
-        if !is_own(&x, &weight) {
+        if !has_kernel(&x, &weight) {
             return composed::convolve::<Self>(x, weight, scale, shift, bias, residual, relu, convolution);
         }
         let outputs = weight.meta.shape()[0];
@@ -63,7 +63,7 @@ impl Operations for CubeBackend {
             return Self::convolve(x, weight, absent(), absent(), bias, residual, relu, convolution);
         }
         let to = convolution.output([height, width]);
-        let (weight, convolution) = undoubled(weight, convolution);
+        let (weight, convolution) = without_upsampling(weight, convolution);
         let sum = Sum { x, weight, channels: outputs, to, convolution, of_inputs: false };
         sum.launch(Parts { scale, shift, bias, residual, relu })
     }
@@ -76,7 +76,7 @@ impl Operations for CubeBackend {
         let summed = empty(&weight, [outputs, inputs, PARITIES.kernel, PARITIES.kernel]);
         let (client, cubes, units) = each(&summed);
         let (weight, to) = (into_contiguous(weight).into_buffer_arg(), summed.clone().into_buffer_arg());
-        // SAFETY: units beyond the output do nothing; the others read the 9 weights of their own kernel.
+        // SAFETY: units beyond the output return; the others read the 9 weights of their own kernel.
         unsafe { weights::parities::launch_unchecked(&client, cubes, units, weight, to) };
         summed
     }
@@ -87,13 +87,13 @@ impl Operations for CubeBackend {
         to: [usize; 2],
         convolution: Convolution,
     ) -> FloatTensor<Self> {
-        if !is_own(&gradient, &weight) || (convolution.doubled && !has_parities(&convolution)) {
+        if !has_kernel(&gradient, &weight) || (convolution.doubled && !has_parities(&convolution)) {
             return composed::convolve_input_gradient::<Self>(weight, gradient, to, convolution);
         }
         let channels = weight.meta.shape()[1] * convolution.groups;
-        let (weight, convolution) = undoubled(weight, convolution);
-        // The gradient of one kind of convolution is one of the other kind; with a stride of 1 both are the same kind, whose kernel
-        // is read from its end.
+        let (weight, convolution) = without_upsampling(weight, convolution);
+        // The input gradient of a plain convolution is a transposed one, and vice versa; with stride 1 it is a plain
+        // one with a reversed kernel.
         let convolution = Convolution { transposed: !convolution.transposed, ..convolution };
         let sum = Sum { x: gradient, weight, channels, to, convolution, of_inputs: true };
         sum.launch(Parts::default())
@@ -115,7 +115,7 @@ impl Operations for CubeBackend {
             let found = empty(&summed, [outputs, inputs, 3, 3]);
             let (client, cubes, units) = each(&found);
             let (summed, to) = (summed.into_buffer_arg(), found.clone().into_buffer_arg());
-            // SAFETY: units beyond the output do nothing; the others read the 16 weights of their own kernel.
+            // SAFETY: units beyond the output return; the others read the 16 weights of their own kernel.
             unsafe { weights::parities_gradient::launch_unchecked(&client, cubes, units, summed, to) };
             return found;
         }
@@ -138,7 +138,7 @@ impl Operations for CubeBackend {
         let output = empty::<4>(&x, sides(&x));
         let (client, cubes, units) = each_channel(&x);
         let [to_mean, to_variance] = [&mean, &variance].map(|tensor| tensor.clone().into_buffer_arg());
-        // SAFETY: a cube reads the values of its own channel, and writes its two numbers.
+        // SAFETY: each cube reads the values of its own channel and writes its two numbers.
         unsafe {
             let x = x.clone().into_buffer_arg();
             normalisation::statistics::launch_unchecked(&client, cubes, units, x, to_mean, to_variance, of(&output))
@@ -148,7 +148,7 @@ impl Operations for CubeBackend {
         let [x, gamma, beta] = [x, gamma, beta].map(CubeTensor::into_buffer_arg);
         let [by_mean, by_variance] = [&mean, &variance].map(|tensor| tensor.clone().into_buffer_arg());
         let epsilon = epsilon as f32;
-        // SAFETY: units beyond the output do nothing; the others read their own value and their channel's.
+        // SAFETY: units beyond the output return; the others read their own value and their channel's statistics.
         unsafe {
             normalisation::normalise::launch_unchecked(
                 &client,
@@ -189,7 +189,7 @@ impl Operations for CubeBackend {
         let (client, cubes, units) = each_channel(&seen[0]);
         let [x, gradient, gamma, beta, mean, variance] = seen.clone().map(CubeTensor::into_buffer_arg);
         let [to_gamma, to_beta] = [&by_gamma, &by_beta].map(|tensor| tensor.clone().into_buffer_arg());
-        // SAFETY: a cube reads the values of its own channel, and writes its two numbers.
+        // SAFETY: each cube reads the values of its own channel and writes its two numbers.
         unsafe {
             normalisation::affine_gradients::launch_unchecked(
                 &client,
@@ -212,7 +212,7 @@ impl Operations for CubeBackend {
         let [x, gradient, gamma, beta, mean, variance] = seen.map(CubeTensor::into_buffer_arg);
         let [from_gamma, from_beta] = [&by_gamma, &by_beta].map(|tensor| tensor.clone().into_buffer_arg());
         let (sizes, to) = (of(&output), output.clone().into_buffer_arg());
-        // SAFETY: units beyond the output do nothing; the others read their own values and their channel's.
+        // SAFETY: units beyond the output return; the others read their own values and their channel's statistics.
         unsafe {
             normalisation::input_gradient::launch_unchecked(
                 &client, cubes, units, x, gradient, gamma, beta, mean, variance, from_gamma, from_beta, to, sizes,
@@ -230,7 +230,7 @@ impl Operations for CubeBackend {
         let (client, cubes, units) = each(&found);
         let [output, gradient] = [output, gradient].map(|tensor| into_contiguous(tensor).into_buffer_arg());
         let to = found.clone().into_buffer_arg();
-        // SAFETY: units beyond the output do nothing; both inputs have its shape.
+        // SAFETY: units beyond the output return; both inputs have its shape.
         unsafe { maps::relu_gradient::launch_unchecked(&client, cubes, units, output, gradient, to) };
         found
     }
@@ -257,7 +257,7 @@ impl Operations for CubeBackend {
         let [parameter, gradient, first, second] =
             [parameter, gradient, first, second].map(|tensor| into_contiguous(tensor).into_buffer_arg());
         let [to, to_first, to_second] = found.clone().map(CubeTensor::into_buffer_arg);
-        // SAFETY: units beyond the parameter do nothing; all are of its shape.
+        // SAFETY: units beyond the parameter return; all tensors have its shape.
         unsafe {
             maps::adam::launch_unchecked(
                 &client, cubes, units, parameter, gradient, first, second, to, to_first, to_second, factors,
@@ -275,29 +275,31 @@ impl Operations for CubeBackend {
         let [x, scale, shift] = [x, scale, shift].map(|tensor| into_contiguous(tensor).into_buffer_arg());
         let (client, cubes, units) = each(&output);
         let (to, pixels) = (output.clone().into_buffer_arg(), (height * width) as u32);
-        // SAFETY: units beyond the output do nothing; the others read their own value and their channel's.
+        // SAFETY: units beyond the output return; the others read their own value and their channel's scale and shift.
         unsafe {
             maps::affine_relu::launch_unchecked(&client, cubes, units, x, scale, shift, to, channels as u32, pixels)
         };
         output
     }
 
-    fn halve(x: FloatTensor<Self>, scale: Optional<Self>, shift: Optional<Self>, factor: f32) -> FloatTensor<Self> {
+    fn sum_pool(x: FloatTensor<Self>, scale: Optional<Self>, shift: Optional<Self>, factor: f32) -> FloatTensor<Self> {
         let [scale, shift] = [scale, shift].map(Optional::get);
         if !is_f32(&x) {
-            return composed::halve::<Self>(x, scale, shift, factor);
+            return composed::sum_pool::<Self>(x, scale, shift, factor);
         }
         let [batch, channels, height, width] = sides(&x);
         let output = empty(&x, [batch, channels, height / 2, width / 2]);
         let (planes, prologue) = (planes(&x, &output), scale.is_some());
         let x = into_contiguous(x);
-        // What is absent is never read.
+        // Absent tensors are never read.
         let given = |tensor: Option<CubeTensor>| tensor.map_or_else(|| x.clone(), into_contiguous).into_buffer_arg();
         let [scale, shift] = [scale, shift].map(given);
         let (client, cubes, units) = each(&output);
         let [x, to] = [x.clone(), output.clone()].map(CubeTensor::into_buffer_arg);
-        // SAFETY: units beyond the output do nothing; twice a place of the output, and one more, lies within the input.
-        unsafe { maps::halve::launch_unchecked(&client, cubes, units, x, scale, shift, to, planes, factor, prologue) };
+        // SAFETY: units beyond the output return; a 2x2 window of an output lies within the input.
+        unsafe {
+            maps::sum_pool::launch_unchecked(&client, cubes, units, x, scale, shift, to, planes, factor, prologue)
+        };
         output
     }
 
@@ -308,7 +310,7 @@ impl Operations for CubeBackend {
         let output = empty::<4>(&x, sides(&x));
         let (client, cubes, units) = each(&output);
         let [x, y] = [x, y].map(|tensor| into_contiguous(tensor).into_buffer_arg());
-        // SAFETY: units beyond the output do nothing; both inputs have its shape.
+        // SAFETY: units beyond the output return; both inputs have its shape.
         unsafe { maps::add_relu::launch_unchecked(&client, cubes, units, x, y, output.clone().into_buffer_arg()) };
         output
     }
@@ -322,7 +324,7 @@ impl Operations for CubeBackend {
         let planes = planes(&x, &output);
         let (client, cubes, units) = each(&output);
         let [x, to] = [into_contiguous(x), output.clone()].map(CubeTensor::into_buffer_arg);
-        // SAFETY: units beyond the output do nothing; pixels are clamped to the image.
+        // SAFETY: units beyond the output return; pixels are clamped to the image.
         unsafe { maps::max_pool::launch_unchecked(&client, cubes, units, x, to, planes) };
         output
     }
@@ -336,7 +338,7 @@ impl Operations for CubeBackend {
         let (client, cubes, units) = each(&found);
         let [x, gradient] = [x, gradient].map(|tensor| into_contiguous(tensor).into_buffer_arg());
         let to = found.clone().into_buffer_arg();
-        // SAFETY: units beyond the input do nothing; rows and columns beyond either map are left out.
+        // SAFETY: units beyond the input return; rows and columns outside either map are skipped.
         unsafe { maps::max_pool_gradient::launch_unchecked(&client, cubes, units, x, gradient, to, planes) };
         found
     }
@@ -349,7 +351,7 @@ impl Operations for CubeBackend {
         let output = empty(&x, [rows, columns]);
         let (client, cubes, units) = each(&output);
         let [x, y] = [x, y].map(CubeTensor::into_tensor_arg);
-        // SAFETY: units beyond the output do nothing; the others read a row and a column of one length.
+        // SAFETY: units beyond the output return; the others read a row and a column of equal length.
         unsafe { maps::product::launch_unchecked(&client, cubes, units, x, y, output.clone().into_buffer_arg()) };
         output
     }
@@ -363,26 +365,26 @@ impl Operations for CubeBackend {
         let planes = planes(&x, &output);
         let (client, cubes, units) = each(&output);
         let [x, to] = [into_contiguous(x), output.clone()].map(CubeTensor::into_buffer_arg);
-        // SAFETY: units beyond the output do nothing; places beyond the input are not read.
+        // SAFETY: units beyond the output return; pixels outside the input are not read.
         unsafe { maps::double::launch_unchecked(&client, cubes, units, x, to, planes, factor) };
         output
     }
 }
 
-/// A convolution of one map.
+/// A convolution or input gradient to launch.
 struct Sum {
     x: CubeTensor,
     weight: CubeTensor,
-    /// Of the output.
+    /// Output channels.
     channels: usize,
-    /// Sides of the output.
+    /// Output height and width.
     to: [usize; 2],
     convolution: Convolution,
-    /// The weights' inputs are the outputs here, as in a gradient.
+    /// Whether inputs and outputs are swapped in the weight, as in a gradient.
     of_inputs: bool,
 }
 
-/// What happens before and after.
+/// The optional prologue and epilogue.
 #[derive(Default)]
 struct Parts {
     scale: Option<CubeTensor>,
@@ -399,11 +401,11 @@ impl Sum {
         let Convolution { kernel, stride, groups, .. } = convolution;
         let [batch, channels, height, width] = sides(&x);
         let output = empty(&x, [batch, outputs, rows, columns]);
-        // With a stride of 1 a transposed convolution is a plain one with its kernel turned round.
+        // With stride 1 a transposed convolution is a plain one with a reversed kernel.
         let flipped = convolution.transposed && stride == 1;
         let transposed = convolution.transposed && !flipped;
         let padding = if flipped { kernel - 1 - convolution.padding } else { convolution.padding };
-        let most = if transposed { (MOST_SUMS / (PLACES * stride * stride)).max(1) } else { MOST_SUMS / COLUMNS };
+        let most = if transposed { (MAX_SUMS / (POSITIONS * stride * stride)).max(1) } else { MAX_SUMS / COLUMNS };
         let plan = Plan {
             kernel,
             stride,
@@ -416,11 +418,11 @@ impl Sum {
             residual: residual.is_some(),
             relu,
         };
-        let places = match transposed {
-            true => rows.div_ceil(stride) * columns.div_ceil(PLACES * stride),
+        let positions = match transposed {
+            true => rows.div_ceil(stride) * columns.div_ceil(POSITIONS * stride),
             false => rows * columns.div_ceil(COLUMNS),
         };
-        let cubes = CubeCount::Static(places.div_ceil(UNITS) as u32, (outputs / plan.block) as u32, batch as u32);
+        let cubes = CubeCount::Static(positions.div_ceil(UNITS) as u32, (outputs / plan.block) as u32, batch as u32);
         let (inputs, outputs) = (channels / groups, outputs / groups);
         let area = kernel * kernel;
         let (by_output, by_input) = if of_inputs { (area, outputs * area) } else { (inputs * area, area) };
@@ -436,7 +438,7 @@ impl Sum {
             by_input as u32,
         );
         let [x, weight] = [x, weight].map(into_contiguous);
-        // What is absent is never read.
+        // Absent tensors are never read.
         let given =
             |tensor: Option<CubeTensor>| tensor.map_or_else(|| weight.clone(), into_contiguous).into_buffer_arg();
         let [scale, shift, bias, residual] = [scale, shift, bias, residual].map(given);
@@ -447,25 +449,26 @@ impl Sum {
         } else {
             convolution::convolve::launch_unchecked
         };
-        // SAFETY: units beyond the output's rows, columns and channels store nothing, and pixels are clamped to the image.
+        // SAFETY: units beyond the output's rows, columns and channels store nothing, and pixels are clamped to the
+        // image.
         unsafe { launch(&client, cubes, units, x, weight, scale, shift, bias, residual, to, sizes, plan) };
         output
     }
 }
 
-/// The gradient of a convolution, not of the doubled map, by its weight.
+/// The weight gradient of a convolution without upsampling.
 fn weight_gradient(x: CubeTensor, gradient: CubeTensor, convolution: Convolution) -> CubeTensor {
     let Convolution { kernel, stride, padding, groups, transposed, .. } = convolution;
     let (inputs, outputs) = (sides::<4>(&x)[1] / groups, sides::<4>(&gradient)[1] / groups);
     let weight = empty(&x, [outputs * groups, inputs, kernel, kernel]);
     let area = kernel * kernel;
     let (by_output, by_input) = (inputs * area, area);
-    // In a transposed convolution, input and output have changed places.
+    // A transposed convolution swaps input and output.
     let (seen, slopes, [by_output, by_input]) =
         if transposed { (gradient, x, [by_input, by_output]) } else { (x, gradient, [by_output, by_input]) };
     let ([batch, channels, height, width], [_, outputs, rows, columns]) = (sides(&seen), sides(&slopes));
     let (inputs, own) = (channels / groups, outputs / groups);
-    let plan = GradientPlan { kernel, stride, padding, block: block(own, (MOST_SUMS / area).max(1)) };
+    let plan = GradientPlan { kernel, stride, padding, block: block(own, (MAX_SUMS / area).max(1)) };
     let sizes = SizesLaunch::new(
         inputs as u32,
         height as u32,
@@ -481,46 +484,46 @@ fn weight_gradient(x: CubeTensor, gradient: CubeTensor, convolution: Convolution
     let (client, units) = (weight.client.clone(), CubeDim::new_1d(UNITS as u32));
     let [seen, slopes] = [seen, slopes].map(|tensor| into_contiguous(tensor).into_buffer_arg());
     let to = weight.clone().into_buffer_arg();
-    // SAFETY: a cube writes the weights of its own outputs and input; pixels are clamped to the image.
+    // SAFETY: each cube writes the weights of its own outputs and input; pixels are clamped to the image.
     unsafe {
         weights::weight_gradient::launch_unchecked(&client, cubes, units, seen, slopes, to, batch as u32, sizes, plan)
     };
     weight
 }
 
-/// The transposed convolution that one of a doubled map is.
+/// The transposed convolution that equals a 3x3 convolution of an upsampled map, see [`crate::parities`].
 const PARITIES: Convolution =
     Convolution { kernel: 4, stride: 2, padding: 1, groups: 1, doubled: false, transposed: true };
 
-/// Whether a convolution of a doubled map is computed as that transposed one.
+/// Whether an upsampling convolution equals [`PARITIES`].
 fn has_parities(convolution: &Convolution) -> bool {
     let Convolution { kernel, padding, groups, .. } = *convolution;
     (kernel, padding, groups) == (3, 1, 1)
 }
 
-/// A convolution as it is computed here: one of a doubled map is a transposed one.
-fn undoubled(weight: CubeTensor, convolution: Convolution) -> (CubeTensor, Convolution) {
+/// Replaces an upsampling convolution by its transposed equivalent.
+fn without_upsampling(weight: CubeTensor, convolution: Convolution) -> (CubeTensor, Convolution) {
     if convolution.doubled { (CubeBackend::parities(weight), PARITIES) } else { (weight, convolution) }
 }
 
-/// The most channels, `most` or fewer, that divide `channels`.
+/// The largest divisor of `channels` that is at most `most`.
 fn block(channels: usize, most: usize) -> usize {
     (1..=most).rev().find(|block| channels.is_multiple_of(*block)).unwrap_or(1)
 }
 
-/// Browsers have no matrix units, and what is not used is not downloaded: there the kernels here compute everything.
+/// Browsers expose no matrix units, and leaving out Burn's kernels shortens the download: all convolutions run here.
 const IN_BROWSER: bool = cfg!(target_family = "wasm");
 
-/// Whether a convolution is computed by the kernels here.
-fn is_own(x: &CubeTensor, weight: &CubeTensor) -> bool {
+/// Whether the kernels here compute a convolution.
+fn has_kernel(x: &CubeTensor, weight: &CubeTensor) -> bool {
     let [outputs, inputs, _, _] = sides(weight);
     is_f32(x) && (IN_BROWSER || outputs * inputs < *WIDE)
 }
 
-/// Other types are left to Burn, except in browsers, where models are f32.
+/// Other types fall back to Burn, except in browsers, where models are f32.
 fn is_f32(x: &CubeTensor) -> bool {
     let found = x.dtype == DType::F32;
-    assert!(found || !IN_BROWSER, "{:?} is not computed with in a browser", x.dtype);
+    assert!(found || !IN_BROWSER, "{:?} tensors are not supported in a browser", x.dtype);
     IN_BROWSER || found
 }
 
@@ -533,7 +536,7 @@ fn empty<const D: usize>(like: &CubeTensor, sides: [usize; D]) -> CubeTensor {
     empty_device_contiguous_dtype(client, device, Shape::new(sides), like.dtype)
 }
 
-/// A cube for each channel.
+/// Launch parameters with one cube per channel.
 fn each_channel(tensor: &CubeTensor) -> (burn_cubecl::cubecl::client::Client, CubeCount, CubeDim) {
     let [_, channels, _, _] = sides(tensor);
     let units = CubeDim::new_1d(normalisation::UNITS as u32);
@@ -545,7 +548,7 @@ fn of(map: &CubeTensor) -> ChannelsLaunch {
     ChannelsLaunch::new(batch as u32, channels as u32, (height * width) as u32)
 }
 
-/// A unit for each value of a tensor.
+/// Launch parameters with one unit per value.
 fn each(tensor: &CubeTensor) -> (burn_cubecl::cubecl::client::Client, CubeCount, CubeDim) {
     let units = CubeDim::new_1d(UNITS as u32);
     let cubes = burn_cubecl::cubecl::calculate_cube_count_elemwise(&tensor.client, tensor.meta.num_elements(), units);

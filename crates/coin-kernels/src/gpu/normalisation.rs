@@ -1,34 +1,35 @@
-//! Batch normalisation. The statistics of a channel are found in one pass by the units of a cube.
+//! Batch normalisation. Each cube computes the statistics of a channel in one pass.
 
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
 
 use super::maps::relu;
 
-/// Units that share a channel.
+/// Units per channel.
 pub const UNITS: usize = 128;
 
-/// How often their number can be halved.
-const HALVINGS: usize = UNITS.ilog2() as usize;
+/// Steps of the tree reduction.
+const REDUCTION_STEPS: usize = UNITS.ilog2() as usize;
 
-/// Where the values of a channel are.
+/// Sizes that locate the values of a channel.
 #[derive(CubeLaunch, CubeType, Clone, Copy)]
 pub struct Channels {
     pub batch: u32,
     pub channels: u32,
-    /// Of a plane.
+    /// Pixels in a plane.
     pub pixels: u32,
 }
 
-/// Place in memory of a channel's value.
+/// Index in memory of the `number`-th value of a channel.
 #[cube]
-fn place(number: usize, channel: usize, of: &Channels) -> usize {
+fn index_of(number: usize, channel: usize, of: &Channels) -> usize {
     let pixels = of.pixels as usize;
     ((number / pixels) * of.channels as usize + channel) * pixels + number % pixels
 }
 
-/// Mean and biased variance of each channel, a cube a channel. Units have a mean and a sum of squares of their own, which are
-/// joined in pairs (Chan, Golub and LeVeque 1979): a sum of squares of values far from 0 would lose digits.
+/// Mean and biased variance of each channel, one cube per channel. Each unit keeps a running mean and sum of squared
+/// deviations; pairs are combined as in Chan, Golub and LeVeque (1979). A plain sum of squares would lose precision far
+/// from 0.
 #[cube(launch_unchecked)]
 pub fn statistics(input: &[f32], mean: &mut [f32], variance: &mut [f32], of: Channels) {
     let (channel, unit) = (CUBE_POS_X as usize, UNIT_POS as usize);
@@ -38,7 +39,7 @@ pub fn statistics(input: &[f32], mean: &mut [f32], variance: &mut [f32], of: Cha
     let mut spread = 0.0f32;
     let mut number = unit;
     while number < count {
-        let value = input[place(number, channel, &of)];
+        let value = input[index_of(number, channel, &of)];
         own += 1.0;
         let before = value - centre;
         centre += before / own;
@@ -52,8 +53,8 @@ pub fn statistics(input: &[f32], mean: &mut [f32], variance: &mut [f32], of: Cha
     centres[unit] = centre;
     spreads[unit] = spread;
     #[unroll]
-    for halving in 0..HALVINGS {
-        let half = comptime!(UNITS >> (halving + 1));
+    for step in 0..REDUCTION_STEPS {
+        let half = comptime!(UNITS >> (step + 1));
         sync_cube();
         if unit < half {
             let (left, right) = (counts[unit], counts[unit + half]);
@@ -70,7 +71,7 @@ pub fn statistics(input: &[f32], mean: &mut [f32], variance: &mut [f32], of: Cha
     }
 }
 
-/// The normalised value of a channel, before ReLU.
+/// The normalised value, before ReLU.
 #[cube]
 fn normalised(
     value: f32,
@@ -84,7 +85,7 @@ fn normalised(
     (value - mean[channel]) * (gamma[channel] / (variance[channel] + epsilon).sqrt()) + beta[channel]
 }
 
-/// The output.
+/// Normalises with the given statistics.
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments, reason = "kernels take buffers one by one")]
 pub fn normalise(
@@ -108,7 +109,7 @@ pub fn normalise(
     }
 }
 
-/// The gradient by the normalised value: nothing where ReLU cut it off.
+/// The gradient with respect to the value before ReLU.
 #[cube]
 #[allow(clippy::too_many_arguments, reason = "kernels take values one by one")]
 fn slope_before_relu(
@@ -130,7 +131,7 @@ fn slope_before_relu(
     slope
 }
 
-/// The gradients by gamma and beta, a cube a channel.
+/// The gradients with respect to gamma and beta, one cube per channel.
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments, reason = "kernels take buffers one by one")]
 pub fn affine_gradients(
@@ -152,7 +153,7 @@ pub fn affine_gradients(
     let mut product = 0.0f32;
     let mut number = unit;
     while number < count {
-        let at = place(number, channel, &of);
+        let at = index_of(number, channel, &of);
         let value = input[at];
         let slope = slope_before_relu(value, gradient[at], channel, mean, variance, gamma, beta, epsilon, cut);
         sum += slope;
@@ -164,8 +165,8 @@ pub fn affine_gradients(
     sums[unit] = sum;
     products[unit] = product;
     #[unroll]
-    for halving in 0..HALVINGS {
-        let half = comptime!(UNITS >> (halving + 1));
+    for step in 0..REDUCTION_STEPS {
+        let half = comptime!(UNITS >> (step + 1));
         sync_cube();
         if unit < half {
             sums[unit] += sums[unit + half];
@@ -178,7 +179,7 @@ pub fn affine_gradients(
     }
 }
 
-/// The gradient by the input, from those by gamma and beta.
+/// The gradient with respect to the input, from those with respect to gamma and beta.
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments, reason = "kernels take buffers one by one")]
 pub fn input_gradient(

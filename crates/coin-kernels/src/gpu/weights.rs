@@ -1,4 +1,4 @@
-//! Gradients of weights, and weights of doubled maps' convolutions.
+//! Weight gradients, and the folding of upsampling kernels.
 
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
@@ -6,18 +6,18 @@ use burn_cubecl::cubecl::prelude::*;
 use super::UNITS;
 use super::convolution::Sizes;
 
-/// What a kernel is compiled for.
+/// Compile-time parameters of a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GradientPlan {
     pub kernel: usize,
     pub stride: usize,
     pub padding: usize,
-    /// Output channels that the units of a cube share.
+    /// Output channels per cube.
     pub block: usize,
 }
 
-/// The sum over all outputs of their gradient times the input that each weight took there. Cubes: along x the blocks of output
-/// channels, along y the inputs of a group; the units of a cube share the pixels.
+/// Weight gradient: the sum over all outputs of their gradient times the input of each weight. Grid: blocks of output
+/// channels along x, inputs of a group along y; the units of a cube share the pixels.
 #[cube(launch_unchecked)]
 pub fn weight_gradient(
     input: &[f32],
@@ -41,9 +41,9 @@ pub fn weight_gradient(
     }
     let mut slopes = Array::<f32>::new(block);
     let pixels = batch as usize * rows * columns;
-    let mut place = UNIT_POS as usize;
-    while place < pixels {
-        let (image, row, column) = (place / (rows * columns), (place / columns) % rows, place % columns);
+    let mut position = UNIT_POS as usize;
+    while position < pixels {
+        let (image, row, column) = (position / (rows * columns), (position / columns) % rows, position % columns);
         #[unroll]
         for o in 0..block {
             let plane = image * outputs * sizes.groups as usize + first + o;
@@ -66,7 +66,7 @@ pub fn weight_gradient(
                 }
             }
         }
-        place += UNITS;
+        position += UNITS;
     }
     let mut shared = Shared::<[f32]>::new_slice(comptime!(UNITS * count));
     let unit = UNIT_POS as usize;
@@ -89,7 +89,7 @@ pub fn weight_gradient(
     }
 }
 
-/// See [`crate::parities`]: a unit a weight of the 4x4 kernels.
+/// Folds 3x3 kernels into 4x4 ones as [`crate::parities`] describes, one unit per folded weight.
 #[cube(launch_unchecked)]
 pub fn parities(weight: &[f32], summed: &mut [f32]) {
     if ABSOLUTE_POS < summed.len() {
@@ -107,7 +107,7 @@ pub fn parities(weight: &[f32], summed: &mut [f32]) {
     }
 }
 
-/// The gradient of [`parities`]: a unit a weight of the 3x3 kernels.
+/// The gradient of [`parities`], one unit per weight of the 3x3 kernels.
 #[cube(launch_unchecked)]
 pub fn parities_gradient(summed: &[f32], weight: &mut [f32]) {
     if ABSOLUTE_POS < weight.len() {
@@ -125,7 +125,7 @@ pub fn parities_gradient(summed: &[f32], weight: &mut [f32]) {
     }
 }
 
-/// Whether weight `of` of three is part of weight `summed` of four, on one axis.
+/// Whether weight `of` of the 3x3 kernel is part of weight `summed` of the 4x4 kernel, on one axis.
 #[cube]
 fn meet(summed: usize, of: usize) -> bool {
     let both = summed + of;

@@ -1,4 +1,4 @@
-//! The graphics adapter that tests compute on, which may be a software one.
+//! The GPU adapter of the tests, which may be a software one.
 
 #![allow(clippy::print_stderr)]
 
@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use burn::tensor::Device;
 
-/// The adapter, which a program can ask for once; `None`, after saying so, where there is none and `COIN_ADAPTER` is not
-/// `required`.
+/// The adapter, which a process can request only once. Without one, prints a message and returns `None`, unless
+/// `COIN_ADAPTER` is `required`.
 pub fn adapter() -> Option<Device> {
     static ADAPTER: LazyLock<Option<Device>> = LazyLock::new(|| {
         let found = Device::wgpu_options().init_with_setup();

@@ -1,4 +1,4 @@
-//! Trains the rows of the paper's ablation and writes their table beside the paper's.
+//! Trains the paper's ablation and tabulates its results against the published ones.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use coin_core::attribution::SALIENCY_THRESHOLD;
-use coin_train::ablation::{Ablation, COIN, ROWS, Row};
+use coin_train::Error;
+use coin_train::ablation::{Ablation, AblationRow, COIN, ROWS};
 use coin_train::data::{DataOptions, DataSpec, Dataset, Subset};
 use coin_train::device::{Devices, Place};
 use coin_train::evaluation::{MaskRule, MethodReport, Saliency, SaliencyMethod};
-use coin_train::program::{self, BadInput};
+use coin_train::program;
 use coin_train::provenance::Provenance;
 use coin_train::recipe::{DataRecipe, Recipe, StageName};
 use coin_train::report::Report;
@@ -19,56 +20,56 @@ use coin_train::stage::{Ending, TEST_SEED, Training, TrainingContext};
 use coin_train::{files, interrupt, progress};
 use peak_alloc::PeakAlloc;
 
-/// Counts, so that a batch that does not fit is known before the training starts.
+/// Tracks peak memory, so that an oversized batch is refused before training starts.
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
-/// Train the paper's ablation (rows A to H, COIN), saliency methods and a supervised U-Net on the same slices, and write the
-/// table beside the paper's. What is trained already is not trained again: call it once more after an interruption.
+/// Train the paper's ablation (rows A to H and COIN), saliency methods and a supervised U-Net on the same slices, and tabulate
+/// the results next to the published ones. Rerun the same command to resume: finished rows are not trained again.
 #[derive(Parser)]
 #[command(
     version,
     after_help = "Examples:
-  ablation                                     small rows on phantoms, one seed
+  ablation                                     small presets on phantoms, one seed
   ablation --seeds 777,778,779 --out runs/ablation
-  ablation --rows H,COIN                       two of them
+  ablation --rows H,COIN                       two rows only
   ablation --full --data slices:DIR --device cuda"
 )]
 struct Arguments {
     /// Rows to train.
     #[arg(long, value_delimiter = ',', default_value = "A,B,C,D,E,F,G,H,COIN", value_name = "NAMES")]
     rows: Vec<String>,
-    /// Each row is trained once from each of these seeds; rows of a seed share their classifier.
+    /// Seeds; each row is trained once per seed. Rows with the same seed share a classifier.
     #[arg(long, value_delimiter = ',', default_value = "777", value_name = "SEEDS")]
     seeds: Vec<u64>,
-    /// The paper's sizes instead of their small presets.
+    /// Train at the paper's size instead of the small presets.
     #[arg(long)]
     full: bool,
-    /// Change a key of every row's recipe.
+    /// Override a key in every row's recipe.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     changes: Vec<String>,
     #[command(flatten)]
     data: DataOptions,
-    /// Random masks of RISE.
+    /// Number of random masks for RISE.
     #[arg(long, default_value_t = 500, value_name = "N")]
     rise_masks: usize,
-    /// Where to compute: auto, cpu, vulkan[:N], cuda[:N], or ws://HOST:PORT[/N] of another machine that runs `serve`; several,
-    /// separated by commas, share each batch.
+    /// Compute device: auto, cpu, vulkan[:N], cuda[:N], or ws://HOST:PORT[/N] for a machine that runs `serve`. Separate several
+    /// with commas to split each batch across them.
     #[arg(long, visible_alias = "devices", value_delimiter = ',', default_value = "auto")]
     device: Vec<Place>,
-    /// Folder for runs and table.
+    /// Output folder for the runs and the table.
     #[arg(long, default_value = "runs/ablation", value_name = "DIR")]
     out: PathBuf,
 }
 
 fn main() -> ExitCode {
-    program::compute(|| climb(&Arguments::parse_from(program::arguments())))
+    program::compute(|| run_ablation(&Arguments::parse_from(program::arguments())))
 }
 
-/// What the classifier that the rows of a seed share is called.
+/// Run name of the classifier that all rows of a seed share.
 const CLASSIFIER: &str = "classifier";
 
-/// What every row works with.
+/// State shared by all rows.
 struct Common<'a> {
     arguments: &'a Arguments,
     data: Dataset,
@@ -76,11 +77,14 @@ struct Common<'a> {
 }
 
 #[allow(clippy::print_stdout)]
-fn climb(arguments: &Arguments) -> anyhow::Result<()> {
-    let rows: Vec<&Row> = arguments.rows.iter().map(|name| row(name)).collect::<Result<_, _>>()?;
+fn run_ablation(arguments: &Arguments) -> anyhow::Result<()> {
+    let rows: Vec<&AblationRow> = arguments.rows.iter().map(|name| row(name)).collect::<Result<_, _>>()?;
     let protocol = arguments.recipe(row(COIN)?, None)?.protocol();
     if let (DataRecipe::Phantom { .. }, Some(DataSpec::Folder(..))) = (&protocol.data, arguments.data.named().first()) {
-        return Err(BadInput("--data: the small rows make their own phantoms; add --full for a folder".into()).into());
+        return Err(Error::Usage(
+            "--data: the small presets generate their own phantoms; add --full to train on a folder".into(),
+        )
+        .into());
     }
     interrupt::listen()?;
     let table = arguments.data.table(&protocol.wanted())?;
@@ -88,12 +92,12 @@ fn climb(arguments: &Arguments) -> anyhow::Result<()> {
     let devices = Devices::open(&arguments.device)?;
     let common = Common { arguments, data, devices };
     common.check(&rows)?;
-    eprintln!("on {}, {}", common.devices.names(), common.data.description);
+    eprintln!("training on {}; data: {}", common.devices.names(), common.data.description);
     let mut ablation = Ablation::default();
     for &seed in &arguments.seeds {
         for row in &rows {
-            let Some(report) = common.climb(row, seed)? else {
-                eprintln!("saved; call the same again to go on");
+            let Some(report) = common.train_row(row, seed)? else {
+                eprintln!("saved a checkpoint; rerun the same command to resume");
                 return Ok(());
             };
             ablation.rows.entry(row.name.to_owned()).or_default().push(report.methods.coin);
@@ -110,20 +114,20 @@ fn climb(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn row(name: &str) -> Result<&'static Row, BadInput> {
+fn row(name: &str) -> Result<&'static AblationRow, Error> {
     let known = || ROWS.map(|row| row.name).join(", ");
     let found = ROWS.iter().find(|row| row.name.eq_ignore_ascii_case(name));
-    found.ok_or_else(|| BadInput(format!("--rows {name}: the rows are {}", known())))
+    found.ok_or_else(|| Error::Usage(format!("--rows {name}: unknown row; choose from {}", known())))
 }
 
 impl Arguments {
-    /// The recipe of a row, with another seed where one is given.
-    fn recipe(&self, row: &Row, seed: Option<u64>) -> anyhow::Result<Recipe> {
+    /// The recipe of a row, with its seed replaced if `seed` is given.
+    fn recipe(&self, row: &AblationRow, seed: Option<u64>) -> anyhow::Result<Recipe> {
         let name = if self.full { row.recipe.to_owned() } else { format!("{}-small", row.recipe) };
         let mut changes = self.changes.clone();
         changes.extend(seed.map(|seed| format!("seed={seed}")));
         let mut recipe = Recipe::load(&name, &changes)?;
-        // One bound for all rows.
+        // The supervised upper bound is the same for all rows, so it is trained once.
         recipe.segmenter = recipe.segmenter.filter(|_| row.name == COIN);
         Ok(recipe)
     }
@@ -138,21 +142,21 @@ impl Common<'_> {
         TrainingContext { recipe, data: &self.data, devices: &self.devices }
     }
 
-    /// Refuses batches that do not fit, of what is not begun yet.
-    fn check(&self, rows: &[&Row]) -> anyhow::Result<()> {
-        let begun = |name: &str| self.arguments.seeds.iter().all(|seed| self.arguments.folder(name, *seed).exists());
-        if !begun(CLASSIFIER) {
+    /// Checks that the batches of all runs that have not started yet fit into memory.
+    fn check(&self, rows: &[&AblationRow]) -> anyhow::Result<()> {
+        let started = |name: &str| self.arguments.seeds.iter().all(|seed| self.arguments.folder(name, *seed).exists());
+        if !started(CLASSIFIER) {
             self.context(&self.arguments.recipe(row(COIN)?, None)?).check(&StageName::UP_TO_CLASSIFIER)?;
         }
-        for row in rows.iter().filter(|row| !begun(row.name)) {
+        for row in rows.iter().filter(|row| !started(row.name)) {
             let recipe = self.arguments.recipe(row, None)?;
             self.context(&recipe).check(&StageName::AFTER_CLASSIFIER)?;
         }
         Ok(())
     }
 
-    /// A row from one seed; `None` after Ctrl-C.
-    fn climb(&self, row: &Row, seed: u64) -> anyhow::Result<Option<Report>> {
+    /// Trains and evaluates one row with one seed; `None` after Ctrl-C.
+    fn train_row(&self, row: &AblationRow, seed: u64) -> anyhow::Result<Option<Report>> {
         let recipe = self.arguments.recipe(row, Some(seed))?;
         let folder = self.arguments.folder(row.name, seed);
         let run = Run::open(&folder, &recipe, &self.arguments.data.specs())?;
@@ -160,7 +164,7 @@ impl Common<'_> {
         if let Some(report) = run.report()? {
             return Ok(Some(report));
         }
-        eprintln!("{} from seed {seed}, into {}", row.name, folder.display());
+        eprintln!("training row {} with seed {seed} in {}", row.name, folder.display());
         let training = Training { context: self.context(&recipe), run: &run };
         let Some(classifier) = self.classifier(&recipe, seed)? else { return Ok(None) };
         run.adopt_classifier(&classifier)?;
@@ -175,7 +179,7 @@ impl Common<'_> {
         Ok(Some(report))
     }
 
-    /// The classifier that the rows of a seed share; `None` after Ctrl-C.
+    /// Trains the classifier that all rows of a seed share; `None` after Ctrl-C.
     fn classifier(&self, recipe: &Recipe, seed: u64) -> anyhow::Result<Option<Run>> {
         let shared =
             Recipe { name: CLASSIFIER.into(), segmenter: None, ..self.arguments.recipe(row(COIN)?, Some(seed))? };

@@ -1,4 +1,4 @@
-//! Checkpoints of COIN's reference into model files, model files into ONNX, and checks of model files.
+//! Converts checkpoints of the COIN reference implementation to model files and model files to ONNX, and verifies model files.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,22 +12,23 @@ use coin_core::method::Method;
 use coin_core::networks::{Fuse, InpainterConfig, Upsampling};
 use coin_imaging::Window;
 use coin_imaging::anomaly::AnomalyStyle;
+use coin_train::Error;
 use coin_train::data::{DataOptions, Dataset, Subset};
 use coin_train::device::DeviceChoice;
 use coin_train::model::Model;
 use coin_train::pretrained::Pretrained;
-use coin_train::program::{self, BadInput};
+use coin_train::program;
 use coin_train::recipe::{Names, Protocol, Task};
 use coin_train::{files, onnx, ood};
 use serde_json::{Value, json};
 
-/// Side of the picture on which two models are compared.
+/// Side in pixels of the image on which two models are compared.
 const COMPARED: usize = 128;
 
-/// Decides the anomalies that are inserted into training slices when a model is taught what it knows.
+/// Seed of the synthetic anomalies in the slices to which the OOD detector is fitted.
 const INSERTION_SEED: u64 = 777;
 
-/// Convert models.
+/// Import, export, calibrate and verify models.
 #[derive(Parser)]
 #[command(
     version,
@@ -45,38 +46,38 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make a model file of a checkpoint of COIN's reference (enc.*, gen.*, classifier_f.*), .pth or .safetensors.
+    /// Convert a .pth or .safetensors checkpoint of the COIN reference implementation (enc.*, gen.*, classifier_f.*) to a model file.
     Import(Import),
-    /// Write a model as ONNX: image to counterfactual, difference, before and after.
+    /// Export a model to ONNX. Input: image; outputs: counterfactual, difference, before and after.
     Onnx {
         /// The model file.
         model: PathBuf,
-        /// The file to write.
+        /// Output file.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Teach a model file to tell images that are unlike its training data, as `train` does for new ones; its weights stay.
+    /// Fit the out-of-distribution detector of a model file to its training data, as `train` does. The weights do not change.
     #[command(alias = "familiarity")]
     Ood {
         /// The model file.
         model: PathBuf,
         #[command(flatten)]
         data: DataOptions,
-        /// What the model cannot do, in words, for those who use it.
+        /// Known limitations of the model, shown to its users.
         #[arg(long, value_name = "TEXT")]
         limits: Option<String>,
-        /// The file to write.
+        /// Output file.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Run a model's self-test, and compare what it gives with another model.
+    /// Run a model's self-test and optionally compare its output with another model's.
     Verify {
         /// The model file.
         model: PathBuf,
-        /// A model that should be the same.
+        /// A model file whose output should be the same.
         #[arg(long, value_name = "FILE")]
         against: Option<PathBuf>,
-        /// Where to compute: auto, cpu, vulkan[:N] or cuda[:N].
+        /// Compute device: auto, cpu, vulkan[:N] or cuda[:N].
         #[arg(long, default_value = "cpu")]
         device: DeviceChoice,
     },
@@ -84,39 +85,39 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Import {
-    /// The checkpoint.
+    /// The checkpoint file.
     checkpoint: PathBuf,
-    /// Name of the model in file names.
+    /// Model name, used in file names.
     #[arg(long)]
     name: String,
-    /// Name of the model for people; the same without it.
+    /// Display name; defaults to the model name.
     #[arg(long)]
     title: Option<String>,
-    /// HU that became -1 and 1 in its training.
+    /// HU values that were mapped to -1 and 1 in training.
     #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true, required = true)]
     window: Vec<f32>,
-    /// Side of its input in pixels.
+    /// Side of the input in pixels.
     #[arg(long, default_value_t = 256)]
     size: usize,
-    /// How its generator doubles maps, which a checkpoint does not say: nearest or bilinear.
+    /// Upsampling of the generator: nearest or bilinear. The checkpoint does not record it.
     #[arg(long, default_value = "nearest", value_parser = program::named::<Upsampling>)]
     upsampling: Upsampling,
-    /// Its generator makes the picture anew, without the input (ptb_based: False).
+    /// The generator outputs the image itself instead of a perturbation of the input (ptb_based: False).
     #[arg(long)]
     without_perturbation: bool,
-    /// What was asked of its counterfactuals: coin, coin-v2 or singla.
+    /// Training method of the counterfactuals: coin, coin-v2 or singla.
     #[arg(long, default_value = "coin", value_parser = program::named::<Method>)]
     method: Method,
-    /// Label of the organ in which evaluations insert lesions.
+    /// Label of the organ into which evaluations insert synthetic anomalies.
     #[arg(long, default_value = "kidney")]
     organ: String,
     /// Licence of the weights.
     #[arg(long, default_value = "unknown")]
     licence: String,
-    /// What it was trained on.
+    /// Description of the training data.
     #[arg(long, default_value = "unknown")]
     trained_on: String,
-    /// The model file to write.
+    /// Output model file.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
@@ -178,7 +179,7 @@ fn import(import: &Import) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What an evaluation needs to know, in place of the recipe: the paper's anomalies.
+/// A stand-in for the recipe, which evaluations read: the paper's synthetic anomalies.
 fn protocol(import: &Import, window: Window) -> Value {
     let AnomalyStyle { diameter_mm, contrast, .. } = AnomalyStyle::PAPER;
     json!({
@@ -224,9 +225,12 @@ fn verify(path: &Path, against: Option<&Path>, device: DeviceChoice) -> anyhow::
         pixels.chain([(&a.before, &b.before), (&a.after, &b.after)])
     });
     let difference = largest_difference(pairs);
-    println!("largest difference to {}: {difference:.2e}", other.card.title);
+    println!("largest difference from {}: {difference:.2e}", other.card.title);
     if difference.is_nan() || difference > SELF_TEST_TOLERANCE {
-        return Err(BadInput(format!("the models differ by {difference:.3}, more than {SELF_TEST_TOLERANCE}")).into());
+        return Err(Error::Usage(format!(
+            "the models differ by {difference:.3}, which exceeds the tolerance of {SELF_TEST_TOLERANCE}"
+        ))
+        .into());
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Looks into data sources and writes phantom sets.
+//! Inspects data sources and writes phantom data sets.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,18 +8,19 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use coin_imaging::picture::Picture;
 use coin_imaging::{InputTransform, Mask, Plane, Window, write};
+use coin_train::Error;
 use coin_train::data::description::Unit;
 use coin_train::data::source::{self, Wanted};
 use coin_train::data::{DataOptions, DataSpec, Fingerprint, SliceTable, Subset, phantoms};
 use coin_train::files;
-use coin_train::program::{self, BadInput};
+use coin_train::program;
 
-/// Data sources of COIN.
+/// Inspect and preview data sources, and write phantom data sets.
 #[derive(Parser)]
 #[command(
     version,
     after_help = "Examples:
-  dataset inspect kits:DIR               what is there, what cannot be used and why
+  dataset inspect kits:DIR               count slices and list unusable cases
   dataset fingerprint totalsegmentator:DIR --label liver
   dataset preview slices:DIR --out sheet.png
   dataset phantom --count 20 --out phantoms"
@@ -31,9 +32,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Say what data sources hold, what cannot be used and why.
+    /// List the contents of data sources, including unusable cases and the reasons.
     Inspect(Sources),
-    /// The intensities of what is labelled, and the normalisation that shows it (0.5th to 99.5th percentile).
+    /// Report the intensities of all labelled pixels and a matching normalisation (0.5th to 99.5th percentile).
     Fingerprint {
         #[command(flatten)]
         sources: Sources,
@@ -41,50 +42,51 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// A contact sheet: slices, evenly spread, without and with their labels: the first one green, others orange.
+    /// Write a contact sheet of evenly spaced slices, each without and with its labels: the first label in green, the others in
+    /// orange.
     Preview {
         #[command(flatten)]
         sources: Sources,
-        /// Slices to show.
+        /// Number of slices.
         #[arg(long, default_value_t = 12)]
         count: usize,
-        /// Intensities that become black and white; -100 to 300 HU without it, or the slice's 0.5th to 99.5th percentile.
+        /// Intensities shown as black and white. Default: -100 to 300 HU, or each slice's 0.5th to 99.5th percentile if it is not in HU.
         #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true)]
         window: Option<Vec<f32>>,
-        /// The picture to write.
+        /// Output PNG file.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Write phantom patients in the layout of `slices`; every second one has an anomaly, labelled as a tumour.
+    /// Write phantom patients as a `slices` folder. Every second one has a synthetic anomaly, labelled as a tumour.
     Phantom {
-        /// How many.
+        /// Number of patients.
         #[arg(long, default_value_t = 10)]
         count: u64,
-        /// The first patient's seed.
+        /// Seed of the first patient.
         #[arg(long, default_value_t = 0)]
         seed: u64,
-        /// Pixels a side; at 128 they are what coin-phantom was trained on.
+        /// Side in pixels; coin-phantom was trained at 128.
         #[arg(long, default_value_t = 128)]
         size: usize,
-        /// Folder to write.
+        /// Output folder.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
 }
 
-/// Which data, and how it is cut.
+/// The data sources and how slices are extracted from them.
 #[derive(Args)]
 struct Sources {
-    /// phantom, or KIND:DIR with KIND totalsegmentator, kits, nnunet, slices or xray.
+    /// Data source: phantom, or KIND:DIR where KIND is totalsegmentator, kits, nnunet, slices or xray.
     #[arg(value_name = "SPEC", required = true)]
     specs: Vec<DataSpec>,
-    /// A structure of TotalSegmentator to read, by name; may be given several times.
+    /// TotalSegmentator structure to read; can be repeated.
     #[arg(long = "label", value_name = "NAME")]
     labels: Vec<String>,
-    /// How volumes are cut: axial, coronal or sagittal.
+    /// Slice plane of volumes: axial, coronal or sagittal.
     #[arg(long, default_value = "axial", value_parser = program::named::<Plane>)]
     plane: Plane,
-    /// Where slices of volumes are kept; the user's cache folder without it.
+    /// Cache folder for slices extracted from volumes. Default: the user's cache folder.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
 }
@@ -96,13 +98,15 @@ impl Sources {
         Wanted { plane: self.plane, every_slice: false, organ, others }
     }
 
-    /// All slices, without the cases that cannot be used, of which a warning tells.
+    /// All usable slices; unusable cases are skipped with a warning.
     fn table(&self) -> anyhow::Result<Option<SliceTable>> {
         DataOptions::new(self.specs.clone(), self.cache.clone(), true).table(&self.wanted())
     }
 
     fn folders(&self) -> anyhow::Result<SliceTable> {
-        self.table()?.ok_or_else(|| BadInput("phantoms are made on the spot: name a folder".into()).into())
+        self.table()?.ok_or_else(|| {
+            Error::Usage("phantom: phantoms are generated on the fly; name a folder as KIND:DIR".into()).into()
+        })
     }
 }
 
@@ -120,11 +124,15 @@ fn inspect(sources: &Sources) -> anyhow::Result<()> {
     for spec in &sources.specs {
         match spec {
             DataSpec::Phantom => {
-                println!("phantom: made on the spot, any number of patients, 384 mm wide, organ masks, true HU");
+                println!("phantom: generated on the fly, any number of patients, 384 mm wide, organ masks, true HU");
             }
             DataSpec::Folder(kind, path) => {
                 if let Some(found) = source::look(*kind, path, &sources.wanted())? {
-                    println!("{spec}: {} volumes, {} cases without a file", found.volumes.len(), found.skipped.len());
+                    println!(
+                        "{spec}: {} volumes, {} cases with missing files",
+                        found.volumes.len(),
+                        found.skipped.len()
+                    );
                 }
             }
         }
@@ -144,7 +152,7 @@ fn inspect(sources: &Sources) -> anyhow::Result<()> {
         }
         let with = |name: &str| rows().filter(|row| row.shows(name)).count();
         let counts: String = labels.iter().map(|name| format!(" {:>1$}", with(name), column(name))).collect();
-        let name = split.map_or("not said", Subset::name);
+        let name = split.map_or("unassigned", Subset::name);
         println!("{name:10} {:8} {:8}{counts}", patients.len(), rows().count());
     }
     Ok(())
@@ -153,7 +161,7 @@ fn inspect(sources: &Sources) -> anyhow::Result<()> {
 #[allow(clippy::print_stdout)]
 fn fingerprint(sources: &Sources, json: bool) -> anyhow::Result<()> {
     let table = sources.folders()?;
-    let found = Fingerprint::of(&table)?.context("no pixel is labelled")?;
+    let found = Fingerprint::of(&table)?.context("the data has no labelled pixels")?;
     if json {
         println!("{}", serde_json::to_string(&found)?);
         return Ok(());
@@ -161,7 +169,7 @@ fn fingerprint(sources: &Sources, json: bool) -> anyhow::Result<()> {
     let hu = table.unit() == Unit::Hu;
     let unit = if hu { " HU" } else { "" };
     let Fingerprint { pixels, mean, deviation, percentile_00_5, percentile_99_5 } = found;
-    println!("{pixels} labelled pixels, {mean:.1}{unit} on average, standard deviation {deviation:.1}{unit}");
+    println!("{pixels} labelled pixels, mean {mean:.1}{unit}, standard deviation {deviation:.1}{unit}");
     if hu {
         let window = format!("{{window=[{percentile_00_5:.1},{percentile_99_5:.1}]}}");
         println!("train with --set input.normalisation={window}");
@@ -173,7 +181,7 @@ fn fingerprint(sources: &Sources, json: bool) -> anyhow::Result<()> {
 
 fn preview(sources: &Sources, count: usize, window: Option<&[f32]>, out: &Path) -> anyhow::Result<()> {
     const SIZE: usize = 192;
-    const ACROSS: usize = 3;
+    const COLUMNS: usize = 3;
     let table = sources.folders()?;
     let rows = table.rows();
     let window = window.map(|bounds| program::window("--window", bounds)).transpose()?;
@@ -189,7 +197,7 @@ fn preview(sources: &Sources, count: usize, window: Option<&[f32]>, out: &Path) 
         let picture = Picture::of_normalised(&transform.input(&slice, window), SIZE, SIZE);
         let shown = |values: &[u8]| -> anyhow::Result<Option<Mask>> {
             let Some(mask) = row.mask_of(values)? else { return Ok(None) };
-            // Of the same field of view, perhaps on a grid of its own.
+            // A mask covers the same field of view, but can have another resolution.
             let own = InputTransform::of_grid(mask.width(), mask.height(), [1.0, 1.0], SIZE);
             let same = (mask.width(), mask.height()) == (slice.width(), slice.height());
             Ok(Some(if same { transform } else { own }.apply_mask(&mask)))
@@ -206,14 +214,14 @@ fn preview(sources: &Sources, count: usize, window: Option<&[f32]>, out: &Path) 
         anyhow::Ok([picture, labelled])
     });
     let pictures: Vec<Picture> = pairs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-    let rows: Vec<Vec<Picture>> = pictures.chunks(2 * ACROSS).map(<[Picture]>::to_vec).collect();
-    let captions = ["slice", "labels"].repeat(ACROSS);
+    let rows: Vec<Vec<Picture>> = pictures.chunks(2 * COLUMNS).map(<[Picture]>::to_vec).collect();
+    let captions = ["slice", "labels"].repeat(COLUMNS);
     Ok(files::write(out, &write::png(&Picture::grid(&captions, &rows))?)?)
 }
 
 fn phantom(seeds: std::ops::Range<u64>, size: usize, out: &Path) -> anyhow::Result<()> {
     if !(32..=2048).contains(&size) {
-        return Err(BadInput(format!("--size {size}: choose 32 to 2048 pixels")).into());
+        return Err(Error::Usage(format!("--size {size}: choose 32 to 2048 pixels")).into());
     }
     Ok(phantoms::write_set(seeds, size, out)?)
 }

@@ -1,4 +1,4 @@
-//! Evaluates a model file on slices whose truth is known.
+//! Evaluates a model file on slices with ground truth.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -8,21 +8,22 @@ use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 use coin_core::attribution::{RiseConfig, SALIENCY_THRESHOLD};
+use coin_train::Error;
 use coin_train::data::{DataOptions, Dataset, Subset};
 use coin_train::evaluation::{self, Distances, MaskRule, Saliency, SaliencyMethod};
 use coin_train::model::{Model, ModelOptions};
 use coin_train::negative_controls::{self, ControlFiles};
 use coin_train::pretrained::Pretrained;
-use coin_train::program::{self, BadInput};
+use coin_train::program;
 use coin_train::recipe::Protocol;
 use coin_train::report::{self, Report, Sheet};
 use coin_train::{device, progress};
 
-/// What slices that do not show the organ are called among the negative controls.
+/// Name of the negative control made of slices that do not show the organ.
 const WITHOUT_ORGAN: &str = "slices without the organ";
 
-/// Evaluate a model: IoU, CV and the classifier's numbers, as report.json, report.html and sheet.png; beside it saliency
-/// methods on the same classifier.
+/// Evaluate a model: IoU, CV and classifier metrics, optionally compared with saliency methods on the same classifier. Writes
+/// report.json, report.html and sheet.png.
 #[derive(Parser)]
 #[command(
     version,
@@ -36,41 +37,41 @@ struct Arguments {
     model: ModelOptions,
     #[command(flatten)]
     data: DataOptions,
-    /// Which slices.
-    #[arg(long, value_enum, default_value_t = Split::Test)]
-    split: Split,
-    /// Insert anomalies as the model's recipe does, or none.
+    /// Split to evaluate.
+    #[arg(long, value_enum, default_value_t = EvaluatedSplit::Test)]
+    split: EvaluatedSplit,
+    /// Insert synthetic anomalies as the model's recipe does, or none.
     #[arg(long, value_enum, default_value_t = Anomalies::Insert)]
     anomalies: Anomalies,
-    /// Decides which anomalies are inserted where.
+    /// Seed of the synthetic anomalies.
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Explanations to evaluate; COIN is always among them.
+    /// Methods to evaluate; COIN is always included.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "coin")]
     methods: Vec<Method>,
-    /// Another model that explains the same slices, with its own threshold and seed threshold, and what the report calls it; its input must
-    /// have the same size, crop and window. Can be named several times.
+    /// Another model to evaluate on the same slices with its own mask thresholds; NAME labels it in the report. It must have the
+    /// same input size, crop and normalisation. Can be repeated.
     #[arg(long, value_name = "NAME=FILE")]
     against: Vec<Named>,
-    /// Random masks of RISE.
+    /// Number of random masks for RISE.
     #[arg(long, default_value_t = RiseConfig::paper().masks, value_name = "N")]
     rise_masks: usize,
-    /// Layer of the classifier that ScoreCAM, LayerCAM and Grad-CAM look at; its last one without it, as in the paper.
+    /// Classifier layer for ScoreCAM, LayerCAM and Grad-CAM. Default: the last one, as in the paper.
     #[arg(long, value_name = "NAME")]
     layer: Option<String>,
-    /// Threshold of the saliency methods' masks.
+    /// Mask threshold of the saliency methods.
     #[arg(long, default_value_t = SALIENCY_THRESHOLD, value_name = "T")]
     saliency_threshold: f32,
-    /// Weights of Inception-v3 for FID: pt_inception-2015-12-05-6726825d.pth of the pytorch-fid project. Without them FID is
-    /// null, and only the Frechet distance in the classifier's own features is told, which is no FID.
+    /// Inception-v3 weights for FID: pt_inception-2015-12-05-6726825d.pth from the pytorch-fid project. Without them FID is null,
+    /// and the report contains only the Frechet distance in classifier features, which is not comparable to FID.
     #[arg(long, value_name = "FILE")]
     inception: Option<PathBuf>,
-    /// Images in which there is nothing to be found, a file or a folder, and what the report calls them; it tells how often
-    /// the model finds something, how much it changes, and how often it warns. Can be named several times. Normal slices are
-    /// always among them, and those of a slice folder that do not show the organ.
+    /// A file or folder of images without the finding; NAME labels it in the report. The report gives the rate of false
+    /// positives, the size of the changes and the rate of OOD warnings. Can be repeated. Normal slices, and slices of a slice
+    /// folder that do not show the organ, are always included.
     #[arg(long = "negative-control", value_name = "NAME=PATH")]
     controls: Vec<Named>,
-    /// Folder for the report.
+    /// Output folder for the report.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Print report.json on stdout.
@@ -78,31 +79,33 @@ struct Arguments {
     json: bool,
 }
 
-/// What images or a model are called, and where they lie.
+/// A `NAME=PATH` argument.
 #[derive(Clone, Debug)]
 struct Named(String, PathBuf);
 
 impl FromStr for Named {
-    type Err = BadInput;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, BadInput> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         match text.split_once('=') {
             Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok(Self(name.into(), path.into())),
-            _ => Err(BadInput(format!("{text}: write NAME=PATH, a name of your choice and where it lies"))),
+            _ => Err(Error::Usage(format!("{text}: write NAME=PATH, a name of your choice and a file or folder"))),
         }
     }
 }
 
-/// Refuses a name that is among the `taken` or was given twice.
-fn distinct<'a>(option: &str, mut taken: BTreeSet<&'a str>, given: &'a [Named]) -> Result<(), BadInput> {
+/// Rejects a name that is in `taken` or given twice.
+fn distinct<'a>(option: &str, mut taken: BTreeSet<&'a str>, given: &'a [Named]) -> Result<(), Error> {
     match given.iter().find(|Named(name, _)| !taken.insert(name)) {
-        Some(Named(name, _)) => Err(BadInput(format!("--{option} {name}: the name is taken; choose another"))),
+        Some(Named(name, _)) => {
+            Err(Error::Usage(format!("--{option} {name}: this name is already in use; choose another")))
+        }
         None => Ok(()),
     }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Split {
+enum EvaluatedSplit {
     Train,
     Validation,
     Test,
@@ -152,14 +155,17 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let table = arguments.data.table(&protocol.wanted())?;
     let name = table.as_ref().map_or_else(|| "phantoms".to_owned(), |table| table.name().to_owned());
     let (subsets, split): (&[Subset], _) = match arguments.split {
-        Split::Train => (&[Subset::Train], "train"),
-        Split::Validation => (&[Subset::Validation], "validation"),
-        Split::Test => (&[Subset::Test], "test"),
-        Split::All => (&[Subset::Train, Subset::Validation, Subset::Test], "all"),
+        EvaluatedSplit::Train => (&[Subset::Train], "train"),
+        EvaluatedSplit::Validation => (&[Subset::Validation], "validation"),
+        EvaluatedSplit::Test => (&[Subset::Test], "test"),
+        EvaluatedSplit::All => (&[Subset::Train, Subset::Validation, Subset::Test], "all"),
     };
     if !(0.0..1.0).contains(&arguments.saliency_threshold) {
-        let reason = format!("--saliency-threshold {}: choose from 0 to less than 1", arguments.saliency_threshold);
-        return Err(BadInput(reason).into());
+        let reason = format!(
+            "--saliency-threshold {}: choose a value from 0 up to, but not including, 1",
+            arguments.saliency_threshold
+        );
+        return Err(Error::Usage(reason).into());
     }
     let images = arguments.controls.iter().map(|Named(name, path)| ControlFiles::find(name, path));
     let images = images.collect::<anyhow::Result<Vec<_>>>()?;

@@ -1,4 +1,4 @@
-//! Explains scans with a model file.
+//! Explains the classifications of scans with a model file.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -7,49 +7,49 @@ use std::time::Instant;
 
 use clap::Parser;
 use coin_imaging::{CounterfactualVolume, File, Limits, Opened, Scan, Window, open_all};
+use coin_train::Error;
 use coin_train::evaluation::MaskRule;
 use coin_train::explained::{self, ExplainedSlice};
-use coin_train::files::{self, FileError};
+use coin_train::files;
 use coin_train::inputs::{self, Input, Shard};
 use coin_train::model::{self, Model, ModelOptions};
-use coin_train::program::{self, BadInput};
+use coin_train::program;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-/// What a whole result of a share holds last.
+/// Marker file, written last, of the complete results of an input; it contains their fingerprint.
 const COMPLETE: &str = "complete.txt";
 
-/// Explain slices: verdict before and after, counterfactual, difference map and mask. Research use only.
+/// Explain slices: classifier score before and after, counterfactual, difference map and mask. Research use only.
 #[derive(Parser)]
 #[command(
     version,
     after_help = "Examples:
   explain --model models/coin-phantom/coin-phantom.safetensors slice.png --out explained
   explain --model MODEL volume.nii.gz --slice 80 --out explained
-  explain --model MODEL study.zip --out explained              or the folder of a DICOM series
-  explain --model MODEL archive --shard 3/16 --out explained   the third of 16 machines; again goes on"
+  explain --model MODEL study.zip --out explained              or a folder with a DICOM series
+  explain --model MODEL archive --shard 3/16 --out explained   machine 3 of 16; rerun to resume"
 )]
 struct Arguments {
     #[command(flatten)]
     model: ModelOptions,
-    /// DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or BMP files, ZIP archives, or folders of them; the DICOM files of a
-    /// folder are put together to their series.
+    /// DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or BMP files, ZIP archives, or folders of them. DICOM files in one folder
+    /// are grouped by series.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
-    /// Only this slice of each volume; the first is 1.
+    /// Explain only this slice of each volume, counted from 1.
     #[arg(long, value_name = "N")]
     slice: Option<NonZeroUsize>,
-    /// What black and white of a picture mean, instead of the model's window.
+    /// Intensities of black and white in picture files. Default: the model's window.
     #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true)]
     picture_window: Option<Vec<f32>>,
-    /// Only the I-th of N shares of the inputs; those whose results are whole already are passed over, and those that
-    /// cannot be read are named and left out.
+    /// Process only shard I of N. Inputs with complete results are skipped; unreadable inputs are skipped with a warning.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
-    /// Folder for the results; each input gets a folder in it.
+    /// Output folder, with one subfolder per input.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Print the summaries as one JSON array on stdout.
+    /// Print all summaries as one JSON array on stdout.
     #[arg(long)]
     json: bool,
 }
@@ -58,21 +58,22 @@ struct Arguments {
 #[derive(Serialize)]
 struct Summary {
     input: String,
-    /// From 1, as the page counts.
+    /// Counted from 1.
     slice: usize,
     model: String,
     size: usize,
-    /// Probability of "abnormal".
+    /// Predicted probability of "abnormal" for the input.
     before: f32,
+    /// Predicted probability of "abnormal" for the counterfactual.
     after: f32,
     threshold: f32,
-    /// Pieces of the mask exceed this somewhere; 0 keeps all.
+    /// Each component of the mask exceeds this at least once; 0 keeps all components.
     seed_threshold: f32,
     postprocess: bool,
-    /// Where the model's grid lies on the slice: left and upper edge, width and height in the slice's pixels.
+    /// Position of the model's input on the slice: left, top, width and height in slice pixels.
     square: [f64; 4],
     mask_pixels: usize,
-    /// How unlike the training data the slice is, in multiples of what the model takes as alike; beyond 1 it warns.
+    /// Out-of-distribution score relative to the warning threshold: `explain` warns above 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     ood_score: Option<f32>,
     seconds: f64,
@@ -94,18 +95,19 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
     for input in arguments.inputs.iter().filter(|input| input.is_dir()) {
         if out.starts_with(std::path::absolute(input)?) {
             let (out, input) = (arguments.out.display(), input.display());
-            let reason = format!("--out {out}: it lies in {input}, whose files are explained; choose another folder");
-            return Err(BadInput(reason).into());
+            let reason =
+                format!("--out {out}: the output folder is inside the input folder {input}; choose another one");
+            return Err(Error::Usage(reason).into());
         }
     }
-    let task = Task { arguments, model, mask_rule, picture_window };
+    let settings = Settings { arguments, model, mask_rule, picture_window };
     let (mut summaries, mut failed) = (Vec::new(), 0_usize);
     for input in arguments.shard.unwrap_or(Shard::WHOLE).take(inputs::all(&arguments.inputs)?) {
-        match task.explain(&input) {
+        match settings.explain(&input) {
             Ok(found) => summaries.extend(found),
-            // An archive has files that are no scans: the others are explained all the same.
+            // An archive can contain files that are not scans.
             Err(reason) if arguments.shard.is_some() && !cannot_write(&reason) => {
-                tracing::warn!("{reason:#}; left out");
+                tracing::warn!("{reason:#}; skipped");
                 failed += 1;
             }
             Err(reason) => return Err(reason),
@@ -116,25 +118,28 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
     }
     match failed {
         0 => Ok(()),
-        _ => Err(BadInput(format!("{failed} of the files could not be explained; each is named above")).into()),
+        _ => {
+            Err(Error::Usage(format!("{failed} of the inputs could not be explained; the warnings above name them"))
+                .into())
+        }
     }
 }
 
-/// Whether it is the results' folder that fails, which no other input can mend.
+/// Whether writing the results failed; every further input would fail too.
 fn cannot_write(reason: &anyhow::Error) -> bool {
-    reason.chain().any(|cause| matches!(cause.downcast_ref(), Some(FileError::Write { .. })))
+    reason.chain().any(|cause| matches!(cause.downcast_ref(), Some(Error::Write { .. })))
 }
 
-/// What every input is explained with.
-struct Task<'a> {
+/// Settings shared by all inputs.
+struct Settings<'a> {
     arguments: &'a Arguments,
     model: Model,
     mask_rule: MaskRule,
     picture_window: Window,
 }
 
-impl Task<'_> {
-    /// Explains an input, unless its results are there already and whole; its summaries.
+impl Settings<'_> {
+    /// Explains an input and returns its summaries; none if complete results already exist.
     fn explain(&self, input: &Input) -> anyhow::Result<Vec<Summary>> {
         let folder = self.arguments.out.join(&input.folder);
         let (name, limits) = (input.name.display().to_string(), Limits::VOLUMES);
@@ -143,12 +148,12 @@ impl Task<'_> {
         let fingerprint = self.arguments.shard.map(|_| self.fingerprint(&read));
         let before = std::fs::read_to_string(&complete).ok();
         if fingerprint.is_some() && before == fingerprint {
-            eprintln!("{name}: explained before, {}", folder.display());
+            eprintln!("{name}: already complete in {}", folder.display());
             return Ok(Vec::new());
         }
-        // From here on the folder is not whole until the end.
+        // The results are incomplete until the marker is written again.
         if before.is_some() {
-            std::fs::remove_file(&complete).map_err(|reason| FileError::Write { path: complete.clone(), reason })?;
+            std::fs::remove_file(&complete).map_err(Error::write(&complete))?;
         }
         let read: Vec<File<'_>> = read.iter().map(|(name, bytes)| File { name, bytes }).collect();
         let Opened { scans, notes } = open_all(&read, self.picture_window, &limits)?;
@@ -193,7 +198,7 @@ impl Task<'_> {
             }
             if explained.ood_score.is_some_and(|times| times > 1.0) {
                 tracing::warn!(
-                    "{name} slice {number}: it is unlike what the model was trained on; read its result with caution"
+                    "{name} slice {number}: out of distribution; the model was not trained on similar images, so its result may be wrong"
                 );
             }
             let summary = Summary {
@@ -214,7 +219,7 @@ impl Task<'_> {
             };
             files::write(&folder.join("summary.json"), &serde_json::to_vec_pretty(&summary)?)?;
             eprintln!(
-                "{name} slice {number}: abnormal {:.3} before, {:.3} after, {} mask pixels, {}",
+                "{name} slice {number}: abnormal {:.3} before, {:.3} after; {} mask pixels; {}",
                 summary.before,
                 summary.after,
                 summary.mask_pixels,
@@ -228,7 +233,7 @@ impl Task<'_> {
         Ok(summaries)
     }
 
-    /// Everything that decides the results.
+    /// A key that changes with every input and option that affects the results.
     fn fingerprint(&self, files: &[(String, Vec<u8>)]) -> String {
         let mut digest = Sha256::new();
         files.iter().for_each(|(_, bytes)| digest.update(bytes));

@@ -1,4 +1,4 @@
-//! Lends this machine's devices to a training on another.
+//! Serves this machine's devices to a training run on another machine.
 
 use std::env;
 use std::net::{SocketAddr, TcpListener};
@@ -7,24 +7,25 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use burn::server::{RemoteServer, TokenAuthorizer, WebSocketTransport};
 use clap::Parser;
+use coin_train::Error;
 use coin_train::device::remote::TOKEN;
 use coin_train::device::{self, DeviceChoice};
-use coin_train::program::{self, BadInput};
+use coin_train::program;
 
-/// Lend this machine's devices to a training on another, which names them beside its own. Whoever knows the word in the
-/// environment variable COIN_TOKEN may use them; it and all data travel unencrypted, so serve on a network that you trust.
+/// Serve this machine's devices to `train` on another machine. Clients must send the token in the environment variable
+/// COIN_TOKEN. The token and all data are sent unencrypted, so use a trusted network only.
 #[derive(Parser)]
 #[command(
     version,
     after_help = "Examples:
-  COIN_TOKEN=word serve --devices cuda:0,cuda:1                                        on node2, until Ctrl-C
-  COIN_TOKEN=word train --devices cuda:0,ws://node2:3000/0,ws://node2:3000/1           on node1"
+  COIN_TOKEN=token serve --devices cuda:0,cuda:1                                       on node2, until Ctrl-C
+  COIN_TOKEN=token train --devices cuda:0,ws://node2:3000/0,ws://node2:3000/1          on node1"
 )]
 struct Arguments {
-    /// What to lend: auto, cpu, vulkan[:N] or cuda[:N]; several, separated by commas, processor or cards.
+    /// Devices to serve: auto, cpu, vulkan[:N] or cuda[:N], separated by commas.
     #[arg(long, visible_alias = "devices", value_delimiter = ',', default_value = "auto")]
     device: Vec<DeviceChoice>,
-    /// Where to listen.
+    /// Address to listen on.
     #[arg(long, default_value = "0.0.0.0:3000", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
 }
@@ -35,13 +36,14 @@ fn main() -> ExitCode {
 
 fn serve(arguments: &Arguments) -> anyhow::Result<()> {
     let token = env::var(TOKEN).unwrap_or_default();
-    let authorizer = TokenAuthorizer::new(token)
-        .map_err(|_| BadInput(format!("{TOKEN}: set it to a word that the training's machine knows too")))?;
+    let authorizer = TokenAuthorizer::new(token).map_err(|_| {
+        Error::Usage(format!("{TOKEN} is not set; set it to the same token here and on the machine that trains"))
+    })?;
     let devices = arguments.device.iter().map(|choice| choice.open()).collect::<Result<Vec<_>, _>>()?;
     let names = devices.iter().map(device::name).collect::<Vec<_>>().join(" and ");
     let listen = arguments.listen;
-    let listener = TcpListener::bind(listen).map_err(|reason| BadInput(format!("--listen {listen}: {reason}")))?;
-    eprintln!("lending {names} at ws://{}, until Ctrl-C", listener.local_addr()?);
+    let listener = TcpListener::bind(listen).map_err(|reason| Error::Usage(format!("--listen {listen}: {reason}")))?;
+    eprintln!("serving {names} at ws://{} (stop with Ctrl-C)", listener.local_addr()?);
     let server = RemoteServer::new(devices).with_authorizer(authorizer);
-    server.serve(WebSocketTransport::from_listener(listener)).context("serving ended")
+    server.serve(WebSocketTransport::from_listener(listener)).context("the server stopped")
 }

@@ -1,14 +1,15 @@
-//! Trains a classifier and COIN against it, evaluates the result and packs the model file.
+//! Trains a classifier and a COIN model against it, evaluates the result and writes the model file.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use coin_train::Error;
 use coin_train::data::{DataOptions, DataSpec, Dataset, Subset};
 use coin_train::device::{Devices, Place};
 use coin_train::interrupt;
-use coin_train::program::{self, BadInput};
+use coin_train::program;
 use coin_train::provenance::Provenance;
 use coin_train::recipe::{self, DataRecipe, Recipe, StageName};
 use coin_train::report::Report;
@@ -17,62 +18,62 @@ use coin_train::stage::{Ending, Training, TrainingContext};
 use peak_alloc::PeakAlloc;
 use serde_json::json;
 
-/// Counts, so that a batch that does not fit is known before the training starts.
+/// Tracks peak memory, so that an oversized batch is refused before training starts.
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
-/// Train COIN: a classifier, then the counterfactual against it, each after its pretraining where the recipe has some, then an
-/// evaluation and the model file.
+/// Train COIN: a classifier, then the counterfactual generator against it, each with the pretraining that the recipe defines.
+/// Then evaluate the result and write the model file.
 #[derive(Parser)]
 #[command(
     version,
     after_help = "Examples:
-  train                                              phantoms on the CPU, within 20 minutes on two cores
+  train                                              phantoms on the CPU, under 20 minutes on two cores
   train --recipe kits23-anomalies --data slices:DIR  real slices with synthetic anomalies
-  train --set counterfactual.steps=2000 --seed 3     change the recipe
-  train --devices cuda:0,cuda:1                      each batch shared by two cards
-  train --devices cuda:0,ws://node2:3000             and with a card that another machine lends
-  train --resume runs/quick                          go on after an interruption"
+  train --set counterfactual.steps=2000 --seed 3     override recipe keys
+  train --devices cuda:0,cuda:1                      split each batch across two GPUs
+  train --devices cuda:0,ws://node2:3000             use a GPU of another machine as well
+  train --resume runs/quick                          resume after an interruption"
 )]
 struct Arguments {
-    /// An embedded recipe or a TOML file.
+    /// Name of an embedded recipe, or a TOML file.
     #[arg(long, default_value = "quick", value_name = "NAME or FILE", conflicts_with = "resume")]
     recipe: String,
-    /// Change a key of the recipe.
+    /// Override a key of the recipe.
     #[arg(long = "set", value_name = "KEY=VALUE", conflicts_with = "resume")]
     changes: Vec<String>,
     #[command(flatten)]
     data: DataOptions,
-    /// Where to compute: auto, cpu, vulkan[:N], cuda[:N], or ws://HOST:PORT[/N] of another machine that runs `serve`; several,
-    /// separated by commas, share each batch.
+    /// Compute device: auto, cpu, vulkan[:N], cuda[:N], or ws://HOST:PORT[/N] for a machine that runs `serve`. Separate several
+    /// with commas to split each batch across them.
     #[arg(long, visible_alias = "devices", value_delimiter = ',', default_value = "auto")]
     device: Vec<Place>,
-    /// Train this stage alone instead of all that the recipe has; what comes after the classifier goes on in a run whose
-    /// classifier is trained.
+    /// Train only this stage instead of all stages of the recipe. Stages after the classifier need a run with a trained
+    /// classifier (--resume or --classifier).
     #[arg(long, value_enum)]
     stage: Option<StageName>,
-    /// Take over the classifier of this run instead of training one.
+    /// Use the classifier of this run instead of training one.
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     classifier: Option<PathBuf>,
-    /// Go on with this run, its recipe and its data.
+    /// Resume this run with its recipe and data.
     #[arg(long, value_name = "RUN")]
     resume: Option<PathBuf>,
-    /// Another seed than the recipe's.
+    /// Override the recipe's seed.
     #[arg(long, conflicts_with = "resume")]
     seed: Option<u64>,
-    /// Folder for runs.
+    /// Parent folder for runs.
     #[arg(long, default_value = "runs", value_name = "DIR", conflicts_with = "resume")]
     out: PathBuf,
-    /// Print one JSON object on stdout at the end: the run, whether it is finished, and its report.
+    /// Print one JSON object on stdout at the end: the run folder, whether it finished, and its report.
     #[arg(long)]
     json: bool,
-    /// List the embedded recipes and stop.
+    /// List the embedded recipes and exit.
     #[arg(long)]
     list_recipes: bool,
 }
 
 impl Arguments {
-    /// What is trained.
+    /// The stages to train.
     fn stages(&self) -> Vec<StageName> {
         match self.stage {
             Some(stage) => vec![stage],
@@ -81,9 +82,9 @@ impl Arguments {
         }
     }
 
-    /// The stage that was asked for, as it was asked for, where `wanted` says so of it.
-    fn named(&self, wanted: impl FnOnce(StageName) -> bool) -> Option<String> {
-        let stage = self.stage.filter(|stage| wanted(*stage))?;
+    /// The name of the `--stage` argument if it satisfies `predicate`.
+    fn stage_if(&self, predicate: impl FnOnce(StageName) -> bool) -> Option<String> {
+        let stage = self.stage.filter(|stage| predicate(*stage))?;
         Some(stage.to_possible_value()?.get_name().to_owned())
     }
 }
@@ -101,7 +102,7 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     if arguments.resume.is_some() && !arguments.data.named().is_empty() {
-        return Err(BadInput("--data: a run that is resumed has its own data; leave --data out".into()).into());
+        return Err(Error::Usage("--data: a resumed run keeps its data; omit --data".into()).into());
     }
     let (resumed, recipe, specs) = match &arguments.resume {
         Some(folder) => {
@@ -110,9 +111,9 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
         }
         None => {
             let needs = |stage| matches!(stage, StageName::InpaintingPretraining | StageName::Counterfactual);
-            if let Some(stage) = arguments.named(needs).filter(|_| arguments.classifier.is_none()) {
-                let how = "name its run with --resume RUN or --classifier RUN";
-                return Err(BadInput(format!("--stage {stage}: it needs a trained classifier; {how}")).into());
+            if let Some(stage) = arguments.stage_if(needs).filter(|_| arguments.classifier.is_none()) {
+                let remedy = "name the run that has one with --resume RUN or --classifier RUN";
+                return Err(Error::Usage(format!("--stage {stage} needs a trained classifier; {remedy}")).into());
             }
             let mut changes = arguments.changes.clone();
             changes.extend(arguments.seed.map(|seed| format!("seed={seed}")));
@@ -120,19 +121,19 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
         }
     };
     if let (DataRecipe::Phantom { .. }, Some(DataSpec::Folder(..))) = (&recipe.data, specs.first()) {
-        let reason = format!("--data: recipe {} makes its own phantoms; choose a recipe for slices", recipe.name);
-        return Err(BadInput(reason).into());
+        let reason = format!("--data: recipe {} generates its own phantoms; choose a recipe for slices", recipe.name);
+        return Err(Error::Usage(reason).into());
     }
-    if let Some(stage) = arguments.named(|stage| !recipe.has(stage)) {
-        return Err(BadInput(format!("--stage {stage}: recipe {} has no such stage", recipe.name)).into());
+    if let Some(stage) = arguments.stage_if(|stage| !recipe.has(stage)) {
+        return Err(Error::Usage(format!("--stage {stage}: recipe {} has no such stage", recipe.name)).into());
     }
     let classifier = arguments.classifier.as_deref().map(Run::resume).transpose()?;
-    if let Some((run, of, _)) = &classifier
-        && (&of.classifier.network, of.input) != (&recipe.classifier.network, recipe.input)
+    if let Some((run, other, _)) = &classifier
+        && (&other.classifier.network, other.input) != (&recipe.classifier.network, recipe.input)
     {
         let folder = run.folder().display();
-        return Err(BadInput(format!(
-            "--classifier {folder}: it has another architecture or input than recipe {}",
+        return Err(Error::Usage(format!(
+            "--classifier {folder}: its classifier architecture or input differs from recipe {}; choose another run",
             recipe.name
         ))
         .into());
@@ -153,11 +154,17 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some((classifier, _, _)) = classifier {
         run.adopt_classifier(&classifier)?;
     }
-    eprintln!("{} on {}, {}, into {}", recipe.name, devices.names(), data.description, run.folder().display());
+    eprintln!(
+        "training {} on {} in {}; data: {}",
+        recipe.name,
+        devices.names(),
+        run.folder().display(),
+        data.description
+    );
     let training = Training { context, run: &run };
     let (finished, report) = match arguments.train(&training)? {
         Outcome::Interrupted => {
-            eprintln!("saved; go on with --resume {}{}", run.folder().display(), arguments.data.how());
+            eprintln!("saved a checkpoint; resume with --resume {}{}", run.folder().display(), arguments.data.how());
             (false, None)
         }
         Outcome::Trained => (true, None),
@@ -172,7 +179,7 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How far a call came.
+/// How the program ended.
 enum Outcome {
     Interrupted,
     Trained,

@@ -6,7 +6,8 @@ use coin_imaging::{Mask, Slice, Window};
 
 use super::description::Unit;
 use super::windows::Windows;
-use super::{DataError, Row, Subset, phantoms};
+use super::{Row, Subset, phantoms};
+use crate::Error;
 use crate::recipe::{Input, Task};
 
 /// Bytes of slices that are kept in memory.
@@ -68,12 +69,12 @@ enum Source {
         window: Window,
     },
     /// A slice on disk.
-    Row(Row, Arc<Seen>),
+    Row(Row, Arc<Preprocessing>),
 }
 
 /// What a slice on disk becomes.
 #[derive(Debug)]
-pub struct Seen {
+pub struct Preprocessing {
     /// On which grid.
     pub grid: Grid,
     /// In which window.
@@ -90,14 +91,14 @@ impl Cases {
     }
 
     /// The rows that the task takes for a subset.
-    pub fn of_rows<'a>(rows: impl IntoIterator<Item = &'a Row>, subset: Subset, seen: &Arc<Seen>) -> Self {
-        let entry = |row: &Row| Some(Entry::of(row, seen.task.abnormal(row, subset)?, seen));
-        Self { entries: rows.into_iter().filter_map(entry).collect(), size: seen.grid.size }
+    pub fn of_rows<'a>(rows: impl IntoIterator<Item = &'a Row>, subset: Subset, preprocessing: &Arc<Preprocessing>) -> Self {
+        let entry = |row: &Row| Some(Entry::of(row, preprocessing.task.abnormal(row, subset)?, preprocessing));
+        Self { entries: rows.into_iter().filter_map(entry).collect(), size: preprocessing.grid.size }
     }
 
     /// These rows, all of them as they are.
-    pub fn normal<'a>(rows: impl IntoIterator<Item = &'a Row>, seen: &Arc<Seen>) -> Self {
-        Self { entries: rows.into_iter().map(|row| Entry::of(row, false, seen)).collect(), size: seen.grid.size }
+    pub fn normal<'a>(rows: impl IntoIterator<Item = &'a Row>, preprocessing: &Arc<Preprocessing>) -> Self {
+        Self { entries: rows.into_iter().map(|row| Entry::of(row, false, preprocessing)).collect(), size: preprocessing.grid.size }
     }
 
     /// Number of slices.
@@ -124,14 +125,14 @@ impl Cases {
     ///
     /// # Errors
     /// When its files cannot be read any more.
-    pub fn get(&self, index: usize) -> Result<Arc<Case>, DataError> {
+    pub fn get(&self, index: usize) -> Result<Arc<Case>, Error> {
         let entry = &self.entries[index];
         if let Some(case) = entry.kept.get() {
             return Ok(case.clone());
         }
         let case = Arc::new(match &entry.source {
-            Source::Row(row, seen) => {
-                let Seen { grid, windows, task } = &**seen;
+            Source::Row(row, preprocessing) => {
+                let Preprocessing { grid, windows, task } = &**preprocessing;
                 row.case(*grid, windows.window(row)?, task, entry.abnormal)?
             }
             Source::Phantom { seed, window } => phantoms::case(*seed, self.size, *window),
@@ -145,7 +146,7 @@ impl Cases {
 }
 
 impl Entry {
-    fn of(row: &Row, abnormal: bool, seen: &Arc<Seen>) -> Self {
-        Self { source: Source::Row(row.clone(), seen.clone()), abnormal, kept: OnceLock::new() }
+    fn of(row: &Row, abnormal: bool, preprocessing: &Arc<Preprocessing>) -> Self {
+        Self { source: Source::Row(row.clone(), preprocessing.clone()), abnormal, kept: OnceLock::new() }
     }
 }

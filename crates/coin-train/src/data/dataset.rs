@@ -10,11 +10,11 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::cases::{Cases, Seen};
+use super::cases::{Cases, Preprocessing};
 use super::description::Unit;
 use super::windows::Windows;
-use super::{DataError, Row, Sample, SliceTable, Subset, description};
-use crate::program::BadInput;
+use super::{Row, Sample, SliceTable, Subset, description};
+use crate::Error;
 use crate::recipe::{AnomalyRecipe, DataRecipe, Finding, MOST_PHANTOMS, Protocol};
 
 /// How often each evaluation slice of a folder is inserted, with different anomalies.
@@ -41,9 +41,9 @@ pub struct Dataset {
     test: Cases,
     insertions: u64,
     /// Whether anomalies are inserted.
-    inserted: bool,
+    inserts: bool,
     /// Whether they are in training.
-    inserted_in_training: bool,
+    inserts_in_training: bool,
     /// Training slices that are normal by themselves.
     normal: Vec<usize>,
     /// Training slices that are normal and abnormal, where batches take as many of either.
@@ -61,7 +61,9 @@ impl Dataset {
                 let counts = [*train, *validation, *test];
                 let normalisation = protocol.input.normalisation;
                 let Some(window) = Windows::of(normalisation, &[], &[])?.fixed() else {
-                    return Err(BadInput("input.normalisation: phantoms are in HU; give them a window".into()).into());
+                    return Err(
+                        Error::Usage("input.normalisation: phantoms are in HU; give them a window".into()).into()
+                    );
                 };
                 let cases = |subset: Subset| {
                     let split = subset as usize;
@@ -80,25 +82,21 @@ impl Dataset {
                     validation: cases(Subset::Validation),
                     test: cases(Subset::Test),
                     insertions: 1,
-                    inserted: true,
-                    inserted_in_training: true,
+                    inserts: true,
+                    inserts_in_training: true,
                     balance: None,
                 })
             }
-            (DataRecipe::Slices { .. }, None) => {
-                Err(BadInput(format!("{} needs slices: say --data KIND:DIR, for instance slices:DIR", protocol.name))
-                    .into())
-            }
+            (DataRecipe::Slices { .. }, None) => Err(Error::Usage(format!(
+                "{} needs slices: say --data KIND:DIR, for instance slices:DIR",
+                protocol.name
+            ))
+            .into()),
             (data, Some(table)) => Ok(Self::of_table(data, protocol, table, subsets)?),
         }
     }
 
-    fn of_table(
-        data: &DataRecipe,
-        protocol: &Protocol,
-        table: &SliceTable,
-        subsets: &[Subset],
-    ) -> Result<Self, DataError> {
+    fn of_table(data: &DataRecipe, protocol: &Protocol, table: &SliceTable, subsets: &[Subset]) -> Result<Self, Error> {
         let (name, selection) = data.selection();
         let task = &protocol.task;
         table.check(task)?;
@@ -107,30 +105,30 @@ impl Dataset {
         if left_out > 0 {
             tracing::warn!("{}: {left_out} patients are in no split and are left out", table.name());
         }
-        let seen = seen(protocol, table, &assigned)?;
+        let preprocessing = preprocessing(protocol, table, &assigned)?;
         let cases = |subset: Subset| {
             if !subsets.contains(&subset) {
                 return Ok(Cases::default());
             }
             let rows = table.rows().iter().filter(|row| assigned.get(&row.patient) == Some(&subset));
-            let cases = Cases::of_rows(rows, subset, &seen);
+            let cases = Cases::of_rows(rows, subset, &preprocessing);
             match cases.is_empty() {
                 true => {
-                    Err(DataError::Empty { data: table.name().to_owned(), split: subset.name(), wanted: task.wanted() })
+                    Err(Error::Empty { data: table.name().to_owned(), split: subset.name(), wanted: task.wanted() })
                 }
                 false => Ok(cases),
             }
         };
         let (train, validation, test) = (cases(Subset::Train)?, cases(Subset::Validation)?, cases(Subset::Test)?);
         let of = if name.is_empty() { table.name().to_owned() } else { name };
-        let inserted = task.finding == Finding::Synthetic;
-        let balance = (selection.balanced && !inserted && subsets.contains(&Subset::Train))
+        let inserts = task.finding == Finding::Synthetic;
+        let balance = (selection.balanced && !inserts && subsets.contains(&Subset::Train))
             .then(|| [false, true].map(|abnormal| train.of_label(abnormal)));
         if balance.iter().flatten().any(Vec::is_empty) {
             let wanted = "one of the two labels, of which balanced batches need both".into();
-            return Err(DataError::Empty { data: table.name().to_owned(), split: Subset::Train.name(), wanted });
+            return Err(Error::Empty { data: table.name().to_owned(), split: Subset::Train.name(), wanted });
         }
-        let normalisation = match (protocol.input.normalisation, seen.windows.fixed()) {
+        let normalisation = match (protocol.input.normalisation, preprocessing.windows.fixed()) {
             (Normalisation::Percentiles { .. }, Some(window)) => Normalisation::Window(window.into()),
             (given, _) => given,
         };
@@ -144,9 +142,9 @@ impl Dataset {
             train,
             validation,
             test,
-            insertions: if inserted { INSERTIONS } else { 1 },
-            inserted,
-            inserted_in_training: task.inserts_in_training(),
+            insertions: if inserts { INSERTIONS } else { 1 },
+            inserts,
+            inserts_in_training: task.inserts_in_training(),
             balance,
         })
     }
@@ -156,7 +154,7 @@ impl Dataset {
     ///
     /// # Errors
     /// When its patients cannot be divided.
-    pub fn without_organ(protocol: &Protocol, table: &SliceTable, subsets: &[Subset]) -> Result<Cases, DataError> {
+    pub fn without_organ(protocol: &Protocol, table: &SliceTable, subsets: &[Subset]) -> Result<Cases, Error> {
         let task = &protocol.task;
         let assigned = protocol.data.selection().1.split.assign(table, task)?;
         let shown =
@@ -165,7 +163,7 @@ impl Dataset {
             let for_it = assigned.get(&row.patient).is_some_and(|subset| subsets.contains(subset));
             for_it && !task.organ.0.is_empty() && !shown(row) && row.abnormal.is_none()
         });
-        Ok(Cases::normal(rows, &seen(protocol, table, &assigned)?))
+        Ok(Cases::normal(rows, &preprocessing(protocol, table, &assigned)?))
     }
 
     /// Cases for a subset.
@@ -189,7 +187,7 @@ impl Dataset {
                 stream,
             })
         };
-        let anomaly = self.inserted.then_some(anomaly);
+        let anomaly = self.inserts.then_some(anomaly);
         Samples { jobs: subsets.iter().flat_map(jobs).collect(), anomaly, seed }
     }
 
@@ -203,8 +201,8 @@ impl Dataset {
         anomaly: &AnomalyRecipe,
         augmentation: Option<&Augmentation>,
         BatchRequest { seed, step, size, normal }: BatchRequest,
-    ) -> Result<Vec<Sample>, DataError> {
-        let anomaly = self.inserted_in_training.then_some(anomaly);
+    ) -> Result<Vec<Sample>, Error> {
+        let anomaly = self.inserts_in_training.then_some(anomaly);
         (0..size as u64)
             .into_par_iter()
             .map(|i| {
@@ -221,7 +219,7 @@ impl Dataset {
                 let (case, abnormal) = (self.train.get(chosen)?, self.train.is_abnormal(chosen));
                 Ok(match augmentation {
                     Some(augmentation) => {
-                        let case = case.moved(augmentation, &mut rng);
+                        let case = case.augmented(augmentation, &mut rng);
                         Sample::of(&case, abnormal, anomaly, &mut rng)
                     }
                     None => Sample::of(&case, abnormal, anomaly, &mut rng),
@@ -232,13 +230,13 @@ impl Dataset {
 }
 
 /// What the slices of a table become.
-fn seen(protocol: &Protocol, table: &SliceTable, assigned: &BTreeMap<String, Subset>) -> Result<Arc<Seen>, DataError> {
+fn preprocessing(protocol: &Protocol, table: &SliceTable, assigned: &BTreeMap<String, Subset>) -> Result<Arc<Preprocessing>, Error> {
     let (input, task) = (&protocol.input, protocol.task.clone());
     let trained = table.rows().iter().filter(|row| {
         assigned.get(&row.patient) == Some(&Subset::Train) && task.abnormal(row, Subset::Train).is_some()
     });
     let windows = Windows::of(input.normalisation, table.rows(), &trained.collect::<Vec<_>>())?;
-    Ok(Arc::new(Seen { grid: input.into(), windows, task }))
+    Ok(Arc::new(Preprocessing { grid: input.into(), windows, task }))
 }
 
 /// Which training samples are drawn.
@@ -284,12 +282,12 @@ impl Samples<'_> {
     ///
     /// # Errors
     /// When a file of a slice cannot be read any more.
-    pub fn at(&self, places: &[usize]) -> Result<Vec<Sample>, DataError> {
+    pub fn at(&self, places: &[usize]) -> Result<Vec<Sample>, Error> {
         places.par_iter().map(|&place| self.sample(self.jobs[place])).collect()
     }
 
     /// All of them, `size` at a time, each with its place.
-    pub fn batches(&self, size: usize) -> impl Iterator<Item = Result<Vec<(usize, Sample)>, DataError>> + '_ {
+    pub fn batches(&self, size: usize) -> impl Iterator<Item = Result<Vec<(usize, Sample)>, Error>> + '_ {
         (0..self.len()).step_by(size.max(1)).map(move |start| {
             let places: Vec<usize> = (start..self.len().min(start + size.max(1))).collect();
             let samples = self.at(&places)?;
@@ -297,7 +295,7 @@ impl Samples<'_> {
         })
     }
 
-    fn sample(&self, Job { cases, index, stream }: Job<'_>) -> Result<Sample, DataError> {
+    fn sample(&self, Job { cases, index, stream }: Job<'_>) -> Result<Sample, Error> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(stream);
         let case = cases.get(index)?;

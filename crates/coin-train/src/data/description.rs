@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use coin_imaging::{Window, WindowError};
+use coin_imaging::Window;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::DataError;
+use crate::Error;
 use crate::files;
 
 /// Its file in a slice folder or a folder of nnU-Net.
@@ -132,14 +132,14 @@ impl Description {
     ///
     /// # Errors
     /// When it cannot be read, or is not what it should be.
-    pub fn open(folder: &Path) -> Result<Option<Self>, DataError> {
+    pub fn open(folder: &Path) -> Result<Option<Self>, Error> {
         let file = folder.join(FILE);
         if !file.exists() {
             return Ok(None);
         }
         let found: Self =
-            serde_json::from_slice(&files::read(&file)?).map_err(|reason| DataError::folder(&file, reason))?;
-        found.intensities().map_err(|reason| DataError::folder(&file, format!("intensity: {reason}")))?;
+            serde_json::from_slice(&files::read(&file)?).map_err(|reason| Error::folder(&file, reason))?;
+        found.intensities().map_err(|reason| Error::folder(&file, format!("intensity: {reason}")))?;
         Ok(Some(found))
     }
 
@@ -153,7 +153,7 @@ impl Description {
     ///
     /// # Errors
     /// When they span no range.
-    pub fn intensities(&self) -> Result<Window, WindowError> {
+    pub fn intensities(&self) -> Result<Window, coin_imaging::Error> {
         let usual = match self.unit() {
             Unit::Hu => Window::ABDOMEN,
             Unit::Arbitrary => Window::EIGHT_BIT,

@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{DataError, SliceTable};
+use super::SliceTable;
+use crate::Error;
 
 /// HU of the first bin.
 const LOWEST: f64 = -32768.0;
@@ -27,7 +28,7 @@ pub struct Fingerprint {
 
 impl Fingerprint {
     /// Of the labelled pixels of all slices; `None` where there are none.
-    pub fn of(table: &SliceTable) -> Result<Option<Self>, DataError> {
+    pub fn of(table: &SliceTable) -> Result<Option<Self>, Error> {
         let counts = table
             .rows()
             .par_iter()
@@ -36,12 +37,12 @@ impl Fingerprint {
                 let labels = row.description.labels.values();
                 let (slice, Some(labelled)) = (row.slice()?, row.mask_of(&labels)?) else { return Ok(counts) };
                 if (labelled.width(), labelled.height()) != (slice.width(), slice.height()) {
-                    return Err(DataError::Sizes { path: row.image.clone() });
+                    return Err(Error::Sizes { path: row.image.clone() });
                 }
                 for (&hu, _) in slice.hu().iter().zip(labelled.as_slice()).filter(|(_, inside)| **inside) {
                     counts[((f64::from(hu) - LOWEST).round().clamp(0.0, (BINS - 1) as f64)) as usize] += 1;
                 }
-                Ok::<_, DataError>(counts)
+                Ok::<_, Error>(counts)
             })
             .try_reduce(|| vec![0; BINS], |a, b| Ok(a.iter().zip(b).map(|(a, b)| a + b).collect()))?;
         Ok(Self::of_counts(&counts))

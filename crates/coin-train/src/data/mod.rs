@@ -7,7 +7,6 @@
 mod cases;
 mod dataset;
 pub mod description;
-mod error;
 mod fingerprint;
 pub mod phantoms;
 mod sample;
@@ -21,7 +20,6 @@ mod windows;
 pub use cases::{Case, Cases, Grid};
 pub use dataset::{BatchRequest, Dataset, Samples};
 pub use description::Description;
-pub use error::DataError;
 pub use fingerprint::Fingerprint;
 pub use sample::Sample;
 pub use slice_folder::{NewSlice, SliceFolder};

@@ -8,7 +8,8 @@ use coin_imaging::phantom::{Organ, Phantom};
 use coin_imaging::{Window, write};
 
 use super::description::{Intensity, Labels, Unit};
-use super::{Case, DataError, Description, NewSlice, SliceFolder, Subset};
+use super::{Case, Description, NewSlice, SliceFolder, Subset};
+use crate::Error;
 
 /// Labels of the masks.
 const KIDNEY: u8 = 1;
@@ -24,7 +25,7 @@ pub fn case(seed: u64, size: usize, window: Window) -> Case {
 
 /// Writes the patients of these seeds as a slice folder, their intensities in [`Window::PHANTOM`]; every second one has an anomaly,
 /// labelled as a tumour, and every second pair is for test.
-pub fn write_set(seeds: Range<u64>, size: usize, out: &Path) -> Result<(), DataError> {
+pub fn write_set(seeds: Range<u64>, size: usize, out: &Path) -> Result<(), Error> {
     let window = Window::PHANTOM;
     let intensity = Intensity { unit: Unit::Hu, low: Some(window.low()), high: Some(window.high()) };
     let labels = Labels::new([("kidney", KIDNEY), ("tumour", TUMOUR)]);

@@ -78,7 +78,7 @@ fn synthetic_lesion(case: &Case, seed: u64) -> Option<Inserted> {
 
 impl Case {
     /// The case, moved at random; from beyond its border comes what the window shows black.
-    pub(super) fn moved(&self, augmentation: &Augmentation, rng: &mut impl Rng) -> Self {
+    pub(super) fn augmented(&self, augmentation: &Augmentation, rng: &mut impl Rng) -> Self {
         let affine = augmentation.draw(self.slice.width(), self.slice.height(), rng);
         Self {
             name: self.name.clone(),

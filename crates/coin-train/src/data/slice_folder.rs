@@ -20,9 +20,10 @@ use coin_imaging::{Limits, Spacing, Window, label_counts, write};
 use csv::StringRecord;
 use rayon::prelude::*;
 
+use super::Subset;
 use super::description::{self, Description, Labels, OLDER_LABELS};
 use super::table::{Row, SliceTable};
-use super::{DataError, Subset};
+use crate::Error;
 use crate::files;
 
 /// The table of a slice folder.
@@ -35,10 +36,10 @@ impl SliceTable {
     ///
     /// # Errors
     /// With the file, the slice and the column that is not as it must be.
-    pub fn open(folder: &Path) -> Result<Self, DataError> {
+    pub fn open(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(TABLE);
         let wrong = |reason: String| {
-            DataError::folder(&path, format!("{reason}; a slice folder has {TABLE}, {IMAGES}/ and {MASKS}/"))
+            Error::folder(&path, format!("{reason}; a slice folder has {TABLE}, {IMAGES}/ and {MASKS}/"))
         };
         let mut reader = csv::Reader::from_path(&path).map_err(|reason| wrong(reason.to_string()))?;
         let columns = reader.headers().map_err(|reason| wrong(reason.to_string()))?.clone();
@@ -66,7 +67,7 @@ impl SliceTable {
 }
 
 /// Counts the pixels of each label in the row's mask.
-fn count(row: &mut Row) -> Result<(), DataError> {
+fn count(row: &mut Row) -> Result<(), Error> {
     let Some(mask) = &row.mask else { return Ok(()) };
     let limits = Limits::default();
     row.labelled = label_counts(&files::read_limited(mask, limits.bytes)?, &mask.to_string_lossy(), &limits)?;
@@ -197,7 +198,7 @@ pub struct NewSlice<'a> {
 
 impl<'a> SliceFolder<'a> {
     /// A folder of such slices.
-    pub fn create(folder: &Path, description: &'a Description) -> Result<Self, DataError> {
+    pub fn create(folder: &Path, description: &'a Description) -> Result<Self, Error> {
         let values = description.labels.values();
         let mut folder =
             Self { folder: folder.to_owned(), description, table: csv::Writer::from_writer(Vec::new()), values };
@@ -208,7 +209,7 @@ impl<'a> SliceFolder<'a> {
     }
 
     /// Adds a slice.
-    pub fn add(&mut self, slice: &NewSlice<'_>) -> Result<(), DataError> {
+    pub fn add(&mut self, slice: &NewSlice<'_>) -> Result<(), Error> {
         let NewSlice { file, case, split, spacing, intensities, image, size: [width, height], labels } = slice;
         files::write(&self.folder.join(IMAGES).join(file), image)?;
         files::write(&self.folder.join(MASKS).join(file), &write::png_8bit(*width, *height, labels)?)?;
@@ -224,18 +225,18 @@ impl<'a> SliceFolder<'a> {
     }
 
     /// Writes what the slices are, and the table: last, so that a folder without it is not whole.
-    pub fn finish(self) -> Result<(), DataError> {
+    pub fn finish(self) -> Result<(), Error> {
         let Self { folder, description, table, .. } = self;
         let path = folder.join(TABLE);
-        let table = table.into_inner().map_err(|reason| DataError::folder(&path, reason))?;
+        let table = table.into_inner().map_err(|reason| Error::folder(&path, reason))?;
         let file = folder.join(description::FILE);
-        let json = serde_json::to_vec_pretty(description).map_err(|reason| DataError::folder(&file, reason))?;
+        let json = serde_json::to_vec_pretty(description).map_err(|reason| Error::folder(&file, reason))?;
         files::write(&file, &json)?;
-        Ok(files::write(&path, &table)?)
+        files::write(&path, &table)
     }
 
-    fn line(&mut self, cells: impl Iterator<Item = String>) -> Result<(), DataError> {
+    fn line(&mut self, cells: impl Iterator<Item = String>) -> Result<(), Error> {
         let path = self.folder.join(TABLE);
-        self.table.write_record(cells.collect::<Vec<_>>()).map_err(|reason| DataError::folder(path, reason))
+        self.table.write_record(cells.collect::<Vec<_>>()).map_err(|reason| Error::folder(path, reason))
     }
 }

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::source::{SourceKind, Wanted};
-use super::{DataError, SliceTable, source};
-use crate::program::BadInput;
+use super::{SliceTable, source};
+use crate::Error;
 
 /// Where data comes from: `phantom` or `kind:path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,15 +39,15 @@ impl fmt::Display for DataSpec {
 }
 
 impl FromStr for DataSpec {
-    type Err = BadInput;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, BadInput> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         match text.split_once(':').map(|(name, path)| (SourceKind::named(name), path)) {
             None if text == "phantom" => Ok(Self::Phantom),
             Some((Some(kind), path)) if !path.is_empty() => Ok(Self::Folder(kind, path.into())),
             _ => {
                 let kinds = SourceKind::ALL.map(|kind| format!("{}:DIR", kind.name())).join(", ");
-                Err(BadInput(format!("{text}: write phantom or one of {kinds}")))
+                Err(Error::Usage(format!("{text}: write phantom or one of {kinds}")))
             }
         }
     }
@@ -115,7 +115,7 @@ impl DataOptions {
         }
         if folders.len() < self.specs.len() {
             return Err(
-                BadInput("--data phantom cannot be merged with folders; write a phantom set first".into()).into()
+                Error::Usage("--data phantom cannot be merged with folders; write a phantom set first".into()).into()
             );
         }
         let cache = match &self.cache {
@@ -124,6 +124,6 @@ impl DataOptions {
         };
         let tables =
             folders.into_iter().map(|(kind, path)| source::table(kind, path, wanted, &cache, self.skip_incomplete));
-        Ok(Some(SliceTable::merged(tables.collect::<Result<Vec<_>, DataError>>()?)))
+        Ok(Some(SliceTable::merged(tables.collect::<Result<Vec<_>, Error>>()?)))
     }
 }

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{DataError, Row, SliceTable, Subset};
+use super::{Row, SliceTable, Subset};
+use crate::Error;
 use crate::files;
 use crate::recipe::Task;
 
 /// One training patient in so many is kept for validation where the data does not say which.
-const VALIDATION_SHARE: u8 = 6;
+const VALIDATION_MODULUS: u8 = 6;
 
 /// How patients are divided.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -64,14 +65,14 @@ impl Split {
     }
 
     /// What each patient is for; a patient who is missing is for nothing.
-    pub fn assign(&self, table: &SliceTable, task: &Task) -> Result<BTreeMap<String, Subset>, DataError> {
+    pub fn assign(&self, table: &SliceTable, task: &Task) -> Result<BTreeMap<String, Subset>, Error> {
         let (rows, patients) = (table.rows(), table.patients());
         match self {
-            Self::Given => given(rows),
+            Self::Given => assign_given(rows),
             Self::Ratio { validation, test } => Ok(patients
                 .iter()
                 .map(|patient| {
-                    let at = share(patient.as_str());
+                    let at = unit_hash(patient.as_str());
                     let subset = match at {
                         _ if at < *test => Subset::Test,
                         _ if at < test + validation => Subset::Validation,
@@ -80,7 +81,7 @@ impl Split {
                     (patient.clone(), subset)
                 })
                 .collect()),
-            Self::Folds { folds, fold } => Ok(folded(rows, task, *folds, *fold)),
+            Self::Folds { folds, fold } => Ok(assign_folds(rows, task, *folds, *fold)),
             Self::Lists { file } => {
                 let lists = Lists::read(file)?;
                 lists.assign(patients, &file.display().to_string())
@@ -89,19 +90,19 @@ impl Split {
     }
 }
 
-fn given(rows: &[Row]) -> Result<BTreeMap<String, Subset>, DataError> {
+fn assign_given(rows: &[Row]) -> Result<BTreeMap<String, Subset>, Error> {
     let mut subsets = BTreeMap::new();
     for row in rows {
         let Some(subset) = row.split else { continue };
         if *subsets.entry(row.patient.clone()).or_insert(subset) != subset {
             let reason = format!("patient {} has slices of two splits; give all of a patient one", row.patient);
-            return Err(DataError::Split(reason));
+            return Err(Error::Split(reason));
         }
     }
     if subsets.is_empty() && !rows.is_empty() {
         let reason =
             "the data does not say which patients are for training; choose kind = \"ratio\", \"folds\" or \"lists\"";
-        return Err(DataError::Split(reason.into()));
+        return Err(Error::Split(reason.into()));
     }
     Ok(with_validation(subsets))
 }
@@ -110,13 +111,13 @@ fn given(rows: &[Row]) -> Result<BTreeMap<String, Subset>, DataError> {
 fn with_validation(mut subsets: BTreeMap<String, Subset>) -> BTreeMap<String, Subset> {
     if !subsets.values().any(|subset| *subset == Subset::Validation) {
         let train = subsets.iter_mut().filter(|(_, subset)| **subset == Subset::Train);
-        train.filter(|(patient, _)| kept_for_validation(patient)).for_each(|(_, subset)| *subset = Subset::Validation);
+        train.filter(|(patient, _)| is_validation(patient)).for_each(|(_, subset)| *subset = Subset::Validation);
     }
     subsets
 }
 
 /// Deals patients out to folds, those with most of the finding first, each to the fold with the least so far.
-fn folded(rows: &[Row], task: &Task, folds: usize, fold: usize) -> BTreeMap<String, Subset> {
+fn assign_folds(rows: &[Row], task: &Task, folds: usize, fold: usize) -> BTreeMap<String, Subset> {
     // Where nothing that is outlined is looked for, the first label to ignore spreads evenly.
     let labels = match task.finding_labels() {
         [] => &task.ignore.0[..task.ignore.0.len().min(1)],
@@ -129,11 +130,11 @@ fn folded(rows: &[Row], task: &Task, folds: usize, fold: usize) -> BTreeMap<Stri
     let mut patients: Vec<(&str, u64)> = area.into_iter().collect();
     patients.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| digest(a.0).cmp(&digest(b.0))));
     // Area first, then the number of patients, so that those without the finding spread too.
-    let mut held = vec![(0_u64, 0_usize); folds];
+    let mut totals = vec![(0_u64, 0_usize); folds];
     let mut subsets = BTreeMap::new();
     for (patient, area) in patients {
-        let Some(least) = (0..folds).min_by_key(|&i| held[i]) else { continue };
-        held[least] = (held[least].0 + area, held[least].1 + 1);
+        let Some(least) = (0..folds).min_by_key(|&i| totals[i]) else { continue };
+        totals[least] = (totals[least].0 + area, totals[least].1 + 1);
         let subset = match least {
             _ if least == fold => Subset::Test,
             _ if least == (fold + 1) % folds => Subset::Validation,
@@ -163,10 +164,10 @@ pub(super) struct Fold {
 }
 
 impl Lists {
-    fn read(file: &std::path::Path) -> Result<Self, DataError> {
+    fn read(file: &std::path::Path) -> Result<Self, Error> {
         let bytes = files::read(file)?;
         let wrong = |reason: String| {
-            DataError::folder(file, format!("{reason}; name train, validation and test, each a list of patients"))
+            Error::folder(file, format!("{reason}; name train, validation and test, each a list of patients"))
         };
         let text = String::from_utf8(bytes).map_err(|_| wrong("it is no text".into()))?;
         if file.extension().is_none_or(|extension| extension != "json") {
@@ -179,13 +180,13 @@ impl Lists {
         }
     }
 
-    fn assign(self, patients: &BTreeSet<String>, file: &str) -> Result<BTreeMap<String, Subset>, DataError> {
+    fn assign(self, patients: &BTreeSet<String>, file: &str) -> Result<BTreeMap<String, Subset>, Error> {
         let lists = [(Subset::Train, self.train), (Subset::Validation, self.validation), (Subset::Test, self.test)];
         let mut subsets = BTreeMap::new();
         for (subset, list) in lists {
             for patient in list {
                 if !patients.contains(&patient) {
-                    return Err(DataError::Split(format!(
+                    return Err(Error::Split(format!(
                         "{file} names {patient}, who is not in the data; correct the list"
                     )));
                 }
@@ -193,7 +194,7 @@ impl Lists {
                     && other != subset
                 {
                     let reason = format!("{file} has {patient} in two lists; leave every patient in one");
-                    return Err(DataError::Split(reason));
+                    return Err(Error::Split(reason));
                 }
             }
         }
@@ -205,12 +206,12 @@ fn digest(patient: &str) -> [u8; 32] {
     Sha256::digest(patient.as_bytes()).into()
 }
 
-fn kept_for_validation(patient: &str) -> bool {
-    digest(patient)[0].is_multiple_of(VALIDATION_SHARE)
+fn is_validation(patient: &str) -> bool {
+    digest(patient)[0].is_multiple_of(VALIDATION_MODULUS)
 }
 
 /// A number in [0, 1) that belongs to the patient.
-fn share(patient: &str) -> f64 {
+fn unit_hash(patient: &str) -> f64 {
     let [a, b, c, d, ..] = digest(patient);
     f64::from(u32::from_le_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0)
 }

@@ -8,7 +8,8 @@ use coin_imaging::{InputTransform, Limits, Mask, Scan, Slice, Spacing, Window, b
 use sha2::{Digest as _, Sha256};
 
 use super::description::{Labels, OLDER_LABELS, Unit};
-use super::{Case, DataError, Description, Grid, Subset, windows};
+use super::{Case, Description, Grid, Subset, windows};
+use crate::Error;
 use crate::files;
 use crate::recipe::Task;
 
@@ -109,7 +110,7 @@ impl SliceTable {
 
     /// Refuses a task whose organ or finding is no label of some data. What is to be ignored may be missing, with a warning
     /// where no data knows it.
-    pub fn check(&self, task: &Task) -> Result<(), DataError> {
+    pub fn check(&self, task: &Task) -> Result<(), Error> {
         let descriptions = self.descriptions();
         for name in &task.ignore.0 {
             if descriptions.iter().all(|description| description.labels.of(name).is_empty()) {
@@ -121,7 +122,7 @@ impl SliceTable {
                 if description.labels.of(name).is_empty() {
                     let known = description.labels.names().collect::<Vec<_>>().join(", ");
                     let (data, name) = (self.name.clone(), name.clone());
-                    return Err(DataError::Label { data, name, known });
+                    return Err(Error::Label { data, name, known });
                 }
             }
         }
@@ -166,22 +167,22 @@ impl Row {
     }
 
     /// From one percentile of its intensities to another.
-    pub fn percentiles(&self, percentiles: [f32; 2]) -> Result<Window, DataError> {
+    pub fn percentiles(&self, percentiles: [f32; 2]) -> Result<Window, Error> {
         windows::of_rows([self].into_iter(), percentiles)
     }
 
     /// The slice at its own resolution, in the unit of its description.
-    pub fn slice(&self) -> Result<Slice, DataError> {
+    pub fn slice(&self) -> Result<Slice, Error> {
         let limits = Limits::default();
         let bytes = files::read_limited(&self.image, limits.bytes)?;
         let scan = Scan::open(&bytes, &self.image.to_string_lossy(), self.intensities, &limits)?;
         let slice = scan.slice(0)?;
         let slice = Slice::new(slice.width(), slice.height(), slice.hu().to_vec(), self.spacing);
-        slice.map_err(|_| DataError::Sizes { path: self.image.clone() })
+        slice.map_err(|_| Error::Sizes { path: self.image.clone() })
     }
 
     /// Where the mask has one of `values`, at its own resolution; `None` without a mask.
-    pub fn mask_of(&self, values: &[u8]) -> Result<Option<Mask>, DataError> {
+    pub fn mask_of(&self, values: &[u8]) -> Result<Option<Mask>, Error> {
         let Some(mask) = &self.mask else { return Ok(None) };
         let limits = Limits::default();
         let bytes = files::read_limited(mask, limits.bytes)?;
@@ -190,7 +191,7 @@ impl Row {
 
     /// The slice on a grid, cut to a window, with the task's organ, and its finding where `with_finding`. Where the task names no
     /// organ, or there is no mask, the organ is the body.
-    pub fn case(&self, grid: Grid, window: Window, task: &Task, with_finding: bool) -> Result<Case, DataError> {
+    pub fn case(&self, grid: Grid, window: Window, task: &Task, with_finding: bool) -> Result<Case, Error> {
         let Grid { size, crop_to_body } = grid;
         let slice = self.slice()?;
         let labels = &self.description.labels;
@@ -202,30 +203,30 @@ impl Row {
         // Lungs are outlined on a grid of their own, of the same field of view.
         let own_grid = organ.as_ref().is_some_and(|organ| sides(organ) != (slice.width(), slice.height()));
         if own_grid && self.abnormal.is_none() {
-            return Err(DataError::Sizes { path: self.image.clone() });
+            return Err(Error::Sizes { path: self.image.clone() });
         }
         if own_grid && crop_to_body {
             let reason = "its mask has a grid of its own, which input.crop cannot follow; leave it out";
-            return Err(DataError::Case { case: self.patient.clone(), reason: reason.into() });
+            return Err(Error::Case { case: self.patient.clone(), reason: reason.into() });
         }
         let finding = match labels.of_all(task.finding_labels()) {
             values if with_finding && !values.is_empty() => self.mask_of(&values)?,
             _ => None,
         };
         if finding.as_ref().is_some_and(|finding| sides(finding) != (slice.width(), slice.height())) {
-            return Err(DataError::Sizes { path: self.image.clone() });
+            return Err(Error::Sizes { path: self.image.clone() });
         }
         let transform = InputTransform::for_model(&slice, size, crop_to_body);
         let values = transform.apply(&slice, window).hu().to_vec();
         let slice = Slice::new(size, size, values, Some(transform.pixel_or_assumed()));
-        let slice = slice.map_err(|_| DataError::Sizes { path: self.image.clone() })?;
+        let slice = slice.map_err(|_| Error::Sizes { path: self.image.clone() })?;
         let organ = match organ {
             Some(organ) if own_grid => {
                 InputTransform::of_grid(organ.width(), organ.height(), [1.0, 1.0], size).apply_mask(&organ)
             }
             Some(organ) => transform.apply_mask(&organ),
             None => body(&window.normalise_slice(&slice), size, size, -1.0)
-                .ok_or_else(|| DataError::Sizes { path: self.image.clone() })?,
+                .ok_or_else(|| Error::Sizes { path: self.image.clone() })?,
         };
         Ok(Case {
             name: self.image.file_name().unwrap_or_default().to_string_lossy().into_owned(),

@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use coin_core::bundle::{Normalisation, Over};
 use coin_imaging::Window;
 
-use super::{DataError, Row};
+use super::Row;
+use crate::Error;
 
 /// The window of every slice of a table.
 #[derive(Debug)]
@@ -24,10 +25,10 @@ impl Windows {
     ///
     /// # Errors
     /// When an image cannot be read, or a fixed window is none.
-    pub fn of(normalisation: Normalisation, rows: &[Row], trained: &[&Row]) -> Result<Self, DataError> {
+    pub fn of(normalisation: Normalisation, rows: &[Row], trained: &[&Row]) -> Result<Self, Error> {
         match normalisation {
             Normalisation::Window(bounds) => {
-                let window = Window::try_from(bounds).map_err(|reason| DataError::Normalisation(reason.to_string()))?;
+                let window = Window::try_from(bounds).map_err(|reason| Error::Normalisation(reason.to_string()))?;
                 Ok(Self::Fixed(window))
             }
             Normalisation::Percentiles { percentiles, over: Over::Slice } => Ok(Self::Slices(percentiles)),
@@ -48,7 +49,7 @@ impl Windows {
     ///
     /// # Errors
     /// When an image cannot be read.
-    pub fn window(&self, row: &Row) -> Result<Window, DataError> {
+    pub fn window(&self, row: &Row) -> Result<Window, Error> {
         match self {
             Self::Fixed(window) => Ok(*window),
             Self::Slices(percentiles) => row.percentiles(*percentiles),
@@ -73,7 +74,7 @@ impl Windows {
 }
 
 /// From percentiles of all intensities of the rows.
-pub fn of_rows<'a>(rows: impl ExactSizeIterator<Item = &'a Row>, percentiles: [f32; 2]) -> Result<Window, DataError> {
+pub fn of_rows<'a>(rows: impl ExactSizeIterator<Item = &'a Row>, percentiles: [f32; 2]) -> Result<Window, Error> {
     Window::of_percentiles(rows.map(Row::slice), percentiles)?
-        .ok_or_else(|| DataError::Normalisation("the images have no intensities within +-100000".into()))
+        .ok_or_else(|| Error::Normalisation("the images have no intensities within +-100000".into()))
 }

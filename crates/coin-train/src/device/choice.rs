@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use burn::tensor::Device;
 
-use super::{DeviceError, gpu, probe};
+use super::{gpu, probe};
+use crate::Error;
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,10 +22,10 @@ pub enum DeviceChoice {
 }
 
 impl FromStr for DeviceChoice {
-    type Err = DeviceError;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, DeviceError> {
-        let unknown = || DeviceError::Unknown(text.into());
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let unknown = || Error::UnknownDevice(text.into());
         match text.split_once(':').unwrap_or((text, "0")) {
             ("auto", "0") => Ok(Self::Auto),
             ("cpu", "0") => Ok(Self::Cpu),
@@ -38,7 +39,7 @@ impl FromStr for DeviceChoice {
 impl DeviceChoice {
     /// The device. [`Self::Auto`] takes the first card of CUDA and Vulkan that answers like the processor, else the
     /// processor, and says why it left one.
-    pub fn open(self) -> Result<Device, DeviceError> {
+    pub fn open(self) -> Result<Device, Error> {
         match self {
             Self::Cpu => Ok(Device::flex()),
             Self::Auto => {
@@ -67,7 +68,7 @@ mod tests {
         use DeviceChoice::{Auto, Cpu, Cuda, Vulkan};
         assert_eq!(parsed, [Auto, Cpu, Vulkan(0), Vulkan(1), Cuda(0), Cuda(7)].map(Ok));
         for unknown in ["gpu", "cpu:1", "cuda:", "vulkan:-1", ""] {
-            assert_eq!(unknown.parse::<DeviceChoice>(), Err(DeviceError::Unknown(unknown.into())));
+            assert_eq!(unknown.parse::<DeviceChoice>(), Err(Error::UnknownDevice(unknown.into())));
         }
     }
 }

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use burn::tensor::Device;
 
-use super::{DeviceChoice, DeviceError, RemoteDevice, is_processor, name};
+use super::{DeviceChoice, RemoteDevice, is_cpu, name};
+use crate::Error;
 
 /// Where a share of each batch is computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,9 +18,9 @@ pub enum Place {
 }
 
 impl FromStr for Place {
-    type Err = DeviceError;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, DeviceError> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         match text.contains("://") {
             true => text.parse().map(Self::There),
             false => text.parse().map(Self::Here),
@@ -29,7 +30,7 @@ impl FromStr for Place {
 
 impl Place {
     /// The device, and its name for people.
-    fn open(&self) -> Result<(Device, String), DeviceError> {
+    fn open(&self) -> Result<(Device, String), Error> {
         match self {
             Self::Here(choice) => choice.open().map(|device| (device.clone(), name(&device))),
             Self::There(remote) => remote.open().map(|device| (device, remote.to_string())),
@@ -52,14 +53,14 @@ impl Devices {
     ///
     /// # Errors
     /// When one cannot be had, or is named twice; the processor may be, to try out a sharing.
-    pub fn open(places: &[Place]) -> Result<Self, DeviceError> {
+    pub fn open(places: &[Place]) -> Result<Self, Error> {
         let auto = [Place::Here(DeviceChoice::Auto)];
         let places = if places.is_empty() { &auto } else { places };
         let (devices, names): (Vec<_>, Vec<_>) =
             places.iter().map(Place::open).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         for (i, (device, name)) in devices.iter().zip(&names).enumerate() {
-            if !is_processor(device) && devices.iter().take(i).any(|before| before == device) {
-                return Err(DeviceError::Twice(name.clone()));
+            if !is_cpu(device) && devices.iter().take(i).any(|before| before == device) {
+                return Err(Error::Twice(name.clone()));
             }
         }
         let mut devices = devices.into_iter();
@@ -73,8 +74,8 @@ impl Devices {
     }
 
     /// Whether the processor of this machine takes a share.
-    pub fn include_processor(&self) -> bool {
-        once(&self.first).chain(&self.replicas).any(is_processor)
+    pub fn include_cpu(&self) -> bool {
+        once(&self.first).chain(&self.replicas).any(is_cpu)
     }
 
     /// The first's name for people.
@@ -96,6 +97,6 @@ mod tests {
     fn a_place_is_here_or_on_another_machine() {
         assert_eq!("cuda:1".parse(), Ok(Place::Here(DeviceChoice::Cuda(1))));
         assert_eq!("ws://node2:3000".parse(), "ws://node2:3000".parse().map(Place::There));
-        assert_eq!("https://node2".parse::<Place>(), Err(DeviceError::UnknownRemote("https://node2".into())));
+        assert_eq!("https://node2".parse::<Place>(), Err(Error::UnknownRemote("https://node2".into())));
     }
 }

@@ -1,8 +1,7 @@
 //! GPUs, as far as this build reaches them.
 
+use crate::Error;
 use burn::tensor::{Device, DeviceType};
-
-use super::DeviceError;
 
 /// The ways to a card, the best first.
 fn ways() -> Vec<(&'static str, DeviceType)> {
@@ -15,10 +14,10 @@ fn ways() -> Vec<(&'static str, DeviceType)> {
 }
 
 /// The card of this number by `way`, `cuda` or `vulkan`.
-pub(super) fn open(way: &'static str, index: usize) -> Result<Device, DeviceError> {
-    let kind = ways().into_iter().find(|(built, _)| *built == way).ok_or(DeviceError::NotBuilt(way))?.1;
+pub(super) fn open(way: &'static str, index: usize) -> Result<Device, Error> {
+    let kind = ways().into_iter().find(|(built, _)| *built == way).ok_or(Error::NotBuilt(way))?.1;
     let found = Device::enumerate(kind).into_vec().into_iter().nth(index);
-    found.ok_or_else(|| DeviceError::Absent(format!("{way}:{index}")))
+    found.ok_or_else(|| Error::AbsentDevice(format!("{way}:{index}")))
 }
 
 /// The first card of every way. Software renderers are left out: they are slower than the processor that runs them.

@@ -5,13 +5,14 @@ use burn::tensor::{Device, Distribution, Tensor};
 use coin_core::condition::Condition;
 use coin_core::networks::{Fuse, InpainterConfig, Upsampling};
 
-use super::{DeviceError, name};
+use super::name;
+use crate::Error;
 
 /// Largest difference from the processor that rounding explains, relative to the largest value.
 const TOLERANCE: f32 = 1e-2;
 
 /// Compares a small inpainter's answer and its gradient for the input with the processor's.
-pub(super) fn check(device: &Device) -> Result<(), DeviceError> {
+pub(super) fn check(device: &Device) -> Result<(), Error> {
     let processor = Device::flex().autodiff();
     processor.seed(1);
     let config = InpainterConfig {
@@ -39,7 +40,7 @@ pub(super) fn check(device: &Device) -> Result<(), DeviceError> {
     compare(device, "gradients", &expected.1, &found.1)
 }
 
-fn compare(device: &Device, what: &'static str, expected: &[f32], found: &[f32]) -> Result<(), DeviceError> {
+fn compare(device: &Device, what: &'static str, expected: &[f32], found: &[f32]) -> Result<(), Error> {
     let largest = expected.iter().fold(f32::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
     let mut differences = expected.iter().zip(found).map(|(a, b)| (a - b).abs() / largest);
     // Written so that NaN, and a device without an answer, are wrong.
@@ -48,7 +49,7 @@ fn compare(device: &Device, what: &'static str, expected: &[f32], found: &[f32])
         None if expected.len() == found.len() => return Ok(()),
         beyond => beyond.unwrap_or(f32::NAN),
     };
-    Err(DeviceError::Wrong { device: name(device), what, difference })
+    Err(Error::WrongDevice { device: name(device), what, difference })
 }
 
 #[cfg(test)]
@@ -64,8 +65,8 @@ mod tests {
     fn a_wrong_number_and_no_number_are_told() {
         let told = |found: &[f32]| compare(&Device::flex(), "answers", &[1.0, -2.0], found);
         assert_eq!(told(&[1.0, -2.001]), Ok(()));
-        assert!(matches!(told(&[1.0, -1.9]), Err(DeviceError::Wrong { .. })));
-        assert!(matches!(told(&[f32::NAN, -2.0]), Err(DeviceError::Wrong { .. })));
-        assert!(matches!(told(&[]), Err(DeviceError::Wrong { .. })));
+        assert!(matches!(told(&[1.0, -1.9]), Err(Error::WrongDevice { .. })));
+        assert!(matches!(told(&[f32::NAN, -2.0]), Err(Error::WrongDevice { .. })));
+        assert!(matches!(told(&[]), Err(Error::WrongDevice { .. })));
     }
 }

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::Error;
 use burn::tensor::Device;
-
-use super::DeviceError;
 
 /// Environment variable with the word that both sides know.
 pub const TOKEN: &str = "COIN_TOKEN";
@@ -18,10 +17,10 @@ pub struct RemoteDevice {
 }
 
 impl FromStr for RemoteDevice {
-    type Err = DeviceError;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, DeviceError> {
-        let unknown = || DeviceError::UnknownRemote(text.into());
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let unknown = || Error::UnknownRemote(text.into());
         let address = text.strip_prefix("ws://").ok_or_else(unknown)?;
         let (server, index) = address.split_once('/').unwrap_or((address, "0"));
         let (host, port) = server.rsplit_once(':').ok_or_else(unknown)?;
@@ -44,7 +43,7 @@ impl RemoteDevice {
     /// # Errors
     /// When nobody answers, the token is wrong, or the machine lends fewer devices.
     #[cfg(feature = "remote")]
-    pub fn open(&self) -> Result<Device, DeviceError> {
+    pub fn open(&self) -> Result<Device, Error> {
         use std::env;
 
         use burn::remote::{ConnectError, RemoteHost};
@@ -57,14 +56,14 @@ impl RemoteDevice {
                 ConnectError::Unauthorized => format!("it knows another {TOKEN} than this machine"),
                 other => other.to_string(),
             };
-            DeviceError::Remote { device: self.to_string(), reason }
+            Error::RemoteDevice { device: self.to_string(), reason }
         })
     }
 
     /// Refuses: this program was built without it.
     #[cfg(not(feature = "remote"))]
-    pub fn open(&self) -> Result<Device, DeviceError> {
-        Err(DeviceError::NotBuilt("remote"))
+    pub fn open(&self) -> Result<Device, Error> {
+        Err(Error::NotBuilt("remote"))
     }
 }
 
@@ -78,7 +77,7 @@ mod tests {
         assert_eq!(read("ws://node2:3000"), Ok("ws://node2:3000/0".into()));
         assert_eq!(read("ws://10.0.0.2:80/3"), Ok("ws://10.0.0.2:80/3".into()));
         for unknown in ["ws://node2", "ws://:3000", "ws://node2:port", "ws://node2:3000/x", "http://node2:3000"] {
-            assert_eq!(read(unknown), Err(DeviceError::UnknownRemote(unknown.into())));
+            assert_eq!(read(unknown), Err(Error::UnknownRemote(unknown.into())));
         }
     }
 }

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::overlaps::Overlaps;
 use super::{BATCH, MaskRule, MethodReport};
+use crate::Error;
 use crate::data::Samples;
 use crate::pictures;
-use crate::program::BadInput;
 
 /// What COIN is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -73,11 +73,11 @@ impl Saliency {
         let Some((_, found)) = found else {
             let known: Vec<&str> = layers.iter().map(|(name, _)| name.as_str()).collect();
             let layer = layer.unwrap_or_default();
-            return Err(BadInput(format!("--layer {layer}: the classifier has {}", known.join(", "))).into());
+            return Err(Error::Usage(format!("--layer {layer}: the classifier has {}", known.join(", "))).into());
         };
         if !(1..=RiseConfig::MOST_MASKS).contains(&masks) {
             let reason = format!("--rise-masks {masks}: choose 1 to {}", RiseConfig::MOST_MASKS);
-            return Err(BadInput(reason).into());
+            return Err(Error::Usage(reason).into());
         }
         let rise = Rise::draw(&RiseConfig { masks, ..RiseConfig::paper() }, [size, size]);
         Ok(Self { layer: *found, rise, classifier, size, device: device.clone() })

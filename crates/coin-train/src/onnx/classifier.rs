@@ -5,11 +5,11 @@ use coin_core::networks::classifier::efficientnet::{self, EfficientNet, Layered}
 use coin_core::networks::classifier::resnet::{self, ResNet};
 use coin_core::networks::{BatchNorm, Classifier, Convolution};
 
-use super::OnnxError;
 use super::graph::{Builder, Value, float, int, ints, text};
+use crate::Error;
 
 /// The probability of "abnormal" of each image, `[batch, 1]`.
-pub fn probability(b: &mut Builder, classifier: &Classifier, x: &str) -> Result<Value, OnnxError> {
+pub fn probability(b: &mut Builder, classifier: &Classifier, x: &str) -> Result<Value, Error> {
     let (features, dense, bias) = match classifier {
         Classifier::ResNet(network) => (resnet(b, network, x)?, &network.dense, &network.dense_bias),
         Classifier::EfficientNet(network) => (efficientnet(b, network, x)?, &network.dense, &network.dense_bias),
@@ -22,7 +22,7 @@ pub fn probability(b: &mut Builder, classifier: &Classifier, x: &str) -> Result<
 }
 
 /// A convolution and the normalisation after it, where there is one.
-fn normalised(b: &mut Builder, x: &str, conv: &Convolution, norm: &Option<BatchNorm>) -> Result<Value, OnnxError> {
+fn normalised(b: &mut Builder, x: &str, conv: &Convolution, norm: &Option<BatchNorm>) -> Result<Value, Error> {
     let y = b.convolution(x, conv)?;
     match norm {
         Some(norm) => b.batch_norm(&y, norm),
@@ -30,7 +30,7 @@ fn normalised(b: &mut Builder, x: &str, conv: &Convolution, norm: &Option<BatchN
     }
 }
 
-fn resnet(b: &mut Builder, network: &ResNet, x: &str) -> Result<Value, OnnxError> {
+fn resnet(b: &mut Builder, network: &ResNet, x: &str) -> Result<Value, Error> {
     let x = normalised(b, x, &network.stem, &network.stem_norm)?;
     let x = b.relu(&x);
     let pooling = vec![ints("kernel_shape", &[3, 3]), ints("strides", &[2, 2]), ints("pads", &[1; 4])];
@@ -41,7 +41,7 @@ fn resnet(b: &mut Builder, network: &ResNet, x: &str) -> Result<Value, OnnxError
     Ok(b.op("GlobalAveragePool", &[&x], Vec::new()))
 }
 
-fn resnet_block(b: &mut Builder, block: &resnet::Block, x: &str) -> Result<Value, OnnxError> {
+fn resnet_block(b: &mut Builder, block: &resnet::Block, x: &str) -> Result<Value, Error> {
     let y = normalised(b, x, &block.conv_1, &block.norm_1)?;
     let y = b.relu(&y);
     let mut y = normalised(b, &y, &block.conv_2, &block.norm_2)?;
@@ -57,7 +57,7 @@ fn resnet_block(b: &mut Builder, block: &resnet::Block, x: &str) -> Result<Value
     Ok(b.relu(&y))
 }
 
-fn efficientnet(b: &mut Builder, network: &EfficientNet, x: &str) -> Result<Value, OnnxError> {
+fn efficientnet(b: &mut Builder, network: &EfficientNet, x: &str) -> Result<Value, Error> {
     let mut x = layered(b, x, &network.stem)?;
     x = silu(b, &x);
     for block in network.stages.iter().flatten() {
@@ -68,7 +68,7 @@ fn efficientnet(b: &mut Builder, network: &EfficientNet, x: &str) -> Result<Valu
     Ok(b.op("GlobalAveragePool", &[&x], Vec::new()))
 }
 
-fn efficientnet_block(b: &mut Builder, block: &efficientnet::Block, x: &str) -> Result<Value, OnnxError> {
+fn efficientnet_block(b: &mut Builder, block: &efficientnet::Block, x: &str) -> Result<Value, Error> {
     let y = layered(b, x, &block.expand)?;
     let mut y = silu(b, &y);
     if let Some(depthwise) = &block.depthwise {
@@ -89,7 +89,7 @@ fn efficientnet_block(b: &mut Builder, block: &efficientnet::Block, x: &str) -> 
     Ok(if block.residual { b.sum(&y, x) } else { y })
 }
 
-fn layered(b: &mut Builder, x: &str, layered: &Layered) -> Result<Value, OnnxError> {
+fn layered(b: &mut Builder, x: &str, layered: &Layered) -> Result<Value, Error> {
     normalised(b, x, &layered.conv, &layered.norm)
 }
 
@@ -98,7 +98,7 @@ fn silu(b: &mut Builder, x: &str) -> Value {
     b.product(x, &share)
 }
 
-fn convnext(b: &mut Builder, network: &ConvNeXt, x: &str) -> Result<Value, OnnxError> {
+fn convnext(b: &mut Builder, network: &ConvNeXt, x: &str) -> Result<Value, Error> {
     let x = b.convolution(x, &network.stem)?;
     let mut x = channel_norm(b, &x, &network.stem_norm)?;
     for (stage, blocks) in network.stages.iter().enumerate() {
@@ -114,7 +114,7 @@ fn convnext(b: &mut Builder, network: &ConvNeXt, x: &str) -> Result<Value, OnnxE
     channel_norm(b, &x, &network.head_norm)
 }
 
-fn convnext_block(b: &mut Builder, block: &convnext::Block, x: &str) -> Result<Value, OnnxError> {
+fn convnext_block(b: &mut Builder, block: &convnext::Block, x: &str) -> Result<Value, Error> {
     let y = b.convolution(x, &block.depthwise)?;
     let y = channel_norm(b, &y, &block.norm)?;
     let y = pointwise_linear(b, &y, &block.expand)?;
@@ -126,7 +126,7 @@ fn convnext_block(b: &mut Builder, block: &convnext::Block, x: &str) -> Result<V
 }
 
 /// Layer normalisation over channels, which ONNX knows for the last axis alone.
-fn channel_norm(b: &mut Builder, x: &str, norm: &ChannelNorm) -> Result<Value, OnnxError> {
+fn channel_norm(b: &mut Builder, x: &str, norm: &ChannelNorm) -> Result<Value, Error> {
     let (scale, shift) = (b.held(&norm.gamma)?, b.held(&norm.beta)?);
     let last = b.op("Transpose", &[x], vec![ints("perm", &[0, 2, 3, 1])]);
     let attributes = vec![int("axis", -1), float("epsilon", ChannelNorm::EPSILON as f32)];
@@ -135,7 +135,7 @@ fn channel_norm(b: &mut Builder, x: &str, norm: &ChannelNorm) -> Result<Value, O
 }
 
 /// A dense layer over channels: a convolution of one pixel.
-fn pointwise_linear(b: &mut Builder, x: &str, linear: &PointwiseLinear) -> Result<Value, OnnxError> {
+fn pointwise_linear(b: &mut Builder, x: &str, linear: &PointwiseLinear) -> Result<Value, Error> {
     let (name, weight) = b.weight(&linear.weight)?;
     let (name, shape) = (format!("{}.kernel", name.trim_end_matches(".weight")), [&weight.shape[..], &[1, 1]].concat());
     let values = weight.values.clone();

@@ -7,8 +7,8 @@ use burn::tensor::Tensor as Values;
 use coin_core::networks::{BatchNorm, Convolution, Statistics};
 use coin_core::weights::{self, Weight, Weights};
 
-use super::OnnxError;
 use super::proto::{Attribute, FLOAT, INT64, Node, Tensor};
+use crate::Error;
 
 /// Name of a value.
 pub type Value = String;
@@ -26,7 +26,7 @@ pub struct Builder {
 
 impl Builder {
     /// Takes up a network's weights, with `prefix.` before their names.
-    pub fn take_up<M: Module>(&mut self, network: &M, prefix: &str) -> Result<(), OnnxError> {
+    pub fn take_up<M: Module>(&mut self, network: &M, prefix: &str) -> Result<(), Error> {
         self.weights.extend(weights::prefixed(weights::collect(network)?, prefix));
         let names = weights::names(network).into_iter().map(|(id, name)| (id, format!("{prefix}.{name}")));
         self.names.extend(names);
@@ -65,22 +65,22 @@ impl Builder {
     }
 
     /// A parameter's name and its values.
-    pub fn weight<const D: usize>(&self, param: &Param<Values<D>>) -> Result<(&str, &Weight), OnnxError> {
-        let name = self.names.get(&param.id).ok_or(OnnxError::Foreign)?;
+    pub fn weight<const D: usize>(&self, param: &Param<Values<D>>) -> Result<(&str, &Weight), Error> {
+        let name = self.names.get(&param.id).ok_or(Error::ForeignLayer)?;
         Ok((name, self.named(name)?))
     }
 
-    fn named(&self, name: &str) -> Result<&Weight, OnnxError> {
-        self.weights.get(name).ok_or_else(|| OnnxError::Missing(name.to_owned()))
+    fn named(&self, name: &str) -> Result<&Weight, Error> {
+        self.weights.get(name).ok_or_else(|| coin_core::Error::MissingTensor(name.to_owned()).into())
     }
 
     /// A parameter as a value.
-    pub fn held<const D: usize>(&mut self, param: &Param<Values<D>>) -> Result<Value, OnnxError> {
+    pub fn held<const D: usize>(&mut self, param: &Param<Values<D>>) -> Result<Value, Error> {
         let name = self.weight(param)?.0.to_owned();
         self.held_by_name(name)
     }
 
-    fn held_by_name(&mut self, name: String) -> Result<Value, OnnxError> {
+    fn held_by_name(&mut self, name: String) -> Result<Value, Error> {
         let Weight { shape, values } = self.named(&name)?.clone();
         Ok(self.floats(&name, &shape, &values))
     }
@@ -111,7 +111,7 @@ impl Builder {
     }
 
     /// A convolution.
-    pub fn convolution(&mut self, x: &str, convolution: &Convolution) -> Result<Value, OnnxError> {
+    pub fn convolution(&mut self, x: &str, convolution: &Convolution) -> Result<Value, Error> {
         let Convolution { stride, groups, .. } = *convolution;
         let side = self.weight(&convolution.weight)?.1.shape.last().copied().unwrap_or(1);
         let weight = self.held(&convolution.weight)?;
@@ -127,7 +127,7 @@ impl Builder {
     }
 
     /// A batch normalisation.
-    pub fn batch_norm(&mut self, x: &str, norm: &BatchNorm) -> Result<Value, OnnxError> {
+    pub fn batch_norm(&mut self, x: &str, norm: &BatchNorm) -> Result<Value, Error> {
         let path = self.weight(&norm.gamma)?.0.trim_end_matches(".gamma").to_owned();
         let (scale, shift) = (self.held(&norm.gamma)?, self.held(&norm.beta)?);
         self.normalised(x, &norm.statistics, &path, [&scale, &shift])
@@ -140,7 +140,7 @@ impl Builder {
         statistics: &Statistics,
         path: &str,
         [scale, shift]: [&str; 2],
-    ) -> Result<Value, OnnxError> {
+    ) -> Result<Value, Error> {
         let mean = self.held_by_name(format!("{path}.statistics.running_mean"))?;
         let variance = self.held_by_name(format!("{path}.statistics.running_variance"))?;
         let epsilon = float("epsilon", statistics.epsilon as f32);

@@ -4,11 +4,11 @@ use coin_core::networks::encoder::EncoderBlock;
 use coin_core::networks::generator::{Generator, GeneratorBlock};
 use coin_core::networks::{ConditionalBatchNorm, Fuse, Inpainter, Upsampling};
 
-use super::OnnxError;
 use super::graph::{Builder, Value, int, ints, text};
+use crate::Error;
 
 /// The counterfactual of `x` in the condition of each image, `[batch]`; in condition 0 without one.
-pub fn inpainter(b: &mut Builder, inpainter: &Inpainter, x: &str, condition: Option<&str>) -> Result<Value, OnnxError> {
+pub fn inpainter(b: &mut Builder, inpainter: &Inpainter, x: &str, condition: Option<&str>) -> Result<Value, Error> {
     let Inpainter { encoder, generator } = inpainter;
     let mut running = b.convolution(x, &encoder.stem)?;
     running = b.relu(&running);
@@ -37,7 +37,7 @@ pub fn inpainter(b: &mut Builder, inpainter: &Inpainter, x: &str, condition: Opt
     fused(b, generator, &out, x)
 }
 
-fn encoder_block(b: &mut Builder, block: &EncoderBlock, x: &str) -> Result<Value, OnnxError> {
+fn encoder_block(b: &mut Builder, block: &EncoderBlock, x: &str) -> Result<Value, Error> {
     let pooled = average_pool(b, x);
     let left = b.convolution(&pooled, &block.shortcut)?;
     let right = b.batch_norm(x, &block.norm_1)?;
@@ -54,12 +54,7 @@ fn average_pool(b: &mut Builder, x: &str) -> Value {
     b.op("AveragePool", &[x], vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])])
 }
 
-fn generator_block(
-    b: &mut Builder,
-    block: &GeneratorBlock,
-    x: &str,
-    condition: Option<&str>,
-) -> Result<Value, OnnxError> {
+fn generator_block(b: &mut Builder, block: &GeneratorBlock, x: &str, condition: Option<&str>) -> Result<Value, Error> {
     let left = b.convolution(x, &block.shortcut)?;
     let left = doubled(b, block.upsampling, &left);
     let right = conditional_norm(b, &block.norm_1, x, condition)?;
@@ -93,12 +88,12 @@ fn conditional_norm(
     norm: &ConditionalBatchNorm,
     x: &str,
     condition: Option<&str>,
-) -> Result<Value, OnnxError> {
+) -> Result<Value, Error> {
     let (name, table) = b.weight(&norm.table)?;
     let channels = table.shape.get(1).copied().unwrap_or(0) / 2;
     let path = name.trim_end_matches(".table").to_owned();
     let Some(condition) = condition else {
-        let missing = || OnnxError::Missing(path.clone());
+        let missing = || coin_core::Error::MissingTensor(path.clone());
         let row = table.values.get(..2 * channels).ok_or_else(missing)?.to_vec();
         let (scale, shift) = row.split_at(channels);
         let scale = b.floats(&format!("{path}.scale"), &[channels], scale);
@@ -113,12 +108,12 @@ fn conditional_norm(
     let parts = b.ops("Split", &[&rows], vec![int("axis", 1), int("num_outputs", 2)], 2);
     let shape = b.integers("each channel", &[0, -1, 1, 1]);
     let each: Vec<Value> = parts.iter().map(|part| b.op("Reshape", &[part, &shape], Vec::new())).collect();
-    let [scale, shift] = &each[..] else { return Err(OnnxError::Missing(path)) };
+    let [scale, shift] = &each[..] else { return Err(coin_core::Error::MissingTensor(path).into()) };
     let scaled = b.product(&normalised, scale);
     Ok(b.sum(&scaled, shift))
 }
 
-fn fused(b: &mut Builder, generator: &Generator, out: &str, x: &str) -> Result<Value, OnnxError> {
+fn fused(b: &mut Builder, generator: &Generator, out: &str, x: &str) -> Result<Value, Error> {
     let tanh = |b: &mut Builder, value: &str| b.op("Tanh", &[value], Vec::new());
     Ok(match generator.fuse {
         Fuse::None => tanh(b, out),
@@ -137,7 +132,7 @@ fn fused(b: &mut Builder, generator: &Generator, out: &str, x: &str) -> Result<V
         }
         Fuse::SkipStack3x3ConvTanh | Fuse::SkipStack1x1ConvTanh => {
             let stacked = b.op("Concat", &[out, x], vec![int("axis", 1)]);
-            let joint = generator.joint.as_ref().ok_or_else(|| OnnxError::Missing("joint".into()))?;
+            let joint = generator.joint.as_ref().ok_or_else(|| coin_core::Error::MissingTensor("joint".into()))?;
             let joined = b.convolution(&stacked, joint)?;
             tanh(b, &joined)
         }

@@ -6,12 +6,11 @@ mod inpainter;
 mod proto;
 
 use burn::tensor::Device;
-use coin_core::bundle::{Bundle, BundleError, CLASSIFIER, INPAINTER, Normalisation, Over};
+use coin_core::bundle::{Bundle, CLASSIFIER, INPAINTER, Normalisation, Over};
 use coin_core::method::Method;
-use coin_core::weights::WeightsError;
 use prost::Message as _;
-use thiserror::Error;
 
+use crate::Error;
 use crate::NOTICE;
 use graph::{Builder, Value, int};
 use proto::{
@@ -19,30 +18,13 @@ use proto::{
     ValueInfo,
 };
 
-/// Why a model cannot be exported.
-#[derive(Debug, Error)]
-pub enum OnnxError {
-    /// The model lacks a weight.
-    #[error("tensor {0} is missing; download or export the model again")]
-    Missing(String),
-    /// A layer's parameter belongs to no network that the builder took up.
-    #[error("a layer belongs to another model")]
-    Foreign,
-    /// The weights are not those of the model's architecture.
-    #[error(transparent)]
-    Model(#[from] BundleError),
-    /// A weight cannot be read.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-}
-
 /// The ONNX file of a model. Its input `image` is `[batch, 1, height, width]` in [-1, 1], of the model's size or other
 /// multiples of what its blocks halve; its outputs are `counterfactual` and `difference` (in [0, 1]) of that shape, and
 /// `before` and `after`, `[batch, 1]`.
 ///
 /// # Errors
 /// When weights are not those of the model's architecture.
-pub fn export(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
+pub fn export(bundle: &Bundle) -> Result<Vec<u8>, Error> {
     let card = &bundle.card;
     let (inpainter, classifier) = bundle.networks(&Device::flex())?;
     // Spectral norms are not exported, what they give is.

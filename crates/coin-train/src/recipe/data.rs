@@ -1,4 +1,4 @@
-//! Where slices come from, and whose are for what.
+//! The `data` section of a recipe: the source of the slices and the split of the patients.
 
 use coin_imaging::Plane;
 use serde::{Deserialize, Serialize};
@@ -6,35 +6,35 @@ use serde::{Deserialize, Serialize};
 use super::within;
 use crate::data::Split;
 
-/// Most phantoms of a subset: their seeds lie so far apart.
+/// Maximum number of phantom patients per subset; each subset has its own range of seeds of this length.
 pub const MOST_PHANTOMS: usize = 1_000_000;
 
-/// Where slices come from.
+/// The source of the slices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "source", rename_all = "lowercase")]
 pub enum DataRecipe {
-    /// Made on the spot: so many patients for each subset.
+    /// Phantoms, generated on the fly.
     Phantom {
-        /// Patients to train on.
+        /// Number of training patients.
         train: usize,
-        /// Patients that choose checkpoint and threshold.
+        /// Number of validation patients, which select checkpoint and threshold.
         validation: usize,
-        /// Patients that are looked at once.
+        /// Number of test patients, which are evaluated once.
         test: usize,
     },
     /// The folders that `--data` names.
     Slices {
-        /// What the slices are, for model cards.
+        /// Name of the data set, for model cards.
         #[serde(default)]
         name: String,
-        /// How they are cut and drawn, and whose are for what.
+        /// Slice extraction, sampling and split.
         #[serde(flatten)]
         selection: Selection,
     },
 }
 
 impl DataRecipe {
-    /// The name of the slices and which of them are used; the usual ones where a recipe for phantoms is given a folder.
+    /// The name of the data set and its selection; the defaults if a phantom recipe is used with a folder.
     pub fn selection(&self) -> (String, Selection) {
         match self {
             Self::Slices { name, selection } => (name.clone(), selection.clone()),
@@ -54,14 +54,14 @@ impl DataRecipe {
     }
 }
 
-/// How volumes are cut, how slices are drawn, and which patients are for what.
+/// Slice extraction from volumes, sampling of batches, and the split of the patients.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Selection {
-    /// How volumes are cut.
+    /// Plane of the slices that are extracted from volumes.
     pub plane: Plane,
-    /// Batches take as many slices that are abnormal by themselves as others.
+    /// Whether batches contain as many abnormal as normal slices, not counting synthetic anomalies.
     pub balanced: bool,
-    /// Which patients are for training, validation and test.
+    /// Split of the patients into training, validation and test sets.
     pub split: Split,
 }

@@ -1,25 +1,25 @@
-//! What a network sees of a slice.
+//! The `input` section of a recipe: crop, size and normalisation of the network input.
 
 use coin_core::bundle::Normalisation;
 use serde::{Deserialize, Serialize};
 
-/// The input of the networks.
+/// The network input.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Input {
     /// Side in pixels.
     pub size: usize,
-    /// What of the slice is seen.
+    /// Crop of the slice.
     #[serde(default)]
     pub crop: Crop,
-    /// Which intensities become -1 and 1.
+    /// Intensities that are mapped to -1 and 1.
     pub normalisation: Normalisation,
 }
 
-/// What of a slice is seen.
+/// The part of a slice that the network sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Crop {
-    /// All of it.
+    /// The whole slice.
     #[default]
     None,
     /// A square around the body.
@@ -32,7 +32,7 @@ impl Input {
         self.crop == Crop::Body
     }
 
-    /// For inputs whose sides are a multiple of `multiple` pixels.
+    /// The first problem, if any. The side must be a multiple of `multiple` pixels.
     pub(super) fn problem(&self, multiple: usize) -> Option<String> {
         let fits = self.size > 0 && self.size <= 2048 && self.size.is_multiple_of(multiple);
         let size = (!fits).then(|| format!("size: {} is not a multiple of {multiple} up to 2048", self.size));

@@ -1,10 +1,10 @@
-//! Keys of earlier recipes, when every task was one of kidneys, and what they are called today.
+//! Converts keys of earlier recipes, which supported only kidneys, to the current keys.
 
 use toml::{Table, Value};
 
 use super::library::merge;
 
-/// Old keys, and where their values belong.
+/// Old keys and their new paths.
 const MOVED: [(&str, &str); 10] = [
     ("size", "input.size"),
     ("window", "input.normalisation"),
@@ -17,17 +17,17 @@ const MOVED: [(&str, &str); 10] = [
     ("localisation", "localisation_pretraining"),
     ("restoration", "inpainting_pretraining"),
 ];
-/// Keys that were renamed wherever they are.
+/// Keys that were renamed in every table.
 const RENAMED: [(&str, &str); 3] =
     [("wear", "fading"), ("planted_weight", "anomaly_weight"), ("halvings", "downsample_blocks")];
-/// See [`MOVED`]; it became a list of labels.
+/// An old flag that became a list of labels.
 const WITHOUT_CYSTS: (&str, &str) = ("data.without_cysts", "task.ignore");
-/// The organ of all of them.
+/// The organ of all earlier recipes.
 const ORGAN: &str = "kidney";
-/// What their normal slices do not show where lesions are inserted.
+/// Labels that earlier recipes with synthetic anomalies excluded from normal slices.
 const IGNORED: [&str; 2] = ["tumour", "cyst"];
 
-/// Gives the values of old keys to today's; the old keys that were found, each with today's.
+/// Replaces old keys with current ones; returns the pairs of old and new keys that were found.
 pub fn modernise(table: &mut Table) -> Vec<(&'static str, &'static str)> {
     let mut found = Vec::new();
     let without_cysts = take(table, WITHOUT_CYSTS.0);
@@ -53,9 +53,9 @@ pub fn modernise(table: &mut Table) -> Vec<(&'static str, &'static str)> {
     }
     match without_cysts.map(|value| value.as_bool()) {
         Some(Some(true)) => put(table, WITHOUT_CYSTS.1, vec![Value::from("cyst")].into()),
-        // Anything but a flag: the list refuses it by name.
+        // Not a flag: keep an invalid value, so that parsing reports the key.
         Some(None) => put(table, WITHOUT_CYSTS.1, Value::Boolean(false)),
-        // It was for tumours alone; what is inserted is inserted beside no cyst.
+        // The flag applied to tumour tasks only; synthetic tasks always exclude cysts.
         Some(Some(false)) if !own_finding && !is_synthetic(table) => {
             put(table, WITHOUT_CYSTS.1, Value::Array(Vec::new()))
         }
@@ -64,7 +64,7 @@ pub fn modernise(table: &mut Table) -> Vec<(&'static str, &'static str)> {
     found
 }
 
-/// Renames the keys of a table and of all tables in it.
+/// Renames the keys of a table and of all nested tables.
 fn rename(table: &mut Table, found: &mut Vec<(&'static str, &'static str)>) {
     for (old, new) in RENAMED {
         let Some(value) = table.remove(old) else { continue };
@@ -74,7 +74,7 @@ fn rename(table: &mut Table, found: &mut Vec<(&'static str, &'static str)>) {
     table.iter_mut().filter_map(|(_, value)| value.as_table_mut()).for_each(|inner| rename(inner, found));
 }
 
-/// Completes the task of a whole recipe in which these old keys were found, if they are from when there was one task.
+/// Adds the kidney defaults to the task of a recipe if any of the old keys in `found` predates the `task` and `input` sections.
 pub fn complete<'a>(table: &mut Table, found: impl IntoIterator<Item = &'a (&'static str, &'static str)>) {
     if !found.into_iter().any(|(_, new)| new.starts_with("task.") || new.starts_with("input.")) {
         return;
@@ -95,7 +95,7 @@ fn ignored(finding: &Value) -> Vec<Value> {
     if finding.as_str() == Some("synthetic") { IGNORED.map(Value::from).to_vec() } else { Vec::new() }
 }
 
-/// The value of `key`, or `table.key`, which is then gone.
+/// Removes and returns the value of `key` or `table.key`.
 fn take(table: &mut Table, path: &str) -> Option<Value> {
     match path.split_once('.') {
         None => table.remove(path),

@@ -1,13 +1,14 @@
-//! The recipes that the program carries, and how a recipe is put together: what it extends, its small preset, changes.
+//! The embedded recipes, and loading of recipes: `extends`, small presets and `--set` changes.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{Recipe, RecipeError, legacy};
+use super::{Recipe, legacy};
+use crate::Error;
 
-/// Recipes that are a file each: name and text.
+/// Names and texts of the recipes with their own file.
 const FILES: [(&str, &str); 9] = [
     ("quick", include_str!("../../recipes/quick.toml")),
     ("kits23-anomalies", include_str!("../../recipes/kits23-anomalies.toml")),
@@ -19,15 +20,15 @@ const FILES: [(&str, &str); 9] = [
     ("paper-synthetic", include_str!("../../recipes/paper-synthetic.toml")),
     ("paper-tumour", include_str!("../../recipes/paper-tumour.toml")),
 ];
-/// Recipes that change a few keys of another: a table a recipe.
+/// Recipes that change a few keys of another one: one table per recipe.
 const VARIANTS: &str = include_str!("../../recipes/paper-variants.toml");
-/// What makes the small preset of a paper's recipe.
+/// The changes that turn a recipe of the paper into its small preset.
 const SMALL: &str = include_str!("../../recipes/small.toml");
-/// How the names of small presets end.
+/// Name suffix of small presets.
 const SMALL_SUFFIX: &str = "-small";
-/// How the names of recipes begin that have a small preset.
+/// Name prefix of recipes that have a small preset.
 const PAPER_PREFIX: &str = "paper-";
-/// The key that names what a recipe starts from.
+/// The key that names the base recipe.
 const EXTENDS: &str = "extends";
 
 /// Names of the embedded recipes.
@@ -45,9 +46,12 @@ pub fn embedded() -> Vec<String> {
 }
 
 impl Recipe {
-    /// An embedded recipe by name or a TOML file by path, with `key=value` changes applied.
-    pub fn load(name: &str, changes: &[String]) -> Result<Self, RecipeError> {
-        let invalid = |reason: String| RecipeError::Invalid { name: name.into(), reason };
+    /// Loads an embedded recipe by name or a TOML file by path, and applies `key=value` changes.
+    ///
+    /// # Errors
+    /// If there is no such recipe, or a key or value is invalid.
+    pub fn load(name: &str, changes: &[String]) -> Result<Self, Error> {
+        let invalid = |reason: String| Error::Recipe { name: name.into(), reason };
         let mut old = BTreeSet::new();
         let mut table = table(name, &mut old)?;
         for change in changes {
@@ -56,7 +60,7 @@ impl Recipe {
         old.extend(legacy::modernise(&mut table));
         legacy::complete(&mut table, &old);
         for (old, new) in old {
-            tracing::warn!("recipe {name}: {old} is called {new} today; the old name is still read");
+            tracing::warn!("recipe {name}: the key {old} has been renamed to {new}; the old name still works");
         }
         let recipe: Self = table.clone().try_into().map_err(|reason: toml::de::Error| invalid(reason.to_string()))?;
         let known = Table::try_from(&recipe).map_err(|reason| invalid(reason.to_string()))?;
@@ -68,11 +72,11 @@ impl Recipe {
     }
 }
 
-/// Old keys that were found, with today's.
+/// Old keys that were found, with their current names.
 type Old = BTreeSet<(&'static str, &'static str)>;
 
-/// The recipe of that name or in that file, with all that it extends, in today's keys.
-fn table(name: &str, old: &mut Old) -> Result<Table, RecipeError> {
+/// The recipe with this name or path, merged over its base recipes, with current keys.
+fn table(name: &str, old: &mut Old) -> Result<Table, Error> {
     if let Some(large) = name.strip_suffix(SMALL_SUFFIX).filter(|large| large.starts_with(PAPER_PREFIX)) {
         let mut preset = table(large, old)?;
         merge(&mut preset, parse(name, SMALL)?);
@@ -89,7 +93,7 @@ fn table(name: &str, old: &mut Old) -> Result<Table, RecipeError> {
             Some(Value::Table(variant)) => named(variant, name),
             _ => {
                 let text = std::fs::read_to_string(Path::new(name));
-                let unknown = |_| RecipeError::Unknown { name: name.into(), known: embedded().join(", ") };
+                let unknown = |_| Error::UnknownRecipe { name: name.into(), known: embedded().join(", ") };
                 parse(name, &text.map_err(unknown)?)?
             }
         },
@@ -97,18 +101,18 @@ fn table(name: &str, old: &mut Old) -> Result<Table, RecipeError> {
     extended(own, name, old)
 }
 
-/// A variant bears the name of its table.
+/// Sets the name of a variant, which is the name of its table.
 fn named(mut variant: Table, name: &str) -> Table {
     variant.insert("name".into(), Value::String(name.into()));
     variant.insert("model".into(), Value::String(name.into()));
     variant
 }
 
-/// `own` over what it extends, if anything: an embedded recipe, so that no file extends itself.
-fn extended(mut own: Table, name: &str, old: &mut Old) -> Result<Table, RecipeError> {
+/// Merges `own` over its base recipe, if it has one. Only embedded recipes can be extended, which rules out cycles.
+fn extended(mut own: Table, name: &str, old: &mut Old) -> Result<Table, Error> {
     old.extend(legacy::modernise(&mut own));
     let Some(base) = own.remove(EXTENDS) else { return Ok(own) };
-    let invalid = |reason: String| RecipeError::Invalid { name: name.into(), reason };
+    let invalid = |reason: String| Error::Recipe { name: name.into(), reason };
     let known = embedded();
     match base.as_str().filter(|base| *base != name && known.iter().any(|known| known == base)) {
         Some(base) => {
@@ -116,22 +120,21 @@ fn extended(mut own: Table, name: &str, old: &mut Old) -> Result<Table, RecipeEr
             merge(&mut whole, own);
             Ok(whole)
         }
-        None => Err(invalid(format!("{EXTENDS}: {base} is none of the embedded recipes: {}", known.join(", ")))),
+        None => Err(invalid(format!("{EXTENDS}: {base} is not an embedded recipe; choose from {}", known.join(", ")))),
     }
 }
 
-fn parse(name: &str, text: &str) -> Result<Table, RecipeError> {
-    text.parse()
-        .map_err(|reason: toml::de::Error| RecipeError::Invalid { name: name.into(), reason: reason.to_string() })
+fn parse(name: &str, text: &str) -> Result<Table, Error> {
+    text.parse().map_err(|reason: toml::de::Error| Error::Recipe { name: name.into(), reason: reason.to_string() })
 }
 
-/// Puts `changes` over `table`, key by key inside tables. A table of another `source` or `kind` than the one below it replaces
-/// it, and so does a normalisation, for its other keys mean something else.
+/// Merges `changes` into `table` recursively. A table with another `source` or `kind` replaces the old one instead, and so does a
+/// normalisation, because their keys have different meanings.
 pub(super) fn merge(table: &mut Table, changes: Table) {
     for (key, value) in changes {
         match (table.get_mut(&key), value) {
             (Some(Value::Table(inner)), Value::Table(changes))
-                if key != "normalisation" && of_same_kind(inner, &changes) =>
+                if key != "normalisation" && is_same_kind(inner, &changes) =>
             {
                 merge(inner, changes);
             }
@@ -142,12 +145,12 @@ pub(super) fn merge(table: &mut Table, changes: Table) {
     }
 }
 
-fn of_same_kind(table: &Table, changes: &Table) -> bool {
+fn is_same_kind(table: &Table, changes: &Table) -> bool {
     ["source", "kind"].iter().all(|tag| changes.get(*tag).is_none_or(|kind| table.get(*tag) == Some(kind)))
 }
 
-/// The first key of `given` that `known` lacks. Recipes refuse such keys here and not while they are read, because model
-/// files hold recipes with keys of other times.
+/// The first key of `given` that is not in `known`. Recipes are checked here and not during deserialization, because recipes in
+/// model files may have keys of other versions.
 fn unknown(given: &Table, known: &Table) -> Option<String> {
     given.iter().find_map(|(key, value)| match (value, known.get(key)) {
         (_, None) => Some(key.clone()),
@@ -156,9 +159,9 @@ fn unknown(given: &Table, known: &Table) -> Option<String> {
     })
 }
 
-/// Sets `a.b.c=value` in a table; the value is TOML, or else a string.
-fn set(table: &mut Table, change: &str) -> Result<(), RecipeError> {
-    let wrong = |reason: &str| RecipeError::Change { change: change.into(), reason: reason.into() };
+/// Applies `a.b.c=value` to a table; a value that is not valid TOML becomes a string.
+fn set(table: &mut Table, change: &str) -> Result<(), Error> {
+    let wrong = |reason: &str| Error::Change { change: change.into(), reason: reason.into() };
     let (path, value) = change.split_once('=').ok_or_else(|| wrong("write it as key=value"))?;
     let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
     let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
@@ -189,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn every_family_of_classifiers_can_be_asked_for() {
+    fn every_classifier_family_can_be_selected() {
         for family in ["resnet-18", "resnet-34", "resnet-50", "efficientnet-v2-s", "convnext-tiny"] {
             let change = format!("classifier.network={{ family = \"{family}\", width = 8 }}");
             assert_eq!(Recipe::load("quick", &[change]).unwrap().classifier.network.width, 8, "{family}");
@@ -228,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn recipes_refuse_unknown_keys_and_protocols_do_not() {
+    fn recipes_reject_unknown_keys_and_protocols_ignore_them() {
         let text = FILES[0].1.replace("[anomaly]", "[anomaly]\ncolour = 3");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mine.toml");
@@ -240,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_do_nothing_is_refused() {
+    fn keys_without_effect_are_rejected() {
         for (recipe, change) in [
             ("kits23-anomalies", "data.balanced=true"),
             ("kits23-anomalies", "task.train_on_synthetic=true"),
@@ -253,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_typed_and_unknown_keys_refused() {
+    fn changes_are_typed_and_unknown_keys_are_rejected() {
         let change = |change: &str| Recipe::load("quick", &[change.to_owned()]);
         assert_eq!(
             change("counterfactual.training.learning_rate=1e-4").unwrap().counterfactual.training.learning_rate,

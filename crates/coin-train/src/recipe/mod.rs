@@ -1,4 +1,4 @@
-//! Training recipes: TOML files, some of them embedded.
+//! Training recipes: TOML files, some of them embedded in the programs.
 
 mod data;
 mod input;
@@ -11,11 +11,10 @@ use coin_core::bundle::{self, Card, Normalisation, Over};
 use coin_core::training::{InpaintingConfig, LocalisationConfig};
 use coin_imaging::anomaly::AnomalyStyle;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use crate::Error;
 use crate::data::Split;
 use crate::data::source::Wanted;
-use crate::program::BadInput;
 
 pub use data::{DataRecipe, MOST_PHANTOMS, Selection};
 pub use input::{Crop, Input};
@@ -25,75 +24,74 @@ pub use stage::{
 };
 pub use task::{Finding, Names, Task};
 
-/// Everything that decides a training.
+/// The complete configuration of a training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
     /// Name of the recipe and of its runs.
     pub name: String,
-    /// Name of the model file it makes: lower case and hyphens.
+    /// Name of the model file: lower case and hyphens.
     pub model: String,
-    /// Name of the model for people.
+    /// Display name of the model.
     pub title: String,
-    /// Decides weights, data order and synthetic anomalies.
+    /// Seed of initial weights, data order and synthetic anomalies.
     pub seed: u64,
     /// Licence of the trained weights.
     pub licence: String,
-    /// What the model cannot do, for those who use it.
+    /// Known limitations of the model, shown to its users.
     #[serde(default)]
     pub limits: String,
-    /// What the networks see of a slice.
+    /// The network input.
     pub input: Input,
-    /// What is looked for.
+    /// The finding and the organ.
     pub task: Task,
-    /// Where slices come from.
+    /// The source of the slices.
     pub data: DataRecipe,
-    /// What is inserted.
+    /// The synthetic anomalies.
     pub anomaly: AnomalyRecipe,
-    /// The classifier's pretraining, if it has some: where something is inserted.
+    /// Localisation pretraining of the classifier on synthetic anomalies; optional.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub localisation_pretraining: Option<PretrainingStage<LocalisationConfig>>,
-    /// The classifier's stage.
+    /// The classifier stage.
     pub classifier: ClassifierStage,
-    /// The inpainter's pretraining, if it has some: to take away what is inserted.
+    /// Inpainting pretraining of the inpainter on synthetic anomalies; optional.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inpainting_pretraining: Option<PretrainingStage<InpaintingConfig>>,
-    /// The counterfactual's stage.
+    /// The counterfactual stage.
     pub counterfactual: CounterfactualStage,
-    /// The stage of a segmenter that sees masks, to hold the counterfactual against.
+    /// The supervised segmenter, an upper bound that trains on masks; optional.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segmenter: Option<SegmenterStage>,
 }
 
-/// What an evaluation needs to know of the recipe that a model was trained by. Read from model files, whose recipes may
-/// have other keys than today's.
+/// The part of a recipe that evaluations need. It is read from model files, whose recipes may have old or unknown keys.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Protocol {
     /// Name of the recipe.
     pub name: String,
-    /// What the networks see of a slice.
+    /// The network input.
     pub input: Input,
-    /// What is looked for.
+    /// The finding and the organ.
     pub task: Task,
-    /// Where slices come from.
+    /// The source of the slices.
     pub data: DataRecipe,
-    /// What is inserted.
+    /// The synthetic anomalies.
     pub anomaly: AnomalyRecipe,
 }
 
 impl Protocol {
-    /// What it needs of data sources.
+    /// The labels and slices that data sources must provide.
     pub fn wanted(&self) -> Wanted {
-        // A case's percentiles are those of its whole volume, in an explanation as well.
+        // `explain` computes percentiles over the whole volume, so training must read every slice, too.
         let whole = matches!(self.input.normalisation, Normalisation::Percentiles { over: Over::Case, .. });
         Wanted::of(&self.task, self.data.selection().1.plane, whole)
     }
 
-    /// Of a model file.
+    /// The protocol of a model card.
     ///
     /// # Errors
-    /// When its recipe does not say all of it.
-    pub fn of(card: &Card) -> Result<Self, BadInput> {
-        // What is not of the protocol may hold nulls, which TOML has not.
+    /// If the recipe in the card is incomplete or invalid.
+    pub fn of(card: &Card) -> Result<Self, Error> {
+        // Other keys may contain nulls, which TOML does not support.
         let keys = ["name", "size", "crop_to_body", "window", "input", "task", "data", "anomaly"];
         let known = card.recipe.as_object().into_iter().flatten().filter(|(key, _)| keys.contains(&key.as_str()));
         let known: serde_json::Map<_, _> = known.map(|(key, value)| (key.clone(), value.clone())).collect();
@@ -103,81 +101,53 @@ impl Protocol {
             legacy::complete(&mut table, &old);
             Ok(table.try_into()?)
         };
-        let protocol = read().map_err(|reason| BadInput(format!("model {}: field recipe: {reason}", card.name)))?;
-        // Percentiles of a data set are a window by now.
+        let protocol = read().map_err(|reason| Error::Usage(format!("model {}: field recipe: {reason}", card.name)))?;
+        // Training has replaced percentiles over a data set with a window.
         let input = Input { normalisation: card.normalisation, ..protocol.input };
         Ok(Self { input, ..protocol })
     }
 }
 
-/// What is inserted and how often.
+/// Synthetic anomalies: appearance and frequency.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AnomalyRecipe {
     /// Width of the template in mm.
     pub diameter_mm: f32,
-    /// Range of the peak in units of the window.
+    /// Range of the maximum contrast as a fraction of the window.
     pub contrast: [f32; 2],
-    /// Share of slices that get one.
+    /// Probability that a slice gets an anomaly.
     pub probability: f64,
-    /// See [`AnomalyStyle::fading`].
+    /// Patchy fading: [`AnomalyStyle::fading`].
     #[serde(default)]
     pub fading: f32,
-    /// Share of the inserted that are synthetic masses and cysts ([`coin_imaging::lesion`]) instead of the paper's anomaly.
+    /// Fraction of the anomalies that are synthetic masses and cysts ([`coin_imaging::lesion`]) instead of the paper's anomaly.
     #[serde(default)]
     pub lesions: f64,
 }
 
 impl AnomalyRecipe {
     fn problem(&self) -> Option<String> {
-        let share =
-            |key: &str, share: f64| (!(0.0..=1.0).contains(&share)).then(|| format!("{key}: {share} is not in 0..1"));
-        share("probability", self.probability)
-            .or_else(|| share("lesions", self.lesions))
+        let fraction = |key: &str, value: f64| {
+            (!(0.0..=1.0).contains(&value)).then(|| format!("{key}: {value} is not between 0 and 1"))
+        };
+        fraction("probability", self.probability)
+            .or_else(|| fraction("lesions", self.lesions))
             .or_else(|| self.style().problem())
     }
 
-    /// Size and brightness.
+    /// Size, contrast and fading.
     pub fn style(&self) -> AnomalyStyle {
         AnomalyStyle { diameter_mm: self.diameter_mm, contrast: self.contrast, fading: self.fading }
     }
 }
 
-/// Why there is no recipe.
-#[derive(Debug, Error)]
-pub enum RecipeError {
-    /// Neither embedded nor a file.
-    #[error("recipe {name}: no such recipe or file; the embedded ones are {known}")]
-    Unknown {
-        /// What was asked for.
-        name: String,
-        /// The embedded ones.
-        known: String,
-    },
-    /// Not TOML, an unknown key, or a missing one.
-    #[error("recipe {name}: {reason}")]
-    Invalid {
-        /// The recipe.
-        name: String,
-        /// What is wrong, with the key.
-        reason: String,
-    },
-    /// A change by `--set` that cannot be made.
-    #[error("--set {change}: {reason}")]
-    Change {
-        /// The change.
-        change: String,
-        /// What is wrong.
-        reason: String,
-    },
-}
-
 impl Recipe {
-    /// The segmenter's stage; `None` too where the data does not say where slices are abnormal.
+    /// The segmenter stage; `None` if the recipe does not have one, or the data has no masks of the finding.
     pub fn segmenter(&self) -> Option<&SegmenterStage> {
         self.segmenter.as_ref().filter(|_| self.task.finding != Finding::Labelled)
     }
 
-    /// Whether it says something of a stage.
+    /// Whether the recipe has a stage.
     pub fn has(&self, stage: StageName) -> bool {
         match stage {
             StageName::LocalisationPretraining => self.localisation_pretraining.is_some(),
@@ -187,7 +157,10 @@ impl Recipe {
         }
     }
 
-    /// The same from whatever folder a program is called in.
+    /// Makes all paths absolute, so that the recipe can be used from any folder.
+    ///
+    /// # Errors
+    /// If the current folder cannot be read.
     pub fn absolute(mut self) -> std::io::Result<Self> {
         if let Some(path) = &mut self.classifier.pretrained {
             *path = std::path::absolute(&*path)?;
@@ -200,7 +173,7 @@ impl Recipe {
         Ok(self)
     }
 
-    /// What an evaluation needs of it.
+    /// The part that evaluations need.
     pub fn protocol(&self) -> Protocol {
         Protocol {
             name: self.name.clone(),
@@ -222,19 +195,19 @@ impl Recipe {
             .find_map(|(key, name)| bundle::name_problem(name).map(|problem| format!("{key}: {problem}")))
             .or_else(|| {
                 let cropped = phantoms && self.input.crops_to_body();
-                cropped.then(|| "input.crop: phantoms are made on the model's grid; leave it out".into())
+                cropped.then(|| "input.crop: phantoms are generated on the model's grid; leave it out".into())
             })
             .or_else(|| within(inpainter.problem(), "counterfactual.inpainter"))
             .or_else(|| within(self.input.problem(inpainter.side_multiple()), "input"))
             .or_else(|| within(self.task.problem(), "task"))
             .or_else(|| {
                 let balanced = self.data.selection().1.balanced && self.task.finding == Finding::Synthetic;
-                balanced.then(|| "data.balanced: no slice is abnormal by itself; leave it out".into())
+                balanced.then(|| "data.balanced: all slices of this task are normal; leave it out".into())
             })
             .or_else(|| within(self.anomaly.problem(), "anomaly"))
             .or_else(|| {
-                let needs = "task.finding = \"synthetic\", or task.train_on_synthetic";
-                idle.map(|pretraining| format!("{pretraining}: nothing is inserted; it needs {needs}"))
+                let needs = "task.finding = \"synthetic\" or task.train_on_synthetic = true";
+                idle.map(|pretraining| format!("{pretraining}: the task inserts no anomalies in training; set {needs}"))
             })
             .or_else(|| {
                 let stage = self.localisation_pretraining.as_ref();
@@ -251,7 +224,7 @@ impl Recipe {
     }
 }
 
-/// A problem of a key that stands in `table`.
+/// Prefixes a problem with the path of its table.
 fn within(problem: Option<String>, table: &str) -> Option<String> {
     problem.map(|problem| format!("{table}.{problem}"))
 }
@@ -265,14 +238,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_phantom_model_knows_the_anomalies_that_dataset_phantom_inserts() {
+    fn the_phantom_model_is_trained_on_the_anomalies_of_dataset_phantom() {
         let quick = Recipe::load("quick", &[]).unwrap();
         let window = Normalisation::Window(Window::PHANTOM.into());
         assert_eq!((quick.input.normalisation, quick.anomaly.style()), (window, AnomalyStyle::PHANTOM));
     }
 
     #[test]
-    fn the_kidney_classifier_s_slices_are_moved_as_in_the_paper() {
+    fn the_kidney_classifier_uses_the_augmentation_of_the_paper() {
         let recipe = Recipe::load("kits23-anomalies", &[]).unwrap();
         assert_eq!(recipe.classifier.augmentation, Some(Augmentation::PAPER));
     }

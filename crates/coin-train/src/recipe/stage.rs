@@ -1,4 +1,4 @@
-//! What a recipe says of each stage.
+//! The recipe sections of the training stages.
 
 use std::path::PathBuf;
 
@@ -12,25 +12,25 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{AnomalyRecipe, within};
 
-/// The stages, in the order in which they are trained.
+/// The stages in training order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StageName {
-    /// The classifier's pretraining.
+    /// Localisation pretraining of the classifier.
     #[value(alias = "localisation")]
     LocalisationPretraining,
     /// The classifier.
     Classifier,
-    /// The inpainter's pretraining.
+    /// Inpainting pretraining of the inpainter.
     #[value(alias = "restoration")]
     InpaintingPretraining,
     /// COIN or a related method.
     Counterfactual,
-    /// The supervised segmenter.
+    /// The supervised segmenter (upper bound).
     Segmenter,
 }
 
 impl StageName {
-    /// All of them.
+    /// All stages.
     pub const ALL: [Self; 5] = [
         Self::LocalisationPretraining,
         Self::Classifier,
@@ -38,34 +38,34 @@ impl StageName {
         Self::Counterfactual,
         Self::Segmenter,
     ];
-    /// Those that make a classifier.
+    /// The stages that train a classifier.
     pub const UP_TO_CLASSIFIER: [Self; 2] = [Self::LocalisationPretraining, Self::Classifier];
-    /// Those that take a classifier over.
+    /// The stages that need a trained classifier, or come after it.
     pub const AFTER_CLASSIFIER: [Self; 3] = [Self::InpaintingPretraining, Self::Counterfactual, Self::Segmenter];
 }
 
-/// How long a stage takes, and in what strides.
+/// Length, batch size and learning-rate schedule of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
-    /// Steps in all.
+    /// Number of steps.
     pub steps: u64,
-    /// Slices a step.
+    /// Slices per step.
     pub batch: usize,
     /// Steps between validations.
     pub validate_every: u64,
-    /// When the learning rate falls, if it does.
+    /// A drop of the learning rate; optional.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning_rate_drop: Option<LearningRateDrop>,
 }
 
 impl Schedule {
-    /// The multiple of the learning rate at a step.
+    /// The factor on the learning rate at a step.
     pub fn rate(&self, step: u64) -> f64 {
         self.learning_rate_drop.filter(|drop| step >= drop.after).map_or(1.0, |drop| drop.factor)
     }
 
-    /// What stands among the other keys of a stage. Read as a table of its own, because serde forgets the keys of what is
-    /// flattened, and a wrong value would not say where it stands.
+    /// Deserializes the schedule from the keys of its stage. It goes through a table because errors in fields that serde flattens do
+    /// not name the key.
     fn flattened<'de, D: Deserializer<'de>>(stage: D) -> Result<Self, D::Error> {
         toml::Table::deserialize(stage)?.try_into().map_err(D::Error::custom)
     }
@@ -73,28 +73,28 @@ impl Schedule {
     fn problem(&self) -> Option<String> {
         match self {
             Self { steps: 0, .. } => Some("steps: choose at least 1".into()),
-            Self { batch: 0..=1, .. } => Some("batch: batch normalisation needs at least 2 slices a step".into()),
+            Self { batch: 0..=1, .. } => Some("batch: batch normalisation needs at least 2 slices per step".into()),
             Self { validate_every: 0, .. } => Some("validate_every: choose at least 1".into()),
             Self { learning_rate_drop: Some(LearningRateDrop { factor, .. }), .. }
                 if !factor.is_finite() || *factor <= 0.0 =>
             {
-                Some(format!("learning_rate_drop.factor: {factor} is not a number above 0"))
+                Some(format!("learning_rate_drop.factor: {factor} is not a finite number above 0"))
             }
             _ => None,
         }
     }
 }
 
-/// The one drop of a stage's learning rate.
+/// A single drop of the learning rate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LearningRateDrop {
-    /// The first step with the lower rate.
+    /// First step with the lower rate.
     pub after: u64,
-    /// The lower rate as a multiple of the first.
+    /// Factor on the initial rate.
     pub factor: f64,
 }
 
-/// The classifier's stage.
+/// The classifier stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassifierStage {
     /// Steps and batches.
@@ -102,13 +102,13 @@ pub struct ClassifierStage {
     pub schedule: Schedule,
     /// Architecture.
     pub network: ClassifierArchitecture,
-    /// A checkpoint of torchvision's weights to start from instead of random ones: `.pth` or `.safetensors`.
+    /// Initial weights instead of random ones: a torchvision checkpoint (`.pth` or `.safetensors`) or a COIN model file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pretrained: Option<PathBuf>,
-    /// What is inserted for its training. A classifier that also knows faint anomalies calls an image normal only once
-    /// hardly anything of the anomaly is left; it is judged on the recipe's `anomaly` all the same.
+    /// Synthetic anomalies in its training; validation uses the recipe's `anomaly`. A classifier that was also trained on faint
+    /// anomalies calls an image normal only after an anomaly is almost completely removed.
     pub anomaly: AnomalyRecipe,
-    /// How its slices are moved.
+    /// Affine augmentation of the slices; optional.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub augmentation: Option<Augmentation>,
     /// Optimizer and loss.
@@ -121,18 +121,18 @@ impl ClassifierStage {
             .problem()
             .or_else(|| within(self.network.problem(), "network"))
             .or_else(|| within(self.anomaly.problem(), "anomaly"))
-            .or_else(|| moved(self.augmentation.as_ref()))
+            .or_else(|| augmentation_problem(self.augmentation.as_ref()))
             .or_else(|| within(self.training.problem(), "training"))
     }
 }
 
-/// Pretraining from what is inserted in normal slices, which the recipe's data must allow.
+/// Pretraining on synthetic anomalies in normal slices; the recipe's task must insert anomalies in training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PretrainingStage<C> {
     /// Steps and batches.
     #[serde(flatten, deserialize_with = "Schedule::flattened")]
     pub schedule: Schedule,
-    /// What is inserted.
+    /// The synthetic anomalies.
     pub anomaly: AnomalyRecipe,
     /// Optimizer and loss.
     pub training: C,
@@ -147,18 +147,18 @@ impl<C> PretrainingStage<C> {
     }
 }
 
-/// The counterfactual's stage.
+/// The counterfactual stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CounterfactualStage {
     /// Steps and batches.
     #[serde(flatten, deserialize_with = "Schedule::flattened")]
     pub schedule: Schedule,
-    /// How its slices are moved.
+    /// Affine augmentation of the slices; optional.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub augmentation: Option<Augmentation>,
-    /// Architecture of E and G.
+    /// Architecture of the inpainter (encoder E and generator G).
     pub inpainter: InpainterConfig,
-    /// Architecture of D.
+    /// Architecture of the discriminator D.
     pub discriminator: DiscriminatorConfig,
     /// Optimizers and loss.
     pub training: CounterfactualConfig,
@@ -172,26 +172,26 @@ impl CounterfactualStage {
             .or_else(|| {
                 let found = self.discriminator.conditions;
                 (found < bins).then(|| {
-                    format!("discriminator.conditions: training.bins needs one a bin, {bins}, and not {found}")
+                    format!("discriminator.conditions: {found} is too few; training.bins needs one per bin, {bins}")
                 })
             })
             .or_else(|| {
                 let (found, method) = (self.inpainter.conditions, self.training.method);
                 (method != Method::Coin && found != bins)
-                    .then(|| format!("inpainter.conditions: this method needs one a bin, {bins}, and not {found}"))
+                    .then(|| format!("inpainter.conditions: {found} is wrong; this method needs one per bin, {bins}"))
             })
             .or_else(|| self.schedule.problem())
-            .or_else(|| moved(self.augmentation.as_ref()))
+            .or_else(|| augmentation_problem(self.augmentation.as_ref()))
     }
 }
 
-/// The segmenter's stage; its network is a U-Net of the inpainter's widths.
+/// The segmenter stage; its network is a U-Net with the widths of the inpainter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SegmenterStage {
     /// Steps and batches.
     #[serde(flatten, deserialize_with = "Schedule::flattened")]
     pub schedule: Schedule,
-    /// Optimizer.
+    /// Optimizer and loss.
     pub training: SegmenterConfig,
 }
 
@@ -201,6 +201,6 @@ impl SegmenterStage {
     }
 }
 
-fn moved(augmentation: Option<&Augmentation>) -> Option<String> {
+fn augmentation_problem(augmentation: Option<&Augmentation>) -> Option<String> {
     within(augmentation?.problem(), "augmentation")
 }

@@ -1,39 +1,39 @@
-//! What is looked for, and which slices show it.
+//! The `task` section of a recipe: organ and finding, which decide whether a slice is normal or abnormal.
 
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Row, Subset};
 
-/// The finding of a synthetic task.
+/// The value of `finding` for synthetic anomalies.
 const SYNTHETIC: &str = "synthetic";
-/// The finding of slices that somebody labelled as a whole.
+/// The value of `finding` for image-level labels.
 const LABELLED: &str = "labelled";
 
-/// What makes a slice normal or abnormal. Labels are named as in `dataset.json`.
+/// The definition of normal and abnormal slices. Labels have the names in `dataset.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Task {
-    /// Labels of the organ: where synthetic lesions are inserted, and which a slice must show. Without it that is the body,
-    /// and every slice counts.
+    /// Labels of the organ, which a slice must show and into which synthetic anomalies are inserted. If empty, every slice is used
+    /// and anomalies are inserted into the body.
     pub organ: Names,
-    /// What makes a slice abnormal.
+    /// The finding that makes a slice abnormal.
     pub finding: Finding,
     /// Labels that a normal slice must not show.
     pub ignore: Names,
-    /// Fewest pixels of the organ, at the image's own resolution, of a normal slice.
+    /// Minimum number of organ pixels in a normal slice, at the resolution of the image.
     pub min_organ_pixels: u32,
-    /// The same in mm2, where the size of pixels is known.
+    /// The same minimum in mm2, used if the pixel spacing is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_organ_area_mm2: Option<f32>,
-    /// Fewest pixels of the finding, at the image's own resolution, of an abnormal slice; with fewer it is neither.
+    /// Minimum number of pixels of the finding in an abnormal slice, at the resolution of the image. Slices with fewer are not used.
     pub min_finding_pixels: u32,
-    /// The same in mm2, where the size of pixels is known.
+    /// The same minimum in mm2, used if the pixel spacing is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_finding_area_mm2: Option<f32>,
-    /// Whether training slices may show what is ignored. Synthetic lesions are inserted in some of them, so that it is in normal
-    /// and abnormal slices alike.
+    /// Whether training slices may show the ignored labels. Normal and abnormal slices then both contain them, because synthetic
+    /// anomalies are inserted at random.
     pub train_on_ignored: bool,
-    /// Whether normal training slices get synthetic lesions beside the real ones of others.
+    /// Whether synthetic anomalies are inserted into normal training slices, in addition to the slices with a real finding.
     pub train_on_synthetic: bool,
 }
 
@@ -53,7 +53,7 @@ impl Default for Task {
     }
 }
 
-/// Names of labels: one, or a list.
+/// Label names; one string or a list in recipes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "OneOrMany", into = "OneOrMany")]
 pub struct Names(pub Vec<String>);
@@ -84,19 +84,19 @@ impl From<Names> for OneOrMany {
 }
 
 impl Names {
-    /// In a sentence.
+    /// The names joined with "or".
     pub fn or(&self) -> String {
         self.0.join(" or ")
     }
 }
 
-/// What makes a slice abnormal.
+/// The finding that makes a slice abnormal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Names", into = "Names")]
 pub enum Finding {
-    /// A lesion that is inserted; nothing else.
+    /// Synthetic anomalies only.
     Synthetic,
-    /// What somebody said of the whole slice; where it is, nobody knows.
+    /// Image-level labels of the data; there are no masks.
     Labelled,
     /// Pixels of these labels.
     Labels(Names),
@@ -123,7 +123,7 @@ impl From<Finding> for Names {
 }
 
 impl Task {
-    /// Whether lesions are inserted in training.
+    /// Whether synthetic anomalies are inserted in training.
     pub fn inserts_in_training(&self) -> bool {
         match self.finding {
             Finding::Synthetic => true,
@@ -132,7 +132,7 @@ impl Task {
         }
     }
 
-    /// Labels of the finding; none where they are not what makes a slice abnormal.
+    /// Labels of the finding; empty if the finding has no labels.
     pub fn finding_labels(&self) -> &[String] {
         match &self.finding {
             Finding::Labels(Names(names)) => names,
@@ -140,7 +140,7 @@ impl Task {
         }
     }
 
-    /// The finding in a word or two.
+    /// Short name of the finding.
     pub fn finding_name(&self) -> String {
         match &self.finding {
             Finding::Synthetic => "synthetic lesion".into(),
@@ -149,7 +149,7 @@ impl Task {
         }
     }
 
-    /// Whether a slice is abnormal in itself; `None` for one that is left out.
+    /// Whether a slice is abnormal before anomalies are inserted; `None` if it is not used.
     pub fn abnormal(&self, row: &Row, subset: Subset) -> Option<bool> {
         let enough = |names: &[String], pixels: u32, area_mm2: Option<f32>| {
             let found = row.pixels(names);
@@ -172,7 +172,7 @@ impl Task {
         }
     }
 
-    /// What is looked for, in words.
+    /// A description of the slices that the task uses, for messages.
     pub fn wanted(&self) -> String {
         let fewest = |pixels: u32, area_mm2: Option<f32>, names: &Names| match area_mm2 {
             Some(area) => format!("at least {area} mm2 ({pixels} pixels) of {}", names.or()),
@@ -199,16 +199,16 @@ impl Task {
     pub(super) fn problem(&self) -> Option<String> {
         let labels = matches!(self.finding, Finding::Labels(_));
         let idle = [
-            ("train_on_synthetic", self.train_on_synthetic && !labels, "it is for a finding that labels show"),
+            ("train_on_synthetic", self.train_on_synthetic && !labels, "it applies only to a finding that labels show"),
             (
                 "train_on_ignored",
                 self.train_on_ignored && self.finding != Finding::Synthetic,
-                "it is for finding = \"synthetic\"",
+                "it applies only to finding = \"synthetic\"",
             ),
         ];
         let idle = idle.into_iter().find(|(_, idle, _)| *idle);
         let idle = idle.map(|(key, _, what)| format!("{key}: {what}; leave it out"));
         let empty = labels && self.finding_labels().is_empty();
-        idle.or_else(|| empty.then(|| "finding: it names no label".into()))
+        idle.or_else(|| empty.then(|| "finding: the list of labels is empty; name at least one".into()))
     }
 }

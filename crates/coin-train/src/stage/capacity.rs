@@ -1,74 +1,73 @@
-//! Whether the devices can take a stage's batch, and which they can.
+//! Checks whether the batch of a stage fits on the devices, and suggests one that does.
 
 use std::iter::successors;
 
-use coin_core::training::StepError;
 use peak_alloc::PeakAlloc;
 use sysinfo::{ProcessesToUpdate, System};
 
 use super::TrainingContext;
 use super::steps::Stage;
-use crate::program::BadInput;
+use crate::Error;
 
-/// Counts what a program holds whose `global_allocator` it is, so that a step on the processor can be weighed.
+/// Measures the memory of a step on the CPU in programs that use it as their `global_allocator`.
 const HEAP: PeakAlloc = PeakAlloc;
 
-/// Share of the free memory that a step may take.
-const SPARED: f64 = 0.9;
-/// Images that a device needs for batch normalisation.
-const FEWEST: usize = 2;
+/// Fraction of the available memory that a step may use.
+const MEMORY_FRACTION: f64 = 0.9;
+/// Minimum number of images per device, for batch normalisation.
+const MIN_IMAGES: usize = 2;
 
-/// Refuses a batch that the devices cannot share evenly, or that the processor's memory cannot hold: the system would end the
-/// program without a word. What a step needs beyond the networks grows with the images, so small ones tell. Of a graphics
-/// card nobody knows it beforehand; see [`advise`].
+/// Checks that a batch can be split evenly across the devices and fits into CPU memory; otherwise the system would kill the
+/// program without a message. Memory grows linearly with the number of images, so two small batches predict the need of a large
+/// one. GPU memory cannot be predicted; [`suggest_batch`] handles its failures.
 ///
 /// # Errors
-/// Names a batch that will do.
+/// If the batch does not fit; the message suggests one that does.
 pub fn check<S: Stage>(context: &TrainingContext<'_>) -> anyhow::Result<()> {
     let Some(batch) = S::batch_size(context.recipe) else { return Ok(()) };
     let devices = context.devices.count();
-    let fewest = FEWEST * devices;
-    if batch < fewest || !batch.is_multiple_of(devices) {
-        let problem = format!("cannot be shared by {devices} devices, evenly and {FEWEST} images for each");
-        return Err(refusal::<S>(&problem, batch, batch.next_multiple_of(devices).max(fewest)).into());
+    let minimum = MIN_IMAGES * devices;
+    if batch < minimum || !batch.is_multiple_of(devices) {
+        let problem = format!("cannot be split evenly across {devices} devices with at least {MIN_IMAGES} images each");
+        return Err(refusal::<S>(&problem, batch, batch.next_multiple_of(devices).max(minimum)).into());
     }
-    // Nothing is counted in a program that does not count.
-    if !context.devices.include_processor() || HEAP.current_usage() == 0 {
+    // The usage is 0 in programs with another allocator.
+    if !context.devices.include_cpu() || HEAP.current_usage() == 0 {
         return Ok(());
     }
-    let room = (free() as f64 * SPARED) as usize;
+    let room = (available_memory() as f64 * MEMORY_FRACTION) as usize;
     let refused = |needed: usize, fits: usize| {
         let (needed, room) = (gigabytes(needed), gigabytes(room));
-        refusal::<S>(&format!("need about {needed} of memory, and {room} may be taken"), batch, fits)
+        refusal::<S>(&format!("need about {needed} of memory, but only {room} can be used"), batch, fits)
     };
-    // Once before: what the first images leave behind in caches is no part of a step.
-    S::rehearse(context, fewest)?;
-    let small = weigh::<S>(context, fewest)?;
+    // Warm up the caches, which are not part of a step.
+    S::dry_run(context, minimum)?;
+    let small = measure::<S>(context, minimum)?;
     if small > room {
         return Err(refused(small, 0).into());
     }
-    let growth = Growth { small, large: weigh::<S>(context, 2 * fewest)?, images: fewest };
+    let growth = Growth { small, large: measure::<S>(context, 2 * minimum)?, images: minimum };
     if growth.needed(batch) <= room {
         return Ok(());
     }
     Err(refused(growth.needed(batch), growth.largest(room) / devices * devices).into())
 }
 
-/// What to say of a step for which a GPU had too little memory: which batch it can do.
+/// Converts an out-of-memory failure of a GPU to an error that suggests a smaller batch, found by trial.
 ///
 /// # Errors
-/// When a smaller batch fails for another reason.
-pub fn advise<S: Stage>(context: &TrainingContext<'_>, failure: &anyhow::Error) -> anyhow::Result<BadInput> {
+/// If a smaller batch fails for another reason.
+pub fn suggest_batch<S: Stage>(context: &TrainingContext<'_>, failure: &anyhow::Error) -> anyhow::Result<Error> {
     let (batch, devices) = (S::batch_size(context.recipe).unwrap_or_default(), context.devices.count());
     let halves = successors(Some(batch / 2), |batch| Some(batch / 2));
     let mut fits = 0;
-    for smaller in halves.map(|batch| batch / devices * devices).take_while(|batch| *batch >= FEWEST * devices) {
-        match S::rehearse(context, smaller) {
+    for smaller in halves.map(|batch| batch / devices * devices).take_while(|batch| *batch >= MIN_IMAGES * devices) {
+        match S::dry_run(context, smaller) {
             Ok(()) => {
                 fits = smaller;
                 break;
             }
-            Err(reason) if lacks_memory(&reason) => {}
+            Err(reason) if is_out_of_memory(&reason) => {}
             Err(reason) => return Err(reason),
         }
     }
@@ -76,29 +75,29 @@ pub fn advise<S: Stage>(context: &TrainingContext<'_>, failure: &anyhow::Error) 
     Ok(refusal::<S>(&format!("could not be trained on {names} ({failure})"), batch, fits))
 }
 
-/// Whether a step failed for want of memory.
-pub fn lacks_memory(failure: &anyhow::Error) -> bool {
-    matches!(failure.downcast_ref(), Some(StepError::Memory(_)))
+/// Whether a step failed because the device ran out of memory.
+pub fn is_out_of_memory(failure: &anyhow::Error) -> bool {
+    matches!(failure.downcast_ref(), Some(coin_core::Error::Memory(_)))
 }
 
-fn refusal<S: Stage>(problem: &str, batch: usize, instead: usize) -> BadInput {
+fn refusal<S: Stage>(problem: &str, batch: usize, instead: usize) -> Error {
     let name = S::NAME;
     let advice = match instead {
-        0 => "the smallest does not fit either: choose a smaller size or network".to_owned(),
+        0 => "even the smallest batch does not fit; choose a smaller input size or network".to_owned(),
         instead => format!("train with --set {name}.batch={instead}"),
     };
-    BadInput(format!("{name}.batch: {batch} slices {problem}; {advice}"))
+    Error::Usage(format!("{name}.batch: {batch} slices {problem}; {advice}"))
 }
 
-/// Bytes that the first steps with so many images hold at their height.
-fn weigh<S: Stage>(context: &TrainingContext<'_>, batch: usize) -> anyhow::Result<usize> {
+/// Peak memory in bytes of the first steps with `batch` images.
+fn measure<S: Stage>(context: &TrainingContext<'_>, batch: usize) -> anyhow::Result<usize> {
     HEAP.reset_peak_usage();
     let before = HEAP.current_usage();
-    S::rehearse(context, batch)?;
+    S::dry_run(context, batch)?;
     Ok(HEAP.peak_usage().saturating_sub(before))
 }
 
-/// What steps hold: with so many `images`, and with twice as many.
+/// Peak memory in bytes with `images` images and with twice as many.
 #[derive(Clone, Copy, Debug)]
 struct Growth {
     small: usize,
@@ -115,20 +114,20 @@ impl Growth {
         self.small.saturating_add(self.each().saturating_mul(batch.saturating_sub(self.images)))
     }
 
-    /// Images that fit into `room` bytes, where `images` do.
+    /// The number of images that fit into `room` bytes, if at least `self.images` do.
     fn largest(self, room: usize) -> usize {
         self.images + room.saturating_sub(self.small) / self.each()
     }
 }
 
-/// Bytes that the system, or the container or job that this runs in, can still give.
-fn free() -> usize {
+/// Available memory in bytes, within the limits of a container or job.
+fn available_memory() -> usize {
     let mut system = System::new();
     system.refresh_memory();
     let own = sysinfo::get_current_pid().ok();
     system.refresh_processes(ProcessesToUpdate::Some(own.as_slice()), false);
     let limits = own.and_then(|own| system.process(own)?.cgroup_limits());
-    // Not what it calls free: that counts cached files as taken.
+    // Not the free memory, which counts cached files as used.
     let within = limits.map_or(u64::MAX, |limits| limits.total_memory.saturating_sub(limits.rss));
     system.available_memory().min(within) as usize
 }
@@ -142,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fits_needs_no_more_than_there_is() {
+    fn the_largest_fitting_batch_needs_no_more_than_the_room() {
         let growth = Growth { small: 300, large: 500, images: 2 };
         assert_eq!([2, 3, 4, 10].map(|batch| growth.needed(batch)), [300, 400, 500, 1100]);
         assert_eq!([300, 399, 400, 1000].map(|room| growth.largest(room)), [2, 2, 3, 9]);
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn some_memory_is_free() {
-        assert!(free() > 1 << 20);
+    fn some_memory_is_available() {
+        assert!(available_memory() > 1 << 20);
     }
 }

@@ -1,4 +1,4 @@
-//! The classifier's stage: image-level labels only.
+//! The classifier stage, which uses image-level labels only.
 
 use burn::tensor::activation::sigmoid;
 use coin_core::metrics::Ranking;
@@ -15,7 +15,7 @@ use crate::data::{BatchRequest, Sample, Samples};
 use crate::pictures;
 use crate::recipe::{ClassifierStage, Recipe, Schedule};
 
-/// The verdict.
+/// Classification of slices as normal or abnormal.
 pub struct Classification;
 
 impl Task for Classification {
@@ -36,9 +36,9 @@ impl Task for Classification {
         Ok(context.classifier_trainer(context.random_classifier()))
     }
 
-    /// After its pretraining, or with the recipe's pretrained weights, where it has either.
+    /// Starts from localisation pretraining, pretrained weights, or random weights, in this order of preference.
     fn first(training: &Training<'_>, _: &ClassifierStage) -> anyhow::Result<ClassifierTrainer> {
-        let network = match training.learnt::<Localisation>()? {
+        let network = match training.finished_pretraining::<Localisation>()? {
             Some(pretraining) => pretraining.network.classifier,
             None => training.context.pretrained_classifier()?,
         };
@@ -69,22 +69,22 @@ impl Task for Classification {
         let summary = rank(&training.context, samples, &trainer.trained())?.summary();
         let (auroc, accuracy) = (summary.auroc.unwrap_or(0.0), summary.accuracy.unwrap_or(0.0));
         Ok(Validation {
-            // AUROC alone does not see a classifier whose probabilities all lean to one side.
+            // AUROC ignores badly calibrated probabilities; accuracy at 0.5 does not.
             score: (auroc + accuracy) / 2.0,
             log: json!({ "validation": summary }),
-            said: format!("validation AUROC {auroc:.4}, accuracy {accuracy:.4}"),
+            summary_line: format!("validation AUROC {auroc:.4}, accuracy {accuracy:.4}"),
         })
     }
 }
 
-/// A classifier's verdicts on samples.
+/// Collects a classifier's predictions on samples.
 pub fn rank(context: &TrainingContext<'_>, samples: &Samples<'_>, classifier: &Classifier) -> anyhow::Result<Ranking> {
     let recipe = context.recipe;
     let mut ranking = Ranking::default();
     for batch in samples.batches(recipe.classifier.schedule.batch) {
         let batch: Vec<Sample> = batch?.into_iter().map(|(_, sample)| sample).collect();
         let x = images(&batch, recipe.input.size, &context.devices.first);
-        let probabilities = pictures::values(sigmoid(classifier.forward(x)), "the verdicts")?;
+        let probabilities = pictures::values(sigmoid(classifier.forward(x)), "the predictions")?;
         for (sample, probability) in batch.iter().zip(probabilities) {
             ranking.add(&sample.patient, f64::from(probability), sample.abnormal);
         }

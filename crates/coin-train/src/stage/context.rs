@@ -1,4 +1,4 @@
-//! What a training works with: first networks, and the batches that their trainers see.
+//! The training context: initial networks, and batches as tensors.
 
 use burn::module::Module as _;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -22,25 +22,25 @@ use crate::pictures;
 use crate::pretrained::Pretrained;
 use crate::recipe::{Recipe, StageName};
 
-/// Validation anomalies come from this seed, whatever the training's.
+/// Seed of the validation anomalies, the same for every training seed.
 const VALIDATION_SEED: u64 = 1;
 
-/// See the module.
+/// Recipe, data and devices of a training run.
 #[derive(Clone, Copy)]
 pub struct TrainingContext<'a> {
     /// The recipe.
     pub recipe: &'a Recipe,
     /// The data.
     pub data: &'a Dataset,
-    /// Where it computes; without gradients.
+    /// The devices, without autodiff.
     pub devices: &'a Devices,
 }
 
 impl TrainingContext<'_> {
-    /// Refuses batches of stages that the devices cannot share evenly, or that the processor's memory cannot hold.
+    /// Checks that the batches of `stages` can be split evenly across the devices and fit into CPU memory.
     ///
     /// # Errors
-    /// Names a batch that will do.
+    /// If a batch does not; the message suggests one that does.
     pub fn check(&self, stages: &[StageName]) -> anyhow::Result<()> {
         stages.iter().try_for_each(|stage| match stage {
             StageName::Classifier => capacity::check::<SupervisedStage<'_, Classification>>(self),
@@ -51,7 +51,7 @@ impl TrainingContext<'_> {
         })
     }
 
-    /// Validation numbers of a model at the paper's threshold.
+    /// Validation metrics of a model at the paper's threshold.
     pub(super) fn validate(&self, explainer: &Explainer, samples: &Samples<'_>) -> anyhow::Result<Evaluation> {
         let mask_rule = MaskRule::at(PAPER_THRESHOLD);
         evaluation::evaluate(
@@ -69,7 +69,7 @@ impl TrainingContext<'_> {
         self.data.samples(&[Subset::Validation], &self.recipe.anomaly, VALIDATION_SEED)
     }
 
-    /// With the recipe's pretrained weights, where it has some.
+    /// The classifier with the recipe's pretrained weights, or with random weights if it names none.
     pub(super) fn pretrained_classifier(&self) -> anyhow::Result<Classifier> {
         let network = self.random_classifier();
         match &self.recipe.classifier.pretrained {
@@ -79,7 +79,7 @@ impl TrainingContext<'_> {
     }
 
     pub(super) fn random_classifier(&self) -> Classifier {
-        self.recipe.classifier.network.init(&processor(self.recipe.seed))
+        self.recipe.classifier.network.init(&seeded_cpu(self.recipe.seed))
     }
 
     pub(super) fn classifier_trainer(&self, network: Classifier) -> ClassifierTrainer {
@@ -87,29 +87,29 @@ impl TrainingContext<'_> {
         ClassifierTrainer::new(network, self.recipe.classifier.training.clone()).with_replicas(&self.devices.replicas)
     }
 
-    pub(super) fn random_inpainter(&self, processor: &Device) -> Inpainter {
-        self.recipe.counterfactual.inpainter.init(processor).fork(&self.devices.first.clone().autodiff())
+    pub(super) fn random_inpainter(&self, cpu: &Device) -> Inpainter {
+        self.recipe.counterfactual.inpainter.init(cpu).fork(&self.devices.first.clone().autodiff())
     }
 
-    /// With random weights but for an inpainter that has learnt something, against this classifier.
+    /// A trainer with random weights, except for `inpainter` if it is pretrained.
     pub(super) fn new_counterfactual_trainer(
         &self,
         classifier: Classifier,
         inpainter: Option<Inpainter>,
     ) -> CounterfactualTrainer {
         let stage = &self.recipe.counterfactual;
-        let (processor, device) = (processor(self.recipe.seed + 1), self.devices.first.clone().autodiff());
-        let random = self.random_inpainter(&processor);
+        let (cpu, device) = (seeded_cpu(self.recipe.seed + 1), self.devices.first.clone().autodiff());
+        let random = self.random_inpainter(&cpu);
         let inpainter = inpainter.unwrap_or(random);
-        let discriminator = stage.discriminator.init(&processor).fork(&device);
+        let discriminator = stage.discriminator.init(&cpu).fork(&device);
         CounterfactualTrainer::new(inpainter, discriminator, classifier, stage.training.clone())
             .with_replicas(&self.devices.replicas)
     }
 
-    /// Images, and their regions where the distance weighs them.
+    /// Images, plus the regions (body and organ) if the distance is CARL.
     pub(super) fn batch(&self, samples: &[Sample]) -> Batch {
         let images = self.tensor(samples);
-        // The reference's regions: the patient, who is what the window does not show black, and the kidneys.
+        // As in the reference: the body is everything above the lower end of the window.
         let regions = (self.recipe.counterfactual.training.distance == Distance::Carl).then(|| {
             let size = self.recipe.input.size;
             let all = || Mask::new(size, size, vec![true; size * size]);
@@ -127,7 +127,7 @@ impl TrainingContext<'_> {
         Batch { images, regions }
     }
 
-    /// Masks of 0 and 1 of what is wrong, `[batch, 1, size, size]`, with gradients.
+    /// Ground-truth masks of 0 and 1, `[batch, 1, size, size]`, on the autodiff device; all 0 for normal slices.
     pub(super) fn truths(&self, batch: &[Sample]) -> Tensor<4> {
         let size = self.recipe.input.size;
         let inside = |sample: &Sample| match &sample.truth {
@@ -137,20 +137,20 @@ impl TrainingContext<'_> {
         pictures::tensor(batch.iter().flat_map(inside).collect(), size, &self.devices.first.clone().autodiff())
     }
 
-    /// Images `[batch, 1, size, size]`, with gradients.
+    /// Images, `[batch, 1, size, size]` in [-1, 1], on the autodiff device.
     pub(super) fn tensor(&self, batch: &[Sample]) -> Tensor<4> {
         images(batch, self.recipe.input.size, &self.devices.first.clone().autodiff())
     }
 }
 
-/// Where first weights are drawn, whatever trains them: a seed means the same ones on every device.
-pub(super) fn processor(seed: u64) -> Device {
-    let processor = Device::flex().autodiff();
-    processor.seed(seed);
-    processor
+/// The CPU, seeded. Initial weights are always sampled on it, so that a seed gives the same weights for every device.
+pub(super) fn seeded_cpu(seed: u64) -> Device {
+    let cpu = Device::flex().autodiff();
+    cpu.seed(seed);
+    cpu
 }
 
-/// What a network sees of a batch, `[batch, 1, size, size]`.
+/// The network inputs of a batch, `[batch, 1, size, size]` in [-1, 1].
 pub(super) fn images(batch: &[Sample], size: usize, device: &Device) -> Tensor<4> {
     pictures::tensor(batch.iter().flat_map(|sample| sample.input.iter().copied()).collect(), size, device)
 }

@@ -1,9 +1,9 @@
-//! The counterfactual's stage: generator and discriminator against the frozen classifier.
+//! The counterfactual stage: trains generator and discriminator against the frozen classifier.
 
 use burn::module::Module as _;
 use coin_core::explanation::Explainer;
 use coin_core::networks::Classifier;
-use coin_core::training::{CounterfactualLosses, CounterfactualTrainer, Objective, StateError, TrainerState};
+use coin_core::training::{CounterfactualLosses, CounterfactualTrainer, Objective, TrainerState};
 use coin_core::weights;
 use coin_imaging::picture::Picture;
 use serde_json::json;
@@ -15,12 +15,12 @@ use crate::evaluation::{Evaluation, MaskRule, MethodReport};
 use crate::recipe::{Finding, Recipe};
 use crate::report::Sheet;
 
-/// Keeps the data of this stage apart from the classifier's.
+/// Separates the random numbers of this stage from those of the others.
 const STREAM: u64 = 1 << 56;
-/// Rows of the picture grid of each validation.
+/// Number of rows in the picture grid of each validation.
 const PICTURED: usize = 6;
 
-/// COIN in training.
+/// The state of the counterfactual stage.
 pub struct CounterfactualStage<'a> {
     pub training: &'a Training<'a>,
     pub trainer: CounterfactualTrainer,
@@ -35,7 +35,7 @@ impl Stage for CounterfactualStage<'_> {
         self.trainer.steps()
     }
 
-    fn state(&self) -> Result<TrainerState, StateError> {
+    fn state(&self) -> Result<TrainerState, coin_core::Error> {
         self.trainer.state()
     }
 
@@ -59,7 +59,7 @@ impl Stage for CounterfactualStage<'_> {
         })
     }
 
-    fn rehearse(context: &TrainingContext<'_>, batch: usize) -> anyhow::Result<()> {
+    fn dry_run(context: &TrainingContext<'_>, batch: usize) -> anyhow::Result<()> {
         let classifier = context.classifier_trainer(context.random_classifier()).network;
         let mut trainer = context.new_counterfactual_trainer(classifier, None);
         (0..2).try_for_each(|_| step(context, &mut trainer, batch).map(drop))
@@ -74,13 +74,13 @@ impl Stage for CounterfactualStage<'_> {
         let name = format!("step-{:06}", self.steps());
         self.training.run.picture(&name, &self.grid(&explainer, &found, threshold)?)?;
         let coin = &found.coin;
-        // Of real lesions nobody knows it.
+        // Only synthetic anomalies have a known ceiling.
         let ceiling = coin.ceiling_iou.map(|iou| format!(", ceiling {iou:.3}")).unwrap_or_default();
         let inserted = self.training.context.recipe.task.finding == Finding::Synthetic;
         Ok(Validation {
             score: score(coin, inserted),
-            said: format!(
-                "validation IoU {:.3} at {PAPER_THRESHOLD} ({iou:.3} at {threshold:.2}{ceiling}), CV {:.3}, wanted verdicts {:.3}, change outside {:.4}",
+            summary_line: format!(
+                "validation IoU {:.3} at {PAPER_THRESHOLD} ({iou:.3} at {threshold:.2}{ceiling}), CV {:.3}, counterfactual accuracy {:.3}, change outside {:.4}",
                 coin.iou.unwrap_or(0.0),
                 coin.cv.unwrap_or(0.0),
                 coin.counterfactual_accuracy.unwrap_or(0.0),
@@ -91,19 +91,20 @@ impl Stage for CounterfactualStage<'_> {
     }
 }
 
-/// Chooses the state that is kept; a mask explains nothing where the verdict stays.
+/// The validation score, which selects the best state. It multiplies IoU by the rate of changed predictions, because a mask does
+/// not explain a prediction that stays the same.
 fn score(coin: &MethodReport, inserted: bool) -> f64 {
     if inserted {
-        // At the paper's threshold, so that a change of the right height counts for more than one that a threshold of its own
-        // makes up for.
+        // A fixed threshold rewards changes of the correct magnitude; the best threshold would compensate for wrong ones.
         coin.iou.unwrap_or(0.0) * coin.cv.unwrap_or(0.0)
     } else {
-        // Of real lesions nobody knows the right height, and few verdicts may be sure. Without outlines the verdicts decide alone.
+        // Real lesions have no known magnitude, and CV counts only confident predictions, which may be few. Without masks the
+        // accuracy decides alone.
         coin.best().map_or(1.0, |(_, iou)| iou) * coin.counterfactual_accuracy.unwrap_or(0.0)
     }
 }
 
-/// One with so many images.
+/// One training step with a batch of `size` images.
 fn step(
     context: &TrainingContext<'_>,
     trainer: &mut CounterfactualTrainer,
@@ -133,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_score_takes_what_is_known() {
+    fn the_score_uses_the_metrics_that_are_known() {
         let coin = MethodReport {
             iou: Some(0.5),
             iou_by_threshold: vec![(0.1, 0.75), (0.25, 0.5)],

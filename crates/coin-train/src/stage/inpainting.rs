@@ -1,11 +1,12 @@
-//! The stage of inpainting pretraining: what is inserted in normal slices is taken away again, before there is a verdict to mind.
+//! The inpainting-pretraining stage: the inpainter learns to remove synthetic anomalies from normal slices, without the
+//! classifier.
 
 use coin_core::explanation::Explainer;
 use coin_core::networks::{Classifier, Inpainter};
 use coin_core::training::{InpaintingConfig, InpaintingTrainer};
 use serde_json::json;
 
-use super::context::processor;
+use super::context::seeded_cpu;
 use super::steps::Validation;
 use super::supervised::Task;
 use super::{PAPER_THRESHOLD, Training, TrainingContext};
@@ -13,12 +14,12 @@ use crate::data::{BatchRequest, Samples};
 use crate::pictures;
 use crate::recipe::{PretrainingStage, Recipe, Schedule};
 
-/// Keeps the data of this stage apart from the others'.
+/// Separates the random numbers of this stage from those of the others.
 const STREAM: u64 = 1 << 54;
 
-/// Make it as it was.
+/// Reconstruction of the clean slice.
 pub struct Inpainting {
-    /// Whose verdict validation asks for.
+    /// The classifier for validation metrics.
     pub classifier: Classifier,
 }
 
@@ -36,9 +37,9 @@ impl Task for Inpainting {
         &plan.schedule
     }
 
-    /// With random weights.
+    /// Starts from random weights.
     fn trainer(context: &TrainingContext<'_>, stage: &Self::Plan) -> anyhow::Result<InpaintingTrainer> {
-        let inpainter = context.random_inpainter(&processor(context.recipe.seed + 1));
+        let inpainter = context.random_inpainter(&seeded_cpu(context.recipe.seed + 1));
         Ok(InpaintingTrainer::new(inpainter, stage.training.clone()).with_replicas(&context.devices.replicas))
     }
 
@@ -54,10 +55,10 @@ impl Task for Inpainting {
         let request = BatchRequest { seed: recipe.seed ^ STREAM, step, size, normal: true };
         let batch = data.batch(&stage.anomaly, recipe.counterfactual.augmentation.as_ref(), request)?;
         let images = context.tensor(&batch);
-        // Of a normal slice, inserted in or not, it is always known.
-        let healthy = batch.iter().flat_map(|sample| sample.clean.iter().flatten().copied());
-        let healthy = pictures::tensor(healthy.collect(), recipe.input.size, &images.device());
-        Ok(trainer.step(images, healthy, context.truths(&batch), rate)?)
+        // `clean` is always set: the request asks for normal slices only.
+        let clean = batch.iter().flat_map(|sample| sample.clean.iter().flatten().copied());
+        let clean = pictures::tensor(clean.collect(), recipe.input.size, &images.device());
+        Ok(trainer.step(images, clean, context.truths(&batch), rate)?)
     }
 
     fn validate(
@@ -72,9 +73,9 @@ impl Task for Inpainting {
         let found = training.context.validate(&explainer, samples)?.coin;
         let (threshold, iou) = found.best().unwrap_or((PAPER_THRESHOLD, 0.0));
         Ok(Validation {
-            // The newest: what was inserted is not what is looked for, so that its validation chooses nothing.
+            // Keep the newest state: metrics on inserted anomalies do not predict the result on real findings.
             score: trainer.steps() as f64,
-            said: format!("validation IoU {iou:.3} at {threshold:.2}, CV {:.3}", found.cv.unwrap_or(0.0)),
+            summary_line: format!("validation IoU {iou:.3} at {threshold:.2}, CV {:.3}", found.cv.unwrap_or(0.0)),
             log: json!({ "threshold": threshold, "iou": iou, "validation": found }),
         })
     }

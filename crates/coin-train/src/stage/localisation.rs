@@ -1,21 +1,22 @@
-//! The stage of localisation pretraining: the classifier learns where something was inserted, before it is told of whole slices alone.
+//! The localisation-pretraining stage: the classifier learns to locate synthetic anomalies before it is trained on image-level
+//! labels.
 
 use burn::module::Module as _;
 use coin_core::training::{LocalisationConfig, LocalisationTrainer, Localiser};
 use serde_json::json;
 
 use super::classifier;
-use super::context::processor;
+use super::context::seeded_cpu;
 use super::steps::Validation;
 use super::supervised::Task;
 use super::{Training, TrainingContext};
 use crate::data::{BatchRequest, Samples};
 use crate::recipe::{PretrainingStage, Recipe, Schedule};
 
-/// Keeps the data of this stage apart from the others'.
+/// Separates the random numbers of this stage from those of the others.
 const STREAM: u64 = 1 << 53;
 
-/// Where is it?
+/// Localisation of synthetic anomalies.
 pub struct Localisation;
 
 impl Task for Localisation {
@@ -32,10 +33,10 @@ impl Task for Localisation {
         &plan.schedule
     }
 
-    /// With the recipe's pretrained weights, where it has some.
+    /// Starts from the recipe's pretrained weights or from random weights.
     fn trainer(context: &TrainingContext<'_>, stage: &Self::Plan) -> anyhow::Result<LocalisationTrainer> {
         let classifier = context.pretrained_classifier()?;
-        let localiser = Localiser::init(classifier, &processor(context.recipe.seed + 3));
+        let localiser = Localiser::init(classifier, &seeded_cpu(context.recipe.seed + 3));
         let localiser = localiser.fork(&context.devices.first.clone().autodiff());
         let trainer = LocalisationTrainer::new(localiser, stage.training.clone());
         Ok(trainer.with_replicas(&context.devices.replicas))
@@ -64,10 +65,10 @@ impl Task for Localisation {
         let trained = trainer.network.classifier.valid();
         let summary = classifier::rank(&training.context, samples, &trained)?.summary();
         Ok(Validation {
-            // The newest: what was inserted is not what is looked for, so that its validation chooses nothing.
+            // Keep the newest state: metrics on inserted anomalies do not predict the result on real findings.
             score: trainer.steps() as f64,
             log: json!({ "validation": summary }),
-            said: format!("validation AUROC {:.4}", summary.auroc.unwrap_or(0.0)),
+            summary_line: format!("validation AUROC {:.4}", summary.auroc.unwrap_or(0.0)),
         })
     }
 }

@@ -1,4 +1,5 @@
-//! The stages of a training: the classifier, the counterfactual against it, and the segmenter it is held against.
+//! The training stages: localisation pretraining, classifier, inpainting pretraining, counterfactual, and the supervised
+//! segmenter (upper bound).
 
 mod capacity;
 mod classifier;
@@ -17,8 +18,8 @@ use coin_core::explanation::Explainer;
 use coin_core::networks::{Classifier, Inpainter, UNet};
 use coin_core::training::CounterfactualTrainer;
 
-use crate::data::{BatchRequest, DataError};
-use crate::program::BadInput;
+use crate::Error;
+use crate::data::BatchRequest;
 use crate::recipe::StageName;
 use crate::run::Run;
 
@@ -33,35 +34,35 @@ use segmenter::Segmentation;
 use steps::Stage as _;
 use supervised::{SupervisedStage, Task, Trainer};
 
-/// The reference threshold on the difference map (paper section 4).
+/// The paper's threshold on the difference map (section 4).
 pub const PAPER_THRESHOLD: f32 = 0.25;
-/// Keeps the data that calibrates an inpainter apart from what it was trained on.
+/// Separates the random numbers of calibration batches from those of training.
 const CALIBRATION_STREAM: u64 = 1 << 57;
-/// Leaves 3 % of the statistics before.
+/// Batches to recompute the batch-normalisation statistics; 3 % of the previous statistics remain.
 const CALIBRATION_BATCHES: u64 = 33;
 
-/// How a stage ended.
+/// The outcome of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// All steps were taken.
+    /// All steps are done.
     Done,
-    /// Ctrl-C; the state is saved.
+    /// Interrupted by Ctrl-C; a checkpoint is saved.
     Interrupted,
 }
 
-/// The stages of one run.
+/// Trains the stages of one run.
 pub struct Training<'a> {
-    /// What they work with.
+    /// Recipe, data and devices.
     pub context: TrainingContext<'a>,
-    /// Where results go.
+    /// Receives checkpoints and results.
     pub run: &'a Run,
 }
 
 impl Training<'_> {
-    /// Goes on with a stage from its newest checkpoint; at once done where the recipe lacks it.
+    /// Trains a stage from its newest checkpoint to the end. Does nothing if the recipe does not have the stage.
     ///
     /// # Errors
-    /// When a stage before it is missing, or a device, a file or a slice fails.
+    /// If a required earlier stage is not finished, training diverges, or a device, file or slice fails.
     pub fn train(&self, stage: StageName) -> anyhow::Result<Ending> {
         match stage {
             StageName::LocalisationPretraining => self.localisation(),
@@ -72,16 +73,14 @@ impl Training<'_> {
         }
     }
 
-    /// Teaches the classifier where something is inserted, where the recipe says so, from the newest checkpoint on.
     fn localisation(&self) -> anyhow::Result<Ending> {
-        // A classifier that is trained, or taken over, has its pretraining behind it.
+        // A classifier that is already trained or adopted needs no pretraining.
         if self.run.best(Classification::NAME).newest()?.is_some() {
             return Ok(Ending::Done);
         }
         self.supervised(Localisation)
     }
 
-    /// Teaches the inpainter to take away what is inserted, where the recipe says so, from the newest checkpoint on.
     fn inpainting(&self) -> anyhow::Result<Ending> {
         if self.context.recipe.inpainting_pretraining.is_none() {
             return Ok(Ending::Done);
@@ -89,16 +88,16 @@ impl Training<'_> {
         self.supervised(Inpainting { classifier: self.best_classifier()?.valid() })
     }
 
-    /// Trains COIN from the newest checkpoint on; keeps the state with the best product on validation: of synthetic anomalies, IoU at
-    /// the paper's threshold and CV; of real lesions, IoU at the best threshold and the share of wanted verdicts, or that share
-    /// alone where nobody knows their outlines.
+    /// Trains COIN and keeps the state with the best validation score. For synthetic anomalies the score is CV times IoU at the
+    /// paper's threshold. For real lesions it is the counterfactual accuracy times IoU at the best threshold, or the accuracy alone
+    /// if there are no masks.
     fn counterfactual(&self) -> anyhow::Result<Ending> {
         let classifier = self.best_classifier()?;
         let trainer = match self.run.checkpoints(CounterfactualStage::NAME).newest()? {
             Some(state) => self.context.new_counterfactual_trainer(classifier.clone(), None).load_state(&state)?,
             None => {
-                let restored = self.learnt::<Inpainting>()?.map(|pretraining| pretraining.network);
-                self.context.new_counterfactual_trainer(classifier.clone(), restored)
+                let pretrained = self.finished_pretraining::<Inpainting>()?.map(|pretraining| pretraining.network);
+                self.context.new_counterfactual_trainer(classifier.clone(), pretrained)
             }
         };
         let mut stage =
@@ -106,7 +105,7 @@ impl Training<'_> {
         steps::run(&mut stage, self, &self.context.recipe.counterfactual.schedule)
     }
 
-    /// Goes on with a task from its newest checkpoint, or begins with it.
+    /// Trains a supervised task from its newest checkpoint or from its initial weights.
     fn supervised<T: Task>(&self, task: T) -> anyhow::Result<Ending> {
         let Some(plan) = T::plan(self.context.recipe) else { return Ok(Ending::Done) };
         let trainer = match self.run.checkpoints(T::NAME).newest()? {
@@ -118,28 +117,34 @@ impl Training<'_> {
         steps::run(&mut stage, self, T::schedule(plan))
     }
 
-    /// The state of a task that was kept, where the recipe has it and something was.
-    fn kept<T: Task>(&self) -> anyhow::Result<Option<Trainer<T>>> {
+    /// The best state of a task, if the recipe has the task and a state was saved.
+    fn best<T: Task>(&self) -> anyhow::Result<Option<Trainer<T>>> {
         let Some(plan) = T::plan(self.context.recipe) else { return Ok(None) };
         let load = |state| anyhow::Ok(T::trainer(&self.context, plan)?.load_state(state)?);
         self.run.best(T::NAME).newest()?.as_ref().map(load).transpose()
     }
 
-    /// The end of a pretraining, where the recipe has it.
-    fn learnt<T: Task>(&self) -> anyhow::Result<Option<Trainer<T>>> {
+    /// The result of a pretraining; `None` if the recipe does not have it.
+    ///
+    /// # Errors
+    /// If the pretraining is not finished.
+    fn finished_pretraining<T: Task>(&self) -> anyhow::Result<Option<Trainer<T>>> {
         let Some(plan) = T::plan(self.context.recipe) else { return Ok(None) };
-        match self.kept::<T>()?.filter(|trainer| trainer.steps() >= T::schedule(plan).steps) {
+        match self.best::<T>()?.filter(|trainer| trainer.steps() >= T::schedule(plan).steps) {
             Some(trainer) => Ok(Some(trainer)),
-            None => Err(BadInput(format!("the {0} is not finished; run --stage {0} first", T::NAME)).into()),
+            None => Err(Error::Usage(format!("{0} is not finished; run --stage {0} first", T::NAME)).into()),
         }
     }
 
-    /// The best segmenter, where one is trained.
+    /// The best segmenter, if one is trained.
     fn trained_segmenter(&self) -> anyhow::Result<Option<UNet>> {
-        Ok(self.kept::<Segmentation>()?.map(|trainer| trainer.trained()))
+        Ok(self.best::<Segmentation>()?.map(|trainer| trainer.trained()))
     }
 
-    /// The networks of the best states.
+    /// The networks of the best states, on the first training device.
+    ///
+    /// # Errors
+    /// If the classifier or the counterfactual is not trained yet, or a file or slice cannot be read.
     pub fn trained(&self) -> anyhow::Result<Explainer> {
         let classifier = self.best_classifier()?;
         let best = self.run.best(CounterfactualStage::NAME).newest()?;
@@ -149,22 +154,22 @@ impl Training<'_> {
         Ok(Explainer { inpainter: self.calibrated(&trainer)?, classifier: classifier.valid(), method, ood: None })
     }
 
-    /// The inpainter as it explains.
-    fn calibrated(&self, trainer: &CounterfactualTrainer) -> Result<Inpainter, DataError> {
+    /// The inpainter for inference, with recomputed batch-normalisation statistics.
+    fn calibrated(&self, trainer: &CounterfactualTrainer) -> Result<Inpainter, Error> {
         let (recipe, seed) = (self.context.recipe, self.context.recipe.seed ^ CALIBRATION_STREAM);
         let batch = |step| {
             let request = BatchRequest { seed, step, size: recipe.counterfactual.schedule.batch, normal: false };
             self.context.data.batch(&recipe.anomaly, None, request)
         };
         let batches = (0..CALIBRATION_BATCHES).map(|i| Ok(self.context.tensor(&batch(i)?)));
-        Ok(trainer.calibrated(batches.collect::<Result<Vec<_>, DataError>>()?))
+        Ok(trainer.calibrated(batches.collect::<Result<Vec<_>, Error>>()?))
     }
 
     /// The best classifier, on the training device.
     fn best_classifier(&self) -> anyhow::Result<Classifier> {
-        let best = self.kept::<Classification>()?;
+        let best = self.best::<Classification>()?;
         let best =
-            best.ok_or_else(|| BadInput("the classifier is not trained yet; run --stage classifier first".into()))?;
+            best.ok_or_else(|| Error::Usage("the classifier is not trained yet; run --stage classifier first".into()))?;
         Ok(best.network)
     }
 }

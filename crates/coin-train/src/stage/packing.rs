@@ -1,4 +1,4 @@
-//! What becomes of a trained run: its model file, its report and its picture sheet.
+//! Finishes a trained run: model file, report and picture sheet.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -16,12 +16,15 @@ use crate::ood;
 use crate::recipe::Recipe;
 use crate::report::{self, Report, Sheet};
 
-/// The test set of a training is inserted from this seed, once.
+/// Seed of the synthetic anomalies in the test set.
 pub const TEST_SEED: u64 = 7;
 
 impl Training<'_> {
-    /// Packs the model, and with what is in the file decides the mask rule on validation and looks at the test set once;
-    /// `saliency` is what it is compared with in the report.
+    /// Packs the model file, chooses its mask rule on the validation set and evaluates it once on the test set. The report compares
+    /// it with the results in `saliency`.
+    ///
+    /// # Errors
+    /// If a stage is not trained yet, or a file, slice or device fails.
     pub fn finish(&self, saliency: BTreeMap<SaliencyMethod, MethodReport>) -> anyhow::Result<Report> {
         let TrainingContext { recipe, data, devices } = self.context;
         let device = &devices.first;
@@ -33,13 +36,9 @@ impl Training<'_> {
             normalisation: data.normalisation,
             ..card(recipe)?
         };
-        let processor = Device::flex();
-        let mut bundle = Bundle::pack(
-            card,
-            trained.inpainter.to_device(&processor),
-            trained.classifier.to_device(&processor),
-            &processor,
-        )?;
+        let cpu = Device::flex();
+        let mut bundle =
+            Bundle::pack(card, trained.inpainter.to_device(&cpu), trained.classifier.to_device(&cpu), &cpu)?;
 
         let mut explainer = bundle.explainer(device)?;
         let (usual, validation) = (MaskRule::at(PAPER_THRESHOLD), self.context.validation_samples());
@@ -76,10 +75,10 @@ impl Training<'_> {
     }
 }
 
-/// What a model of this recipe says of itself before it was trained.
+/// The model card of a recipe before training.
 ///
 /// # Errors
-/// When the recipe cannot be written as JSON.
+/// If the recipe cannot be serialised to JSON.
 pub fn card(recipe: &Recipe) -> serde_json::Result<Card> {
     Ok(Card {
         format: FORMAT,

@@ -1,11 +1,11 @@
-//! The segmenter's stage: the bound of what masks give, which COIN never sees.
+//! The segmenter stage: a U-Net trained on masks, which COIN never sees. It is the supervised upper bound.
 
 use burn::module::Module as _;
 use coin_core::networks::UNet;
 use coin_core::training::{SegmenterConfig, SegmenterTrainer};
 use serde_json::json;
 
-use super::context::processor;
+use super::context::seeded_cpu;
 use super::steps::Validation;
 use super::supervised::Task;
 use super::{Training, TrainingContext};
@@ -13,10 +13,10 @@ use crate::data::{BatchRequest, Samples};
 use crate::evaluation::{self, SEGMENTER_MASK_RULE};
 use crate::recipe::{Recipe, Schedule, SegmenterStage};
 
-/// Keeps the data of this stage apart from the others'.
+/// Separates the random numbers of this stage from those of the others.
 const STREAM: u64 = 1 << 55;
 
-/// The outline, from outlines.
+/// Supervised segmentation of the finding.
 pub struct Segmentation;
 
 impl Task for Segmentation {
@@ -33,12 +33,12 @@ impl Task for Segmentation {
         &plan.schedule
     }
 
-    /// With random weights.
+    /// Starts from random weights.
     fn trainer(
         TrainingContext { recipe, devices, .. }: &TrainingContext<'_>,
         stage: &SegmenterStage,
     ) -> anyhow::Result<SegmenterTrainer> {
-        let network = UNet::init(&recipe.counterfactual.inpainter, &processor(recipe.seed + 2));
+        let network = UNet::init(&recipe.counterfactual.inpainter, &seeded_cpu(recipe.seed + 2));
         let network = network.fork(&devices.first.clone().autodiff());
         Ok(SegmenterTrainer::new(network, stage.training.clone()).with_replicas(&devices.replicas))
     }
@@ -69,6 +69,10 @@ impl Task for Segmentation {
         let found =
             evaluation::evaluate_segmenter(&segmenter, device, recipe.input.size, samples, SEGMENTER_MASK_RULE)?;
         let iou = found.iou.unwrap_or(0.0);
-        Ok(Validation { score: iou, log: json!({ "validation": found }), said: format!("validation IoU {iou:.3}") })
+        Ok(Validation {
+            score: iou,
+            log: json!({ "validation": found }),
+            summary_line: format!("validation IoU {iou:.3}"),
+        })
     }
 }

@@ -1,7 +1,7 @@
-//! The loop that the stages share: steps, log, validation, checkpoints, Ctrl-C.
+//! The training loop of all stages: steps, log, validation, checkpoints and Ctrl-C.
 
 use anyhow::{Context as _, bail};
-use coin_core::training::{StateError, TrainerState};
+use coin_core::training::TrainerState;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
@@ -11,55 +11,54 @@ use crate::progress;
 use crate::recipe::{Recipe, Schedule};
 use crate::run::Run;
 
-/// What one stage does in the loop.
+/// A stage that the training loop can run.
 pub trait Stage {
-    /// Name in the log, in checkpoints and in the recipe.
+    /// Name in the log and in checkpoints.
     const NAME: &'static str;
 
-    /// Steps taken.
+    /// Number of completed steps.
     fn steps(&self) -> u64;
 
     /// Whether all trained weights are finite.
     fn is_finite(&self) -> bool;
 
-    /// All that a later training needs to go on from here.
-    fn state(&self) -> Result<TrainerState, StateError>;
+    /// The state from which training can resume.
+    fn state(&self) -> Result<TrainerState, coin_core::Error>;
 
-    /// Takes a step.
+    /// Runs one training step.
     fn step(&mut self) -> anyhow::Result<Step>;
 
-    /// Images of a step; `None` where the recipe has no such stage.
+    /// Images per step; `None` if the recipe does not have the stage.
     fn batch_size(recipe: &Recipe) -> Option<usize>;
 
-    /// Two first steps with so many images, the second beside the optimizers' memory of the first, by networks that are
-    /// thrown away.
-    fn rehearse(context: &TrainingContext<'_>, batch: usize) -> anyhow::Result<()>;
+    /// Runs two steps with `batch` images on temporary networks; the second one includes the memory of the optimizers.
+    fn dry_run(context: &TrainingContext<'_>, batch: usize) -> anyhow::Result<()>;
 
-    /// Looks at the validation samples.
+    /// Evaluates the validation samples.
     fn validate(&self) -> anyhow::Result<Validation>;
 }
 
-/// What a step found.
+/// The result of a step.
 pub struct Step {
-    /// Field of the log line, and what it holds.
+    /// Field of the log line and its value.
     pub log: (&'static str, Value),
-    /// A few words for the progress bar.
+    /// Message for the progress bar.
     pub message: String,
-    /// False when a loss is NaN or infinite.
+    /// False if a loss is NaN or infinite.
     pub finite: bool,
 }
 
-/// What a validation found.
+/// The result of a validation.
 pub struct Validation {
-    /// Higher is better; chooses the state that is kept.
+    /// Selects the best state; higher is better.
     pub score: f64,
-    /// Fields of the log line beside stage, step and score.
+    /// Further fields of the log line, in addition to stage, step and score.
     pub log: Value,
-    /// A line for the terminal.
-    pub said: String,
+    /// Summary for the terminal.
+    pub summary_line: String,
 }
 
-/// Goes on with `stage` until it has taken its steps.
+/// Trains `stage` until all steps of its schedule are done or Ctrl-C is pressed.
 pub fn run<S: Stage>(stage: &mut S, training: &Training<'_>, schedule: &Schedule) -> anyhow::Result<Ending> {
     let &Schedule { steps, validate_every, .. } = schedule;
     let run = training.run;
@@ -70,12 +69,12 @@ pub fn run<S: Stage>(stage: &mut S, training: &Training<'_>, schedule: &Schedule
     let bar = progress::bar(S::NAME, steps, stage.steps());
     while stage.steps() < steps {
         let found = match stage.step() {
-            Err(failure) if capacity::lacks_memory(&failure) => {
-                return Err(capacity::advise::<S>(&training.context, &failure)?.into());
+            Err(failure) if capacity::is_out_of_memory(&failure) => {
+                return Err(capacity::suggest_batch::<S>(&training.context, &failure)?.into());
             }
             found => found.with_context(|| {
                 let (step, folder) = (stage.steps(), run.folder().display());
-                format!("{} stopped after step {step}; go on from its last checkpoint with --resume {folder}", S::NAME)
+                format!("{} stopped after step {step}; resume from its last checkpoint with --resume {folder}", S::NAME)
             })?,
         };
         let step = stage.steps();
@@ -83,10 +82,10 @@ pub fn run<S: Stage>(stage: &mut S, training: &Training<'_>, schedule: &Schedule
         let asked = interrupt::asked();
         let validated = last || step.is_multiple_of(validate_every);
         let saved = validated || asked;
-        // The loss is of the weights before the step, what is saved of those after it.
+        // The loss belongs to the weights before the step, the saved state to those after it.
         if !found.finite || (saved && !stage.is_finite()) {
             bail!(
-                "{} diverged: its loss or weights became NaN or infinite at step {step} ({}); nothing of this step was kept in {}; train anew with a lower {}.training.learning_rate",
+                "{} diverged at step {step}: its loss or weights are NaN or infinite ({}); this step was not saved in {}; train again with a lower {}.training.learning_rate",
                 S::NAME,
                 found.log.1,
                 run.folder().display(),
@@ -103,13 +102,13 @@ pub fn run<S: Stage>(stage: &mut S, training: &Training<'_>, schedule: &Schedule
         let state = stage.state()?;
         if validated {
             let validation = stage.validate()?;
-            say(&bar, &format!("{} step {step}: {}", S::NAME, validation.said));
+            print_line(&bar, &format!("{} step {step}: {}", S::NAME, validation.summary_line));
             let mut line = json!({ "stage": S::NAME, "step": step, "score": validation.score });
             if let (Value::Object(line), Value::Object(more)) = (&mut line, validation.log) {
                 line.extend(more);
             }
             run.log(&line)?;
-            // Later is better at the same score: the losses go on falling.
+            // Prefer the later state if the scores are equal: its losses are usually lower.
             if best.is_none_or(|best| validation.score >= best) {
                 best = Some(validation.score);
                 run.keep_best(S::NAME, &state)?;
@@ -131,7 +130,7 @@ fn best_logged(run: &Run, stage: &str) -> anyhow::Result<Option<f64>> {
     Ok(scores.max_by(f64::total_cmp))
 }
 
-/// A line above the bar, and on its own where there is no terminal to draw a bar on.
-fn say(bar: &ProgressBar, line: &str) {
+/// Prints a line above the progress bar; also without a terminal, where there is no bar.
+fn print_line(bar: &ProgressBar, line: &str) {
     bar.suspend(|| eprintln!("{line}"));
 }

@@ -1,7 +1,7 @@
-//! What the stages share that train one network by one loss.
+//! Shared code of the stages that train one network with one loss.
 
 use burn::module::Module;
-use coin_core::training::{StateError, Supervised, TrainerState};
+use coin_core::training::{Supervised, TrainerState};
 use coin_core::weights;
 use serde_json::json;
 
@@ -10,32 +10,32 @@ use super::{Training, TrainingContext};
 use crate::data::Samples;
 use crate::recipe::{Recipe, Schedule};
 
-/// What one of these stages does.
+/// The parts in which these stages differ.
 pub trait Task {
-    /// Name in the log, in checkpoints and in the recipe.
+    /// Name in the log and in checkpoints.
     const NAME: &'static str;
-    /// What the recipe says of it.
+    /// The recipe section of the stage.
     type Plan;
-    /// What is trained.
+    /// The trained network.
     type Network: Module;
-    /// Its optimizer and loss.
+    /// Optimizer and loss.
     type Config;
 
-    /// `None` where the recipe has no such stage.
+    /// The recipe section; `None` if the recipe does not have the stage.
     fn plan(recipe: &Recipe) -> Option<&Self::Plan>;
 
-    /// How long it takes.
+    /// The schedule of the stage.
     fn schedule(plan: &Self::Plan) -> &Schedule;
 
-    /// A trainer to load a state into, or to rehearse with.
+    /// A trainer with initial weights, for loading a state or for a dry run.
     fn trainer(context: &TrainingContext<'_>, plan: &Self::Plan) -> anyhow::Result<Trainer<Self>>;
 
-    /// The trainer before its first step.
+    /// The trainer with which training starts.
     fn first(training: &Training<'_>, plan: &Self::Plan) -> anyhow::Result<Trainer<Self>> {
         Self::trainer(&training.context, plan)
     }
 
-    /// Takes a step with so many images, at `rate` times the learning rate; returns the loss before it.
+    /// Runs a step with `size` images at `rate` times the learning rate; returns the loss before the step.
     fn step(
         context: &TrainingContext<'_>,
         plan: &Self::Plan,
@@ -44,7 +44,7 @@ pub trait Task {
         rate: f64,
     ) -> anyhow::Result<f32>;
 
-    /// Looks at the validation samples.
+    /// Evaluates the validation samples.
     fn validate(
         &self,
         training: &Training<'_>,
@@ -56,7 +56,7 @@ pub trait Task {
 /// The trainer of a task.
 pub type Trainer<T> = Supervised<<T as Task>::Network, <T as Task>::Config>;
 
-/// The next step of a task.
+/// Runs the next step of a task.
 fn step<T: Task>(
     context: &TrainingContext<'_>,
     plan: &T::Plan,
@@ -67,7 +67,7 @@ fn step<T: Task>(
     T::step(context, plan, trainer, size, rate)
 }
 
-/// A task at work.
+/// The state of a supervised stage.
 pub struct SupervisedStage<'a, T: Task> {
     pub task: T,
     pub training: &'a Training<'a>,
@@ -83,7 +83,7 @@ impl<T: Task> Stage for SupervisedStage<'_, T> {
         self.trainer.steps()
     }
 
-    fn state(&self) -> Result<TrainerState, StateError> {
+    fn state(&self) -> Result<TrainerState, coin_core::Error> {
         self.trainer.state()
     }
 
@@ -100,7 +100,7 @@ impl<T: Task> Stage for SupervisedStage<'_, T> {
         Ok(Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() })
     }
 
-    fn rehearse(context: &TrainingContext<'_>, batch: usize) -> anyhow::Result<()> {
+    fn dry_run(context: &TrainingContext<'_>, batch: usize) -> anyhow::Result<()> {
         let Some(plan) = T::plan(context.recipe) else { return Ok(()) };
         let mut trainer = T::trainer(context, plan)?;
         (0..2).try_for_each(|_| step::<T>(context, plan, &mut trainer, batch).map(drop))

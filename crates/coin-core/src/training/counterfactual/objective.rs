@@ -6,10 +6,11 @@ use burn::tensor::Tensor;
 
 use super::config::{CounterfactualConfig, Cycle};
 use super::terms::{DiscriminatorLosses, GeneratorLosses};
+use crate::Error;
 use crate::condition::Condition;
 use crate::method::{Method, Verdict};
 use crate::networks::{Classifier, Discriminator, Inpainter};
-use crate::training::device_group::{DeviceGroup, StepError};
+use crate::training::device_group::DeviceGroup;
 use crate::training::loss;
 use crate::training::step_gradients::StepGradients;
 
@@ -23,7 +24,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    pub(super) fn shards(self, group: &DeviceGroup) -> Result<Vec<Self>, StepError> {
+    pub(super) fn shards(self, group: &DeviceGroup) -> Result<Vec<Self>, Error> {
         let images = group.shards(self.images)?;
         let regions: Vec<Option<Tensor<4>>> = match self.regions {
             Some(regions) => group.shards(regions)?.into_iter().map(Some).collect(),

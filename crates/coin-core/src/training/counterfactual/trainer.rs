@@ -10,11 +10,12 @@ use burn::tensor::{Device, Tensor};
 use super::config::CounterfactualConfig;
 use super::objective::{Batch, Objective};
 use super::terms::{CounterfactualLosses, DiscriminatorLosses, GeneratorLosses};
+use crate::Error;
 use crate::networks::{Classifier, Discriminator, Inpainter};
 use crate::training::adam::Adam;
 use crate::training::average::ExponentialAverage;
-use crate::training::device_group::{self, DeviceGroup, StepError};
-use crate::training::state::{StateError, TrainerState};
+use crate::training::device_group::{self, DeviceGroup};
+use crate::training::state::TrainerState;
 use crate::training::step_gradients::{self, StepGradients};
 
 /// Generator and discriminator, their optimizers, and the frozen classifier.
@@ -66,11 +67,11 @@ impl CounterfactualTrainer {
     /// # Errors
     /// When a device gives no losses back, usually for want of memory, or the devices cannot share the batch evenly. The
     /// trainer is of no use after it.
-    pub fn step(&mut self, batch: impl Into<Batch>, rate: f64) -> Result<CounterfactualLosses, StepError> {
+    pub fn step(&mut self, batch: impl Into<Batch>, rate: f64) -> Result<CounterfactualLosses, Error> {
         device_group::attempt(|| self.take_step(batch.into(), rate))
     }
 
-    fn take_step(&mut self, batch: Batch, rate: f64) -> Result<CounterfactualLosses, StepError> {
+    fn take_step(&mut self, batch: Batch, rate: f64) -> Result<CounterfactualLosses, Error> {
         let learning_rate = self.objective.config.learning_rate * rate;
         let with_generator = self.step.is_multiple_of(self.objective.config.generator_frequency.max(1));
         let shard = 1.0 / self.group.len() as f64;
@@ -143,7 +144,7 @@ impl CounterfactualTrainer {
     }
 
     /// All that [`Self::load_state`] needs to go on exactly here.
-    pub fn state(&self) -> Result<TrainerState, StateError> {
+    pub fn state(&self) -> Result<TrainerState, Error> {
         let mut state = TrainerState { step: self.step, ..TrainerState::default() };
         state.put_module("inpainter", &self.objective.inpainter)?;
         state.put_module("discriminator", &self.objective.discriminator)?;
@@ -156,7 +157,7 @@ impl CounterfactualTrainer {
     }
 
     /// Goes on where `state` was taken.
-    pub fn load_state(mut self, state: &TrainerState) -> Result<Self, StateError> {
+    pub fn load_state(mut self, state: &TrainerState) -> Result<Self, Error> {
         self.objective.inpainter = state.module("inpainter", self.objective.inpainter)?;
         self.objective.discriminator = state.module("discriminator", self.objective.discriminator)?;
         self.inpainter_optimizer = state.optimizer("inpainter-optimizer", self.inpainter_optimizer)?;
@@ -173,7 +174,7 @@ impl CounterfactualTrainer {
 fn read_losses(
     generator: Option<Vec<Tensor<1>>>,
     discriminator: Vec<Tensor<1>>,
-) -> Result<CounterfactualLosses, StepError> {
+) -> Result<CounterfactualLosses, Error> {
     let with_generator = generator.is_some();
     let generator = generator.unwrap_or_default().into_iter().map(Some).chain(repeat(None));
     let shards = discriminator.into_iter().zip(generator);

@@ -9,7 +9,7 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
 use super::syntax::Encoding;
-use crate::scan::ScanError;
+use crate::Error;
 
 /// An element's tag and the keyword that messages name it by.
 #[derive(Clone, Copy)]
@@ -109,7 +109,7 @@ impl<'a> DataSet<'a> {
     }
 
     /// Reads `bytes`, which begin with the first element behind the meta information.
-    pub(super) fn parse(bytes: &'a [u8], encoding: Encoding, name: &'a str) -> Result<Self, ScanError> {
+    pub(super) fn parse(bytes: &'a [u8], encoding: Encoding, name: &'a str) -> Result<Self, Error> {
         let mut data = Self::empty(name, encoding);
         data.read_elements(Cursor { bytes, at: 0, big_endian: encoding.big_endian }, encoding)?;
         Ok(data)
@@ -121,7 +121,7 @@ impl<'a> DataSet<'a> {
     }
 
     /// Collects the wanted elements up to the pixel data.
-    fn read_elements(&mut self, mut cursor: Cursor<'a>, encoding: Encoding) -> Result<(), ScanError> {
+    fn read_elements(&mut self, mut cursor: Cursor<'a>, encoding: Encoding) -> Result<(), Error> {
         let mut open: Vec<Level> = Vec::new();
         while !cursor.rest().is_empty() {
             while open.last().is_some_and(|level| level.end.is_some_and(|end| end <= cursor.at)) {
@@ -189,7 +189,7 @@ impl<'a> DataSet<'a> {
         cursor: &mut Cursor<'a>,
         header: &Header,
         encoding: Encoding,
-    ) -> Result<PixelData<'a>, ScanError> {
+    ) -> Result<PixelData<'a>, Error> {
         let wrong = |reason: &str| Err(self.invalid(PIXELS, reason));
         match header.length {
             Some(_) if encoding.codec.is_some() => {
@@ -216,7 +216,7 @@ impl<'a> DataSet<'a> {
     }
 
     /// The items of compressed pixels up to the delimiter behind them, which some writers leave out.
-    fn fragments(&self, cursor: &mut Cursor<'a>) -> Result<Vec<&'a [u8]>, ScanError> {
+    fn fragments(&self, cursor: &mut Cursor<'a>) -> Result<Vec<&'a [u8]>, Error> {
         let mut items = Vec::new();
         while let Some(Header { tag: ITEM, length: Some(length), .. }) = cursor.header(true) {
             items.push(cursor.take(length).ok_or_else(|| self.cut_off(PIXELS.1))?);
@@ -241,14 +241,14 @@ impl<'a> DataSet<'a> {
         self.value(field, None)
     }
 
-    pub(super) fn integer_or(&self, field: Field, otherwise: u16) -> Result<u16, ScanError> {
+    pub(super) fn integer_or(&self, field: Field, otherwise: u16) -> Result<u16, Error> {
         match self.value(field, None) {
             Some(_) => self.integer(field),
             None => Ok(otherwise),
         }
     }
 
-    pub(super) fn integer(&self, field: Field) -> Result<u16, ScanError> {
+    pub(super) fn integer(&self, field: Field) -> Result<u16, Error> {
         let words = self.words(field)?;
         let [word] = words[..] else {
             let reason = if words.is_empty() { "it is missing" } else { "it is not one 16-bit integer" };
@@ -258,7 +258,7 @@ impl<'a> DataSet<'a> {
     }
 
     /// The 16-bit integers of an element; none when it is absent.
-    pub(super) fn words(&self, field: Field) -> Result<Vec<u16>, ScanError> {
+    pub(super) fn words(&self, field: Field) -> Result<Vec<u16>, Error> {
         let words = self.as_words(self.value(field, None).unwrap_or_default());
         words.ok_or_else(|| self.invalid(field, "it is not 16-bit integers; export the file again"))
     }
@@ -280,7 +280,7 @@ impl<'a> DataSet<'a> {
         &self,
         field: Field,
         frame: Option<usize>,
-    ) -> Result<Option<[f64; N]>, ScanError> {
+    ) -> Result<Option<[f64; N]>, Error> {
         let Some(numbers) = self.numbers(field, frame)? else { return Ok(None) };
         numbers.try_into().map(Some).map_err(|_| {
             let expected = if N == 1 { "one number".to_owned() } else { format!("{N} numbers") };
@@ -289,7 +289,7 @@ impl<'a> DataSet<'a> {
     }
 
     /// All finite numbers of a decimal or integer string.
-    pub(super) fn numbers(&self, field: Field, frame: Option<usize>) -> Result<Option<Vec<f64>>, ScanError> {
+    pub(super) fn numbers(&self, field: Field, frame: Option<usize>) -> Result<Option<Vec<f64>>, Error> {
         let Some(text) = self.value(field, frame).map(|value| text(value).unwrap_or("not text")) else {
             return Ok(None);
         };
@@ -298,26 +298,26 @@ impl<'a> DataSet<'a> {
         numbers.map(Some).ok_or_else(|| self.invalid(field, "it is not a number; export the file again"))
     }
 
-    pub(super) fn invalid(&self, field: Field, reason: impl ToString) -> ScanError {
+    pub(super) fn invalid(&self, field: Field, reason: impl ToString) -> Error {
         self.invalid_named(field.1, reason)
     }
 
-    fn invalid_named(&self, field: &str, reason: impl ToString) -> ScanError {
-        ScanError::invalid(self.name, field, reason)
+    fn invalid_named(&self, field: &str, reason: impl ToString) -> Error {
+        Error::invalid(self.name, field, reason)
     }
 
-    fn cut_off(&self, field: &str) -> ScanError {
+    fn cut_off(&self, field: &str) -> Error {
         cut_off(self.name, field)
     }
 
-    pub(super) fn too_large(&self, field: Field, limit: u64) -> ScanError {
-        ScanError::TooLarge { name: self.name.into(), field: field.1.into(), limit }
+    pub(super) fn too_large(&self, field: Field, limit: u64) -> Error {
+        Error::TooLarge { name: self.name.into(), field: field.1.into(), limit }
     }
 }
 
 /// What is said of a file that ends within `field`.
-pub(super) fn cut_off(name: &str, field: &str) -> ScanError {
-    ScanError::invalid(name, field, "the file is damaged or ends early; copy or export it again")
+pub(super) fn cut_off(name: &str, field: &str) -> Error {
+    Error::invalid(name, field, "the file is damaged or ends early; copy or export it again")
 }
 
 /// A sequence or item that the cursor is in.

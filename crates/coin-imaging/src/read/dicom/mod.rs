@@ -12,7 +12,7 @@ use dataset::{
 };
 use pixels::Stored;
 
-use crate::scan::ScanError;
+use crate::Error;
 use crate::{Limits, Spacing, Window};
 
 /// The modality whose values are HU.
@@ -80,7 +80,7 @@ pub fn series(start: &[u8]) -> Option<String> {
 }
 
 /// The frames of a file.
-pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<Instance, ScanError> {
+pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<Instance, Error> {
     let (encoding, bytes) = syntax::data_set(bytes, name, limits)?;
     let data = DataSet::parse(&bytes, encoding, name)?;
     let modality = data.modality()?;
@@ -88,7 +88,7 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<Instance
     let stored = Stored::of(&data, &grid, modality.is_none_or(|modality| modality == CT))?;
     let frames = stored.frames(encoding.codec)?.into_iter().enumerate();
     let frames = frames.map(|(index, pixels)| data.frame(index, &grid, stored.hu(index, &pixels)?));
-    let frames = frames.collect::<Result<_, ScanError>>()?;
+    let frames = frames.collect::<Result<_, Error>>()?;
     let number = data.decimals(NUMBER, None).ok().flatten().map(|[number]| number);
     let series = data.text(SERIES).unwrap_or_default().to_owned();
     let window = data.window().map(|window| stored.mirrored(window)).transpose()?.flatten();
@@ -109,7 +109,7 @@ impl Grid {
 
 impl DataSet<'_> {
     /// The modality, which must be one of images.
-    fn modality(&self) -> Result<Option<&str>, ScanError> {
+    fn modality(&self) -> Result<Option<&str>, Error> {
         match self.text(MODALITY) {
             Some(other) if !IMAGING.contains(&other) => {
                 let reason = format!("it is {}; read are images of {}", quoted(other), IMAGING.join(", "));
@@ -119,7 +119,7 @@ impl DataSet<'_> {
         }
     }
 
-    fn grid(&self, limits: &Limits) -> Result<Grid, ScanError> {
+    fn grid(&self, limits: &Limits) -> Result<Grid, Error> {
         let columns = self.side(COLUMNS, limits)?;
         let rows = self.side(ROWS, limits)?;
         let frames = self.decimals::<1>(FRAMES, None)?.map_or(1.0, |[frames]| frames);
@@ -136,7 +136,7 @@ impl DataSet<'_> {
         Ok(grid)
     }
 
-    fn side(&self, field: Field, limits: &Limits) -> Result<usize, ScanError> {
+    fn side(&self, field: Field, limits: &Limits) -> Result<usize, Error> {
         let side = self.integer(field)?;
         if side == 0 {
             return Err(self.invalid(field, "it is 0; export the file again"));
@@ -147,7 +147,7 @@ impl DataSet<'_> {
         Ok(side.into())
     }
 
-    fn frame(&self, index: usize, grid: &Grid, hu: Vec<f32>) -> Result<Frame, ScanError> {
+    fn frame(&self, index: usize, grid: &Grid, hu: Vec<f32>) -> Result<Frame, Error> {
         let index = Some(index);
         let other = self.text(MODALITY).is_some_and(|modality| modality != CT);
         let (field, spacing) = match self.decimals(SPACING, index)? {

@@ -8,8 +8,8 @@ use super::dataset::{
     ALLOCATED, DataSet, HIGH_BIT, INTERCEPT, LUT_DATA, LUT_DESCRIPTOR, PADDING, PADDING_LIMIT, PHOTOMETRIC, PIXELS,
     PixelData, REPRESENTATION, RESCALE_TYPE, SAMPLES, SLOPE, STORED, quoted,
 };
+use crate::Error;
 use crate::Window;
-use crate::scan::ScanError;
 
 /// What stands where the scanner has measured nothing.
 const AIR_HU: f32 = -1024.0;
@@ -39,7 +39,7 @@ struct Table {
 
 impl<'a, 'b> Stored<'a, 'b> {
     /// In CT, values are HU; elsewhere they are what is shown, bright where they are high.
-    pub(super) fn of(data: &'b DataSet<'a>, grid: &'b Grid, ct: bool) -> Result<Self, ScanError> {
+    pub(super) fn of(data: &'b DataSet<'a>, grid: &'b Grid, ct: bool) -> Result<Self, Error> {
         let samples = data.integer_or(SAMPLES, 1)?;
         if samples != 1 {
             return Err(data.invalid(SAMPLES, format!("it is {samples}; a grey image has 1")));
@@ -96,7 +96,7 @@ impl<'a, 'b> Stored<'a, 'b> {
         Ok(stored)
     }
 
-    fn modality_lut(&self) -> Result<Option<Table>, ScanError> {
+    fn modality_lut(&self) -> Result<Option<Table>, Error> {
         let (descriptor, hu) = (self.data.words(LUT_DESCRIPTOR)?, self.data.words(LUT_DATA)?);
         let [length, first, bits] = descriptor[..] else { return Ok(None) };
         // 0 stands for 65536.
@@ -118,7 +118,7 @@ impl<'a, 'b> Stored<'a, 'b> {
     }
 
     /// The bytes of every frame, little endian.
-    pub(super) fn frames(&self, codec: Option<Codec>) -> Result<Vec<Cow<'a, [u8]>>, ScanError> {
+    pub(super) fn frames(&self, codec: Option<Codec>) -> Result<Vec<Cow<'a, [u8]>>, Error> {
         let Some(pixels) = &self.data.pixels else {
             return Err(self.data.invalid(PIXELS, "it is missing; the file holds no picture or is cut off"));
         };
@@ -137,7 +137,7 @@ impl<'a, 'b> Stored<'a, 'b> {
         }
     }
 
-    fn native(&self, bytes: &'a [u8], words: bool) -> Result<Vec<Cow<'a, [u8]>>, ScanError> {
+    fn native(&self, bytes: &'a [u8], words: bool) -> Result<Vec<Cow<'a, [u8]>>, Error> {
         let frame = self.grid.pixels() * self.bytes;
         let needed = frame * self.grid.frames;
         let Some(pixels) = bytes.get(..needed) else {
@@ -155,7 +155,7 @@ impl<'a, 'b> Stored<'a, 'b> {
     }
 
     /// The compressed frames, put together from their fragments.
-    fn gather(&self, offsets: &[u8], fragments: &[&'a [u8]]) -> Result<Vec<Cow<'a, [u8]>>, ScanError> {
+    fn gather(&self, offsets: &[u8], fragments: &[&'a [u8]]) -> Result<Vec<Cow<'a, [u8]>>, Error> {
         let frames = self.grid.frames;
         if fragments.len() == frames {
             return Ok(fragments.iter().copied().map(Cow::Borrowed).collect());
@@ -189,7 +189,7 @@ impl<'a, 'b> Stored<'a, 'b> {
 
     /// HU of a frame, or its intensities: what is bright is high. Where nothing was measured there is air, or, in other
     /// modalities, the least that was.
-    pub(super) fn hu(&self, frame: usize, pixels: &[u8]) -> Result<Vec<f32>, ScanError> {
+    pub(super) fn hu(&self, frame: usize, pixels: &[u8]) -> Result<Vec<f32>, Error> {
         let meant = self.meaning(frame)?;
         let sum = self.inverted.map(|ends| meant(ends[0]) + meant(ends[1]));
         let is_padding =
@@ -207,7 +207,7 @@ impl<'a, 'b> Stored<'a, 'b> {
     }
 
     /// The window that the file asks for, where high values are shown dark: as bright as it is dark.
-    pub(super) fn mirrored(&self, window: Window) -> Result<Option<Window>, ScanError> {
+    pub(super) fn mirrored(&self, window: Window) -> Result<Option<Window>, Error> {
         let Some(ends) = self.inverted else { return Ok(Some(window)) };
         let meant = self.meaning(0)?;
         let sum = meant(ends[0]) + meant(ends[1]);
@@ -215,7 +215,7 @@ impl<'a, 'b> Stored<'a, 'b> {
     }
 
     /// What a stored value of a frame means.
-    fn meaning(&self, frame: usize) -> Result<impl Fn(i32) -> f32 + '_, ScanError> {
+    fn meaning(&self, frame: usize) -> Result<impl Fn(i32) -> f32 + '_, Error> {
         let [slope] = self.data.decimals(SLOPE, Some(frame))?.unwrap_or([1.0]);
         let [intercept] = self.data.decimals(INTERCEPT, Some(frame))?.unwrap_or([0.0]);
         if slope == 0.0 {

@@ -8,8 +8,8 @@ use flate2::read::DeflateDecoder;
 
 use super::codec::Codec;
 use super::dataset::{Cursor, cut_off, quoted, text};
+use crate::Error;
 use crate::Limits;
-use crate::scan::ScanError;
 
 /// Retired, and so marked deprecated in the dictionary.
 const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
@@ -48,11 +48,7 @@ impl Encoding {
 }
 
 /// How the data set of a file is written, and its bytes, unpacked where they are deflated.
-pub(super) fn data_set<'a>(
-    bytes: &'a [u8],
-    name: &str,
-    limits: &Limits,
-) -> Result<(Encoding, Cow<'a, [u8]>), ScanError> {
+pub(super) fn data_set<'a>(bytes: &'a [u8], name: &str, limits: &Limits) -> Result<(Encoding, Cow<'a, [u8]>), Error> {
     let meta = || cut_off(name, "the file meta information");
     let at = first_element(bytes).ok_or_else(meta)?;
     let mut cursor = Cursor { bytes, at, big_endian: false };
@@ -70,7 +66,7 @@ pub(super) fn data_set<'a>(
                 "{} is not read here; convert the file to Explicit VR Little Endian, for example with `gdcmconv --raw`",
                 quoted(uid)
             );
-            ScanError::invalid(name, "TransferSyntaxUID", reason)
+            Error::invalid(name, "TransferSyntaxUID", reason)
         })?,
         // The first group is below 256, so that its bytes tell their order.
         None => {
@@ -85,7 +81,7 @@ pub(super) fn data_set<'a>(
     let read = DeflateDecoder::new(cursor.rest()).take(limits.bytes + 1).read_to_end(&mut unpacked);
     read.map_err(|_| cut_off(name, "the deflated data set"))?;
     if unpacked.len() as u64 > limits.bytes {
-        return Err(ScanError::TooLarge { name: name.into(), field: "data set".into(), limit: limits.bytes });
+        return Err(Error::TooLarge { name: name.into(), field: "data set".into(), limit: limits.bytes });
     }
     Ok((encoding, Cow::Owned(unpacked)))
 }

@@ -1,4 +1,4 @@
-//! What a core does at a time: a band of an image, for some blocks of outputs.
+//! The work of one task: a band of an image and a range of output blocks.
 
 use std::ops::Range;
 
@@ -6,18 +6,18 @@ use macerator::{Simd, WithSimd};
 
 use super::weights::Weights;
 use super::{Residual, Sum};
-use crate::convolution::MOST_STRIDE as MOST_STEP;
+use crate::convolution::MAX_STRIDE as MAX_STEP;
 use crate::cpu::band::{Band, Layout};
 use crate::cpu::tasks::Output;
-use crate::cpu::tile::{self, Finish, MOST_OUTPUTS, MOST_VALUES, Reach};
+use crate::cpu::tile::{self, Finish, MAX_OUTPUTS, MAX_VALUES, Reach};
 use crate::stencil::Tap;
 
-/// Sums of a tile.
-const TILE: usize = MOST_OUTPUTS * MOST_VALUES;
-/// Values of memory beside a band: the sums of a tile, phase by phase; the same in the order of pixels; and a residual.
-pub const WORKSPACE: usize = 2 * MOST_STEP * TILE + 2 * MOST_STEP * MOST_VALUES;
+/// Sums in the largest tile.
+const TILE: usize = MAX_OUTPUTS * MAX_VALUES;
+/// Scratch values beside a band: the sums of a tile by phase, the same in pixel order, and a residual.
+pub const WORKSPACE: usize = 2 * MAX_STEP * TILE + 2 * MAX_STEP * MAX_VALUES;
 
-/// A band of all places of some blocks of outputs.
+/// One band for a range of output blocks.
 pub struct Task<'a> {
     pub sum: &'a Sum<'a>,
     pub layout: &'a Layout,
@@ -29,12 +29,12 @@ pub struct Task<'a> {
     pub output: &'a Output<'a>,
 }
 
-/// A task that goes tap by tap.
+/// A task computed tap by tap.
 pub struct Dispatched<'a> {
     pub task: Task<'a>,
-    /// Memory for the band.
+    /// Scratch memory for the band.
     pub packed: &'a mut [f32],
-    /// [`WORKSPACE`] values.
+    /// Scratch memory of [`WORKSPACE`] values.
     pub workspace: &'a mut [f32],
 }
 
@@ -58,9 +58,9 @@ impl WithSimd for Dispatched<'_> {
     }
 }
 
-/// Places of a tile that follow each other in a row of an image, none of them padding.
-pub struct Component {
-    /// In the tile.
+/// Consecutive positions of a tile in one image row, without padding.
+pub struct RowSegment {
+    /// Index in the tile.
     pub start: usize,
     count: usize,
     image: usize,
@@ -69,7 +69,7 @@ pub struct Component {
 }
 
 impl Task<'_> {
-    /// Copies the inputs of the band.
+    /// Packs the inputs of the band.
     #[inline(always)]
     pub fn pack<S: Simd>(&self, packed: &mut [f32]) {
         let Self { sum, layout, band, group, .. } = self;
@@ -86,31 +86,32 @@ impl Task<'_> {
         let phases = sum.stencil.phases.iter().zip(&weights.taps);
         let phases: Vec<Vec<Reach>> =
             phases.map(|(taps, weights)| taps.iter().zip(weights).map(reach).collect()).collect();
-        let (channel, places, width) = (layout.channel(band), layout.places(band), V * tile::lanes::<S>());
+        let (channel, positions, width) = (layout.channel(band), layout.positions(band), V * tile::lanes::<S>());
         let values = tile::stored_at_once::<S>(width);
         let all = || phases.iter().flatten();
-        let end = places.next_multiple_of(width) + all().map(Reach::distance).max().unwrap_or(0);
+        let end = positions.next_multiple_of(width) + all().map(Reach::distance).max().unwrap_or(0);
         assert!(packed.len() >= inputs.saturating_sub(1) * channel + end, "vectors end in the slack");
         let kernels = weights.kernels;
         let last = (M - 1) * kernels.output + inputs.saturating_sub(1) * kernels.input;
         let last = last + all().map(Reach::weight).max().unwrap_or(0);
-        let (sums, workspace) = workspace.split_at_mut(MOST_STEP * TILE);
-        let (mixed, residual) = workspace.split_at_mut(MOST_STEP * TILE);
-        let (pieces, ends) = self.pieces(values);
+        let (sums, workspace) = workspace.split_at_mut(MAX_STEP * TILE);
+        let (mixed, residual) = workspace.split_at_mut(MAX_STEP * TILE);
+        let (segments, ends) = self.segments(values);
         for block in self.blocks.clone() {
-            // The last block begins early enough to be whole.
+            // The last block starts early enough to be full.
             let first = (block * M).min(outputs - M);
             let weights = &weights.values[self.group * weights.group + first * kernels.output..];
             assert!(inputs == 0 || last < weights.len(), "every output has a kernel for every input");
             for (row_phase, phases) in phases.chunks(step).enumerate() {
-                let mut piece = 0;
-                for (start, end) in (0..places).step_by(values).zip(&ends) {
+                let mut segment = 0;
+                for (start, end) in (0..positions).step_by(values).zip(&ends) {
                     for (taps, sums) in phases.iter().zip(sums.chunks_exact_mut(TILE)) {
-                        // SAFETY: checked above for all tiles; `M * values` is at most the length of `sums`.
+                        // SAFETY: the bounds are checked above for all tiles; `M * values` does not exceed the length
+                        // of `sums`.
                         unsafe {
                             tile::sums::<S, M, V>(
                                 packed.as_ptr().add(start),
-                                values.min(places - start),
+                                values.min(positions - start),
                                 inputs,
                                 channel,
                                 taps,
@@ -128,54 +129,61 @@ impl Task<'_> {
                             (step * values, &*mixed)
                         }
                     };
-                    for piece in &pieces[piece..*end] {
+                    for segment in &segments[segment..*end] {
                         for m in block * M - first..M {
                             let output = self.group * outputs + first + m;
-                            let sums = &finished[m * line + piece.start * step..(m + 1) * line];
-                            self.store::<S>(piece, output, row_phase, sums, residual);
+                            let sums = &finished[m * line + segment.start * step..(m + 1) * line];
+                            self.store::<S>(segment, output, row_phase, sums, residual);
                         }
                     }
-                    piece = *end;
+                    segment = *end;
                 }
             }
         }
     }
 
-    /// The pieces of all tiles of `values` places, and for each tile the number of pieces up to its end.
+    /// The row segments of all tiles of `values` positions, and for each tile the number of segments up to its end.
     #[cfg_attr(target_family = "wasm", inline(never))]
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
-    pub fn pieces(&self, values: usize) -> (Vec<Component>, Vec<usize>) {
+    pub fn segments(&self, values: usize) -> (Vec<RowSegment>, Vec<usize>) {
         let Self { layout, band, .. } = self;
-        let (rows, pitch, places) = (layout.plane_rows(band), layout.pitch, layout.places(band));
-        let mut pieces = Vec::with_capacity(places / values + band.images.len() * rows + 1);
-        let mut ends = Vec::with_capacity(places / values + 1);
-        for start in (0..places).step_by(values) {
-            let end = places.min(start + values);
+        let (rows, pitch, positions) = (layout.plane_rows(band), layout.pitch, layout.positions(band));
+        let mut segments = Vec::with_capacity(positions / values + band.images.len() * rows + 1);
+        let mut ends = Vec::with_capacity(positions / values + 1);
+        for start in (0..positions).step_by(values) {
+            let end = positions.min(start + values);
             for line in start / pitch..end.div_ceil(pitch) {
                 let (image, row) = (line / rows, line % rows);
                 let from = start.max(line * pitch);
                 let count = end.min(line * pitch + layout.columns).saturating_sub(from);
                 if row < band.rows.len() && count > 0 {
                     let (image, row) = (band.images.start + image, band.rows.start + row);
-                    pieces.push(Component { start: from - start, count, image, row, column: from - line * pitch });
+                    segments.push(RowSegment { start: from - start, count, image, row, column: from - line * pitch });
                 }
             }
-            ends.push(pieces.len());
+            ends.push(segments.len());
         }
-        (pieces, ends)
+        (segments, ends)
     }
 
-    /// Finishes the sums of a piece, in the order of pixels, and stores them.
+    /// Applies the epilogue to the sums of a segment, in pixel order, and stores them.
     #[cfg_attr(target_family = "wasm", inline(never))]
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
-    pub fn store<S: Simd>(&self, piece: &Component, output: usize, row_phase: usize, sums: &[f32], twice: &mut [f32]) {
+    pub fn store<S: Simd>(
+        &self,
+        segment: &RowSegment,
+        output: usize,
+        row_phase: usize,
+        sums: &[f32],
+        twice: &mut [f32],
+    ) {
         let Sum { stencil, to, epilogue, .. } = self.sum;
         let step = stencil.output_step;
-        let (image, row, first) = (piece.image, piece.row * step + row_phase, piece.column * step);
+        let (image, row, first) = (segment.image, segment.row * step + row_phase, segment.column * step);
         if row >= to.height {
             return;
         }
-        let count = (piece.count * step).min(to.width - first);
+        let count = (segment.count * step).min(to.width - first);
         let residual: &[f32] = match &epilogue.residual {
             None => &[],
             Some(Residual { values, map, doubled: false }) => &values[map.row(image, output, row) + first..][..count],
@@ -188,15 +196,15 @@ impl Task<'_> {
         let residual = if residual.is_empty() { std::ptr::null() } else { residual.as_ptr() };
         let bias = epilogue.bias.map_or(0.0, |bias| bias[output]);
         assert!(count <= sums.len(), "every pixel has a sum");
-        // SAFETY: every output pixel belongs to one place of one band, of one output channel of one task.
+        // SAFETY: every output pixel belongs to exactly one position of one band and one output channel of one task.
         let target = unsafe { self.output.slice(to.row(image, output, row) + first, count) };
         let finish = Finish { bias, residual, relu: epilogue.relu };
-        // SAFETY: all are of `count` values, as just checked.
+        // SAFETY: sums, residual and target have at least `count` values, as asserted or sliced above.
         unsafe { tile::finish::<S>(sums.as_ptr(), count, finish, target.as_mut_ptr()) };
     }
 }
 
-/// Takes `count` values of each phase, [`TILE`] values apart, in turn.
+/// Interleaves `count` values of each phase; phases are [`TILE`] values apart.
 #[inline(always)]
 fn mix(sums: &[f32], step: usize, count: usize, mixed: &mut [f32]) {
     if step == 2 {
@@ -209,7 +217,7 @@ fn mix(sums: &[f32], step: usize, count: usize, mixed: &mut [f32]) {
     }
 }
 
-/// Takes a value of each in turn.
+/// Interleaves two slices.
 #[inline(always)]
 pub fn interleave(even: &[f32], odd: &[f32], mixed: &mut [f32]) {
     for (pair, (even, odd)) in mixed.chunks_exact_mut(2).zip(even.iter().zip(odd)) {
@@ -218,7 +226,7 @@ pub fn interleave(even: &[f32], odd: &[f32], mixed: &mut [f32]) {
     }
 }
 
-/// Each value twice.
+/// Repeats each value twice.
 #[inline(always)]
 fn repeat(values: &[f32], twice: &mut [f32]) {
     for (pair, value) in twice.chunks_exact_mut(2).zip(values) {

@@ -1,4 +1,4 @@
-//! The weights of a convolution as its taps find them.
+//! Convolution weights in the order of the taps.
 
 use std::ops::Deref;
 
@@ -11,16 +11,16 @@ use crate::cpu::tasks::{self, Output};
 use crate::cpu::tile::Kernels;
 use crate::stencil::{Stencil, Tap};
 
-/// Kernels whose weights a task sums.
+/// Kernels that one task sums.
 const SUMMED_AT_ONCE: usize = 256;
 
-/// The kernels of all outputs and inputs, a weight a tap, in the order in which they were given.
+/// The kernels of all outputs and inputs, with one weight per tap.
 pub struct Weights<'a> {
     pub values: Values<'a>,
-    /// Weights of a group.
+    /// Weights in a group.
     pub group: usize,
     pub kernels: Kernels,
-    /// Index within a kernel of the weight of each tap, phase by phase.
+    /// Index within a kernel of the weight of each tap, by phase.
     pub taps: Vec<Vec<usize>>,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Weights<'a> {
         Self { values, group: inputs * outputs * kernel, kernels, taps }
     }
 
-    /// For a convolution by [`winograd`].
+    /// Transformed kernels for [`winograd`].
     pub fn of_patches(sum: &Sum<'a>) -> Self {
         let kernels = Kernels { output: sum.from.channels * PATCH, input: PATCH };
         let values = Values::Summed(winograd::transform_kernels(sum.weights));
@@ -77,7 +77,7 @@ const PARITIES: [[usize; 16]; 4] = [
     [9, 9, 9, 8, 9, 9, 7, 9, 9, 5, 9, 9, 4, 9, 9, 9],
 ];
 vectorised! {
-    /// [`summed`] for 3x3 kernels of the doubled map, which the networks have.
+    /// [`summed`], specialised for 3x3 kernels on an upsampled map.
     fn sum_parities(kernels: &[f32], targets: &mut [f32]) {
         for (kernel, target) in kernels.chunks_exact(9).zip(targets.chunks_exact_mut(16)) {
             let mut padded = [0.0; 10];
@@ -90,12 +90,12 @@ vectorised! {
     }
 }
 
-/// See [`crate::parities`].
+/// Folds 3x3 kernels into 4x4 ones, as [`crate::parities`] describes.
 pub fn parities(weights: &[f32]) -> Buffer {
-    // On each axis, the taps of both phases in the order in which a transposed convolution has its weights.
+    // Per axis, the taps of both phases in the order of a transposed convolution's weights.
     const ORDER: [usize; 4] = [3, 1, 2, 0];
     let sums = summed(weights, 9, &Stencil::forward(&DOUBLED).phases);
-    let mut ordered = Buffer::unwritten(sums.len());
+    let mut ordered = Buffer::unspecified(sums.len());
     for (sums, ordered) in sums.chunks_exact(16).zip(ordered.chunks_exact_mut(16)) {
         for (i, value) in ordered.iter_mut().enumerate() {
             let (row, column) = (ORDER[i / 4], ORDER[i % 4]);
@@ -105,25 +105,25 @@ pub fn parities(weights: &[f32]) -> Buffer {
     ordered
 }
 
-/// What the networks double maps for.
+/// The upsampling convolution of the networks.
 const DOUBLED: Convolution =
     Convolution { kernel: 3, stride: 1, padding: 1, groups: 1, doubled: true, transposed: false };
 
-/// Of each kernel the sum of each tap's weights.
+/// For each kernel, the sum of the weights of each tap.
 fn summed(weights: &[f32], kernel: usize, phases: &Vec<Vec<Tap>>) -> Buffer {
     let taps: Vec<&Tap> = phases.iter().flatten().collect();
     let most = taps.iter().map(|tap| tap.weights.len()).max().unwrap_or(0);
-    // Each tap's weights, and behind them the index of a zero until all taps have equally many.
+    // Weight indices by tap, padded to equal counts with the index of a zero.
     let indices: Vec<usize> = (0..most)
         .flat_map(|number| taps.iter().map(move |tap| tap.weights.get(number).copied().unwrap_or(kernel)))
         .collect();
     let doubled = *phases == Stencil::forward(&DOUBLED).phases;
-    let mut sums = Buffer::unwritten(weights.len() / kernel * taps.len());
+    let mut sums = Buffer::unspecified(weights.len() / kernel * taps.len());
     let output = Output::new(&mut sums);
     let run = SUMMED_AT_ONCE;
     tasks::run(weights.len().div_ceil(kernel * run), weights.len() * taps.len(), |task| {
         let kernels = &weights[task * run * kernel..weights.len().min((task + 1) * run * kernel)];
-        // SAFETY: each task has kernels of its own.
+        // SAFETY: tasks write the sums of disjoint kernels.
         let targets = unsafe { output.slice(task * run * taps.len(), kernels.len() / kernel * taps.len()) };
         if doubled {
             return sum_parities(kernels, targets);

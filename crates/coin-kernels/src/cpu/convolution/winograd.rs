@@ -1,8 +1,9 @@
-//! 3x3 convolutions with 16 instead of 36 multiplications for 2x2 outputs: Winograd's minimal filtering F(2x2, 3x3), as in
-//! Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" ([arXiv 1509.09308](https://arxiv.org/abs/1509.09308)).
+//! Winograd's minimal filtering F(2x2, 3x3): 3x3 convolutions with 16 instead of 36 multiplications per 2x2 outputs,
+//! see Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" ([arXiv
+//! 1509.09308](https://arxiv.org/abs/1509.09308)).
 //!
-//! The 4x4 pixels that 2x2 outputs see become 16 sums and differences of theirs, and so does each kernel; channels are then
-//! added up for each of the 16 alone, and 16 sums become 4 outputs.
+//! Each 4x4 input patch and each kernel is transformed into 16 values. Channels are accumulated separately for each of
+//! the 16 values, and the 16 sums are transformed into 2x2 outputs.
 
 use macerator::{Arch, Scalar as _, Simd, WithSimd};
 
@@ -13,40 +14,40 @@ use crate::cpu::planes::vectorised;
 use crate::cpu::tile::{self, Reach, lanes};
 use crate::stencil::Stencil;
 
-/// Pixels of a patch, and values of a kernel once it is transformed.
+/// Pixels in a patch, and values in a transformed kernel.
 pub const PATCH: usize = 16;
-/// Places, of 2x2 outputs each, that are computed at a time.
-const PLACES: usize = 64;
-/// Outputs that are computed at a time.
+/// Positions, of 2x2 outputs each, computed at a time.
+const POSITIONS: usize = 64;
+/// Output channels computed at a time.
 pub const OUTPUTS: usize = 4;
 /// Sums of one of the 16 values.
-const SUMS: usize = OUTPUTS * PLACES;
-/// More inputs than this, and long sums would lose digits.
-const MOST_INPUTS: usize = 128;
-/// Fewer outputs of a channel than this, and transforming its kernels takes as long as is won.
-const FEWEST_OUTPUTS: usize = 256;
+const SUMS: usize = OUTPUTS * POSITIONS;
+/// Longer sums lose precision.
+const MAX_INPUTS: usize = 128;
+/// With fewer outputs per channel, transforming the kernels costs more than it saves.
+const MIN_OUTPUTS: usize = 256;
 
-/// Whether `sum` is computed this way: a 3x3 convolution of stride 1 on short vectors. Long ones would seldom be full.
+/// Whether `sum` is a 3x3 convolution with stride 1 and the vectors are short. Long vectors would seldom be full.
 pub fn suits(sum: &Sum<'_>, arch: Arch) -> bool {
     let Sum { from, to, .. } = sum;
     tile::has_short_vectors(arch)
         && *sum.stencil == Stencil::forward(&crate::Convolution::same(3))
         && sum.groups == 1
         && !sum.transposed
-        && (1..=MOST_INPUTS).contains(&from.channels)
+        && (1..=MAX_INPUTS).contains(&from.channels)
         && to.channels.is_multiple_of(OUTPUTS)
-        && to.batch * to.height * to.width >= FEWEST_OUTPUTS
+        && to.batch * to.height * to.width >= MIN_OUTPUTS
 }
 
-/// Values of memory that a task of `inputs` channels needs beside its band.
+/// Scratch values that a task of `inputs` channels needs beside its band.
 pub fn workspace(inputs: usize) -> usize {
-    PATCH * (inputs * PLACES + SUMS)
+    PATCH * (inputs * POSITIONS + SUMS)
 }
 
 vectorised! {
-    /// `G g G^T` of each 3x3 kernel g.
+    /// `G g G^T` of each 3x3 kernel `g`.
     pub fn transform_kernels(weights: &[f32]) -> Buffer {
-        let mut transformed = Buffer::unwritten(weights.len() / 9 * PATCH);
+        let mut transformed = Buffer::unspecified(weights.len() / 9 * PATCH);
         let thirds = |a: f32, b: f32, c: f32| [a, 0.5 * (a + b + c), 0.5 * (a - b + c), c];
         for (kernel, target) in weights.chunks_exact(9).zip(transformed.chunks_exact_mut(PATCH)) {
             let columns: [[f32; 4]; 3] = std::array::from_fn(|j| thirds(kernel[j], kernel[3 + j], kernel[6 + j]));
@@ -61,9 +62,9 @@ vectorised! {
 /// A task whose stencil is [`Stencil::patches`].
 pub struct Dispatched<'a> {
     pub task: Task<'a>,
-    /// Memory for the band.
+    /// Scratch memory for the band.
     pub packed: &'a mut [f32],
-    /// Memory for all else, [`workspace`] values more than tap by tap.
+    /// Scratch memory for everything else; [`workspace`] values more than tap by tap.
     pub workspace: &'a mut [f32],
 }
 
@@ -74,82 +75,87 @@ impl WithSimd for Dispatched<'_> {
     fn with_simd<S: Simd>(self) {
         let Self { task, packed, workspace } = self;
         let Task { sum, layout, band, weights, .. } = &task;
-        let (inputs, channel, places) = (sum.from.channels, layout.channel(band), layout.places(band));
+        let (inputs, channel, positions) = (sum.from.channels, layout.channel(band), layout.positions(band));
         task.pack::<S>(packed);
         let mut distances = [0; PATCH];
         for (distance, tap) in distances.iter_mut().zip(sum.stencil.phases.iter().flatten()) {
             *distance = layout.distance(band, sum.stencil, tap.offset);
         }
         let furthest = distances.iter().max().copied().unwrap_or(0);
-        let end = places.next_multiple_of(PLACES) + furthest;
+        let end = positions.next_multiple_of(POSITIONS) + furthest;
         assert!(inputs > 0 && packed.len() >= (inputs - 1) * channel + end, "vectors end in the slack");
-        let (patches, workspace) = workspace.split_at_mut(PATCH * inputs * PLACES);
+        let (patches, workspace) = workspace.split_at_mut(PATCH * inputs * POSITIONS);
         let (sums, workspace) = workspace.split_at_mut(PATCH * SUMS);
         let (mixed, residual) = workspace.split_at_mut(2 * SUMS);
-        // Channels take the place of taps: there is one of those.
-        let reaches: Vec<Reach> = (0..inputs).map(|c| Reach::of(c * PLACES, c * PATCH)).collect();
+        // Channels take the role of taps; there is one "channel".
+        let reaches: Vec<Reach> = (0..inputs).map(|c| Reach::of(c * POSITIONS, c * PATCH)).collect();
         let kernels = weights.kernels;
-        let (pieces, ends) = task.pieces(PLACES);
-        let mut piece = 0;
-        for (start, end) in (0..places).step_by(PLACES).zip(ends) {
+        let (segments, ends) = task.segments(POSITIONS);
+        let mut segment = 0;
+        for (start, end) in (0..positions).step_by(POSITIONS).zip(ends) {
             for c in 0..inputs {
-                // SAFETY: all vectors that begin at a place end within the band, as checked above.
+                // SAFETY: all vectors that start at a position end within the band, as asserted above.
                 unsafe {
                     let seen = packed.as_ptr().add(c * channel + start);
-                    transform_patches::<S>(seen, &distances, patches.as_mut_ptr().add(c * PLACES), inputs * PLACES);
+                    transform_patches::<S>(
+                        seen,
+                        &distances,
+                        patches.as_mut_ptr().add(c * POSITIONS),
+                        inputs * POSITIONS,
+                    );
                 }
             }
             for block in task.blocks.clone() {
                 let first = block * OUTPUTS;
                 let weights = &weights.values[first * kernels.output..][..OUTPUTS * kernels.output];
                 for value in 0..PATCH {
-                    // SAFETY: `reaches` stay within the patches' values of one kind and within the kernels of a block, whose
-                    // length was just checked; 4 lines of `PLACES` sums belong to each kind.
+                    // SAFETY: `reaches` stay within the patch values of one kind and within the kernels of a block,
+                    // whose length the slice above guarantees; each kind has 4 lines of `POSITIONS` sums.
                     unsafe {
                         tile::sums::<S, OUTPUTS, 2>(
-                            patches.as_ptr().add(value * inputs * PLACES),
-                            PLACES.min(places - start),
+                            patches.as_ptr().add(value * inputs * POSITIONS),
+                            POSITIONS.min(positions - start),
                             1,
                             0,
                             &reaches,
                             weights.as_ptr().add(value),
                             kernels,
                             sums.as_mut_ptr().add(value * SUMS),
-                            PLACES,
+                            POSITIONS,
                         );
                     }
                 }
-                // SAFETY: the sums of all 16 kinds, as checked above.
+                // SAFETY: `sums` holds all 16 kinds, as split off above.
                 unsafe { transform_sums::<S>(sums.as_mut_ptr()) };
                 for (row_phase, sums) in sums[..4 * SUMS].chunks_exact(2 * SUMS).enumerate() {
                     let (even, odd) = sums.split_at(SUMS);
                     interleave(even, odd, mixed);
-                    for piece in &pieces[piece..end] {
+                    for segment in &segments[segment..end] {
                         for m in 0..OUTPUTS {
-                            let sums = &mixed[2 * (m * PLACES + piece.start)..2 * (m + 1) * PLACES];
-                            task.store::<S>(piece, first + m, row_phase, sums, residual);
+                            let sums = &mixed[2 * (m * POSITIONS + segment.start)..2 * (m + 1) * POSITIONS];
+                            task.store::<S>(segment, first + m, row_phase, sums, residual);
                         }
                     }
                 }
             }
-            piece = end;
+            segment = end;
         }
     }
 }
 
-/// `B^T d B` of the patches d of [`PLACES`] places, to 16 lines `pitch` values apart.
+/// Transforms the patches `d` of [`POSITIONS`] positions to `B^T d B`, stored as 16 lines `pitch` values apart.
 ///
 /// # Safety
-/// The instruction set of `S` must be available; `seen` must be valid for reads of `PLACES` values at each distance, and
-/// `patches` for writes of as many in each line.
+/// The instruction set of `S` must be available; `seen` must be valid for reads of `POSITIONS` values at each distance,
+/// and `patches` for writes of as many values in each line.
 #[cfg_attr(target_family = "wasm", inline(never))]
 #[cfg_attr(not(target_family = "wasm"), inline(always))]
 unsafe fn transform_patches<S: Simd>(seen: *const f32, distances: &[usize; PATCH], patches: *mut f32, pitch: usize) {
-    let mut place = 0;
-    while place < PLACES {
-        // SAFETY: as promised.
+    let mut position = 0;
+    while position < POSITIONS {
+        // SAFETY: the caller guarantees all reads and writes.
         unsafe {
-            let pixel = |i: usize, j: usize| f32::vload_unaligned::<S>(seen.add(distances[4 * i + j] + place));
+            let pixel = |i: usize, j: usize| f32::vload_unaligned::<S>(seen.add(distances[4 * i + j] + position));
             for i in 0..4 {
                 let row = |j: usize| match i {
                     0 => pixel(0, j) - pixel(2, j),
@@ -158,40 +164,41 @@ unsafe fn transform_patches<S: Simd>(seen: *const f32, distances: &[usize; PATCH
                     _ => pixel(1, j) - pixel(3, j),
                 };
                 let [a, b, c, d] = [row(0), row(1), row(2), row(3)];
-                let line = patches.add(4 * i * pitch + place);
+                let line = patches.add(4 * i * pitch + position);
                 f32::vstore_unaligned(line, a - c);
                 f32::vstore_unaligned(line.add(pitch), b + c);
                 f32::vstore_unaligned(line.add(2 * pitch), c - b);
                 f32::vstore_unaligned(line.add(3 * pitch), b - d);
             }
         }
-        place += lanes::<S>();
+        position += lanes::<S>();
     }
 }
 
-/// `A^T m A` of the 16 kinds of [`SUMS`] sums m: the four outputs of each place take the room of the first four kinds.
+/// Transforms the 16 kinds of [`SUMS`] sums `m` to `A^T m A`. The four outputs per position overwrite the first four
+/// kinds.
 ///
 /// # Safety
 /// The instruction set of `S` must be available; `sums` must be valid for reads and writes of 16 times `SUMS` values.
 #[cfg_attr(target_family = "wasm", inline(never))]
 #[cfg_attr(not(target_family = "wasm"), inline(always))]
 unsafe fn transform_sums<S: Simd>(sums: *mut f32) {
-    let mut place = 0;
-    while place < SUMS {
-        // SAFETY: as promised.
+    let mut position = 0;
+    while position < SUMS {
+        // SAFETY: the caller guarantees all reads and writes.
         unsafe {
-            let sum = |i: usize, j: usize| f32::vload_unaligned::<S>(sums.add((4 * i + j) * SUMS + place));
+            let sum = |i: usize, j: usize| f32::vload_unaligned::<S>(sums.add((4 * i + j) * SUMS + position));
             let column = |j: usize| {
                 let [a, b, c, d] = [sum(0, j), sum(1, j), sum(2, j), sum(3, j)];
                 [a + b + c, b - c - d]
             };
             let [a, b, c, d] = [column(0), column(1), column(2), column(3)];
             for row in 0..2 {
-                let output = sums.add(2 * row * SUMS + place);
+                let output = sums.add(2 * row * SUMS + position);
                 f32::vstore_unaligned(output, a[row] + b[row] + c[row]);
                 f32::vstore_unaligned(output.add(SUMS), b[row] - c[row] - d[row]);
             }
         }
-        place += lanes::<S>();
+        position += lanes::<S>();
     }
 }

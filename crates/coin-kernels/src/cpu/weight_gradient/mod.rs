@@ -1,7 +1,7 @@
-//! The gradient by the weights: how each output's gradient and each tap's input vary together over all places.
+//! Weight gradients: the correlation of each output's gradient with each tap's input over all positions.
 
 mod over_outputs;
-mod over_places;
+mod over_positions;
 
 use std::ops::Range;
 
@@ -12,40 +12,40 @@ use super::buffers::Buffer;
 use super::tasks::{self, Output};
 use crate::stencil::{Stencil, Tap};
 
-/// Tasks to aim for, whatever the number of cores: what a task adds up decides the last digits.
+/// Tasks to aim for. It is independent of the number of cores, because the summation order affects rounding.
 const TASKS: usize = 16;
-/// Sums kept before they are added up.
-const MOST_SUMS: usize = 1 << 19;
-/// With more outputs of a group than these, vectors are outputs.
+/// Most partial sums kept before they are reduced.
+const MAX_SUMS: usize = 1 << 19;
+/// With more outputs per group, vectors run over outputs.
 const NARROW: usize = 16;
-/// Outputs of a share, of a narrow and of a wide convolution.
-const FEWEST_OUTPUTS: [usize; 2] = [8, 64];
-/// Sums of a share that stay in a core's own cache while it goes from band to band.
+/// Smallest number of outputs of a partition, for narrow and wide convolutions.
+const MIN_OUTPUTS: [usize; 2] = [8, 64];
+/// Partial sums of a partition that stay in a core's private cache from band to band.
 const CACHED_SUMS: usize = 1 << 17;
-/// Sums that a task adds up.
+/// Sums that one task reduces.
 const ADDED_AT_ONCE: usize = 1 << 14;
 
-/// What is computed.
+/// The gradient of a convolution with respect to its weight.
 pub struct WeightGradient<'a> {
     pub stencil: &'a Stencil,
     pub groups: usize,
     pub input: &'a [f32],
     pub from: Map,
-    /// Of the output.
+    /// Gradient with respect to the output.
     pub gradient: &'a [f32],
     pub to: Map,
-    /// Values of a kernel.
+    /// Values in a kernel.
     pub kernel: usize,
 }
 
 impl WeightGradient<'_> {
-    /// `[outputs, inputs / groups, kernel]`.
+    /// Computes the gradient, `[outputs, inputs / groups, kernel]`.
     pub fn compute(&self, arch: Arch) -> Buffer {
         let (inputs, outputs) = (self.from.channels / self.groups, self.to.channels / self.groups);
         let group = outputs * inputs * self.kernel;
         let length = self.groups * group;
         if length == 0 || self.to.len() == 0 {
-            let mut none = Buffer::unwritten(length);
+            let mut none = Buffer::unspecified(length);
             none.fill(0.0);
             return none;
         }
@@ -55,25 +55,26 @@ impl WeightGradient<'_> {
         let taps: usize = self.stencil.phases.iter().map(Vec::len).sum();
         let work = 2 * self.to.batch * rows * columns * taps * inputs * self.to.channels;
         let bands = |channels| layout.bands(self.to.batch, rows, channels, TASKS.div_ceil(self.groups));
-        // Runs of bands have sums of their own, fewer where the weights are many; channels are shared where runs are few.
-        let runs = TASKS.div_ceil(self.groups).min(MOST_SUMS.div_ceil(length)).min(bands(inputs + outputs).len());
-        let fewest = FEWEST_OUTPUTS[usize::from(self.is_wide())];
-        let shares = TASKS.div_ceil(runs * self.groups).clamp(1, outputs.div_ceil(fewest));
-        let output_share = outputs.div_ceil(shares).next_multiple_of(fewest);
-        let shares = if self.is_wide() { (inputs * taps * output_share).div_ceil(CACHED_SUMS) } else { 1 };
-        let input_share = inputs.div_ceil(shares);
-        let [output_shares, input_shares] = [outputs.div_ceil(output_share), inputs.div_ceil(input_share)];
-        let bands = bands(input_share + output_share.min(outputs));
+        // Each run of bands has its own partial sums; many weights mean fewer runs, and few runs mean split channels.
+        let runs = TASKS.div_ceil(self.groups).min(MAX_SUMS.div_ceil(length)).min(bands(inputs + outputs).len());
+        let fewest = MIN_OUTPUTS[usize::from(self.is_wide())];
+        let partitions = TASKS.div_ceil(runs * self.groups).clamp(1, outputs.div_ceil(fewest));
+        let output_partition = outputs.div_ceil(partitions).next_multiple_of(fewest);
+        let partitions = if self.is_wide() { (inputs * taps * output_partition).div_ceil(CACHED_SUMS) } else { 1 };
+        let input_partition = inputs.div_ceil(partitions);
+        let [output_partitions, input_partitions] =
+            [outputs.div_ceil(output_partition), inputs.div_ceil(input_partition)];
+        let bands = bands(input_partition + output_partition.min(outputs));
         let run = bands.len().div_ceil(runs);
         let runs = bands.len().div_ceil(run);
 
-        let mut sums = Buffer::unwritten(runs * length);
+        let mut sums = Buffer::unspecified(runs * length);
         let output = Output::new(&mut sums);
-        tasks::run(runs * self.groups * output_shares * input_shares, work, |task| {
-            let (rest, first) = (task / input_shares, task % input_shares * input_share);
-            let own_inputs = first..inputs.min(first + input_share);
-            let (rest, first) = (rest / output_shares, rest % output_shares * output_share);
-            let own_outputs = first..outputs.min(first + output_share);
+        tasks::run(runs * self.groups * output_partitions * input_partitions, work, |task| {
+            let (rest, first) = (task / input_partitions, task % input_partitions * input_partition);
+            let own_inputs = first..inputs.min(first + input_partition);
+            let (rest, first) = (rest / output_partitions, rest % output_partitions * output_partition);
+            let own_outputs = first..outputs.min(first + output_partition);
             let (number, of) = (rest / self.groups, rest % self.groups);
             let bands = &bands[number * run..bands.len().min((number + 1) * run)];
             let row = inputs * self.kernel;
@@ -84,14 +85,14 @@ impl WeightGradient<'_> {
                 count: own_inputs.len() * self.kernel,
                 outputs: own_outputs.len(),
             };
-            let share =
-                Share { sum: self, layout: &layout, bands, group: of, inputs: own_inputs, outputs: own_outputs };
-            tasks::with_scratch(share.scratch(), |scratch| {
-                // SAFETY: `arch` was detected, or is one that a test found available.
-                unsafe { arch.dispatch(Task { share, scratch, target }) }
+            let partition =
+                Partition { sum: self, layout: &layout, bands, group: of, inputs: own_inputs, outputs: own_outputs };
+            tasks::with_scratch(partition.scratch(), |scratch| {
+                // SAFETY: `arch` was detected at run time, or found available by a test.
+                unsafe { arch.dispatch(Task { partition, scratch, target }) }
             });
         });
-        if runs == 1 { sums } else { added(&sums, length) }
+        if runs == 1 { sums } else { reduced(&sums, length) }
     }
 
     fn is_wide(&self) -> bool {
@@ -99,14 +100,14 @@ impl WeightGradient<'_> {
     }
 }
 
-/// The sum of all runs' sums, `length` each.
-fn added(sums: &[f32], length: usize) -> Buffer {
-    let mut total = Buffer::unwritten(length);
+/// Reduces the partial sums of all runs, `length` values each.
+fn reduced(sums: &[f32], length: usize) -> Buffer {
+    let mut total = Buffer::unspecified(length);
     let output = Output::new(&mut total);
     tasks::run(length.div_ceil(ADDED_AT_ONCE), sums.len(), |task| {
         let start = task * ADDED_AT_ONCE;
         let count = ADDED_AT_ONCE.min(length - start);
-        // SAFETY: each task has sums of its own.
+        // SAFETY: tasks write disjoint ranges.
         let target = unsafe { output.slice(start, count) };
         target.copy_from_slice(&sums[start..][..count]);
         for run in sums.chunks_exact(length).skip(1) {
@@ -116,8 +117,8 @@ fn added(sums: &[f32], length: usize) -> Buffer {
     total
 }
 
-/// Some inputs and outputs of a group, over some bands.
-struct Share<'a> {
+/// A range of inputs and outputs of a group, over several bands.
+struct Partition<'a> {
     sum: &'a WeightGradient<'a>,
     layout: &'a Layout,
     bands: &'a [Band],
@@ -126,15 +127,15 @@ struct Share<'a> {
     outputs: Range<usize>,
 }
 
-/// An input of a share, seen through a tap.
+/// An input of a partition read through a tap.
 struct Column<'a> {
-    /// From a place in the packed band.
+    /// From a position in the packed band.
     distance: usize,
     input: usize,
     tap: &'a Tap,
 }
 
-impl Share<'_> {
+impl Partition<'_> {
     fn input_channels(&self) -> Range<usize> {
         let first = self.group * (self.sum.from.channels / self.sum.groups);
         first + self.inputs.start..first + self.inputs.end
@@ -145,13 +146,13 @@ impl Share<'_> {
         first + self.outputs.start..first + self.outputs.end
     }
 
-    /// Values of memory that the largest band needs.
+    /// Scratch values that the largest band needs.
     fn scratch(&self) -> usize {
-        let of = if self.sum.is_wide() { over_outputs::scratch } else { over_places::scratch };
+        let of = if self.sum.is_wide() { over_outputs::scratch } else { over_positions::scratch };
         self.bands.iter().map(|band| of(self, band)).max().unwrap_or(0)
     }
 
-    /// The columns of the correlation with the outputs of a phase.
+    /// The columns to correlate with the outputs of a phase.
     #[inline(always)]
     fn columns<'a>(&self, band: &Band, taps: &'a [Tap]) -> Vec<Column<'a>> {
         let channel = self.layout.channel(band);
@@ -165,22 +166,22 @@ impl Share<'_> {
     }
 }
 
-/// Where a task's sums go: `[outputs, inputs, kernel]`, with those of other tasks between one output and the next.
+/// Where a task writes its sums: `[outputs, inputs, kernel]`, with other tasks' sums between two outputs.
 struct Target<'a> {
     sums: &'a Output<'a>,
     first: usize,
     /// Values from one output to the next.
     row: usize,
-    /// Values of an output.
+    /// Values per output.
     count: usize,
     outputs: usize,
 }
 
 impl<'a> Target<'a> {
-    /// `[inputs, kernel]` of each output, zeros.
+    /// Zeroes and returns the `[inputs, kernel]` values of each output.
     fn outputs(self) -> Vec<&'a mut [f32]> {
         let start = |output: usize| self.first + output * self.row;
-        // SAFETY: each task has a run, a group, and outputs and inputs of its own, and this takes them for good.
+        // SAFETY: each task has its own run, group, outputs and inputs, and this method consumes the target.
         let mut outputs: Vec<_> =
             (0..self.outputs).map(|output| unsafe { self.sums.slice(start(output), self.count) }).collect();
         outputs.iter_mut().for_each(|values| values.fill(0.0));
@@ -189,7 +190,7 @@ impl<'a> Target<'a> {
 }
 
 struct Task<'a> {
-    share: Share<'a>,
+    partition: Partition<'a>,
     scratch: &'a mut [f32],
     target: Target<'a>,
 }
@@ -199,11 +200,11 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self) {
-        let Self { share, scratch, target } = self;
-        if share.sum.is_wide() {
-            over_outputs::add::<S>(&share, scratch, target);
+        let Self { partition, scratch, target } = self;
+        if partition.sum.is_wide() {
+            over_outputs::add::<S>(&partition, scratch, target);
         } else {
-            over_places::add::<S>(&share, scratch, target);
+            over_positions::add::<S>(&partition, scratch, target);
         }
     }
 }

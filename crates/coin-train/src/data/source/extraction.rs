@@ -4,21 +4,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use coin_imaging::{Limits, Plane, Scan, ScanError, Slice, Window, write};
+use coin_imaging::{Limits, Plane, Scan, Slice, Window, write};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{Found, LabelFile, SourceKind, Volume, Wanted};
+use crate::Error;
 use crate::data::description::Unit;
-use crate::data::{DataError, Description, NewSlice, Row, SliceFolder, SliceTable};
-use crate::files::{self, FileError};
+use crate::data::{Description, NewSlice, Row, SliceFolder, SliceTable};
+use crate::files;
 use crate::progress;
 
 /// HU of black and white in 16-bit intensities, a level each, so that all that scanners store is kept.
 const HU: Window = Window::WHOLE_HU;
 /// Volumes that are unpacked at once.
-const MOST_VOLUMES: usize = 4;
+const MAX_VOLUMES: usize = 4;
 /// What a whole cut leaves last.
 const SOURCES: &str = "sources.json";
 
@@ -39,12 +40,12 @@ pub fn all(
     wanted: &Wanted,
     cache: &Path,
     skip_incomplete: bool,
-) -> Result<SliceTable, DataError> {
+) -> Result<SliceTable, Error> {
     let Found { description, volumes, .. } = found;
     let Wanted { plane, every_slice, .. } = *wanted;
     let which = if every_slice { "-whole" } else { "" };
     // Masks of other labels are others: two tasks on the same volumes keep out of each other's way.
-    let meant = serde_json::to_vec(description).map_err(|reason| DataError::folder(folder, reason))?;
+    let meant = serde_json::to_vec(description).map_err(|reason| Error::folder(folder, reason))?;
     let meant = hex::encode(&Sha256::digest(meant)[..4]);
     let whole = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
     let place = hex::encode(&Sha256::digest(whole.to_string_lossy().as_bytes())[..6]);
@@ -52,8 +53,8 @@ pub fn all(
     let extraction = Extraction { plane, every_slice, description };
     let bar = progress::bar("slices", volumes.len() as u64, 0);
     // A volume and its labels take gigabytes once they are unpacked.
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads().min(MOST_VOLUMES)).build();
-    let pool = pool.map_err(|reason| DataError::folder(folder, reason))?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads().min(MAX_VOLUMES)).build();
+    let pool = pool.map_err(|reason| Error::folder(folder, reason))?;
     let tables = || {
         volumes
             .par_iter()
@@ -62,14 +63,14 @@ pub fn all(
                 bar.inc(1);
                 match table {
                     // A full disk is no property of a case.
-                    Err(reason) if skip_incomplete && !matches!(reason, DataError::File(FileError::Write { .. })) => {
+                    Err(reason) if skip_incomplete && !matches!(reason, Error::Write { .. }) => {
                         bar.suspend(|| tracing::warn!("{reason}; left out"));
                         Ok(None)
                     }
                     table => table.map(Some),
                 }
             })
-            .collect::<Vec<Result<Option<SliceTable>, DataError>>>()
+            .collect::<Vec<Result<Option<SliceTable>, Error>>>()
     };
     let tables = pool.install(tables);
     bar.finish_and_clear();
@@ -92,7 +93,7 @@ struct Extraction<'a> {
 
 impl Extraction<'_> {
     /// The slices of a volume, cut unless they are.
-    fn table(&self, volume: &Volume, folder: &Path) -> Result<SliceTable, DataError> {
+    fn table(&self, volume: &Volume, folder: &Path) -> Result<SliceTable, Error> {
         let labels = volume.labels.iter().map(|label| source(&label.path, &label.classes));
         let sources = std::iter::once(source(&volume.image, &[])).chain(labels).collect::<Result<Vec<_>, _>>()?;
         let cut: Option<Vec<Source>> =
@@ -106,22 +107,23 @@ impl Extraction<'_> {
         Ok(SliceTable::new(volume.case.clone(), rows.collect()))
     }
 
-    fn extract(&self, volume: &Volume, folder: &Path, sources: &[Source]) -> Result<(), DataError> {
+    fn extract(&self, volume: &Volume, folder: &Path, sources: &[Source]) -> Result<(), Error> {
         let Self { plane, every_slice, description } = *self;
-        let case = |reason: String| DataError::Case { case: volume.case.clone(), reason };
+        let case = |reason: String| Error::Case { case: volume.case.clone(), reason };
         let scan = open(&volume.image)?;
         let mut labels = Vec::with_capacity(volume.labels.len());
         for label in &volume.labels {
             let labelled = open(&label.path)?;
-            let shape =
-                |scan: &Scan| Ok::<_, ScanError>((scan.slice(0)?.width(), scan.slice(0)?.height(), scan.slice_count()));
+            let shape = |scan: &Scan| {
+                Ok::<_, coin_imaging::Error>((scan.slice(0)?.width(), scan.slice(0)?.height(), scan.slice_count()))
+            };
             if shape(&labelled)? != shape(&scan)? {
                 let (path, image) = (label.path.display(), volume.image.display());
                 return Err(case(format!("{path} and {image} differ in shape")));
             }
             labels.push((label, labelled));
         }
-        let failed = |reason| FileError::Write { path: folder.to_owned(), reason };
+        let failed = Error::write(folder);
         if folder.exists() {
             std::fs::remove_dir_all(folder).map_err(failed)?;
         }
@@ -152,11 +154,11 @@ impl Extraction<'_> {
         slices.finish()?;
         let sources = serde_json::to_vec(sources).map_err(|reason| case(reason.to_string()))?;
         // Last: without it the case is cut anew.
-        Ok(files::write(&folder.join(SOURCES), &sources)?)
+        files::write(&folder.join(SOURCES), &sources)
     }
 
     /// What the 16-bit intensities of a volume mean: whole HU; of others all that occur.
-    fn intensities(&self, scan: &Scan, volume: &Volume) -> Result<Window, DataError> {
+    fn intensities(&self, scan: &Scan, volume: &Volume) -> Result<Window, Error> {
         if self.description.unit() == Unit::Hu {
             return Ok(HU);
         }
@@ -169,13 +171,13 @@ impl Extraction<'_> {
         let high = if high > low { high } else { low + 1.0 };
         Window::new(low, high).map_err(|_| {
             let reason = format!("{}: its intensities, {low} to {high}, are beyond +-100000", volume.image.display());
-            DataError::Case { case: volume.case.clone(), reason }
+            Error::Case { case: volume.case.clone(), reason }
         })
     }
 }
 
-fn source(path: &Path, classes: &[(u8, u8)]) -> Result<Source, DataError> {
-    let unreadable = |reason| FileError::Read { path: path.to_owned(), reason };
+fn source(path: &Path, classes: &[(u8, u8)]) -> Result<Source, Error> {
+    let unreadable = Error::read(path);
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     // The same however the folder was named.
     let whole = std::fs::canonicalize(path).map_err(unreadable)?;
@@ -184,7 +186,7 @@ fn source(path: &Path, classes: &[(u8, u8)]) -> Result<Source, DataError> {
     Ok(Source { path: whole, bytes: metadata.len(), modified, classes: classes.to_vec() })
 }
 
-fn open(path: &Path) -> Result<Scan, DataError> {
+fn open(path: &Path) -> Result<Scan, Error> {
     let limits = Limits::VOLUMES;
     let bytes = files::read_limited(path, limits.bytes)?;
     Ok(Scan::open(&bytes, &path.to_string_lossy(), Window::ABDOMEN, &limits)?)

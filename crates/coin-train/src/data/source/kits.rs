@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Found, LabelFile, Volume, folders};
+use crate::Error;
 use crate::data::description::Labels;
-use crate::data::{DataError, Description, Subset};
+use crate::data::{Description, Subset};
 use crate::files;
 
 /// Labels of the segmentations.
 const LABELS: [(&str, u8); 3] = [("kidney", 1), ("tumour", 2), ("cyst", 3)];
 
 /// See [`super::look`].
-pub fn look(folder: &Path) -> Result<Found, DataError> {
+pub fn look(folder: &Path) -> Result<Found, Error> {
     // KiTS21 has its cases one folder further down.
     let cases = match folders(folder, "case_")? {
         cases if cases.is_empty() && folder.join("data").is_dir() => folders(&folder.join("data"), "case_")?,
@@ -39,7 +40,7 @@ pub fn look(folder: &Path) -> Result<Found, DataError> {
 }
 
 /// Lists of cases in `splits/train_scans.csv` and so on, as COIN's reference keeps them.
-fn splits(folder: &Path) -> Result<BTreeMap<String, Subset>, DataError> {
+fn splits(folder: &Path) -> Result<BTreeMap<String, Subset>, Error> {
     let mut splits = BTreeMap::new();
     for (name, subset) in [("train", Subset::Train), ("val", Subset::Validation), ("test", Subset::Test)] {
         let list = folder.join("splits").join(format!("{name}_scans.csv"));
@@ -49,7 +50,7 @@ fn splits(folder: &Path) -> Result<BTreeMap<String, Subset>, DataError> {
         let text = String::from_utf8_lossy(&files::read(&list)?).into_owned();
         for case in text.lines().map(str::trim).filter(|case| !case.is_empty()) {
             if splits.insert(case.to_owned(), subset).is_some_and(|other| other != subset) {
-                return Err(DataError::folder(&list, format!("{case} is in another list too; leave it in one")));
+                return Err(Error::folder(&list, format!("{case} is in another list too; leave it in one")));
             }
         }
     }

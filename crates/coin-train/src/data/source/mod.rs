@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use coin_imaging::Plane;
 
-use super::{DataError, Description, SliceTable, Subset};
+use super::{Description, SliceTable, Subset};
+use crate::Error;
 use crate::recipe::Task;
 
 /// The layouts that are read.
@@ -125,7 +126,7 @@ impl Found {
 }
 
 /// What a folder of volumes holds; `None` for sources of pictures.
-pub fn look(kind: SourceKind, folder: &Path, wanted: &Wanted) -> Result<Option<Found>, DataError> {
+pub fn look(kind: SourceKind, folder: &Path, wanted: &Wanted) -> Result<Option<Found>, Error> {
     match kind {
         SourceKind::TotalSegmentator => totalsegmentator::look(folder, wanted).map(Some),
         SourceKind::Kits => kits::look(folder).map(Some),
@@ -144,35 +145,35 @@ pub fn table(
     wanted: &Wanted,
     cache: &Path,
     skip_incomplete: bool,
-) -> Result<SliceTable, DataError> {
+) -> Result<SliceTable, Error> {
     let Some(found) = look(kind, folder, wanted)? else {
         return if kind == SourceKind::Xray { xray::table(folder, wanted) } else { SliceTable::open(folder) };
     };
     for Skipped { case, reason } in &found.skipped {
         if !skip_incomplete {
-            return Err(DataError::Case { case: case.clone(), reason: reason.clone() });
+            return Err(Error::Case { case: case.clone(), reason: reason.clone() });
         }
         tracing::warn!("case {case}: {reason}; left out");
     }
     if found.volumes.is_empty() {
-        return Err(DataError::folder(folder, format!("no case of a {} folder is in it", kind.name())));
+        return Err(Error::folder(folder, format!("no case of a {} folder is in it", kind.name())));
     }
     let mut cases = std::collections::BTreeSet::new();
     if let Some(twice) = found.volumes.iter().find(|volume| !cases.insert(volume.case.as_str())) {
         let reason = format!("case {} is there twice; give each case a name of its own", twice.case);
-        return Err(DataError::folder(folder, reason));
+        return Err(Error::folder(folder, reason));
     }
     extraction::all(kind, folder, &found, wanted, cache, skip_incomplete)
 }
 
 /// Folders in `folder` whose names begin with `prefix`, in order.
-fn folders(folder: &Path, prefix: &str) -> Result<Vec<(String, PathBuf)>, DataError> {
+fn folders(folder: &Path, prefix: &str) -> Result<Vec<(String, PathBuf)>, Error> {
     Ok(entries(folder)?.into_iter().filter(|(name, path)| name.starts_with(prefix) && path.is_dir()).collect())
 }
 
 /// Everything in `folder` by name, in order.
-fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
-    let unreadable = |reason: std::io::Error| DataError::folder(folder, format!("it could not be read: {reason}"));
+fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
+    let unreadable = |reason: std::io::Error| Error::folder(folder, format!("it could not be read: {reason}"));
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;

@@ -4,24 +4,25 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Found, LabelFile, Volume, entries, without_ending};
+use crate::Error;
 use crate::data::split::Fold;
-use crate::data::{DataError, Description, Subset, description};
+use crate::data::{Description, Subset, description};
 use crate::files;
 
 /// What the first channel of a case's images ends with.
 const FIRST_CHANNEL: &str = "_0000";
 
 /// See [`super::look`].
-pub fn look(folder: &Path) -> Result<Found, DataError> {
+pub fn look(folder: &Path) -> Result<Found, Error> {
     let description = Description::open(folder)?
-        .ok_or_else(|| DataError::folder(folder, format!("{} is missing; it names the labels", description::FILE)))?;
+        .ok_or_else(|| Error::folder(folder, format!("{} is missing; it names the labels", description::FILE)))?;
     let classes: Vec<(u8, u8)> = description.labels.values().into_iter().map(|value| (value, value)).collect();
     let splits = splits(&folder.join("splits_final.json"))?;
-    let tested = folder.join("labelsTs").is_dir();
+    let has_test_set = folder.join("labelsTs").is_dir();
     let mut found = Found::new(description);
     for (part, subset) in [("Tr", None), ("Ts", Some(Subset::Test))] {
         let (images, labels) = (folder.join(format!("images{part}")), folder.join(format!("labels{part}")));
-        if subset.is_some() && !(tested && images.is_dir()) {
+        if subset.is_some() && !(has_test_set && images.is_dir()) {
             continue;
         }
         for (name, image) in entries(&images)? {
@@ -44,10 +45,10 @@ pub fn look(folder: &Path) -> Result<Found, DataError> {
                 continue;
             }
             // With test cases of its own, the list to look at chooses the checkpoint; else it is the test.
-            let held_out = if tested { Subset::Validation } else { Subset::Test };
+            let held_out = if has_test_set { Subset::Validation } else { Subset::Test };
             let listed = splits.get(case).map(|train| if *train { Subset::Train } else { held_out });
             let labels = vec![LabelFile { path, classes: classes.clone() }];
-            let split = subset.or(listed).or(tested.then_some(Subset::Train));
+            let split = subset.or(listed).or(has_test_set.then_some(Subset::Train));
             found.volumes.push(Volume { case: case.to_owned(), image, labels, split });
         }
     }
@@ -61,15 +62,14 @@ fn is_further_channel(stem: &str) -> bool {
 }
 
 /// Whether each listed case is for training, by the first fold.
-fn splits(file: &Path) -> Result<BTreeMap<String, bool>, DataError> {
+fn splits(file: &Path) -> Result<BTreeMap<String, bool>, Error> {
     if !file.exists() {
         return Ok(BTreeMap::new());
     }
-    let folds: Vec<Fold> =
-        serde_json::from_slice(&files::read(file)?).map_err(|reason| DataError::folder(file, reason))?;
+    let folds: Vec<Fold> = serde_json::from_slice(&files::read(file)?).map_err(|reason| Error::folder(file, reason))?;
     let Some(Fold { train, val }) = folds.into_iter().next() else { return Ok(BTreeMap::new()) };
     if let Some(both) = train.iter().find(|case| val.contains(case)) {
-        return Err(DataError::folder(file, format!("{both} is in train and val of the first fold; leave it in one")));
+        return Err(Error::folder(file, format!("{both} is in train and val of the first fold; leave it in one")));
     }
     let listed = |cases: Vec<String>, train: bool| cases.into_iter().map(move |case| (case, train));
     Ok(listed(train, true).chain(listed(val, false)).collect())

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{Found, LabelFile, Volume, Wanted, entries, folders, without_ending};
+use crate::Error;
 use crate::data::description::{Labels, meant};
-use crate::data::{DataError, Description, Subset};
+use crate::data::{Description, Subset};
 
 /// Images of a case, and their modality.
 const IMAGES: [(&str, &str); 2] = [("ct.nii.gz", "CT"), ("mri.nii.gz", "MR")];
@@ -26,7 +27,7 @@ struct Meta {
 }
 
 /// See [`super::look`].
-pub fn look(folder: &Path, wanted: &Wanted) -> Result<Found, DataError> {
+pub fn look(folder: &Path, wanted: &Wanted) -> Result<Found, Error> {
     if folder.join(PREDICTIONS).is_dir() {
         look_at_predictions(folder, wanted)
     } else {
@@ -34,7 +35,7 @@ pub fn look(folder: &Path, wanted: &Wanted) -> Result<Found, DataError> {
     }
 }
 
-fn look_at_release(folder: &Path, wanted: &Wanted) -> Result<Found, DataError> {
+fn look_at_release(folder: &Path, wanted: &Wanted) -> Result<Found, Error> {
     let splits = splits(&folder.join("meta.csv"))?;
     let cases = folders(folder, "s")?;
     let mut structures = BTreeSet::new();
@@ -57,7 +58,7 @@ fn look_at_release(folder: &Path, wanted: &Wanted) -> Result<Found, DataError> {
             true => format!("name structures to read, of {}", known()),
             false => format!("no structure is called {asked:?}; name some of {}", known()),
         };
-        return Err(DataError::folder(folder, reason));
+        return Err(Error::folder(folder, reason));
     }
     let all: Vec<&String> = organ.iter().chain(others.difference(&organ)).collect();
     let values: Vec<(&str, u8)> = all.iter().map(|name| name.as_str()).zip(1..=u8::MAX).collect();
@@ -81,11 +82,11 @@ fn look_at_release(folder: &Path, wanted: &Wanted) -> Result<Found, DataError> {
 }
 
 /// What each case is for, where the release says so.
-fn splits(table: &Path) -> Result<BTreeMap<String, Subset>, DataError> {
+fn splits(table: &Path) -> Result<BTreeMap<String, Subset>, Error> {
     if !table.exists() {
         return Ok(BTreeMap::new());
     }
-    let wrong = |reason: String| DataError::folder(table, reason);
+    let wrong = |reason: String| Error::folder(table, reason);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(b';')
         .from_path(table)
@@ -100,7 +101,7 @@ fn splits(table: &Path) -> Result<BTreeMap<String, Subset>, DataError> {
 }
 
 /// Volumes in `train` and `test`, at any depth, with label volumes of the same names, whose 1 is the organ.
-fn look_at_predictions(folder: &Path, wanted: &Wanted) -> Result<Found, DataError> {
+fn look_at_predictions(folder: &Path, wanted: &Wanted) -> Result<Found, Error> {
     let names = if wanted.organ.is_empty() { &["organ".to_owned()] } else { &wanted.organ[..] };
     let organ = names.iter().map(|name| (name.as_str(), ORGAN));
     let mut found = Found::new(Description::of_ct("TotalSegmentator", Labels::new(organ)));
@@ -120,7 +121,7 @@ fn look_at_predictions(folder: &Path, wanted: &Wanted) -> Result<Found, DataErro
     Ok(found)
 }
 
-fn volumes_below(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+fn volumes_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut volumes = Vec::new();
     for (name, path) in entries(folder)? {
         if path.is_dir() {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use coin_imaging::Window;
 
 use super::{Wanted, entries, folders};
+use crate::Error;
 use crate::data::description::{Intensity, Labels, Unit};
-use crate::data::{DataError, Description, Row, SliceTable};
+use crate::data::{Description, Row, SliceTable};
 
 /// The class whose pictures show nothing.
 const NORMAL: &str = "Normal";
@@ -18,7 +19,7 @@ const ORGAN: [u8; 2] = [1, 255];
 const OUTLINED: &str = "organ";
 
 /// All pictures, each its own patient: the database does not say whose they are.
-pub fn table(folder: &Path, wanted: &Wanted) -> Result<SliceTable, DataError> {
+pub fn table(folder: &Path, wanted: &Wanted) -> Result<SliceTable, Error> {
     let names = if wanted.organ.is_empty() { vec![OUTLINED.to_owned()] } else { wanted.organ.clone() };
     let labels = Labels::regions(names.into_iter().map(|name| (name, ORGAN.to_vec())));
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -34,7 +35,7 @@ pub fn table(folder: &Path, wanted: &Wanted) -> Result<SliceTable, DataError> {
         for (name, image) in entries(&path.join("images"))? {
             let mask = masks.is_dir().then(|| masks.join(&name));
             if mask.as_ref().is_some_and(|mask| !mask.exists()) {
-                return Err(DataError::folder(
+                return Err(Error::folder(
                     &path,
                     format!("masks/{name} is missing; put it there, or take its image away"),
                 ));
@@ -56,7 +57,7 @@ pub fn table(folder: &Path, wanted: &Wanted) -> Result<SliceTable, DataError> {
     }
     if rows.is_empty() {
         let reason = format!("no class folder ({NORMAL}, COVID and so on) with images/ is in it");
-        return Err(DataError::folder(folder, reason));
+        return Err(Error::folder(folder, reason));
     }
     Ok(SliceTable::new(name, rows))
 }

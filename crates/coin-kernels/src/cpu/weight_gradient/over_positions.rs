@@ -1,4 +1,4 @@
-//! Narrow convolutions: vectors are places. The gradient of an output and the input of a tap are correlated over all of them.
+//! Narrow convolutions: vectors run over positions. Each output gradient is correlated with each tap's input.
 
 use std::ops::Range;
 
@@ -6,44 +6,48 @@ use macerator::Simd;
 
 use super::super::band::{Band, Map, Prologue};
 use super::super::tile;
-use super::{Column, Share, Target};
+use super::{Column, Partition, Target};
 
-/// Values of the widest vector.
+/// Lanes of the widest vector.
 const WIDEST: usize = 16;
 
-/// Memory for a band.
-pub fn scratch(share: &Share<'_>, band: &Band) -> usize {
-    let gradients = Gradients::of(share, band);
-    share.layout.length(band, share.inputs.len()) + gradients.length(band, share.outputs.len())
+/// Scratch values for a band.
+pub fn scratch(partition: &Partition<'_>, band: &Band) -> usize {
+    let gradients = Gradients::of(partition, band);
+    partition.layout.length(band, partition.inputs.len()) + gradients.length(band, partition.outputs.len())
 }
 
-/// Adds what the share's bands give to `target`.
+/// Adds the gradients of the partition's bands to `target`.
 #[inline(always)]
-pub fn add<S: Simd>(share: &Share<'_>, scratch: &mut [f32], target: Target<'_>) {
+pub fn add<S: Simd>(partition: &Partition<'_>, scratch: &mut [f32], target: Target<'_>) {
     match tile::many_registers::<S>() {
-        true => compute::<S, 4, 6>(share, scratch, target),
-        false => compute::<S, 3, 3>(share, scratch, target),
+        true => compute::<S, 4, 6>(partition, scratch, target),
+        false => compute::<S, 3, 3>(partition, scratch, target),
     }
 }
 
 #[inline(always)]
-fn compute<S: Simd, const M: usize, const J: usize>(share: &Share<'_>, scratch: &mut [f32], target: Target<'_>) {
-    let Share { sum, layout, outputs, .. } = share;
-    let inputs = share.inputs.len();
+fn compute<S: Simd, const M: usize, const J: usize>(
+    partition: &Partition<'_>,
+    scratch: &mut [f32],
+    target: Target<'_>,
+) {
+    let Partition { sum, layout, outputs, .. } = partition;
+    let inputs = partition.inputs.len();
     let mut targets = target.outputs();
-    for band in share.bands {
-        let gradients = Gradients::of(share, band);
+    for band in partition.bands {
+        let gradients = Gradients::of(partition, band);
         let (packed, gradient) = scratch.split_at_mut(layout.length(band, inputs));
-        layout.pack::<S>(band, sum.input, &sum.from, share.input_channels(), &Prologue::default(), packed);
-        gradients.pack::<S>(band, sum.gradient, &sum.to, share.output_channels(), gradient);
-        let count = layout.places(band).next_multiple_of(tile::lanes::<S>());
+        layout.pack::<S>(band, sum.input, &sum.from, partition.input_channels(), &Prologue::default(), packed);
+        gradients.pack::<S>(band, sum.gradient, &sum.to, partition.output_channels(), gradient);
+        let count = layout.positions(band).next_multiple_of(tile::lanes::<S>());
         assert!(count <= gradients.plane(band), "a plane is a whole number of vectors");
         for (phase, taps) in sum.stencil.phases.iter().enumerate() {
             let gradient = &gradient[phase * gradients.plane(band)..];
             let of_output = gradients.output(band);
-            let columns = share.columns(band, taps);
+            let columns = partition.columns(band, taps);
             for o in (0..outputs.len()).step_by(M) {
-                // Past the last output its own values again, which are not stored.
+                // Repeat the last output to fill the tile; those sums are not stored.
                 let mut left = [gradient.as_ptr(); M];
                 for (m, left) in left.iter_mut().enumerate() {
                     let values = &gradient[(o + m).min(outputs.len() - 1) * of_output..];
@@ -57,7 +61,7 @@ fn compute<S: Simd, const M: usize, const J: usize>(share: &Share<'_>, scratch: 
                         assert!(count <= values.len(), "vectors end in the slack");
                         *right = values.as_ptr();
                     }
-                    // SAFETY: each pointer has `count` values behind it, as just checked.
+                    // SAFETY: each pointer is valid for `count` values, as asserted above.
                     let found = unsafe { tile::correlate::<S, M, J>(left, right, count) };
                     for (target, found) in targets[o..].iter_mut().zip(found) {
                         for (Column { input, tap, .. }, found) in columns.iter().zip(found) {
@@ -70,7 +74,7 @@ fn compute<S: Simd, const M: usize, const J: usize>(share: &Share<'_>, scratch: 
     }
 }
 
-/// How gradients are laid out: the places of a band as in its [`Layout`], zeros in the padding, a plane a phase.
+/// Layout of packed gradients: the positions of a band as in its [`Layout`], zeros in the padding, one plane per phase.
 struct Gradients {
     pitch: usize,
     rows: usize,
@@ -78,8 +82,8 @@ struct Gradients {
 }
 
 impl Gradients {
-    fn of(share: &Share<'_>, band: &Band) -> Self {
-        let Share { sum, layout, .. } = share;
+    fn of(partition: &Partition<'_>, band: &Band) -> Self {
+        let Partition { sum, layout, .. } = partition;
         Self { pitch: layout.pitch, rows: layout.plane_rows(band), step: sum.stencil.output_step }
     }
 
@@ -113,7 +117,7 @@ impl Gradients {
                     let (values, padding) = target.split_at_mut(line.len().div_ceil(self.step));
                     match self.step {
                         1 => tile::copy::<S>(line, values),
-                        step => tile::thin_out(line, step, values),
+                        step => tile::copy_strided(line, step, values),
                     }
                     tile::clear(padding);
                 }

@@ -1,0 +1,145 @@
+//! The document of a model file: what the model is and how to use it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::normalisation::{Normalisation, Over};
+use super::self_test::SelfTest;
+use crate::Error;
+use crate::method::Method;
+use crate::networks::{ClassifierArchitecture, InpainterConfig};
+use crate::ood::OodDetector;
+
+/// The version of the format that this code writes, and the newest that it reads.
+pub const FORMAT: u32 = 4;
+/// Largest side of an input that a file may ask for.
+const LARGEST_SIZE: usize = 2048;
+
+/// What a model is and how to use it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// Version of this document.
+    pub format: u32,
+    /// Name in file names: lower case letters, digits and hyphens.
+    pub name: String,
+    /// Name for people.
+    pub title: String,
+    /// Architecture of encoder and generator.
+    pub inpainter: InpainterConfig,
+    /// Architecture of the classifier.
+    pub classifier: ClassifierArchitecture,
+    /// What its counterfactuals are to be.
+    #[serde(default, skip_serializing_if = "Method::is_coin")]
+    pub method: Method,
+    /// Side of the square input in pixels.
+    pub size: usize,
+    /// Whether the input is cropped to a square around the body.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub crop_to_body: bool,
+    /// Which intensities become -1 and 1. Up to format 3, `window` was a pair of HU.
+    #[serde(alias = "window")]
+    pub normalisation: Normalisation,
+    /// What the model was trained to find, in the words of its data; empty in older files.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub finding: String,
+    /// Modality of the images, such as CT or MR; empty in older files, which are all CT.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub modality: String,
+    /// Unit of the intensities: HU, or arbitrary; empty in older files, which are all in HU.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
+    /// The mask is where the difference map exceeds this.
+    pub threshold: f32,
+    /// Only those components of the mask are kept in which the difference map exceeds this somewhere; 0 keeps all. `peak` in
+    /// older files.
+    #[serde(default, alias = "peak", skip_serializing_if = "is_zero")]
+    pub seed_threshold: f32,
+    /// Whether the mask is opened, closed and reduced to its largest component by default.
+    pub postprocess: bool,
+    /// The training recipe, whole.
+    pub recipe: Value,
+    /// What it was trained on, in words.
+    pub data: String,
+    /// Measured results.
+    pub results: Value,
+    /// What it cannot do, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub limits: String,
+    /// Tells images that are unlike the training data, where it was fitted. `familiarity` in older files.
+    #[serde(default, alias = "familiarity", skip_serializing_if = "Option::is_none")]
+    pub ood: Option<OodDetector>,
+    /// Licence of the weights.
+    pub licence: String,
+    /// SHA-256 of all tensors, in the order of their names.
+    pub weights_sha256: String,
+    /// A small computation and its result, to be repeated before a device is trusted.
+    pub self_test: SelfTest,
+}
+
+impl Card {
+    /// Whether the model sees HU.
+    pub fn is_in_hu(&self) -> bool {
+        matches!(self.unit.as_str(), "" | "HU") && matches!(self.normalisation, Normalisation::Window(_))
+    }
+}
+
+fn is_zero(value: &f32) -> bool {
+    *value == 0.0
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// Reads and checks a document.
+pub(super) fn read(document: &str) -> Result<Card, Error> {
+    let unreadable = |reason: serde_json::Error| Error::Card(reason.to_string());
+    let value: Value = serde_json::from_str(document).map_err(unreadable)?;
+    // The version comes first: a newer document may have fields that are unknown here.
+    let format = value.get("format").and_then(Value::as_u64).and_then(|format| u32::try_from(format).ok());
+    match format {
+        Some(format) if format > FORMAT => return Err(Error::Newer { format, newest: FORMAT }),
+        _ => {}
+    }
+    let card: Card = serde_json::from_value(value).map_err(unreadable)?;
+    check(&card)?;
+    Error::refuse("self_test.size", side_problem(&card, card.self_test.size))?;
+    card.self_test.check()?;
+    Ok(card)
+}
+
+/// Refuses a card with an impossible value.
+pub(super) fn check(card: &Card) -> Result<(), Error> {
+    Error::refuse("name", name_problem(&card.name))?;
+    Error::refuse("inpainter", card.inpainter.problem())?;
+    let told = card.method.is_coin() || card.inpainter.conditions > 1;
+    Error::refuse(
+        "method",
+        (!told).then(|| "it tells the generator a condition, and inpainter.conditions is 1".into()),
+    )?;
+    Error::refuse("classifier", card.classifier.problem())?;
+    Error::refuse("size", side_problem(card, card.size))?;
+    Error::refuse("normalisation", card.normalisation.problem())?;
+    let unknown = matches!(card.normalisation, Normalisation::Percentiles { over: Over::Dataset, .. });
+    let reason = || "percentiles of the training data are a window by now; give that".to_owned();
+    Error::refuse("normalisation", unknown.then(reason))?;
+    let threshold = (0.0..1.0).contains(&card.threshold);
+    Error::refuse("threshold", (!threshold).then(|| format!("{} is not in 0..1", card.threshold)))?;
+    let seed_threshold = (0.0..1.0).contains(&card.seed_threshold);
+    Error::refuse("seed_threshold", (!seed_threshold).then(|| format!("{} is not in 0..1", card.seed_threshold)))?;
+    Error::refuse("ood", card.ood.as_ref().and_then(OodDetector::problem))
+}
+
+/// Why a name cannot stand in file names.
+pub fn name_problem(name: &str) -> Option<String> {
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    let named = !name.is_empty() && name.bytes().all(plain);
+    (!named).then(|| format!("{name:?} is not made of lower case letters, digits and hyphens"))
+}
+
+fn side_problem(card: &Card, side: usize) -> Option<String> {
+    let multiple = card.inpainter.side_multiple();
+    let fits = side > 0 && side <= LARGEST_SIZE && side.is_multiple_of(multiple);
+    (!fits).then(|| format!("{side} is not a multiple of {multiple} up to {LARGEST_SIZE}"))
+}

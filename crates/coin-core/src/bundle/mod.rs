@@ -1,0 +1,141 @@
+//! The model file: one safetensors file with the inference weights of inpainter and classifier in f16, and a JSON
+//! document `coin` in its metadata that says what the model is.
+//!
+//! A reader checks every field, and every tensor's name and shape when it makes the networks, and refuses with the name.
+
+mod card;
+mod half;
+mod normalisation;
+mod self_test;
+
+use std::collections::HashMap;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use safetensors::SafeTensors;
+
+use crate::Error;
+use crate::explanation::{Explainer, Explanation, Pending};
+use crate::networks::{Classifier, Inpainter};
+use crate::weights::{self, Weights};
+
+pub use card::{Card, FORMAT, name_problem};
+pub use normalisation::{Normalisation, Over};
+pub use self_test::{SELF_TEST_TOLERANCE, SelfTest};
+
+/// The metadata key of the model's document.
+const KEY: &str = "coin";
+/// What the names of the inpainter's tensors begin with.
+pub const INPAINTER: &str = "inpainter";
+/// What the names of the classifier's tensors begin with.
+pub const CLASSIFIER: &str = "classifier";
+
+/// A model: its document and its weights.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    /// What the model is.
+    pub card: Card,
+    weights: Weights,
+}
+
+impl Bundle {
+    /// Packs trained networks: folds spectral norms, rounds weights to f16, fills in the hash and the self-test of
+    /// `card`. `device` must be a CPU.
+    ///
+    /// # Errors
+    /// When [`Self::read`] would refuse the card, or a device does not give the weights or the self-test's result back.
+    pub fn pack(mut card: Card, inpainter: Inpainter, classifier: Classifier, device: &Device) -> Result<Self, Error> {
+        card.inpainter.spectral_norm = false;
+        card::check(&card)?;
+        let mut weights = weights::prefixed(weights::collect(&inpainter.folded())?, INPAINTER);
+        weights.extend(weights::prefixed(weights::collect(&classifier)?, CLASSIFIER));
+        let weights: Weights = weights.into_iter().map(|(name, weight)| (name, half::rounded(weight))).collect();
+        card.weights_sha256 = half::fingerprint(&weights);
+        let mut bundle = Self { card, weights };
+        bundle.card.self_test = bundle.expected(device)?;
+        Ok(bundle)
+    }
+
+    /// Reads a model file.
+    ///
+    /// # Errors
+    /// When it is no whole safetensors file, or a field or the hash of the weights is not as it should be. Names and shapes of
+    /// tensors are compared by [`Self::networks`].
+    pub fn read(bytes: &[u8]) -> Result<Self, Error> {
+        let container = |reason: safetensors::SafeTensorError| Error::Container(reason.to_string());
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(container)?;
+        let document = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY)).ok_or(Error::NoCard)?;
+        let card = card::read(document)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(container)?;
+        let weights = tensors
+            .iter()
+            .map(|(name, view)| Ok((name.to_owned(), half::read(name, &view)?)))
+            .collect::<Result<Weights, Error>>()?;
+        let same = half::fingerprint(&weights) == card.weights_sha256;
+        let reason = || "the weights do not have this hash; download the model again".into();
+        Error::refuse("weights_sha256", (!same).then(reason))?;
+        Ok(Self { card, weights })
+    }
+
+    /// All tensors by name.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// The file.
+    pub fn write(&self) -> Result<Vec<u8>, Error> {
+        let card = serde_json::to_string(&self.card).map_err(|reason| Error::Card(reason.to_string()))?;
+        let metadata = HashMap::from([(KEY.to_owned(), card)]);
+        let tensors = self.weights.iter().map(|(name, weight)| (name.as_str(), half::Half(weight)));
+        safetensors::serialize(tensors, Some(metadata)).map_err(|reason| Error::Container(reason.to_string()))
+    }
+
+    /// The networks on `device`. However large those that the card describes are, memory is taken for weights of the file alone.
+    ///
+    /// # Errors
+    /// When a tensor is missing, unknown or of a wrong shape.
+    pub fn networks(&self, device: &Device) -> Result<(Inpainter, Classifier), Error> {
+        let mut weights = self.weights.clone();
+        let inpainter = weights::split_off(&mut weights, INPAINTER);
+        let classifier = weights::split_off(&mut weights, CLASSIFIER);
+        if let Some(name) = weights.into_keys().next() {
+            return Err(Error::UnknownTensor(name));
+        }
+        let inpainter = weights::apply(self.card.inpainter.undrawn(device), inpainter)?.no_grad();
+        Ok((inpainter, weights::apply(self.card.classifier.undrawn(device), classifier)?.no_grad()))
+    }
+
+    /// The networks on `device`, ready to explain.
+    ///
+    /// # Errors
+    /// As [`Self::networks`].
+    pub fn explainer(&self, device: &Device) -> Result<Explainer, Error> {
+        let (inpainter, classifier) = self.networks(device)?;
+        Ok(Explainer {
+            inpainter: inpainter.fused(),
+            classifier: classifier.fused(),
+            method: self.card.method,
+            ood: self.card.ood.clone(),
+        })
+    }
+
+    /// The input of the self-test, `size * size` values in [-1, 1].
+    pub fn self_test_input(&self) -> Vec<f32> {
+        self_test::input(self.card.self_test.size)
+    }
+
+    /// How far the answer to [`Self::self_test_input`] is from the expected one; more than
+    /// [`SELF_TEST_TOLERANCE`] is an error.
+    pub fn check(&self, answer: &Explanation) -> Result<f32, Error> {
+        self.card.self_test.compare(answer)
+    }
+
+    fn expected(&self, device: &Device) -> Result<SelfTest, Error> {
+        let size = self.card.inpainter.side_multiple().max(64);
+        let failed = |reason| Error::SelfTest(Box::new(reason));
+        let pending = self.explainer(device)?.explain(self_test::input(size), size, device);
+        let answers = pending.and_then(Pending::read).map_err(failed)?;
+        let answer = answers.first().ok_or_else(|| failed(Error::Input { found: 0, size }))?;
+        Ok(SelfTest::of(size, answer))
+    }
+}

@@ -1,0 +1,92 @@
+//! A small computation whose result is known: what a device must give before it is trusted.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::Error;
+use crate::explanation::{Explanation, largest_difference};
+
+/// Pixels of the counterfactual that are compared.
+const PIXELS: usize = 64;
+
+/// A made input and what the model gives for it on the CPU.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SelfTest {
+    /// Side of the input.
+    pub size: usize,
+    /// SHA-256 of the input's little-endian f32 values.
+    pub input_sha256: String,
+    /// Probability before.
+    pub before: f32,
+    /// Probability after.
+    pub after: f32,
+    /// The counterfactual at evenly spread pixels.
+    pub counterfactual: Vec<f32>,
+}
+
+/// Largest difference to the expected values with which a device passes the self-test.
+pub const SELF_TEST_TOLERANCE: f32 = 2e-3;
+
+impl SelfTest {
+    /// A placeholder for [`super::Bundle::pack`] to fill in.
+    pub fn unknown() -> Self {
+        Self { size: 0, input_sha256: String::new(), before: 0.0, after: 0.0, counterfactual: Vec::new() }
+    }
+
+    /// Refuses a self-test that another input or another number of values belongs to.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let Self { size, input_sha256, counterfactual, .. } = self;
+        let known = hash(&input(*size)) == *input_sha256;
+        Error::refuse("self_test.input_sha256", (!known).then(|| "it is not the hash of the input made here".into()))?;
+        let (found, expected) = (counterfactual.len(), PIXELS.min(size * size));
+        let reason = || format!("it has {found} values instead of {expected}; download or export the model again");
+        Error::refuse("self_test.counterfactual", (found != expected).then(reason))
+    }
+
+    /// Of the answer to [`input`].
+    pub(super) fn of(size: usize, answer: &Explanation) -> Self {
+        Self {
+            size,
+            input_sha256: hash(&input(size)),
+            before: answer.before,
+            after: answer.after,
+            counterfactual: spread(&answer.counterfactual),
+        }
+    }
+
+    /// The largest difference of an answer to the expected one; an error beyond [`SELF_TEST_TOLERANCE`].
+    pub(super) fn compare(&self, answer: &Explanation) -> Result<f32, Error> {
+        let found = spread(&answer.counterfactual);
+        let pairs = found.iter().zip(&self.counterfactual);
+        let pairs = pairs.chain([(&answer.before, &self.before), (&answer.after, &self.after)]);
+        let error = largest_difference(pairs);
+        let finite = error.is_finite() && answer.counterfactual.iter().all(|value| value.is_finite());
+        let tolerance = SELF_TEST_TOLERANCE;
+        if finite && error <= tolerance { Ok(error) } else { Err(Error::Untrusted { error, tolerance }) }
+    }
+}
+
+/// The SHA-256 of the values' bytes.
+fn hash(values: &[f32]) -> String {
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    hex::encode(Sha256::digest(&bytes))
+}
+
+/// Rings and a ramp from integers only, so that every machine makes the same bits.
+pub(super) fn input(size: usize) -> Vec<f32> {
+    let level = |i: usize| {
+        let (x, y) = (i % size, i / size);
+        let (dx, dy) = (x.abs_diff(size / 2), y.abs_diff(size / 2));
+        let level = (dx * dx + dy * dy) / 8 + x * 2 + y * 3;
+        (level % 256) as f32 / 128.0 - 1.0
+    };
+    (0..size * size).map(level).collect()
+}
+
+/// [`PIXELS`] values, evenly spread; all where there are fewer.
+fn spread(values: &[f32]) -> Vec<f32> {
+    let step = (values.len() / PIXELS).max(1);
+    // An odd offset in each row, so that the samples do not all lie in one column.
+    (0..PIXELS).filter_map(|i| values.get(i * step + (i * 5) % step)).copied().collect()
+}

@@ -1,72 +1,73 @@
 /**
- * What is shown, as the part of the address behind `#`, which browsers send to no one: whoever opens it sees the same, but for
- * files, synthetic anomalies and dragged windows.
+ * The state of the page as query parameters in the fragment of its address, which browsers do not send to servers. Opening the
+ * address restores the state, except files, inserted anomalies and custom windows.
  *
  *   device     auto, cpu or webgpu
  *   model, sample, slice, threshold, hysteresis, postprocess, display, colours
- *   methods    1: the saliency methods, too
+ *   methods    1: compute the saliency maps
  *   lang       en or de
  */
 
 /** @typedef {"device" | "model" | "sample" | "slice" | "threshold" | "hysteresis" | "postprocess" | "display" | "colours" | "methods" | "lang"} Key */
 
-const asked = new URLSearchParams(location.hash.slice(1));
+/** The parameters when the page was opened. */
+const initial = new URLSearchParams(location.hash.slice(1));
 
-/** What keys were called in addresses of earlier versions. @type {Partial<Record<Key, string>>} */
-const RENAMED = { hysteresis: "peak" };
+/** Names of keys in earlier versions. @type {Partial<Record<Key, string>>} */
+const OLD_KEYS = { hysteresis: "peak" };
 
 /**
- * What the address asked for when the page was opened.
+ * Value of a parameter when the page was opened.
  *
  * @param {Key} key
  * @returns {string | null}
  */
 export function queryParameter(key) {
-  return asked.get(key) ?? asked.get(RENAMED[key] ?? key);
+  return initial.get(key) ?? initial.get(OLD_KEYS[key] ?? key);
 }
 
 /**
- * A number that the address asked for.
+ * Value of a numeric parameter when the page was opened; null if it is absent or out of range.
  *
  * @param {Key} key
  * @param {number} low
  * @param {number} high
  */
 export function queryNumber(key, low, high) {
-  const value = Number(asked.get(key) ?? Number.NaN);
+  const value = Number(initial.get(key) ?? Number.NaN);
   return value >= low && value <= high ? value : null;
 }
 
-/** Browsers refuse a page that changes its address too often; so long a slider may move first. */
-const REST_MS = 300;
+/** Delay before the address is updated: browsers limit the rate, and sliders change quickly. */
+const DELAY_MS = 300;
 
-/** What is to be written. @type {Partial<Record<Key, string | number | null>>} */
-let noted = {};
+/** Changes that are not in the address yet. @type {Partial<Record<Key, string | number | null>>} */
+let pending = {};
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 
 /**
- * Notes what is shown; null for what is not to be restored, such as files of the reader's own.
+ * Sets parameters; null removes one.
  *
- * @param {Partial<Record<Key, string | number | null>>} state
+ * @param {Partial<Record<Key, string | number | null>>} parameters
  */
-export function noteInAddress(state) {
-  Object.assign(noted, state);
+export function setQueryParameters(parameters) {
+  Object.assign(pending, parameters);
   clearTimeout(timer);
-  timer = setTimeout(writeAddress, REST_MS);
+  timer = setTimeout(writeAddress, DELAY_MS);
 }
 
-/** Writes what was noted, for when the page is about to be left. */
+/** Writes pending parameters to the address now. */
 export function writeAddress() {
-  const now = new URLSearchParams(location.hash.slice(1));
-  for (const [key, value] of Object.entries(noted)) {
-    if (value === null || value === "") now.delete(key);
-    else now.set(key, String(value));
+  const parameters = new URLSearchParams(location.hash.slice(1));
+  for (const [key, value] of Object.entries(pending)) {
+    if (value === null || value === "") parameters.delete(key);
+    else parameters.set(key, String(value));
   }
-  noted = {};
-  const hash = now.toString();
+  pending = {};
+  const hash = parameters.toString();
   if (hash !== location.hash.slice(1)) history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
 }
 
-// Someone has opened a link in this very tab; what the page writes itself is not heard here.
+// A link was opened in this tab; `replaceState` does not fire this event.
 addEventListener("hashchange", () => location.reload());

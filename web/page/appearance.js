@@ -1,32 +1,32 @@
-import { noteInAddress, writeAddress } from "./address.js";
+import { setQueryParameters, writeAddress } from "./address.js";
 import { element } from "./dom.js";
-import { LANGUAGE } from "./language.js";
-import { remember, remembered } from "./preferences.js";
+import { LANGUAGE } from "./locale.js";
+import { loadPreference, savePreference } from "./preferences.js";
 
 /**
- * Dark as in a reading room, or light, remembered on this device; and the language.
+ * Sets up the theme, dark unless the user chose light, and the language.
  *
- * @param {() => void} changed colours are other ones
+ * @param {() => void} onThemeChange
  */
-export function acceptAppearance(changed) {
+export function initAppearance(onThemeChange) {
   const light = element("light", HTMLInputElement);
-  light.checked = remembered("theme") === "light";
-  apply(light.checked);
+  light.checked = loadPreference("theme") === "light";
+  applyTheme(light.checked);
   light.addEventListener("change", () => {
-    apply(light.checked);
-    remember("theme", light.checked ? "light" : "dark");
-    changed();
+    applyTheme(light.checked);
+    savePreference("theme", light.checked ? "light" : "dark");
+    onThemeChange();
   });
   const language = element("language", HTMLSelectElement);
   language.value = LANGUAGE;
   language.addEventListener("change", () => {
-    noteInAddress({ lang: language.value });
+    setQueryParameters({ lang: language.value });
     writeAddress();
     location.reload();
   });
 }
 
 /** @param {boolean} light */
-function apply(light) {
+function applyTheme(light) {
   document.documentElement.dataset.theme = light ? "light" : "dark";
 }

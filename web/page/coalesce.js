@@ -1,9 +1,9 @@
 /**
- * Runs one task at a time; of the requests that come meanwhile only the newest is kept.
+ * Runs one task at a time. Of the requests that arrive meanwhile, only the newest is kept.
  *
  * @template T
  * @param {(request: T) => Promise<void>} task
- * @returns {(request: T) => Promise<void>} settles when nothing is left to do
+ * @returns {(request: T) => Promise<void>} settles when no request is left
  */
 export function coalesce(task) {
   /** @type {{request: T} | null} */
@@ -19,7 +19,7 @@ export function coalesce(task) {
         try {
           await task(request);
         } catch (error) {
-          // A newer request makes up for an older one that failed.
+          // The error is dropped if a newer request replaces the failed one.
           if (!waiting) throw error;
         }
       }

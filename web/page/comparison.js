@@ -4,7 +4,7 @@ import { create, element } from "./dom.js";
 import { bytesOfModel, modelOptions } from "./models.js";
 import { maskOnGrid } from "../geometry.js";
 import { overlapOf } from "./overlap.js";
-import { COMPARISON, seconds } from "./strings.js";
+import { COMPARISON, duration } from "./strings.js";
 import { verdictOf } from "./verdict.js";
 import { Task } from "./task.js";
 
@@ -12,44 +12,43 @@ import { Task } from "./task.js";
 /** @typedef {import("./models.js").ModelEntry} ModelEntry */
 
 const chooser = element("other-model", HTMLSelectElement);
-const shown = element("comparison", HTMLElement);
+const columns = element("comparison", HTMLElement);
 const task = new Task("compare-models", "comparison");
 
-/** @type {Result | null} */
-let of = null;
+/** The result that the comparison belongs to. @type {Result | null} */
+let comparedResult = null;
 
 /**
- * Explains the slice that is shown with another model, too, and puts both side by side.
+ * Sets up the comparison of the shown result with that of another model.
  *
  * @param {() => Result | null} current
  * @param {() => ModelEntry[]} models
  */
-export function acceptComparison(current, models) {
+export function initComparison(current, models) {
   element("compare-models", HTMLButtonElement).addEventListener("click", () => {
     const result = current();
     const entry = models().find(({ name }) => name === chooser.value);
     if (!result || !entry) return;
-    of = result;
+    comparedResult = result;
     task.run(
       async (signal) => {
         task.progress(COMPARISON.loading(entry.title));
         const bytes = await bytesOfModel(entry, (received, total) => task.progress(COMPARISON.loading(entry.title), received, total), signal);
-        // Not cancelled in the middle: the engine is that of the page, too.
+        // Not abortable: aborting would kill the engine that the page uses as well.
         const other = await Explainer.load(bytes, { device: "cpu" });
         signal.throwIfAborted();
         task.progress(COMPARISON.explaining);
-        const { slice, truth: inserted } = result.subject;
+        const { slice, truth: inserted } = result.input;
         const explanation = await other.explain(slice);
         other.close();
         const truth = inserted && maskOnGrid(inserted, slice, explanation);
         const mask = await maskOf(explanation, other.info);
         signal.throwIfAborted();
-        const columns = [
+        columns.replaceChildren(
           columnOf(result.model.title, result.explanation, result.mask, result.overlap?.iou ?? null),
           columnOf(other.info.title, explanation, mask, truth && overlapOf(mask, truth).iou),
-        ];
-        shown.replaceChildren(...columns);
-        return COMPARISON.done(seconds(explanation.milliseconds));
+        );
+        return COMPARISON.done(duration(explanation.milliseconds));
       },
       COMPARISON.cancelled,
     );
@@ -57,25 +56,27 @@ export function acceptComparison(current, models) {
 }
 
 /**
- * For another slice or model, which the comparison is not of; the models to compare with are the others.
+ * Lists the models to compare with, and clears the comparison if it belongs to another result.
  *
  * @param {Result} result
  * @param {ModelEntry[]} models
  * @param {string | null} used name of the model in use
  */
-export function followComparison(result, models, used) {
+export function resetComparison(result, models, used) {
   const others = models.filter(({ name }) => name !== used);
   const chosen = chooser.value;
   chooser.replaceChildren(...modelOptions(others));
   if (others.some(({ name }) => name === chosen)) chooser.value = chosen;
   element("comparison-section", HTMLElement).hidden = others.length === 0;
-  if (of === null || of === result) return;
-  of = null;
-  task.leave();
-  shown.replaceChildren();
+  if (comparedResult === null || comparedResult === result) return;
+  comparedResult = null;
+  task.reset();
+  columns.replaceChildren();
 }
 
 /**
+ * Counterfactual, mask and classification of one model.
+ *
  * @param {string} title
  * @param {import("../coin.js").Explanation} explanation
  * @param {Uint8Array | null} mask
@@ -83,14 +84,14 @@ export function followComparison(result, models, used) {
  */
 function columnOf(title, explanation, mask, iou) {
   const { size, input, counterfactual } = explanation;
-  const picture = (/** @type {string} */ name) => create("canvas", { width: 512, height: 512, role: "img", ariaLabel: name });
-  const repainted = picture(COMPARISON.counterfactual(title));
-  drawIntensities(repainted, counterfactual, size);
-  const masked = picture(COMPARISON.mask(title));
-  drawIntensities(masked, input, size);
-  if (mask) drawMask(masked, mask, size, MASK_COLOUR);
+  const canvasNamed = (/** @type {string} */ name) => create("canvas", { width: 512, height: 512, role: "img", ariaLabel: name });
+  const left = canvasNamed(COMPARISON.counterfactual(title));
+  drawIntensities(left, counterfactual, size);
+  const right = canvasNamed(COMPARISON.mask(title));
+  drawIntensities(right, input, size);
+  if (mask) drawMask(right, mask, size, MASK_COLOUR);
   const { before, after } = verdictOf(explanation);
-  const words = [`${before.words} \u2192 ${after.words}`, ...(iou === null ? [] : [COMPARISON.iou(iou)])].join(" · ");
-  const pair = create("div", { className: "couple" }, repainted, masked);
-  return create("figure", {}, create("figcaption", {}, title), pair, create("p", {}, words));
+  const text = [`${before.text} \u2192 ${after.text}`, ...(iou === null ? [] : [COMPARISON.iou(iou)])].join(" · ");
+  const canvases = create("div", { className: "couple" }, left, right);
+  return create("figure", {}, create("figcaption", {}, title), canvases, create("p", {}, text));
 }

@@ -3,40 +3,43 @@ import { pixelAt } from "../geometry.js";
 import { create, element } from "./dom.js";
 import { coalesce } from "./coalesce.js";
 import { COMPONENTS } from "./strings.js";
-import { markComponent } from "./threshold.js";
+import { highlightComponent } from "./threshold.js";
 import { unitOf } from "./units.js";
-import { showBox, showWhole } from "./viewport.js";
+import { resetView, zoomToBox } from "./viewport.js";
 
 /** @typedef {import("./main.js").Result} Result */
 
 /**
+ * A connected component of the mask.
+ *
  * @typedef {Object} Component
  * @property {Uint8Array} mask
- * @property {number} pixels
- * @property {number} inside of them, on the slice and not on what surrounds it
- * @property {number} intensity its mean in the slice
- * @property {number} difference its mean
- * @property {{left: number, top: number, right: number, bottom: number}} box in pixels of the grid
+ * @property {number} pixels on the model's grid
+ * @property {number} inside number of these pixels that lie on the slice, not in the padding
+ * @property {number} intensity mean of the slice
+ * @property {number} difference mean of the difference map
+ * @property {{left: number, top: number, right: number, bottom: number}} box bounding box in grid pixels, inclusive
  */
 
-/** More rows say nothing. */
-const MOST = 8;
+const MAX_ROWS = 8;
 
 const body = element("components", HTMLTableSectionElement);
 const rest = element("components-rest", HTMLElement);
 
-/** Lists the components of a result's mask, the largest first; a row shows its component. */
+/** Lists the components of a result's mask, largest first. The button of a row highlights and zooms to its component. */
 export const showComponents = coalesce(async (/** @type {Result} */ result) => {
   const { mask, explanation } = result;
   if (!mask) return;
   const numbers = await componentNumbers(mask, explanation.size);
   const components = componentsOf(numbers, result);
   const { pixelMm } = explanation.square;
-  body.replaceChildren(...components.slice(0, MOST).map((component, i) => rowOf(result, component, i, pixelMm)));
-  rest.textContent = components.length === 0 ? COMPONENTS.none : components.length > MOST ? COMPONENTS.more(components.length - MOST) : "";
+  body.replaceChildren(...components.slice(0, MAX_ROWS).map((component, i) => rowOf(result, component, i, pixelMm)));
+  rest.textContent = components.length === 0 ? COMPONENTS.none : components.length > MAX_ROWS ? COMPONENTS.more(components.length - MAX_ROWS) : "";
 });
 
 /**
+ * Table row of a component.
+ *
  * @param {Result} result
  * @param {Component} component
  * @param {number} index
@@ -45,28 +48,30 @@ export const showComponents = coalesce(async (/** @type {Result} */ result) => {
 function rowOf(result, component, index, pixelMm) {
   const show = create("button", { type: "button", ariaPressed: "false" }, COMPONENTS.component(index + 1));
   show.addEventListener("click", () => {
-    const pressed = show.ariaPressed !== "true";
+    const selected = show.ariaPressed !== "true";
     for (const other of body.querySelectorAll("button")) other.ariaPressed = "false";
-    show.ariaPressed = String(pressed);
-    markComponent(result, pressed ? component.mask : null);
+    show.ariaPressed = String(selected);
+    highlightComponent(result, selected ? component.mask : null);
     const { size } = result.explanation;
     const { left, top, right, bottom } = component.box;
-    if (pressed) showBox({ left: left / size, top: top / size, right: (right + 1) / size, bottom: (bottom + 1) / size });
-    else showWhole();
+    if (selected) zoomToBox({ left: left / size, top: top / size, right: (right + 1) / size, bottom: (bottom + 1) / size });
+    else resetView();
   });
-  const unit = unitOf(result.model, result.subject.source.scan);
+  const unit = unitOf(result.model, result.input.source.scan);
   const [low, high] = result.explanation.window;
   const area = pixelMm ? COMPONENTS.area(component.pixels * pixelMm ** 2) : COMPONENTS.pixels(component.pixels);
-  const cells = [area, COMPONENTS.intensity(component.intensity, unit, high - low), component.difference.toFixed(2)].map((words) => create("td", {}, words));
+  const cells = [area, COMPONENTS.intensity(component.intensity, unit, high - low), COMPONENTS.difference(component.difference)].map((text) => create("td", {}, text));
   return create("tr", {}, create("th", { scope: "row" }, show), ...cells);
 }
 
 /**
- * @param {Uint32Array} numbers
+ * Measures the components of a mask.
+ *
+ * @param {Uint32Array} numbers component number of each pixel, 0 outside the mask
  * @param {Result} result
  * @returns {Component[]}
  */
-function componentsOf(numbers, { explanation: { size, square, difference }, subject: { slice } }) {
+function componentsOf(numbers, { explanation: { size, square, difference }, input: { slice } }) {
   /** @type {Component[]} */
   const components = [];
   numbers.forEach((number, at) => {

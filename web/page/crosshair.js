@@ -2,7 +2,7 @@ import { element } from "./dom.js";
 
 /** @typedef {import("./tools.js").Point} Point */
 
-/** How far an arrow key moves it; a share of the picture. */
+/** Share of the image that an arrow key moves the crosshair. */
 const STEP = 0.02;
 
 /** @type {Record<string, [number, number]>} */
@@ -13,17 +13,17 @@ const crosshair = element("crosshair", HTMLElement);
 const at = { x: 0.5, y: 0.5 };
 
 /**
- * Points with the keyboard, on the input pane.
+ * Sets up the crosshair, which points at the input with the keyboard.
  *
  * @param {(at: Point) => void} onMove
  * @param {(at: Point) => void} onPress Enter or space
- * @param {(x: number, y: number) => boolean} instead does something else with an arrow, and says so
+ * @param {(x: number, y: number) => boolean} onArrow returns true if it handled the arrow key, so that the crosshair stays
  */
-export function acceptKeys(onMove, onPress, instead) {
+export function initCrosshair(onMove, onPress, onArrow) {
   area.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const move = MOVES[event.key];
-    if (move && instead(...move)) {
+    if (move && onArrow(...move)) {
       crosshair.hidden = true;
     } else if (move) {
       at.x = Math.min(1, Math.max(0, at.x + move[0] * STEP));

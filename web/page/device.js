@@ -3,24 +3,28 @@ import { DEVICE, translated } from "./strings.js";
 
 const reason = element("device-reason", HTMLElement);
 
-/** @param {import("../coin.js").Device} device */
+/**
+ * Shows the engine in use and the reason for its choice.
+ *
+ * @param {import("../coin.js").Device} device
+ */
 export function showDevice(device) {
   const kind = DEVICE[device.engine];
   element("device-name", HTMLElement).textContent = device.name === kind ? kind : `${kind}: ${device.name}`;
   reason.textContent = translated(device.reason);
 }
 
-/** For when none could be started. */
+/** Shows that no engine could be started. */
 export function showNoDevice() {
   element("device-name", HTMLElement).textContent = DEVICE.none;
   reason.textContent = "";
 }
 
 /**
- * What goes on behind the engine in use.
+ * Shows the progress of an engine that loads in the background.
  *
- * @param {string} sentence
+ * @param {string} text
  */
-export function showDeviceProgress(sentence) {
-  reason.textContent = sentence;
+export function showDeviceProgress(text) {
+  reason.textContent = text;
 }

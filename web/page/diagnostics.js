@@ -1,38 +1,38 @@
 import { engineMemory } from "../coin.js";
 import { create, element } from "./dom.js";
-import { DIAGNOSTICS, TIMES, bytesOf, seconds } from "./strings.js";
+import { DIAGNOSTICS, TIMES, bytesOf } from "./strings.js";
 import { firstTimes, times } from "./times.js";
 
 /** @typedef {import("./main.js").Result} Result */
 /** @typedef {import("../coin.js").Device} Device */
 
 const facts = element("device-facts", HTMLElement);
-const copied = element("diagnostics-status", HTMLElement);
+const status = element("diagnostics-status", HTMLElement);
 const text = element("diagnostics-text", HTMLTextAreaElement);
 
 /**
- * Offers what a bug report needs, as text without a word about the image.
+ * Sets up the button that copies system data for bug reports, without image data.
  *
  * @param {() => {result: Result | null, device: Device | null}} current
  */
-export function acceptDiagnostics(current) {
+export function initDiagnostics(current) {
   element("copy-diagnostics", HTMLButtonElement).addEventListener("click", async () => {
     const { result, device } = current();
     const report = JSON.stringify(await reportOf(result, device), null, 2);
     try {
       await navigator.clipboard.writeText(report);
-      copied.textContent = DIAGNOSTICS.copied;
+      status.textContent = DIAGNOSTICS.copied;
     } catch {
       text.value = report;
       text.hidden = false;
       text.select();
-      copied.textContent = DIAGNOSTICS.byHand;
+      status.textContent = DIAGNOSTICS.copyManually;
     }
   });
 }
 
 /**
- * Says what computes and how it did.
+ * Shows engine, self-test and memory.
  *
  * @param {Result} result
  */
@@ -42,7 +42,7 @@ export async function showDiagnostics({ model, device }) {
   /** @type {[string, string][]} */
   const rows = [
     [DIAGNOSTICS.engine, `${device.engine === "cpu" ? "CPU" : "WebGPU"}${device.name === "CPU" ? "" : `: ${device.name}`}`],
-    [DIAGNOSTICS.selfTest, DIAGNOSTICS.passed(maxError, tolerance, seconds(milliseconds))],
+    [DIAGNOSTICS.selfTest, DIAGNOSTICS.passed(maxError, tolerance, milliseconds)],
     ...memory.map(({ name, bytes }) => /** @type {[string, string]} */ ([DIAGNOSTICS.memory(name), bytesOf(bytes, null)])),
   ];
   facts.replaceChildren(...rows.flatMap(([name, value]) => [create("dt", {}, name), create("dd", {}, value)]));
@@ -54,14 +54,14 @@ export async function showDiagnostics({ model, device }) {
  */
 async function reportOf(result, device) {
   const rounded = (/** @type {Partial<Record<keyof typeof TIMES, number>>} */ all) => Object.fromEntries(Object.entries(all).map(([stage, ms]) => [stage, Math.round(ms)]));
-  const { model, subject } = result ?? {};
+  const { model, input } = result ?? {};
   return {
     page: document.title,
     browser: navigator.userAgent,
     processors: navigator.hardwareConcurrency,
     device,
     model: model && { name: model.name, size: model.size, selfTest: model.selfTest },
-    slice: subject && { width: subject.slice.width, height: subject.slice.height, slices: subject.source.scan?.info.slices ?? 1 },
+    slice: input && { width: input.slice.width, height: input.slice.height, slices: input.source.scan?.info.slices ?? 1 },
     milliseconds: { first: rounded(firstTimes), last: rounded(times) },
     memory: await engineMemory(),
   };

@@ -11,43 +11,43 @@ import { WINDOWS, windowOptions } from "./windows.js";
 /** @typedef {import("../coin.js").ColourMap} ColourMap */
 
 /**
- * How greys are shown: the model's input as it is, or the slices' own intensities in another window.
+ * Slice and counterfactual in their own intensities, for display in another window than the model's.
  *
  * @typedef {{slice: import("../coin.js").Slice, counterfactual: Float32Array, window: [number, number]}} View
  */
 
-/** HU that a pixel of the screen is worth when a window is dragged. */
+/** Change of window level and width per CSS pixel of a drag, in HU. */
 const HU_PER_PIXEL = 2;
-/** The same as a share of the model's window, where intensities have no unit. */
+/** The same as a share of the model's window, for intensities without a unit. */
 const SHARE_PER_PIXEL = 1 / 200;
 
 const chooser = element("display", HTMLSelectElement);
 const colours = element("colour-map", HTMLSelectElement);
 const reveal = element("reveal", HTMLInputElement);
 
-/** The window that the reader has dragged. @type {[number, number]} */
+/** The custom window. @type {[number, number]} */
 let dragged = [-160, 240];
-/** What a pixel of the screen is worth in it. */
+/** Change of the custom window per CSS pixel. */
 let perPixel = HU_PER_PIXEL;
-/** The unit of what is shown. */
+/** Unit of the shown intensities; may be empty. */
 let unit = "HU";
 
-/** @param {() => void} changed */
-export function onDisplay(changed) {
-  chooser.addEventListener("change", changed);
-  colours.addEventListener("change", changed);
+/** Sets up the display options. @param {() => void} onChange */
+export function onDisplay(onChange) {
+  chooser.addEventListener("change", onChange);
+  colours.addEventListener("change", onChange);
   reveal.addEventListener("input", showReveal);
   showReveal();
 }
 
 /**
- * A drag to the right widens the window, one down raises its level.
+ * Sets up the window tool: dragging right widens the window, dragging down raises its level.
  *
  * @param {() => Result | null} current
- * @param {() => void} changed
+ * @param {() => void} onChange
  * @returns {{tool: import("./tools.js").Tool, dragBy: (x: number, y: number) => void}}
  */
-export function acceptWindowing(current, changed) {
+export function initWindowing(current, onChange) {
   const begin = () => {
     const result = current();
     if (result) dragged = [...(result.view?.window ?? result.explanation.window)];
@@ -58,9 +58,9 @@ export function acceptWindowing(current, changed) {
     const half = Math.max(perPixel / 2, (high - low) / 2 + perPixel * x);
     dragged = [level - half, level + half];
     if (unit) dragged = [Math.round(dragged[0]), Math.round(dragged[1])];
-    offerDragged();
+    updateCustomOption();
     chooser.value = "custom";
-    changed();
+    onChange();
   };
   const dragBy = (/** @type {number} */ x, /** @type {number} */ y) => {
     if (chooser.value !== "custom") begin();
@@ -70,12 +70,12 @@ export function acceptWindowing(current, changed) {
 }
 
 /**
- * Offers the windows that suit a result; the choice stays where it can.
+ * Lists the display windows for a result and keeps the selected one if possible.
  *
  * @param {Result} result
  */
-export function offerDisplays({ model, explanation, subject }) {
-  const { scan } = subject.source;
+export function updateDisplayOptions({ model, explanation, input }) {
+  const { scan } = input.source;
   const stated = scan?.info.window;
   const [low, high] = explanation.window;
   unit = unitOf(model, scan);
@@ -83,19 +83,19 @@ export function offerDisplays({ model, explanation, subject }) {
   const chosen = chooser.value;
   const [own, ...usual] = windowOptions(explanation.window, unit);
   chooser.replaceChildren(own, ...(stated ? [new Option(WINDOW.file(stated, unit), "file")] : []), ...usual);
-  if (chosen === "custom") offerDragged();
+  if (chosen === "custom") updateCustomOption();
   chooser.value = [...chooser.options].some(({ value }) => value === chosen) ? chosen : "model";
 }
 
-function offerDragged() {
-  const words = WINDOW.dragged(dragged, unit);
+function updateCustomOption() {
+  const text = WINDOW.dragged(dragged, unit);
   const option = [...chooser.options].find(({ value }) => value === "custom");
-  if (option) option.text = words;
-  else chooser.add(new Option(words, "custom"));
+  if (option) option.text = text;
+  else chooser.add(new Option(text, "custom"));
 }
 
 /**
- * What an address has to say; the usual goes without saying, and a window that was dragged cannot be restored.
+ * Display options for the address; null for defaults and for custom windows, which cannot be restored.
  *
  * @returns {{display: string | null, colours: string | null}}
  */
@@ -107,25 +107,25 @@ export function displayOptions() {
 }
 
 /**
- * Takes over what an address asks for; unknown names change nothing.
+ * Sets display options from the address; unknown names are ignored.
  *
- * @param {{display: string | null, colours: string | null}} wanted
+ * @param {{display: string | null, colours: string | null}} options
  */
-export function setDisplayOptions(wanted) {
-  if (wanted.display && Object.hasOwn(WINDOWS, wanted.display)) {
-    chooser.replaceChildren(new Option(WINDOWS[wanted.display].name, wanted.display));
-    chooser.value = wanted.display;
+export function setDisplayOptions(options) {
+  if (options.display && Object.hasOwn(WINDOWS, options.display)) {
+    chooser.replaceChildren(new Option(WINDOWS[options.display].name, options.display));
+    chooser.value = options.display;
   }
-  if ([...colours.options].some(({ value }) => value === wanted.colours)) colours.value = String(wanted.colours);
+  if ([...colours.options].some(({ value }) => value === options.colours)) colours.value = String(options.colours);
 }
 
-/** Draws a result in the chosen window and colours. */
+/** Draws a result in the selected window and colour map. */
 export const display = coalesce(async (/** @type {Result} */ result) => {
-  const { explanation, subject } = result;
-  const window = chosenWindow(subject);
+  const { explanation, input } = result;
+  const window = chosenWindow(input);
   if (window) {
-    const { slice } = subject;
-    // Kept, so that it can be drawn when its engine is gone.
+    const { slice } = input;
+    // Cached, so that it can be drawn after its engine has stopped.
     result.counterfactualHu ??= await counterfactualHu(slice, explanation);
     result.view = { slice, counterfactual: result.counterfactualHu, window };
   } else {
@@ -138,17 +138,18 @@ export const display = coalesce(async (/** @type {Result} */ result) => {
   drawLegend(await colourTable(name));
 });
 
-/** @param {import("./main.js").Subject} subject */
+/** The selected window; null for the model's. @param {import("./main.js").InputSlice} input */
 function chosenWindow({ source }) {
   if (chooser.value === "custom") return dragged;
   return WINDOWS[chooser.value]?.window ?? (chooser.value === "file" ? source.scan?.info.window : null);
 }
 
-/** The colours of maps, from 0 to 1. */
+/** Draws the legend of the selected colour map. */
 export async function showLegend() {
   drawLegend(await colourTable(chosenColours()));
 }
 
+/** The selected colour map. */
 export function chosenColours() {
   return /** @type {ColourMap} */ (colours.value);
 }

@@ -1,5 +1,5 @@
 /**
- * The element of the page with an id.
+ * Returns the element with an id and checks its class.
  *
  * @template {HTMLElement} T
  * @param {string} id
@@ -8,11 +8,13 @@
  */
 export function element(id, kind) {
   const found = document.getElementById(id);
-  if (!(found instanceof kind)) throw new Error(`index.html has no ${kind.name} with the id ${id}`);
+  if (!(found instanceof kind)) throw new Error(`index.html: no ${kind.name} with the id ${id}`);
   return found;
 }
 
 /**
+ * Creates an element with properties and children.
+ *
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
  * @param {Partial<HTMLElementTagNameMap[T]>} properties
@@ -20,7 +22,7 @@ export function element(id, kind) {
  * @returns {HTMLElementTagNameMap[T]}
  */
 export function create(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
 }

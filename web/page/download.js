@@ -1,11 +1,11 @@
-import { counted } from "../counted.js";
+import { withProgress } from "../counted.js";
 import { MODEL } from "./strings.js";
 
 /**
- * Fetches a file of this site and counts its bytes.
+ * Fetches a file of this site and reports the progress.
  *
  * @param {string} path relative to the page
- * @param {string} what for the error message
+ * @param {string} what name of the content for error messages
  * @param {(received: number, total: number | null) => void} [onProgress]
  * @param {AbortSignal} [signal]
  * @returns {Promise<Blob>}
@@ -16,5 +16,5 @@ export async function download(path, what, onProgress = () => {}, signal) {
     throw new Error(MODEL.unreachable(what), { cause: error });
   });
   if (!response.ok || !response.body) throw new Error(MODEL.unreachable(what));
-  return counted(response, onProgress).blob();
+  return withProgress(response, onProgress).blob();
 }

@@ -1,12 +1,12 @@
 /**
- * The files that were dropped, those in folders too, with their paths: two folders may hold files of the same name.
+ * Lists dropped files and the files in dropped folders. Names include the path, since folders may contain equal file names.
  *
  * @param {DataTransfer} transfer
  * @returns {Promise<{source: File, name: string}[]>}
  */
 export function droppedFiles(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter((entry) => entry != null);
-  // Files that a program drops have no entry.
+  // Synthetic drops have no entries.
   if (entries.length === 0) return Promise.resolve([...transfer.files].map((source) => ({ source, name: source.name })));
   return filesOf(entries);
 }
@@ -17,8 +17,8 @@ export function droppedFiles(transfer) {
  */
 async function filesOf(entries) {
   const found = entries.filter(({ name }) => !name.startsWith(".")).map(async (entry) => {
-    // Not every browser has a name for their classes.
-    if (entry.isDirectory) return filesOf(await listed(/** @type {FileSystemDirectoryEntry} */ (entry)));
+    // `instanceof` does not work: not every browser exposes the classes.
+    if (entry.isDirectory) return filesOf(await readDirectory(/** @type {FileSystemDirectoryEntry} */ (entry)));
     const file = /** @type {FileSystemFileEntry} */ (entry);
     const source = await new Promise((/** @type {(file: File) => void} */ resolve, reject) => file.file(resolve, reject));
     return [{ source, name: entry.fullPath.replace(/^\//, "") }];
@@ -30,13 +30,13 @@ async function filesOf(entries) {
  * @param {FileSystemDirectoryEntry} folder
  * @returns {Promise<FileSystemEntry[]>}
  */
-async function listed(folder) {
+async function readDirectory(folder) {
   const reader = folder.createReader();
   const entries = [];
   for (;;) {
-    // A browser hands them out in parts; the last is empty.
-    const part = await new Promise((/** @type {(part: FileSystemEntry[]) => void} */ resolve, reject) => reader.readEntries(resolve, reject));
-    if (part.length === 0) return entries;
-    entries.push(...part);
+    // Browsers return entries in batches; an empty batch is the last.
+    const batch = await new Promise((/** @type {(batch: FileSystemEntry[]) => void} */ resolve, reject) => reader.readEntries(resolve, reject));
+    if (batch.length === 0) return entries;
+    entries.push(...batch);
   }
 }

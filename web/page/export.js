@@ -1,5 +1,5 @@
-import { FOUND_COLOUR, MASK_COLOUR, MISSED_COLOUR } from "../pictures.js";
-import { count } from "../geometry.js";
+import { FALSE_NEGATIVE_COLOUR, MASK_COLOUR, TRUE_POSITIVE_COLOUR } from "../pictures.js";
+import { countPixels } from "../geometry.js";
 import { element } from "./dom.js";
 import { drawFigureOf, isInserted, save, saveFigure, stem, stemOf } from "./figure.js";
 import { canvases } from "./panes.js";
@@ -11,8 +11,8 @@ import { unitOf } from "./units.js";
 
 const buttons = { figure: element("save-figure", HTMLButtonElement), summary: element("save-summary", HTMLButtonElement) };
 
-/** What is written on the scan's own grid, and how the file's name ends. */
-const ENDINGS = { counterfactual: "counterfactual.nii.gz", mask: "mask.nii.gz", segmentation: "segmentation.dcm" };
+/** File name suffixes of the files on the scan's grid. */
+const SUFFIXES = { counterfactual: "counterfactual.nii.gz", mask: "mask.nii.gz", segmentation: "segmentation.dcm" };
 
 const FILES = /** @type {const} */ ([
   { button: element("save-counterfactual", HTMLButtonElement), file: "counterfactual" },
@@ -21,13 +21,15 @@ const FILES = /** @type {const} */ ([
 ]);
 
 /**
+ * Sets up the save buttons.
+ *
  * @param {() => Result | null} current
- * @param {(error: unknown) => void} complain
+ * @param {(error: unknown) => void} showError
  */
-export function acceptSaving(current, complain) {
+export function initExport(current, showError) {
   buttons.figure.addEventListener("click", () => {
     const result = current();
-    if (result) saveFigure(result, drawFigure(result)).catch(complain);
+    if (result) saveFigure(result, drawFigure(result)).catch(showError);
   });
   buttons.summary.addEventListener("click", () => {
     const result = current();
@@ -40,35 +42,35 @@ export function acceptSaving(current, complain) {
       const result = current();
       if (!result) return;
       button.disabled = true;
-      const { subject, explanation, mask, model } = result;
-      const slices = mask ? [{ index: subject.index, explanation, mask }] : [];
-      await saveScan(subject.source, file, slices, model, String(subject.index + 1)).catch(complain);
+      const { input, explanation, mask, model } = result;
+      const slices = mask ? [{ index: input.index, explanation, mask }] : [];
+      await saveScan(input.source, file, slices, model, String(input.index + 1)).catch(showError);
       button.disabled = false;
     });
   }
 }
 
 /**
- * Saves explained slices on their scan's own grid.
+ * Saves explained slices on the grid of their scan.
  *
- * @param {import("./main.js").Source} source
+ * @param {import("./main.js").ImageSource} source
  * @param {ScanFile} file
  * @param {import("../coin.js").ExplainedSlice[]} slices
  * @param {import("../coin.js").ModelInfo} model
- * @param {string} which of the slices, for the file's name
+ * @param {string} which slice number or "all", for the file name
  */
 export async function saveScan(source, file, slices, model, which) {
   const content = await source.scan?.write(file, slices, { model });
   if (!content) throw new Error(EXPORT.nothing);
-  save(new Blob([content]), `${stemOf(source, which)}-${ENDINGS[file]}`);
+  save(new Blob([content]), `${stemOf(source, which)}-${SUFFIXES[file]}`);
 }
 
 /**
- * While something new is computed, the panes do not all show the same slice.
+ * Enables the save buttons that apply to a result; null disables all, while the panes do not show the same slice.
  *
- * @param {Result | null} result that may be saved
+ * @param {Result | null} result
  */
-export function allowSaving(result) {
+export function enableExport(result) {
   buttons.figure.disabled = !result;
   buttons.summary.disabled = !result;
   for (const { button, file } of FILES) {
@@ -78,31 +80,31 @@ export function allowSaving(result) {
 }
 
 /**
- * Whether a file of the scan can be told of. What was inserted into a slice is nothing to tell of it.
+ * Whether a file can be written for a result. Slices with an inserted anomaly are not written to the grid of the scan.
  *
  * @param {Result} result
  * @param {ScanFile} file
  */
-function isOnGrid({ subject: { source, slice, plain } }, file) {
+function isOnGrid({ input: { source, slice, plain } }, file) {
   const info = source.scan?.info;
   const can = file === "segmentation" ? info?.isSegmentable : info?.isVolume;
   return slice === plain && can === true;
 }
 
-/** @param {Result} result */
-function summaryOf({ subject, explanation, model, device, mask, maskRule, overlap }) {
-  const { source, index } = subject;
+/** Content of the JSON summary. @param {Result} result */
+function summaryOf({ input, explanation, model, device, mask, maskRule, overlap }) {
+  const { source, index } = input;
   return {
     use: EXPORT.use,
     made: new Date().toISOString(),
-    input: { name: source.name, slice: index + 1, credit: source.credit, inserted: isInserted(subject) },
+    input: { name: source.name, slice: index + 1, credit: source.credit, inserted: isInserted(input) },
     model: { name: model.name, licence: model.licence, window: explanation.window, unit: unitOf(model, source.scan) },
     device: { engine: device.engine, name: device.name },
     before: explanation.before,
     after: explanation.after,
     oodScore: explanation.oodScore,
     ...maskRule,
-    mask_pixels: mask && count(mask),
+    mask_pixels: mask && countPixels(mask),
     grid: explanation.size,
     square: explanation.square,
     iou: overlap?.iou ?? null,
@@ -111,11 +113,11 @@ function summaryOf({ subject, explanation, model, device, mask, maskRule, overla
   };
 }
 
-/** @param {Result} result */
+/** Draws the four panes as a figure. @param {Result} result */
 function drawFigure(result) {
   const panes = canvases.map((canvas, i) => ({ canvas, name: EXPORT.panes[i] }));
-  const key = isInserted(result.subject)
-    ? [{ words: EXPORT.missed, ...MISSED_COLOUR }, { words: EXPORT.wrong, ...MASK_COLOUR }, { words: EXPORT.found, ...FOUND_COLOUR }]
-    : [{ words: EXPORT.changed, ...MASK_COLOUR }];
+  const key = isInserted(result.input)
+    ? [{ text: EXPORT.falseNegative, ...FALSE_NEGATIVE_COLOUR }, { text: EXPORT.falsePositive, ...MASK_COLOUR }, { text: EXPORT.truePositive, ...TRUE_POSITIVE_COLOUR }]
+    : [{ text: EXPORT.changed, ...MASK_COLOUR }];
   return drawFigureOf(result, panes, key);
 }

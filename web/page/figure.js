@@ -12,13 +12,13 @@ const STRIP = 48;
 const LINE = 36;
 
 /**
- * Panes side by side with what they are of, and what they are for burnt in.
+ * Draws panes side by side with captions and the burnt-in notice “Research use only”.
  *
  * @param {Result} result
  * @param {{canvas: HTMLCanvasElement, name: string}[]} panes
- * @param {{words: string, line: string}[]} [key] to the last pane's colours, from the right
+ * @param {{text: string, line: string}[]} [key] colours of the last pane, right to left
  */
-export function drawFigureOf({ subject, explanation, model, maskRule, view }, panes, key = []) {
+export function drawFigureOf({ input, explanation, model, maskRule, view }, panes, key = []) {
   const width = panes.length * (PANE + GAP) + GAP;
   const top = STRIP + 2 * LINE;
   const height = top + PANE + 2 * LINE + STRIP;
@@ -43,64 +43,71 @@ export function drawFigureOf({ subject, explanation, model, maskRule, view }, pa
   };
   const whole = width - 2 * GAP;
   const { before, after } = verdictOf(explanation);
-  write(`${VERDICT.before} ${before.words} \u2192 ${VERDICT.after} ${after.words}`, GAP, STRIP + LINE * 0.6, whole);
-  const burnt = isInserted(subject) ? [EXPORT.burnt, EXPORT.inserted] : [EXPORT.burnt];
+  write(`${VERDICT.before} ${before.text} \u2192 ${VERDICT.after} ${after.text}`, GAP, STRIP + LINE * 0.6, whole);
+  const burnt = isInserted(input) ? [EXPORT.burnt, EXPORT.inserted] : [EXPORT.burnt];
   panes.forEach(({ canvas: pane, name }, i) => {
     const x = GAP + i * (PANE + GAP);
     write(name, x, STRIP + LINE * 1.5, PANE);
     context.drawImage(pane, x, top, PANE, PANE);
-    // Again in each picture, in case it is cut out.
+    // Repeated in each pane, in case it is cropped.
     context.fillStyle = "rgb(255 212 121 / 80%)";
     context.font = "16px sans-serif";
     burnt.forEach((text, line) => context.fillText(text, x + 8, top + PANE - 14 - 20 * line, PANE - 16));
   });
-  // The key stands at the right of the last pane's name.
-  context.textAlign = "right";
-  key.forEach(({ words, line }, i) => write(words, width - GAP - i * PANE * 0.24, STRIP + LINE * 1.5, PANE, line));
-  context.textAlign = "left";
+  // Right-aligned above the last pane.
+  context.font = "18px sans-serif";
+  let right = width - GAP;
+  for (const { text, line } of key) {
+    right -= context.measureText(text).width;
+    context.fillStyle = line;
+    context.fillText(text, right, STRIP + LINE * 1.5);
+    right -= GAP / 2;
+  }
   const shown = view?.window ?? explanation.window;
-  const unit = unitOf(model, subject.source.scan);
+  const unit = unitOf(model, input.source.scan);
   if (maskRule) write(EXPORT.settings(model.name, shown, unit, maskRule), GAP, top + PANE + LINE * 0.7, whole);
-  write([nameOf(subject), subject.source.credit].filter(Boolean).join(", "), GAP, top + PANE + LINE * 1.5, whole);
+  write([nameOf(input), input.source.credit].filter(Boolean).join(", "), GAP, top + PANE + LINE * 1.5, whole);
   return canvas;
 }
 
 /**
- * Saves a figure of a result.
+ * Saves a figure as PNG.
  *
  * @param {Result} result
  * @param {OffscreenCanvas} canvas
- * @param {string} [ending] of the file's name
+ * @param {string} [suffix] of the file name
  */
-export async function saveFigure(result, canvas, ending) {
-  save(await canvas.convertToBlob({ type: "image/png" }), `${[stem(result), ending].filter(Boolean).join("-")}.png`);
+export async function saveFigure(result, canvas, suffix) {
+  save(await canvas.convertToBlob({ type: "image/png" }), `${[stem(result), suffix].filter(Boolean).join("-")}.png`);
 }
 
 /**
- * The truth is known of synthetic anomalies alone, be it by the reader or in a phantom.
+ * Whether the slice has a synthetic anomaly, from the user or in a phantom: only these have a ground truth.
  *
- * @param {import("./main.js").Subject} subject
+ * @param {import("./main.js").InputSlice} input
  */
 export function isInserted({ truth }) {
   return truth !== null;
 }
 
-/** @param {Result} result */
-export function stem({ subject }) {
-  return stemOf(subject.source, String(subject.index + 1));
+/** File name stem for a result. @param {Result} result */
+export function stem({ input }) {
+  return stemOf(input.source, String(input.index + 1));
 }
 
 /**
- * How the name of a saved file begins.
+ * File name stem for slices of a source.
  *
- * @param {import("./main.js").Source} source
- * @param {string} which of its slices
+ * @param {import("./main.js").ImageSource} source
+ * @param {string} which slice number or "all"
  */
 export function stemOf({ name }, which) {
   return `coin-${name.replace(/[^\w-]+/g, "-")}-${which}`;
 }
 
 /**
+ * Downloads a blob.
+ *
  * @param {Blob} blob
  * @param {string} name
  */

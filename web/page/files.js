@@ -2,40 +2,40 @@ import { openScans } from "../coin.js";
 import { element } from "./dom.js";
 import { droppedFiles } from "./dropped.js";
 import { ownModel } from "./models.js";
-import { showMarks } from "./panes.js";
-import { announce, progress } from "./progress.js";
+import { showOrientation } from "./panes.js";
+import { progress, showNotice } from "./progress.js";
 import { FILE, STATUS, WINDOW } from "./strings.js";
 import { unitOf } from "./units.js";
 import { WINDOWS, windowOptions } from "./windows.js";
 
-/** @typedef {import("./main.js").Make} Make */
-/** @typedef {import("./main.js").Source} Source */
-/** @typedef {import("./main.js").Subject} Subject */
+/** @typedef {import("./main.js").LoadInput} LoadInput */
+/** @typedef {import("./main.js").ImageSource} ImageSource */
+/** @typedef {import("./main.js").InputSlice} InputSlice */
 /** @typedef {import("../coin.js").Scan} Scan */
 /** @typedef {import("../coin.js").ModelInfo} ModelInfo */
 
 /**
- * Files that were opened together, and what they hold.
+ * Files that were opened together, and their scans.
  *
  * @typedef {Object} Study
  * @property {{source: Blob, name: string}[]} files
- * @property {[number, number]} window what the greys of pictures mean
+ * @property {[number, number]} window HU of black and white in images without HU
  * @property {Scan[]} scans
- * @property {number} users sources that show one of the scans
+ * @property {number} users reference count of the scans
  */
 
-/** @typedef {{name?: string, sample?: string, start?: number, credit?: string, caveat?: string}} Introduction what is said of a scan, and the slice that is seen first */
+/** @typedef {{name?: string, sample?: string, start?: number, credit?: string, caveat?: string}} ScanOptions display name, sample and first slice of a scan */
 
-/** One scan of a study. @implements {Source} */
+/** A scan of a study. @implements {ImageSource} */
 export class ScanSource {
   /**
    * @param {Study} study
-   * @param {number} series which of its scans
-   * @param {Introduction} [introduction]
+   * @param {number} series index of the scan
+   * @param {ScanOptions} [options]
    */
   constructor(study, series, { name, sample, start, credit, caveat } = {}) {
     this.study = study;
-    this.hold();
+    this.retain();
     this.series = series;
     this.scan = study.scans[series];
     this.name = name ?? this.scan.info.name;
@@ -47,21 +47,24 @@ export class ScanSource {
   }
 
   /**
+   * Reads a slice.
+   *
    * @param {number} index
    * @param {ModelInfo} _info
    * @param {AbortSignal} signal
-   * @returns {Promise<Subject>}
+   * @returns {Promise<InputSlice>}
    */
-  async at(index, _info, signal) {
+  async load(index, _info, signal) {
     const slice = await this.scan.slice(index, { signal });
     return { source: this, index, slice, truth: null, plain: slice, edited: false };
   }
 
-  /** Keeps the study open until one more {@link ScanSource.close}. */
-  hold() {
+  /** Adds a reference to the study; {@link ScanSource.close} releases it. */
+  retain() {
     this.study.users += 1;
   }
 
+  /** Releases the reference to the study; the last one closes its scans. */
   close() {
     this.study.users -= 1;
     if (this.study.users <= 0) for (const scan of this.study.scans) scan.close();
@@ -78,18 +81,18 @@ const dropHint = element("drop-hint", HTMLElement);
 
 /** @type {ModelInfo["window"]} */
 let modelWindow = [-100, 300];
-/** Of the intensities that are shown. */
+/** Unit of the shown intensities; may be empty. */
 let unit = "HU";
-/** @type {ScanSource | null} */
-let shown = null;
+/** The source of the shown slice. @type {ScanSource | null} */
+let shownSource = null;
 
 /**
- * Lets the reader open files, move through a volume and say what a picture's greys mean.
+ * Sets up opening files and models, and the controls for series, slice and HU range.
  *
- * @param {(make: Make) => void} open
+ * @param {(load: LoadInput) => void} open
  * @param {(model: import("./models.js").ModelEntry) => void} openModel
  */
-export function acceptFiles(open, openModel) {
+export function initFiles(open, openModel) {
   const openTogether = (/** @type {{source: File, name: string}[]} */ files) => {
     const model = ownModel(files);
     if (model) openModel(model);
@@ -111,29 +114,29 @@ export function acceptFiles(open, openModel) {
   addEventListener("drop", (event) => {
     event.preventDefault();
     dropHint.hidden = true;
-    // What was dropped is gone once this event is.
+    // The dropped items are only accessible during the event.
     const dropped = event.dataTransfer && droppedFiles(event.dataTransfer);
     dropped?.then(
       openTogether,
-      (error) => announce(FILE.unreadable(error)),
+      (error) => showNotice(FILE.unreadable(error)),
     );
   });
 
   seriesChoice.addEventListener("change", () => {
-    const source = shown;
+    const source = shownSource;
     if (!source) return;
     open((info, signal) => {
       const chosen = new ScanSource(source.study, Number(seriesChoice.value));
-      return chosen.at(chosen.start, info, signal);
+      return chosen.load(chosen.start, info, signal);
     });
   });
 
   sliceSlider.addEventListener("input", () => {
-    const source = shown;
+    const source = shownSource;
     const index = sliceSlider.valueAsNumber;
     if (!source) return;
     showSliceNumber(index, source.count);
-    open((info, signal) => source.at(index, info, signal));
+    open((info, signal) => source.load(index, info, signal));
   });
 
   windowChoice.addEventListener("change", () => {
@@ -144,100 +147,106 @@ export function acceptFiles(open, openModel) {
     input.addEventListener("change", () => {
       const [low, high] = [windowLow.valueAsNumber, windowHigh.valueAsNumber];
       if (low < high) reopen([low, high], open);
-      else announce(FILE.windowOrder);
+      else showNotice(FILE.windowOrder);
     });
   }
 }
 
 /**
+ * Opens image files and shows their first scan.
+ *
  * @param {{source: File, name: string}[]} files
- * @param {(make: Make) => void} open
+ * @param {(load: LoadInput) => void} open
  */
 function openImages(files, open) {
   if (files.length === 0) return;
   open(async (info, signal) => {
     const { source, notes } = await openStudy(files, info.window, signal);
-    const subject = await source.at(source.start, info, signal);
-    if (notes.length > 0) announce(FILE.notes(notes));
-    return subject;
+    const input = await source.load(source.start, info, signal);
+    if (notes.length > 0) showNotice(FILE.notes(notes));
+    return input;
   });
 }
 
 /**
+ * Opens the shown files again with another HU range.
+ *
  * @param {[number, number]} window
- * @param {(make: Make) => void} open
+ * @param {(load: LoadInput) => void} open
  */
 function reopen(window, open) {
-  const source = shown;
+  const source = shownSource;
   if (!source) return;
   open(async (info, signal) => {
-    const again = await openStudy(source.study.files, window, signal, { series: source.series });
-    return again.source.at(sliceSlider.valueAsNumber || 0, info, signal);
+    const reopened = await openStudy(source.study.files, window, signal, { series: source.series });
+    return reopened.source.load(sliceSlider.valueAsNumber || 0, info, signal);
   });
 }
 
 /**
+ * Opens files that belong together.
+ *
  * @param {{source: Blob, name: string}[]} files
- * @param {[number, number]} window
+ * @param {[number, number]} window HU of black and white in images without HU
  * @param {AbortSignal} signal
- * @param {Introduction & {series?: number}} [shown] the series to show, and what is said of it
+ * @param {ScanOptions & {series?: number}} [options] `series`: index of the scan to show
  */
-export async function openStudy(files, window, signal, { series = 0, ...introduction } = {}) {
+export async function openStudy(files, window, signal, { series = 0, ...options } = {}) {
   progress(STATUS.opening(files.length === 1 ? files[0].name : FILE.count(files.length)));
   const { scans, notes } = await openScans(files, { window, signal });
-  const source = new ScanSource({ files, window, scans, users: 0 }, series, introduction);
+  const source = new ScanSource({ files, window, scans, users: 0 }, series, options);
   const ofSeries = scans.flatMap(({ info }, i) => info.notes.map((note) => (scans.length > 1 ? FILE.ofSeries(i + 1, note) : note)));
   return { source, notes: [...notes, ...ofSeries] };
 }
 
 /**
- * What is looked at, with the slice's number in a volume.
+ * Name of the source, with the slice number in a volume.
  *
- * @param {Subject} subject
+ * @param {InputSlice} input
  */
 export function nameOf({ source, index }) {
   const count = source instanceof ScanSource ? source.count : 1;
   return count > 1 ? `${source.name}, ${FILE.sliceOf(index, count)}` : source.name;
 }
 
-/** @param {Subject} subject */
-export function showName(subject) {
-  element("source-name", HTMLElement).textContent = nameOf(subject);
+/** Shows the name of the source above the input. @param {InputSlice} input */
+export function showName(input) {
+  element("source-name", HTMLElement).textContent = nameOf(input);
 }
 
 /**
- * Shows the name and the controls that belong to what is looked at.
+ * Shows name and controls of a slice's source.
  *
- * @param {Subject} subject
+ * @param {InputSlice} input
  * @param {ModelInfo} info
  */
-export function showSource(subject, info) {
-  const { source, index } = subject;
-  showName(subject);
-  shown = source instanceof ScanSource ? source : null;
+export function showSource(input, info) {
+  const { source, index } = input;
+  showName(input);
+  shownSource = source instanceof ScanSource ? source : null;
   modelWindow = info.window;
-  unit = unitOf(info, shown?.scan);
-  const count = shown?.count ?? 1;
+  unit = unitOf(info, shownSource?.scan);
+  const count = shownSource?.count ?? 1;
   element("slice-field", HTMLElement).hidden = count < 2;
   sliceSlider.max = String(count - 1);
   sliceSlider.value = String(index);
   showSliceNumber(index, count);
-  showSeries(shown);
-  showMarks(shown?.scan.info.isOriented ?? false);
-  element("window-field", HTMLElement).hidden = !(unit && shown?.scan.info.needsWindow);
-  if (shown) showWindow(shown.study.window);
+  showSeries(shownSource);
+  showOrientation(shownSource?.scan.info.isOriented ?? false);
+  element("window-field", HTMLElement).hidden = !(unit && shownSource?.scan.info.needsWindow);
+  if (shownSource) showWindow(shownSource.study.window);
 }
 
 /**
- * The volume that is shown, if it is one.
+ * The source, if it is a volume.
  *
- * @param {Source} source
+ * @param {ImageSource} source
  */
 export function volumeOf(source) {
   return source instanceof ScanSource && source.count > 1 ? source : null;
 }
 
-/** @param {ScanSource | null} source */
+/** Lists the series of a study. @param {ScanSource | null} source */
 function showSeries(source) {
   const scans = source?.study.scans ?? [];
   element("series-field", HTMLElement).hidden = scans.length < 2;
@@ -245,7 +254,7 @@ function showSeries(source) {
   seriesChoice.value = String(source?.series ?? 0);
 }
 
-/** @param {[number, number]} window */
+/** Lists the HU ranges and selects one. @param {[number, number]} window */
 function showWindow(window) {
   const same = (/** @type {[number, number]} */ other) => other[0] === window[0] && other[1] === window[1];
   windowChoice.replaceChildren(...windowOptions(modelWindow, unit), new Option(WINDOW.custom, "custom"));

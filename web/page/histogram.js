@@ -5,7 +5,7 @@ const canvas = element("histogram", HTMLCanvasElement);
 const BINS = 64;
 
 /**
- * How many pixels changed how much, on a logarithmic scale: most hardly change. What the mask takes is in its colour.
+ * Draws the histogram of a difference map with logarithmic counts. Bins above the threshold have the colour of the mask.
  *
  * @param {Float32Array} difference in [0, 1]
  * @param {number} threshold
@@ -16,16 +16,16 @@ export function drawHistogram(difference, threshold) {
   const { width, height } = canvas;
   const counts = countsOf(difference);
   const highest = Math.log1p(Math.max(...counts));
-  const quiet = getComputedStyle(canvas).color;
+  const colour = getComputedStyle(canvas).color;
   context.clearRect(0, 0, width, height);
   counts.forEach((count, bin) => {
     const bar = highest > 0 ? (height * Math.log1p(count)) / highest : 0;
-    context.fillStyle = (bin + 0.5) / BINS > threshold ? MASK_COLOUR.line : quiet;
+    context.fillStyle = (bin + 0.5) / BINS > threshold ? MASK_COLOUR.line : colour;
     context.fillRect((bin * width) / BINS, height - bar, width / BINS - 1, bar);
   });
 }
 
-/** @param {Float32Array} difference */
+/** Counts pixels by bin. @param {Float32Array} difference */
 function countsOf(difference) {
   const counts = new Array(BINS).fill(0);
   for (const value of difference) counts[Math.min(BINS - 1, Math.floor(value * BINS))] += 1;

@@ -4,54 +4,55 @@ import { element } from "./dom.js";
 import { anomalyOf } from "./models.js";
 import { INSERT } from "./strings.js";
 
-/** @typedef {import("./main.js").Make} Make */
+/** @typedef {import("./main.js").LoadInput} LoadInput */
 /** @typedef {import("./main.js").Result} Result */
 /** @typedef {import("./tools.js").Point} Point */
 
-/** A drag this short, as a share of the picture, is a click. */
+/** Longest drag that counts as a click, as a share of the image. */
 const CLICK = 0.015;
-/** How wide a slice is taken to be that does not say: as in crates/coin-imaging/src/slice.rs. */
+/** Width of a slice without pixel spacing; the same as in crates/coin-imaging/src/slice.rs. */
 const ASSUMED_WIDTH_MM = 384;
 
 const circle = element("insert-circle", HTMLElement);
 const size = element("diameter", HTMLInputElement);
 const sizeNumber = element("diameter-number", HTMLOutputElement);
 const [smallest, largest] = [Number(size.min), Number(size.max)];
-let inserted = 0;
-/** Whether the reader has chosen a size; a model's own is used until then. */
-let sized = false;
+/** Seed of the next anomaly. */
+let seed = 0;
+/** The user set a diameter; until then, the model's is used. */
+let sizeChosen = false;
 
 /**
- * Inserts where the reader clicks on the input, as wide as the slider says, or as wide as the reader drags; inserting again
- * moves the anomaly.
+ * Sets up the insert tool: a click inserts a synthetic anomaly of the selected diameter, a drag sets the diameter. Inserting
+ * again replaces the anomaly.
  *
  * @param {() => Result | null} current
- * @param {(make: Make) => void} open
+ * @param {(load: LoadInput) => void} open
  * @returns {{tool: import("./tools.js").Tool, insertAt: (at: Point) => void}}
  */
-export function acceptInsertion(current, open) {
+export function initInsertion(current, open) {
   const insertAt = (/** @type {Point} */ at) => {
     const result = current();
     if (!result) return;
-    const { subject, explanation } = result;
+    const { input, explanation } = result;
     const { window } = explanation;
-    const pixel = pixelAt(subject.plain, explanation.square, at.x, at.y);
+    const pixel = pixelAt(input.plain, explanation.square, at.x, at.y);
     if (!pixel) return;
     const diameterMm = size.valueAsNumber;
     open(async (info) => {
-      inserted += 1;
-      const { slice, mask } = await insertAnomaly(subject.plain, { ...pixel, ...anomalyOf(info), window, diameterMm, seed: inserted });
-      return { ...subject, slice, truth: mask, edited: true };
+      seed += 1;
+      const { slice, mask } = await insertAnomaly(input.plain, { ...pixel, ...anomalyOf(info), window, diameterMm, seed });
+      return { ...input, slice, truth: mask, edited: true };
     });
   };
 
   size.addEventListener("input", () => {
-    sized = true;
+    sizeChosen = true;
     showSize();
   });
   element("remove-inserted", HTMLButtonElement).addEventListener("click", () => {
     const result = current();
-    if (result) open(async () => ({ ...result.subject, slice: result.subject.plain, truth: null, edited: true }));
+    if (result) open(async () => ({ ...result.input, slice: result.input.plain, truth: null, edited: true }));
   });
 
   const widthOf = (/** @type {Point} */ from, /** @type {Point} */ to) => {
@@ -66,19 +67,19 @@ export function acceptInsertion(current, open) {
     tool: {
       drag(from, to) {
         const result = current();
-        const wanted = widthOf(from, to);
-        circle.hidden = wanted === null;
-        if (!result || wanted === null) return;
+        const diameter = widthOf(from, to);
+        circle.hidden = diameter === null;
+        if (!result || diameter === null) return;
         circle.style.left = `${100 * from.x}%`;
         circle.style.top = `${100 * from.y}%`;
-        circle.style.width = `${(100 * wanted) / widthMm(result)}%`;
+        circle.style.width = `${(100 * diameter) / widthMm(result)}%`;
       },
       end(from, to) {
         hide();
-        const wanted = widthOf(from, to);
-        if (wanted !== null) {
-          sized = true;
-          setSize(wanted);
+        const diameter = widthOf(from, to);
+        if (diameter !== null) {
+          sizeChosen = true;
+          setSize(diameter);
         }
         insertAt(from);
       },
@@ -88,17 +89,19 @@ export function acceptInsertion(current, open) {
 }
 
 /**
- * @param {import("./main.js").Subject} subject
+ * Updates the insertion controls for a slice and a model.
+ *
+ * @param {import("./main.js").InputSlice} input
  * @param {import("../coin.js").ModelInfo} info
  */
 export function showInsertion({ truth }, info) {
   element("remove-inserted", HTMLButtonElement).hidden = !truth;
-  if (!sized) setSize(anomalyOf(info).diameterMm ?? size.valueAsNumber);
+  if (!sizeChosen) setSize(anomalyOf(info).diameterMm ?? size.valueAsNumber);
 }
 
-/** @param {Result} result */
-function widthMm({ subject, explanation: { size, square } }) {
-  return square.pixelMm ? size * square.pixelMm : (square.width * ASSUMED_WIDTH_MM) / subject.plain.width;
+/** Width of the input pane in mm. @param {Result} result */
+function widthMm({ input, explanation: { size, square } }) {
+  return square.pixelMm ? size * square.pixelMm : (square.width * ASSUMED_WIDTH_MM) / input.plain.width;
 }
 
 /** @param {number} mm */

@@ -1,50 +1,52 @@
 import { element } from "./dom.js";
-import { remember, remembered } from "./preferences.js";
+import { loadPreference, savePreference } from "./preferences.js";
 import { chooseTool } from "./tools.js";
-import { showWhole, zoomIn, zoomOut } from "./viewport.js";
+import { resetView, zoomIn, zoomOut } from "./viewport.js";
 
 const help = element("help", HTMLDialogElement);
 
-/** What a key does anywhere on the page, unless something is being typed. @type {Record<string, () => void>} */
+/** Shortcuts by key. @type {Record<string, () => void>} */
 const KEYS = {
   "?": () => help.showModal(),
-  p: () => chooseTool("insert"),
-  m: () => chooseTool("move"),
+  i: () => chooseTool("insert"),
+  p: () => chooseTool("pan"),
   w: () => chooseTool("window"),
-  d: () => chooseTool("measure"),
+  m: () => chooseTool("measure"),
   "+": zoomIn,
   "=": zoomIn,
   "-": zoomOut,
-  0: showWhole,
+  0: resetView,
   "[": () => step("threshold", -1),
   "]": () => step("threshold", 1),
   ",": () => step("slice", -1),
   ".": () => step("slice", 1),
-  b: () => flip(),
+  b: () => toggleReveal(),
 };
 
-/** Keys for what hands do with a mouse, and a sheet that lists them. */
-export function acceptShortcuts() {
+/** Sets up the keyboard shortcuts and the dialog that lists them. */
+export function initShortcuts() {
   element("show-help", HTMLButtonElement).addEventListener("click", () => help.showModal());
   element("help-close", HTMLButtonElement).addEventListener("click", () => help.close());
   const letters = element("letters", HTMLInputElement);
-  // Whoever speaks to the page would press them by the way.
-  letters.checked = remembered("letters") !== "off";
-  letters.addEventListener("change", () => remember("letters", letters.checked ? "on" : "off"));
+  // Speech input may trigger single-key shortcuts by accident, so they can be disabled (WCAG 2.1.4).
+  letters.checked = loadPreference("letters") !== "off";
+  letters.addEventListener("change", () => savePreference("letters", letters.checked ? "on" : "off"));
   addEventListener("keydown", (event) => {
     const { target, key } = event;
-    // Brackets stand behind Alt on some keyboards.
+    // Some keyboard layouts need Alt for brackets.
     if (event.ctrlKey || event.metaKey || (event.altKey && /[a-z0-9]/i.test(key)) || help.open || !letters.checked) return;
     const typing = target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement || (target instanceof HTMLInputElement && !["range", "radio", "checkbox", "file"].includes(target.type));
-    const act = KEYS[key];
-    if (typing || !act) return;
+    const action = KEYS[key];
+    if (typing || !action) return;
     event.preventDefault();
-    act();
+    action();
   });
 }
 
 /**
- * @param {string} id of a slider
+ * Moves a slider.
+ *
+ * @param {string} id
  * @param {number} steps
  */
 function step(id, steps) {
@@ -54,8 +56,8 @@ function step(id, steps) {
   slider.dispatchEvent(new Event("input"));
 }
 
-/** From the counterfactual to the input and back. */
-function flip() {
+/** Switches the counterfactual pane between counterfactual and input. */
+function toggleReveal() {
   const reveal = element("reveal", HTMLInputElement);
   reveal.value = reveal.valueAsNumber > 50 ? "0" : "100";
   reveal.dispatchEvent(new Event("input"));

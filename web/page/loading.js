@@ -1,26 +1,26 @@
 import { progress } from "./progress.js";
-import { STATUS, bytesOf } from "./strings.js";
+import { STATUS, bytesOf, list } from "./strings.js";
 
-/** @type {Map<string, {received: number, total: number | null}>} */
-const parts = new Map();
+/** By name. @type {Map<string, {received: number, total: number | null}>} */
+const downloads = new Map();
 
 /**
- * Engine and model arrive side by side: one line and one bar for both.
+ * Updates one of the parallel downloads; they share a status line and a progress bar.
  *
- * @param {string} what
- * @param {number} received
- * @param {number | null} total
+ * @param {string} name
+ * @param {number} received bytes
+ * @param {number | null} total bytes; null when unknown
  */
-export function loading(what, received, total) {
-  parts.set(what, { received, total });
-  const open = [...parts].filter(([, part]) => part.received !== part.total);
-  if (open.length === 0) {
-    parts.clear();
+export function showDownload(name, received, total) {
+  downloads.set(name, { received, total });
+  const unfinished = [...downloads].filter(([, download]) => download.received !== download.total);
+  if (unfinished.length === 0) {
+    downloads.clear();
     progress(STATUS.compiling);
     return;
   }
-  const known = [...parts.values()].every((part) => part.total !== null);
-  const sum = (/** @type {"received" | "total"} */ key) => [...parts.values()].reduce((all, part) => all + (part[key] ?? 0), 0);
-  const names = open.map(([name, part]) => `${name} ${bytesOf(part.received, part.total)}`);
-  progress(STATUS.loading(names.join(", ")), sum("received"), known ? sum("total") : null);
+  const known = [...downloads.values()].every((download) => download.total !== null);
+  const sum = (/** @type {"received" | "total"} */ key) => [...downloads.values()].reduce((all, download) => all + (download[key] ?? 0), 0);
+  const texts = unfinished.map(([name, download]) => `${name} ${bytesOf(download.received, download.total)}`);
+  progress(STATUS.loading(list(texts)), sum("received"), known ? sum("total") : null);
 }

@@ -1,54 +1,54 @@
 /**
- * The page: one result at a time, which stays until the next one is there.
+ * Entry point of the page. It shows one result at a time and keeps it until the next one is ready.
  *
- * The address says what to begin with: see address.js.
- * What is shown is in `window.coin`, for the console and for tests; all of it is read-only:
+ * The address sets the initial state: see address.js.
+ * For the console and for tests, `window.coin` holds the shown result, read-only:
  *   explanation  {size, before, after, input, counterfactual, difference, oodScore, milliseconds}
  *   mask, truth  Uint8Array of size x size; truth is null when unknown
  *   iou          of mask and truth, or null
  *   threshold, postprocess
  *   device       {engine, name, software, reason}
- *   model        what the bundle says about itself
- *   slice        {width, height, rowMm, columnMm} on its own grid
+ *   model        ModelInfo from the model file
+ *   slice        {width, height, rowMm, columnMm} of the original slice
  *   source       {name, sample, slice}
  *   times        milliseconds by stage
  */
 
 import { EngineStopped, Explainer, engineEvents } from "../coin.js";
 import { maskOnGrid } from "../geometry.js";
-import { noteInAddress, queryParameter, queryNumber } from "./address.js";
-import { acceptAppearance } from "./appearance.js";
-import { acceptComparison, followComparison } from "./comparison.js";
-import { acceptKeys } from "./crosshair.js";
+import { queryNumber, queryParameter, setQueryParameters } from "./address.js";
+import { initAppearance } from "./appearance.js";
+import { initComparison, resetComparison } from "./comparison.js";
+import { initCrosshair } from "./crosshair.js";
 import { showDevice, showDeviceProgress, showNoDevice } from "./device.js";
-import { acceptDiagnostics, showDiagnostics } from "./diagnostics.js";
-import { acceptWindowing, display, displayOptions, offerDisplays, onDisplay, setDisplayOptions, showLegend } from "./display.js";
+import { initDiagnostics, showDiagnostics } from "./diagnostics.js";
+import { initWindowing, display, displayOptions, onDisplay, setDisplayOptions, showLegend, updateDisplayOptions } from "./display.js";
 import { download } from "./download.js";
-import { acceptSaving, allowSaving } from "./export.js";
-import { acceptFiles, showName, showSource, volumeOf } from "./files.js";
+import { initExport, enableExport } from "./export.js";
+import { initFiles, showName, showSource, volumeOf } from "./files.js";
 import { showHow } from "./how.js";
-import { acceptShortcuts } from "./keyboard.js";
+import { initShortcuts } from "./keyboard.js";
 import { translatePage } from "./language.js";
 import { coalesce } from "./coalesce.js";
-import { loading } from "./loading.js";
-import { acceptMethods, followMethods, hasMethods, redrawMethods } from "./methods.js";
-import { acceptModelChoice, bytesOfModel, markModel, offerModels, showModel } from "./models.js";
+import { showDownload } from "./loading.js";
+import { hasMethods, initMethods, resetMethods, redrawMethods } from "./methods.js";
+import { initModelList, bytesOfModel, selectModel, setModelOptions, showModel } from "./models.js";
 import { drawPreview, extent } from "./panes.js";
 import { yieldToBrowser } from "./yield.js";
 import { showComponents } from "./components.js";
-import { acceptInsertion, showInsertion } from "./insertion.js";
-import { keepForLater, showRequests } from "./privacy.js";
-import { announce, begin, end, isBusy, progress } from "./progress.js";
-import { acceptPointing, readAt } from "./readout.js";
-import { acceptMeasuring, clearRuler } from "./ruler.js";
-import { addressOf, firstSample, markSample, offerPhantoms, offerScans } from "./samples.js";
-import { DEVICE, LOADING, MODEL, SAMPLE, STATUS, bytesOf, seconds, translated } from "./strings.js";
+import { initInsertion, showInsertion } from "./insertion.js";
+import { enableOffline, initRequestLog } from "./privacy.js";
+import { begin, end, isBusy, progress, showNotice } from "./progress.js";
+import { initReadout, readAt } from "./readout.js";
+import { initRuler, clearRuler } from "./ruler.js";
+import { addPhantoms, addScans, addressOf, initialInput, selectSample } from "./samples.js";
+import { DEVICE, LOADING, MODEL, SAMPLE, STATUS, bytesOf, duration, translated } from "./strings.js";
 import { maskOptions, onMaskOptions, redrawMask, setMaskOptions, updateMask } from "./threshold.js";
-import { note, timed, times } from "./times.js";
-import { acceptTools, chosenTool } from "./tools.js";
+import { measureTime, recordTime, times } from "./times.js";
+import { initTools, chosenTool } from "./tools.js";
 import { showNoVerdict, showVerdict } from "./verdict.js";
-import { acceptZooming, panBy } from "./viewport.js";
-import { acceptVolumes, showVolume, updateVolume } from "./volume.js";
+import { initZoom, panBy } from "./viewport.js";
+import { initVolume, showVolume, updateVolume } from "./volume.js";
 
 /** @typedef {import("../coin.js").Slice} Slice */
 /** @typedef {import("../coin.js").ModelInfo} ModelInfo */
@@ -57,50 +57,50 @@ import { acceptVolumes, showVolume, updateVolume } from "./volume.js";
 /** @typedef {import("./models.js").ModelEntry} ModelEntry */
 
 /**
- * Where slices come from.
+ * A source of slices: an opened scan or a phantom.
  *
- * @typedef {Object} Source
+ * @typedef {Object} ImageSource
  * @property {string} name
- * @property {string | null} sample its name in the chooser of samples
+ * @property {string | null} sample value in the list of samples; null for files of the user
  * @property {string | null} credit
- * @property {string | null} caveat what not to expect of it
- * @property {import("../coin.js").Scan | null} scan the file that it is, unless it is none
- * @property {(index: number, info: ModelInfo, signal: AbortSignal) => Promise<Subject>} at
+ * @property {string | null} caveat limitations of the sample
+ * @property {import("../coin.js").Scan | null} scan null for phantoms
+ * @property {(index: number, info: ModelInfo, signal: AbortSignal) => Promise<InputSlice>} load
  * @property {() => void} close
  */
 
 /**
- * What is looked at.
+ * A slice to explain.
  *
- * @typedef {Object} Subject
- * @property {Source} source
+ * @typedef {Object} InputSlice
+ * @property {ImageSource} source
  * @property {number} index
  * @property {Slice} slice
  * @property {Slice} plain the slice without a synthetic anomaly
- * @property {Uint8Array | null} truth the synthetic anomaly on the slice's own grid
- * @property {boolean} edited by the reader, who inserted an anomaly or took it away
+ * @property {Uint8Array | null} truth mask of the synthetic anomaly on the slice's grid
+ * @property {boolean} edited the user inserted or removed an anomaly
  */
 
-/** @typedef {(info: ModelInfo, signal: AbortSignal) => Promise<Subject>} Make */
+/** @typedef {(info: ModelInfo, signal: AbortSignal) => Promise<InputSlice>} LoadInput */
 
 /**
  * @typedef {Object} Result
- * @property {Subject} subject
+ * @property {InputSlice} input
  * @property {Explanation} explanation
  * @property {ModelInfo} model
- * @property {Explainer} explainer that gave it
+ * @property {Explainer} explainer that computed it
  * @property {Device} device
- * @property {import("./display.js").View | null} view what the panes show in another window than the model's
+ * @property {import("./display.js").View | null} view slices in the display window; null if it is the model's window
  * @property {Uint8Array | null} truth on the model's grid
- * @property {Float32Array | null} counterfactualHu once it was asked for
+ * @property {Float32Array | null} counterfactualHu on the slice's grid; computed when needed
  * @property {Uint8Array | null} mask
- * @property {{threshold: number, seedThreshold: number, postprocess: boolean} | null} maskRule how the mask was made
+ * @property {{threshold: number, seedThreshold: number, postprocess: boolean} | null} maskRule options of the mask
  * @property {import("./overlap.js").Overlap | null} overlap of the mask and the truth
  */
 
-/** What an arrow key is worth where dragging sets the window: so many pixels of a drag. */
+/** Drag distance that an arrow key stands for with the window tool. */
 const ARROW_PIXELS = 5;
-/** Where dragging moves: this share of the picture. */
+/** Share of the image that an arrow key pans. */
 const ARROW_PAN = 0.03;
 
 let device = chosenDevice(queryParameter("device"));
@@ -109,107 +109,107 @@ let device = chosenDevice(queryParameter("device"));
 let explainer = null;
 /** @type {ModelEntry[]} */
 let models = [];
-/** Name of the model to explain with; null leaves it to the page. @type {string | null} */
-let wanted = null;
+/** Name of the requested model; null for the default. @type {string | null} */
+let requestedModel = null;
 /** @type {ModelEntry | null} */
-let loaded = null;
+let loadedModel = null;
 /** @type {Result | null} */
 let result = null;
-/** What was asked for and did not succeed. @type {Make | null} */
-let failed = null;
-/** What an engine could not do, in contrast to files and the network. @type {WeakSet<object>} */
-const ofEngine = new WeakSet();
+/** The last request, if it failed. @type {LoadInput | null} */
+let failedRequest = null;
+/** Errors of an engine, as opposed to errors of files and the network. @type {WeakSet<object>} */
+const engineErrors = new WeakSet();
 
-/** Explains what `make` makes; the newest request wins, and a failure leaves the last result. */
-const show = coalesce(async (/** @type {Make} */ make) => {
+/** Loads a slice, explains it and shows the result. The newest request wins; a failure keeps the previous result. */
+const show = coalesce(async (/** @type {LoadInput} */ load) => {
   const signal = begin(result ? "running" : "loading");
-  allowSaving(null);
-  failed = make;
-  /** @type {Subject | null} */
-  let subject = null;
+  enableExport(null);
+  failedRequest = load;
+  /** @type {InputSlice | null} */
+  let input = null;
   try {
     const { explainer, first } = await ready(signal);
     const { info } = explainer;
     progress(STATUS.preparing);
-    subject = await timed("slice", () => make(info, signal));
-    showName(subject);
+    input = await measureTime("slice", () => load(info, signal));
+    showName(input);
     progress(first && explainer.device.engine === "webgpu" ? STATUS.firstGpuRun : STATUS.explaining);
-    const explaining = explainer.explain(subject.slice, { signal });
-    drawPreview(subject.slice, info.unit ? info.window : extent(subject.slice));
+    const explaining = explainer.explain(input.slice, { signal });
+    drawPreview(input.slice, info.unit ? info.window : extent(input.slice));
     const explanation = await explaining;
-    const truth = subject.truth && maskOnGrid(subject.truth, subject.slice, explanation);
-    if (result && result.subject.source !== subject.source) result.subject.source.close();
-    result = { subject, explanation, truth, model: info, explainer, device: explainer.device, view: null, counterfactualHu: null, mask: null, maskRule: null, overlap: null };
-    note("explanation", explanation.milliseconds);
-    await present(result);
+    const truth = input.truth && maskOnGrid(input.truth, input.slice, explanation);
+    if (result && result.input.source !== input.source) result.input.source.close();
+    result = { input, explanation, truth, model: info, explainer, device: explainer.device, view: null, counterfactualHu: null, mask: null, maskRule: null, overlap: null };
+    recordTime("explanation", explanation.milliseconds);
+    await render(result);
     await updateMask(result);
-    noteState(result);
-    failed = null;
-    end("ready", STATUS.done(seconds(explanation.milliseconds), DEVICE[result.device.engine]));
+    updateAddress(result);
+    failedRequest = null;
+    end("ready", STATUS.done(duration(explanation.milliseconds), DEVICE[result.device.engine]));
   } catch (error) {
-    if (subject && subject.source !== result?.subject.source) subject.source.close();
+    if (input && input.source !== result?.input.source) input.source.close();
     if (!explainer) showNoDevice();
     if (result) {
       const last = result;
-      await present(last).then(() => updateMask(last)).catch(complain);
+      await render(last).then(() => updateMask(last)).catch(showError);
     } else {
       showNoVerdict();
-      markSample(null);
+      selectSample(null);
     }
     if (signal.aborted) {
-      failed = null;
+      failedRequest = null;
       end("failed", STATUS.cancelled(result !== null));
     } else {
-      complain(error);
+      showError(error);
       end("failed", STATUS.failed(result !== null));
     }
   }
-  allowSaving(result?.mask ? result : null);
-  if (result) follow(result).catch(complainUnlessStopped);
+  enableExport(result?.mask ? result : null);
+  if (result) updatePanels(result).catch(showErrorUnlessStopped);
 });
 
 /**
- * An engine that ends is told of by what it ends.
+ * Shows an error, except that of a stopped engine, which the event `stop` reports.
  *
  * @param {unknown} error
  */
-function complainUnlessStopped(error) {
-  if (!(error instanceof EngineStopped)) complain(error);
+function showErrorUnlessStopped(error) {
+  if (!(error instanceof EngineStopped)) showError(error);
 }
 
 /**
- * What may come after the panes: it is not waited for.
+ * Updates everything below the panes, in the background.
  *
  * @param {Result} result
  */
-async function follow(result) {
-  followMethods(result);
-  followComparison(result, models, loaded?.name ?? null);
-  await showVolume(result, volumeOf(result.subject.source));
+async function updatePanels(result) {
+  resetMethods(result);
+  resetComparison(result, models, loadedModel?.name ?? null);
+  await showVolume(result, volumeOf(result.input.source));
   await yieldToBrowser();
   await Promise.all([showComponents(result), showDiagnostics({ ...result, device: explainer?.device ?? result.device })]);
 }
 
 /**
- * The mask has another threshold.
+ * Computes the mask again after its options changed.
  *
  * @param {Result} shown
  */
 async function remask(shown) {
   await updateMask(shown);
-  noteState(shown);
+  updateAddress(shown);
   if (!isBusy()) await Promise.all([showComponents(shown), updateVolume(), redrawMethods(shown)]);
 }
 
-/** @param {Result} result */
-function noteState(result) {
-  const { subject, model } = result;
+/** Writes the state of the page to its address. @param {Result} result */
+function updateAddress(result) {
+  const { input, model } = result;
   const { threshold, seedThreshold, postprocess } = maskOptions();
-  const own = loaded?.own !== undefined;
-  noteInAddress({
-    model: own ? null : (loaded?.name ?? null),
-    sample: addressOf(subject.source),
-    slice: subject.source.sample && subject.source.scan ? subject.index + 1 : null,
+  const own = loadedModel?.own !== undefined;
+  setQueryParameters({
+    model: own ? null : (loadedModel?.name ?? null),
+    sample: addressOf(input.source),
+    slice: input.source.sample && input.source.scan ? input.index + 1 : null,
     threshold: threshold === Number(model.threshold.toFixed(2)) ? null : threshold,
     hysteresis: seedThreshold === model.seedThreshold ? null : 0,
     postprocess: postprocess === model.postprocess ? null : Number(postprocess),
@@ -219,83 +219,83 @@ function noteState(result) {
 }
 
 /**
- * Makes sure that the wanted model is loaded; when it cannot be, the one before stays.
+ * Loads the requested model, unless it is loaded already. If loading fails, the previous model stays.
  *
  * @param {AbortSignal} signal
- * @returns {Promise<{explainer: Explainer, first: boolean}>} `first`: it has explained nothing yet
+ * @returns {Promise<{explainer: Explainer, first: boolean}>} `first`: the explainer has not been used yet
  */
 async function ready(signal) {
-  if (models.length === 0) await offerStoredModels(signal);
-  // The reader may want another one before this one is there.
-  const name = wanted;
+  if (models.length === 0) await loadModelList(signal);
+  // The user may request another model meanwhile.
+  const name = requestedModel;
   const entry = modelNamed(name) ?? modelNamed(queryParameter("model")) ?? models[0];
-  if (explainer && loaded === entry) return { explainer, first: false };
+  if (explainer && loadedModel === entry) return { explainer, first: false };
   try {
-    const bytes = await timed("model", () => bytesOfModel(entry, (received, total) => loading(LOADING.model, received, total), signal));
-    const next = await timed("check", () => Explainer.load(bytes, { device, onDevice: showDevice, signal })).catch((error) => {
-      ofEngine.add(error);
+    const bytes = await measureTime("model", () => bytesOfModel(entry, (received, total) => showDownload(LOADING.model, received, total), signal));
+    const next = await measureTime("check", () => Explainer.load(bytes, { device, onDevice: showDevice, signal })).catch((error) => {
+      engineErrors.add(error);
       throw error;
     });
     explainer?.close();
     explainer = next;
-    // The same model on another engine leaves the reader's threshold alone.
-    if (loaded !== entry) setMaskOptions(loaded ? next.info : queryMask(next.info), loaded !== null || queryParameter("hysteresis") !== "0");
-    loaded = entry;
+    // The same model on another engine keeps the user's mask options.
+    if (loadedModel !== entry) setMaskOptions(loadedModel ? next.info : initialMaskOptions(next.info), loadedModel !== null || queryParameter("hysteresis") !== "0");
+    loadedModel = entry;
     showModel(next.info);
-    markModel(entry.name);
+    selectModel(entry.name);
     return { explainer: next, first: true };
   } catch (error) {
-    if (wanted === name) wanted = loaded?.name ?? null;
-    // A file that is no model is not offered again.
+    if (requestedModel === name) requestedModel = loadedModel?.name ?? null;
+    // Remove a file that is not a valid model from the list.
     if (entry.own) {
       models = models.filter((other) => other !== entry);
-      offerModels(models);
+      setModelOptions(models);
     }
-    if (loaded) markModel(loaded.name);
+    if (loadedModel) selectModel(loadedModel.name);
     throw error;
   }
 }
 
 /**
- * Lets the reader choose among the site's models.
+ * Loads the list of the site's models.
  *
  * @param {AbortSignal} signal
  */
-async function offerStoredModels(signal) {
+async function loadModelList(signal) {
   models = JSON.parse(await (await download("models/index.json", MODEL.list, undefined, signal)).text());
   if (models.length === 0) throw new Error(MODEL.missing);
-  offerModels(models);
+  setModelOptions(models);
   const name = queryParameter("model");
-  if (name && !modelNamed(name)) announce(MODEL.unknown(name));
+  if (name && !modelNamed(name)) showNotice(MODEL.unknown(name));
 }
 
-/** @param {string} name */
+/** Explains the shown slice with another model. @param {string} name */
 function chooseModel(name) {
-  wanted = name;
+  requestedModel = name;
   show(async (info, signal) => {
-    const subject = result?.subject;
-    if (!subject) return opening(info, signal);
-    return subject.edited ? subject : subject.source.at(subject.index, info, signal);
+    const input = result?.input;
+    if (!input) return loadInitial(info, signal);
+    return input.edited ? input : input.source.load(input.index, info, signal);
   });
 }
 
 /**
- * A model file of the reader's own joins those of the site until the page is left.
+ * Adds a model file of the user to the list, until the page is closed, and loads it.
  *
  * @param {ModelEntry} entry
  */
 function addModel(entry) {
   models = [...models.filter(({ name }) => name !== entry.name), entry];
-  offerModels(models);
+  setModelOptions(models);
   chooseModel(entry.name);
 }
 
 /**
- * A model's masks, as far as the address asks for nothing else.
+ * Mask options from the address, with the model's defaults.
  *
  * @param {ModelInfo} info
  */
-function queryMask({ threshold, seedThreshold, postprocess }) {
+function initialMaskOptions({ threshold, seedThreshold, postprocess }) {
   const post = queryParameter("postprocess");
   return { seedThreshold, threshold: queryNumber("threshold", 0.01, 0.99) ?? threshold, postprocess: post === null ? postprocess : post === "1" };
 }
@@ -306,43 +306,43 @@ function modelNamed(name) {
 }
 
 /**
- * A sample comes with the model that suits it, as far as the site has it.
+ * Shows a sample with its recommended model, if the site has it.
  *
  * @type {import("./samples.js").OpenSample}
  */
-function showWith(make, model) {
-  wanted = model;
-  show(make);
+function showWithModel(load, model) {
+  requestedModel = model;
+  show(load);
 }
 
-/** @param {Result} result */
-async function present(result) {
-  const { subject, explanation, model } = result;
-  offerDisplays(result);
+/** Draws a result and updates its controls. @param {Result} result */
+async function render(result) {
+  const { input, explanation, model } = result;
+  updateDisplayOptions(result);
   await display(result);
   await yieldToBrowser();
   showHow(explanation);
-  showVerdict(explanation, model, subject.source.scan);
-  showSource(subject, model);
-  markSample(subject.source);
-  showInsertion(subject, model);
+  showVerdict(explanation, model, input.source.scan);
+  showSource(input, model);
+  selectSample(input.source);
+  showInsertion(input, model);
   clearRuler();
 }
 
 /** @param {unknown} error */
-function complain(error) {
-  const lost = error instanceof Error && (ofEngine.has(error) || (error instanceof EngineStopped && error.engine === "webgpu"));
-  announce(translated(error instanceof Error ? error.message : String(error)), lost && device === "webgpu" ? CPU_OFFER : undefined);
+function showError(error) {
+  const engineFailed = error instanceof Error && (engineErrors.has(error) || (error instanceof EngineStopped && error.engine === "webgpu"));
+  showNotice(translated(error instanceof Error ? error.message : String(error)), engineFailed && device === "webgpu" ? CONTINUE_ON_CPU : undefined);
 }
 
-/** The way out for those who chose a GPU that gives up. */
-const CPU_OFFER = {
-  words: DEVICE.offer,
-  take() {
+/** Notice action after an engine that the user selected has failed. */
+const CONTINUE_ON_CPU = {
+  label: DEVICE.offer,
+  run() {
     device = "cpu";
     explainer?.close();
     explainer = null;
-    show(failed ?? (async (info, signal) => result?.subject ?? opening(info, signal)));
+    show(failedRequest ?? (async (info, signal) => result?.input ?? loadInitial(info, signal)));
   },
 };
 
@@ -355,31 +355,31 @@ function chosenDevice(name) {
 }
 
 engineEvents.addEventListener("progress", (event) => {
-  const { engine, phase, received, total, aside } = /** @type {CustomEvent<import("../coin.js").EngineProgress>} */ (event).detail;
-  if (aside) return;
-  const behind = engine === "webgpu" && device === "auto";
-  if (behind) {
-    if (phase === "download") showDeviceProgress(STATUS.behind(bytesOf(received, total)));
+  const { engine, phase, received, total, pooled } = /** @type {CustomEvent<import("../coin.js").EngineProgress>} */ (event).detail;
+  if (pooled) return;
+  const isBackground = engine === "webgpu" && device === "auto";
+  if (isBackground) {
+    if (phase === "download") showDeviceProgress(STATUS.background(bytesOf(received, total)));
   } else if (phase === "model") {
     progress(STATUS.modelCheck);
   } else {
-    loading(LOADING[engine], received, phase === "compile" ? received : total);
+    showDownload(LOADING[engine], received, phase === "compile" ? received : total);
   }
 });
 
 engineEvents.addEventListener("stop", (event) => {
-  const { engine, sentence } = /** @type {CustomEvent<import("../coin.js").EngineStop>} */ (event).detail;
-  // When WebGPU was only tried, the device says so by itself.
-  if (engine !== "webgpu") announce(sentence);
-  else if (device === "webgpu") announce(sentence, CPU_OFFER);
+  const { engine, message } = /** @type {CustomEvent<import("../coin.js").EngineStop>} */ (event).detail;
+  // With "auto", the explainer falls back to the CPU and changes the device's reason.
+  if (engine !== "webgpu") showNotice(translated(message));
+  else if (device === "webgpu") showNotice(translated(message), CONTINUE_ON_CPU);
 });
 
 const storedSamples = download("samples/index.json", SAMPLE.list).then(async (blob) => JSON.parse(await blob.text()));
-// Whoever needs the list says that it is missing.
+// Those who await the list report the error.
 storedSamples.catch(() => {});
 
-/** What the address asks for. */
-const opening = firstSample(queryParameter("sample"), queryNumber("slice", 1, 1e6), () => storedSamples);
+/** Loads the slice that the address names. */
+const loadInitial = initialInput(queryParameter("sample"), queryNumber("slice", 1, 1e6), () => storedSamples);
 
 Object.defineProperty(window, "coin", {
   value: Object.freeze({
@@ -409,12 +409,12 @@ Object.defineProperty(window, "coin", {
     },
     get slice() {
       if (!result) return null;
-      const { width, height, rowMm, columnMm } = result.subject.slice;
+      const { width, height, rowMm, columnMm } = result.input.slice;
       return { width, height, rowMm, columnMm };
     },
     get source() {
       if (!result) return null;
-      const { source, index } = result.subject;
+      const { source, index } = result.input;
       return { name: source.name, sample: source.sample, slice: index };
     },
     times,
@@ -422,60 +422,60 @@ Object.defineProperty(window, "coin", {
 });
 
 translatePage();
-/** Draws what is there anew; a run shows its result when it ends. */
+/** Redraws the shown result, unless a run is in progress, which draws its own. */
 const redraw = coalesce(async () => {
   const shown = result;
   if (!shown || isBusy()) return;
-  await display(shown).catch(complain);
+  await display(shown).catch(showError);
   redrawMask(shown);
   await redrawMethods(shown);
-  noteState(shown);
+  updateAddress(shown);
 });
 const current = () => result;
 
-acceptAppearance(() => result && remask(result).catch(complain));
+initAppearance(() => result && remask(result).catch(showError));
 setDisplayOptions({ display: queryParameter("display"), colours: queryParameter("colours") });
-offerPhantoms(showWith, show);
-acceptModelChoice(chooseModel);
-acceptFiles(show, addModel);
-acceptZooming();
-const insertion = acceptInsertion(current, show);
-const measuring = acceptMeasuring(current);
-const windowing = acceptWindowing(current, () => redraw(undefined));
-acceptTools({ insert: insertion.tool, measure: measuring.tool, window: windowing.tool });
-acceptKeys(
+addPhantoms(showWithModel, show);
+initModelList(chooseModel);
+initFiles(show, addModel);
+initZoom();
+const insertion = initInsertion(current, show);
+const measuring = initRuler(current);
+const windowing = initWindowing(current, () => redraw(undefined));
+initTools({ insert: insertion.tool, measure: measuring.tool, window: windowing.tool });
+initCrosshair(
   (at) => {
     readAt(result, at.x, at.y);
-    if (chosenTool() === "measure") measuring.follow(at);
+    if (chosenTool() === "measure") measuring.moveEnd(at);
   },
   (at) => {
-    if (chosenTool() === "measure") measuring.press(at);
+    if (chosenTool() === "measure") measuring.setEnd(at);
     if (chosenTool() === "insert") insertion.insertAt(at);
   },
   (x, y) => {
     const tool = chosenTool();
     if (tool === "window") windowing.dragBy(ARROW_PIXELS * x, ARROW_PIXELS * y);
-    else if (tool === "move") panBy(-ARROW_PAN * x, -ARROW_PAN * y);
-    return tool === "window" || tool === "move";
+    else if (tool === "pan") panBy(-ARROW_PAN * x, -ARROW_PAN * y);
+    return tool === "window" || tool === "pan";
   },
 );
-acceptShortcuts();
-acceptPointing(current);
-acceptSaving(current, complain);
-acceptDiagnostics(() => ({ result, device: explainer?.device ?? null }));
-acceptComparison(current, () => models);
-const methods = acceptMethods(current, ({ subject, explainer }, method, options) => explainer.attribute(subject.slice, method, options), noteState, complain);
-acceptVolumes(show, complain);
-showRequests();
+initShortcuts();
+initReadout(current);
+initExport(current, showError);
+initDiagnostics(() => ({ result, device: explainer?.device ?? null }));
+initComparison(current, () => models);
+const methods = initMethods(current, ({ input, explainer }, method, options) => explainer.attribute(input.slice, method, options), updateAddress, showError);
+initVolume(show, showError);
+initRequestLog();
 onDisplay(() => redraw(undefined));
 onMaskOptions(
-  () => result && remask(result).catch(complain),
+  () => result && remask(result).catch(showError),
   () => result && redrawMask(result),
 );
-const first = show(opening);
-// What keeps the legend or the list from coming keeps the first result from coming too, which says why.
-await Promise.allSettled([timed("engine", showLegend), storedSamples.then((entries) => offerScans(entries, showWith))]);
-// The first result does not share the network with what is kept for later.
+const first = show(loadInitial);
+// Errors here also fail the first run, which reports them.
+await Promise.allSettled([measureTime("engine", showLegend), storedSamples.then((entries) => addScans(entries, showWithModel))]);
+// Saving the page for offline use starts after the first result, to leave it the network.
 await first;
 if (queryParameter("methods") === "1" && result) methods.compare();
-await keepForLater();
+await enableOffline();

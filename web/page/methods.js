@@ -5,94 +5,94 @@ import { create, element } from "./dom.js";
 import { drawFigureOf, saveFigure } from "./figure.js";
 import { overlapOf } from "./overlap.js";
 import { drawInput } from "./panes.js";
-import { METHODS, seconds } from "./strings.js";
+import { METHODS, duration } from "./strings.js";
 import { Task } from "./task.js";
 
 /** @typedef {import("./main.js").Result} Result */
 /** @typedef {import("../coin.js").SaliencyMethod} SaliencyMethod */
 
-/** The paper's threshold on a saliency map. */
+/** Threshold of saliency maps in the paper. */
 const THRESHOLD = 0.975;
 
-/** In the order of the paper's figure. @type {SaliencyMethod[]} */
+/** In the order of the figure in the paper. @type {SaliencyMethod[]} */
 const ALL = ["rise", "score-cam", "layer-cam", "grad-cam"];
 
 const list = element("methods-list", HTMLElement);
 const save = element("save-methods", HTMLButtonElement);
 const task = new Task("compare-methods", "methods");
 
-/** Of which slice the maps are. @type {Result | null} */
-let of = null;
+/** The result that the maps belong to. @type {Result | null} */
+let mappedResult = null;
 /** @type {Map<string, Float32Array>} */
 let maps = new Map();
 
 /**
- * Saliency methods beside COIN, on the slice that is shown.
+ * Sets up the saliency maps of the shown slice.
  *
  * @param {() => Result | null} current
  * @param {(result: Result, method: SaliencyMethod, options: {signal: AbortSignal, onProgress: (done: number, all: number) => void}) => Promise<Float32Array>} attribute
- * @param {(result: Result) => void} onShown
- * @param {(error: unknown) => void} complain
+ * @param {(result: Result) => void} onDone
+ * @param {(error: unknown) => void} showError
  */
-export function acceptMethods(current, attribute, onShown, complain) {
+export function initMethods(current, attribute, onDone, showError) {
   const compare = () => {
     const result = current();
     if (!result) return;
-    of = result;
+    mappedResult = result;
     maps = new Map();
     return task.run(
       async (signal) => {
         await draw(result);
         const start = performance.now();
         /** @type {string[]} */
-        const unable = [];
+        const failures = [];
         for (const method of ALL) {
           task.progress(METHODS.running(method, null));
           const onProgress = (/** @type {number} */ done, /** @type {number} */ all) => task.progress(METHODS.running(method, { done, all }), done, all);
           const map = await attribute(result, method, { signal, onProgress }).catch((error) => {
             signal.throwIfAborted();
-            unable.push(METHODS.unable(method, error.message));
+            failures.push(METHODS.failed(method, error.message));
             return null;
           });
-          // Another slice has come meanwhile.
-          if (of !== result) return "";
+          // Another slice is shown by now.
+          if (mappedResult !== result) return "";
           if (map) maps.set(method, map);
           await draw(result);
         }
-        onShown(result);
-        return [...unable, METHODS.done(seconds(performance.now() - start))].join(" ");
+        onDone(result);
+        return [...failures, METHODS.done(duration(performance.now() - start))].join(" ");
       },
       METHODS.cancelled,
     );
   };
   element("compare-methods", HTMLButtonElement).addEventListener("click", compare);
   save.addEventListener("click", () => {
-    if (of) saveFigure(of, drawFigureOf(of, panesOf(of)), "methods").catch(complain);
+    if (mappedResult) saveFigure(mappedResult, drawFigureOf(mappedResult, panesOf(mappedResult)), "methods").catch(showError);
   });
   return { compare };
 }
 
-/** Whether maps of a result are shown. @param {Result} result */
+/** Whether the maps of a result are shown. @param {Result} result */
 export function hasMethods(result) {
-  return of === result && maps.size > 0;
+  return mappedResult === result && maps.size > 0;
 }
 
-/** With another threshold, window or colours. @param {Result} result */
+/** Redraws the maps with the current threshold, window and colour map. @param {Result} result */
 export async function redrawMethods(result) {
   if (hasMethods(result)) await draw(result);
 }
 
-/** For another slice, which the maps do not explain. @param {Result} result */
-export function followMethods(result) {
-  if (of === null || of === result) return;
-  of = null;
+/** Clears the maps if they belong to another result. @param {Result} result */
+export function resetMethods(result) {
+  if (mappedResult === null || mappedResult === result) return;
+  mappedResult = null;
   maps = new Map();
-  task.leave();
+  task.reset();
   list.replaceChildren();
   save.hidden = true;
 }
 
-/** @param {Result} result */
+/** Draws the difference map and the saliency maps. @param {Result} result */
 async function draw(result) {
   const { explanation, overlap } = result;
   const coin = await figureOf(result, METHODS.coin, explanation.difference, result.mask, overlap?.iou ?? null);
@@ -102,13 +102,13 @@ async function draw(result) {
     return figureOf(result, METHODS.names[/** @type {SaliencyMethod} */ (method)], map, mask, iou);
   });
   const all = await Promise.all(figures);
-  if (of !== result) return;
+  if (mappedResult !== result) return;
   list.replaceChildren(coin, ...all);
   save.hidden = maps.size === 0;
 }
 
 /**
- * A map over the slice, with its mask outlined.
+ * Draws a map over the slice, with the contour of its mask.
  *
  * @param {Result} result
  * @param {string} name
@@ -118,7 +118,7 @@ async function draw(result) {
  */
 async function figureOf({ explanation, view }, name, map, mask, iou) {
   const { size } = explanation;
-  const canvas = create("canvas", { width: 512, height: 512, role: "img", ariaLabel: METHODS.picture(name) });
+  const canvas = create("canvas", { width: 512, height: 512, role: "img", ariaLabel: METHODS.overlay(name) });
   drawInput(canvas, explanation, view);
   const heat = create("canvas", { width: 512, height: 512 });
   drawColours(heat, await coloursOf(map, chosenColours()), size);
@@ -129,11 +129,11 @@ async function figureOf({ explanation, view }, name, map, mask, iou) {
     context.globalAlpha = 1;
   }
   if (mask) drawMask(canvas, mask, size, MASK_COLOUR, 0);
-  const words = iou === null ? name : METHODS.withIou(name, iou);
-  return create("figure", {}, create("div", { className: "canvas" }, canvas), create("figcaption", {}, words));
+  const text = iou === null ? name : METHODS.withIou(name, iou);
+  return create("figure", {}, create("div", { className: "canvas" }, canvas), create("figcaption", {}, text));
 }
 
-/** @param {Result} result */
+/** Panes of the saved figure: the input and the shown maps. @param {Result} result */
 function panesOf(result) {
   const shown = [...list.querySelectorAll("figure")].flatMap((figure) => {
     const canvas = figure.querySelector("canvas");

@@ -1,9 +1,9 @@
 import { create, element } from "./dom.js";
 import { download } from "./download.js";
-import { MODEL, decimals } from "./strings.js";
+import { MODEL, metric } from "./strings.js";
 
 /**
- * A line of models/index.json, or a file of the reader's own.
+ * An entry of models/index.json, or a model file of the user (`own`).
  *
  * @typedef {{name: string, title: string, file: string, bytes: number, own?: Blob}} ModelEntry
  */
@@ -11,42 +11,44 @@ import { MODEL, decimals } from "./strings.js";
 
 const chooser = element("model", HTMLSelectElement);
 
-/** Model files end like this. */
-const ENDING = ".safetensors";
+/** File extension of models. */
+const EXTENSION = ".safetensors";
 
-/** @param {(name: string) => void} choose */
-export function acceptModelChoice(choose) {
-  chooser.addEventListener("change", () => choose(chooser.value));
+/** Sets up the list of models. @param {(name: string) => void} onChoice */
+export function initModelList(onChoice) {
+  chooser.addEventListener("change", () => onChoice(chooser.value));
 }
 
 /**
- * Fills the chooser.
+ * Fills the list of models.
  *
  * @param {ModelEntry[]} entries
  */
-export function offerModels(entries) {
+export function setModelOptions(entries) {
   chooser.replaceChildren(...modelOptions(entries));
 }
 
-/** @param {ModelEntry[]} entries */
+/** Options of a list of models. @param {ModelEntry[]} entries */
 export function modelOptions(entries) {
   return entries.map(({ title, name }) => new Option(title, name));
 }
 
 /**
- * The model among files that were dropped or chosen, as an entry.
+ * Finds a model among files of the user.
  *
  * @param {{source: Blob, name: string}[]} files
  * @returns {ModelEntry | null}
  */
 export function ownModel(files) {
-  const found = files.find(({ name }) => name.toLowerCase().endsWith(ENDING));
+  const found = files.find(({ name }) => name.toLowerCase().endsWith(EXTENSION));
   if (!found) return null;
   const { name, source } = found;
   return { name: MODEL.own(name), title: MODEL.own(name), file: name, bytes: source.size, own: source };
 }
 
 /**
+ * Loads a model file.
+ *
  * @param {ModelEntry} entry
  * @param {(received: number, total: number) => void} onProgress
  * @param {AbortSignal} signal
@@ -56,13 +58,13 @@ export async function bytesOfModel({ title, file, bytes, own }, onProgress, sign
   return new Uint8Array(await blob.arrayBuffer());
 }
 
-/** @param {string} name of the model that is in use */
-export function markModel(name) {
+/** Selects the model in use. @param {string} name */
+export function selectModel(name) {
   chooser.value = name;
 }
 
 /**
- * The anomalies that a model knows; without a word about it, the paper's.
+ * Style of the synthetic anomalies that a model was trained on; an undefined diameter means that of the paper.
  *
  * @param {ModelInfo} info
  */
@@ -70,7 +72,7 @@ export function anomalyOf({ anomaly, window }) {
   return { diameterMm: anomaly?.diameter_mm, window };
 }
 
-/** @param {ModelInfo} info */
+/** Lists the details of a model. @param {ModelInfo} info */
 export function showModel({ size, window, unit, modality, finding, threshold, seedThreshold, licence, data, results, limits }) {
   const { slices, classifier, methods } = results ?? {};
   const { iou, iou_ci95, iou_mean, iou_mean_ci95, ceiling_iou, dice, cv } = methods?.coin ?? {};
@@ -78,12 +80,12 @@ export function showModel({ size, window, unit, modality, finding, threshold, se
   const facts = [
     [MODEL.iou, known(iou, (iou) => MODEL.iouOf(iou, threshold))],
     [MODEL.interval, known(iou_ci95, ([low, high]) => MODEL.intervalOf(low, high))],
-    [MODEL.iouMean, known(iou_mean, decimals)],
+    [MODEL.iouMean, known(iou_mean, metric)],
     [MODEL.interval, known(iou_mean_ci95, ([low, high]) => MODEL.intervalOf(low, high))],
-    [MODEL.ceiling, known(ceiling_iou, decimals)],
-    [MODEL.dice, known(dice, decimals)],
-    [MODEL.cv, known(cv, decimals)],
-    [MODEL.auroc, known(classifier?.auroc, decimals)],
+    [MODEL.ceiling, known(ceiling_iou, metric)],
+    [MODEL.dice, known(dice, metric)],
+    [MODEL.cv, known(cv, metric)],
+    [MODEL.auroc, known(classifier?.auroc, metric)],
     [MODEL.slices, known(slices, ({ total, abnormal }) => MODEL.slicesOf(total, abnormal))],
     [MODEL.seedThreshold, seedThreshold > 0 ? MODEL.seedThresholdOf(seedThreshold) : null],
     [MODEL.limits, limits],
@@ -100,10 +102,12 @@ export function showModel({ size, window, unit, modality, finding, threshold, se
 }
 
 /**
+ * Formats a value; null if it is unknown.
+ *
  * @template T
  * @param {T | null | undefined} value
- * @param {(value: T) => string} words
+ * @param {(value: T) => string} format
  */
-function known(value, words) {
-  return value === null || value === undefined ? null : words(value);
+function known(value, format) {
+  return value === null || value === undefined ? null : format(value);
 }

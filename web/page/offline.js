@@ -3,55 +3,54 @@ import { OFFLINE } from "./strings.js";
 const { serviceWorker } = navigator;
 
 /**
- * Hears what the service worker, which keeps the page for when there is no network, sees of requests and makes itself, in
- * whatever tab of this site.
+ * Listens to the service worker, which reports the requests of this site's tabs and its own.
  *
- * @param {(refused: boolean) => void} onWatched it has answered a request of the page, or refused it
- * @param {(request: {address: string, bytes: number}) => void} onMade
+ * @param {(blocked: boolean) => void} onMonitored a request of a page was answered or blocked
+ * @param {(request: {address: string, bytes: number}) => void} onOwnRequest
  */
-export function hearServiceWorker(onWatched, onMade) {
+export function listenToServiceWorker(onMonitored, onOwnRequest) {
   serviceWorker?.addEventListener("message", ({ data: { watched, made } }) => {
-    if (watched) onWatched(watched.refused);
-    if (made) onMade(made);
+    if (watched) onMonitored(watched.refused);
+    if (made) onOwnRequest(made);
   });
   serviceWorker?.startMessages();
 }
 
 /**
- * Has the page kept.
+ * Registers the service worker, which saves the page for offline use.
  *
- * @param {(state: string) => void} onState a sentence about what is kept
- * @param {(sentence: string, show: () => void) => void} onUpdate there is a new build of the page, and a way to show it
+ * @param {(state: string) => void} onState text for the state of the saved page
+ * @param {(text: string, activate: () => void) => void} onUpdate a new build is available; `activate` loads it
  */
-export async function keepPage(onState, onUpdate) {
-  if (!serviceWorker) return onState(OFFLINE.impossible);
-  let asked = false;
-  serviceWorker.addEventListener("controllerchange", () => asked && location.reload());
-  const offer = (/** @type {ServiceWorker} */ next) => {
-    const show = () => {
-      asked = true;
+export async function registerServiceWorker(onState, onUpdate) {
+  if (!serviceWorker) return onState(OFFLINE.unsupported);
+  let activating = false;
+  serviceWorker.addEventListener("controllerchange", () => activating && location.reload());
+  const offerUpdate = (/** @type {ServiceWorker} */ next) => {
+    const activate = () => {
+      activating = true;
       if (next.state === "installed") next.postMessage("activate");
       else location.reload();
     };
-    serviceWorker.addEventListener("message", ({ data }) => data.crowded && onUpdate(OFFLINE.crowded, show));
-    onUpdate(OFFLINE.update, show);
+    serviceWorker.addEventListener("message", ({ data }) => data.crowded && onUpdate(OFFLINE.otherTabs, activate));
+    onUpdate(OFFLINE.update, activate);
   };
-  const follow = (/** @type {ServiceWorkerRegistration} */ registration) => {
+  const watchInstallation = (/** @type {ServiceWorkerRegistration} */ registration) => {
     const next = registration.installing;
     next?.addEventListener("statechange", () => {
-      if (next.state === "installed" && registration.active) offer(next);
+      if (next.state === "installed" && registration.active) offerUpdate(next);
       if (next.state === "redundant" && !registration.active) onState(OFFLINE.failed);
     });
   };
   try {
-    onState(OFFLINE.keeping);
-    // Its list must be asked for anew, too, whatever the server says of scripts.
+    onState(OFFLINE.saving);
+    // "none" also bypasses the HTTP cache for the imported list of files.
     const registration = await serviceWorker.register(new URL("service-worker.js", document.baseURI), { updateViaCache: "none" });
-    if (registration.waiting) offer(registration.waiting);
-    follow(registration);
-    registration.addEventListener("updatefound", () => follow(registration));
+    if (registration.waiting) offerUpdate(registration.waiting);
+    watchInstallation(registration);
+    registration.addEventListener("updatefound", () => watchInstallation(registration));
     await serviceWorker.ready;
-    onState(OFFLINE.kept);
+    onState(OFFLINE.saved);
   } catch {
     onState(OFFLINE.failed);
   }

@@ -1,26 +1,28 @@
-import { count } from "../geometry.js";
+import { countPixels } from "../geometry.js";
 
 /**
- * How a mask lies on what was inserted: what it found, what it marks falsely and what it missed.
+ * Agreement of a mask with the ground truth.
  *
  * @typedef {Object} Overlap
- * @property {Uint8Array} found
- * @property {Uint8Array} wrong
- * @property {Uint8Array} missed
- * @property {number | null} iou null when there is neither mask nor truth
- * @property {number | null} dice the same
+ * @property {Uint8Array} truePositive
+ * @property {Uint8Array} falsePositive
+ * @property {Uint8Array} falseNegative
+ * @property {number | null} iou null when mask and truth are both empty
+ * @property {number | null} dice null when mask and truth are both empty
  */
 
 /**
+ * Compares a mask with the ground truth on the same grid.
+ *
  * @param {Uint8Array} mask
- * @param {Uint8Array} truth of the same grid
+ * @param {Uint8Array} truth
  * @returns {Overlap}
  */
 export function overlapOf(mask, truth) {
-  const found = mask.map((inside, i) => inside & truth[i]);
-  const wrong = mask.map((inside, i) => inside & ~truth[i]);
-  const missed = truth.map((inside, i) => inside & ~mask[i]);
-  const [both, only, left] = [found, wrong, missed].map(count);
-  const either = both + only + left;
-  return { found, wrong, missed, iou: either ? both / either : null, dice: either ? (2 * both) / (2 * both + only + left) : null };
+  const truePositive = mask.map((inside, i) => inside & truth[i]);
+  const falsePositive = mask.map((inside, i) => inside & ~truth[i]);
+  const falseNegative = truth.map((inside, i) => inside & ~mask[i]);
+  const [tp, fp, fn] = [truePositive, falsePositive, falseNegative].map(countPixels);
+  const union = tp + fp + fn;
+  return { truePositive, falsePositive, falseNegative, iou: union ? tp / union : null, dice: union ? (2 * tp) / (union + tp) : null };
 }

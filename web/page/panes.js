@@ -1,4 +1,4 @@
-import { MASK_COLOUR, FOUND_COLOUR, MISSED_COLOUR, blank, drawColours, drawIntensities, drawMask as overlay, drawSlice } from "../pictures.js";
+import { FALSE_NEGATIVE_COLOUR, MASK_COLOUR, TRUE_POSITIVE_COLOUR, clear, drawColours, drawIntensities, drawMask as overlay, drawSlice } from "../pictures.js";
 import { wholeSquare } from "../geometry.js";
 import { element } from "./dom.js";
 
@@ -12,14 +12,14 @@ const panes = {
   difference: canvasOf("pane-difference"),
   mask: canvasOf("pane-mask"),
 };
-/** The input once more, over the counterfactual, to be uncovered by the slider between the two. */
+/** A copy of the input over the counterfactual; a slider reveals it. */
 const before = canvasOf("pane-before");
 
-/** The four canvases in the order of the figure. */
+/** The four panes in display order. */
 export const canvases = [panes.input, panes.counterfactual, panes.difference, panes.mask];
 
 /**
- * Shows a slice in the input pane before anything is known about it.
+ * Draws a whole slice into the input pane, before its explanation is ready.
  *
  * @param {Slice} slice
  * @param {[number, number]} window
@@ -29,17 +29,17 @@ export function drawPreview(slice, window) {
 }
 
 /**
- * The least and the largest intensity of a slice.
+ * Minimum and maximum intensity of a slice.
  *
  * @param {Slice} slice
  * @returns {[number, number]}
  */
 export function extent({ hu }) {
-  return [hu.reduce((least, value) => Math.min(least, value)), hu.reduce((most, value) => Math.max(most, value))];
+  return [hu.reduce((lowest, value) => Math.min(lowest, value)), hu.reduce((highest, value) => Math.max(highest, value))];
 }
 
 /**
- * Input and counterfactual.
+ * Draws input and counterfactual.
  *
  * @param {Explanation} explanation
  * @param {View | null} view
@@ -47,37 +47,43 @@ export function extent({ hu }) {
 export function drawExplanation(explanation, view) {
   const { size, square, counterfactual } = explanation;
   drawInput(panes.input, explanation, view);
-  blank(before).drawImage(panes.input, 0, 0);
+  clear(before).drawImage(panes.input, 0, 0);
   if (view) drawSlice(panes.counterfactual, view.slice, view.counterfactual, view.window, square);
   else drawIntensities(panes.counterfactual, counterfactual, size);
 }
 
 /**
+ * Draws the difference map.
+ *
  * @param {Explanation} explanation
- * @param {Uint8ClampedArray<ArrayBuffer>} colours of the difference map
+ * @param {Uint8ClampedArray<ArrayBuffer>} colours RGBA, size x size
  */
 export function drawDifference({ size }, colours) {
   drawColours(panes.difference, colours, size);
 }
 
 /**
+ * Draws the mask over the input; with a ground truth, in the colours of true positives, false positives and false negatives.
+ *
  * @param {Explanation} explanation
  * @param {Uint8Array} mask
- * @param {import("./overlap.js").Overlap | null} overlap with what was inserted
- * @param {{view: View | null, opacity: number, chosen: Uint8Array | null}} look `chosen`: the component that the reader points at
+ * @param {import("./overlap.js").Overlap | null} overlap with the ground truth
+ * @param {{view: View | null, opacity: number, highlighted: Uint8Array | null}} style `highlighted`: the selected component
  */
-export function drawMask(explanation, mask, overlap, { view, opacity, chosen }) {
+export function drawMask(explanation, mask, overlap, { view, opacity, highlighted }) {
   const { size } = explanation;
   drawInput(panes.mask, explanation, view);
-  overlay(panes.mask, overlap?.wrong ?? mask, size, MASK_COLOUR, opacity);
+  overlay(panes.mask, overlap?.falsePositive ?? mask, size, MASK_COLOUR, opacity);
   if (overlap) {
-    overlay(panes.mask, overlap.missed, size, MISSED_COLOUR, opacity / 2);
-    overlay(panes.mask, overlap.found, size, FOUND_COLOUR, opacity);
+    overlay(panes.mask, overlap.falseNegative, size, FALSE_NEGATIVE_COLOUR, opacity / 2);
+    overlay(panes.mask, overlap.truePositive, size, TRUE_POSITIVE_COLOUR, opacity);
   }
-  if (chosen) overlay(panes.mask, chosen, size, { ...MASK_COLOUR, line: "#ffffff" }, 0);
+  if (highlighted) overlay(panes.mask, highlighted, size, { ...MASK_COLOUR, line: "#ffffff" }, 0);
 }
 
 /**
+ * Draws the input in the display window.
+ *
  * @param {HTMLCanvasElement} canvas
  * @param {Explanation} explanation
  * @param {View | null} view
@@ -87,12 +93,12 @@ export function drawInput(canvas, { size, square, input }, view) {
   else drawIntensities(canvas, input, size);
 }
 
-/** The patient's sides, where they are known. @param {boolean} known */
-export function showMarks(known) {
-  element("marks", HTMLElement).hidden = !known;
+/** Shows the orientation labels A, P, R and L. @param {boolean} known whether the file has the orientation */
+export function showOrientation(known) {
+  element("orientation", HTMLElement).hidden = !known;
 }
 
-/** @param {Uint8ClampedArray<ArrayBuffer>} colours one line of them */
+/** Draws the colour scale. @param {Uint8ClampedArray<ArrayBuffer>} colours 256 colours as RGBA */
 export function drawLegend(colours) {
   const legend = canvasOf("legend");
   legend.getContext("2d")?.putImageData(new ImageData(colours, legend.width, 1), 0, 0);

@@ -1,24 +1,26 @@
 /**
- * What this device remembers of a choice; null where there is none, or where this browser lets pages remember nothing.
+ * Reads a preference from local storage; null if it is not set or storage is blocked.
  *
- * @param {string} choice
+ * @param {string} name
  */
-export function remembered(choice) {
+export function loadPreference(name) {
   try {
-    return localStorage.getItem(`coin ${choice}`);
+    return localStorage.getItem(`coin ${name}`);
   } catch {
     return null;
   }
 }
 
 /**
- * @param {string} choice
+ * Writes a preference to local storage.
+ *
+ * @param {string} name
  * @param {string} value
  */
-export function remember(choice, value) {
+export function savePreference(name, value) {
   try {
-    localStorage.setItem(`coin ${choice}`, value);
+    localStorage.setItem(`coin ${name}`, value);
   } catch {
-    // It lasts until the page is left, then.
+    // Storage is blocked: the preference lasts until the page is closed.
   }
 }

@@ -4,27 +4,27 @@ const text = element("status", HTMLElement);
 const bar = element("progress", HTMLProgressElement);
 const cancelButton = element("cancel", HTMLButtonElement);
 const notice = element("notice", HTMLElement);
-const offerButton = element("notice-offer", HTMLButtonElement);
+const actionButton = element("notice-action", HTMLButtonElement);
 const result = element("result", HTMLElement);
 const panes = element("panes", HTMLElement);
 
-/** The share of the panes in view below which they are scrolled to; their own sliders never get there. */
-const OUT_OF_SIGHT = 0.4;
+/** Scroll to the panes when less than this share of them is visible. */
+const MIN_VISIBLE = 0.4;
 
 /** @type {AbortController | null} */
 let running = null;
 /** @type {(() => void) | undefined} */
-let takeOffer;
+let runAction;
 
 cancelButton.addEventListener("click", () => running?.abort());
-offerButton.addEventListener("click", () => {
+actionButton.addEventListener("click", () => {
   notice.hidden = true;
-  takeOffer?.();
+  runAction?.();
 });
 element("notice-close", HTMLButtonElement).addEventListener("click", () => (notice.hidden = true));
 
 /**
- * Begins a component of work that the reader can cancel.
+ * Begins a run that the user can cancel.
  *
  * @param {"loading" | "running"} state
  * @returns {AbortSignal}
@@ -33,28 +33,28 @@ export function begin(state) {
   running = new AbortController();
   notice.hidden = true;
   setState(state);
-  // Whoever opens a file far below, as on a phone, wants to see what becomes of it.
+  // On phones the controls are far below the panes.
   const { top, bottom, height } = panes.getBoundingClientRect();
   const visible = Math.min(bottom, innerHeight) - Math.max(top, 0);
-  if (visible < OUT_OF_SIGHT * Math.min(height, innerHeight)) result.scrollIntoView();
+  if (visible < MIN_VISIBLE * Math.min(height, innerHeight)) result.scrollIntoView();
   return running.signal;
 }
 
-/** Whether a component of work is going on. */
+/** Whether a run is in progress. */
 export function isBusy() {
   return running !== null;
 }
 
 /**
- * Says how far the work is; what happens while there is none is not worth a word.
+ * Shows the progress of the run; ignored when there is none. The bar is indeterminate without a total.
  *
- * @param {string} sentence
+ * @param {string} status
  * @param {number} [received]
  * @param {number | null} [total]
  */
-export function progress(sentence, received, total) {
+export function progress(status, received, total) {
   if (!running) return;
-  text.textContent = sentence;
+  text.textContent = status;
   if (received !== undefined && total) {
     bar.max = total;
     bar.value = received;
@@ -64,28 +64,28 @@ export function progress(sentence, received, total) {
 }
 
 /**
- * Ends it, with a sentence that stays.
+ * Ends the run with a final status.
  *
  * @param {"ready" | "failed"} state
- * @param {string} sentence
+ * @param {string} status
  */
-export function end(state, sentence) {
+export function end(state, status) {
   running = null;
-  text.textContent = sentence;
+  text.textContent = status;
   setState(state);
 }
 
 /**
- * Says something that must not be missed, until it is closed or the next work begins; with a way out, where there is one.
+ * Shows an alert until the user closes it or the next run begins.
  *
- * @param {string} sentence
- * @param {{words: string, take: () => void}} [offer]
+ * @param {string} message
+ * @param {{label: string, run: () => void}} [action] an additional button
  */
-export function announce(sentence, offer) {
-  element("notice-text", HTMLElement).textContent = sentence;
-  offerButton.hidden = !offer;
-  offerButton.textContent = offer?.words ?? "";
-  takeOffer = offer?.take;
+export function showNotice(message, action) {
+  element("notice-text", HTMLElement).textContent = message;
+  actionButton.hidden = !action;
+  actionButton.textContent = action?.label ?? "";
+  runAction = action?.run;
   notice.hidden = false;
 }
 

@@ -9,11 +9,11 @@ import { unitOf } from "./units.js";
 const readout = element("readout", HTMLOutputElement);
 
 /**
- * Says what is under the pointer, in whichever pane it is.
+ * Sets up the readout of the values under the pointer, in any pane.
  *
  * @param {() => Result | null} current
  */
-export function acceptPointing(current) {
+export function initReadout(current) {
   for (const canvas of canvases) {
     canvas.addEventListener("pointermove", (event) => {
       const box = canvas.getBoundingClientRect();
@@ -24,7 +24,7 @@ export function acceptPointing(current) {
 }
 
 /**
- * Says what is at a place, given as shares of the picture's width and height.
+ * Shows the values at a point, in fractions of the image's width and height.
  *
  * @param {Result | null} result
  * @param {number} x
@@ -35,11 +35,13 @@ export function readAt(result, x, y) {
 }
 
 /**
+ * Text with intensity, counterfactual and difference at a point; null outside the slice.
+ *
  * @param {Result} result
  * @param {number} x
  * @param {number} y
  */
-function valuesAt({ subject: { slice, source }, explanation, model }, x, y) {
+function valuesAt({ input: { slice, source }, explanation, model }, x, y) {
   const { size, square, input, counterfactual, difference } = explanation;
   const pixel = pixelAt(slice, square, x, y);
   if (!pixel) return null;

@@ -8,26 +8,26 @@ const SVG = "http://www.w3.org/2000/svg";
 
 const length = element("ruler-length", HTMLOutputElement);
 const lines = [...document.querySelectorAll("#panes .sheet")].map((sheet) => {
-  const picture = document.createElementNS(SVG, "svg");
-  picture.setAttribute("viewBox", "0 0 1 1");
-  picture.setAttribute("class", "ruler");
-  picture.setAttribute("aria-hidden", "true");
-  const line = picture.appendChild(document.createElementNS(SVG, "line"));
-  sheet.append(picture);
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 1 1");
+  svg.setAttribute("class", "ruler");
+  svg.setAttribute("aria-hidden", "true");
+  const line = svg.appendChild(document.createElementNS(SVG, "line"));
+  sheet.append(svg);
   return line;
 });
 
-/** Where the keyboard set the first end. @type {Point | null} */
+/** First end point set with the keyboard, until the second is set. @type {Point | null} */
 let first = null;
 
 /**
- * Measures a distance on the slice, the same line in all panes.
+ * Sets up the measure tool, which shows the same line in all panes.
  *
  * @param {() => Result | null} current
- * @returns {{tool: import("./tools.js").Tool, press: (at: Point) => void, follow: (at: Point) => void}} `press` sets one end
- *   and then the other, `follow` moves that until then
+ * @returns {{tool: import("./tools.js").Tool, setEnd: (at: Point) => void, moveEnd: (at: Point) => void}} `setEnd` sets the
+ *   first and then the second end point; `moveEnd` previews the second
  */
-export function acceptMeasuring(current) {
+export function initRuler(current) {
   const measure = (/** @type {Point} */ from, /** @type {Point} */ to) => {
     const result = current();
     if (!result) return;
@@ -40,17 +40,17 @@ export function acceptMeasuring(current) {
   };
   return {
     tool: { begin: (at) => measure(at, at), drag: measure },
-    press(at) {
+    setEnd(at) {
       measure(first ?? at, at);
       first = first ? null : at;
     },
-    follow(at) {
+    moveEnd(at) {
       if (first) measure(first, at);
     },
   };
 }
 
-/** For another slice, on which a line would mean nothing. */
+/** Removes the line, because another slice is shown. */
 export function clearRuler() {
   first = null;
   length.value = "";
@@ -58,6 +58,8 @@ export function clearRuler() {
 }
 
 /**
+ * Draws the line in all panes.
+ *
  * @param {Point} from
  * @param {Point} to
  */

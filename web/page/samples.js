@@ -6,16 +6,16 @@ import { anomalyOf } from "./models.js";
 import { progress } from "./progress.js";
 import { SAMPLE, STATUS, bytesOf } from "./strings.js";
 
-/** @typedef {import("./main.js").Make} Make */
-/** @typedef {import("./main.js").Source} Source */
-/** @typedef {import("./main.js").Subject} Subject */
+/** @typedef {import("./main.js").LoadInput} LoadInput */
+/** @typedef {import("./main.js").ImageSource} ImageSource */
+/** @typedef {import("./main.js").InputSlice} InputSlice */
 /** @typedef {import("../coin.js").ModelInfo} ModelInfo */
 
-/** @typedef {{name: string, title: string, file: string, slice: number, credit: string, caveat?: string, model?: string}} SampleEntry a line of samples/index.json; `model` is the one that it suits best, `caveat` why not well */
+/** @typedef {{name: string, title: string, file: string, slice: number, credit: string, caveat?: string, model?: string}} SampleEntry an entry of samples/index.json; `model` is the recommended model, `caveat` its limitations */
 
-/** @typedef {(make: Make, model: string | null) => void} OpenSample opens with a model, null being the page's own choice */
+/** @typedef {(load: LoadInput, model: string | null) => void} OpenSample shows a sample with a model; null for the default */
 
-/** Every visitor sees this patient first. */
+/** Seed of the first phantom. */
 const FIRST_SEED = 1;
 
 const ABNORMAL = "phantom-abnormal";
@@ -24,7 +24,7 @@ const PHANTOM = /^phantom-(abnormal|normal)(?:-(\d{1,7}))?$/;
 
 let seed = FIRST_SEED;
 
-/** An abdomen made on the spot, on the grid of whatever model looks at it. @implements {Source} */
+/** A generated phantom on the grid of the model in use. @implements {ImageSource} */
 class PhantomSource {
   scan = null;
   credit = null;
@@ -42,11 +42,13 @@ class PhantomSource {
   }
 
   /**
+   * Generates the phantom.
+   *
    * @param {number} index
    * @param {ModelInfo} info
-   * @returns {Promise<Subject>}
+   * @returns {Promise<InputSlice>}
    */
-  async at(index, info) {
+  async load(index, info) {
     const { seed } = this;
     const { size } = info;
     const anomaly = this.anomaly ? anomalyOf(info) : null;
@@ -58,27 +60,27 @@ class PhantomSource {
 }
 
 /**
- * What the page opens with: the sample that its address names, or a phantom with an anomaly.
+ * Loads the sample that the address names, or a phantom with an anomaly.
  *
  * @param {string | null} name
- * @param {number | null} slice
+ * @param {number | null} slice counted from 1
  * @param {() => Promise<SampleEntry[]>} stored
- * @returns {Make}
+ * @returns {LoadInput}
  */
-export function firstSample(name, slice, stored) {
+export function initialInput(name, slice, stored) {
   return async (info, signal) => {
     const phantom = name?.match(PHANTOM);
     if (phantom) seed = Number(phantom[2] ?? FIRST_SEED);
     const entry = name && !phantom ? (await stored()).find((entry) => entry.name === name) : null;
     if (entry) return openSample(slice === null ? entry : { ...entry, slice: Math.round(slice) - 1 }, info, signal);
-    return new PhantomSource(seed, phantom?.[1] !== "normal").at(0, info);
+    return new PhantomSource(seed, phantom?.[1] !== "normal").load(0, info);
   };
 }
 
 /**
- * How an address names what is shown; null for the reader's own files.
+ * Value of the query parameter `sample` for a source; null for files of the user.
  *
- * @param {Source} source
+ * @param {ImageSource} source
  */
 export function addressOf(source) {
   if (!(source instanceof PhantomSource)) return source.sample;
@@ -86,68 +88,76 @@ export function addressOf(source) {
 }
 
 /**
+ * Adds the phantoms to the list of samples.
+ *
  * @param {OpenSample} openWith
- * @param {(make: Make) => void} open
+ * @param {(load: LoadInput) => void} open
  */
-export function offerPhantoms(openWith, open) {
-  const make = (/** @type {boolean} */ anomaly) => (/** @type {ModelInfo} */ info) => new PhantomSource(seed, anomaly).at(0, info);
-  const abnormal = offer(ABNORMAL, SAMPLE.abnormal, () => openWith(make(true), null));
-  const normal = offer(NORMAL, SAMPLE.normal, () => openWith(make(false), null));
+export function addPhantoms(openWith, open) {
+  const generate = (/** @type {boolean} */ anomaly) => (/** @type {ModelInfo} */ info) => new PhantomSource(seed, anomaly).load(0, info);
+  const abnormal = addSample(ABNORMAL, SAMPLE.abnormal, () => openWith(generate(true), null));
+  const normal = addSample(NORMAL, SAMPLE.normal, () => openWith(generate(false), null));
   abnormal.checked = true;
   element("new-patient", HTMLButtonElement).addEventListener("click", () => {
     seed = 1 + Math.floor(Math.random() * 1e6);
-    if (abnormal.checked || normal.checked) open(make(abnormal.checked));
-    else openWith(make(true), null);
+    if (abnormal.checked || normal.checked) open(generate(abnormal.checked));
+    else openWith(generate(true), null);
   });
 }
 
 /**
+ * Adds the site's scans to the list of samples.
+ *
  * @param {SampleEntry[]} entries
  * @param {OpenSample} openWith
  */
-export function offerScans(entries, openWith) {
+export function addScans(entries, openWith) {
   for (const entry of entries) {
-    offer(entry.name, entry.title, () => openWith((info, signal) => openSample(entry, info, signal), entry.model ?? null));
+    addSample(entry.name, entry.title, () => openWith((info, signal) => openSample(entry, info, signal), entry.model ?? null));
   }
 }
 
 /**
+ * Adds a radio button to the list of samples.
+ *
  * @param {string} value
  * @param {string} title
- * @param {() => void} choose
+ * @param {() => void} onChoice
  */
-function offer(value, title, choose) {
+function addSample(value, title, onChoice) {
   const input = create("input", { type: "radio", name: "sample", value });
-  input.addEventListener("change", choose);
+  input.addEventListener("change", onChoice);
   element("samples", HTMLFieldSetElement).append(create("label", {}, input, title));
   return input;
 }
 
 /**
- * Marks what is shown, which is no sample after a file was opened.
+ * Selects the shown sample, if any, and shows its credit.
  *
- * @param {Source | null} source
+ * @param {ImageSource | null} source
  */
-export function markSample(source) {
+export function selectSample(source) {
   for (const input of document.querySelectorAll("#samples input")) {
     if (input instanceof HTMLInputElement) input.checked = input.value === source?.sample;
   }
   const credit = element("credit", HTMLElement);
-  const said = [source?.credit, source?.caveat].filter(Boolean);
-  credit.textContent = said.join(". ");
-  credit.hidden = said.length === 0;
+  const texts = [source?.credit, source?.caveat].filter(Boolean);
+  credit.textContent = texts.join(". ");
+  credit.hidden = texts.length === 0;
 }
 
 /**
+ * Downloads and opens a sample scan.
+ *
  * @param {SampleEntry} entry
  * @param {ModelInfo} info
  * @param {AbortSignal} signal
  */
 async function openSample({ name, title, file, slice, credit, caveat }, info, signal) {
-  const show = (/** @type {number} */ received, /** @type {number | null} */ total) =>
+  const onProgress = (/** @type {number} */ received, /** @type {number | null} */ total) =>
     progress(STATUS.sample(bytesOf(received, total)), received, total);
-  const blob = await download(`samples/${file}`, title, show, signal);
-  const shown = { sample: name, start: slice, credit, caveat };
-  const { source } = await openStudy([{ source: blob, name: file }], info.window, signal, shown);
-  return source.at(Math.min(slice, source.count - 1), info, signal);
+  const blob = await download(`samples/${file}`, title, onProgress, signal);
+  const options = { sample: name, start: slice, credit, caveat };
+  const { source } = await openStudy([{ source: blob, name: file }], info.window, signal, options);
+  return source.load(Math.min(slice, source.count - 1), info, signal);
 }

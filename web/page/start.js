@@ -1,22 +1,22 @@
-/** The engine starts while the modules of the page still arrive. */
+/** Starts the engine while the other modules of the page still load. */
 
 import { engineEvents, startEngine } from "../coin.js";
 
 /** @typedef {import("../host.js").EngineRequest} EngineRequest */
 
-/** What engines asked for before the page listened. @type {EngineRequest[]} */
+/** Requests of engines before the page listens. @type {EngineRequest[]} */
 const early = [];
 
 /** @param {Event} event */
-function note(event) {
+function recordRequest(event) {
   early.push(/** @type {CustomEvent<EngineRequest>} */ (event).detail);
 }
 
-/** What was asked for so far; from now on the caller listens. */
+/** Returns the requests so far and stops recording. */
 export function earlyRequests() {
-  engineEvents.removeEventListener("request", note);
+  engineEvents.removeEventListener("request", recordRequest);
   return early;
 }
 
-engineEvents.addEventListener("request", note);
+engineEvents.addEventListener("request", recordRequest);
 startEngine();

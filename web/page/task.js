@@ -1,84 +1,88 @@
 import { create, element } from "./dom.js";
 
 /**
- * A component of work beside the explanation of a slice: a button begins it, a bar says how far it is, another button ends it.
- * One of its kind runs at a time. Its end is announced to who does not see it; each of its steps is not.
+ * A cancellable background task with a start button, a cancel button, a progress bar and a status text. One run at a time.
+ * Screen readers announce the final status, but not every step.
  */
 export class Task {
   /** @type {AbortController | null} */
   #running = null;
-  /** What stands there when it was left. @type {string | null} */
-  #left = null;
-  #begin;
-  #cancel;
+  /** Status after {@link Task.reset}, which replaces that of the run. @type {string | null} */
+  #resetStatus = null;
+  #startButton;
+  #cancelButton;
   #bar;
   #status;
   #step = create("span", { className: "step", ariaHidden: "true" });
 
   /**
-   * @param {string} begin id of the button that begins it
-   * @param {string} name how the ids of its other parts begin: `NAME-cancel`, `NAME-progress`, `NAME-status`
+   * @param {string} startId id of the start button
+   * @param {string} name prefix of the other ids: `NAME-cancel`, `NAME-progress`, `NAME-status`
    */
-  constructor(begin, name) {
-    this.#begin = element(begin, HTMLButtonElement);
-    this.#cancel = element(`${name}-cancel`, HTMLButtonElement);
+  constructor(startId, name) {
+    this.#startButton = element(startId, HTMLButtonElement);
+    this.#cancelButton = element(`${name}-cancel`, HTMLButtonElement);
     this.#bar = element(`${name}-progress`, HTMLProgressElement);
     this.#status = element(`${name}-status`, HTMLElement);
     this.#bar.after(this.#step);
-    this.#cancel.addEventListener("click", () => this.#running?.abort());
-    this.#show();
+    this.#cancelButton.addEventListener("click", () => this.#running?.abort());
+    this.#update();
   }
 
   /**
-   * @param {(signal: AbortSignal) => Promise<string>} work resolves with a sentence that stays
-   * @param {string} cancelled the sentence that stays when it is cancelled
+   * Runs the task, unless it is running already.
+   *
+   * @param {(signal: AbortSignal) => Promise<string>} work resolves with the final status
+   * @param {string} cancelled final status of a cancelled run
    */
   async run(work, cancelled) {
     if (this.#running) return;
     const controller = new AbortController();
     this.#running = controller;
-    this.#left = null;
+    this.#resetStatus = null;
     this.#status.textContent = "";
-    this.#show();
-    let said = "";
+    this.#update();
+    let status = "";
     try {
-      said = await work(controller.signal);
+      status = await work(controller.signal);
     } catch (error) {
-      said = controller.signal.aborted ? cancelled : error instanceof Error ? error.message : String(error);
+      status = controller.signal.aborted ? cancelled : error instanceof Error ? error.message : String(error);
     }
     this.#running = null;
-    this.#show();
-    this.#status.textContent = this.#left ?? said;
+    this.#update();
+    this.#status.textContent = this.#resetStatus ?? status;
   }
 
   /**
-   * @param {string} sentence
+   * Shows the progress of the run; the bar is indeterminate without numbers.
+   *
+   * @param {string} text
    * @param {number} [done]
    * @param {number} [all]
    */
-  progress(sentence, done, all) {
+  progress(text, done, all) {
     if (!this.#running) return;
-    this.#step.textContent = sentence;
+    this.#step.textContent = text;
     if (done === undefined || all === undefined) return this.#bar.removeAttribute("value");
     this.#bar.max = all;
     this.#bar.value = done;
   }
 
   /**
-   * Ends it, because what it was about is no longer shown.
+   * Cancels the run and replaces its status, because the page shows another slice or model.
    *
-   * @param {string} [sentence] that stands there from now on
+   * @param {string} [status]
    */
-  leave(sentence = "") {
-    this.#left = sentence;
+  reset(status = "") {
+    this.#resetStatus = status;
     this.#running?.abort();
-    if (!this.#running) this.#status.textContent = sentence;
+    if (!this.#running) this.#status.textContent = status;
   }
 
-  #show() {
+  #update() {
     const busy = this.#running !== null;
-    this.#begin.disabled = busy;
-    this.#cancel.hidden = !busy;
+    this.#startButton.disabled = busy;
+    this.#cancelButton.hidden = !busy;
     this.#bar.hidden = !busy;
     this.#step.textContent = "";
   }

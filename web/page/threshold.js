@@ -1,13 +1,13 @@
 import { maskOf } from "../coin.js";
-import { count } from "../geometry.js";
+import { countPixels } from "../geometry.js";
 import { element } from "./dom.js";
 import { drawHistogram } from "./histogram.js";
 import { coalesce } from "./coalesce.js";
 import { overlapOf } from "./overlap.js";
 import { drawMask } from "./panes.js";
 import { yieldToBrowser } from "./yield.js";
-import { MASK } from "./strings.js";
-import { timed } from "./times.js";
+import { MASK, decimal } from "./strings.js";
+import { measureTime } from "./times.js";
 
 /** @typedef {import("./main.js").Result} Result */
 
@@ -15,21 +15,21 @@ const slider = element("threshold", HTMLInputElement);
 const postprocess = element("postprocess", HTMLInputElement);
 const opacity = element("mask-opacity", HTMLInputElement);
 
-/** The component that the reader points at. @type {Uint8Array | null} */
-let chosen = null;
+/** Mask of the selected component. @type {Uint8Array | null} */
+let highlighted = null;
 
 const hysteresis = element("seed-threshold", HTMLInputElement);
 
-/** Of the model: components that nowhere exceed it are left out, unless the reader wants them. */
+/** The model's seed threshold; 0 if it has none. */
 let seedThreshold = 0;
 
-/** @returns {{threshold: number, seedThreshold: number, postprocess: boolean}} */
+/** The mask options that the user selected. @returns {{threshold: number, seedThreshold: number, postprocess: boolean}} */
 export function maskOptions() {
   return { threshold: slider.valueAsNumber, seedThreshold: hysteresis.checked ? seedThreshold : 0, postprocess: postprocess.checked };
 }
 
 /**
- * Takes over a model's defaults, or what an address asks for.
+ * Sets the mask options to a model's defaults or to those of the address.
  *
  * @param {{threshold: number, seedThreshold: number, postprocess: boolean}} options
  * @param {boolean} [withHysteresis] whether the model's seed threshold is used
@@ -44,27 +44,29 @@ export function setMaskOptions(options, withHysteresis = true) {
 }
 
 /**
- * @param {() => void} changed the mask is another one
- * @param {() => void} redraw it only looks different
+ * Sets up the mask options.
+ *
+ * @param {() => void} onChange the mask changes
+ * @param {() => void} onOpacity only its opacity changes
  */
-export function onMaskOptions(changed, redraw) {
+export function onMaskOptions(onChange, onOpacity) {
   for (const input of [slider, hysteresis, postprocess]) {
     input.addEventListener("input", () => {
       showThreshold();
-      changed();
+      onChange();
     });
   }
-  opacity.addEventListener("input", redraw);
+  opacity.addEventListener("input", onOpacity);
 }
 
-/** Computes and draws the mask of a result, and notes it there. */
+/** Computes the mask of a result, stores it in the result and draws it. */
 export const updateMask = coalesce(async (/** @type {Result} */ result) => {
   const options = maskOptions();
-  const mask = await timed("mask", () => maskOf(result.explanation, options));
+  const mask = await measureTime("mask", () => maskOf(result.explanation, options));
   result.mask = mask;
   result.maskRule = options;
   result.overlap = result.truth && overlapOf(mask, result.truth);
-  chosen = null;
+  highlighted = null;
   redrawMask(result);
   await yieldToBrowser();
   drawHistogram(result.explanation.difference, options.threshold);
@@ -74,31 +76,33 @@ export const updateMask = coalesce(async (/** @type {Result} */ result) => {
 });
 
 /**
- * Draws the mask that is there.
+ * Draws the mask of a result again.
  *
  * @param {Result} result
  */
 export function redrawMask({ explanation, mask, overlap, view }) {
-  if (mask) drawMask(explanation, mask, overlap, { view, opacity: opacity.valueAsNumber, chosen });
+  if (mask) drawMask(explanation, mask, overlap, { view, opacity: opacity.valueAsNumber, highlighted });
 }
 
 /**
- * Marks a component of the mask.
+ * Highlights a component of the mask.
  *
  * @param {Result} result
  * @param {Uint8Array | null} component
  */
-export function markComponent(result, component) {
-  chosen = component;
+export function highlightComponent(result, component) {
+  highlighted = component;
   redrawMask(result);
 }
 
 /**
+ * Area of the mask, and IoU and Dice if the ground truth is known, as texts.
+ *
  * @param {Result} result
  * @param {Uint8Array} mask
  */
 function factsOf({ explanation, maskRule, overlap }, mask) {
-  const pixels = count(mask);
+  const pixels = countPixels(mask);
   if (pixels === 0) return [maskRule && maskRule.seedThreshold > maskRule.threshold ? MASK.low(maskRule.seedThreshold) : MASK.empty];
   const facts = [MASK.share(pixels / mask.length)];
   const { pixelMm } = explanation.square;
@@ -111,6 +115,6 @@ showThreshold();
 
 function showThreshold() {
   const { threshold } = maskOptions();
-  element("threshold-number", HTMLOutputElement).value = threshold.toFixed(2);
+  element("threshold-number", HTMLOutputElement).value = decimal(threshold, 2);
   element("legend-threshold", HTMLElement).style.left = `${100 * threshold}%`;
 }

@@ -1,39 +1,41 @@
 import { create, element } from "./dom.js";
-import { TIMES, seconds } from "./strings.js";
+import { TIMES, duration } from "./strings.js";
 
 /** @typedef {keyof typeof TIMES} Stage */
 
-/** @type {Partial<Record<Stage, number>>} milliseconds, of the last time each stage ran */
+/** Milliseconds of the last run of each stage. @type {Partial<Record<Stage, number>>} */
 export const times = {};
-/** @type {Partial<Record<Stage, number>>} the same of the first time, with all that had to be fetched and compiled */
+/** Milliseconds of the first run of each stage, including downloads and compilation. @type {Partial<Record<Stage, number>>} */
 export const firstTimes = {};
 
 /**
+ * Records the time of a stage and updates the table.
+ *
  * @param {Stage} stage
  * @param {number} milliseconds
  */
-export function note(stage, milliseconds) {
+export function recordTime(stage, milliseconds) {
   times[stage] = milliseconds;
   firstTimes[stage] ??= milliseconds;
   const stages = /** @type {Stage[]} */ (Object.keys(TIMES)).filter((key) => key in times);
   const rows = stages.map((key) => {
-    const cells = [firstTimes[key] ?? 0, times[key] ?? 0].map((ms) => create("td", {}, seconds(ms)));
+    const cells = [firstTimes[key] ?? 0, times[key] ?? 0].map((ms) => create("td", {}, duration(ms)));
     return create("tr", {}, create("th", { scope: "row" }, TIMES[key]), ...cells);
   });
   element("times", HTMLTableSectionElement).replaceChildren(...rows);
 }
 
 /**
- * Does something and notes how long it took.
+ * Runs a stage and records its time.
  *
  * @template T
  * @param {Stage} stage
- * @param {() => Promise<T>} work
+ * @param {() => Promise<T>} run
  * @returns {Promise<T>}
  */
-export async function timed(stage, work) {
+export async function measureTime(stage, run) {
   const start = performance.now();
-  const result = await work();
-  note(stage, performance.now() - start);
+  const result = await run();
+  recordTime(stage, performance.now() - start);
   return result;
 }

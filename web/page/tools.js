@@ -1,37 +1,37 @@
 import { element } from "./dom.js";
-import { panBy, showWhole, wheelFactor, zoomBy } from "./viewport.js";
+import { panBy, resetView, wheelFactor, zoomBy } from "./viewport.js";
 
-/** @typedef {{x: number, y: number}} Point in shares of a picture's width and height */
+/** @typedef {{x: number, y: number}} Point on the image, in fractions of its width and height */
 
 /**
- * What a drag over a pane does. All points are on the picture, whatever part of it is shown.
+ * Handlers of a drag on a pane. Points are on the image, independent of zoom and pan.
  *
  * @typedef {Object} Tool
  * @property {(at: Point) => void} [begin]
- * @property {(from: Point, to: Point, moved: {x: number, y: number}) => void} [drag] `moved`: pixels of the screen since the last call
+ * @property {(from: Point, to: Point, moved: {x: number, y: number}) => void} [drag] `moved`: CSS pixels since the last call
  * @property {(from: Point, to: Point) => void} [end]
  * @property {() => void} [cancel]
  */
 
-/** Handled here, since it changes what is shown. @type {Tool} */
-const MOVE = {};
+/** Handled in this module. @type {Tool} */
+const PAN = {};
 
 const panes = element("panes", HTMLElement);
-/** Each holds a picture as large as it is; they are moved and magnified together. */
+/** The image layer of each pane; all share one zoom and pan. */
 const sheets = [...panes.querySelectorAll(".sheet")].filter((sheet) => sheet instanceof HTMLElement);
 const buttons = [...document.querySelectorAll('input[name="tool"]')].filter((button) => button instanceof HTMLInputElement);
 
-/** Pointers that are down, with where they were last. @type {Map<number, {x: number, y: number}>} */
+/** Pressed pointers with their last positions, by id. @type {Map<number, {x: number, y: number}>} */
 const down = new Map();
 
 /**
- * Lets the reader choose what dragging does. Two fingers, or the wheel with the control key, always zoom; the wheel alone
- * zooms with the tool that moves, since it scrolls the page otherwise.
+ * Sets up the tools. Pinching and Ctrl with the wheel always zoom; the wheel alone zooms with the pan tool and scrolls the page
+ * otherwise.
  *
  * @param {{insert: Tool, window: Tool, measure: Tool}} tools
  */
-export function acceptTools(tools) {
-  const all = /** @type {Record<string, Tool>} */ ({ ...tools, move: MOVE });
+export function initTools(tools) {
+  const all = /** @type {Record<string, Tool>} */ ({ ...tools, pan: PAN });
   /** @type {{tool: Tool, from: Point, sheet: HTMLElement, id: number} | null} */
   let drag = null;
 
@@ -63,7 +63,7 @@ export function acceptTools(tools) {
       down.set(event.pointerId, { x: event.clientX, y: event.clientY });
       const moved = { x: event.clientX - last.x, y: event.clientY - last.y };
       if (other) pinch(sheet, last, event, other);
-      else if (drag?.tool === MOVE) panBy(moved.x / box.width, moved.y / box.height);
+      else if (drag?.tool === PAN) panBy(moved.x / box.width, moved.y / box.height);
       else drag?.tool.drag?.(drag.from, pointOf(sheet, event), moved);
     });
     const release = (/** @type {PointerEvent} */ event) => {
@@ -79,22 +79,22 @@ export function acceptTools(tools) {
     sheet.addEventListener(
       "wheel",
       (event) => {
-        if (!event.ctrlKey && chosenTool() !== "move") return;
+        if (!event.ctrlKey && chosenTool() !== "pan") return;
         event.preventDefault();
         zoomBy(wheelFactor(event), pointOf(sheet, event));
       },
       { passive: false },
     );
-    sheet.addEventListener("dblclick", () => chosenTool() === "move" && showWhole());
+    sheet.addEventListener("dblclick", () => chosenTool() === "pan" && resetView());
   }
 }
 
-/** @returns {string} */
+/** Value of the selected tool. @returns {string} */
 export function chosenTool() {
   return buttons.find((button) => button.checked)?.value ?? "insert";
 }
 
-/** @param {string} name */
+/** Selects a tool. @param {string} name */
 export function chooseTool(name) {
   const button = buttons.find((button) => button.value === name);
   if (!button) return;
@@ -103,12 +103,12 @@ export function chooseTool(name) {
 }
 
 /**
- * Two fingers apart or together.
+ * Zooms and pans by a pinch.
  *
  * @param {HTMLElement} sheet
- * @param {{x: number, y: number}} last
+ * @param {{x: number, y: number}} last previous position of the finger that moved
  * @param {PointerEvent} now
- * @param {{x: number, y: number}} other
+ * @param {{x: number, y: number}} other position of the other finger
  */
 function pinch(sheet, last, now, other) {
   const before = Math.hypot(last.x - other.x, last.y - other.y);
@@ -116,11 +116,13 @@ function pinch(sheet, last, now, other) {
   const middle = { clientX: (now.clientX + other.x) / 2, clientY: (now.clientY + other.y) / 2 };
   if (before > 0) zoomBy(after / before, pointOf(sheet, middle));
   const box = sheet.getBoundingClientRect();
-  // Of two fingers that move alike, each moves the picture half as far.
+  // Each of the two fingers contributes half of the pan.
   panBy((now.clientX - last.x) / 2 / box.width, (now.clientY - last.y) / 2 / box.height);
 }
 
 /**
+ * Converts client coordinates to a point on the image.
+ *
  * @param {HTMLElement} sheet
  * @param {{clientX: number, clientY: number}} event
  * @returns {Point}

@@ -2,61 +2,62 @@ import { create, element } from "./dom.js";
 import { VERDICT, probability } from "./strings.js";
 import { otherModality } from "./units.js";
 
-/** The classifier has two bins: from here on it says "abnormal". */
+/** Decision threshold of the classifier: "abnormal" from this probability on. */
 export const ABNORMAL = 0.5;
 
 /** @typedef {import("../coin.js").Explanation} Explanation */
 
 /**
- * What the classifier says, in words.
+ * Classification of the slice and of its counterfactual, as text.
  *
  * @param {Explanation} explanation
  */
 export function verdictOf({ before, after }) {
-  const abnormal = before >= ABNORMAL;
-  const still = after >= ABNORMAL;
+  const abnormalBefore = before >= ABNORMAL;
+  const abnormalAfter = after >= ABNORMAL;
   return {
-    before: { abnormal, words: abnormal ? VERDICT.abnormal(probability(before)) : VERDICT.normal(probability(before)) },
-    after: { abnormal: still, words: probability(after) },
-    sentence: !abnormal ? VERDICT.nothing : still ? VERDICT.notFlipped : VERDICT.flipped,
+    before: { abnormal: abnormalBefore, text: abnormalBefore ? VERDICT.abnormal(probability(before)) : VERDICT.normal(probability(before)) },
+    after: { abnormal: abnormalAfter, text: probability(after) },
+    sentence: !abnormalBefore ? VERDICT.nothing : abnormalAfter ? VERDICT.notFlipped : VERDICT.flipped,
   };
 }
 
 /**
+ * Shows the classification, and a warning if modality or slice are out of distribution.
+ *
  * @param {Explanation} explanation
  * @param {import("../coin.js").ModelInfo} model
  * @param {import("../coin.js").Scan | null | undefined} scan
  */
 export function showVerdict(explanation, model, scan) {
   const { before, after, sentence } = verdictOf(explanation);
-  const strong = (/** @type {typeof before} */ { abnormal, words }) => create("strong", { className: abnormal ? "abnormal" : "normal" }, words);
+  const strong = (/** @type {typeof before} */ { abnormal, text }) => create("strong", { className: abnormal ? "abnormal" : "normal" }, text);
   element("verdict", HTMLElement).replaceChildren(
     create("span", {}, `${VERDICT.before} `, strong(before)),
     create("span", { className: "arrow" }, " \u2192 "),
     create("span", {}, `${VERDICT.after} `, strong(after)),
   );
   element("verdict-sentence", HTMLElement).textContent = sentence;
-  const words = cautionOf(explanation, model, scan);
-  const caution = element("ood-warning", HTMLElement);
-  caution.hidden = words === null;
-  caution.textContent = words;
+  const warning = element("ood-warning", HTMLElement);
+  const text = warningOf(explanation, model, scan);
+  warning.hidden = text === null;
+  warning.textContent = text;
 }
 
 /**
- * Why the result deserves caution, if it does.
+ * Warning about an out-of-distribution input; null if there is none.
  *
  * @param {Explanation} explanation
  * @param {import("../coin.js").ModelInfo} model
  * @param {import("../coin.js").Scan | null | undefined} scan
  */
-function cautionOf({ oodScore }, model, scan) {
+function warningOf({ oodScore }, model, scan) {
   const other = otherModality(model, scan);
   if (other) return VERDICT.otherModality(other, model.modality);
-  if (oodScore === null || oodScore <= 1) return null;
-  return VERDICT.ood(oodScore.toFixed(oodScore < 1.1 ? 2 : 1));
+  return oodScore !== null && oodScore > 1 ? VERDICT.ood(oodScore) : null;
 }
 
-/** For when there is nothing to show. */
+/** Shows that there is no result. */
 export function showNoVerdict() {
   element("verdict", HTMLElement).textContent = VERDICT.none;
   element("verdict-sentence", HTMLElement).textContent = VERDICT.retry;

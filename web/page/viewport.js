@@ -1,21 +1,21 @@
 import { element } from "./dom.js";
 import { VIEWPORT } from "./strings.js";
 
-/** The part of the pictures that all panes show: its corner and the magnification, in shares of a picture. */
+/** Zoom factor and top left corner of the visible part, in fractions of the image; shared by all panes. */
 const view = { x: 0, y: 0, zoom: 1 };
 
-const LARGEST = 12;
-/** How much a button, a key or a notch of the wheel magnifies. */
+const MAX_ZOOM = 12;
+/** Zoom factor of a button, a key or a notch of the wheel. */
 const STEP = 1.25;
 
 const panes = element("panes", HTMLElement);
 const zoomNumber = element("zoom-number", HTMLOutputElement);
 
-/** Lets the reader zoom by buttons. */
-export function acceptZooming() {
+/** Sets up the zoom buttons. */
+export function initZoom() {
   element("zoom-in", HTMLButtonElement).addEventListener("click", zoomIn);
   element("zoom-out", HTMLButtonElement).addEventListener("click", zoomOut);
-  element("zoom-reset", HTMLButtonElement).addEventListener("click", showWhole);
+  element("zoom-reset", HTMLButtonElement).addEventListener("click", resetView);
   show();
 }
 
@@ -28,14 +28,14 @@ export function zoomOut() {
 }
 
 /**
- * Magnifies around a point of the picture.
+ * Zooms around a point.
  *
  * @param {number} factor
- * @param {{x: number, y: number}} [at] the middle of what is shown, if none
+ * @param {{x: number, y: number}} [at] in fractions of the image; by default the centre of the visible part
  */
 export function zoomBy(factor, at = { x: view.x + 0.5 / view.zoom, y: view.y + 0.5 / view.zoom }) {
-  const zoom = Math.min(LARGEST, Math.max(1, view.zoom * factor));
-  // What was under the point stays under it.
+  const zoom = Math.min(MAX_ZOOM, Math.max(1, view.zoom * factor));
+  // The point keeps its position on the screen.
   view.x = at.x - ((at.x - view.x) * view.zoom) / zoom;
   view.y = at.y - ((at.y - view.y) * view.zoom) / zoom;
   view.zoom = zoom;
@@ -43,8 +43,10 @@ export function zoomBy(factor, at = { x: view.x + 0.5 / view.zoom, y: view.y + 0
 }
 
 /**
- * @param {number} x by how much of the picture it moves to the right
- * @param {number} y and down
+ * Pans the image to the right and down.
+ *
+ * @param {number} x in fractions of the image
+ * @param {number} y
  */
 export function panBy(x, y) {
   view.x -= x;
@@ -53,24 +55,25 @@ export function panBy(x, y) {
 }
 
 /**
- * Shows a box of the picture, with a margin.
+ * Zooms to a box, with a margin.
  *
- * @param {{left: number, top: number, right: number, bottom: number}} box in shares of the picture
+ * @param {{left: number, top: number, right: number, bottom: number}} box in fractions of the image
  */
-export function showBox({ left, top, right, bottom }) {
-  view.zoom = Math.min(LARGEST, Math.max(1, 0.4 / Math.max(right - left, bottom - top)));
+export function zoomToBox({ left, top, right, bottom }) {
+  view.zoom = Math.min(MAX_ZOOM, Math.max(1, 0.4 / Math.max(right - left, bottom - top)));
   view.x = (left + right - 1 / view.zoom) / 2;
   view.y = (top + bottom - 1 / view.zoom) / 2;
   show();
 }
 
-export function showWhole() {
+/** Shows the whole image. */
+export function resetView() {
   Object.assign(view, { x: 0, y: 0, zoom: 1 });
   show();
 }
 
 /**
- * One step per notch of a mouse, less for the small ones of a trackpad.
+ * Zoom factor of a wheel event: one step per notch of a mouse, less for the small deltas of a trackpad.
  *
  * @param {WheelEvent} event
  */
@@ -80,9 +83,9 @@ export function wheelFactor({ deltaY, deltaMode }) {
 }
 
 function show() {
-  const room = 1 - 1 / view.zoom;
-  view.x = Math.min(room, Math.max(0, view.x));
-  view.y = Math.min(room, Math.max(0, view.y));
+  const max = 1 - 1 / view.zoom;
+  view.x = Math.min(max, Math.max(0, view.x));
+  view.y = Math.min(max, Math.max(0, view.y));
   panes.style.setProperty("--zoom", String(view.zoom));
   panes.style.setProperty("--pan-x", `${-100 * view.x * view.zoom}%`);
   panes.style.setProperty("--pan-y", `${-100 * view.y * view.zoom}%`);

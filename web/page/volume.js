@@ -5,52 +5,52 @@ import { element } from "./dom.js";
 import { saveScan } from "./export.js";
 import { coalesce } from "./coalesce.js";
 import { yieldToBrowser } from "./yield.js";
-import { VOLUME, seconds } from "./strings.js";
+import { VOLUME, duration } from "./strings.js";
 import { maskOptions } from "./threshold.js";
 import { ABNORMAL } from "./verdict.js";
 import { Task } from "./task.js";
 
 /** @typedef {import("./main.js").Result} Result */
-/** @typedef {import("./main.js").Make} Make */
+/** @typedef {import("./main.js").LoadInput} LoadInput */
 /** @typedef {import("../coin.js").Explanation} Explanation */
 /** @typedef {import("./files.js").ScanSource} ScanSource */
 
 /**
- * What is known of a scan's slices, with one model.
+ * Explanations of the slices of a volume, by one model.
  *
- * @typedef {Object} Known
+ * @typedef {Object} Volume
  * @property {ScanSource} source
  * @property {import("../coin.js").ModelInfo} model
  * @property {import("../coin.js").Explainer} explainer
- * @property {Map<number, Explanation>} slices
+ * @property {Map<number, Explanation>} slices by index
  */
 
-/** As high as a curve is drawn. */
-const RANGE = { top: 6, bottom: 6 };
+/** Margins of the curve in canvas pixels. */
+const MARGIN = { top: 6, bottom: 6 };
 
 const curve = element("curve", HTMLCanvasElement);
 const projection = element("projection", HTMLCanvasElement);
 const saves = [...document.querySelectorAll("#volume-saves button")].filter((button) => button instanceof HTMLButtonElement);
 const task = new Task("explain-all", "volume");
 
-/** @type {Known | null} */
-let known = null;
-/** The slice that the panes show. */
+/** The shown volume. @type {Volume | null} */
+let volume = null;
+/** Index of the shown slice. */
 let index = 0;
 
 /**
- * Explains all slices of a volume on request, shows their verdicts as a curve and the mask from the front, and saves them.
+ * Sets up the explanation of all slices, the curve of probabilities, the projection and the save buttons.
  *
- * @param {(make: Make) => void} open
- * @param {(error: unknown) => void} complain
+ * @param {(load: LoadInput) => void} open
+ * @param {(error: unknown) => void} showError
  */
-export function acceptVolumes(open, complain) {
+export function initVolume(open, showError) {
   element("explain-all", HTMLButtonElement).addEventListener("click", () => {
-    if (!known) return;
-    const { source, slices, explainer } = known;
+    if (!volume) return;
+    const { source, slices, explainer } = volume;
     task.run(async (signal) => {
-      // It stays open as long as this reads it.
-      source.hold();
+      // Keep the scan open while its slices are read.
+      source.retain();
       try {
         const missing = Array.from({ length: source.count }, (_, i) => i).filter((i) => !slices.has(i));
         const start = performance.now();
@@ -63,12 +63,12 @@ export function acceptVolumes(open, complain) {
           slices.set(missing[done], explanation);
           done += 1;
           const left = ((performance.now() - start) / done) * (missing.length - done);
-          if (done < missing.length) task.progress(VOLUME.explaining(missing[done], seconds(left)), done, missing.length);
+          if (done < missing.length) task.progress(VOLUME.explaining(missing[done], duration(left)), done, missing.length);
           drawCurve();
         }
         await drawProjection(undefined);
         const abnormal = [...slices.values()].filter(({ before }) => before >= ABNORMAL).length;
-        return VOLUME.done(source.count, abnormal, seconds(performance.now() - start));
+        return VOLUME.done(source.count, abnormal, duration(performance.now() - start));
       } finally {
         source.close();
       }
@@ -76,88 +76,88 @@ export function acceptVolumes(open, complain) {
   });
 
   curve.addEventListener("click", ({ offsetX }) => {
-    const source = known?.source;
+    const source = volume?.source;
     if (!source) return;
     const i = Math.min(source.count - 1, Math.max(0, Math.floor((offsetX / curve.clientWidth) * source.count)));
-    open((info, signal) => source.at(i, info, signal));
+    open((info, signal) => source.load(i, info, signal));
   });
 
   for (const button of saves) {
     button.addEventListener("click", async () => {
-      const volume = known;
       if (!volume) return;
+      const { source, slices, model } = volume;
       button.disabled = true;
       const options = maskOptions();
-      const explained = [...volume.slices].map(async ([index, explanation]) => ({ index, explanation, mask: await maskOf(explanation, options) }));
+      const explained = [...slices].map(async ([index, explanation]) => ({ index, explanation, mask: await maskOf(explanation, options) }));
       await Promise.all(explained)
-        .then((slices) => saveScan(volume.source, /** @type {any} */ (button.value), slices, volume.model, "all"))
-        .catch(complain);
+        .then((all) => saveScan(source, /** @type {any} */ (button.value), all, model, "all"))
+        .catch(showError);
       drawCurve();
     });
   }
 }
 
 /**
- * Follows what the panes show: what was found of a slice is remembered as long as scan and model stay.
+ * Adds a result to its volume. Explanations are kept until another volume or model is shown.
  *
  * @param {Result} result
- * @param {ScanSource | null} source of a volume
+ * @param {ScanSource | null} source null if the result is not from a volume
  */
-export async function showVolume({ subject, explanation, model, explainer }, source) {
+export async function showVolume({ input, explanation, model, explainer }, source) {
   element("volume", HTMLElement).hidden = source === null;
   if (!source) {
-    known = null;
-    task.leave();
+    volume = null;
+    task.reset();
     return;
   }
-  if (known?.source !== source || known.model !== model) {
-    task.leave(VOLUME.unknown(source.count));
-    known = { source, model, explainer, slices: new Map() };
+  if (volume?.source !== source || volume.model !== model) {
+    task.reset(VOLUME.unknown(source.count));
+    volume = { source, model, explainer, slices: new Map() };
     projection.hidden = true;
   }
-  index = subject.index;
-  if (!subject.edited) known.slices.set(index, explanation);
+  index = input.index;
+  if (!input.edited) volume.slices.set(index, explanation);
   const { isVolume, isSegmentable } = source.scan.info;
   for (const button of saves) button.hidden = button.value === "segmentation" ? !isSegmentable : !isVolume;
   await updateVolume();
 }
 
-/** Draws it anew, for another threshold or other colours. */
+/** Redraws curve and projection with the current mask options and theme. */
 export async function updateVolume() {
   drawCurve();
-  if (known && !projection.hidden) await drawProjection(undefined);
+  if (volume && !projection.hidden) await drawProjection(undefined);
 }
 
-/** The probability of "abnormal" of every slice, before and after. */
+/** Draws the probability of "abnormal" of each slice and of its counterfactual. */
 function drawCurve() {
   const context = curve.getContext("2d");
-  if (!context || !known) return;
-  const { source, slices } = known;
+  if (!context || !volume) return;
+  const { source, slices } = volume;
   const { width, height } = curve;
   const style = getComputedStyle(curve);
   const step = width / source.count;
-  const y = (/** @type {number} */ p) => RANGE.top + (1 - p) * (height - RANGE.top - RANGE.bottom);
+  const y = (/** @type {number} */ p) => MARGIN.top + (1 - p) * (height - MARGIN.top - MARGIN.bottom);
   context.clearRect(0, 0, width, height);
   context.fillStyle = style.getPropertyValue("--line");
   context.fillRect(0, y(ABNORMAL), width, 1);
   context.fillRect(index * step, 0, Math.max(2, step), height);
-  const marks = /** @type {const} */ ([["after", style.getPropertyValue("--normal")], ["before", style.getPropertyValue("--abnormal")]]);
-  for (const [key, colour] of marks) {
+  const series = /** @type {const} */ ([["after", style.getPropertyValue("--normal")], ["before", style.getPropertyValue("--abnormal")]]);
+  for (const [key, colour] of series) {
     context.fillStyle = colour;
     for (const [i, explanation] of slices) {
       context.fillRect(i * step, y(explanation[key]) - 2, Math.max(2, step - 1), 4);
     }
   }
-  // What is called all must be all.
+  // The files contain all slices, so all must be explained.
   for (const button of saves) button.disabled = slices.size < source.count;
   curve.ariaLabel = VOLUME.curve(slices.size, source.count);
 }
 
-/** Everything seen from the front: the brightest of each line of sight, and in colour where the mask is. */
+/** Draws the coronal maximum intensity projection, with the mask in colour. */
 const drawProjection = coalesce(async () => {
-  const of = known;
-  if (!of) return;
-  const { source, slices } = of;
+  const drawnVolume = volume;
+  if (!drawnVolume) return;
+  const { source, slices } = drawnVolume;
   const [first] = slices.values();
   if (!first) return;
   const { size } = first;
@@ -169,12 +169,12 @@ const drawProjection = coalesce(async () => {
     const explanation = slices.get(i);
     const mask = explanation && (await maskOf(explanation, options));
     if (i % 8 === 7) await yieldToBrowser();
-    // The last slice is the uppermost, as in most scans.
+    // The last slice is at the top, as in most scans.
     const row = source.count - 1 - i;
     for (let x = 0; x < size; x++) {
       let brightest = -1;
       let masked = false;
-      // Each slice's square may lie elsewhere.
+      // The square of the model differs between slices.
       const column = explanation ? columnAt(explanation, whole, (x + 0.5) / size) : null;
       for (let y = 0; y < size && column !== null; y++) {
         brightest = Math.max(brightest, explanation?.input[y * size + column] ?? -1);
@@ -185,7 +185,7 @@ const drawProjection = coalesce(async () => {
       rgba.set(colour, (row * size + x) * 4);
     }
   }
-  if (known !== of) return;
+  if (volume !== drawnVolume) return;
   const sideMm = spacing && Math.max(width * spacing[1], height * spacing[0]);
   projection.width = 512;
   projection.height = sideMm && sliceMm ? Math.round((512 * source.count * sliceMm) / sideMm) : 256;
@@ -194,11 +194,11 @@ const drawProjection = coalesce(async () => {
 });
 
 /**
- * The column of a model's grid at a point between the edges of the whole slice, or null beyond the grid.
+ * Column of the model's grid at a point of the whole slice; null outside the grid.
  *
  * @param {Pick<import("../coin.js").Explanation, "size" | "square">} explanation
  * @param {{left: number, width: number}} whole
- * @param {number} across
+ * @param {number} across from 0 at the left edge of `whole` to 1 at its right edge
  */
 function columnAt({ size, square }, whole, across) {
   const column = Math.floor(((whole.left + across * whole.width - square.left) / square.width) * size);

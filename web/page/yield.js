@@ -1,4 +1,4 @@
-/** Lets the browser draw and hear the reader before more is done; long work pauses so in between. @returns {Promise<void>} */
+/** Yields to the event loop so that the browser can paint and handle input. @returns {Promise<void>} */
 export function yieldToBrowser() {
   return new Promise((resolve) => setTimeout(resolve));
 }

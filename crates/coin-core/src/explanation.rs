@@ -1,4 +1,5 @@
-//! The explanation of a slice: the verdict before and after inpainting, the counterfactual, the difference map.
+//! The explanation of a slice: the classifier's probability before and after inpainting, the counterfactual, and the
+//! difference map.
 
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -9,54 +10,86 @@ use crate::method::Method;
 use crate::networks::{Classifier, Inpainter};
 use crate::ood::OodDetector;
 
-/// The two networks that explain a slice, with inference weights on one device.
+/// Inpainter and classifier with inference weights on one device.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use coin_core::explanation::Explainer;
+/// use coin_core::method::Method;
+/// use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
+///
+/// let device = Device::flex();
+/// let inpainter = InpainterConfig {
+///     stem: 4,
+///     widths: vec![4, 8],
+///     conditions: 1,
+///     skips: vec![1],
+///     upsampling: Upsampling::Nearest,
+///     fuse: Fuse::SkipTanhMove,
+///     spectral_norm: false,
+///     zero_head: true,
+/// };
+/// let explainer = Explainer {
+///     inpainter: inpainter.init(&device),
+///     classifier: ClassifierArchitecture::resnet_18(4).init(&device),
+///     method: Method::Coin,
+///     ood: None,
+/// };
+/// let slice = vec![0.5; 32 * 32];
+/// let explanations = explainer.explain(slice.clone(), 32, &device).unwrap().read().unwrap();
+/// // The last convolution of an untrained inpainter with `zero_head` is zero: it returns its input.
+/// assert_eq!(explanations[0].counterfactual, slice);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Explainer {
-    /// E and G.
+    /// Encoder and generator.
     pub inpainter: Inpainter,
-    /// f.
+    /// The classifier.
     pub classifier: Classifier,
-    /// What a counterfactual is to be.
+    /// The counterfactual method.
     pub method: Method,
-    /// How like the training data an image is, where that is known.
+    /// Out-of-distribution detector, if the model has one.
     pub ood: Option<OodDetector>,
 }
 
-/// What one image gave.
+/// The explanation of one image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
     /// The classifier's probability of "abnormal" for the image.
     pub before: f32,
-    /// Its probability for the counterfactual.
+    /// The classifier's probability of "abnormal" for the counterfactual.
     pub after: f32,
-    /// The counterfactual in [-1, 1], row by row.
+    /// The counterfactual in [-1, 1], row-major.
     pub counterfactual: Vec<f32>,
-    /// `|x - x_cf| / 2` in [0, 1], row by row; NaN where the counterfactual is NaN.
+    /// The difference map `|x - x_cf| / 2` in [0, 1], row-major; NaN where the counterfactual is NaN.
     pub difference: Vec<f32>,
 }
 
-/// The largest difference of pairs of values; NaN where one is, which `f32::max` would pass over.
+/// Returns the largest absolute difference of the pairs; NaN if any difference is NaN, unlike a fold with `f32::max`.
 pub fn largest_difference<'a>(pairs: impl Iterator<Item = (&'a f32, &'a f32)>) -> f32 {
     let worse = |worst: f32, error: f32| if error > worst || error.is_nan() { error } else { worst };
     pairs.map(|(a, b)| (a - b).abs()).fold(0.0, worse)
 }
 
-/// A batch on its way: computed on the device, not yet read back.
+/// A batch that is being computed on the device and has not been read back.
 pub struct Pending {
     input: Vec<f32>,
     pixels: usize,
-    /// `[batch, pixels + 2]`: counterfactual, then both probabilities; one tensor, because each read-back costs.
+    /// `[batch, pixels + 2]`: the counterfactual and both probabilities in one tensor, because each read-back is slow.
     output: Tensor<2>,
 }
 
 impl Explainer {
-    /// How unlike the training data an image of `size * size` values in [-1, 1] is, in multiples of what is alike: beyond 1 a
-    /// warning is due. `None` where that is not known.
+    /// Returns the out-of-distribution score of an image of `size * size` values in [-1, 1], in multiples of the
+    /// detector's limit; above 1 the image is out of distribution. `None` without a detector.
     pub fn ood_score(&self, image: &[f32]) -> Option<f32> {
         self.ood.as_ref().map(|ood| ood.ood_score(image))
     }
 
-    /// Starts the explanation of `images`: each `size * size` values in [-1, 1], one after the other.
+    /// Starts the explanation of a batch of `images`, each `size * size` values in [-1, 1].
+    ///
+    /// # Errors
+    /// If the number of values is not a positive multiple of `size * size`.
     pub fn explain(&self, images: Vec<f32>, size: usize, device: &Device) -> Result<Pending, Error> {
         let pixels = size * size;
         if pixels == 0 || images.is_empty() || !images.len().is_multiple_of(pixels) {
@@ -75,13 +108,19 @@ impl Explainer {
 }
 
 impl Pending {
-    /// Waits for the device.
+    /// Blocks until the device is done and returns one explanation per image.
+    ///
+    /// # Errors
+    /// If the device failed.
     pub fn read(self) -> Result<Vec<Explanation>, Error> {
         let data = self.output.try_into_data().map_err(|reason| Error::Device(format!("{reason:?}")))?;
         explanations(&self.input, self.pixels, data)
     }
 
-    /// Waits for the device without blocking, which a browser forbids.
+    /// [`Self::read`] without blocking, as browsers require.
+    ///
+    /// # Errors
+    /// If the device failed.
     pub async fn read_async(self) -> Result<Vec<Explanation>, Error> {
         let data = self.output.into_data_async().await;
         let data = data.map_err(|reason| Error::Device(format!("{reason:?}")))?;

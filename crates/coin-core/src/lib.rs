@@ -1,8 +1,32 @@
-//! What COIN computes (arXiv 2404.12832): the networks, their losses and training steps, the explanation of a slice,
-//! the saliency methods it is compared with, metrics, and the model file.
+//! The COIN method (arXiv 2404.12832) on tensors: networks, losses, training steps, explanations, baselines and
+//! metrics.
 //!
-//! This crate knows tensors. It knows no files and no picture formats, and it names no backend: every function computes
-//! on the device its tensors come from.
+//! The crate does no file access and is generic over Burn's devices: every function computes on the device of its
+//! tensors.
+//!
+//! # Modules
+//! - [`networks`]: inpainter, discriminator, classifiers and the supervised U-Net
+//! - [`method`] and [`condition`]: what COIN, COIN v2 and Singla et al. ask of a counterfactual
+//! - [`explanation`]: probabilities, counterfactual and difference map of a slice
+//! - [`attribution`]: saliency baselines (RISE, Grad-CAM, LayerCAM, Score-CAM)
+//! - [`metrics`]: overlap, counterfactual validity, AUROC, FID
+//! - [`ood`]: out-of-distribution score
+//! - [`bundle`], [`weights`], [`pytorch`]: model files, named weights, PyTorch names
+//! - `training` (feature `train`): trainers for all networks
+//!
+//! # Features
+//! - `train`: training steps and FID; the browser needs neither
+//! - `webgpu`: GPUs through WebGPU
+//!
+//! # Example
+//! ```
+//! use coin_core::metrics::Overlap;
+//!
+//! let predicted = [true, true, false, false];
+//! let truth = [true, false, true, false];
+//! let overlap = Overlap::of(predicted, truth);
+//! assert_eq!(overlap.iou(), Some(1.0 / 3.0));
+//! ```
 
 #![recursion_limit = "256"]
 

@@ -1,4 +1,4 @@
-//! The methods: what is asked of a counterfactual (paper section 3; Singla et al. 2019), in training and in use.
+//! The counterfactual methods (paper section 3; Singla et al., arXiv 1911.00483): what they ask of a counterfactual.
 
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Int, Tensor};
@@ -6,35 +6,35 @@ use serde::{Deserialize, Serialize};
 
 use crate::condition::{self, Condition};
 
-/// The probability that a counterfactual of an abnormal image should have.
+/// Target probability for the counterfactual of an abnormal image.
 const NORMAL: f64 = 1e-6;
 
-/// What a counterfactual is to be.
+/// A counterfactual method.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
-    /// COIN: normal, whatever the image is.
+    /// COIN: the counterfactual is normal.
     #[default]
     Coin,
-    /// COIN v2: the same, but the generator is told what the classifier says of the image.
+    /// COIN v2: the same, but the generator gets the bin of the classifier's probability.
     CoinV2,
-    /// Singla et al.: the opposite of what the classifier says.
+    /// Singla et al.: the counterfactual gets the opposite probability.
     Singla,
 }
 
-/// The classifier's verdict on a batch, and what the counterfactuals should get.
+/// The classifier's prediction for a batch, and the targets of the counterfactuals.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// Bin of the classifier's probability, `[batch]`.
     pub bins: Tensor<1, Int>,
-    /// Probability that the counterfactual should have, `[batch, 1]`.
+    /// Target probability of the counterfactual, `[batch, 1]`.
     pub desired: Tensor<2>,
-    /// Its bin, `[batch]`.
+    /// Bin of the target probability, `[batch]`.
     pub desired_bins: Tensor<1, Int>,
 }
 
 impl Method {
-    /// What the method wants where the classifier gives `logits`, `[batch, 1]`; probabilities fall into so many bins.
+    /// Returns prediction and targets for the classifier's `logits` `[batch, 1]`, with `bins` probability bins.
     pub fn verdict(self, logits: Tensor<2>, bins: usize) -> Verdict {
         let probability = sigmoid(logits).detach();
         let found = condition::bin(probability.clone(), bins);
@@ -51,8 +51,8 @@ impl Method {
         Verdict { bins: found, desired, desired_bins }
     }
 
-    /// The generator's condition for the counterfactual where the classifier gives these logits. COIN's is always the same,
-    /// and asks no classifier.
+    /// Returns the generator's condition for the classifier's logits `[batch, 1]`. COIN's condition is constant and
+    /// does not evaluate `logits`.
     pub fn condition(self, logits: impl FnOnce() -> Tensor<2>, bins: usize) -> Condition {
         match self {
             Self::Coin => Condition::All(0),
@@ -60,7 +60,7 @@ impl Method {
         }
     }
 
-    /// Whether a counterfactual fell into the bin that was wanted, by the probabilities before and after; of so many bins.
+    /// Whether the counterfactual is in the desired bin, given the probabilities before and after inpainting.
     pub fn reached(self, before: f64, after: f64, bins: usize) -> bool {
         let bin = |probability: f64| ((probability * bins as f64) as usize).min(bins.saturating_sub(1));
         match self {
@@ -69,12 +69,12 @@ impl Method {
         }
     }
 
-    /// Whether this is COIN.
+    /// Whether the method is [`Self::Coin`].
     pub fn is_coin(&self) -> bool {
         *self == Self::Coin
     }
 
-    /// The generator's condition for the counterfactual after a verdict.
+    /// Returns the generator's condition for a verdict.
     pub fn condition_after(self, verdict: &Verdict) -> Condition {
         match self {
             Self::Coin => Condition::All(0),

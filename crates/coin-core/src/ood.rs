@@ -1,39 +1,41 @@
-//! How like the training data an image is, by the image itself: a thumbnail of it, and how often it has which grey. The
-//! Mahalanobis distance of these features under a Gaussian of a few principal directions (probabilistic PCA), so that few
-//! training slices are enough and a model file hardly grows.
+//! Out-of-distribution detection on the image itself.
+//!
+//! The features are a thumbnail and an intensity histogram. The score is their Mahalanobis distance under a Gaussian
+//! with few principal directions (probabilistic PCA; Tipping and Bishop, 1999), which needs few training slices and
+//! little space in a model file.
 
 use serde::{Deserialize, Serialize};
 
-/// Pixels a side of the thumbnail.
+/// Thumbnail width and height in pixels.
 const THUMBNAIL: usize = 8;
-/// Ranges of grey that are counted.
-const GREYS: usize = 8;
-/// What an image is told by.
-const FEATURES: usize = THUMBNAIL * THUMBNAIL + GREYS;
+/// Bins of the intensity histogram.
+const BINS: usize = 8;
+/// Number of features.
+const FEATURES: usize = THUMBNAIL * THUMBNAIL + BINS;
 
-/// The Gaussian, and the distance from which on an image is unlike the training data.
+/// A Gaussian model of the training images, and the distance beyond which an image is out of distribution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OodDetector {
-    /// The mean features.
+    /// Mean of the features.
     pub mean: Vec<f32>,
-    /// Standard deviation of each feature, by which it is divided first.
+    /// Standard deviation of each feature; features are standardised with it.
     pub scale: Vec<f32>,
-    /// Principal directions of what is left, each divided by its standard deviation.
+    /// Principal directions of the standardised features, each divided by its standard deviation.
     pub directions: Vec<Vec<f32>>,
-    /// Standard deviation in each direction that is not among them.
+    /// Standard deviation in all remaining directions.
     pub residual: f32,
-    /// Beyond this distance an image is out of distribution.
+    /// Images beyond this distance are out of distribution.
     pub limit: f32,
 }
 
 impl OodDetector {
-    /// How unlike the training data an image of `size * size` values in [-1, 1] is, in multiples of the limit.
+    /// Returns the OOD score of an image of `size * size` values in [-1, 1]: its distance in multiples of the limit.
     pub fn ood_score(&self, image: &[f32]) -> f32 {
         self.distance(&features(image)) / self.limit
     }
 
-    /// How far features lie from those of the training data, in standard deviations; 1 is usual.
+    /// Mahalanobis distance per feature; about 1 for training images.
     fn distance(&self, features: &[f32]) -> f32 {
         let offset = standardised(features, &self.mean, &self.scale);
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
@@ -42,14 +44,14 @@ impl OodDetector {
         for direction in &self.directions {
             let scaled = dot(&offset, direction);
             squares += scaled * scaled;
-            // A direction has length 1 / deviation.
+            // Directions have length 1 / deviation.
             rest -= scaled * scaled / dot(direction, direction);
         }
         squares += rest.max(0.0) / (self.residual * self.residual);
         (squares / self.mean.len().max(1) as f32).sqrt()
     }
 
-    /// What is wrong with the numbers, if anything.
+    /// Returns what is invalid, if anything.
     pub(crate) fn problem(&self) -> Option<String> {
         let sized = |values: &[f32]| values.len() == FEATURES;
         let all = self.directions.iter();
@@ -65,19 +67,18 @@ impl OodDetector {
         let positive = |value: f32| value.is_finite() && value > 0.0;
         let scaled = self.scale.iter().all(|&scale| positive(scale));
         let sound = finite && directed && scaled && positive(self.residual) && positive(self.limit);
-        (!sound).then(|| "its numbers must be finite, and scale, residual and limit positive".into())
+        (!sound).then(|| "numbers must be finite, and scale, residual and limit positive".into())
     }
 }
 
-/// [`FEATURES`] numbers of an image of `size * size` values in [-1, 1].
+/// The [`FEATURES`] features of an image of `size * size` values in [-1, 1].
 fn features(image: &[f32]) -> Vec<f32> {
-    let grey = |value: f32| ((value + 1.0) / 2.0 * GREYS as f32).clamp(0.0, GREYS as f32 - 1.0) as usize;
-    let share =
-        |wanted| image.iter().filter(|&&value| grey(value) == wanted).count() as f32 / image.len().max(1) as f32;
-    thumbnail(image).chain((0..GREYS).map(share)).collect()
+    let bin = |value: f32| ((value + 1.0) / 2.0 * BINS as f32).clamp(0.0, BINS as f32 - 1.0) as usize;
+    let share = |wanted| image.iter().filter(|&&value| bin(value) == wanted).count() as f32 / image.len().max(1) as f32;
+    thumbnail(image).chain((0..BINS).map(share)).collect()
 }
 
-/// The means of [`THUMBNAIL`] x [`THUMBNAIL`] parts of a square image.
+/// Averages a square image over [`THUMBNAIL`] x [`THUMBNAIL`] cells.
 fn thumbnail(image: &[f32]) -> impl Iterator<Item = f32> {
     let size = image.len().isqrt();
     let bounds = move |part: usize| {
@@ -102,18 +103,18 @@ mod fit {
 
     use super::{OodDetector, features, standardised};
 
-    /// Principal directions that are kept.
+    /// Number of principal directions.
     const DIRECTIONS: usize = 24;
-    /// How far above the mean distance of familiar images the limit lies, in their standard deviations: held-out slices are of
-    /// few patients, whose largest distance would be chance.
+    /// The limit is this many standard deviations above the mean distance of held-out images. Their largest distance
+    /// would be unreliable, because they come from few patients.
     const DEVIATIONS: f32 = 3.0;
-    /// A feature that hardly ever moves tells by moving at all, but not without bound: its deviation is at least this share of
-    /// the mean one.
-    const LEAST_DEVIATION: f32 = 0.05;
+    /// Lower bound of a feature's deviation, as a fraction of the mean deviation: a nearly constant feature must not
+    /// dominate.
+    const MIN_DEVIATION: f32 = 0.05;
 
     impl OodDetector {
-        /// From training images, each `size * size` values in [-1, 1]; the limit lies above the distances of other images of the
-        /// same kind (`held_out`). `None` where there are too few of either.
+        /// Fits the Gaussian to training images and the limit to `held_out` images of the same kind, each `size * size`
+        /// values in [-1, 1]. `None` with fewer than two training images or no held-out ones.
         pub fn fit(training: &[Vec<f32>], held_out: &[Vec<f32>]) -> Option<Self> {
             let [training, held_out] =
                 [training, held_out].map(|images| images.iter().map(|image| features(image)).collect::<Vec<_>>());
@@ -125,7 +126,7 @@ mod fit {
             let mean: Vec<f32> = (0..size).map(mean_of).collect();
             let variance = |i: usize| training.iter().map(|row| (row[i] - mean[i]).powi(2)).sum::<f32>() / count as f32;
             let deviations: Vec<f32> = (0..size).map(|i| variance(i).sqrt()).collect();
-            let least = LEAST_DEVIATION * deviations.iter().sum::<f32>() / size as f32;
+            let least = MIN_DEVIATION * deviations.iter().sum::<f32>() / size as f32;
             let scale: Vec<f32> = deviations.iter().map(|&deviation| deviation.max(least).max(1e-6)).collect();
 
             let rows: Vec<Vec<f32>> = training.iter().map(|row| standardised(row, &mean, &scale)).collect();
@@ -137,7 +138,7 @@ mod fit {
             order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
             order.truncate(DIRECTIONS.min(count - 1));
             let explained: f64 = order.iter().map(|&i| eigen.eigenvalues[i]).sum();
-            // Rounding leaves a little where all variance is explained.
+            // Keep a minimum, because rounding leaves a tiny residual if all variance is explained.
             let left = ((total - explained) / (size - order.len()) as f64).max(1e-6 * total / size as f64);
             let residual = left.max(1e-12).sqrt();
             let directions = order.iter().map(|&i| {
@@ -165,17 +166,17 @@ mod tests {
 
     use super::*;
 
-    /// Discs of different sizes and brightness, a little to the left or right, in noise.
+    /// Noisy discs of varying size, brightness and horizontal position.
     fn images(seed: u64, count: usize) -> Vec<Vec<f32>> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut image = move || {
-            let (radius, grey, left) =
+            let (radius, intensity, left) =
                 (rng.random_range(8.0..13.0_f32), rng.random_range(0.0..0.6), rng.random_range(-2.0..2.0_f32));
             (0..32 * 32)
                 .map(|i| {
                     let (x, y) = ((i % 32) as f32 - 15.5 - left, (i / 32) as f32 - 15.5);
                     let noise: f32 = rng.random_range(-0.1..0.1);
-                    if x.hypot(y) < radius { grey + noise } else { -0.9 + noise }
+                    if x.hypot(y) < radius { intensity + noise } else { -0.9 + noise }
                 })
                 .collect()
         };
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_drawn_alike_is_known_and_what_breaks_the_pattern_is_not() {
+    fn similar_images_are_in_distribution_and_others_are_not() {
         let found = OodDetector::fit(&images(1, 300), &images(2, 100)).unwrap();
         assert!(found.problem().is_none());
         let known = images(3, 200).iter().filter(|image| found.ood_score(image) <= 1.0).count();
@@ -202,15 +203,15 @@ mod tests {
     }
 
     #[test]
-    fn a_thumbnail_is_made_of_means_and_greys_are_counted() {
+    fn features_are_cell_means_and_an_intensity_histogram() {
         let ramp: Vec<f32> = (0..256).map(|pixel| pixel as f32).collect();
         assert_eq!(thumbnail(&ramp).collect::<Vec<_>>()[..9], [8.5, 10.5, 12.5, 14.5, 16.5, 18.5, 20.5, 22.5, 40.5]);
-        let greys = features(&[-1.0, -0.9, 0.1, 1.0])[THUMBNAIL * THUMBNAIL..].to_vec();
-        assert_eq!(greys, [0.5, 0.0, 0.0, 0.0, 0.25, 0.0, 0.0, 0.25]);
+        let histogram = features(&[-1.0, -0.9, 0.1, 1.0])[THUMBNAIL * THUMBNAIL..].to_vec();
+        assert_eq!(histogram, [0.5, 0.0, 0.0, 0.0, 0.25, 0.0, 0.0, 0.25]);
     }
 
     #[test]
-    fn numbers_that_are_none_are_refused() {
+    fn invalid_parameters_are_reported() {
         let found = OodDetector::fit(&images(1, 30), &images(2, 5)).unwrap();
         assert!(OodDetector { mean: vec![0.0; 3], ..found.clone() }.problem().is_some());
         assert!(OodDetector { residual: 0.0, ..found.clone() }.problem().is_some());

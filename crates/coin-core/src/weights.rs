@@ -1,4 +1,4 @@
-//! Named weights: a module's tensors by path (`encoder.blocks.0.conv_1.weight`), out of and into a module.
+//! Named weights: reads a module's tensors by path (`encoder.blocks.0.conv_1.weight`) and loads them into a module.
 
 use std::collections::BTreeMap;
 
@@ -7,39 +7,45 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::Error;
 
-/// One tensor in f32, row-major.
+/// A tensor in f32, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weight {
-    /// Sides, outermost first.
+    /// Dimensions, outermost first.
     pub shape: Vec<usize>,
-    /// As many values as the shape holds.
+    /// The values; their number is the product of the shape.
     pub values: Vec<f32>,
 }
 
 /// All tensors of a module by path.
 pub type Weights = BTreeMap<String, Weight>;
 
-/// Reads every tensor of `module`, blocking; not for the browser, whose devices answer asynchronously.
+/// Reads every tensor of `module`. Blocks, which browsers do not allow.
+///
+/// # Errors
+/// If a tensor cannot be read from the device.
 pub fn collect<M: Module>(module: &M) -> Result<Weights, Error> {
     let mut collector = Collector { path: Vec::new(), weights: Ok(Weights::new()) };
     module.visit(&mut collector);
     collector.weights
 }
 
-/// The path of each parameter of `module`.
+/// Returns the path of each parameter of `module`.
 pub fn names<M: Module>(module: &M) -> Vec<(ParamId, String)> {
     let mut namer = Namer { path: Vec::new(), names: Vec::new() };
     module.visit(&mut namer);
     namer.names
 }
 
-/// Whether no float tensor of `module` holds NaN or infinity, blocking; false too when the device does not tell.
+/// Whether all float tensors of `module` are finite; also `false` if they cannot be read from the device. Blocks.
 pub fn all_finite<M: Module>(module: &M) -> bool {
     let finite = |weight: &Weight| weight.values.iter().all(|value| value.is_finite());
     collect(module).is_ok_and(|weights| weights.values().all(finite))
 }
 
-/// Puts `weights` into `module`; names and shapes must match exactly, both ways.
+/// Loads `weights` into `module`.
+///
+/// # Errors
+/// If names or shapes do not match exactly, in both directions.
 pub fn apply<M: Module>(module: M, weights: Weights) -> Result<M, Error> {
     let mut applier = Applier { path: Vec::new(), weights, error: None };
     let module = module.map(&mut applier);
@@ -52,7 +58,7 @@ pub fn apply<M: Module>(module: M, weights: Weights) -> Result<M, Error> {
     }
 }
 
-/// The tensors below `prefix.`, with the prefix taken off; the others stay in `weights`.
+/// Removes the tensors below `prefix.` from `weights` and returns them without the prefix.
 pub fn split_off(weights: &mut Weights, prefix: &str) -> Weights {
     let prefix = format!("{prefix}.");
     let names: Vec<String> = weights.keys().filter(|name| name.starts_with(&prefix)).cloned().collect();
@@ -60,12 +66,12 @@ pub fn split_off(weights: &mut Weights, prefix: &str) -> Weights {
     below.collect()
 }
 
-/// All tensors with `prefix.` put before their names.
+/// Prepends `prefix.` to all names.
 pub fn prefixed(weights: Weights, prefix: &str) -> Weights {
     weights.into_iter().map(|(name, weight)| (format!("{prefix}.{name}"), weight)).collect()
 }
 
-/// A variant of an enumeration adds nothing to a path: which of them it is, the architecture says.
+/// Enum variants are not part of the path; the architecture determines the variant.
 fn is_variant(container: &str) -> bool {
     container.starts_with("Enum:")
 }
@@ -157,7 +163,7 @@ impl ModuleMapper for Applier {
         }
         let device = param.lazy_device();
         let tensor = Tensor::from_data(TensorData::new(weight.values, weight.shape), &device);
-        // Asking one that is not drawn yet would draw it; it would be tracked where gradients are.
+        // A lazy parameter must not be asked, because that would draw it; it is tracked on autodiff devices.
         let tracked = if param.is_initialized() { param.is_require_grad() } else { device.is_autodiff() };
         Param::initialized(param.id, tensor.set_require_grad(tracked))
     }
@@ -173,7 +179,7 @@ mod tests {
     use crate::networks::ClassifierArchitecture;
 
     #[test]
-    fn one_bad_value_in_a_weight_or_a_statistic_is_found() {
+    fn non_finite_weights_and_statistics_are_detected() {
         let network = || ClassifierArchitecture::resnet_18(1).init(&Device::flex());
         assert!(all_finite(&network()));
         for (name, value) in [("dense", f32::NAN), ("stem_norm.statistics.running_variance", f32::INFINITY)] {

@@ -1,4 +1,4 @@
-//! Whole training steps on a graphics adapter, which may be a software one, give the reference's losses.
+//! Training steps on a GPU adapter, including a software one, give the reference's losses.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! Saliency maps against those of the reference (tests/golden/attribution.npz).
+//! Compares saliency maps with the reference (tests/golden/attribution.npz).
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use coin_core::attribution::{self, GridMask, Rise, RiseConfig};
 use coin_core::networks::{Classifier, ClassifierArchitecture, Family, Layer};
 use reference::{Golden, classifier};
 
-/// The classifier, the image whose maps the reference made, and layer4.
+/// The classifier, the image of the reference's maps, and layer4.
 fn case() -> (Classifier, Tensor<4>, Layer) {
     let device = Device::flex();
     let classifier = classifier(&Golden::open("weights.safetensors"), &device);
@@ -65,7 +65,7 @@ fn score_cam_and_layer_cam() {
 }
 
 #[test]
-fn the_closed_form_at_the_last_layer_is_what_differentiation_gives() {
+fn the_closed_form_at_the_last_layer_matches_autodiff() {
     let device = Device::flex();
     let image: Tensor<4> = Golden::open("inputs.safetensors").tensor("x", &device);
     let image = image.narrow(0, 0, 1);
@@ -93,7 +93,7 @@ fn the_closed_form_at_the_last_layer_is_what_differentiation_gives() {
 }
 
 #[test]
-fn activations_and_logits_meet_at_every_layer() {
+fn activations_and_logits_compose_at_every_layer() {
     let golden = Archive::open("attribution.npz");
     let (classifier, image, layer) = case();
     assert_map(classifier.activations(image.clone(), layer), &golden.floats("layer4.activations"), 1e-5);
@@ -106,7 +106,7 @@ fn activations_and_logits_meet_at_every_layer() {
     }
 }
 
-/// At layer4 the logit is linear in the activations, and a channel's mean gradient is its gradient.
+/// At layer4 the logit is linear in the activations, so a channel's mean gradient is its gradient.
 #[test]
 fn grad_cam_is_the_weighted_sum_of_the_channels() {
     let golden = Archive::open("attribution.npz");
@@ -122,7 +122,7 @@ fn grad_cam_is_the_weighted_sum_of_the_channels() {
 }
 
 #[test]
-fn masks_come_from_the_seed_and_a_map_can_be_stopped() {
+fn masks_are_seeded_and_a_map_can_be_cancelled() {
     let (classifier, image, layer) = case();
     let config = RiseConfig { masks: 40, ..RiseConfig::paper() };
     let map = |seed| {

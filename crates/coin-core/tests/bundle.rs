@@ -1,4 +1,4 @@
-//! A model file is read back as it was written, and every damage is refused with the field's name.
+//! A model file reads back unchanged, and damaged ones are rejected with the name of the field.
 
 #![allow(clippy::unwrap_used)]
 
@@ -60,7 +60,7 @@ fn file() -> Vec<u8> {
     pack(card()).unwrap().write().unwrap()
 }
 
-/// The file with its safetensors header changed.
+/// The file with a modified safetensors header.
 fn with_header(file: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let length = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
     let mut header: Value = serde_json::from_slice(&file[8..8 + length]).unwrap();
@@ -69,7 +69,7 @@ fn with_header(file: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes()[..], &header, &file[8 + length..]].concat()
 }
 
-/// The file with its model document changed.
+/// The file with a modified model card.
 fn with_card(file: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
     with_header(file, |header| {
         let text = header["__metadata__"]["coin"].as_str().unwrap().to_owned();
@@ -79,7 +79,7 @@ fn with_card(file: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
     })
 }
 
-/// The file with the hash of the tensors that it holds.
+/// The file with a correct hash of its tensors.
 fn with_true_hash(file: &[u8]) -> Vec<u8> {
     let tensors = SafeTensors::deserialize(file).unwrap();
     let mut names = tensors.names();
@@ -99,7 +99,7 @@ fn refusal(file: &[u8]) -> String {
 }
 
 #[test]
-fn written_and_read_back_it_passes_its_own_self_test() {
+fn a_file_reads_back_and_passes_its_self_test() {
     let bytes = file();
     let bundle = Bundle::read(&bytes).unwrap();
     assert!(!bundle.card.inpainter.spectral_norm, "spectral norms are divided out");
@@ -117,7 +117,7 @@ fn written_and_read_back_it_passes_its_own_self_test() {
 }
 
 #[test]
-fn every_truncation_is_refused() {
+fn truncated_files_are_rejected() {
     let bytes = file();
     for length in (0..bytes.len()).step_by(31) {
         assert!(Bundle::read(&bytes[..length]).is_err(), "{length} bytes were taken for a whole file");
@@ -125,7 +125,7 @@ fn every_truncation_is_refused() {
 }
 
 #[test]
-fn a_newer_format_is_named_before_its_unknown_fields() {
+fn a_newer_format_is_reported_before_unknown_fields() {
     let newer = with_card(&file(), |card| {
         card["format"] = json!(FORMAT + 1);
         card["invention"] = json!(true);
@@ -135,7 +135,7 @@ fn a_newer_format_is_named_before_its_unknown_fields() {
 }
 
 #[test]
-fn normalisations_of_today_and_of_format_3_are_read() {
+fn current_and_format_3_normalisations_are_read() {
     let normalisation = |of: fn(&mut Value)| Bundle::read(&with_card(&file(), of)).unwrap().card.normalisation;
     let window = Normalisation::Window([-200.0, 400.0]);
     let older = normalisation(|card| {
@@ -155,7 +155,7 @@ fn normalisations_of_today_and_of_format_3_are_read() {
 }
 
 #[test]
-fn impossible_fields_are_named() {
+fn invalid_fields_are_reported() {
     let file = file();
     for (field, value) in [
         ("size", json!(63)),
@@ -184,9 +184,9 @@ fn impossible_fields_are_named() {
 }
 
 #[test]
-fn a_network_that_the_file_does_not_hold_is_refused() {
+fn a_card_that_does_not_match_the_tensors_is_rejected() {
     let file = file();
-    // The last of them would take 8 GB.
+    // The last one would need 8 GB.
     for (network, key, value) in [
         ("inpainter", "widths", json!([2, 5])),
         ("inpainter", "widths", json!([4000, 4000])),
@@ -200,7 +200,7 @@ fn a_network_that_the_file_does_not_hold_is_refused() {
 }
 
 #[test]
-fn changed_weights_other_tensors_and_a_wrong_hash_are_refused() {
+fn changed_weights_other_tensors_and_a_wrong_hash_are_rejected() {
     let file = file();
     let mut flipped = file.clone();
     *flipped.last_mut().unwrap() ^= 1;
@@ -217,7 +217,7 @@ fn changed_weights_other_tensors_and_a_wrong_hash_are_refused() {
     };
     let missing = "tensor generator.head.weight is missing; download or export the model again";
     assert_eq!(refusal(&renamed("inpainter.other")), missing);
-    assert!(refused(&renamed("inpainter.other")).source().is_none(), "a chain of errors would say it twice");
+    assert!(refused(&renamed("inpainter.other")).source().is_none(), "an error source would repeat the message");
     assert!(refusal(&renamed("other")).starts_with("tensor other does not belong"), "{}", refusal(&renamed("other")));
 
     let turned = with_header(&file, |header| header[head]["shape"].as_array_mut().unwrap().swap(0, 1));
@@ -226,7 +226,7 @@ fn changed_weights_other_tensors_and_a_wrong_hash_are_refused() {
 }
 
 #[test]
-fn another_safetensors_file_is_no_model() {
+fn other_safetensors_files_are_rejected() {
     let other = with_header(&file(), |header| {
         header.as_object_mut().unwrap().remove("__metadata__");
     });

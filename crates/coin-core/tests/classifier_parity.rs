@@ -1,4 +1,4 @@
-//! Torchvision's classifiers: the same names, shapes, logits and gradients of the image.
+//! Compares the classifiers with torchvision: tensor names, shapes, logits and input gradients.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,12 +17,12 @@ struct Answers {
     gradient: Vec<f32>,
 }
 
-/// What `tests/golden/classifiers.py` says of every network.
+/// Results of `tests/golden/classifiers.py` for every network.
 fn answers() -> BTreeMap<String, Answers> {
     serde_json::from_str(include_str!("../../../tests/golden/classifiers.json")).unwrap()
 }
 
-/// What it says of every family.
+/// Results of the script for every family.
 fn golden() -> BTreeMap<String, Answers> {
     let mut answers = answers();
     answers.remove(INCEPTION).unwrap();
@@ -40,7 +40,7 @@ fn family(name: &str) -> ClassifierArchitecture {
     serde_json::from_value(serde_json::json!({ "family": name, "width": width })).unwrap()
 }
 
-/// As `made` in the script.
+/// `made` in the script.
 fn made(name: &str, count: usize) -> impl Iterator<Item = f64> {
     let start = name.bytes().map(u64::from).sum::<u64>() * 7919;
     (start..start + count as u64).map(|mut x| {
@@ -51,7 +51,7 @@ fn made(name: &str, count: usize) -> impl Iterator<Item = f64> {
     })
 }
 
-/// As `weight` in the script.
+/// `weight` in the script.
 fn weight(name: &str, shape: &[usize]) -> Weight {
     let count = shape.iter().product::<usize>();
     let fan_in = shape.iter().skip(1).product::<usize>() as f64;
@@ -77,7 +77,7 @@ fn network(architecture: &ClassifierArchitecture, device: &Device) -> Classifier
 }
 
 #[test]
-fn every_family_gives_torchvision_s_logits_and_gradients() {
+fn every_family_matches_torchvisions_logits_and_gradients() {
     let device = Device::flex().autodiff();
     for (name, answers) in golden() {
         let architecture = family(&name);
@@ -99,7 +99,7 @@ fn every_family_gives_torchvision_s_logits_and_gradients() {
 }
 
 #[test]
-fn every_family_has_torchvision_s_number_of_parameters() {
+fn every_family_has_torchvisions_number_of_parameters() {
     for (name, answers) in golden() {
         let architecture = family(&name);
         let stored = weights::collect(&architecture.init(&Device::flex())).unwrap();
@@ -111,7 +111,7 @@ fn every_family_has_torchvision_s_number_of_parameters() {
 }
 
 #[test]
-fn every_layer_of_every_family_leads_on_to_the_logit() {
+fn every_layer_of_every_family_continues_to_the_logit() {
     let device = Device::flex();
     for family in [Family::ResNet34, Family::ResNet50, Family::EfficientNetV2S, Family::ConvNeXtTiny] {
         let classifier = burn::module::Module::no_grad(ClassifierArchitecture { family, width: 4 }.init(&device));
@@ -129,9 +129,9 @@ fn every_layer_of_every_family_leads_on_to_the_logit() {
 }
 
 #[test]
-fn inception_s_maps_are_torchvision_s_and_its_features_their_means() {
+fn inception_matches_torchvision_and_features_are_pooled_maps() {
     let device = Device::flex();
-    // Shapes of the weights by their names: outputs of each convolution, and what goes into it.
+    // Shapes of the weights by name: output and input channels of each convolution.
     let stem = [("1a_3x3", 32, 3), ("2a_3x3", 32, 32), ("2b_3x3", 64, 32), ("3b_1x1", 80, 64), ("4a_3x3", 192, 80)];
     let shape = |name: &str| -> [usize; 4] {
         if let Some((part, outputs, inputs)) = stem.iter().find(|(part, _, _)| name.contains(part)) {

@@ -1,4 +1,4 @@
-//! Devices that share a batch give what one gives with the whole of it.
+//! Data-parallel training matches training of the whole batch on one device.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,10 +11,10 @@ use coin_core::training::{Batch, ClassifierConfig, ClassifierTrainer, Counterfac
 use coin_core::weights;
 use reference::steps::{self, batch_with_regions, singla, synthetic};
 
-/// Rounding, over three steps.
+/// Tolerance for rounding over three steps.
 const TOLERANCE: f32 = 2e-4;
 
-/// Every weight of a network, one after the other, without running statistics.
+/// All weights of a network, without running statistics.
 fn weights(network: &impl Module) -> Vec<f32> {
     let all = weights::collect(&network.valid()).unwrap().into_iter();
     all.filter(|(path, _)| !path.contains("running")).flat_map(|(_, weight)| weight.values).collect()
@@ -30,10 +30,10 @@ fn twice(batch: &Batch) -> Batch {
     Batch { images: twice(&batch.images), regions: batch.regions.as_ref().map(twice) }
 }
 
-/// ConvNeXt normalises each image by itself, so that halves of a batch that differ must add up to the whole. Weight decay sees
-/// the length of a gradient, of which Adam alone makes nothing.
+/// ConvNeXt normalises per image, so different halves of a batch must add up to the whole. Weight decay makes the scale
+/// of the gradient matter, which Adam alone would normalise away.
 #[test]
-fn a_classifier_learns_the_same_from_halves_of_a_batch() {
+fn a_classifier_trained_on_two_halves_matches_the_whole_batch() {
     let device = Device::flex().autodiff();
     device.seed(3);
     let architecture = ClassifierArchitecture { family: Family::ConvNeXtTiny, width: 4 };
@@ -56,9 +56,9 @@ fn a_classifier_learns_the_same_from_halves_of_a_batch() {
     assert!(largest_difference(&a, &b) < TOLERANCE, "weights differ by {}", largest_difference(&a, &b));
 }
 
-/// Batch normalisation sees a shard: two devices with the same images are one that has them twice.
+/// Batch normalisation is per shard: two devices with the same images match one device that has them twice.
 #[test]
-fn coin_learns_the_same_from_the_same_images_on_two_devices() {
+fn coin_on_two_devices_matches_one_with_duplicated_images() {
     let device = Device::flex().autodiff();
     let batch = twice(&batch_with_regions(&device));
     for recipe in [synthetic(), singla(Distance::Carl)] {
@@ -81,14 +81,14 @@ fn coin_learns_the_same_from_the_same_images_on_two_devices() {
         };
         let (a, b) = (networks(&one), networks(&two));
         let beyond = a.iter().zip(&b).filter(|(a, b)| (*a - *b).abs() > TOLERANCE).count();
-        // Adam's first steps are as long where a gradient is nothing but rounding.
+        // Adam's first steps have full length even where the gradient is pure rounding.
         assert!(beyond * 100 < a.len(), "{beyond} of {} weights differ", a.len());
     }
 }
 
-/// What the discriminator says of real images depends on each image alone.
+/// The discriminator's loss on real images depends on each image alone.
 #[test]
-fn a_replica_gets_the_other_half() {
+fn a_replica_gets_the_second_shard() {
     let device = Device::flex().autodiff();
     let batch = batch_with_regions(&device);
     let trainer = |replicas: &[Device]| steps::trainer(synthetic(), &device).0.with_replicas(replicas);
@@ -97,12 +97,12 @@ fn a_replica_gets_the_other_half() {
     let first = Batch { images: batch.images.narrow(0, 0, 1), regions: None };
     let first = trainer(&[]).step(first, 1.0).unwrap().discriminator_real;
     assert!((whole - halves).abs() < 1e-5, "{whole} of the whole, {halves} of its halves");
-    assert!((whole - first).abs() > 1e-3, "the two images are told alike");
+    assert!((whole - first).abs() > 1e-3, "the two images have different losses");
 }
 
-/// Each device adds its shard of the mean over the batch.
+/// Each device contributes its shard of the batch mean.
 #[test]
-fn gradients_are_weighed_by_the_share_of_the_batch() {
+fn gradients_are_weighted_by_the_shard() {
     let device = Device::flex().autodiff();
     let batch = batch_with_regions(&device);
     let gradients = |shard: f64| {
@@ -123,7 +123,7 @@ fn gradients_are_weighed_by_the_share_of_the_batch() {
 
 /// The running statistics are those of the first device's shard.
 #[test]
-fn replicas_keep_their_running_statistics_to_themselves() {
+fn running_statistics_are_those_of_the_first_device() {
     let device = Device::flex().autodiff();
     let batch = batch_with_regions(&device);
     let first = Batch { images: batch.images.clone().narrow(0, 0, 1), regions: None };

@@ -1,4 +1,4 @@
-//! Our networks give the reference's numbers (tests/golden/README.md), to 1e-5.
+//! Compares the networks' outputs with the reference (tests/golden/README.md), to 1e-5.
 
 #![allow(clippy::unwrap_used)]
 
@@ -74,8 +74,8 @@ fn counterfactual_for_every_upsampling_fuse_and_condition() {
     assert_eq!(compared, 24);
 }
 
-/// The reference makes a convolution for this fuse and never uses it, so its output is that of no fuse at all. Ours
-/// uses it, on purpose.
+/// The reference creates a convolution for this fuse but never applies it, so its output equals [`Fuse::None`]. Ours
+/// intentionally applies it.
 #[test]
 fn one_by_one_stack_differs_from_the_reference_on_purpose() {
     let (weights, inputs, forward) = files();
@@ -122,10 +122,10 @@ fn discriminator_logits_in_evaluation_and_training() {
     }
 }
 
-/// In training every call moves the singular vectors, as in the reference; in evaluation the reference moves them
-/// too, and we do not, on purpose: the second call gives the first call's answer.
+/// In training every call updates the singular vectors, as in the reference. In evaluation the reference updates them
+/// too; ours intentionally does not, so the second call equals the first.
 #[test]
-fn spectral_norm_moves_in_training_only() {
+fn spectral_norm_updates_in_training_only() {
     let (weights, inputs, forward) = files();
     for (mode, device) in [("train", Device::flex().autodiff()), ("eval", Device::flex())] {
         let net = discriminator(&weights, &device);
@@ -151,7 +151,7 @@ fn classifier_logits() {
 }
 
 #[test]
-fn folding_the_spectral_norm_keeps_the_function() {
+fn folding_the_spectral_norm_keeps_the_output() {
     let (weights, inputs, forward) = files();
     let device = Device::flex();
     let net = inpainter(&tiny(), &[(&weights, "")], &device).folded();

@@ -1,4 +1,4 @@
-//! Networks whose normalisations other operations have taken up compute what they did before.
+//! Fused networks compute the same as the original ones.
 
 #![cfg(feature = "train")]
 #![allow(clippy::unwrap_used)]
@@ -19,7 +19,7 @@ fn assert_close(found: Tensor<4>, expected: Tensor<4>) {
 }
 
 #[test]
-fn an_inpainter_with_statistics_of_its_own() {
+fn an_inpainter_with_trained_statistics() {
     for (upsampling, spectral_norm) in [(Upsampling::Nearest, false), (Upsampling::Bilinear, true)] {
         let config = InpainterConfig {
             stem: 5,
@@ -33,7 +33,7 @@ fn an_inpainter_with_statistics_of_its_own() {
         };
         let device = Device::flex().autodiff();
         let inpainter = config.init(&device);
-        // Running statistics that are not those of the start.
+        // Running statistics that differ from the initial ones.
         for _ in 0..3 {
             inpainter.forward(images(&device) * 2.0 + 0.5, &Condition::All(1));
         }
@@ -47,7 +47,7 @@ fn an_inpainter_with_statistics_of_its_own() {
 }
 
 #[test]
-fn classifiers_with_statistics_of_their_own() {
+fn classifiers_with_trained_statistics() {
     for family in [Family::ResNet18, Family::ResNet50, Family::EfficientNetV2S] {
         let device = Device::flex().autodiff();
         let classifier = ClassifierArchitecture { family, width: 6 }.init(&device);

@@ -1,6 +1,6 @@
-//! Our gradients, computed in f64, are the reference's: rounding hides no difference.
+//! Compares gradients, computed in f64 so that rounding hides no difference, with the reference.
 //!
-//! A program of its own, because a device takes its precision once.
+//! A separate test binary, because a device's default precision can be set only once.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,26 +16,26 @@ use coin_core::training::{Batch, CounterfactualTrainer, Distance};
 use reference::steps::{batch_with_regions, singla, synthetic, trainer, tumour, with_weights};
 use reference::{Golden, classifier, reference_name};
 
-/// Parameters of E and G.
+/// Number of parameters of encoder and generator.
 const INPAINTER: usize = 67;
-/// Parameters of D.
+/// Number of parameters of the discriminator.
 const DISCRIMINATOR: usize = 37;
 
-/// Allowed error: a share of the tensor's largest gradient, and a share of the network's largest, because some
-/// gradients are sums of values as large as that which cancel to nothing.
+/// Allowed error, as a fraction of the tensor's largest gradient and of the network's largest gradient, because some
+/// gradients are sums of large values that cancel.
 #[derive(Clone, Copy)]
 struct Tolerance {
     of_tensor: f64,
     of_network: f64,
 }
 
-/// For golden numbers made in f64.
+/// For golden values computed in f64.
 const DOUBLE: Tolerance = Tolerance { of_tensor: 1e-7, of_network: 1e-14 };
-/// For golden numbers made in f32.
+/// For golden values computed in f32.
 const SINGLE: Tolerance = Tolerance { of_tensor: 1e-4, of_network: 1e-6 };
 
-/// For golden numbers made in f32 of the L1 distance alone: its gradient is a sign, which f32 and f64 see differently where a
-/// pixel hardly changes, and each of 8192 pixels is 2.4e-4 of it.
+/// For golden values of the L1 distance alone computed in f32: its gradient is a sign, which may differ where a pixel
+/// hardly changes, and each of the 8192 pixels contributes 2.4e-4.
 const SIGNS: Tolerance = Tolerance { of_tensor: 1e-3, of_network: 1e-6 };
 
 static DEVICE: LazyLock<Device> = LazyLock::new(|| {
@@ -45,29 +45,29 @@ static DEVICE: LazyLock<Device> = LazyLock::new(|| {
 });
 
 #[test]
-fn of_the_inpainter_by_the_synthetic_recipe() {
+fn inpainter_gradients_of_the_synthetic_recipe() {
     let (trainer, x) = trainer(synthetic(), &DEVICE);
     let (gradients, _) = gradients(&trainer, x);
     assert_inpainter(&trainer, &gradients, "train_inpaint_freq1_f64.safetensors", DOUBLE);
 }
 
 #[test]
-fn of_the_inpainter_by_the_tumour_recipe() {
+fn inpainter_gradients_of_the_tumour_recipe() {
     let (trainer, x) = trainer(tumour(), &DEVICE);
     let (gradients, _) = gradients(&trainer, x);
     assert_inpainter(&trainer, &gradients, "train_inpaint_tuh.safetensors", SINGLE);
 }
 
 #[test]
-fn of_the_inpainter_by_singla_et_al() {
+fn inpainter_gradients_of_singla_et_al() {
     let (trainer, _) = trainer(singla(Distance::Carl), &DEVICE);
     let (gradients, _) = gradients(&trainer, batch_with_regions(&DEVICE));
     assert_some(&trainer, &gradients, "train_singla_carl.safetensors", SINGLE);
 }
 
-/// Each term of the generator's loss alone.
+/// Each term of the generator's loss on its own.
 #[test]
-fn of_the_inpainter_by_each_loss_alone() {
+fn inpainter_gradients_of_each_loss_alone() {
     for (loss, weights) in [
         ("adv", [1.0, 0.0, 0.0, 0.0]),
         ("kl", [0.0, 5.0, 0.0, 0.0]),
@@ -81,9 +81,9 @@ fn of_the_inpainter_by_each_loss_alone() {
     }
 }
 
-/// The first step's do not depend on the weights of the generator's losses, of which this fixture has only one.
+/// In the first step the discriminator's gradients do not depend on the loss weights, so this fixture has only one set.
 #[test]
-fn of_the_discriminator() {
+fn discriminator_gradients() {
     let (trainer, x) = trainer(synthetic(), &DEVICE);
     let (_, gradients) = gradients(&trainer, x);
     let found = Gradients::of(&trainer.objective.discriminator, "disc", &gradients);
@@ -91,13 +91,13 @@ fn of_the_discriminator() {
     assert_close(&found, "train_inpaint_only_adv.safetensors", SINGLE);
 }
 
-/// Of the generator's losses and of the discriminator's.
+/// Gradients of the generator's and the discriminator's losses.
 fn gradients(trainer: &CounterfactualTrainer, batch: impl Into<Batch>) -> (GradientsParams, GradientsParams) {
     let found = trainer.objective.gradients(&batch.into(), true, 1.0);
     (found.generator.unwrap().gradients, found.discriminator.gradients)
 }
 
-/// Compares the six tensors, of all depths, that the smaller golden files keep.
+/// Compares the six tensors, from all depths, in the smaller golden files.
 fn assert_some(trainer: &CounterfactualTrainer, gradients: &GradientsParams, file: &str, tolerance: Tolerance) {
     let golden = Golden::open(file);
     let found = inpainter(trainer, gradients).into_iter().filter(|(name, _)| golden.has(name)).collect::<Vec<_>>();
@@ -106,7 +106,7 @@ fn assert_some(trainer: &CounterfactualTrainer, gradients: &GradientsParams, fil
 }
 
 #[test]
-fn of_the_classifier() {
+fn classifier_gradients() {
     let (weights, inputs) = (Golden::open("weights.safetensors"), Golden::open("inputs.safetensors"));
     let network = classifier(&weights, &DEVICE);
     let targets = Tensor::from_data(TensorData::from([[0.0], [1.0]]), &*DEVICE);
@@ -145,7 +145,7 @@ fn assert_close(found: &[(String, Vec<f64>)], file: &str, tolerance: Tolerance) 
     }
 }
 
-/// Gradients of a network's parameters, by the reference's names.
+/// Gradients of a network's parameters, with the reference's names.
 struct Gradients<'a> {
     net: &'a str,
     gradients: &'a GradientsParams,

@@ -1,4 +1,4 @@
-//! Bins, loss terms with their gradients, and metrics, against numbers of the reference (tests/golden).
+//! Compares bins, loss terms with their gradients, and metrics with the reference (tests/golden).
 
 #![allow(clippy::unwrap_used)]
 
@@ -29,14 +29,14 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 }
 
 #[test]
-fn probabilities_fall_into_the_reference_bins() {
+fn bins_match_the_reference() {
     let golden = Archive::open("losses.npz");
     let probabilities = column(&golden.floats("posterior2bin.in"), &Device::flex());
     for bins in [2, 3, 5, 10] {
         let found: Vec<i64> = condition::bin(probabilities.clone(), bins).try_into_vec_as::<i64>().unwrap();
         let mut expected = golden.integers(&format!("posterior2bin.bins{bins}"));
         if bins == 10 {
-            // The f32 below 0.9, times 10: the reference multiplies in f64, and we in f32, which rounds up to 9.
+            // 10 times the f32 below 0.9: f64, as in the reference, keeps it below 9, but f32 rounds up to 9.
             assert_eq!((expected[10], found[10]), (8, 9));
             expected[10] = 9;
         }
@@ -55,7 +55,7 @@ fn kl_of_probabilities_and_its_gradient() {
         close(&values(kl.clone()), &golden.floats(&format!("kl.target{name}.value")), 1e-6);
         let mut gradient = values(x.grad(&kl.backward()).unwrap());
         let mut expected = golden.floats(&format!("kl.target{name}.grad"));
-        // Exactly at a clamp the loss has a kink, and either side's gradient is right.
+        // At a clamp the loss has a kink, and either one-sided gradient is correct.
         for kink in (0..predicted.len()).rev().filter(|&i| [1e-5, 1.0 - 1e-5].contains(&predicted[i])) {
             gradient.remove(kink);
             expected.remove(kink);
@@ -66,7 +66,7 @@ fn kl_of_probabilities_and_its_gradient() {
 }
 
 #[test]
-fn kl_on_logits_is_the_same_where_nothing_is_clamped_and_pulls_where_it_is() {
+fn kl_on_logits_matches_without_clamping_and_keeps_a_gradient_with_it() {
     let device = Device::flex().autodiff();
     let target = |rows| Tensor::full([rows, 1], 1e-6, &device);
     let mild = column(&[-3.0, 0.0, 2.0], &device);

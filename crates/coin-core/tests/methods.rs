@@ -1,4 +1,4 @@
-//! What the generator is asked for by each method, in use as in training.
+//! The generator's condition for each method, in training and inference.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +15,7 @@ fn column(values: &[f32]) -> Tensor<2> {
 }
 
 #[test]
-fn coin_wants_normal_and_singla_et_al_the_opposite() {
+fn coin_targets_normal_and_singla_et_al_the_opposite() {
     let logits = column(&[-2.0, 0.5, 4.0]);
     for (method, desired, bins) in [
         (Method::Coin, [0.119_203, 1e-6, 1e-6], [0, 0, 0]),
@@ -31,7 +31,7 @@ fn coin_wants_normal_and_singla_et_al_the_opposite() {
 }
 
 #[test]
-fn what_was_wanted_is_normal_or_the_opposite() {
+fn reached_means_normal_or_the_opposite() {
     let reached =
         |method: Method| [(0.9, 0.1), (0.1, 0.2), (0.1, 0.9), (0.9, 0.8)].map(|(b, a)| method.reached(b, a, 2));
     assert_eq!(reached(Method::Coin), [true, true, false, false]);
@@ -39,7 +39,7 @@ fn what_was_wanted_is_normal_or_the_opposite() {
 }
 
 #[test]
-fn an_explanation_asks_the_generator_as_its_method_does() {
+fn an_explanation_uses_the_condition_of_its_method() {
     let device = Device::flex();
     let weights = Golden::open("weights.safetensors");
     let x: Tensor<4> = Golden::open("inputs.safetensors").tensor("x", &device);

@@ -1,4 +1,4 @@
-//! Pretraining: what was inserted is found, and taken away.
+//! Pretraining: synthetic lesions are localised and removed.
 #![allow(clippy::unwrap_used)]
 
 use burn::module::Module as _;
@@ -20,8 +20,8 @@ fn device() -> Device {
     device
 }
 
-/// Grey pictures with stripes; in every second one a bright square lies somewhere, by `step`: with it, without
-/// it, and where it is.
+/// Striped images, with a bright square in every second one at a position given by `step`: the images, the same without
+/// squares, and the masks of the squares.
 fn batch(step: usize, device: &Device) -> [Tensor<4>; 3] {
     let mut pictures = [(); 3].map(|()| Vec::with_capacity(BATCH * SIDE * SIDE));
     for i in 0..BATCH {
@@ -37,7 +37,7 @@ fn batch(step: usize, device: &Device) -> [Tensor<4>; 3] {
 }
 
 #[test]
-fn the_generator_learns_to_take_away_what_was_inserted() {
+fn the_inpainter_learns_to_remove_lesions() {
     let device = device();
     let widths = vec![8, 16];
     let config = InpainterConfig {
@@ -60,7 +60,7 @@ fn the_generator_learns_to_take_away_what_was_inserted() {
             trainer.step(inserted, healthy, inside, 1.0).unwrap()
         })
         .collect();
-    // It begins as the identity: what was inserted is all that is off.
+    // It starts as the identity, so its error is the inserted squares.
     let [inserted, healthy, inside] = batch(0, &device);
     let sum = |x: Tensor<4>| x.sum().into_scalar::<f32>();
     let weights = inside * (WEIGHT - 1.0) + 1.0;
@@ -74,7 +74,7 @@ fn the_generator_learns_to_take_away_what_was_inserted() {
 }
 
 #[test]
-fn the_classifier_learns_from_where_something_was_inserted() {
+fn the_classifier_learns_to_localise_lesions() {
     let device = device();
     let classifier = ClassifierArchitecture::resnet_18(8).init(&device);
     let mut trainer = LocalisationTrainer::new(
@@ -93,7 +93,7 @@ fn the_classifier_learns_from_where_something_was_inserted() {
     let shares = adaptive_avg_pool2d(inside.inner(), [rows, columns]).reshape([BATCH, rows * columns]);
     let highest: Tensor<2> = shares.clone().gather(1, cells.reshape([BATCH, rows * columns]).argmax(1));
     let found: Vec<f32> = highest.into_data().try_into_vec_as().unwrap();
-    assert!(rows * columns > 1, "one cell finds everything");
+    assert!(rows * columns > 1, "a single cell needs no localisation");
     assert!(found.iter().skip(1).step_by(2).all(|share| *share > 0.0), "{found:?}");
     let (normal, abnormal): (Vec<(usize, &f32)>, Vec<_>) = logits.iter().enumerate().partition(|(i, _)| i % 2 == 0);
     let highest = normal.iter().map(|(_, logit)| **logit).fold(f32::MIN, f32::max);

@@ -1,4 +1,4 @@
-//! The COIN step gives the reference's losses, gradients and parameters (tests/golden/README.md).
+//! Compares losses, gradients and parameters of training steps with the reference (tests/golden/README.md).
 
 #![allow(clippy::unwrap_used)]
 
@@ -64,7 +64,7 @@ fn losses_of_the_other_adversarial_losses() {
     }
 }
 
-/// The stem and the statistics of the first and last normalisation: all that the smaller golden files keep.
+/// The tensors in the smaller golden files: the stem, and the statistics of the first and last normalisation.
 fn assert_some_parameters(trainer: &CounterfactualTrainer, file: &str) {
     let golden = Golden::open(file);
     let Inpainter { encoder, generator } = &trainer.objective.inpainter;
@@ -85,24 +85,24 @@ fn losses_and_statistics_with_the_generator_every_fifth_step() {
     worst.assert_small();
 }
 
-/// The largest difference to golden parameters and statistics.
+/// The largest difference from golden parameters and statistics.
 struct Worst {
     name: String,
     error: f32,
-    /// Tensors that the file keeps, and tensors of the network.
+    /// Number of tensors in the file, and in the network.
     compared: usize,
     all: usize,
 }
 
 impl Worst {
-    /// Adam's first steps are about as large as its rate, whatever the gradient, so that one of hardly any size may go
-    /// either way: twice 2e-4 in each of three steps.
+    /// Adam's first steps are about as long as the learning rate for any gradient, so a tiny gradient may go either
+    /// way: 2 x 2e-4 in each of three steps.
     fn assert_small(&self) {
         assert!(self.error <= 1.2e-3, "{}: off by {}", self.name, self.error);
     }
 }
 
-/// The largest difference of network `net` to those golden parameters that the file keeps.
+/// The largest difference between network `net` and the golden parameters in the file.
 fn worst_parameter<M: Module>(module: &M, net: &str, golden: &Golden, prefix: &str) -> Worst {
     let weights = weights::collect(&module.valid()).unwrap();
     let mut worst = Worst { name: String::new(), error: 0.0, compared: 0, all: weights.len() };
@@ -137,11 +137,11 @@ fn parameters_after_three_steps() {
 }
 
 #[test]
-fn the_classifier_s_first_three_steps() {
+fn the_classifiers_first_three_steps() {
     let (device, golden) = (Device::flex().autodiff(), Golden::open("train_classifier.safetensors"));
     let (weights, inputs) = (Golden::open("weights.safetensors"), Golden::open("inputs.safetensors"));
     let x = inputs.tensor::<4>("x", &device);
-    // In training, on the statistics of the batch.
+    // In training mode, with batch statistics.
     assert!(difference(classifier(&weights, &device).forward(x.clone()), golden.get("logits_train0")) < 1e-5);
 
     let config = ClassifierConfig { learning_rate: 1e-3, weight_decay: 0.0, label_smoothing: 0.0 };
@@ -149,7 +149,7 @@ fn the_classifier_s_first_three_steps() {
     let theirs = golden.get("loss").values.clone();
     for (step, theirs) in theirs.into_iter().enumerate() {
         let ours = trainer.step(x.clone(), &[false, true], 1.0).unwrap();
-        // From the second step on the two images are told apart, and what is left of the loss hangs on rounding.
+        // From the second step on the two images are separated, and the remaining loss depends on rounding.
         let allowed = if step == 0 { 2e-5 } else { 2e-4 };
         assert!((ours - theirs).abs() <= allowed, "step {step}: {ours} against {theirs}");
     }
@@ -159,7 +159,7 @@ fn the_classifier_s_first_three_steps() {
         if golden.has(&format!("after3.{name}")) {
             let theirs = &golden.get(&format!("after3.{name}")).values;
             let error = weight.values.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            // Three steps of 1e-3, either way; a running mean of what such weights give.
+            // Three steps of 1e-3 in either direction, and a running mean of the resulting activations.
             assert!(error <= 6e-3, "{name}: off by {error}");
             compared += 1;
         }
@@ -168,7 +168,7 @@ fn the_classifier_s_first_three_steps() {
 }
 
 #[test]
-fn a_saved_state_goes_on_exactly() {
+fn a_resumed_training_is_identical() {
     let recipe = || {
         let (network, config) = synthetic();
         (network, CounterfactualConfig { average_decay: 0.9, ..config })
@@ -187,7 +187,7 @@ fn a_saved_state_goes_on_exactly() {
 }
 
 #[test]
-fn calibration_takes_the_statistics_of_its_inputs_alone() {
+fn calibration_uses_only_the_statistics_of_its_inputs() {
     let (mut trainer, x) = trainer(synthetic());
     for _ in 0..3 {
         trainer.step(x.clone(), 1.0).unwrap();

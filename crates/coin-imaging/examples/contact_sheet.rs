@@ -1,4 +1,4 @@
-//! Writes a sheet of phantom patients, for looking at them: `cargo run --release --example contact_sheet -- sheet.png`.
+//! Writes a contact sheet of phantom patients: `cargo run --release --example contact_sheet -- sheet.png`.
 
 use coin_imaging::anomaly::{AnomalyStyle, insert};
 use coin_imaging::phantom::{Organ, Phantom};

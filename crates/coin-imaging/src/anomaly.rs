@@ -1,4 +1,4 @@
-//! The paper's synthetic anomaly (section 4): a bright, distorted Gaussian blob inserted inside an organ.
+//! The paper's synthetic anomaly (section 4): a bright, distorted Gaussian blob inserted into an organ.
 
 use std::f32::consts::SQRT_2;
 use std::ops::Range;
@@ -11,37 +11,37 @@ use serde::{Deserialize, Serialize};
 use crate::texture::{Texture, smooth};
 use crate::{Mask, Slice, Window};
 
-/// Standard deviation of the blob on its template's [-1, 1].
+/// Standard deviation of the blob, whose template spans [-1, 1].
 const SIGMA: f32 = 0.4;
-/// The mask of an anomaly is where its template exceeds this.
+/// The mask of an anomaly is `template > 0.25`.
 const MASK_LEVEL: f32 = 0.25;
-/// Size of the places in which an anomaly is faded.
+/// Cell size of the fading texture.
 const FADING_CELL_MM: Range<f32> = 4.0..12.0;
-/// Fewest pixels of the organ for an anomaly.
-const FEWEST_ORGAN_PIXELS: usize = 32;
+/// Smallest organ, in pixels, that gets an anomaly.
+const MIN_ORGAN_PIXELS: usize = 32;
 
 /// Size and brightness of synthetic anomalies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AnomalyStyle {
-    /// Width of the undistorted template in mm; 30 in the paper (20 pixels of 1.5 mm).
+    /// Template width before distortion, in mm; 30 in the paper (20 pixels of 1.5 mm).
     pub diameter_mm: f32,
-    /// Range of the blob's peak in units of the window; 0.9 to 0.9 in the paper.
+    /// Range of the peak contrast as a fraction of the window; 0.9 to 0.9 in the paper.
     pub contrast: [f32; 2],
-    /// Uneven fading: each anomaly loses, in places, up to a share of its contrast that is drawn between 0 and this; 0 in the
-    /// paper. A classifier that knows faded ones is not content with a counterfactual in which something is left.
+    /// Patchy fading: each anomaly locally loses up to a random fraction of its contrast between 0 and this; 0 in the
+    /// paper. A classifier trained on faded anomalies does not accept a counterfactual that removes only part of one.
     #[serde(default)]
     pub fading: f32,
 }
 
 impl AnomalyStyle {
-    /// The paper's: 30 mm.
+    /// The paper's style: 30 mm.
     pub const PAPER: Self = Self { diameter_mm: 30.0, contrast: [0.9, 0.9], fading: 0.0 };
 
-    /// In phantoms: 42 mm, so that it can be seen on 128 pixels.
+    /// The style for phantoms: 42 mm, so that anomalies are visible at 128 pixels.
     pub const PHANTOM: Self = Self { diameter_mm: 42.0, ..Self::PAPER };
 
-    /// What is wrong with these numbers, if anything: the key, a colon, and why.
+    /// Returns what is invalid, if anything, as `key: reason`.
     pub fn problem(&self) -> Option<String> {
         if !(1.0..=200.0).contains(&self.diameter_mm) {
             return Some(format!("diameter_mm: {} is not between 1 and 200 mm", self.diameter_mm));
@@ -55,18 +55,18 @@ impl AnomalyStyle {
     }
 }
 
-/// A slice with an anomaly, and the truth about it.
+/// A slice with a synthetic anomaly or lesion, and its mask.
 #[derive(Clone, Debug)]
 pub struct Inserted {
-    /// The slice with the anomaly added.
+    /// The slice with the anomaly.
     pub slice: Slice,
-    /// Where the template exceeds 0.25, or a lesion is opaque by more than half; never empty.
+    /// `template > 0.25` for an anomaly, opacity above one half for a lesion. Never empty.
     pub mask: Mask,
 }
 
-/// Inserts an anomaly at a random point strictly inside one of the two largest components of the organ.
+/// Inserts an anomaly at a random point strictly inside one of the two largest components of `organ`.
 ///
-/// `None` where the organ is too small: fewer than 32 pixels, a bounding box not larger than the template, or no pixel
+/// `None` if the organ is too small: fewer than 32 pixels, a bounding box no larger than the template, or no pixel
 /// whose eight neighbours all belong to the organ.
 pub fn insert(slice: &Slice, organ: &Mask, window: Window, style: &AnomalyStyle, seed: u64) -> Option<Inserted> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -75,7 +75,7 @@ pub fn insert(slice: &Slice, organ: &Mask, window: Window, style: &AnomalyStyle,
     Some(insert_with(slice, window, style, centre, &mut rng))
 }
 
-/// Inserts an anomaly centred on pixel (x, y), inside an organ or not.
+/// Inserts an anomaly centred on pixel (x, y), whether or not it is inside an organ.
 pub fn insert_at(slice: &Slice, window: Window, style: &AnomalyStyle, x: usize, y: usize, seed: u64) -> Inserted {
     insert_with(slice, window, style, (x, y), &mut ChaCha8Rng::seed_from_u64(seed))
 }
@@ -83,7 +83,7 @@ pub fn insert_at(slice: &Slice, window: Window, style: &AnomalyStyle, x: usize, 
 fn centre_in(organ: &Mask, diameter_px: f32, rng: &mut impl Rng) -> Option<(usize, usize)> {
     let (left, top, right, bottom) = organ.bounding_box()?;
     let box_area = ((right - left + 1) * (bottom - top + 1)) as f32;
-    if organ.count() < FEWEST_ORGAN_PIXELS || box_area <= diameter_px * diameter_px {
+    if organ.count() < MIN_ORGAN_PIXELS || box_area <= diameter_px * diameter_px {
         return None;
     }
     let components = organ.largest_components(2);
@@ -109,7 +109,7 @@ fn insert_with(
     add(slice, window, &template, style.diameter_mm / 2.0, contrast, fading.as_ref(), centre)
 }
 
-/// Adds a template of `radius` mm, `contrast` at its peak in units of the window, less where it is faded.
+/// Adds a template of `radius` mm; its peak is `contrast` times the window, minus fading.
 fn add(
     slice: &Slice,
     window: Window,
@@ -121,7 +121,7 @@ fn add(
 ) -> Inserted {
     let spacing = slice.spacing_or_assumed();
     let (width, height) = (slice.width(), slice.height());
-    // The template is a square in any turn, so that it reaches no further than its diagonal.
+    // A rotated square reaches as far as half its diagonal.
     let reach = |centre: usize, pixel_mm: f32, pixels: usize| {
         let reach = (radius * SQRT_2 / pixel_mm).ceil() as usize + 1;
         centre.saturating_sub(reach)..(centre + reach + 1).min(pixels)
@@ -135,7 +135,7 @@ fn add(
             let blob = template.at([(column as f32 - x as f32) * spacing.column_mm() / radius, v]);
             let i = row * width + column;
             if let (true, Some(hu), Some(inside)) = (blob > 0.0, inserted.get_mut(i), inside.get_mut(i)) {
-                // What is brighter than the window, such as bone, stays as it is.
+                // Pixels above the window, such as bone, are unchanged.
                 let left = fading.map_or(1.0, |(texture, share)| {
                     let u = (column as f32 - x as f32) * spacing.column_mm();
                     1.0 - share * smooth(0.5 + 1.5 * texture.at(u, v * radius))
@@ -145,7 +145,7 @@ fn add(
             }
         }
     }
-    // Both have a value for every pixel of the slice.
+    // Both have one value per pixel of the slice.
     let slice = Slice::new(width, height, inserted, slice.spacing())
         .unwrap_or_else(|_| unreachable!("finite HU on its slice's own grid"));
     let mask = Mask::new(width, height, inside).unwrap_or_else(|| unreachable!("a mask on its slice's own grid"));
@@ -157,12 +157,12 @@ fn add(
 struct Template {
     scale: f32,
     stretch: [f32; 2],
-    /// Sine and cosine of the angle.
+    /// Sine and cosine of the rotation angle.
     turn: (f32, f32),
 }
 
 impl Template {
-    /// Scale in [0.75, 1]; with p = 0.5 a one-step grid distortion of up to 20 % an axis, which stretches away from
+    /// Scale in [0.75, 1]; with p = 0.5 a one-step grid distortion of up to 20 % per axis, which stretches away from
     /// the corner; with p = 0.5 a rotation within 90 degrees.
     fn random(rng: &mut impl Rng) -> Self {
         let scale = rng.random_range(0.75..=1.0);
@@ -174,7 +174,7 @@ impl Template {
         Self { scale, stretch: if distorted { stretch } else { [0.0; 2] }, turn }
     }
 
-    /// The blob at (u, v), 0 outside the template's square.
+    /// The blob at (u, v); 0 outside the template.
     fn at(&self, [u, v]: [f32; 2]) -> f32 {
         let (sin, cos) = self.turn;
         let (u, v) = ((u * cos + v * sin) / self.scale, (v * cos - u * sin) / self.scale);
@@ -209,7 +209,7 @@ mod tests {
         (phantom.slice, kidneys)
     }
 
-    /// 64 x 64 pixels of 1.5 mm, whose HU follow from column and row.
+    /// 64 x 64 pixels of 1.5 mm with HU given by column and row.
     fn slice(hu: impl Fn(usize, usize) -> f32) -> Slice {
         let hu = (0..64 * 64).map(|i| hu(i % 64, i / 64)).collect();
         Slice::new(64, 64, hu, Some(Spacing::new(1.5, 1.5).unwrap())).unwrap()
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_faded_anomaly_is_fainter_in_places_and_has_the_same_mask() {
+    fn fading_reduces_contrast_locally_and_keeps_the_mask() {
         let black = slice(|_, _| WINDOW.low());
         let inserted = |fading, seed| {
             let style = AnomalyStyle { fading, ..AnomalyStyle::PAPER };
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_centre_lies_strictly_inside_either_kidney() {
+    fn the_centre_is_strictly_inside_either_kidney() {
         let (_, kidneys) = patient();
         let largest = kidneys.largest_components(2);
         let mut hit = HashSet::new();
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_changes_beyond_the_template() {
+    fn pixels_outside_the_template_are_unchanged() {
         let plain = slice(|_, _| 50.0);
         let upright = Template { scale: 1.0, stretch: [0.2, -0.2], turn: (0.0, 1.0) };
         let outside = [[1.001, 0.0], [-1.001, 0.0], [0.0, 1.001], [0.9, -1.001]];
@@ -279,14 +279,14 @@ mod tests {
         for seed in 0..50 {
             let inserted = insert_at(&plain, WINDOW, &AnomalyStyle::PAPER, 30, 34, seed);
             for (i, (&hu, &before)) in inserted.slice.hu().iter().zip(plain.hu()).enumerate() {
-                // A square of 20 pixels, turned, reaches its half diagonal.
+                // A rotated square of 20 pixels reaches half its diagonal.
                 let distance = ((i % 64) as f32 - 30.0).hypot((i / 64) as f32 - 34.0);
                 assert!(hu == before || distance <= 10.0 * 2f32.sqrt(), "seed {seed}: {distance} pixels away");
             }
         }
     }
 
-    /// Wherever it lies, and however pixels are shaped, all of the template is inserted and nothing else.
+    /// At any position and pixel shape, exactly the whole template is inserted.
     #[test]
     fn all_of_the_template_is_inserted() {
         let style = AnomalyStyle { contrast: [0.5, 0.5], ..AnomalyStyle::PAPER };
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn pixels_only_rise_and_only_to_the_top_of_the_window() {
+    fn pixels_only_increase_up_to_the_window_maximum() {
         let (slice, kidneys) = patient();
         let spine = slice.hu().iter().position(|&hu| hu > 400.0).unwrap();
         let over_bone = insert_at(&slice, WINDOW, &AnomalyStyle::PAPER, spine % 128, spine / 128, 0);
@@ -352,21 +352,21 @@ mod tests {
         }
     }
 
-    /// Where pixel `i` of a template of `side` pixels lies on the one of 20 that it was scaled from.
+    /// The coordinate of pixel `i` of a template with `side` pixels, on the 20-pixel template that it was scaled from.
     fn place(side: usize, i: usize) -> f32 {
         let pixel = (i as f32 + 0.5) * 20.0 / side as f32 - 0.5;
         pixel * 2.0 / 19.0 - 1.0
     }
 
-    /// The factors in the names are not those that were drawn, so they are looked for: for two within a fifth of 1 the whole
-    /// picture must be the reference's, and then its mask, which was not looked at.
+    /// The stretch factors that the reference drew are unknown, so search for them: with two factors within a fifth of
+    /// 1 the whole image, and its mask, must match.
     #[test]
-    fn stretched_templates_are_the_reference_s() {
+    fn stretched_templates_match_the_reference() {
         const SIDE: usize = 17;
         let pixels = || (0..SIDE * SIDE).map(|i| [i % SIDE, i / SIDE].map(|i| place(SIDE, i) * 0.85));
         for name in ["grid_-0.2_0.15", "grid_0.1_-0.05"] {
             let expected: Vec<f64> = archive::array("data.npz", &format!("{name}.img"));
-            // The reference stretches 17 pixels over the 16 steps between them, and interpolates twice.
+            // The reference stretches 17 pixels over 16 steps and interpolates twice.
             let stretched = |[x, y]: [f32; 2]| {
                 let stretch = [x, y].map(|factor| factor * 17.0 / 16.0 - 1.0);
                 let template = Template { scale: 0.85, stretch, turn: (0.0, 1.0) };
@@ -382,16 +382,18 @@ mod tests {
             assert!(error(best) < 0.04, "{name}: {} with {best:?}", error(best));
             assert!(error([1.0, 1.0]) > 0.1, "{name} is stretched");
             let mask: Vec<u8> = archive::array("data.npz", &format!("{name}.mask"));
-            // Its pixels were taken from a neighbour twice: two steps aside, over which the blob falls by .26 at most.
+            // The mask pixels were resampled twice with nearest neighbour: up to two steps apart, over which the blob
+            // falls by 0.26.
             for (ours, theirs) in stretched(best).zip(mask) {
                 assert!((ours > MASK_LEVEL) == (theirs == 1) || (ours - MASK_LEVEL).abs() < 0.26, "{name}: {ours}");
             }
         }
     }
 
-    /// The reference scales and turns pixels where ours is drawn at once: they differ by what its interpolation smooths.
+    /// The reference scales and rotates pixels, while this implementation samples the template directly: they differ by
+    /// interpolation smoothing.
     #[test]
-    fn scaled_and_turned_templates_are_the_reference_s() {
+    fn scaled_and_rotated_templates_match_the_reference() {
         let differences = |side: usize, degrees: f32, name: &str| {
             let scale = side as f32 / 20.0;
             let template = Template { scale, stretch: [0.0; 2], turn: degrees.to_radians().sin_cos() };
@@ -412,10 +414,10 @@ mod tests {
         }
     }
 
-    /// The reference's pixels lie on the ends of the template's square, the outermost of ours within: nothing else differs. A
-    /// template with an even side has its centre between pixels, which are pixels of a grid twice as fine.
+    /// The reference's outermost pixels lie on the edge of the template, ours inside it; everything else agrees. A
+    /// template with an even size is centred between pixels, so the test uses a grid twice as fine.
     #[test]
-    fn a_template_is_added_as_the_reference_adds_it() {
+    fn insertion_matches_the_reference() {
         let base: Vec<f32> = archive::array("data.npz", "inc.base");
         let (width, height) = (2 * 48, 2 * 40);
         let coarse = |i: usize| i % width / 2 + i / width / 2 * 48;
@@ -446,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_are_the_reference_blobs() {
+    fn templates_match_the_reference_blobs() {
         let template = Template { scale: 1.0, stretch: [0.0; 2], turn: (0.0, 1.0) };
         for side in [20, 14] {
             let grid = |i: usize| (-1.0 + i as f64 * (2.0 / (side - 1) as f64)) as f32;

@@ -1,4 +1,4 @@
-//! ZIP archives, as a PACS hands out series.
+//! ZIP archives, as exported by a PACS.
 
 use std::io::{Cursor, Read as _};
 
@@ -7,19 +7,19 @@ use zip::ZipArchive;
 use crate::Error;
 use crate::Limits;
 
-/// Whether the bytes begin as an archive with something in it.
+/// Whether the bytes start like a non-empty ZIP archive.
 pub(crate) fn is_archive(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04")
 }
 
-/// The files of an archive with their names, without those that operating systems hide in it.
+/// Unpacks the files of an archive with their names, skipping hidden files of operating systems.
 pub(crate) fn unpack(bytes: &[u8], name: &str, limits: &Limits) -> Result<Vec<(String, Vec<u8>)>, Error> {
     let damaged = |reason: &dyn std::fmt::Display| {
         Error::invalid(name, "archive", format!("{reason}; unpack it yourself or download it again"))
     };
     let too_large = |field: &str, limit: u64| Error::TooLarge { name: name.into(), field: field.into(), limit };
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|reason| damaged(&reason))?;
-    // A volume's slices, and as much again of reports and folders.
+    // The slices of a volume, and as many reports and folders.
     if archive.len() as u64 > 2 * u64::from(limits.slices) {
         return Err(too_large("number of files", 2 * u64::from(limits.slices)));
     }

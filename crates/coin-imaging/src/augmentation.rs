@@ -1,4 +1,4 @@
-//! Random affine transforms of a slice and its masks, for training (paper section 4).
+//! Random affine augmentation of a slice and its masks (paper section 4).
 
 use image::{ImageBuffer, Luma, Pixel, Primitive};
 use imageproc::definitions::Clamp;
@@ -8,29 +8,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Mask, Slice};
 
-/// How slices are moved. Shares of the slices, and bounds of what is drawn evenly.
+/// Probabilities of the transforms, and bounds of their uniformly drawn parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Augmentation {
-    /// Share that is mirrored left to right.
+    /// Probability of a horizontal flip.
     pub horizontal_flip: f64,
-    /// Share that is mirrored top to bottom.
+    /// Probability of a vertical flip.
     pub vertical_flip: f64,
-    /// Share that is shifted, scaled and turned.
+    /// Probability of shift, scale and rotation.
     pub affine: f64,
-    /// Largest shift, in sides of the image.
+    /// Largest shift as a fraction of width and height.
     pub shift: f32,
-    /// Largest change of scale.
+    /// Largest relative change of scale.
     pub scale: f32,
-    /// Largest turn in degrees.
+    /// Largest rotation in degrees.
     pub rotate: f32,
 }
 
 impl Augmentation {
-    /// The paper's for classifiers.
+    /// The paper's parameters for classifiers.
     pub const PAPER: Self =
         Self { horizontal_flip: 0.5, vertical_flip: 0.1, affine: 0.5, shift: 0.07, scale: 0.1, rotate: 10.0 };
 
-    /// What is wrong with these numbers, if anything: the key, a colon, and why.
+    /// Returns what is invalid, if anything, as `key: reason`.
     pub fn problem(&self) -> Option<String> {
         let Self { horizontal_flip, vertical_flip, affine, shift, scale, rotate } = *self;
         let shares = [("horizontal_flip", horizontal_flip), ("vertical_flip", vertical_flip), ("affine", affine)];
@@ -45,12 +45,12 @@ impl Augmentation {
             .or_else(|| beyond(("rotate", rotate.into()), 180.0))
     }
 
-    /// Draws one affine transform for an image of `width` x `height` pixels.
+    /// Draws a transform for an image of `width` x `height` pixels.
     pub fn draw(&self, width: usize, height: usize, rng: &mut impl Rng) -> AffineAugmentation {
         let (width, height) = (width as f32, height as f32);
         let centre = [(width - 1.0) / 2.0, (height - 1.0) / 2.0];
         let mut within = |most: f32| (2.0 * rng.random::<f32>() - 1.0) * most;
-        // All numbers are drawn whether they are used or not, so that the rest of a sample does not depend on it.
+        // Draw all numbers, used or not, so that the random stream does not depend on the outcome.
         let (dx, dy) = (within(self.shift) * width, within(self.shift) * height);
         let (scale, turn) = (1.0 + within(self.scale), within(self.rotate).to_radians());
         let [mirrored, upended, moved] =
@@ -69,22 +69,22 @@ impl Augmentation {
     }
 }
 
-/// An affine transform of pixels.
+/// An affine transform of an image.
 #[derive(Clone, Copy, Debug)]
 pub struct AffineAugmentation {
     projection: Projection,
 }
 
 impl AffineAugmentation {
-    /// The slice, moved; what comes in from beyond its border is `border` HU.
+    /// Transforms the slice bilinearly; pixels from outside become `border` HU.
     pub fn slice(&self, slice: &Slice, border: f32) -> Slice {
         let (width, height) = (slice.width(), slice.height());
         let moved = self.moved(width, height, slice.hu().to_vec(), border, Interpolation::Bilinear);
-        // As many pixels as before, and bilinear means of finite HU are finite.
+        // The number of pixels is unchanged, and bilinear means of finite HU are finite.
         moved.and_then(|moved| Slice::new(width, height, moved, slice.spacing()).ok()).unwrap_or_else(|| slice.clone())
     }
 
-    /// The mask, moved alike.
+    /// Transforms the mask with nearest neighbour.
     pub fn mask(&self, mask: &Mask) -> Mask {
         let (width, height) = (mask.width(), mask.height());
         let inside = mask.as_slice().iter().map(|&inside| u8::from(inside)).collect();
@@ -93,7 +93,7 @@ impl AffineAugmentation {
         moved.and_then(|moved| Mask::new(width, height, moved)).unwrap_or_else(|| mask.clone())
     }
 
-    /// The values, moved; `None` where they are not `width` x `height`.
+    /// Warps `width` x `height` values; `None` if their number differs.
     fn moved<T>(&self, width: usize, height: usize, values: Vec<T>, border: T, by: Interpolation) -> Option<Vec<T>>
     where
         Luma<T>: Pixel<Subpixel = T>,
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_for_changes_nothing() {
+    fn without_transforms_the_slice_is_unchanged() {
         let (slice, before, kidneys, kidneys_before) = moved(STILL, 1);
         assert_eq!((slice.hu(), &kidneys), (before.hu(), &kidneys_before));
     }
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_paper_s_moves_by_its_seed_and_within_its_bounds() {
+    fn the_papers_augmentation_is_seeded_and_bounded() {
         let all = Augmentation { affine: 1.0, ..Augmentation::PAPER };
         assert_eq!(moved(all, 5).0.hu(), moved(all, 5).0.hu());
         assert_ne!(moved(all, 5).0.hu(), moved(all, 6).0.hu());
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_numbers_are_named() {
+    fn invalid_parameters_are_reported() {
         assert_eq!(Augmentation::PAPER.problem(), None);
         let problem = Augmentation { shift: -0.1, ..STILL }.problem().unwrap();
         assert!(problem.starts_with("shift: -0.1"), "{problem}");

@@ -1,9 +1,9 @@
-//! The outline of the patient.
+//! Segmentation of the patient's body.
 
 use crate::Mask;
 
-/// The patient in a picture of `width * height` values, without table and air around: the largest component brighter than
-/// `air`, with all that it encloses. `None` when there are not as many values.
+/// Segments the body in an image of `width * height` values, excluding table and surrounding air: the largest component
+/// above `air`, with its holes filled. `None` if the number of values differs.
 pub fn body(picture: &[f32], width: usize, height: usize, air: f32) -> Option<Mask> {
     let tissue = Mask::from_threshold(picture, width, height, air)?.opened();
     let Some(largest) = tissue.largest_components(1).pop() else { return Some(tissue) };
@@ -24,11 +24,11 @@ mod tests {
     use crate::phantom::{Organ, Phantom};
 
     #[test]
-    fn the_phantom_s_body_is_all_that_is_not_outside() {
+    fn the_phantoms_body_is_the_complement_of_outside() {
         for seed in 0..5 {
             let phantom = Phantom::generate(seed, 128);
             let outside = phantom.mask(Organ::Outside);
-            // As a network sees it: whatever is darker than the window is black.
+            // As a network sees it: everything below the window is black.
             let found = body(&Window::PHANTOM.normalise_slice(&phantom.slice), 128, 128, -1.0).unwrap();
             let differ = found.as_slice().iter().zip(outside.as_slice()).filter(|(body, outside)| body == outside);
             let differ = differ.count();

@@ -1,23 +1,23 @@
-//! Colours of difference maps and overlays.
+//! Colour maps of difference maps, and overlay colours as in the paper's figures.
 
 /// Red, green, blue.
 pub type Rgb = [u8; 3];
 
-/// Predicted and true.
+/// Overlay colour of true positives.
 pub const TRUE_POSITIVE: Rgb = [60, 200, 90];
-/// Predicted, not true.
+/// Overlay colour of false positives.
 pub const FALSE_POSITIVE: Rgb = [230, 60, 60];
-/// True, not predicted.
+/// Overlay colour of false negatives.
 pub const FALSE_NEGATIVE: Rgb = [240, 200, 40];
-/// A mask without a truth to compare.
+/// Overlay colour of a mask without a reference mask.
 pub const MASK: Rgb = [255, 120, 40];
 
-/// Colours for maps of values in [0, 1].
+/// Colour maps for values in [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColourMap {
-    /// Ours, as in pictures that programs write: see [`difference`].
+    /// Black to pale yellow, see [`difference`].
     Fire,
-    /// Violet through green to yellow, for colour-blind eyes.
+    /// Violet through green to yellow; suitable for colour-blind readers.
     Viridis,
     /// Blue through green to red.
     Turbo,
@@ -26,7 +26,7 @@ pub enum ColourMap {
 }
 
 impl ColourMap {
-    /// The map of that name in lower case.
+    /// Looks up a colour map by its lower-case name.
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "fire" => Self::Fire,
@@ -37,7 +37,7 @@ impl ColourMap {
         })
     }
 
-    /// The colour of a value; not-a-number is like 0.
+    /// Maps a value in [0, 1] to a colour; values outside are clamped, and NaN maps to 0.
     pub fn colour(self, value: f32) -> Rgb {
         let value = if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) };
         match self {
@@ -49,7 +49,7 @@ impl ColourMap {
     }
 }
 
-/// Black through violet, red and orange to pale yellow: brightness rises steadily with the value in [0, 1].
+/// Maps a value in [0, 1] to black, violet, red, orange or pale yellow with steadily increasing brightness.
 pub fn difference(value: f32) -> Rgb {
     const STOPS: [[f32; 3]; 6] = [
         [0.0, 0.0, 4.0],

@@ -1,4 +1,4 @@
-//! What a model made of slices, back in the scan's own space.
+//! Model results in the space of the scan.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,11 @@ use crate::Error;
 use crate::write::{self, Author};
 use crate::{Format, InputTransform, Mask, Scan, Slice, Window};
 
-/// The counterfactual of `slice` in HU on its own grid: its own values, moved by what the model changed, so that detail finer
-/// than the model's grid and HU beyond its window stay.
+/// Returns the counterfactual of `slice` in HU on its own grid.
 ///
-/// `input` and `counterfactual` are values in [-1, 1] on the model's grid, on which the slice went by `fit`, row by row.
+/// Adds the model's change to the slice, so that detail finer than the model's grid and HU outside its window are kept.
+/// `input` and `counterfactual` are row-major values in [-1, 1] on the model's grid, which `transform` maps the slice
+/// to.
 #[must_use]
 pub fn counterfactual_hu(
     slice: &Slice,
@@ -24,7 +25,7 @@ pub fn counterfactual_hu(
     change.iter().zip(slice.hu()).map(|(change, hu)| hu + change).collect()
 }
 
-/// Counterfactual and mask of a scan on its own grid; slices that were not explained stay as they are, unmasked.
+/// Counterfactuals and masks of a scan on its own grid. Slices without an explanation keep their HU and an empty mask.
 pub struct CounterfactualVolume<'a> {
     scan: &'a Scan,
     /// In HU.
@@ -33,23 +34,23 @@ pub struct CounterfactualVolume<'a> {
 }
 
 impl<'a> CounterfactualVolume<'a> {
-    /// Nothing explained yet; `None` for a picture, which lies nowhere in a patient.
+    /// Starts without explanations; `None` for a picture, which has no position in the patient.
     #[must_use]
     pub fn of(scan: &'a Scan) -> Option<Self> {
         let (slices, masks) = (BTreeMap::new(), BTreeMap::new());
         (scan.format() != Format::Picture).then_some(Self { scan, slices, masks })
     }
 
-    /// Puts slice `index` of the scan in its place: its counterfactual in HU, and its mask, both on the scan's own grid.
+    /// Sets counterfactual (in HU) and mask of slice `index`, both on the scan's own grid.
     pub fn put(&mut self, index: usize, counterfactual_hu: Vec<f32>, mask: Mask) {
         self.slices.insert(index, counterfactual_hu);
         self.masks.insert(index, mask);
     }
 
-    /// The counterfactual as `.nii.gz` in HU; `None` where the scan has no place in a patient.
+    /// Encodes the counterfactual as `.nii.gz` in HU; `None` if the scan has no volume geometry.
     ///
     /// # Errors
-    /// When what was put does not fit the scan.
+    /// If a counterfactual does not match the scan.
     pub fn nifti(&self) -> Result<Option<Vec<u8>>, Error> {
         let Some(geometry) = self.scan.geometry() else { return Ok(None) };
         let own = |index: usize| self.scan.slice(index).map_or(&[][..], Slice::hu);
@@ -58,10 +59,10 @@ impl<'a> CounterfactualVolume<'a> {
         write::nifti(&slices, geometry).map(Some)
     }
 
-    /// The mask as `.nii.gz` of 0 and 1; `None` where the scan has no place in a patient.
+    /// Encodes the masks as `.nii.gz` of 0 and 1; `None` if the scan has no volume geometry.
     ///
     /// # Errors
-    /// When what was put does not fit the scan.
+    /// If a mask does not match the scan.
     pub fn mask_nifti(&self) -> Result<Option<Vec<u8>>, Error> {
         let Some(geometry) = self.scan.geometry() else { return Ok(None) };
         let unmasked = vec![0; geometry.width() * geometry.height()];
@@ -72,11 +73,11 @@ impl<'a> CounterfactualVolume<'a> {
         write::nifti(&slices, geometry).map(Some)
     }
 
-    /// The mask as a DICOM segmentation; `None` for other files, for those that do not say who and where they are, and where
-    /// nothing changed, of which the standard has no segmentation.
+    /// Encodes the masks as a DICOM segmentation; `None` for other formats, for DICOM files without identifiers or
+    /// position, and if all masks are empty, which the standard does not allow.
     ///
     /// # Errors
-    /// When what was put does not fit the scan.
+    /// If a mask does not match the scan.
     pub fn segmentation(&self, author: &Author<'_>) -> Result<Option<Vec<u8>>, Error> {
         if !self.scan.is_segmentable() {
             return Ok(None);

@@ -1,17 +1,17 @@
-//! How a volume lies in the patient.
+//! Position and orientation of a volume in the patient.
 
 use crate::Spacing;
 
-/// Bytes of a NIfTI-1 header.
+/// Size of a NIfTI-1 header in bytes.
 pub(crate) const NIFTI_HEADER_BYTES: usize = 348;
-/// Where voxels begin in a NIfTI-1 file without extensions.
+/// Offset of the voxels in a NIfTI-1 file without extensions.
 pub(crate) const NIFTI_DATA_OFFSET: u16 = 352;
 
-/// Rows that turn voxel indices (and 1) into mm towards the patient's right, front and head.
+/// Rows that map voxel indices (and 1) to mm in RAS coordinates: right, anterior, superior.
 pub(crate) type Affine = [[f64; 4]; 3];
 
-/// A volume's grid: where the axes of the radiological view (columns from the patient's right to left, rows from anterior to
-/// posterior, slices from inferior to superior) are in the file, and the NIfTI-1 header that says the same.
+/// The grid of a volume: where the axes of the radiological view (columns from the patient's right to left, rows from
+/// anterior to posterior, slices from inferior to superior) are in the file, and the equivalent NIfTI-1 header.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Geometry {
     header: [u8; NIFTI_HEADER_BYTES],
@@ -24,13 +24,13 @@ pub struct Geometry {
     oriented: bool,
 }
 
-/// One axis of the view in the file.
+/// An axis of the view in the file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Axis {
     length: usize,
-    /// Voxels from one position to the next.
+    /// Voxels between neighbouring positions.
     stride: usize,
-    /// Whether the file counts the other way.
+    /// Whether the file stores the axis in the opposite direction.
     reversed: bool,
 }
 
@@ -41,15 +41,15 @@ impl Axis {
 }
 
 impl Geometry {
-    /// Of a file with so many voxels along its axes, the first of which changes fastest.
+    /// Geometry of a file with `lengths` voxels along its axes, the first of which varies fastest.
     ///
     /// # Errors
-    /// What is wrong with the affine, without a remedy.
+    /// If the affine is degenerate; the message does not suggest a remedy.
     pub(crate) fn of(lengths: [usize; 3], affine: &Affine) -> Result<Self, String> {
         Self::with_header(lengths, affine, nifti_header(lengths, affine)?, false)
     }
 
-    /// The same of a file that has a NIfTI-1 header, which is kept.
+    /// [`Self::of`] for a file with a NIfTI-1 header, which is kept.
     pub(crate) fn with_header(
         lengths: [usize; 3],
         affine: &Affine,
@@ -83,35 +83,35 @@ impl Geometry {
         })
     }
 
-    /// The same of a file that says nothing of the patient's sides, or does.
+    /// Sets whether the file defines the patient's orientation.
     pub(crate) fn oriented(self, oriented: bool) -> Self {
         Self { oriented, ..self }
     }
 
-    /// Whether the file says where the patient's sides are.
+    /// Whether the file defines the patient's orientation.
     pub(crate) fn is_oriented(&self) -> bool {
         self.oriented
     }
 
-    /// Columns of a slice.
+    /// Columns per slice.
     #[must_use]
     pub fn width(&self) -> usize {
         self.columns.length
     }
 
-    /// Rows of a slice.
+    /// Rows per slice.
     #[must_use]
     pub fn height(&self) -> usize {
         self.rows.length
     }
 
-    /// Size of a pixel.
+    /// Pixel spacing.
     #[must_use]
     pub fn spacing(&self) -> Spacing {
         self.spacing
     }
 
-    /// From one slice to the next, in mm.
+    /// Distance between neighbouring slices in mm.
     #[must_use]
     pub fn slice_mm(&self) -> f32 {
         self.slice_mm
@@ -131,7 +131,7 @@ impl Geometry {
         self.big_endian
     }
 
-    /// Positions in the file, in voxels, of the pixels of a slice, row by row.
+    /// Indices in the file, in voxels, of the pixels of a slice in row-major order.
     pub(crate) fn slice_positions(&self, slice: usize) -> impl Iterator<Item = usize> + '_ {
         let start = self.slices.offset(slice);
         (0..self.rows.length).flat_map(move |row| {
@@ -141,7 +141,7 @@ impl Geometry {
     }
 }
 
-/// The axis of the file that runs most along each of right, front and head; each is taken once.
+/// Assigns the file's axes to the patient's right, anterior and superior directions, each once, by best alignment.
 fn nearest_axes(steps: &[[f64; 3]; 3]) -> [usize; 3] {
     const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
     let along = |order: &[usize; 3]| -> f64 {
@@ -155,15 +155,14 @@ fn nearest_axes(steps: &[[f64; 3]; 3]) -> [usize; 3] {
     best.unwrap_or([0, 1, 2])
 }
 
-/// A little-endian NIfTI-1 header with this affine as its sform, in mm.
+/// A little-endian NIfTI-1 header with the affine as its sform, in mm.
 fn nifti_header(lengths: [usize; 3], affine: &Affine) -> Result<[u8; NIFTI_HEADER_BYTES], String> {
     let mut header = [0; NIFTI_HEADER_BYTES];
     let mut put = |offset: usize, bytes: &[u8]| header[offset..offset + bytes.len()].copy_from_slice(bytes);
     put(0, &(NIFTI_HEADER_BYTES as i32).to_le_bytes());
     let mut dims = [3, 0, 0, 0, 1, 1, 1, 1];
     for (dim, length) in dims.iter_mut().skip(1).zip(lengths) {
-        *dim =
-            i16::try_from(length).map_err(|_| format!("{length} voxels along an axis are more than NIfTI-1 takes"))?;
+        *dim = i16::try_from(length).map_err(|_| format!("NIfTI-1 does not support {length} voxels along an axis"))?;
     }
     put(40, dims.map(i16::to_le_bytes).as_flattened());
     let mut pixdim = [1.0_f32; 8];
@@ -171,7 +170,7 @@ fn nifti_header(lengths: [usize; 3], affine: &Affine) -> Result<[u8; NIFTI_HEADE
         *mm = affine.iter().map(|row| row[axis] * row[axis]).sum::<f64>().sqrt() as f32;
     }
     put(76, pixdim.map(f32::to_le_bytes).as_flattened());
-    // Lengths are in mm, and the affine is the scanner's.
+    // xyzt_units: mm; sform_code: scanner coordinates.
     put(123, &[2]);
     put(254, &1_i16.to_le_bytes());
     for (row, offset) in affine.iter().zip([280, 296, 312]) {

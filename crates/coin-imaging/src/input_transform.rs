@@ -1,4 +1,4 @@
-//! How a slice of any shape goes on the model's square grid, and how results come back.
+//! The mapping of a slice to the model's square grid, and of results back.
 
 use crate::mask::Mask;
 use crate::resample::{self, Axis};
@@ -6,29 +6,51 @@ use crate::slice::Slice;
 use crate::spacing::Spacing;
 use crate::window::Window;
 
-/// Muscle and organs are above, fat is below, also in pictures whose black is fat.
+/// Muscle and organs lie above, fat below, even in windowed pictures in which fat is black.
 const TISSUE_HU: f32 = -30.0;
-/// The body is looked for on a grid of so many pixels a side.
+/// Width and height of the grid on which the body is located.
 const BODY_GRID: usize = 128;
-/// Pixels of that grid that a component of the body has at least.
-const SMALLEST_COMPONENT: usize = 20;
-/// Left free around the body, as a share of its longer side.
+/// Smallest component on that grid, in pixels, that counts as body.
+const MIN_COMPONENT_PIXELS: usize = 20;
+/// Margin around the body, as a fraction of its longer side.
 const MARGIN: f64 = 0.02;
-/// A body smaller than this share of the slice's longer side is none.
-const SMALLEST_BODY: f64 = 0.25;
+/// A smaller fraction of the slice's longer side does not count as a body.
+const MIN_BODY_FRACTION: f64 = 0.25;
 
-/// The map between a slice's grid and a square grid of `size` x `size` pixels: the slice, centred in a square (in mm) with black around it, then resized.
+/// Maps a slice to a square grid of `size` x `size` pixels and results back: a crop or a padded square in mm, then
+/// resampling.
+///
+/// ```
+/// use coin_imaging::phantom::Phantom;
+/// use coin_imaging::{InputTransform, Limits, Scan, Window, write};
+///
+/// // A PNG whose black and white are -100 and 300 HU.
+/// let phantom = Phantom::generate(1, 96).slice;
+/// let levels: Vec<u8> = phantom.hu().iter().map(|&hu| Window::ABDOMEN.grey(hu)).collect();
+/// let png = write::png_8bit(96, 96, &levels).unwrap();
+///
+/// // Open it, and resample it to a model's input of 64 x 64 values in [-1, 1].
+/// let scan = Scan::open(&png, "slice.png", Window::ABDOMEN, &Limits::default()).unwrap();
+/// let slice = scan.slice(0).unwrap();
+/// let transform = InputTransform::of(slice, 64);
+/// let input = transform.input(slice, Window::ABDOMEN);
+/// assert_eq!(input.len(), 64 * 64);
+/// assert!(input.iter().all(|value| (-1.0..=1.0).contains(value)));
+///
+/// // Map a result back to the slice's grid.
+/// assert_eq!(transform.undo(&input, -1.0).len(), 96 * 96);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InputTransform {
     columns: Axis,
     rows: Axis,
-    /// Of the square grid; from the field of view that is assumed, where the slice does not know its own.
+    /// Pixel spacing of the square grid; derived from the assumed field of view if the slice has no spacing.
     pixel: Spacing,
     known: bool,
 }
 
 impl InputTransform {
-    /// The map for slices of this one's shape and spacing. `size` is at least 1.
+    /// The whole slice, centred in a square, for slices of this shape and spacing. A `size` of 0 counts as 1.
     #[must_use]
     pub fn of(slice: &Slice, size: usize) -> Self {
         let spacing = slice.spacing_or_assumed();
@@ -36,29 +58,29 @@ impl InputTransform {
         Self { known: slice.spacing().is_some(), ..transform }
     }
 
-    /// The map for a model's input: around the body where it wants it cropped, else of the whole slice.
+    /// The transform of a model: [`Self::around_body`] or [`Self::of`].
     #[must_use]
     pub fn for_model(slice: &Slice, size: usize, crop_to_body: bool) -> Self {
         if crop_to_body { Self::around_body(slice, size) } else { Self::of(slice, size) }
     }
 
-    /// The map of a square around the body: muscle and organs with all that they enclose, without the fat, table and air
-    /// around, so that patients come to one size and few pixels are spent on air. A slice without a body is taken whole.
+    /// A square around the body: muscle and organs and everything they enclose, without outer fat, table and air.
+    /// Patients get a similar size, and few pixels are spent on air. Falls back to [`Self::of`] if no body is found.
     #[must_use]
     pub fn around_body(slice: &Slice, size: usize) -> Self {
         let whole = Self::of(slice, BODY_GRID);
         let found = Mask::from_threshold(whole.apply(slice, Window::SCANNER).hu(), BODY_GRID, BODY_GRID, TISSUE_HU);
         let components = found.map(|tissue| tissue.opened().largest_components(usize::MAX)).unwrap_or_default();
-        // Fat parts muscles and organs from each other; what is small may be the table.
+        // Fat separates muscles and organs into several components; small ones may be the table.
         let boxes = components
             .iter()
-            .filter(|component| component.count() >= SMALLEST_COMPONENT)
+            .filter(|component| component.count() >= MIN_COMPONENT_PIXELS)
             .filter_map(Mask::bounding_box);
         let around = boxes
             .reduce(|(l, t, r, b), (left, top, right, bottom)| (l.min(left), t.min(top), r.max(right), b.max(bottom)));
         let Some((left, top, right, bottom)) = around else { return Self::of(slice, size) };
         let side = (right - left).max(bottom - top) as f64 + 1.0;
-        if side < SMALLEST_BODY * BODY_GRID as f64 {
+        if side < MIN_BODY_FRACTION * BODY_GRID as f64 {
             return Self::of(slice, size);
         }
         let side = side * (1.0 + 2.0 * MARGIN);
@@ -78,7 +100,8 @@ impl InputTransform {
         }
     }
 
-    /// The map for grids of `width` x `height` pixels that are this far apart: rows, then columns. `size` is at least 1.
+    /// The transform for grids of `width` x `height` pixels with spacing `pixel` (rows, columns) in mm. A `size` of 0
+    /// counts as 1.
     #[must_use]
     pub fn of_grid(width: usize, height: usize, pixel: [f32; 2], size: usize) -> Self {
         let size = size.max(1);
@@ -101,52 +124,52 @@ impl InputTransform {
         }
     }
 
-    /// Size of the square grid's pixels: of the field of view that is assumed, where the slice does not know its own.
+    /// Pixel spacing of the square grid; derived from the assumed field of view if the slice has no spacing.
     #[must_use]
     pub fn pixel_or_assumed(&self) -> Spacing {
         self.pixel
     }
 
-    /// The square in the slice's pixels, which count from the outer edge of the first: its left and upper edge, its width and
-    /// its height.
+    /// The square in pixels of the slice, from the outer corner of its first pixel: left, top, width and height.
     #[must_use]
     pub fn square(&self) -> [f64; 4] {
         let [width, height] = [self.columns, self.rows].map(|axis| axis.step * axis.output as f64);
         [self.columns.edge, self.rows.edge, width, height]
     }
 
-    /// Size of the square grid's pixels, where the slice knows its own.
+    /// Pixel spacing of the square grid; `None` if the slice has no spacing.
     #[must_use]
     pub fn pixel(&self) -> Option<Spacing> {
         self.known.then_some(self.pixel)
     }
 
-    /// The slice on the square grid, bilinear: cut to the window first and then resized, as in the paper, so that on the same
-    /// square a scan in HU becomes what its picture in this window becomes.
+    /// Resamples the slice bilinearly to the square grid. Clipping to the window precedes resampling, as in the paper,
+    /// so that a scan in HU and a picture of it in this window give the same input.
     #[must_use]
     pub fn apply(&self, slice: &Slice, window: Window) -> Slice {
         slice.resampled(self.columns, self.rows, self.pixel(), window)
     }
 
-    /// What a model of this window sees of the slice: `size * size` values in [-1, 1], row by row.
+    /// The network input: `size * size` row-major values in [-1, 1].
     #[must_use]
     pub fn input(&self, slice: &Slice, window: Window) -> Vec<f32> {
         window.normalise_slice(&self.apply(slice, window))
     }
 
-    /// A mask of the slice on the square grid, nearest neighbour.
+    /// Resamples a mask of the slice to the square grid with nearest neighbour.
     #[must_use]
     pub fn apply_mask(&self, mask: &Mask) -> Mask {
         resampled(mask, self.columns, self.rows)
     }
 
-    /// Values of the square grid (row by row) on the slice's own grid, bilinear. The padding does not leak in; `outside` stands for values that are missing.
+    /// Resamples row-major values of the square grid bilinearly to the slice's grid. Padding does not leak in; pixels
+    /// outside the square become `outside`.
     #[must_use]
     pub fn undo(&self, values: &[f32], outside: f32) -> Vec<f32> {
         resample::bilinear_covered(values, self.columns.inverse(), self.rows.inverse(), outside)
     }
 
-    /// A mask of the square grid on the slice's own grid, nearest neighbour.
+    /// Resamples a mask of the square grid to the slice's grid with nearest neighbour.
     #[must_use]
     pub fn undo_mask(&self, mask: &Mask) -> Mask {
         resampled(mask, self.columns.inverse(), self.rows.inverse())
@@ -167,7 +190,7 @@ mod tests {
 
     const AIR_HU: f32 = -1024.0;
 
-    /// The phantom `seed` on a table, somewhere in a wider field of view of 1.5 mm.
+    /// The phantom `seed` on a table, at a position in a larger field of view of 1.5 mm pixels.
     fn placed(seed: u64, size: usize, [x, y]: [usize; 2]) -> Slice {
         const SIDE: usize = 320;
         let phantom = Phantom::generate(seed, size).slice;
@@ -176,7 +199,7 @@ mod tests {
             let start = (y + row) * SIDE + x;
             hu[start..start + size].copy_from_slice(&phantom.hu()[row * size..(row + 1) * size]);
         }
-        // A table that is thick enough to survive the opening, but small: its two feet, away from the patient.
+        // Two table feet that survive the opening but are small, away from the patient.
         for (row, foot) in (SIDE - 13..SIDE - 4).flat_map(|row| [(row, 10), (row, SIDE - 30)]) {
             hu[row * SIDE + foot..][..14].fill(200.0);
         }
@@ -184,13 +207,13 @@ mod tests {
     }
 
     #[test]
-    fn around_the_body_a_patient_looks_the_same_wherever_and_on_whatever_table_he_lies() {
+    fn the_body_crop_does_not_depend_on_position_and_table() {
         let cropped = |slice: &Slice| InputTransform::around_body(slice, 96).apply(slice, Window::PHANTOM);
         for seed in 0..4 {
             let (here, there) = (cropped(&placed(seed, 192, [20, 10])), cropped(&placed(seed, 192, [90, 60])));
             let mean = |values: &mut dyn Iterator<Item = f32>| values.sum::<f32>() / here.hu().len() as f32;
             let apart = mean(&mut here.hu().iter().zip(there.hu()).map(|(a, b)| (a - b).abs()));
-            // Moved by whole pixels of the coarse grid on which the body is looked for; in between the crops differ by up to one.
+            // The shift is a whole number of coarse-grid pixels; otherwise the crops differ by up to one of them.
             assert!(apart < 15.0, "seed {seed}: {apart} HU");
             let shown = InputTransform::around_body(&placed(seed, 192, [20, 10]), 96);
             assert!(shown.pixel_or_assumed().column_mm() < 320.0 * 1.5 / 96.0 / 1.2, "seed {seed}: {shown:?}");
@@ -198,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scan_becomes_what_its_picture_becomes() {
+    fn a_scan_and_its_windowed_picture_give_the_same_input() {
         let scan = placed(3, 192, [20, 10]);
         let (window, transform) = (Window::ABDOMEN, InputTransform::of(&scan, 96));
         let shown = scan.hu().iter().map(|&hu| window.to_hu(window.normalise(hu))).collect();
@@ -209,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_body_the_slice_is_taken_whole() {
+    fn without_a_body_the_whole_slice_is_used() {
         let air = Slice::new(40, 30, vec![AIR_HU; 1200], None).unwrap();
         assert_eq!(InputTransform::around_body(&air, 64), InputTransform::of(&air, 64));
         let speck = (0..1200).map(|i| if (10..15).contains(&(i % 40)) && i / 40 < 5 { 50.0 } else { AIR_HU }).collect();
@@ -218,13 +241,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_undone_beyond_the_crop() {
+    fn undo_does_not_write_outside_the_crop() {
         let slice = placed(1, 192, [60, 60]);
         let transform = InputTransform::around_body(&slice, 96);
         let ones = transform.undo(&[1.0; 96 * 96], 0.0);
         let inside = ones.iter().filter(|&&value| value == 1.0).count();
         assert_eq!(inside + ones.iter().filter(|&&value| value == 0.0).count(), ones.len());
-        // Centres of pixels that the square holds, in either direction.
+        // Pixel centres inside the square, along either axis.
         let side_px = transform.pixel_or_assumed().column_mm() * 96.0 / 1.5;
         assert!(((inside as f32).sqrt() - side_px).abs() <= 1.0, "{inside} pixels, {side_px} a side");
         assert!(!transform.undo_mask(&Mask::new(96, 96, vec![true; 96 * 96]).unwrap()).get(0, 0));

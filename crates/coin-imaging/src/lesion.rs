@@ -1,5 +1,4 @@
-//! Synthetic masses and cysts in an organ: what a tumour may look like, so that a classifier can be taught before it has
-//! seen many. Nothing here was taken from a patient.
+//! Synthetic masses and cysts for pretraining. They are procedural; no patient data is involved.
 
 use std::f32::consts::TAU;
 use std::ops::Range;
@@ -12,67 +11,67 @@ use crate::anomaly::Inserted;
 use crate::texture::{Texture, smooth};
 use crate::{Mask, Slice, Window};
 
-/// Radii in mm: what masses are found at, evenly.
+/// Lesion radii in mm, drawn uniformly over the clinical range.
 const RADIUS_MM: Range<f32> = 8.0..45.0;
-/// Sizes of what the texture is made of.
+/// Cell sizes of the texture.
 const TEXTURE_MM: Range<f32> = 3.0..18.0;
-/// Outside the organ, what is brighter is bone or a vessel and stays in front.
+/// Outside the organ, brighter pixels are bone or vessels and stay in front.
 const BONE_HU: f32 = 220.0;
-/// A lesion that changes what it covers by less, on average, would be a label without a finding.
-const FAINTEST_HU: f32 = 35.0;
-/// How often a fainter one is drawn anew.
-const TRIES: usize = 8;
-/// Waves of the outline.
+/// A lesion with a smaller mean change would be a label without a visible finding.
+const MIN_CHANGE_HU: f32 = 35.0;
+/// Attempts to draw a visible lesion.
+const MAX_ATTEMPTS: usize = 8;
+/// Harmonics of the outline.
 const WAVES: usize = 4;
 
-/// Inserts a mass or a cyst at a random place of the organ, growing beyond it where it is large.
+/// Inserts a mass or a cyst at a random pixel of `organ`; a large one extends beyond it.
 ///
-/// `None` where there is no organ, or only lesions were drawn that cannot be seen in `window`.
+/// `None` without an organ, or if no drawn lesion is visible in `window`.
 #[must_use]
 pub fn insert(slice: &Slice, organ: &Mask, window: Window, seed: u64) -> Option<Inserted> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let places: Vec<_> =
+    let pixels: Vec<_> =
         organ.largest_components(2).iter().flat_map(|part| part.pixels().collect::<Vec<_>>()).collect();
-    (0..TRIES).find_map(|_| {
-        let centre = *places.choose(&mut rng)?;
+    (0..MAX_ATTEMPTS).find_map(|_| {
+        let centre = *pixels.choose(&mut rng)?;
         let lesion = Lesion::random(&mut rng);
         lesion.insert(slice, organ, window, centre)
     })
 }
 
-/// A lesion around (0, 0), in mm.
+/// A lesion around (0, 0), with lengths in mm.
 #[derive(Clone, Debug)]
 struct Lesion {
     outline: Outline,
-    /// HU of its substance.
+    /// Mean HU of the tissue.
     hu: f32,
     texture: Texture,
-    /// HU by which the texture makes it brighter or darker.
+    /// Amplitude of the texture in HU.
     texture_hu: f32,
     core: Option<Core>,
-    /// HU that its rim has more.
+    /// Additional HU of the rim.
     rim_hu: f32,
-    /// Width of its edge.
+    /// Width of the edge transition.
     edge_mm: f32,
 }
 
-/// A radius for every angle.
+/// An outline in polar coordinates.
 #[derive(Clone, Debug)]
 struct Outline {
     radius_mm: f32,
-    /// Share of its width that its height is, and the angle of its longer axis.
+    /// Ratio of the shorter to the longer axis, and the angle of the longer one.
     aspect: f32,
     turn: f32,
-    /// Amplitude and phase of each wave around it.
+    /// Amplitude and phase of each harmonic.
     waves: [(f32, f32); WAVES],
 }
 
-/// Dead tissue inside.
+/// A necrotic core.
 #[derive(Clone, Debug)]
 struct Core {
-    /// Radius as a share of the lesion's.
+    /// Radius as a fraction of the lesion's.
     share: f32,
-    /// HU that it has less.
+    /// HU below the surrounding tissue.
     darker: f32,
 }
 
@@ -81,7 +80,7 @@ impl Lesion {
         let outline = Outline::random(rng);
         let edge_mm: f32 = rng.random_range(0.8..3.0);
         let texture = Texture::random(TEXTURE_MM, rng);
-        // A cyst: water, even, sharp.
+        // A cyst: fluid, homogeneous, sharply bounded.
         if rng.random_bool(0.25) {
             let hu = rng.random_range(-5.0..30.0);
             let smooth = Outline { waves: [(0.0, 0.0); WAVES], ..outline };
@@ -96,7 +95,7 @@ impl Lesion {
                 edge_mm: edge_mm.min(1.5),
             };
         }
-        // A mass: from hardly to strongly enhancing, more or less dead inside, sometimes with a rim.
+        // A mass: barely to strongly enhancing, with optional necrosis and rim.
         let hu = rng.random_range(30.0..190.0);
         let texture_hu = rng.random_range(4.0..35.0);
         let core = rng
@@ -137,14 +136,15 @@ impl Lesion {
                 }
             }
         }
-        if covered == 0 || change / (covered as f32) < FAINTEST_HU {
+        if covered == 0 || change / (covered as f32) < MIN_CHANGE_HU {
             return None;
         }
         let slice = Slice::new(width, height, inserted, slice.spacing()).ok()?;
         Some(Inserted { slice, mask: Mask::new(width, height, inside)? })
     }
 
-    /// HU at (u, v), whose distance from the centre is this share of the outline's, and which lies so deep inside.
+    /// HU at (u, v), given its distance from the centre relative to the outline, and its depth inside the outline in
+    /// mm.
     fn at(&self, u: f32, v: f32, share: f32, depth_mm: f32) -> f32 {
         let core = self.core.as_ref().map_or(0.0, |core| core.darker * smooth((core.share - share) * 4.0 + 0.5));
         let rim = self.rim_hu * (1.0 - smooth(depth_mm / 3.0));
@@ -164,7 +164,7 @@ impl Outline {
         self.radius_mm * (1.0 + self.waves.iter().map(|(amplitude, _)| amplitude.abs()).sum::<f32>())
     }
 
-    /// The distance of (u, v) from the centre as a share of the outline's there, and how many mm it lies inside.
+    /// The distance of (u, v) from the centre relative to the outline, and its depth inside the outline in mm.
     fn depth(&self, u: f32, v: f32) -> (f32, f32) {
         let (sin, cos) = self.turn.sin_cos();
         let (along, across) = (u * cos + v * sin, (v * cos - u * sin) / self.aspect);
@@ -193,14 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn most_seeds_give_a_lesion_that_can_be_seen_in_a_kidney() {
+    fn most_seeds_give_a_visible_lesion_in_a_kidney() {
         let inserted = inserted();
         assert!(inserted.len() > 100, "{}", inserted.len());
         for (slice, kidneys, Inserted { slice: with, mask }) in &inserted {
             let changed = |i: usize| (with.hu()[i] - slice.hu()[i]).abs();
             let inside: Vec<usize> = (0..slice.hu().len()).filter(|&i| mask.as_slice()[i]).collect();
             let mean = inside.iter().map(|&i| changed(i)).sum::<f32>() / inside.len() as f32;
-            assert!(mean >= FAINTEST_HU - 1e-3, "{mean} HU");
+            assert!(mean >= MIN_CHANGE_HU - 1e-3, "{mean} HU");
             assert!(inside.iter().any(|&i| kidneys.as_slice()[i]), "it touches no kidney");
             let bone = (0..slice.hu().len()).filter(|&i| slice.hu()[i] > BONE_HU && !kidneys.as_slice()[i]);
             assert!(bone.map(changed).all(|change| change == 0.0), "it covers bone");
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_dark_and_bright_ones_small_and_large_ones() {
+    fn lesions_vary_in_brightness_and_size() {
         let inserted = inserted();
         let darker = |(slice, _, found): &&(Slice, Mask, Inserted)| {
             found.slice.hu().iter().sum::<f32>() < slice.hu().iter().sum::<f32>()

@@ -1,28 +1,28 @@
-//! How much a file may ask for.
+//! Resource limits for opening files.
 
-/// Bounds that every reader checks before it allocates what a file's numbers decide.
+/// Limits that every reader checks before it allocates memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of the file, and of its content once decompressed.
+    /// Bytes of the file, and of its decompressed content.
     pub bytes: u64,
-    /// Pixels or voxels in all.
+    /// Pixels or voxels in total.
     pub voxels: u64,
-    /// Slices.
+    /// Number of slices.
     pub slices: u32,
-    /// Pixels a side.
+    /// Pixels per row or column.
     pub side: u32,
-    /// How many times larger the content may be than its file, once it is larger than 16 MiB: deflate reaches 1032.
+    /// Largest compression ratio, for content above 16 MiB; deflate reaches 1032.
     pub ratio: u32,
 }
 
-/// What any file may unpack to.
+/// Decompressed bytes that any file may have.
 const SMALL_CONTENT: u64 = 16 << 20;
 
 impl Limits {
-    /// For the volumes of a data set that the user named: 4 GiB and 2^30 voxels.
+    /// Limits for volumes of a data set that the user chose: 4 GiB and 2^30 voxels.
     pub const VOLUMES: Self = Self { bytes: 4 << 30, voxels: 1 << 30, slices: 8192, side: 8192, ratio: 1100 };
 
-    /// These limits, lowered to what a file of so many bytes can hold.
+    /// Lowers the limits to what a file of `bytes` bytes can contain.
     pub(crate) fn of_file(self, bytes: u64) -> Self {
         let content = bytes.saturating_mul(self.ratio.into()).max(SMALL_CONTENT);
         Self { bytes: self.bytes.min(content), voxels: self.voxels.min(content), ..self }
@@ -30,7 +30,7 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// 512 MiB, 2^27 voxels, 4096 slices, 8192 pixels a side, 1100 times the file.
+    /// 512 MiB, 2^27 voxels, 4096 slices, 8192 pixels per row or column, compression ratio 1100.
     fn default() -> Self {
         Self { bytes: 512 << 20, voxels: 1 << 27, slices: 4096, side: 8192, ratio: 1100 }
     }

@@ -5,7 +5,7 @@ use image::{Rgb as Pixel, RgbImage, imageops};
 use crate::colour::{self, Rgb};
 use crate::{Mask, Slice, Window};
 
-/// What is burnt into every picture that leaves the program.
+/// The notice burnt into every exported picture.
 pub const NOTICE: &str = "RESEARCH USE ONLY";
 
 const BACKGROUND: Rgb = [14, 16, 20];
@@ -17,24 +17,24 @@ const GAP: u32 = 4;
 pub struct Picture(RgbImage);
 
 impl Picture {
-    /// A slice in grey through a window.
+    /// Renders a slice in greyscale through a window.
     pub fn of_slice(slice: &Slice, window: Window) -> Self {
-        let greys: Vec<u8> = slice.hu().iter().map(|&hu| window.grey(hu)).collect();
-        Self::from_pixels(slice.width(), slice.height(), greys.into_iter().map(|grey| [grey; 3]))
+        let levels: Vec<u8> = slice.hu().iter().map(|&hu| window.grey(hu)).collect();
+        Self::from_pixels(slice.width(), slice.height(), levels.into_iter().map(|level| [level; 3]))
     }
 
-    /// An image in [-1, 1], in grey.
+    /// Renders `width * height` values in [-1, 1] in greyscale.
     pub fn of_normalised(values: &[f32], width: usize, height: usize) -> Self {
-        let grey = |value: &f32| ((value + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8;
-        Self::from_pixels(width, height, values.iter().map(|value| [grey(value); 3]))
+        let level = |value: &f32| ((value + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8;
+        Self::from_pixels(width, height, values.iter().map(|value| [level(value); 3]))
     }
 
-    /// A difference map in [0, 1], in colour.
+    /// Renders a difference map in [0, 1] with [`colour::difference`].
     pub fn of_difference(map: &[f32], width: usize, height: usize) -> Self {
         Self::from_pixels(width, height, map.iter().map(|&value| colour::difference(value)))
     }
 
-    /// From red, green and blue of each pixel, row by row.
+    /// Creates a picture from row-major RGB pixels.
     pub fn from_pixels(width: usize, height: usize, pixels: impl IntoIterator<Item = Rgb>) -> Self {
         let mut image = RgbImage::new(width as u32, height as u32);
         for (target, pixel) in image.pixels_mut().zip(pixels) {
@@ -43,8 +43,8 @@ impl Picture {
         Self(image)
     }
 
-    /// With a mask laid over: where truth is known true positives green, false ones red and missed ones yellow, else
-    /// the mask in orange.
+    /// Overlays a mask: against a reference mask `truth`, true positives are green, false positives red and false
+    /// negatives yellow; without one the mask is orange.
     pub fn with_mask(mut self, mask: &Mask, truth: Option<&Mask>) -> Self {
         for (x, y, pixel) in self.0.enumerate_pixels_mut() {
             let (x, y) = (x as usize, y as usize);
@@ -62,7 +62,7 @@ impl Picture {
         self
     }
 
-    /// Rows of pictures of one size under column captions, with the notice below.
+    /// Arranges pictures of equal size in rows under column captions, with the notice below.
     pub fn grid(captions: &[&str], rows: &[Vec<Self>]) -> Self {
         let cells = || rows.iter().flatten();
         let width = cells().map(|cell| cell.0.width()).max().unwrap_or(1);
@@ -72,7 +72,7 @@ impl Picture {
         let (full_width, body) = (columns * (width + GAP) + GAP, rows.len() as u32 * (height + GAP));
         let mut image = RgbImage::from_pixel(full_width, header + body, Pixel(BACKGROUND));
         for (column, caption) in captions.iter().enumerate() {
-            // What does not fit would run into the next one.
+            // Longer captions would run into the next column.
             let caption: String = caption.chars().take((width / font::ADVANCE) as usize).collect();
             font::write(&mut image, &caption, GAP + column as u32 * (width + GAP), GAP, INK);
         }
@@ -86,7 +86,7 @@ impl Picture {
         Self(image).with_notice()
     }
 
-    /// With [`NOTICE`] on a strip below, so that it stays with the picture.
+    /// Adds [`NOTICE`] on a strip below the picture.
     pub fn with_notice(self) -> Self {
         let (width, height) = self.0.dimensions();
         let strip = font::HEIGHT + 2 * GAP;
@@ -96,12 +96,12 @@ impl Picture {
         Self(image)
     }
 
-    /// Columns and rows.
+    /// Width and height in pixels.
     pub fn size(&self) -> (u32, u32) {
         self.0.dimensions()
     }
 
-    /// Red, green and blue of a pixel; `None` outside.
+    /// RGB of a pixel; `None` outside the picture.
     pub fn pixel(&self, x: u32, y: u32) -> Option<Rgb> {
         self.0.get_pixel_checked(x, y).map(|pixel| pixel.0)
     }
@@ -111,14 +111,14 @@ impl Picture {
     }
 }
 
-/// A 5x7 font of the characters that captions and the notice are likely to need.
+/// A 5x7 font with the characters of captions and the notice.
 mod font {
     use super::{Pixel, Rgb, RgbImage};
 
     pub const HEIGHT: u32 = 7;
     pub const ADVANCE: u32 = 6;
 
-    /// One byte a row from the top, the leftmost pixel in bit 4.
+    /// One byte per row from the top, with the leftmost pixel in bit 4.
     const fn glyph(letter: u8) -> [u8; 7] {
         match letter {
             b'A' => [0x0E, 0x11, 0x11, 0x1F, 0x11, 0x11, 0x11],
@@ -160,7 +160,7 @@ mod font {
             b'*' => [0x00, 0x04, 0x15, 0x0E, 0x15, 0x04, 0x00],
             b'-' => [0x00, 0x00, 0x00, 0x0E, 0x00, 0x00, 0x00],
             b' ' => [0; 7],
-            // Any other is a box, so that it is seen to be missing.
+            // Missing glyphs are shown as a box.
             _ => [0x1F, 0x11, 0x11, 0x11, 0x11, 0x11, 0x1F],
         }
     }

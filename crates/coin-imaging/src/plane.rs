@@ -1,21 +1,21 @@
-//! The three ways to cut a volume.
+//! Axial, coronal and sagittal slices of a volume.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::{Scan, Slice, Spacing};
 
-/// The plane of a slice, as radiologists look at it: the patient's right on the left of axial and coronal slices, the front
-/// on the left of sagittal ones, the head at the top of both.
+/// The plane of a slice, in radiological convention: the patient's right is on the left of axial and coronal slices,
+/// anterior is on the left of sagittal slices, and the head is at the top of coronal and sagittal slices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Plane {
-    /// Across the body, as CT is read out.
+    /// Transverse plane, the usual one of CT.
     #[default]
     Axial,
-    /// Along the body, from ear to ear.
+    /// Frontal plane.
     Coronal,
-    /// Along the body, from front to back.
+    /// Median plane and parallels.
     Sagittal,
 }
 
@@ -32,7 +32,7 @@ impl Plane {
 }
 
 impl Scan {
-    /// Number of slices of a plane; a file without depth has axial ones alone.
+    /// Number of slices in a plane; a scan without volume geometry has only axial ones.
     #[must_use]
     pub fn count(&self, plane: Plane) -> usize {
         match (plane, self.geometry()) {
@@ -43,11 +43,11 @@ impl Scan {
         }
     }
 
-    /// Slice `index` of a plane, from 0: the most inferior axial one, the most anterior coronal one, the rightmost sagittal
-    /// one.
+    /// Extracts slice `index` of a plane, from 0: the most inferior axial, the most anterior coronal, or the rightmost
+    /// sagittal slice.
     ///
     /// # Errors
-    /// When there is no such slice.
+    /// If there is no such slice.
     pub fn extract(&self, plane: Plane, index: usize) -> Result<Slice, Error> {
         let first = self.slice(0)?;
         let (width, height, depth) = (first.width(), first.height(), self.slice_count());
@@ -57,7 +57,7 @@ impl Scan {
             None => return Err(self.no_slice(index, self.count(plane))),
         };
         let slice_mm = self.geometry().map_or(1.0, crate::Geometry::slice_mm);
-        // The head is at the top: the last axial slice comes first.
+        // The head is at the top, so the last axial slice comes first.
         let value = |z: usize, y: usize, x: usize| self.slice(depth - 1 - z).map(|slice| slice.hu()[y * width + x]);
         let (columns, values, spacing) = match plane {
             _ if index >= self.count(plane) => return Err(self.no_slice(index, self.count(plane))),

@@ -1,6 +1,7 @@
-//! Separable resampling of a grid: where each output sample lies on the input, and what it is made of.
+//! Separable resampling.
 
-/// One axis of a resampling. Output sample `i` covers the input from `edge + i * step` to `edge + (i + 1) * step`, in input pixels.
+/// One axis of a resampling. Output sample `i` covers the input from `edge + i * step` to `edge + (i + 1) * step`, in
+/// input pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Axis {
     pub(crate) input: usize,
@@ -9,16 +10,16 @@ pub(crate) struct Axis {
     pub(crate) step: f64,
 }
 
-/// Two neighbouring input samples and the share of the second; a sample off the input has none.
+/// Two neighbouring input samples and the weight of the second; `None` outside the input.
 type Tap = Option<(usize, usize, f32)>;
 
 impl Axis {
-    /// The way back: each input sample of this axis on its output.
+    /// The inverse mapping, from output to input samples.
     pub(crate) fn inverse(self) -> Self {
         Self { input: self.output, output: self.input, edge: -self.edge / self.step, step: 1.0 / self.step }
     }
 
-    /// Centre of output sample `i` in input samples.
+    /// Centre of output sample `i`, in input samples.
     fn centre(self, i: usize) -> f64 {
         self.edge + (i as f64 + 0.5) * self.step - 0.5
     }
@@ -27,7 +28,7 @@ impl Axis {
         self.linear_within(0, self.input.saturating_sub(1))
     }
 
-    /// Bilinear taps that use the input samples `first..=last` alone, the nearest of them beyond; none off the input.
+    /// Linear taps restricted to input samples `first..=last`, clamped at the ends; `None` outside the input.
     fn linear_within(self, first: usize, last: usize) -> impl Iterator<Item = Tap> {
         (0..self.output).map(move |i| {
             let centre = self.centre(i);
@@ -38,16 +39,16 @@ impl Axis {
         })
     }
 
-    /// The sample at the left edge of each output sample, as OpenCV's `INTER_NEAREST` takes it.
+    /// The sample at the left edge of each output sample, as in OpenCV's `INTER_NEAREST`.
     fn nearest(self) -> impl Iterator<Item = Tap> {
         (0..self.output).map(move |i| {
-            // A quotient such as 3 * (20 / 15) must not fall below its whole number.
+            // Keep quotients such as 3 * (20 / 15) from rounding down below a whole number.
             let x = (self.edge + i as f64 * self.step + 1e-9).floor();
             (x >= 0.0 && x < self.input as f64).then_some((x as usize, x as usize, 0.0))
         })
     }
 
-    /// The input samples whose centres the output covers.
+    /// First and last input sample whose centre the output covers.
     fn covered(self) -> (usize, usize) {
         let last = self.input.saturating_sub(1) as f64;
         let start = (self.edge - 0.5).ceil().clamp(0.0, last);
@@ -56,12 +57,12 @@ impl Axis {
     }
 }
 
-/// Bilinear with half-pixel centres, as OpenCV's `INTER_LINEAR`; samples off the input are `outside`.
+/// Bilinear resampling with half-pixel centres, as in OpenCV's `INTER_LINEAR`; samples outside the input are `outside`.
 pub(crate) fn bilinear(values: &[f32], columns: Axis, rows: Axis, outside: f32) -> Vec<f32> {
     blend(values, columns, columns.linear(), rows.linear(), outside)
 }
 
-/// Bilinear from the samples alone that the output covers, so that nothing beyond it leaks in.
+/// Bilinear resampling from only those samples that the output covers, so that nothing else leaks in.
 pub(crate) fn bilinear_covered(values: &[f32], columns: Axis, rows: Axis, outside: f32) -> Vec<f32> {
     let (left, right) = columns.covered();
     let (top, bottom) = rows.covered();
@@ -89,7 +90,7 @@ fn blend(
         .collect()
 }
 
-/// Nearest neighbour; samples off the input are `outside`.
+/// Nearest-neighbour resampling; samples outside the input are `outside`.
 pub(crate) fn nearest<T: Copy>(values: &[T], columns: Axis, rows: Axis, outside: T) -> Vec<T> {
     let across: Vec<Tap> = columns.nearest().collect();
     rows.nearest()

@@ -1,14 +1,23 @@
-//! One axial CT slice.
+//! A single slice in HU.
 
 use crate::Error;
 use crate::resample::{self, Axis};
 use crate::spacing::Spacing;
 use crate::window::Window;
 
-/// Width of the field of view that is assumed when a file does not say: 256 pixels of 1.5 mm.
+/// Field of view that is assumed without a pixel spacing: 256 pixels of 1.5 mm.
 const ASSUMED_FIELD_OF_VIEW_MM: f32 = 384.0;
 
-/// HU of one slice, row by row from the top left, and the size of its pixels where the file tells it.
+/// A slice: row-major HU (intensities, except for CT) from the top left, with the pixel spacing if known.
+///
+/// ```
+/// use coin_imaging::{Slice, Spacing};
+///
+/// let spacing = Spacing::new(0.8, 0.8).unwrap();
+/// let slice = Slice::new(2, 1, vec![-1000.0, 40.0], Some(spacing)).unwrap();
+/// assert_eq!((slice.width(), slice.height()), (2, 1));
+/// assert!(Slice::new(2, 1, vec![f32::NAN; 2], None).is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slice {
     width: usize,
@@ -18,10 +27,10 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// A slice from `width * height` HU values, row by row.
+    /// Creates a slice from `width * height` row-major values in HU.
     ///
     /// # Errors
-    /// When a side is zero, the number of values differs, or a value is not finite.
+    /// If width or height is zero, the number of values differs, or a value is not finite.
     pub fn new(width: usize, height: usize, hu: Vec<f32>, spacing: Option<Spacing>) -> Result<Self, Error> {
         if width == 0 || height == 0 {
             return Err(Error::EmptySlice { width, height });
@@ -35,7 +44,7 @@ impl Slice {
         Ok(Self { width, height, hu, spacing })
     }
 
-    /// Pixels in a row.
+    /// Number of columns.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width
@@ -47,26 +56,26 @@ impl Slice {
         self.height
     }
 
-    /// HU, row by row.
+    /// The values in HU, row-major.
     #[must_use]
     pub fn hu(&self) -> &[f32] {
         &self.hu
     }
 
-    /// Pixel size, where the file tells it.
+    /// Pixel spacing, if known.
     #[must_use]
     pub fn spacing(&self) -> Option<Spacing> {
         self.spacing
     }
 
-    /// Pixel size, or else that of a 384 mm wide field of view.
+    /// Pixel spacing, or else that of a field of view of 384 mm.
     #[must_use]
     pub fn spacing_or_assumed(&self) -> Spacing {
         let mm = ASSUMED_FIELD_OF_VIEW_MM / self.width as f32;
         self.spacing.unwrap_or_else(|| Spacing::clamped(mm, mm))
     }
 
-    /// With what lies in one window moved linearly to another, beyond its bounds as well.
+    /// Maps the window `from` linearly to the window `to`, and extrapolates outside it.
     #[must_use]
     pub fn rescaled(&self, from: Window, to: Window) -> Self {
         let scale = (to.high() - to.low()) / (from.high() - from.low());
@@ -74,7 +83,7 @@ impl Slice {
         Self { hu, ..self.clone() }
     }
 
-    /// The slice cut to a window and then put on another grid, on which a pixel off the slice is black.
+    /// Clips the slice to a window and resamples it; pixels outside the slice get the window's minimum.
     pub(crate) fn resampled(&self, columns: Axis, rows: Axis, spacing: Option<Spacing>, window: Window) -> Self {
         let hu: Vec<f32> = self.hu.iter().map(|&hu| window.clamp(hu)).collect();
         Self {
@@ -92,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refuses_values_that_make_no_slice() {
+    fn invalid_values_are_rejected() {
         assert!(matches!(Slice::new(0, 3, vec![], None), Err(Error::EmptySlice { .. })));
         assert!(matches!(Slice::new(2, 3, vec![0.0; 5], None), Err(Error::SliceLength { .. })));
         assert!(matches!(Slice::new(usize::MAX, 3, vec![0.0; 5], None), Err(Error::SliceLength { .. })));
@@ -102,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn assumes_a_field_of_view_when_the_file_is_silent() {
+    fn without_a_spacing_a_field_of_view_is_assumed() {
         let slice = Slice::new(256, 2, vec![0.0; 512], None).unwrap();
         assert_eq!(slice.spacing_or_assumed(), Spacing::new(1.5, 1.5).unwrap());
     }

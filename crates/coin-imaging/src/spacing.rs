@@ -1,8 +1,8 @@
-//! The distance between neighbouring pixels.
+//! Pixel spacing.
 
 use crate::Error;
 
-/// Distance between pixel centres in mm, finite and within 0.01..=100.
+/// Distance between pixel centres in mm, between 0.01 and 100.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spacing {
     row_mm: f32,
@@ -13,10 +13,10 @@ impl Spacing {
     const MIN_MM: f32 = 0.01;
     const MAX_MM: f32 = 100.0;
 
-    /// Distance between rows (downwards) and between columns (to the right), in mm.
+    /// Creates a spacing from the distance between rows (downwards) and between columns (to the right), in mm.
     ///
     /// # Errors
-    /// When either is not a number or lies outside 0.01..=100 mm.
+    /// If either is outside 0.01..=100 mm or NaN.
     pub fn new(row_mm: f32, column_mm: f32) -> Result<Self, Error> {
         let plausible = |mm: f32| (Self::MIN_MM..=Self::MAX_MM).contains(&mm);
         if plausible(row_mm) && plausible(column_mm) {
@@ -26,7 +26,7 @@ impl Spacing {
         }
     }
 
-    /// The nearest plausible spacing.
+    /// The nearest valid spacing.
     pub(crate) fn clamped(row_mm: f32, column_mm: f32) -> Self {
         let [row_mm, column_mm] = [row_mm, column_mm].map(|mm| mm.clamp(Self::MIN_MM, Self::MAX_MM));
         Self { row_mm, column_mm }
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refuses_what_no_scanner_produces() {
+    fn implausible_spacings_are_rejected() {
         for mm in [0.0, -1.0, 0.009, 101.0, f32::NAN, f32::INFINITY] {
             assert!(Spacing::new(mm, 1.0).is_err(), "row {mm}");
             assert!(Spacing::new(1.0, mm).is_err(), "column {mm}");

@@ -1,4 +1,4 @@
-//! The frames of a DICOM series as one volume: in the radiological view, from the feet to the head.
+//! Assembly of the frames of a DICOM series into a volume in radiological convention, from inferior to superior.
 
 use std::cmp::Ordering;
 
@@ -6,51 +6,49 @@ use crate::Error;
 use crate::read::dicom::{Frame, Reference};
 use crate::{Geometry, Slice};
 
-/// The cosine of 15 degrees, how far an axial slice may be tilted.
+/// Cosine of 15 degrees, the largest tilt of an axial slice.
 const MIN_COSINE: f64 = 0.965_925_8;
-/// Largest shift across the normal, as a share of the way along it: half a degree of gantry tilt.
-const MOST_SHEAR: f64 = 0.0087;
-/// Slices nearer than this to each other, in mm, lie at the same place.
-const SAME_PLACE_MM: f64 = 1e-3;
-/// Spacings in mm, and parts of directions, nearer than this are the same.
-const SAME: f64 = 2e-3;
-/// Largest part of the usual distance by which another may differ: positions are written with few decimals.
-const UNEVEN: f64 = 0.05;
+/// Largest shear of the stack, as the tangent of the angle: half a degree of gantry tilt.
+const MAX_SHEAR: f64 = 0.0087;
+/// Slices within this distance, in mm, have the same position.
+const SAME_POSITION_MM: f64 = 1e-3;
+/// Tolerance for spacings in mm and for direction cosines.
+const TOLERANCE: f64 = 2e-3;
+/// Tolerance for the slice distance, relative to the median: positions have few decimals.
+const SPACING_TOLERANCE: f64 = 0.05;
 
-/// A direction or a place in mm, towards the patient's left, back and head.
+/// A direction, or a position in mm, in LPS coordinates.
 pub(crate) type Vector = [f64; 3];
 
-/// Slices that belong together.
+/// An assembled series.
 #[derive(Debug)]
 pub(crate) struct Stack {
     pub slices: Vec<Slice>,
-    /// Where they lie; `None` where slices are missing or say nothing of their place, and for one that does not say how thick
-    /// it is.
+    /// Volume geometry; `None` if slices are missing or lack a position, or for a single slice without thickness.
     pub geometry: Option<Geometry>,
-    /// What the slices are called and where they lie; `None` where one does not say, or not how large its pixels are and how thick it is.
+    /// Identifiers and positions of the slices; `None` if a slice lacks them, or pixel spacing and thickness.
     pub sources: Option<Vec<Source>>,
-    /// What the user should know, a sentence each.
+    /// Messages for the user, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// A slice that other objects can refer to.
+/// A slice that other DICOM objects can refer to.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Source {
     pub reference: Reference,
-    /// The centre of the view's first pixel, in mm towards the patient's left, back and head.
+    /// The centre of the view's first pixel, in mm in LPS coordinates.
     pub origin: Vector,
-    /// Unit steps along a row and along a column of the view.
+    /// Unit vectors along a row and along a column of the view.
     pub across: Vector,
     pub down: Vector,
-    /// Of the slice, in mm.
+    /// Slice thickness in mm.
     pub thickness: f64,
 }
 
-/// Puts frames of the same size in order, whatever their order was: by their place along the normal, or as they come where they
-/// do not say.
+/// Sorts frames of equal size by their position along the normal, or keeps their order if they have no position.
 ///
 /// # Errors
-/// When they are not axial, or lie askew on each other.
+/// If the frames are not axial, or sheared.
 pub(crate) fn stack(name: &str, frames: Vec<Frame>) -> Result<Stack, Error> {
     if frames.first().is_some_and(|first| !frames.iter().all(|frame| is_alike(frame, first))) {
         let reason = "it differs between frames; export the frames as single CT slices";
@@ -61,14 +59,14 @@ pub(crate) fn stack(name: &str, frames: Vec<Frame>) -> Result<Stack, Error> {
     if placed.len() > 1 && placed.iter().all(|slice| slice.plane.is_some()) {
         placed.sort_by(|a, b| a.height().partial_cmp(&b.height()).unwrap_or(Ordering::Equal));
         let before = placed.len();
-        placed.dedup_by(|a, b| (a.height() - b.height()).abs() < SAME_PLACE_MM);
+        placed.dedup_by(|a, b| (a.height() - b.height()).abs() < SAME_POSITION_MM);
         match before - placed.len() {
             0 => {}
-            1 => notes.push("one slice lies where another does and is left out".into()),
-            more => notes.push(format!("{more} slices lie where others do and are left out")),
+            1 => notes.push("one slice has the same position as another and was skipped".into()),
+            more => notes.push(format!("{more} slices have the same position as others and were skipped")),
         }
     } else if placed.len() > 1 {
-        notes.push("the slices do not say where they lie: they are shown in the order of the files".into());
+        notes.push("the slices have no position; they are shown in file order".into());
     }
     let geometry = geometry(name, &placed, &mut notes)?;
     let source = |placed: &Placed| {
@@ -82,9 +80,9 @@ pub(crate) fn stack(name: &str, frames: Vec<Frame>) -> Result<Stack, Error> {
     Ok(Stack { slices: placed.into_iter().map(|placed| placed.slice).collect(), geometry, sources, notes })
 }
 
-/// Whether two frames can lie in one volume: the same pixels and directions, as far as their few decimals tell.
+/// Whether two frames can belong to one volume: equal size, spacing and orientation, within their decimals.
 pub(crate) fn is_alike(a: &Frame, b: &Frame) -> bool {
-    let near = |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < SAME);
+    let near = |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < TOLERANCE);
     let spacing = |frame: &Frame| frame.spacing.map(|spacing| [spacing.row_mm(), spacing.column_mm()].map(f64::from));
     let (a_spacing, b_spacing) = (spacing(a), spacing(b));
     let (a_spacing, b_spacing) = (a_spacing.as_slice().as_flattened(), b_spacing.as_slice().as_flattened());
@@ -92,7 +90,7 @@ pub(crate) fn is_alike(a: &Frame, b: &Frame) -> bool {
     (a.columns, a.rows) == (b.columns, b.rows) && near(a_spacing, b_spacing) && near(a_sides, b_sides)
 }
 
-/// A slice in the view, and where it is.
+/// A slice in the view, with its position.
 struct Placed {
     slice: Slice,
     reference: Option<Reference>,
@@ -100,12 +98,12 @@ struct Placed {
     plane: Option<Plane>,
 }
 
-/// Where the pixels of the view are.
+/// Position and orientation of a slice.
 #[derive(Clone, Copy)]
 struct Plane {
-    /// The centre of the first.
+    /// The centre of the first pixel.
     origin: Vector,
-    /// Unit steps along a row, along a column and to the next slice.
+    /// Unit vectors along a row, along a column and to the next slice.
     across: Vector,
     down: Vector,
     normal: Vector,
@@ -118,7 +116,7 @@ impl Placed {
         let mut plane = None;
         if let Some([rx, ry, rz, cx, cy, cz]) = orientation {
             let (mut across, mut down) = (unit([rx, ry, rz]), unit([cx, cy, cz]));
-            // The axes of DICOM point to the patient's left and back, as columns and rows do in the view.
+            // DICOM's x and y point to the patient's left and back, like columns and rows of the view.
             if !(across[0].abs() >= MIN_COSINE && down[1].abs() >= MIN_COSINE) {
                 let reason = "the slice is not axial within 15 degrees; reconstruct axial slices".into();
                 return Err(invalid("ImageOrientationPatient", reason));
@@ -140,7 +138,7 @@ impl Placed {
             if flip_rows {
                 hu.reverse();
             }
-            // Reversing the whole frame has flipped the columns too.
+            // Reversing the whole frame has also flipped the columns.
             if flip_rows != flip_columns {
                 hu.chunks_exact_mut(columns).for_each(<[f32]>::reverse);
             }
@@ -155,13 +153,13 @@ impl Placed {
         })
     }
 
-    /// Along the normal, in mm towards the head.
+    /// Position along the normal, in mm towards the head.
     fn height(&self) -> f64 {
         self.plane.map_or(f64::NAN, |plane| dot(plane.origin, plane.normal))
     }
 }
 
-/// The grid of slices at even distances, or of one as thick as it says; `None`, with a note, where they are not.
+/// Geometry of evenly spaced slices, or of a single one with a thickness; `None`, with a note, otherwise.
 fn geometry(name: &str, placed: &[Placed], notes: &mut Vec<String>) -> Result<Option<Geometry>, Error> {
     let planes: Option<Vec<Plane>> = placed.iter().map(|placed| placed.plane).collect();
     let (Some(planes), Some(first)) = (planes, placed.first()) else { return Ok(None) };
@@ -171,7 +169,7 @@ fn geometry(name: &str, placed: &[Placed], notes: &mut Vec<String>) -> Result<Op
         return Ok(None);
     };
     let (column_mm, row_mm) = (f64::from(spacing.column_mm()), f64::from(spacing.row_mm()));
-    // From left, back and head to right, front and head.
+    // From LPS to RAS coordinates.
     let row = |world: usize, sign: f64| {
         [across[world] * column_mm, down[world] * row_mm, normal[world] * distance, origin[world]].map(|mm| sign * mm)
     };
@@ -183,31 +181,31 @@ fn geometry(name: &str, placed: &[Placed], notes: &mut Vec<String>) -> Result<Op
     Ok(geometry.ok())
 }
 
-/// From one plane to the next, in mm; `None`, with a note, where that is not even.
+/// Distance between neighbouring slices in mm; `None`, with a note, if it is uneven.
 fn even_distance(name: &str, planes: &[Plane], notes: &mut Vec<String>) -> Result<Option<f64>, Error> {
     let steps: Vec<Vector> = planes.windows(2).map(|pair| difference(pair[1].origin, pair[0].origin)).collect();
     let Some(normal) = planes.first().map(|plane| plane.normal) else { return Ok(None) };
     let distances: Vec<f64> = steps.iter().map(|step| dot(*step, normal)).collect();
-    // From the first to the last: single steps are rounded to the decimals of their positions.
+    // Use the first and the last slice, because positions are rounded.
     let whole = steps.iter().fold([0.0; 3], |sum, step| [0, 1, 2].map(|i| sum[i] + step[i]));
     let distance = distances.iter().sum::<f64>();
     let shift = difference(whole, normal.map(|part| part * distance));
     let shear = dot(shift, shift).sqrt() / distance;
-    if shear > MOST_SHEAR {
+    if shear > MAX_SHEAR {
         let degrees = shear.atan().to_degrees();
         let reason = format!(
-            "the slices are sheared by {degrees:.1} degrees, as a tilted gantry leaves them; resample the series to an upright volume"
+            "the slices are sheared by {degrees:.1} degrees (gantry tilt); resample the series to an untilted volume"
         );
         return Err(Error::invalid(name, "ImagePositionPatient", reason));
     }
     let mut sorted = distances.clone();
     sorted.sort_by(f64::total_cmp);
     let usual = sorted.get((sorted.len() - 1) / 2).copied().unwrap_or(1.0);
-    let uneven = |distance: &f64| (distance - usual).abs() > UNEVEN * usual;
+    let uneven = |distance: &f64| (distance - usual).abs() > SPACING_TOLERANCE * usual;
     if let Some(at) = distances.iter().position(uneven) {
         let (before, found) = (at + 1, distances.get(at).copied().unwrap_or_default());
         notes.push(format!(
-            "slices are missing or uneven: {found:.2} mm behind slice {before}, {usual:.2} mm elsewhere; no volume is exported"
+            "slices are missing or uneven: {found:.2} mm after slice {before}, {usual:.2} mm elsewhere; no volume is exported"
         ));
         return Ok(None);
     }
@@ -230,7 +228,7 @@ fn along(from: Vector, direction: Vector, mm: f64) -> Vector {
     [0, 1, 2].map(|i| from[i] + direction[i] * mm)
 }
 
-/// NaN for a vector without length, which is no direction.
+/// Normalises a vector; NaN for a zero vector.
 fn unit(vector: Vector) -> Vector {
     let length = dot(vector, vector).sqrt();
     vector.map(|part| part / length)

@@ -1,11 +1,11 @@
-//! Smooth noise over a plane in mm.
+//! Smooth value noise on a plane in mm.
 
 use std::ops::Range;
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Values on a lattice that hang on a seed and the place alone, and smooth between.
+/// Value noise: pseudo-random lattice values, smoothly interpolated.
 #[derive(Clone, Debug)]
 pub(crate) struct Texture {
     seed: u32,
@@ -13,12 +13,12 @@ pub(crate) struct Texture {
 }
 
 impl Texture {
-    /// With a lattice of cells of a random size.
+    /// Draws a seed and a cell size.
     pub(crate) fn random(cell_mm: Range<f32>, rng: &mut impl Rng) -> Self {
         Self { seed: rng.random(), cell_mm: rng.random_range(cell_mm) }
     }
 
-    /// A value in [-1, 1].
+    /// The value in [-1, 1] at a position in mm.
     pub(crate) fn at(&self, u_mm: f32, v_mm: f32) -> f32 {
         let (x, y) = (u_mm / self.cell_mm, v_mm / self.cell_mm);
         let (column, row) = (x.floor(), y.floor());
@@ -36,7 +36,7 @@ impl Texture {
     }
 }
 
-/// 0 below 0, 1 above 1, and without a bend between.
+/// Smoothstep: 0 below 0, 1 above 1, with zero slope at both.
 pub(crate) fn smooth(t: f32) -> f32 {
     let t = t.clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_smooth_and_spans_both_signs() {
+    fn the_noise_is_smooth_and_spans_both_signs() {
         let texture = Texture::random(5.0..6.0, &mut ChaCha8Rng::seed_from_u64(1));
         let values: Vec<f32> = (0..2000).map(|i| texture.at(i as f32 * 0.1, i as f32 * 0.03 - 20.0)).collect();
         assert!(values.windows(2).all(|pair| (pair[1] - pair[0]).abs() < 0.2), "it jumps");

@@ -1,4 +1,4 @@
-//! No file makes a reader panic or allocate without bounds: it gives slices, or a typed error that names the file.
+//! Malformed files never cause a panic or unbounded allocation: they give slices, or an error that names the file.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod samples;
@@ -33,7 +33,7 @@ fn small_png() -> Vec<u8> {
     write::png_8bit(5, 4, &(0..20).collect::<Vec<_>>()).unwrap()
 }
 
-/// One valid file of each format.
+/// A valid file of each format.
 fn valid() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("PNG", small_png()),
@@ -53,11 +53,11 @@ fn valid_files_open() {
 }
 
 #[test]
-fn a_file_cut_anywhere_is_refused() {
+fn truncated_files_are_rejected() {
     for (format, bytes) in valid() {
         for length in 0..bytes.len() {
             let result = open(&bytes[..length]);
-            // The end of a PNG or a gzip stream holds no pixels.
+            // The end of a PNG or a gzip stream contains no pixels.
             let only_a_checksum_is_lost = ["PNG", "gzipped NIfTI"].contains(&format) && length + 24 > bytes.len();
             assert!(result.is_err() || only_a_checksum_is_lost, "{format} of {length} bytes");
         }
@@ -65,7 +65,7 @@ fn a_file_cut_anywhere_is_refused() {
 }
 
 #[test]
-fn what_is_no_scan_is_refused() {
+fn unknown_formats_are_rejected() {
     assert_eq!(
         refusal(b""),
         format!("{NAME}: this is no DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or BMP file: it is empty")
@@ -79,7 +79,7 @@ fn what_is_no_scan_is_refused() {
 }
 
 #[test]
-fn a_file_beyond_the_limit_is_not_read() {
+fn files_above_the_limit_are_rejected() {
     for (format, bytes) in valid() {
         let limits = Limits { bytes: bytes.len() as u64 - 1, ..Limits::default() };
         assert!(matches!(open_within(&bytes, &limits), Err(coin_imaging::Error::TooLarge { .. })), "{format}");
@@ -91,7 +91,7 @@ fn a_file_beyond_the_limit_is_not_read() {
 }
 
 #[test]
-fn absurd_sizes_in_nifti_are_refused() {
+fn implausible_nifti_sizes_are_rejected() {
     for (offset, value) in [(42, 0xFFFF_u16), (44, 0xFFFF), (46, 0x7FFF), (42, 0), (46, 0), (40, 0), (40, 9)] {
         let mut file = small_nifti();
         file.put(offset, value.to_le_bytes());
@@ -115,7 +115,7 @@ fn absurd_sizes_in_nifti_are_refused() {
 }
 
 #[test]
-fn absurd_sizes_in_dicom_are_refused() {
+fn implausible_dicom_sizes_are_rejected() {
     for (tag, value) in [
         (tags::ROWS, 0),
         (tags::ROWS, 3),
@@ -144,21 +144,21 @@ fn absurd_sizes_in_dicom_are_refused() {
 }
 
 #[test]
-fn claimed_lengths_and_nesting_cost_nothing() {
+fn claimed_lengths_and_nesting_allocate_nothing() {
     // An element of 4 GiB in a file of 100 bytes.
     let mut bytes = b"DICM\x08\x00\x05\x00\xFE\xFF\xFF\xFF".to_vec();
     bytes.resize(100, 0);
     assert!(refusal(&bytes).contains("ends early"));
-    // A sequence in an item in a sequence, a hundred thousand deep.
+    // 100,000 nested sequences.
     let level = b"\x08\x00\x40\x11\xFF\xFF\xFF\xFF\xFE\xFF\x00\xE0\xFF\xFF\xFF\xFF";
     assert!(refusal(&[&b"DICM"[..], &level.repeat(100_000)].concat()).contains("nest too deeply"));
-    // Ends of items that never began.
+    // Item delimiters without items.
     let end = b"\xFE\xFF\x0D\xE0\x00\x00\x00\x00";
     assert!(open(&[&b"DICM"[..], &end.repeat(1000)].concat()).is_err());
 }
 
 #[test]
-fn an_absurd_png_header_is_refused() {
+fn an_implausible_png_header_is_rejected() {
     let mut png = small_png();
     png[16..24].copy_from_slice(&[0x7F, 0xFF, 0xFF, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF]);
     let mut crc = Crc::new();
@@ -168,7 +168,7 @@ fn an_absurd_png_header_is_refused() {
 }
 
 #[test]
-fn impossible_spacing_and_scaling_are_refused() {
+fn invalid_spacing_and_scaling_are_rejected() {
     for spacing in ["0\\0", "0.5", "nan\\1", "inf\\1", "-1\\1", "1e-9\\1", "wide\\1", "1\\1\\1"] {
         let mut file = Dicom::new();
         file.text(tags::PIXEL_SPACING, VR::DS, spacing);
@@ -207,7 +207,7 @@ fn a_gzip_bomb_stops_at_the_limit() {
     let limits = Limits { bytes: 1 << 20, ..Limits::default() };
     assert!(open_within(&gzip(&vec![0; 64 << 20]), &limits).is_err());
 
-    // What the header asks for is within the limit, so the rest is never unpacked.
+    // The claimed size is within the limit, so the excess is never unpacked.
     let mut bomb = small_nifti().bytes();
     bomb.resize(64 << 20, 0);
     assert!(open_within(&gzip(&bomb), &limits).is_ok());

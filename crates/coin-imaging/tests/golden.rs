@@ -1,4 +1,4 @@
-//! Masks and resampling against numbers of the reference (tests/golden).
+//! Masks and resampling compared with the reference implementation (tests/golden).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod archive;
@@ -6,7 +6,7 @@ mod archive;
 use archive::array;
 use coin_imaging::{InputTransform, Mask, Slice, Spacing, Window};
 
-/// The square masks of `side` pixels in an array.
+/// The masks of `side` x `side` pixels in an array.
 fn masks(name: &str, side: usize) -> Vec<Mask> {
     let pixels: Vec<bool> = array::<u8>("metrics.npz", name).into_iter().map(|value| value > 0).collect();
     pixels.chunks_exact(side * side).map(|pixels| Mask::new(side, side, pixels.to_vec()).unwrap()).collect()
@@ -17,7 +17,7 @@ fn mask(name: &str) -> Mask {
 }
 
 #[test]
-fn morphology_is_the_reference_morphology() {
+fn morphology_matches_the_reference() {
     let input = mask("morph.in");
     assert_eq!(input.opened(), mask("morph.open"));
     assert_eq!(input.opened().closed(), mask("morph.close_of_open"));
@@ -25,7 +25,7 @@ fn morphology_is_the_reference_morphology() {
 }
 
 #[test]
-fn masks_are_postprocessed_as_in_the_reference() {
+fn postprocessing_matches_the_reference() {
     let (found, expected) = (masks("iou.seg", 32), masks("iou.seg_postprocessed", 32));
     assert_eq!(found.len(), 4);
     assert_eq!(found.iter().map(Mask::postprocessed).collect::<Vec<_>>(), expected);
@@ -47,7 +47,7 @@ fn iou_after_postprocessing_is_pooled_over_abnormal_slices() {
 }
 
 #[test]
-fn hu_are_normalised_by_a_fingerprint_as_in_the_reference() {
+fn fingerprint_normalisation_matches_the_reference() {
     let [_, _, low, high] = array::<f64>("data.npz", "norm.fingerprint_mean_std_p005_p995")[..] else { panic!() };
     let window = Window::new(low as f32, high as f32).unwrap();
     let hu: Vec<i16> = array("data.npz", "norm.hu");
@@ -59,8 +59,8 @@ fn hu_are_normalised_by_a_fingerprint_as_in_the_reference() {
 }
 
 #[test]
-fn a_slice_is_resized_as_in_the_reference() {
-    // 40 rows of 1.5 mm and 48 columns of 1.25 mm are square, so that nothing is padded.
+fn slice_resizing_matches_the_reference() {
+    // 40 rows of 1.5 mm and 48 columns of 1.25 mm are square in mm, so there is no padding.
     let spacing = Spacing::new(1.5, 1.25).unwrap();
     let slice = Slice::new(48, 40, array("data.npz", "resize.linear.in"), Some(spacing)).unwrap();
     for (size, name) in [(64, "resize.linear.64x64"), (32, "resize.linear.32x32_down")] {
@@ -72,9 +72,9 @@ fn a_slice_is_resized_as_in_the_reference() {
     }
 }
 
-/// OpenCV takes the sample at the left edge of each pixel, and so do masks.
+/// OpenCV's nearest neighbour takes the sample at the left edge of each pixel, and so do masks.
 #[test]
-fn a_mask_is_resized_as_in_the_reference() {
+fn mask_resizing_matches_the_reference() {
     let mask = |name: &str, width: usize, height: usize| {
         let inside = array::<u8>("data.npz", name).into_iter().map(|value| value > 0).collect();
         Mask::new(width, height, inside).unwrap()

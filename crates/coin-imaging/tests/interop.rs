@@ -1,4 +1,4 @@
-//! Every value and every affine as other programs read them: pydicom with its decoders, GDCM, nibabel, SimpleITK, pynrrd.
+//! Compares values and affines with other readers: pydicom with its decoders, GDCM, nibabel, SimpleITK and pynrrd.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::process::Command;
 use coin_imaging::write::Author;
 use coin_imaging::{File, Limits, Mask, Scan, Slice, Window, open_all, write};
 
-/// What `cargo xtask test` installs there, for the script to import.
+/// Packages that `cargo xtask test` installs for the script.
 const PACKAGES: &str = "../../target/samples/readers";
 const SCRIPT: &str = "../../tests/interop/readers.py";
 
@@ -29,14 +29,14 @@ fn python() -> Option<Command> {
     })
 }
 
-/// All files below a folder.
+/// All files in a folder, recursively.
 fn below(folder: &Path) -> Vec<PathBuf> {
     let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     entries.into_iter().flat_map(|path| if path.is_dir() { below(&path) } else { vec![path] }).collect()
 }
 
-/// Opens a case's files together and leaves what it finds.
+/// Opens the files of a case together and stores the result.
 fn open(case: &Path) {
     let files: Vec<(String, Vec<u8>)> = below(&case.join("files"))
         .into_iter()
@@ -79,7 +79,7 @@ fn leave(case: &Path, scan: &Scan) {
 }
 
 #[test]
-fn others_read_the_same() {
+fn other_readers_agree() {
     let Some(mut make) = python() else {
         println!(
             "SKIPPED: pydicom, GDCM, nibabel, SimpleITK and pynrrd are not in {PACKAGES}; cargo xtask test fetches them"

@@ -1,4 +1,4 @@
-//! A phantom is an anatomy: every organ is there, in its range of HU, under noise as a scanner leaves it.
+//! The phantom's anatomy is plausible: all organs, with typical HU and realistic noise.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use coin_imaging::phantom::{Organ, Phantom};
@@ -10,15 +10,15 @@ fn patients() -> impl Iterator<Item = Phantom> {
     (0..PATIENTS).map(|seed| Phantom::generate(seed, SIZE))
 }
 
-/// Mean HU where a patient shows `organ`.
+/// Mean HU of `organ`.
 fn mean_hu(patient: &Phantom, organ: Organ) -> f32 {
     let mask = patient.mask(organ);
     let hu = patient.slice.hu().iter().zip(mask.as_slice()).filter(|(_, inside)| **inside).map(|(hu, _)| hu);
     hu.sum::<f32>() / mask.count() as f32
 }
 
-/// Correlation of the liver's pixels with those `dx` columns and `dy` rows on, away from its outline, where pixels hold
-/// fat too.
+/// Correlation of the liver's pixels with those `dx` columns and `dy` rows away, excluding its outline, whose pixels
+/// contain fat.
 fn liver_correlation(patient: &Phantom, dx: usize, dy: usize) -> f32 {
     let (mask, hu) = (patient.mask(Organ::Liver), patient.slice.hu());
     let within =
@@ -41,7 +41,7 @@ fn one_seed_gives_one_patient() {
 }
 
 #[test]
-fn every_organ_is_there_and_plausible_in_hu() {
+fn every_organ_is_present_with_plausible_hu() {
     let organs = [
         (Organ::Outside, -1010.0..=-900.0),
         (Organ::SubcutaneousFat, -120.0..=-85.0),
@@ -52,7 +52,7 @@ fn every_organ_is_there_and_plausible_in_hu() {
         (Organ::Spleen, 90.0..=140.0),
         (Organ::Kidney, 100.0..=190.0),
         (Organ::Vessel, 90.0..=220.0),
-        // From fluid alone to mostly gas.
+        // Between pure fluid and mostly gas.
         (Organ::Bowel, -600.0..=60.0),
     ];
     for (seed, patient) in patients().enumerate() {
@@ -90,7 +90,7 @@ fn noise_is_correlated_between_neighbours_only() {
         let across = liver_correlation(&patient, 1, 0);
         let down = liver_correlation(&patient, 0, 1);
         let far = liver_correlation(&patient, 5, 5);
-        // The kernel [1 2 1] correlates neighbours by 2/3, and nothing beyond two pixels.
+        // The kernel [1 2 1] correlates neighbours by 2/3, and pixels more than two apart not at all.
         let neighbours = [across, down].iter().all(|correlation| (0.5..0.8).contains(correlation));
         assert!(neighbours && far.abs() < 0.3, "patient {seed}: {across} across, {down} down, {far} far");
     }

@@ -1,4 +1,4 @@
-//! The three ways to cut a volume.
+//! Axial, coronal and sagittal slices.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod samples;
@@ -6,9 +6,9 @@ mod samples;
 use coin_imaging::{Limits, Plane, Scan, Spacing, Window, write};
 use samples::Nifti;
 
-/// Each voxel says where it is: 100 z + 10 y + x of the radiological view.
+/// Voxel values encode the position in the radiological view: 100 z + 10 y + x.
 fn scan() -> Scan {
-    // Voxels of 2 x 3 x 5 mm, counted to the left, to the back and to the head.
+    // Voxels of 2 x 3 x 5 mm in LPS order.
     let sform = [[-2.0, 0.0, 0.0, 0.0], [0.0, -3.0, 0.0, 0.0], [0.0, 0.0, 5.0, 0.0]];
     let voxels: Vec<i16> =
         (0..2).flat_map(|z| (0..3).flat_map(move |y| (0..4).map(move |x| 100 * z + 10 * y + x))).collect();
@@ -16,7 +16,7 @@ fn scan() -> Scan {
 }
 
 #[test]
-fn every_plane_shows_the_voxels_where_radiologists_look_for_them() {
+fn every_plane_follows_the_radiological_convention() {
     let scan = scan();
     assert_eq!([Plane::Axial, Plane::Coronal, Plane::Sagittal].map(|plane| scan.count(plane)), [2, 3, 4]);
     let coronal = scan.extract(Plane::Coronal, 1).unwrap();

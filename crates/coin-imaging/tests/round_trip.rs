@@ -1,4 +1,4 @@
-//! What is written comes back, and every orientation comes back as the same radiological view.
+//! Written files read back unchanged, and every orientation gives the same radiological view.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod samples;
@@ -34,11 +34,11 @@ fn refusal(bytes: &[u8]) -> String {
 
 type Affine = [[f32; 4]; 3];
 
-/// Spacing towards the patient's right, front and head.
+/// Voxel size towards the patient's right, anterior and superior.
 const STEP_MM: [f32; 3] = [2.0, 3.0, 4.0];
 const DIMS: [u16; 3] = [4, 3, 5];
 
-/// All 48 ways to lay three axes along the patient's, off the origin.
+/// All 48 axis-aligned orientations, with an offset.
 fn affines() -> Vec<Affine> {
     let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
     let affine = |order: [usize; 3], signs: usize| {
@@ -51,7 +51,7 @@ fn affines() -> Vec<Affine> {
     orders.into_iter().flat_map(|order| (0..8).map(move |signs| affine(order, signs))).collect()
 }
 
-/// A number that is different at every place in mm that the tests use.
+/// A unique value for every position in mm that the tests use.
 fn mark([right, front, head]: [f32; 3]) -> f32 {
     100.0 * right + 10.0 * front + head
 }
@@ -65,13 +65,13 @@ fn positions() -> impl Iterator<Item = [u16; 3]> {
     (0..depth).flat_map(move |k| (0..height).flat_map(move |j| (0..width).map(move |i| [i, j, k])))
 }
 
-/// A volume whose voxels are the marks of their places.
+/// A volume whose voxel values are the marks of their positions.
 fn marked(affine: Affine) -> Nifti {
     let marks: Vec<i16> = positions().map(|at| mark(world(&affine, at)) as i16).collect();
     Nifti::new(DIMS, affine, &marks)
 }
 
-/// The slices start at the patient's right, front and feet and go on to the left, the back and the head.
+/// Checks that slices run from right to left, anterior to posterior and inferior to superior.
 fn assert_radiological(scan: &Scan, affine: &Affine) {
     let places: Vec<[f32; 3]> = positions().map(|at| world(affine, at)).collect();
     let most = |axis: usize| places.iter().map(|place| place[axis]).fold(f32::MIN, f32::max);
@@ -97,7 +97,7 @@ fn every_affine_gives_the_radiological_view() {
 }
 
 #[test]
-fn a_written_volume_lies_where_its_original_does() {
+fn a_written_volume_is_aligned_with_its_original() {
     for affine in affines() {
         let original = open(&marked(affine).bytes());
         let geometry = original.geometry().unwrap();
@@ -115,7 +115,7 @@ fn a_written_volume_lies_where_its_original_does() {
 }
 
 #[test]
-fn the_writer_refuses_what_does_not_fill_the_grid() {
+fn the_writer_rejects_slices_that_do_not_match_the_grid() {
     let scan = open(&small_nifti().bytes());
     let geometry = scan.geometry().unwrap();
     assert_eq!((geometry.width(), geometry.height(), geometry.depth()), (4, 3, 2));
@@ -126,10 +126,10 @@ fn the_writer_refuses_what_does_not_fill_the_grid() {
 }
 
 #[test]
-fn a_quaternion_gives_the_same_view_as_its_matrix() {
+fn a_quaternion_and_its_matrix_give_the_same_view() {
     let [x, y, z] = STEP_MM;
     let half = 0.5_f32.sqrt();
-    // b, c, d, qfac and the matrix they stand for, with the spacing of the axes along it.
+    // b, c, d and qfac of a quaternion, and the equivalent matrix times the voxel size.
     let forms = [
         ([0.0, 0.0, 0.0, 1.0], [x, y, z], [[x, 0.0, 0.0], [0.0, y, 0.0], [0.0, 0.0, z]]),
         ([0.0, 0.0, 0.0, -1.0], [x, y, z], [[x, 0.0, 0.0], [0.0, y, 0.0], [0.0, 0.0, -z]]),
@@ -209,7 +209,7 @@ fn every_voxel_type_and_byte_order_gives_the_same_hu() {
     }
 }
 
-/// The header in the other byte order.
+/// The header with the opposite byte order.
 fn swapped(header: &[u8]) -> Vec<u8> {
     let mut header = header.to_vec();
     let mut swap = |from: usize, to: usize, bytes: usize| header[from..to].chunks_mut(bytes).for_each(<[u8]>::reverse);
@@ -223,7 +223,7 @@ fn swapped(header: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn one_volume_may_have_four_dimensions_and_several_are_refused() {
+fn one_volume_may_have_four_dimensions_but_several_are_rejected() {
     let mut file = small_nifti();
     file.put(40, 4_u16.to_le_bytes());
     assert_eq!(open(&file.bytes()).slice_count(), 2);
@@ -232,7 +232,7 @@ fn one_volume_may_have_four_dimensions_and_several_are_refused() {
 }
 
 #[test]
-fn pictures_keep_their_greys() {
+fn pictures_keep_their_intensities() {
     let greys: Vec<u8> = (0..=255).collect();
     let png = write::png_8bit(32, 8, &greys).unwrap();
     let scan = Scan::open(&png, "slice.png", Window::new(0.0, 255.0).unwrap(), &Limits::default()).unwrap();
@@ -244,7 +244,7 @@ fn pictures_keep_their_greys() {
 }
 
 #[test]
-fn dicom_is_read_in_every_wrapping() {
+fn dicom_is_read_with_and_without_preamble_and_meta_information() {
     let file = Dicom::new();
     let explicit = file.bytes();
     let wrappings = [
@@ -267,13 +267,13 @@ fn dicom_is_read_in_every_wrapping() {
 }
 
 #[test]
-fn dicom_bits_become_hu() {
+fn stored_bits_become_hu() {
     let mut file = Dicom::new();
     file.text(tags::RESCALE_SLOPE, VR::DS, "1").text(tags::RESCALE_INTERCEPT, VR::DS, "0");
-    // The upper four bits are an overlay and no part of the value.
+    // The upper four bits are an overlay.
     file.words(&[0xF000, 0x0FFF, 0x0800, 0x17FF, 5, 6]);
     assert_eq!(first_hu(&file), [0.0, 4095.0, 2048.0, 2047.0, 5.0, 6.0]);
-    // How it wants to be shown is no part of what it means.
+    // The presentation does not change the values.
     file.text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
     assert_eq!(first_hu(&file), [0.0, 4095.0, 2048.0, 2047.0, 5.0, 6.0]);
     file.integer(tags::PIXEL_REPRESENTATION, 1);
@@ -316,7 +316,7 @@ fn dicom_frames_are_slices() {
     assert!(scan.slice(2).is_err());
 }
 
-/// A sequence of one item for each text.
+/// A sequence with one item.
 fn sequence(tag: dicom_core::Tag, items: Vec<InMemDicomObject>) -> DataElement<InMemDicomObject> {
     DataElement::new(tag, VR::SQ, DataSetSequence::from(items))
 }
@@ -334,7 +334,7 @@ fn enhanced_ct_keeps_its_spacing_in_functional_groups() {
     file.text(tags::NUMBER_OF_FRAMES, VR::IS, "2").words(&(0..12).collect::<Vec<_>>());
     let groups = vec![spacing_group("0.5\\0.75"), spacing_group("0.5\\0.75")];
     file.0.put(sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups));
-    // An icon has rows of its own, which are not the picture's.
+    // An icon has its own Rows.
     let mut icon = Dicom(InMemDicomObject::new_empty());
     icon.integer(tags::ROWS, 64);
     file.0.put(sequence(tags::ICON_IMAGE_SEQUENCE, vec![icon.0]));
@@ -349,14 +349,14 @@ fn enhanced_ct_keeps_its_spacing_in_functional_groups() {
 }
 
 #[test]
-fn mr_keeps_its_intensities_and_x_rays_are_bright_where_they_are_shown_bright() {
+fn mr_keeps_its_intensities_and_inverted_x_rays_are_mirrored() {
     let mut mr = Dicom::new();
     mr.text(tags::MODALITY, VR::CS, "MR").text(tags::RESCALE_SLOPE, VR::DS, "0.5");
     mr.text(tags::RESCALE_INTERCEPT, VR::DS, "3").text(tags::RESCALE_TYPE, VR::LO, "normalized");
     let scan = open(&mr.bytes());
     assert_eq!((scan.modality(), scan.slice(0).unwrap().hu()), (Some("MR"), &[3.0, 3.5, 4.0, 4.5, 5.0, 5.5][..]));
 
-    // One picture, from a detector whose pixels lie further apart than the body's.
+    // A projection image with the detector's pixel spacing.
     let mut x_ray = Dicom::new();
     for tag in [tags::IMAGE_ORIENTATION_PATIENT, tags::PIXEL_SPACING, tags::RESCALE_SLOPE, tags::RESCALE_INTERCEPT] {
         x_ray.remove(tag);
@@ -368,7 +368,7 @@ fn mr_keeps_its_intensities_and_x_rays_are_bright_where_they_are_shown_bright() 
     assert_eq!(shown(&x_ray), [4095.0, 4094.0, 4093.0, 4092.0, 4091.0, 4090.0]);
     x_ray.integer(tags::PIXEL_REPRESENTATION, 1);
     assert_eq!(shown(&x_ray), [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0]);
-    // The window refers to the values as shown; padding gets the least of them.
+    // The window refers to the displayed values; padding gets the smallest of them.
     x_ray.text(tags::WINDOW_CENTER, VR::DS, "2").text(tags::WINDOW_WIDTH, VR::DS, "2");
     x_ray.0.put(DataElement::new(tags::PIXEL_PADDING_VALUE, VR::SS, PrimitiveValue::from(0_i16)));
     assert_eq!(shown(&x_ray), [-6.0, -2.0, -3.0, -4.0, -5.0, -6.0]);
@@ -378,7 +378,7 @@ fn mr_keeps_its_intensities_and_x_rays_are_bright_where_they_are_shown_bright() 
     let spacing = scan.slice(0).unwrap().spacing().unwrap();
     assert_eq!((spacing.row_mm(), spacing.column_mm(), scan.modality()), (0.2, 0.1, Some("DX")));
 
-    // In CT, HU mean the same however they are shown.
+    // In CT, HU do not depend on the presentation.
     let mut ct = Dicom::new();
     ct.text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
     assert_eq!(shown(&ct)[0], -1024.0);
@@ -386,12 +386,12 @@ fn mr_keeps_its_intensities_and_x_rays_are_bright_where_they_are_shown_bright() 
 }
 
 #[test]
-fn dicom_that_is_not_read_says_why() {
+fn unsupported_dicom_is_rejected_with_a_reason() {
     let file = Dicom::new();
     let mut compressed = file.bytes();
     let uid = uids::EXPLICIT_VR_LITTLE_ENDIAN.as_bytes();
     let at = compressed.windows(uid.len()).position(|window| window == uid).unwrap();
-    // The length byte before the value grows with it; the meta information's own length is not used.
+    // The length byte before the value changes with it; the length of the meta information is not used.
     compressed[at - 2] = 22;
     compressed.splice(at..at + uid.len() + 1, *b"1.2.840.10008.1.2.4.70");
     let message = refusal(&compressed);
@@ -425,13 +425,13 @@ fn dicom_that_is_not_read_says_why() {
 }
 
 #[test]
-fn a_counterfactual_changes_its_slice_alone_and_by_what_the_model_changed() {
+fn a_counterfactual_adds_the_models_change_to_its_slice_only() {
     let scan = open(&small_nifti().bytes());
     let (slice, window) = (scan.slice(1).unwrap(), Window::new(-100.0, 300.0).unwrap());
     let input = vec![0.5; 16];
     let transform = InputTransform::of(slice, 4);
     assert_eq!(counterfactual_hu(slice, &transform, window, &input, &input), slice.hu());
-    // A tenth of [-1, 1] is 20 HU here, also of values that the window does not show.
+    // 0.1 in [-1, 1] is 20 HU here, also outside the window.
     let darker = counterfactual_hu(slice, &transform, window, &input, &[0.4; 16]);
     assert!(darker.iter().zip(slice.hu()).all(|(after, before)| (before - after - 20.0).abs() < 1e-3), "{darker:?}");
 
@@ -443,12 +443,12 @@ fn a_counterfactual_changes_its_slice_alone_and_by_what_the_model_changed() {
     let mask = open(&volume.mask_nifti().unwrap().unwrap());
     assert!(slices(&mask)[0].hu().iter().all(|&label| label == 0.0));
     assert!(slices(&mask)[1].hu().iter().all(|&label| label == 1.0));
-    // Only DICOM has something that a segmentation can refer to.
+    // Only DICOM has identifiers that a segmentation can refer to.
     assert!(!scan.is_segmentable());
 }
 
 #[test]
-fn what_is_written_keeps_no_word_of_the_original() {
+fn written_files_contain_no_text_of_the_original() {
     let mut file = small_nifti();
     for offset in [4, 14, 148, 228, 328] {
         file.put(offset, *b"Secret^N");
@@ -459,14 +459,14 @@ fn what_is_written_keeps_no_word_of_the_original() {
     let gzipped = write::nifti::<f32>(&hu, scan.geometry().unwrap()).unwrap();
     std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&gzipped[..]), &mut written).unwrap();
     let png = write::png_8bit(1, 1, &[0]).unwrap();
-    assert!(png.windows(17).any(|bytes| bytes == b"research use only"), "the picture says it too");
+    assert!(png.windows(17).any(|bytes| bytes == b"research use only"), "the PNG has the notice too");
     let holds = |word: &[u8]| written.windows(word.len()).any(|bytes| bytes == word);
     assert!(!holds(b"Secret"));
     assert!(holds(b"research use only"));
 }
 
 #[test]
-fn a_table_for_display_says_where_the_window_ends() {
+fn the_voi_lut_determines_the_window() {
     let tables = |descriptor: [u16; 3], words: Vec<u16>| {
         let mut table = InMemDicomObject::new_empty();
         table.put(DataElement::new(tags::LUT_DESCRIPTOR, VR::US, PrimitiveValue::U16(descriptor.to_vec().into())));
@@ -479,12 +479,12 @@ fn a_table_for_display_says_where_the_window_ends() {
         file.0.put(tables([8, 65526, bits], words));
         open(&file.bytes()).window()
     };
-    // From -10 HU on: black, black, black, rising, white, white, white, white.
+    // From -10 HU: black, black, black, rising, white, white, white, white.
     let words = [0, 0, 0, 9, 20, 20, 20, 20].map(u16::to_le_bytes);
     assert_eq!(window(16, words.as_flattened()), Window::new(-8.0, -6.0).ok());
-    // Two entries a word: known to the word.
+    // Two entries per word limit the precision to a word.
     assert_eq!(window(8, &[0, 0, 0, 0, 9, 15, 20, 20]), Window::new(-8.0, -4.0).ok());
-    // In a functional group it is one frame's, and never a table of the modality.
+    // Inside a functional group it belongs to a frame, and it is never a modality LUT.
     let mut group = InMemDicomObject::new_empty();
     group.put(tables([4, 0, 16], vec![7, 7, 7, 7]));
     let mut groups = InMemDicomObject::new_empty();
@@ -494,6 +494,6 @@ fn a_table_for_display_says_where_the_window_ends() {
     let groups = DataSetSequence::from(vec![groups]);
     file.0.put(DataElement::new(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, VR::SQ, groups));
     assert_eq!(first_hu(&file), plain);
-    // Nothing to tell black and white by.
+    // No range from black to white.
     assert_eq!(window(16, &[]), None);
 }

@@ -10,7 +10,7 @@ use samples::{Dicom, small_nifti};
 
 const UPRIGHT: &str = "1\\0\\0\\0\\1\\0";
 
-/// A slice of a series at a place, whose stored values tell its number.
+/// A slice of a series at `position`, whose stored values are its number.
 fn slice(series: &str, orientation: &str, position: [f64; 3], number: u16) -> Vec<u8> {
     let mut file = Dicom::new();
     let [x, y, z] = position;
@@ -42,7 +42,7 @@ fn upright(places: &[f64]) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn slices_are_put_in_order_of_their_places() {
+fn slices_are_sorted_by_position() {
     let opened = open(&upright(&[20.0, 0.0, 30.0, 10.0]));
     let [scan] = &opened.scans[..] else { unreachable!("{} scans", opened.scans.len()) };
     assert_eq!(numbers(scan), [1.0, 3.0, 0.0, 2.0]);
@@ -52,30 +52,30 @@ fn slices_are_put_in_order_of_their_places() {
 }
 
 #[test]
-fn gaps_and_slices_that_lie_twice_are_named() {
+fn gaps_and_duplicate_slices_are_reported() {
     let missing = open(&upright(&[0.0, 10.0, 20.0, 40.0]));
     assert_eq!(
         missing.scans[0].notes(),
-        ["slices are missing or uneven: 20.00 mm behind slice 3, 10.00 mm elsewhere; no volume is exported"]
+        ["slices are missing or uneven: 20.00 mm after slice 3, 10.00 mm elsewhere; no volume is exported"]
     );
     assert!(missing.scans[0].geometry().is_none());
     let twice = open(&upright(&[0.0, 10.0, 10.0, 20.0]));
-    assert_eq!(twice.scans[0].notes(), ["one slice lies where another does and is left out"]);
+    assert_eq!(twice.scans[0].notes(), ["one slice has the same position as another and was skipped"]);
     assert_eq!(twice.scans[0].slice_count(), 3);
-    // Two slices of a survey: each can be looked at.
+    // Two slices of a localiser; each can be viewed.
     let far = open(&upright(&[0.0, 120.0]));
     assert_eq!(far.scans[0].slice_count(), 2);
     assert!(far.scans[0].geometry().is_none() && far.scans[0].notes()[0].contains("120"), "{:?}", far.scans[0].notes());
 }
 
 #[test]
-fn a_tilted_gantry_is_refused_and_rounded_places_are_not() {
+fn gantry_tilt_is_rejected_and_rounded_positions_are_not() {
     let sheared: Vec<_> = (0..5_u16)
         .map(|i| ("tilted", slice("1.2", UPRIGHT, [0.0, 0.3 * f64::from(i), 2.0 * f64::from(i)], i)))
         .collect();
     let message = open_within(&sheared, &Limits::default()).unwrap_err().to_string();
-    assert!(message.contains("sheared by 8.5 degrees, as a tilted gantry leaves them; resample"), "{message}");
-    // Slices of 0.6 mm, tilted by 3 degrees, whose places are written with two decimals.
+    assert!(message.contains("sheared by 8.5 degrees (gantry tilt); resample"), "{message}");
+    // Slices of 0.6 mm, tilted by 3 degrees, whose positions have two decimals.
     let (sin, cos) = 3_f64.to_radians().sin_cos();
     let orientation = format!("1\\0\\0\\0\\{cos:.6}\\{:.6}", -sin);
     let place = |i: u16, share: f64| (f64::from(i) * 60.0 * share).round() / 100.0;
@@ -86,12 +86,12 @@ fn a_tilted_gantry_is_refused_and_rounded_places_are_not() {
 }
 
 #[test]
-fn series_and_shapes_are_told_apart_and_what_cannot_be_read_is_named() {
+fn series_and_shapes_are_separated_and_unreadable_files_reported() {
     let coronal = "1\\0\\0\\0\\0\\-1";
     let files = [
         ("a1", slice("1.2", UPRIGHT, [0.0, 0.0, 0.0], 0)),
         ("b1", slice("1.3", UPRIGHT, [0.0, 0.0, 0.0], 7)),
-        // A few decimals more or less make no other series.
+        // Rounding of a few decimals does not split a series.
         ("a2", slice("1.2", "1\\0.0004\\0\\0\\1\\0", [0.0, 0.0, 5.0], 1)),
         ("survey", slice("1.2", coronal, [0.0, 0.0, 0.0], 9)),
         ("report.pdf", b"%PDF-1.7".to_vec()),
@@ -108,7 +108,7 @@ fn series_and_shapes_are_told_apart_and_what_cannot_be_read_is_named() {
 }
 
 #[test]
-fn slices_without_places_come_in_the_order_of_their_numbers() {
+fn slices_without_positions_are_sorted_by_number() {
     let file = |number: &str, value: u16| {
         let mut file = Dicom::new();
         file.text(tags::SERIES_INSTANCE_UID, VR::UI, "1.2").text(tags::INSTANCE_NUMBER, VR::IS, number);
@@ -117,11 +117,11 @@ fn slices_without_places_come_in_the_order_of_their_numbers() {
     };
     let opened = open(&[("x", file("10", 10)), ("y", file("2", 2)), ("z", file("1", 1))]);
     assert_eq!(numbers(&opened.scans[0]), [1.0, 2.0, 10.0]);
-    assert!(opened.scans[0].notes()[0].starts_with("the slices do not say where they lie"));
+    assert!(opened.scans[0].notes()[0].starts_with("the slices have no position"));
 }
 
 #[test]
-fn many_files_together_cost_no_more_than_one() {
+fn limits_apply_to_all_files_together() {
     let files = upright(&[0.0, 1.0, 2.0, 3.0]);
     let limits = Limits { voxels: 23, ..Limits::default() };
     let message = open_within(&files, &limits).unwrap_err().to_string();
@@ -132,7 +132,7 @@ fn many_files_together_cost_no_more_than_one() {
 }
 
 #[test]
-fn pairs_are_found_by_their_whole_name() {
+fn header_and_image_pairs_need_the_same_name() {
     let pair = |value: u8| {
         let mut header = small_nifti();
         header.put(344, *b"ni1\0");
@@ -148,14 +148,14 @@ fn pairs_are_found_by_their_whole_name() {
 }
 
 #[test]
-fn a_file_that_does_not_tell_the_sides_is_not_marked() {
+fn a_file_without_orientation_is_not_oriented() {
     let mut silent = small_nifti();
     silent.put(254, 0_i16.to_le_bytes());
     assert!(!open(&[("v.nii", silent.bytes())]).scans[0].is_oriented());
     assert!(open(&[("v.nii", small_nifti().bytes())]).scans[0].is_oriented());
 }
 
-/// An element of explicit length.
+/// An element with explicit length.
 fn element(group: u16, number: u16, vr: &[u8; 2], value: &[u8]) -> Vec<u8> {
     let head = [&group.to_le_bytes()[..], &number.to_le_bytes(), vr].concat();
     let length = match vr {
@@ -165,7 +165,7 @@ fn element(group: u16, number: u16, vr: &[u8; 2], value: &[u8]) -> Vec<u8> {
     [head, length, value.to_vec()].concat()
 }
 
-/// Compressed pixels of these items, and the delimiter behind them.
+/// Encapsulated pixel data with these items and the sequence delimiter.
 fn encapsulated(items: &[&[u8]]) -> Vec<u8> {
     let mut bytes = b"\xE0\x7F\x10\x00OB\0\0\xFF\xFF\xFF\xFF".to_vec();
     for item in items {
@@ -196,7 +196,7 @@ fn packed(pixels: [u8; 2]) -> Vec<u8> {
 }
 
 #[test]
-fn a_compressed_icon_is_passed_over() {
+fn a_compressed_icon_is_skipped() {
     let inside = encapsulated(&[&[], b"\xFF\xD8 no elements at all \xFF\xD9"]);
     let item = [&b"\xFE\xFF\x00\xE0\xFF\xFF\xFF\xFF"[..], &inside, b"\xFE\xFF\x0D\xE0\0\0\0\0"].concat();
     let icon = [&b"\x88\x00\x00\x02SQ\0\0\xFF\xFF\xFF\xFF"[..], &item, b"\xFE\xFF\xDD\xE0\0\0\0\0"].concat();
@@ -205,13 +205,13 @@ fn a_compressed_icon_is_passed_over() {
 }
 
 #[test]
-fn frames_in_several_fragments_follow_the_table() {
+fn fragmented_frames_follow_the_offset_table() {
     let (a, b) = (packed([1, 2]), packed([3, 4]));
     let table: Vec<u8> = [0_u32, 8 + 30 + 8 + 38].iter().flat_map(|offset| offset.to_le_bytes()).collect();
     let file = rle("2 ", &[], &[&table, &a[..30], &a[30..], &b[..40], &b[40..]]);
     let scan = &open(&[("frames", file)]).scans[0];
     assert_eq!((scan.slice(0).unwrap().hu(), scan.slice(1).unwrap().hu()), (&[1.0, 2.0][..], &[3.0, 4.0][..]));
-    // A table that is no table costs no more than its bytes.
+    // A damaged table allocates nothing beyond its bytes.
     let (table, nothing) = (vec![7; 4 << 20], vec![&b""[..]; 400_000]);
     let items: Vec<&[u8]> = std::iter::once(&table[..]).chain(nothing).collect();
     let message = open_within(&[("frames", rle("2 ", &[], &items))], &Limits::default()).unwrap_err().to_string();

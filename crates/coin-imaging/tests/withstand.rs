@@ -1,5 +1,5 @@
-//! No file makes a reader panic, hang or take memory without bounds: damaged files of every kind, cut at every byte and changed
-//! at random, give slices or a typed error. `COIN_DAMAGE=100000` damages each so many times instead of the default.
+//! Fuzzing: files of every format, truncated at every byte and mutated at random, never cause a panic, hang or
+//! unbounded allocation. They give slices or a typed error. `COIN_DAMAGE=100000` sets the number of mutations per file.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod damage;
@@ -18,14 +18,14 @@ use rand_chacha::ChaCha8Rng;
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
-/// Bytes that opening a small file may take, whatever it claims.
+/// Most memory that opening a small file may take, whatever it claims.
 const MEMORY: usize = 512 << 20;
-/// Longest that opening one may take.
+/// Longest time that opening a file may take.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Files that are cut at every byte are no longer than this.
+/// Files up to this size are truncated at every byte.
 const SHORT: usize = 4096;
 
-/// A file of every kind: those that `tests/interop/readers.py corpus` has made, and pictures.
+/// A file of every format: those made by `tests/interop/readers.py corpus`, and pictures.
 fn corpus() -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -47,7 +47,7 @@ fn corpus() -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// What was opened, and what it cost at most.
+/// Number of opened files, and the peak cost.
 #[derive(Default)]
 struct Tally {
     inputs: usize,
@@ -80,7 +80,7 @@ impl Tally {
 }
 
 #[test]
-fn damaged_files_are_withstood() {
+fn damaged_files_are_handled() {
     let corpus = corpus();
     assert!(corpus.len() > 25, "{} kinds", corpus.len());
     let times = damage::times(2000);

@@ -1,9 +1,4 @@
-//! The Adam optimiser step.
-
-use burn::backend::Dispatch;
-use burn::tensor::Tensor;
-
-use crate::operations::Operations;
+//! The parameters of an Adam step.
 
 /// Hyperparameters and step count of one Adam step (Kingma and Ba, arXiv 1412.6980, algorithm 1).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,19 +19,4 @@ impl Adam {
         let [first, second] = self.betas.map(|beta| 1.0 - beta.powi(self.time as i32));
         [second.sqrt() / first, second.sqrt()]
     }
-}
-
-/// Takes one Adam step and returns the updated parameter and its two moments.
-///
-/// All tensors have the same shape. Both moments are zero before the first step.
-pub fn adam<const D: usize>(
-    parameter: Tensor<D>,
-    gradient: Tensor<D>,
-    moments: [Tensor<D>; 2],
-    adam: Adam,
-) -> (Tensor<D>, [Tensor<D>; 2]) {
-    let [parameter, gradient] = [parameter, gradient].map(Tensor::into_dispatch);
-    let [first, second] = moments.map(Tensor::into_dispatch);
-    let (parameter, first, second) = <Dispatch as Operations>::adam(parameter, gradient, first, second, adam);
-    (Tensor::from_dispatch(parameter), [first, second].map(Tensor::from_dispatch))
 }

@@ -10,8 +10,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{AutodiffBackend as _, Backend, TensorMetadata as _};
 use burn::tensor::Shape;
 
-use crate::operations::{Operations, Optional};
-use crate::{Convolution, composed};
+use crate::Convolution;
+use crate::operations::{self, Operations, Optional};
 
 impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
     fn convolve(
@@ -24,7 +24,7 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         relu: bool,
         convolution: Convolution,
     ) -> FloatTensor<Self> {
-        let x = composed::after_prologue::<Self>(x, scale.get(), shift.get());
+        let x = operations::after_prologue::<Self>(x, scale.get(), shift.get());
         let (bias, residual) = (bias.get(), residual.get());
         let [height, width] = [x.shape()[2], x.shape()[3]];
         let [rows, columns] = convolution.output([height, width]);
@@ -74,7 +74,7 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
     }
 
     fn sum_pool(x: FloatTensor<Self>, scale: Optional<Self>, shift: Optional<Self>, factor: f32) -> FloatTensor<Self> {
-        let x = composed::after_prologue::<Self>(x, scale.get(), shift.get());
+        let x = operations::after_prologue::<Self>(x, scale.get(), shift.get());
         let sides = [x.shape()[2], x.shape()[3]];
         match (SumPooled { factor }).prepare::<C>([x.node()]).compute_bound().stateful() {
             OpsKind::Tracked(step) => {

@@ -5,7 +5,6 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Scalar, TensorMetadata as _};
 use burn::tensor::{IntDType, Shape, Slice};
 
-use crate::operations::Operations;
 use crate::{Adam, Convolution};
 
 fn options(convolution: &Convolution) -> ConvOptions<2> {
@@ -29,18 +28,6 @@ pub fn affine_relu<B: Backend>(x: FloatTensor<B>, scale: FloatTensor<B>, shift: 
     B::relu(B::float_add(scaled, along_channels::<B>(shift)))
 }
 
-/// Applies the prologue `relu(scale * x + shift)`, if any.
-pub fn after_prologue<B: Operations>(
-    x: FloatTensor<B>,
-    scale: Option<FloatTensor<B>>,
-    shift: Option<FloatTensor<B>>,
-) -> FloatTensor<B> {
-    match scale.zip(shift) {
-        Some((scale, shift)) => B::affine_relu(x, scale, shift),
-        None => x,
-    }
-}
-
 /// Adds the residual and applies ReLU.
 fn after_epilogue<B: Backend>(y: FloatTensor<B>, residual: Option<FloatTensor<B>>, relu: bool) -> FloatTensor<B> {
     let y = match residual {
@@ -54,18 +41,14 @@ fn after_epilogue<B: Backend>(y: FloatTensor<B>, residual: Option<FloatTensor<B>
     if relu { B::relu(y) } else { y }
 }
 
-#[allow(clippy::too_many_arguments, reason = "as the operation has them")]
-pub fn convolve<B: Operations>(
+pub fn convolve<B: Backend>(
     x: FloatTensor<B>,
     weight: FloatTensor<B>,
-    scale: Option<FloatTensor<B>>,
-    shift: Option<FloatTensor<B>>,
     bias: Option<FloatTensor<B>>,
     residual: Option<FloatTensor<B>>,
     relu: bool,
     convolution: Convolution,
 ) -> FloatTensor<B> {
-    let x = after_prologue::<B>(x, scale, shift);
     let y = if convolution.transposed {
         let Convolution { stride, padding, groups, .. } = convolution;
         let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0; 2], [1; 2], groups);
@@ -96,7 +79,7 @@ pub fn parities<B: Backend>(weight: FloatTensor<B>) -> FloatTensor<B> {
     along(along(weight, 2), 3)
 }
 
-pub fn convolve_input_gradient<B: Operations>(
+pub fn convolve_input_gradient<B: Backend>(
     weight: FloatTensor<B>,
     gradient: FloatTensor<B>,
     [height, width]: [usize; 2],
@@ -111,7 +94,7 @@ pub fn convolve_input_gradient<B: Operations>(
     // Burn reads only the shape.
     let x = B::float_zeros(shape, &gradient.device(), gradient.dtype().into());
     let found = B::conv2d_x_backward(x, weight, gradient, options(&convolution));
-    if convolution.doubled { sum_pool::<B>(found, None, None, 1.0) } else { found }
+    if convolution.doubled { sum_pool::<B>(found, 1.0) } else { found }
 }
 
 pub fn convolve_weight_gradient<B: Backend>(
@@ -163,13 +146,7 @@ pub fn batch_norm_gradient<B: Backend>(
     (found.x_grad, found.gamma_grad, found.beta_grad)
 }
 
-pub fn sum_pool<B: Operations>(
-    x: FloatTensor<B>,
-    scale: Option<FloatTensor<B>>,
-    shift: Option<FloatTensor<B>>,
-    factor: f32,
-) -> FloatTensor<B> {
-    let x = after_prologue::<B>(x, scale, shift);
+pub fn sum_pool<B: Backend>(x: FloatTensor<B>, factor: f32) -> FloatTensor<B> {
     let mean = B::avg_pool2d(x, [2; 2], [2; 2], [0; 2], true, false);
     if factor == 0.25 { mean } else { B::float_mul_scalar(mean, Scalar::Float(4.0 * f64::from(factor))) }
 }

@@ -1,11 +1,8 @@
-//! The public convolution functions.
+//! The geometry of a convolution, and what is applied to its result.
 
-use burn::backend::Dispatch;
 #[cfg(feature = "tuned")]
 use burn::tensor::Shape;
 use burn::tensor::Tensor;
-
-use crate::operations::{Operations, Optional};
 
 /// The largest stride of a kernel here.
 pub(crate) const MAX_STRIDE: usize = 4;
@@ -64,7 +61,8 @@ impl Convolution {
         Shape::new([gradient[1], x[1] / self.groups, self.kernel, self.kernel])
     }
 
-    fn check(&self, input: [usize; 4], weight: [usize; 4]) {
+    /// Panics unless the geometry is supported and fits these shapes.
+    pub(crate) fn check(&self, input: [usize; 4], weight: [usize; 4]) {
         let [_, channels, _, _] = input;
         let [outputs, inputs, rows, columns] = weight;
         assert!(
@@ -98,73 +96,8 @@ pub struct Epilogue {
     pub relu: bool,
 }
 
-/// Folds 3x3 kernels `[outputs, inputs, 3, 3]` for a 2x upsampled input into 4x4 kernels `[outputs, inputs, 4, 4]`.
-///
-/// A transposed convolution with the folded kernels, stride 2 and padding 1 equals a convolution of the upsampled map
-/// with the originals. Weights that meet the same input pixel are summed once, ahead of time, instead of in every call.
-///
-/// # Panics
-/// If the kernels are not 3x3.
-pub fn parities(weight: Tensor<4>) -> Tensor<4> {
-    let [_, _, rows, columns] = weight.dims();
-    assert_eq!([rows, columns], [3; 2], "only 3x3 kernels can be folded");
-    Tensor::from_dispatch(<Dispatch as Operations>::parities(weight.into_dispatch()))
-}
-
 /// Shape of the result of [`parities`].
 #[cfg(feature = "tuned")]
 pub(crate) fn parities_shape(weight: &Shape) -> Shape {
     Shape::new([weight[0], weight[1], 4, 4])
-}
-
-/// Panics unless scale and shift are both `[channels]`.
-pub(crate) fn check_affine(channels: usize, affine: Option<&(Tensor<1>, Tensor<1>)>) {
-    let fits = affine.is_none_or(|(scale, shift)| scale.dims() == [channels] && shift.dims() == [channels]);
-    assert!(fits, "scale and shift must have {channels} values, one per channel");
-}
-
-/// Convolves `x` `[batch, inputs, height, width]` with `weight` `[outputs, inputs / groups, kernel, kernel]`.
-///
-/// With a prologue `(scale, shift)`, both `[inputs]`, the input is `relu(scale * x + shift)`. Zero padding is applied
-/// after the prologue.
-///
-/// # Panics
-/// If the shapes do not match, or the geometry is not supported.
-pub fn convolve(
-    x: Tensor<4>,
-    weight: Tensor<4>,
-    prologue: Option<(Tensor<1>, Tensor<1>)>,
-    epilogue: Epilogue,
-    convolution: Convolution,
-) -> Tensor<4> {
-    convolution.check(x.dims(), weight.dims());
-    let Epilogue { bias, residual, relu } = epilogue;
-    let ([batch, inputs, height, width], outputs) = (x.dims(), weight.dims()[0]);
-    let [rows, columns] = convolution.output([height, width]);
-    if let Some(residual) = &residual {
-        let half = [batch, outputs, rows / 2, columns / 2];
-        let is_half = rows.is_multiple_of(2) && columns.is_multiple_of(2) && residual.dims() == half;
-        let found = residual.dims();
-        assert!(
-            is_half || found == [batch, outputs, rows, columns],
-            "a residual of shape {found:?} does not match the output"
-        );
-    }
-    assert!(
-        bias.as_ref().is_none_or(|bias| bias.dims() == [outputs]),
-        "the bias must have {outputs} values, one per output"
-    );
-    check_affine(inputs, prologue.as_ref());
-    let (scale, shift) = prologue.unzip();
-    let vector = |vector: Option<Tensor<1>>| Optional::of(vector.map(Tensor::into_dispatch));
-    Tensor::from_dispatch(<Dispatch as Operations>::convolve(
-        x.into_dispatch(),
-        weight.into_dispatch(),
-        vector(scale),
-        vector(shift),
-        vector(bias),
-        Optional::of(residual.map(Tensor::into_dispatch)),
-        relu,
-        convolution,
-    ))
 }

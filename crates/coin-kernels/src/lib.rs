@@ -6,7 +6,7 @@
 //! operations. Feature maps are `[batch, channels, height, width]`.
 //!
 //! # Modules
-//! - `convolution`, `maps`, `adam`: the public functions
+//! - `functions`, `maps`: the public functions; `convolution`, `adam`: their parameters
 //! - `operations`: the backend trait with its default implementations, composed of Burn operations
 //! - `cpu`, `gpu`: the kernels
 //! - `autodiff`: the backward passes
@@ -44,6 +44,7 @@ mod composed;
 mod convolution;
 #[cfg(feature = "flex")]
 mod cpu;
+mod functions;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod maps;
@@ -51,7 +52,8 @@ mod operations;
 #[cfg(feature = "flex")]
 mod stencil;
 
-pub use adam::{Adam, adam};
+pub use adam::Adam;
 pub use awake::Awake;
-pub use convolution::{Convolution, Epilogue, convolve, parities};
+pub use convolution::{Convolution, Epilogue};
+pub use functions::{adam, convolve, parities};
 pub use maps::{BatchNormed, add_relu, affine_relu, average_pool, batch_norm, double, max_pool, product};

@@ -3,7 +3,7 @@
 use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 
-use crate::convolution::check_affine;
+use crate::functions::check_affine;
 use crate::operations::{Operations, Optional};
 
 /// Output and statistics of [`batch_norm`].

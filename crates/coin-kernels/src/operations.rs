@@ -36,6 +36,18 @@ fn with_sides(map: &Shape, change: impl Fn(usize) -> usize) -> Shape {
     Shape::new([map[0], map[1], change(map[2]), change(map[3])])
 }
 
+/// Applies the prologue `relu(scale * x + shift)`, if any.
+pub(crate) fn after_prologue<B: Operations>(
+    x: FloatTensor<B>,
+    scale: Option<FloatTensor<B>>,
+    shift: Option<FloatTensor<B>>,
+) -> FloatTensor<B> {
+    match scale.zip(shift) {
+        Some((scale, shift)) => B::affine_relu(x, scale, shift),
+        None => x,
+    }
+}
+
 /// The operations of a backend. The public functions of this crate define their meaning.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
@@ -60,7 +72,8 @@ pub trait Operations: Backend {
         convolution: Convolution,
     ) -> FloatTensor<Self> {
         let [scale, shift, bias, residual] = [scale, shift, bias, residual].map(Optional::get);
-        composed::convolve::<Self>(x, weight, scale, shift, bias, residual, relu, convolution)
+        let x = after_prologue::<Self>(x, scale, shift);
+        composed::convolve::<Self>(x, weight, bias, residual, relu, convolution)
     }
 
     /// [`crate::parities`].
@@ -132,7 +145,7 @@ pub trait Operations: Backend {
         #[extension_type] shift: Optional<Self>,
         factor: f32,
     ) -> FloatTensor<Self> {
-        composed::sum_pool::<Self>(x, scale.get(), shift.get(), factor)
+        composed::sum_pool::<Self>(after_prologue::<Self>(x, scale.get(), shift.get()), factor)
     }
 
     /// [`crate::add_relu`].

@@ -1,15 +1,15 @@
-//! What this crate refuses, and what it fails at.
+//! The error type of this crate.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// Why data, a recipe, a device, a model or a command line was refused. Each message is one sentence that names the file or
-/// option, the field and the remedy.
+/// An error of data, recipes, devices, models or the command line. Each message is one sentence that names the file or option, the
+/// field and the remedy.
 #[derive(Debug, Error, PartialEq)]
 pub enum Error {
-    /// A command line that cannot be followed.
+    /// Invalid use of the command line or of a folder.
     #[error("{0}")]
     Usage(String),
     /// Writing failed.
@@ -42,27 +42,27 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// A folder or table is not what its kind says.
+    /// A folder or file does not have the expected layout or format.
     #[error("{path}: {reason}")]
     Folder {
-        /// The folder or table.
+        /// The folder or file.
         path: PathBuf,
         /// What is wrong, and what to do.
         reason: String,
     },
-    /// A case that cannot be used.
-    #[error("case {case}: {reason}; mend it, or leave such cases out with --skip-incomplete")]
+    /// An unusable case.
+    #[error("case {case}: {reason}; fix the case or skip such cases with --skip-incomplete")]
     Case {
         /// The case.
         case: String,
         /// What is wrong, with the file.
         reason: String,
     },
-    /// Patients are not divided as they must be.
+    /// Patients cannot be split as the recipe says.
     #[error("data.split: {0}")]
     Split(String),
-    /// The task names what the data does not know.
-    #[error("{data}: no label is called {name}; there are {known}")]
+    /// The task names a label that the data does not have.
+    #[error("{data}: no label is called {name}; choose from {known}")]
     Label {
         /// The data.
         data: String,
@@ -71,34 +71,34 @@ pub enum Error {
         /// Names of all labels.
         known: String,
     },
-    /// No window can be found.
+    /// The window is invalid or cannot be computed.
     #[error("input.normalisation: {0}")]
     Normalisation(String),
-    /// Nothing fits.
+    /// A split without usable slices.
     #[error("{data}: the {split} split has no slices with {wanted}")]
     Empty {
         /// The data.
         data: String,
         /// The split.
         split: &'static str,
-        /// What was looked for.
+        /// The slices that the task needs.
         wanted: String,
     },
-    /// An image and its mask differ.
-    #[error("{path}: image and mask differ in size")]
+    /// An image and its mask differ in size.
+    #[error("{path}: image and mask differ in size; make them the same size")]
     Sizes {
         /// The image.
         path: PathBuf,
     },
-    /// Neither embedded nor a file.
-    #[error("recipe {name}: no such recipe or file; the embedded ones are {known}")]
+    /// Neither an embedded recipe nor a file.
+    #[error("recipe {name}: no such recipe or file; name a file or one of the embedded recipes {known}")]
     UnknownRecipe {
-        /// What was asked for.
+        /// The name or path.
         name: String,
-        /// The embedded ones.
+        /// The embedded recipes.
         known: String,
     },
-    /// Not TOML, an unknown key, or a missing one.
+    /// Not TOML, or a key is unknown, missing or invalid.
     #[error("recipe {name}: {reason}")]
     Recipe {
         /// The recipe.
@@ -106,7 +106,7 @@ pub enum Error {
         /// What is wrong, with the key.
         reason: String,
     },
-    /// A change by `--set` that cannot be made.
+    /// A `--set` change that cannot be applied.
     #[error("--set {change}: {reason}")]
     Change {
         /// The change.
@@ -114,19 +114,19 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// Not a name of a device.
+    /// An unknown device name.
     #[error("--device {0}: choose auto, cpu, vulkan[:N] or cuda[:N]")]
     UnknownDevice(String),
-    /// Not the address of one.
-    #[error("--device {0}: a device of another machine is ws://HOST:PORT, or ws://HOST:PORT/N")]
+    /// An invalid address of a remote device.
+    #[error("--device {0}: write a device of another machine as ws://HOST:PORT or ws://HOST:PORT/N")]
     UnknownRemote(String),
-    /// This program was built without it.
-    #[error("--device {0}: this program was built without it; build with --features {0}")]
+    /// This program was built without support for the device.
+    #[error("--device {0}: this program was built without support for it; build with --features {0}")]
     NotBuilt(&'static str),
-    /// The machine does not offer it.
-    #[error("--device {0}: no such device was found on this machine; use --device cpu")]
+    /// The device does not exist on this machine.
+    #[error("--device {0}: no such device on this machine; use --device cpu")]
     AbsentDevice(String),
-    /// The other machine does not lend it.
+    /// The device of another machine cannot be used.
     #[error("--device {device}: {reason}")]
     RemoteDevice {
         /// Its address.
@@ -134,17 +134,17 @@ pub enum Error {
         /// What went wrong.
         reason: String,
     },
-    /// It cannot share a batch with itself.
-    #[error("--devices: {0} is named twice")]
+    /// A device is named twice.
+    #[error("--devices: {0} is named twice; name each device once")]
     Twice(String),
-    /// It is there and computes something else than the processor.
-    #[error("{device}: a small network gives {what} that differ by {difference} from the processor's")]
+    /// The results of the device differ from those of the CPU.
+    #[error("{device}: the {what} of a small test network differ by {difference} from those of the CPU")]
     WrongDevice {
         /// The device.
         device: String,
-        /// Answers or gradients.
+        /// Outputs or gradients.
         what: &'static str,
-        /// Relative to the largest of the processor's.
+        /// Largest difference, relative to the largest value of the CPU.
         difference: f32,
     },
     /// The file is not a checkpoint.
@@ -165,13 +165,13 @@ pub enum Error {
         /// What does not match, and what to do.
         reason: String,
     },
-    /// A layer's parameter belongs to no network that the builder took up.
+    /// A parameter belongs to a network that the ONNX graph does not contain.
     #[error("a layer belongs to another model")]
     ForeignLayer,
-    /// An image was refused, or could not be encoded.
+    /// An image could not be read or encoded.
     #[error(transparent)]
     Imaging(#[from] coin_imaging::Error),
-    /// A model was refused, or a device failed.
+    /// A model is invalid, or a device failed.
     #[error(transparent)]
     Model(#[from] coin_core::Error),
 }
@@ -187,12 +187,12 @@ impl Error {
         move |reason| Self::Write { path: path.to_owned(), reason: reason.to_string() }
     }
 
-    /// A folder or table that is not what its kind says.
+    /// A folder or file that does not have the expected layout or format.
     pub(crate) fn folder(path: impl Into<PathBuf>, reason: impl ToString) -> Self {
         Self::Folder { path: path.into(), reason: reason.to_string() }
     }
 
-    /// Whether the caller can mend it: the input or the command line is to blame.
+    /// Whether the user can fix it, because the input or the command line is the cause.
     #[must_use]
     pub fn is_input(&self) -> bool {
         match self {

@@ -11,8 +11,8 @@ use coin_imaging::augmentation::Augmentation;
 use coin_imaging::{Limits, Mask, Plane, Scan, Window, write};
 use coin_train::Error;
 use coin_train::data::source::{self, SourceKind, Wanted};
-use coin_train::data::{BatchRequest, Case, Dataset, Grid, Row, SliceTable, Split, Subset, phantoms};
-use coin_train::recipe::{Finding, Names, Protocol, Recipe, Task};
+use coin_train::data::{BatchRequest, Case, Dataset, Grid, Row, SliceTable, Subset, phantoms};
+use coin_train::recipe::{Finding, Names, Protocol, Recipe, Split, Task};
 use volumes::{SIDES, ct, labels};
 
 fn table(kind: SourceKind, folder: &Path) -> Result<SliceTable, Error> {

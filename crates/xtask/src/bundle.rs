@@ -1,4 +1,4 @@
-//! The page's modules in two files: on a first visit, sixty requests cost more than the bytes that they fetch.
+//! Bundles the page's modules, because about sixty requests delay the first visit more than the bytes do.
 
 use std::fs;
 use std::path::Path;
@@ -6,13 +6,14 @@ use std::path::Path;
 use crate::command::{has, run_in};
 use crate::tools::ESBUILD;
 
-/// What both scripts of the page import. It lies beside the modules of `pkg/`, from where the engine's worker is found.
+/// Name of the chunk that both scripts of the page import. It must be next to the modules of `pkg/`, from where the engine's worker is
+/// resolved.
 const SHARED: &str = "shared";
 
-/// Bundles the scripts of a built page. Without npm they stay apart, and work all the same.
+/// Bundles the scripts of a built page. Without npm they stay separate, which also works.
 pub fn bundle(page: &Path) -> anyhow::Result<()> {
     if !has("npm", "") {
-        eprintln!("npm was not found: the page's modules are not bundled, so it opens a little later");
+        eprintln!("npm was not found; the page's modules are not bundled, so the page opens slightly later");
         return Ok(());
     }
     let package = format!("esbuild@{ESBUILD}");

@@ -1,4 +1,4 @@
-//! Running other programs, with every line they print shown.
+//! Runs other programs and shows their output.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,12 +7,18 @@ use anyhow::{Context as _, bail};
 
 use crate::root;
 
-/// Runs `program` at the top of the repository.
+/// Runs `program` in the root of the repository.
+///
+/// # Errors
+/// If it cannot be started or fails.
 pub fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
     run_in(&root(), program, arguments, &[])
 }
 
-/// Runs `program` in `folder` with more environment.
+/// Runs `program` in `folder` with additional environment variables.
+///
+/// # Errors
+/// If it cannot be started or fails.
 pub fn run_in(folder: &Path, program: &str, arguments: &[&str], environment: &[(&str, &Path)]) -> anyhow::Result<()> {
     let mut command = command(folder, program, arguments);
     command.envs(environment.iter().copied());
@@ -23,7 +29,7 @@ pub fn run_in(folder: &Path, program: &str, arguments: &[&str], environment: &[(
     Ok(())
 }
 
-/// `program` in `folder`, yet to be started.
+/// Prepares `program` to run in `folder`, and prints the command line.
 pub fn command(folder: &Path, program: &str, arguments: &[&str]) -> Command {
     eprintln!("> {program} {}", arguments.join(" "));
     let mut command = Command::new(program);
@@ -31,7 +37,10 @@ pub fn command(folder: &Path, program: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// What `program` prints on stdout at the top of the repository, when it succeeds.
+/// Runs `program` in the root of the repository and returns its stdout.
+///
+/// # Errors
+/// If it cannot be started or fails.
 pub fn output(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
     let output = Command::new(program).args(arguments).current_dir(root()).output();
     let output = output.with_context(|| format!("{program} could not be started; is it installed?"))?;
@@ -41,7 +50,7 @@ pub fn output(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Whether `program --version` runs and its answer contains `version`.
+/// Whether `program --version` runs and its output contains `version`.
 pub fn has(program: &str, version: &str) -> bool {
     output(program, &["--version"]).is_ok_and(|answer| answer.contains(version))
 }

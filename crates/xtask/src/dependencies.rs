@@ -1,4 +1,4 @@
-//! What the project is made of: whose software, under which licences, with which known vulnerabilities.
+//! Dependency audit: licences, sources and known vulnerabilities.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::command::{output, run, run_in};
 use crate::{root, tools};
 
-/// Writes the licences of everything that the page's engines are made of into the page, when it is not known yet what that is.
+/// Writes the licences of all dependencies of the page's engines to `web/licences.html`, unless the file is up to date.
 pub fn licences() -> anyhow::Result<()> {
     let page = root().join("web/licences.html");
     let changed = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
@@ -26,25 +26,25 @@ pub fn licences() -> anyhow::Result<()> {
     )
 }
 
-/// Licences, banned and doubtful sources of all dependencies; known vulnerabilities where the databases can be reached.
+/// Checks licences, bans and sources of all dependencies, and known vulnerabilities if the database can be reached.
 pub fn check() -> anyhow::Result<()> {
     tools::for_dependencies()?;
     run("cargo", &["deny", "--all-features", "check", "licenses", "bans", "sources"])?;
     if output("cargo", &["deny", "fetch", "db"]).is_err() {
-        eprintln!("SKIPPED: known vulnerabilities of the crates, whose database cannot be reached");
+        eprintln!("SKIPPED: known vulnerabilities of the crates; the database cannot be reached");
         return Ok(());
     }
     run("cargo", &["deny", "--all-features", "check", "--disable-fetch", "advisories"])
 }
 
-/// Known holes of what the browser tests use.
+/// Checks the packages of the browser tests for known vulnerabilities.
 pub fn audit() -> anyhow::Result<()> {
     let browser = root().join("tests/browser");
-    // It fails in the same way when it finds something and when it cannot look.
-    let looked = Command::new("npm").args(["audit", "--json"]).current_dir(&browser).output()?;
-    let found: Value = serde_json::from_slice(&looked.stdout).unwrap_or_default();
+    // The exit code does not distinguish vulnerabilities from an unreachable database.
+    let audited = Command::new("npm").args(["audit", "--json"]).current_dir(&browser).output()?;
+    let found: Value = serde_json::from_slice(&audited.stdout).unwrap_or_default();
     if found["metadata"].is_null() {
-        eprintln!("SKIPPED: known vulnerabilities of the browser tests' packages, whose database cannot be reached");
+        eprintln!("SKIPPED: known vulnerabilities of the browser tests' packages; the database cannot be reached");
         return Ok(());
     }
     run_in(&browser, "npm", &["audit"], &[])

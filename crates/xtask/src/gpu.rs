@@ -1,4 +1,4 @@
-//! What is measured on a GPU, packed for a machine that has one and nothing to build with.
+//! Packs the GPU benchmarks for a machine that has a GPU but no compiler.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,30 +9,30 @@ use serde_json::Value;
 use crate::command::{output, run};
 use crate::{root, target};
 
-/// The benchmarks that take a device.
+/// The benchmarks with a `--device` option.
 const BENCHES: [&str; 4] = ["convolution", "explanation", "training_step", "classifier_step"];
-/// Does all of it on the other machine.
+/// The script that runs the benchmarks on the other machine.
 const SCRIPT: &str = "crates/coin-train/benches/card.sh";
 
-/// Builds the benchmarks for each way to a card, `vulkan` or `cuda`, as they are and tuned, into `target/card`, beside the script
-/// that runs them and what they read.
-pub fn pack(ways: &[String]) -> anyhow::Result<()> {
+/// Builds the benchmarks for each GPU backend, `vulkan` or `cuda`, with and without the feature `tuned`, and packs them into
+/// `target/card` with their script and input files.
+pub fn pack(backends: &[String]) -> anyhow::Result<()> {
     let folder = target().join("card");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
-    for way in ways {
-        build(way, &folder.join(way))?;
-        build(&format!("{way},tuned"), &folder.join(format!("{way}-tuned")))?;
+    for backend in backends {
+        build(backend, &folder.join(backend))?;
+        build(&format!("{backend},tuned"), &folder.join(format!("{backend}-tuned")))?;
     }
     let folders = ["crates/coin-train/benches/baselines", "models/coin-phantom", "models/coin-kidney-anomaly"];
     folders.into_iter().try_for_each(|name| copy_files(&root().join(name), &folder.join(name)))?;
     fs::copy(root().join(SCRIPT), folder.join("card.sh")).context(SCRIPT)?;
-    eprintln!("{}: copy it to the machine with the card and run card.sh there", folder.display());
+    eprintln!("packed {}; copy it to the machine with the GPU and run card.sh there", folder.display());
     Ok(())
 }
 
-/// Builds the benchmarks with these features into a folder.
+/// Builds the benchmarks with these features and copies them to `folder`.
 fn build(features: &str, folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder)?;
     let benches = BENCHES.iter().flat_map(|bench| ["--bench", bench]);
@@ -48,7 +48,7 @@ fn build(features: &str, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Names and paths of the programs that cargo says it built.
+/// Names and paths of the built programs in cargo's JSON messages.
 fn built(messages: &str) -> Vec<(String, PathBuf)> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let program = |message: Value| {

@@ -1,4 +1,4 @@
-//! The project's own commands. `cargo xtask demo` builds and serves the page, `cargo xtask test` checks everything.
+//! Development commands. `cargo xtask demo` builds and serves the page; `cargo xtask test` runs all checks.
 
 mod bundle;
 mod command;
@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Commands of the COIN project.
+/// Development commands of COIN.
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -24,33 +24,34 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build the page with all it needs, serve it on this machine and open it.
+    /// Build the page, serve it on this machine and open it.
     Demo {
         /// Port on localhost.
         #[arg(long, default_value_t = 8080)]
         port: u16,
     },
-    /// Pack what is measured on a GPU into target/card.
-    Card {
-        /// Ways to the card: vulkan, cuda.
-        #[arg(required = true, value_parser = ["vulkan", "cuda"])]
-        ways: Vec<String>,
+    /// Pack the GPU benchmarks into target/card.
+    #[command(name = "card")]
+    Gpu {
+        /// GPU backends: vulkan, cuda.
+        #[arg(required = true, value_parser = ["vulkan", "cuda"], value_name = "WAYS")]
+        backends: Vec<String>,
     },
     /// Build the page into dist/.
     Page,
-    /// Bundle the built page's modules and list its files for the service worker; trunk does it after each build.
+    /// Bundle the modules of the built page and write its precache manifest; trunk runs this after each build.
     #[command(hide = true)]
     PostBuild,
-    /// Formatting, lints and native tests.
+    /// Check formatting and lints, and run the native tests.
     Check,
-    /// All of it: also the wasm build, the page in a browser, kernels on a software GPU, and the dependencies' licences.
+    /// Run all checks: also the wasm build, the browser tests, the GPU kernels on a software adapter, and the dependency audit.
     Test,
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Demo { port } => page::demo(port),
-        Command::Card { ways } => gpu::pack(&ways),
+        Command::Gpu { backends } => gpu::pack(&backends),
         Command::Page => page::build(),
         Command::PostBuild => page::finish(),
         Command::Check => test::native(),
@@ -65,12 +66,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Where cargo builds.
+/// Cargo's target folder.
 fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into)
 }
 
-/// The top of the repository.
+/// The root of the repository.
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

@@ -1,4 +1,4 @@
-//! The page: engines, models and samples put where trunk takes them, built, and served.
+//! Builds and serves the page: engines, models, samples and trunk.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,17 +10,17 @@ use crate::command::{command, run};
 use crate::tools::{self, WASM};
 use crate::{bundle, dependencies, precache, root, samples};
 
-/// The models on the page, the one it opens with first.
+/// The models on the page; it opens with the first one.
 const MODELS: [&str; 3] = ["coin-phantom", "coin-kidney-anomaly", "coin-kidney-tumour"];
 
-/// An engine: folder and cargo feature, and the profile it is built with.
+/// An engine: its cargo feature, which is also its folder, and its cargo profile.
 type Engine = (&'static str, &'static str);
 const ENGINES: [Engine; 3] = [("cpu", "engine"), ("files", "engine"), ("webgpu", "engine-small")];
-/// Those that the demo opens with, and the one that it builds while the page is looked at.
+/// The engines that the demo builds before it opens the page, and the one that it builds afterwards.
 const FIRST_ENGINES: [Engine; 2] = [("cpu", "engine-demo"), ("files", "engine-demo")];
 const LATER_ENGINE: Engine = ("webgpu", "engine-small");
 
-/// What stands in the demo's page in place of the licences, until something wrote them.
+/// A placeholder for the licences in the demo.
 const NO_LICENCES: &str =
     "<!doctype html><html lang=\"en\"><title>Licences</title><p>cargo xtask page lists them here.</p></html>\n";
 
@@ -37,14 +37,14 @@ pub fn build() -> anyhow::Result<()> {
     run("trunk", &["build", "--config", "trunk.toml"])
 }
 
-/// Finishes the page that trunk has just built.
+/// Post-processes the page that trunk has just built.
 pub fn finish() -> anyhow::Result<()> {
     let page = std::env::var_os("TRUNK_STAGING_DIR").map_or_else(|| root().join("dist"), PathBuf::from);
     bundle::bundle(&page)?;
     precache::write(&page)
 }
 
-/// Lints of the engine's code, which compiles for the browser only.
+/// Lints the code of the engines, which compiles for the browser only.
 pub fn lint() -> anyhow::Result<()> {
     for (feature, profile) in ENGINES {
         let engine = ["--package", "coin-wasm", "--features", feature, "--profile", profile, "--target", WASM];
@@ -53,12 +53,12 @@ pub fn lint() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Serves the page and opens it where there is a desktop. It is put together in a folder of its own, so that a test may build
-/// the page at the same time. The WebGPU engine, which takes as long to build as the rest, comes when the page is there.
+/// Builds the page, serves it, and opens it if there is a desktop. It uses its own folder, so that tests can build the page at the same
+/// time. The WebGPU engine, which takes as long to build as everything else, is built after the page is served.
 pub fn demo(port: u16) -> anyhow::Result<()> {
     tools::for_page()?;
     let site = root().join("target/demo");
-    // Engines of an earlier demo would not fit the page of today.
+    // Engines of an earlier demo could be incompatible with the current page.
     if site.exists() {
         fs::remove_dir_all(&site)?;
     }
@@ -76,7 +76,7 @@ pub fn demo(port: u16) -> anyhow::Result<()> {
     samples::prepare(&site)?;
     let address = format!("http://localhost:{port}/");
     eprintln!(
-        "\nCOIN is at {address} (end with Ctrl-C); the WebGPU engine follows, for the next time the page is loaded\n"
+        "\nCOIN is at {address} (stop with Ctrl-C); reload the page after the WebGPU engine is built to use it\n"
     );
     let port = port.to_string();
     let mut serve = vec!["serve", "--config", "trunk.toml", "--port", &port];
@@ -85,14 +85,14 @@ pub fn demo(port: u16) -> anyhow::Result<()> {
     }
     let mut served = command(&site, "trunk", &serve).spawn().context("trunk could not be started; is it installed?")?;
     if let Err(reason) = put_engine(LATER_ENGINE, &site) {
-        eprintln!("no WebGPU engine, the page computes on the CPU: {reason:#}");
+        eprintln!("the WebGPU engine could not be built, so the page uses the CPU: {reason:#}");
     }
     let status = served.wait()?;
     ensure!(status.success(), "trunk serve failed ({status})");
     Ok(())
 }
 
-/// Copies a folder over another, but for engines, which are built.
+/// Copies a folder recursively, except for engines.
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
@@ -107,19 +107,19 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds an engine for the page in a folder.
+/// Builds an engine into the page folder `site`.
 fn put_engine((feature, profile): Engine, site: &Path) -> anyhow::Result<()> {
     run("cargo", &["build", "--package", "coin-wasm", "--features", feature, "--profile", profile, "--target", WASM])?;
     let wasm = crate::target().join(WASM).join(profile).join("coin_wasm.wasm");
     let out = site.join("pkg/engine").join(feature);
     let (wasm, out) = (wasm.to_string_lossy(), out.to_string_lossy());
-    // Not stripped by the linker: that hides from wasm-bindgen which features the target has.
+    // wasm-bindgen strips instead of the linker, because it needs the target-features section.
     let lean = ["--no-typescript", "--remove-name-section", "--remove-producers-section"];
     let names = ["--target", "web", "--out-name", "coin", "--out-dir", &out, &wasm];
     run("wasm-bindgen", &[&lean[..], &names].concat())
 }
 
-/// Copies the model files and writes their index.
+/// Copies the model files into the page folder `site` and writes their index.
 fn put_models(site: &Path) -> anyhow::Result<()> {
     let folder = site.join("web/models");
     fs::create_dir_all(&folder)?;
@@ -133,12 +133,12 @@ fn put_models(site: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The file of a model that the project ships.
+/// The file of a shipped model.
 pub fn model_file(name: &str) -> PathBuf {
     root().join("models").join(name).join(name).with_extension("safetensors")
 }
 
-/// The model's title, from the JSON header of its file.
+/// Reads the title from the header of a model file.
 fn title(path: &Path) -> anyhow::Result<String> {
     let bytes = fs::read(path)?;
     let field = || -> Option<String> {

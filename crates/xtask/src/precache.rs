@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-/// The worker and its list, which browsers ask for anew by themselves.
+/// Files that are not precached, because browsers always revalidate the service worker and its imports.
 const APART: [&str; 2] = ["service-worker.js", LIST];
 const LIST: &str = "files.js";
 

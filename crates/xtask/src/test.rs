@@ -1,4 +1,4 @@
-//! Everything that must hold before a change lands.
+//! The checks that must pass before a change is merged.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use anyhow::Context as _;
 use crate::command::{run, run_in};
 use crate::{dependencies, page, root, samples, tools};
 
-/// The workspace without the engine, which only compiles for the browser, and with all that compiles everywhere else.
+/// The workspace without the engine, which compiles for the browser only, and with all portable features.
 const NATIVE: [&str; 5] = ["--workspace", "--exclude", "coin-wasm", "--features", "coin-train/remote"];
 
-/// A software adapter for Vulkan: its driver and its loader.
+/// The driver of a software adapter for Vulkan (SwiftShader in Debian's Chromium).
 const SOFTWARE_ADAPTER: &str = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
-/// What needs neither a browser nor the network: formatting, lints and native tests.
+/// Checks formatting and lints and runs the native tests; needs neither browser nor network.
 pub fn native() -> anyhow::Result<()> {
     lint()?;
     run("cargo", &[&["test", "--release"], &NATIVE[..]].concat())
@@ -26,13 +26,13 @@ fn lint() -> anyhow::Result<()> {
     run("cargo", &[&["clippy"], &NATIVE[..], &lints].concat())
 }
 
-/// Formatting, lints, tests, the page, and the page in a browser.
+/// Runs all checks, including the page build and the browser tests.
 pub fn all() -> anyhow::Result<()> {
     lint()?;
-    // Builds for GPUs are compiled, not run; for CUDA without the bundle that its build would download.
-    let card = |feature| ["check", "--release", "--package", "coin-train", "--features", feature];
-    run("cargo", &card("vulkan,tuned"))?;
-    run_in(&root(), "cargo", &card("cuda"), &[("DOCS_RS", Path::new("1"))])?;
+    // GPU features are only compiled. DOCS_RS stops the CUDA build from downloading its bundle.
+    let gpu = |feature| ["check", "--release", "--package", "coin-train", "--features", feature];
+    run("cargo", &gpu("vulkan,tuned"))?;
+    run_in(&root(), "cargo", &gpu("cuda"), &[("DOCS_RS", Path::new("1"))])?;
     dependencies::check()?;
     samples::volume();
     samples::readers()?;
@@ -42,7 +42,7 @@ pub fn all() -> anyhow::Result<()> {
     page::lint()?;
     let chromium = tools::for_browser_tests()?;
     kernels_in_wasm()?;
-    graphics()?;
+    gpu_tests()?;
     let expected = expected()?;
     let browser = root().join("tests/browser");
     run_in(&browser, "npm", &["ci", "--no-audit", "--no-fund"], &[])?;
@@ -61,16 +61,16 @@ pub fn all() -> anyhow::Result<()> {
     )
 }
 
-/// The CPU kernels as browsers run them, in node.
+/// Runs the tests of the CPU kernels as WebAssembly in Node.
 fn kernels_in_wasm() -> anyhow::Result<()> {
     let features = ["--features", "flex", "--profile", "engine", "--target", tools::WASM];
     let runner = ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", Path::new("wasm-bindgen-test-runner"));
     run_in(&root(), "cargo", &[&["test", "--package", "coin-kernels", "--lib"], &features[..]].concat(), &[runner])
 }
 
-/// The kernels for GPUs and whole training steps, on the software adapter that Debian's Chromium brings, or on what
-/// there is.
-fn graphics() -> anyhow::Result<()> {
+/// Runs the tests of GPU kernels and training steps on the software adapter of Debian's Chromium, or on the default adapter if it is not
+/// installed.
+fn gpu_tests() -> anyhow::Result<()> {
     let profile = ["test", "--profile", "gpu-tests"];
     let tests = ["--package", "coin-kernels", "--test", "gpu", "--package", "coin-core", "--test", "adapter"];
     let features = "coin-core/train,coin-core/webgpu,coin-kernels/flex,coin-kernels/autodiff";
@@ -82,7 +82,7 @@ fn graphics() -> anyhow::Result<()> {
     run_in(&root(), "cargo", &[&profile[..], &tests, &["--features", features]].concat(), variables)
 }
 
-/// What native `explain` says of a phantom, a volume's slice and a DICOM file, a folder each.
+/// Writes the results of native `explain` for a phantom, a slice of a volume and a DICOM file, one folder each.
 fn expected() -> anyhow::Result<PathBuf> {
     let folder = root().join("target/browser-cases");
     if folder.exists() {
@@ -103,7 +103,7 @@ fn expected() -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// A program as the tests have built it; `cargo run` would build all it depends on once more, with other features.
+/// A program that the tests have built; `cargo run` would rebuild its dependencies with other features.
 fn program(name: &str) -> String {
     crate::target().join("release").join(name).to_string_lossy().into_owned()
 }

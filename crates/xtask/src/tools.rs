@@ -1,4 +1,4 @@
-//! The tools that a fresh machine lacks, in the versions that fit.
+//! Installs the required tools in the required versions.
 
 use std::path::{Path, PathBuf};
 
@@ -7,43 +7,43 @@ use anyhow::bail;
 use crate::command::{has, output, run, run_in};
 use crate::root;
 
-/// The oldest major version of node that the browser tests run on.
+/// Oldest supported major version of Node for the browser tests.
 const NODE: u32 = 20;
-/// What the engines are compiled for.
+/// The compilation target of the engines.
 pub const WASM: &str = "wasm32-unknown-unknown";
 const TRUNK: &str = "0.21.14";
 /// Must equal the version of the `wasm-bindgen` crate in the workspace.
 const WASM_BINDGEN: &str = "0.2.130";
 
-/// Bundles the page's modules; npm fetches it.
+/// Bundles the page's modules; npm downloads it.
 pub const ESBUILD: &str = "0.28.2";
 
-/// Writes licences into the page.
+/// Generates the page's licence list.
 const CARGO_ABOUT: &str = "0.9.3";
 /// Checks licences, sources and known vulnerabilities.
 const CARGO_DENY: &str = "0.20.2";
 
-/// They copy and check files: most of the time that they take is that of compiling them.
+/// Build settings for tools, which take longer to compile than to run.
 const CHEAP: [(&str, &str); 3] = [
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
 ];
 
-/// The wasm target, trunk and wasm-bindgen.
+/// Installs the wasm target, trunk and wasm-bindgen.
 pub fn for_page() -> anyhow::Result<()> {
     run("rustup", &["target", "add", WASM])?;
     if !has("trunk", TRUNK) {
         install("trunk", TRUNK, &["--locked", "--no-default-features"])?;
     }
     if !has("wasm-bindgen", WASM_BINDGEN) {
-        // Not --locked: its lock file names a dependency that was withdrawn.
+        // Not --locked, because its lock file contains a yanked dependency.
         install("wasm-bindgen-cli", WASM_BINDGEN, &[])?;
     }
     Ok(())
 }
 
-/// What writes the page's licences.
+/// Installs cargo-about.
 pub fn for_licences() -> anyhow::Result<()> {
     if !has("cargo-about", CARGO_ABOUT) {
         install("cargo-about", CARGO_ABOUT, &["--features", "cli", "--locked"])?;
@@ -51,7 +51,7 @@ pub fn for_licences() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What checks the dependencies.
+/// Installs cargo-deny.
 pub fn for_dependencies() -> anyhow::Result<()> {
     if !has("cargo-deny", CARGO_DENY) {
         install("cargo-deny", CARGO_DENY, &["--locked"])?;
@@ -64,13 +64,13 @@ fn install(package: &str, version: &str, options: &[&str]) -> anyhow::Result<()>
     run_in(&root(), "cargo", &[&["install", package, "--version", version], options].concat(), &cheap)
 }
 
-/// Node with npm, and the path of a Chromium: the one that CHROMIUM names, or one in PATH, or else Debian's, installed
-/// where this is root.
+/// Checks for Node and npm, and returns the path of Chromium: from the variable CHROMIUM, from PATH, or installed with apt-get if run as
+/// root.
 pub fn for_browser_tests() -> anyhow::Result<PathBuf> {
     let major = |version: String| version.trim().trim_start_matches('v').split('.').next()?.parse::<u32>().ok();
     let node = output("node", &["--version"]).ok().and_then(major);
     if node.is_none_or(|major| major < NODE) || !has("npm", "") {
-        bail!("the browser tests need node {NODE} or newer with npm: see https://nodejs.org");
+        bail!("the browser tests need Node {NODE} or newer with npm; install it from https://nodejs.org");
     }
     if let Some(named) = std::env::var_os("CHROMIUM") {
         return Ok(named.into());
@@ -81,7 +81,7 @@ pub fn for_browser_tests() -> anyhow::Result<PathBuf> {
     }
     if output("id", &["-u"])?.trim() != "0" {
         bail!(
-            "the browser tests need Chromium: sudo apt-get install --no-install-recommends chromium, or name one in CHROMIUM"
+            "the browser tests need Chromium; run sudo apt-get install --no-install-recommends chromium, or set CHROMIUM to its path"
         );
     }
     run("apt-get", &["update"])?;

@@ -1,7 +1,7 @@
-//! Saliency methods that COIN is compared with (arXiv 2404.12832, section 4): which pixels speak for "abnormal", as a map
-//! in [0, 1]. They need the classifier alone.
+//! The saliency methods that the paper compares with COIN (arXiv 2404.12832, section 4). They need only the classifier.
 //!
-//! An image is `[1, 1, height, width]` in [-1, 1], and so is its map in [0, 1].
+//! All take one image `[1, 1, height, width]` in [-1, 1] and return a saliency map of the same shape in [0, 1], high
+//! where pixels are evidence for "abnormal".
 
 #[cfg(feature = "train")]
 mod gradient;
@@ -23,17 +23,16 @@ pub use last_layer::{last_grad_cam, last_layer_cam};
 pub use rise::{GridMask, Rise, RiseConfig};
 pub use score::score_cam;
 
-/// The paper's threshold on a saliency map: the mask is where it is exceeded.
+/// The paper's threshold on saliency maps: the mask is `map > 0.975`.
 pub const SALIENCY_THRESHOLD: f32 = 0.975;
 
-/// Images sent through the classifier at once.
+/// Images per forward pass.
 const BATCH: usize = 16;
 
-/// How far a method is: images done, and images in all. `false` stops it.
+/// Called with the number of images done and in total; returning `false` cancels the method.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize) -> bool;
 
-/// Each channel of `[batch, channels, height, width]` from its least to its largest value onto [0, 1]; a constant one
-/// becomes 0.
+/// Scales each channel of `[batch, channels, height, width]` to [0, 1]; a constant channel becomes 0.
 fn min_max(maps: Tensor<4>) -> Tensor<4> {
     let [batch, channels, height, width] = maps.dims();
     let flat = maps.reshape([batch, channels, height * width]);
@@ -43,19 +42,19 @@ fn min_max(maps: Tensor<4>) -> Tensor<4> {
     ((flat - least) / range.mask_fill(constant, 1.0)).reshape([batch, channels, height, width])
 }
 
-/// The maps `[n, 1, height, width]`, each times the probability of the image seen through its mask, summed.
+/// Sums the maps `[n, 1, height, width]`, each weighted by the classifier's probability for the image times the mask.
 fn weighted_sum(classifier: &Classifier, image: &Tensor<4>, masks: Tensor<4>, maps: Tensor<4>) -> Tensor<4> {
     let [count, _, height, width] = masks.dims();
     let scores = sigmoid(classifier.forward(masks * image.clone()));
     product(scores.transpose(), maps.reshape([count, height * width])).reshape([1, 1, height, width])
 }
 
-/// Activations `[1, channels, rows, columns]` summed with their weights, where positive, as a map of `size`.
+/// Scales the positive part of the weighted sum of activations `[1, channels, rows, columns]` to [0, 1] and to `size`.
 fn activation_map(activations: Tensor<4>, weights: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
     min_max(resized(relu((activations * weights).sum_dim(1)), size))
 }
 
-/// Bilinear, pixel centres onto pixel centres.
+/// Resizes bilinearly with half-pixel centres (`align_corners = false`).
 fn resized(maps: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
     interpolate(
         maps,

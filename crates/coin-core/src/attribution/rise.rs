@@ -1,4 +1,5 @@
-//! RISE (Petsiuk et al. 2018): the mean of random masks, each counting as much as the classifier likes what it shows.
+//! RISE (Petsiuk et al., arXiv 1806.07421): the mean of random masks, weighted by the classifier's probability for the
+//! masked image.
 
 use std::ops::Range;
 
@@ -10,39 +11,39 @@ use rand_chacha::ChaCha8Rng;
 use super::{BATCH, Progress, min_max, weighted_sum};
 use crate::networks::Classifier;
 
-/// How masks are drawn.
+/// Parameters of the random masks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RiseConfig {
-    /// Random masks.
+    /// Number of masks.
     pub masks: usize,
-    /// Cells a side of a mask's grid.
+    /// Cells per side of a mask's grid.
     pub grid: usize,
-    /// Probability of a cell to be shown.
+    /// Probability that a cell is visible.
     pub shown: f64,
-    /// Decides the masks.
+    /// Seed of the masks.
     pub seed: u64,
 }
 
 impl RiseConfig {
-    /// More masks than anyone has time for.
+    /// The largest number of masks that callers may request.
     pub const MOST_MASKS: usize = 100_000;
 
-    /// The paper's: 6000 masks of 8 x 8 cells, of which a tenth is shown.
+    /// The paper's parameters: 6000 masks of 8 x 8 cells, visible with probability 0.1.
     pub fn paper() -> Self {
         Self { masks: 6000, grid: 8, shown: 0.1, seed: 0 }
     }
 }
 
-/// A grid of cells, shown or hidden, that is enlarged over an image.
+/// A grid of visible and hidden cells that is upsampled over an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GridMask {
-    /// Shown cells, row by row.
+    /// Whether each cell is visible, in row-major order.
     pub cells: Vec<bool>,
-    /// Rows and columns by which the enlarged grid is moved up and left; less than a cell.
+    /// Rows and columns by which the upsampled grid is shifted up and left; less than a cell.
     pub shift: [usize; 2],
 }
 
-/// The masks of RISE, the same for every image.
+/// The masks of RISE; the same set serves all images of a size.
 #[derive(Clone, Debug)]
 pub struct Rise {
     grid: usize,
@@ -50,7 +51,10 @@ pub struct Rise {
 }
 
 impl Rise {
-    /// Draws masks for images of `[height, width]`.
+    /// Draws masks for images of `size` (height, width).
+    ///
+    /// # Panics
+    /// If `config.shown` is not a probability.
     pub fn draw(config: &RiseConfig, size: [usize; 2]) -> Self {
         let grid = config.grid.max(1);
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
@@ -61,26 +65,27 @@ impl Rise {
         Self { grid, masks: masks.collect() }
     }
 
-    /// Masks of `grid` x `grid` cells that were drawn elsewhere; `None` where one has another number of cells.
+    /// Uses given masks of `grid` x `grid` cells; `None` if a mask has another number of cells.
     pub fn of(grid: usize, masks: Vec<GridMask>) -> Option<Self> {
         let square = grid > 0 && masks.iter().all(|mask| mask.cells.len() == grid * grid);
         square.then_some(Self { grid, masks })
     }
 
-    /// The masks, in the order in which they are added up.
+    /// The masks, in summation order.
     pub fn masks(&self) -> &[GridMask] {
         &self.masks
     }
 
-    /// The map of one image, `None` when `progress` stopped it. What a mask hides becomes mid-grey.
+    /// Computes the saliency map of one image; `None` if `progress` cancelled it. Hidden pixels become mid-grey (0).
     pub fn map(&self, classifier: &Classifier, image: Tensor<4>, progress: Progress<'_>) -> Option<Tensor<4>> {
-        // RISE divides by the number of masks and by the share that is shown, which the scaling undoes.
+        // RISE divides by the number of masks and the visible fraction; min-max scaling cancels both.
         self.sum(classifier, image, 0..self.masks.len(), progress).map(min_max)
     }
 
-    /// The sum of the masks in a range, `[1, 1, height, width]`, each weighted with the classifier's probability for the image
-    /// seen through it; `None` when `progress` stopped it. Ranges can be shared out: the map is the sum of all, scaled onto
-    /// [0, 1].
+    /// Sums the masks in `range`, weighted by the classifier's probability for the masked image, to `[1, 1, height,
+    /// width]`; `None` if `progress` cancelled it.
+    ///
+    /// Ranges can run in parallel: the saliency map is the sum over all of them, scaled to [0, 1].
     pub fn sum(
         &self,
         classifier: &Classifier,
@@ -95,7 +100,7 @@ impl Rise {
         let mut done = 0;
         for batch in masks.chunks(BATCH) {
             let mut values = Vec::with_capacity(batch.len() * height * width);
-            batch.iter().for_each(|mask| self.enlarge(mask, [height, width], &mut values));
+            batch.iter().for_each(|mask| self.upsample(mask, [height, width], &mut values));
             let shape = [batch.len(), 1, height, width];
             let tensor = Tensor::<4>::from_data(TensorData::new(values, shape), &image.device());
             sum = sum + weighted_sum(classifier, &image, tensor.clone(), tensor);
@@ -107,8 +112,8 @@ impl Rise {
         Some(sum)
     }
 
-    /// Appends the mask enlarged, by interpolation, to one cell more than the image, and of that the image's part.
-    fn enlarge(&self, mask: &GridMask, [height, width]: [usize; 2], pixels: &mut Vec<f32>) {
+    /// Upsamples a mask bilinearly to one cell more than the image, and appends the shifted crop of the image's size.
+    fn upsample(&self, mask: &GridMask, [height, width]: [usize; 2], pixels: &mut Vec<f32>) {
         let rows = self.positions(height, mask.shift[0]);
         let columns = self.positions(width, mask.shift[1]);
         let between = |a: f32, b: f32, share: f32| a + (b - a) * share;
@@ -123,14 +128,14 @@ impl Rise {
         }
     }
 
-    /// For each pixel of a side: the cells before and after it, and its place between their centres. Beyond the outermost
-    /// centres the grid is mirrored.
+    /// For each pixel of an axis: the cells before and after it, and the interpolation weight of the second. The grid
+    /// is mirrored beyond its outermost cell centres.
     fn positions(&self, side: usize, shift: usize) -> Vec<(usize, usize, f32)> {
         let cell = side.div_ceil(self.grid) as f32;
-        let enlarged = (self.grid + 1) as f32 * cell;
+        let upsampled = (self.grid + 1) as f32 * cell;
         let last = self.grid - 1;
         let position = |pixel: usize| {
-            let place = (pixel as f32 + 0.5) * self.grid as f32 / enlarged - 0.5;
+            let place = (pixel as f32 + 0.5) * self.grid as f32 / upsampled - 0.5;
             if place < 0.0 {
                 return (0, last.min(1), -place);
             }

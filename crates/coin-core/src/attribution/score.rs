@@ -1,4 +1,5 @@
-//! ScoreCAM: each activation map counts as much as the classifier likes the image seen through it.
+//! Score-CAM (Wang et al., arXiv 1910.01279): activation maps weighted by the classifier's probability for the masked
+//! image.
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
@@ -6,15 +7,15 @@ use burn::tensor::activation::relu;
 use super::{BATCH, Progress, min_max, resized, weighted_sum};
 use crate::networks::{Classifier, Layer};
 
-/// ScoreCAM of one image at a layer, `None` when `progress` stopped it.
+/// Score-CAM of one image at `layer`, `[1, 1, height, width]` in [0, 1]; `None` if `progress` cancelled it.
 ///
-/// The weight of an activation map is the probability of the image multiplied by the map, resized and scaled to [0, 1];
-/// the weighted sum is of the maps as they are.
+/// The weight of an activation map is the probability of the image times the map, upsampled and scaled to [0, 1]. As in
+/// the paper's reference, the weighted sum is over the unscaled maps.
 pub fn score_cam(classifier: &Classifier, image: Tensor<4>, layer: Layer, progress: Progress<'_>) -> Option<Tensor<4>> {
     let [_, _, height, width] = image.dims();
     let maps = resized(classifier.activations(image.clone(), layer), [height, width]);
     let channels = maps.dims()[1];
-    // `[channels, 1, height, width]`: one image a map.
+    // `[channels, 1, height, width]`: the maps become a batch.
     let maps = maps.swap_dims(0, 1);
     let mut sum = image.zeros_like();
     for start in (0..channels).step_by(BATCH) {

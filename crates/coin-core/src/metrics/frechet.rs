@@ -1,8 +1,8 @@
-//! The Frechet distance between two sets of features (Heusel et al. 2017): FID, where they are Inception's.
+//! The Frechet distance of feature distributions (Heusel et al., arXiv 1706.08500): FID for Inception features.
 
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
-/// Mean and covariance of features, collected one vector at a time.
+/// Running mean and covariance of feature vectors.
 #[derive(Clone, Debug)]
 pub struct Features {
     count: f64,
@@ -11,12 +11,15 @@ pub struct Features {
 }
 
 impl Features {
-    /// Of vectors with so many elements.
+    /// Starts without vectors of `dimensions` elements.
     pub fn new(dimensions: usize) -> Self {
         Self { count: 0.0, sum: DVector::zeros(dimensions), products: DMatrix::zeros(dimensions, dimensions) }
     }
 
-    /// Adds a vector of that many elements.
+    /// Adds a feature vector.
+    ///
+    /// # Panics
+    /// If it has another number of elements.
     pub fn add(&mut self, features: &[f32]) {
         let features = DVector::from_iterator(self.sum.len(), features.iter().copied().map(f64::from));
         self.count += 1.0;
@@ -28,20 +31,20 @@ impl Features {
         &self.sum / self.count
     }
 
-    /// Unbiased.
+    /// Unbiased covariance.
     fn covariance(&self) -> DMatrix<f64> {
         let mean = self.mean();
         (&self.products - &mean * mean.transpose() * self.count) / (self.count - 1.0)
     }
 
-    /// Squared distance of the means, plus how far the covariances are from each other: `tr(A + B - 2 (A B)^(1/2))`.
-    /// `None` with fewer than two vectors of either.
+    /// Returns the Frechet distance `|m - n|^2 + tr(A + B - 2 (A B)^(1/2))`; `None` with fewer than two vectors in
+    /// either set.
     pub fn distance(&self, other: &Self) -> Option<f64> {
         if self.count < 2.0 || other.count < 2.0 || self.sum.len() != other.sum.len() {
             return None;
         }
         let (a, b) = (self.covariance(), other.covariance());
-        // (A B)^(1/2) has the trace of (A^(1/2) B A^(1/2))^(1/2), whose argument is symmetric: no complex numbers.
+        // (A B)^(1/2) has the same trace as (A^(1/2) B A^(1/2))^(1/2), which is symmetric and avoids complex numbers.
         let SymmetricEigen { eigenvalues, eigenvectors } = SymmetricEigen::new(a.clone());
         let roots = DMatrix::from_diagonal(&eigenvalues.map(|value| value.max(0.0).sqrt()));
         let root = &eigenvectors * roots * eigenvectors.transpose();
@@ -57,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_is_no_distance_from_itself_and_a_shift_away_from_its_copy() {
+    fn the_distance_to_itself_is_zero_and_to_a_shifted_copy_the_squared_shift() {
         let mut features = [Features::new(3), Features::new(3)];
         for i in 0..20_u8 {
             let vector = [f32::from(i % 7), f32::from(i % 5), f32::from(i % 3)];

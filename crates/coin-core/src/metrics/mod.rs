@@ -1,4 +1,4 @@
-//! The numbers of the paper's tables, computed on streams: a test set never has to fit in memory.
+//! The metrics of the paper's tables (section 4), accumulated slice by slice.
 
 #[cfg(feature = "train")]
 mod frechet;
@@ -12,18 +12,18 @@ pub use overlap::{Overlap, ThresholdSweep, best_threshold};
 pub use ranking::{Ranking, RankingSummary};
 pub use validity::Validity;
 
-/// Resamplings of a bootstrap interval.
+/// Bootstrap resamplings.
 const ROUNDS: usize = 2000;
 
-/// A percentile bootstrap interval of a statistic, 95 %, from 2000 resamplings with a fixed sequence. What hangs together,
-/// such as the slices of a patient, is one group, and is drawn as one.
+/// Returns the 95 % percentile bootstrap interval of `statistic` from 2000 resamplings with a fixed seed.
 ///
-/// `None` for fewer than two groups, or where the statistic has no value for most resamplings.
+/// Resampling draws whole groups: put correlated values, such as the slices of a patient, into one group. `None` for
+/// fewer than two groups, or if the statistic is `None` for at least half of the resamplings.
 pub fn bootstrap_ci95<T>(groups: &[T], statistic: impl Fn(&[&T]) -> Option<f64>) -> Option<[f64; 2]> {
     if groups.len() < 2 {
         return None;
     }
-    // SplitMix64: small, and the same sequence on every machine.
+    // SplitMix64 gives the same sequence on every machine.
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut next = || {
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn what_hangs_together_widens_the_interval() {
+    fn grouping_correlated_values_widens_the_interval() {
         let width = |groups: &[Vec<f64>]| {
             let mean = |drawn: &[&Vec<f64>]| mean(&drawn.iter().copied().flatten().collect::<Vec<_>>());
             let [low, high] = bootstrap_ci95(groups, mean).expect("enough groups");
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn bootstrap_interval_holds_the_mean_and_shrinks_with_more_values() {
+    fn bootstrap_interval_contains_the_mean_and_shrinks_with_more_values() {
         let few: Vec<f64> = (0..10).map(|i| f64::from(i % 5)).collect();
         let many: Vec<f64> = (0..1000).map(|i| f64::from(i % 5)).collect();
         let width = |values: &[f64]| {

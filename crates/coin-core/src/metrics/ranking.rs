@@ -1,4 +1,4 @@
-//! How well the classifier's probability orders normal before abnormal.
+//! Discrimination and calibration of the classifier's probability.
 
 use std::collections::BTreeMap;
 
@@ -6,39 +6,50 @@ use serde::{Deserialize, Serialize};
 
 use super::bootstrap_ci95;
 
-/// Bins of the calibration error, as in torchmetrics.
+/// Bins of the calibration error, the default of torchmetrics.
 const CALIBRATION_BINS: usize = 15;
 
-/// Probabilities and labels of patients' slices, collected one by one.
+/// Probabilities and labels of slices, grouped by patient.
+///
+/// ```
+/// use coin_core::metrics::Ranking;
+///
+/// let mut ranking = Ranking::default();
+/// for (probability, abnormal) in [(0.1, false), (0.4, true), (0.4, false), (0.9, true)] {
+///     ranking.add("patient 1", probability, abnormal);
+/// }
+/// // Three of four normal-abnormal pairs are ordered correctly, and one is tied.
+/// assert_eq!(ranking.summary().auroc, Some(3.5 / 4.0));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Ranking {
     by_patient: BTreeMap<String, Vec<(f64, bool)>>,
 }
 
-/// What a [`Ranking`] says; a number that cannot be computed is `None`.
+/// The metrics of a [`Ranking`]; undefined ones are `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RankingSummary {
-    /// Share of labels that probability >= 0.5 gets right.
+    /// Accuracy at a threshold of 0.5.
     pub accuracy: Option<f64>,
-    /// Area under the ROC curve, ties counted half.
+    /// Area under the ROC curve; ties count half.
     pub auroc: Option<f64>,
-    /// Bootstrap interval of that area, 95 %, over patients.
+    /// 95 % bootstrap interval of the AUROC, resampled over patients.
     #[serde(default)]
     pub auroc_ci95: Option<[f64; 2]>,
-    /// F1 of "abnormal" at probability >= 0.5.
+    /// F1 score of "abnormal" at a threshold of 0.5.
     pub f1: Option<f64>,
-    /// Expected calibration error: how far probabilities are from the share that is abnormal, over 15 bins.
+    /// Expected calibration error (Guo et al., arXiv 1706.04599) with 15 bins.
     #[serde(default)]
     pub calibration_error: Option<f64>,
 }
 
 impl Ranking {
-    /// Adds a slice of a patient.
+    /// Adds a slice of `patient`.
     pub fn add(&mut self, patient: &str, probability: f64, abnormal: bool) {
         self.by_patient.entry(patient.to_owned()).or_default().push((probability, abnormal));
     }
 
-    /// Accuracy, AUROC with its interval, calibration error and F1 of what was added.
+    /// Returns all metrics of the slices added so far.
     pub fn summary(&self) -> RankingSummary {
         let scored: Vec<(f64, bool)> = self.by_patient.values().flatten().copied().collect();
         let patients: Vec<&Vec<(f64, bool)>> = self.by_patient.values().collect();
@@ -61,7 +72,7 @@ impl Ranking {
 }
 
 fn calibration_error(scored: &[(f64, bool)]) -> Option<f64> {
-    // Slices, sum of probabilities and abnormal slices of each bin; a bin holds its upper bound.
+    // Slices, sum of probabilities and abnormal slices per bin; a bin includes its upper bound.
     let mut bins = [(0.0, 0.0, 0.0); CALIBRATION_BINS];
     for &(probability, abnormal) in scored {
         let place = (probability * CALIBRATION_BINS as f64).ceil() as usize;
@@ -72,7 +83,7 @@ fn calibration_error(scored: &[(f64, bool)]) -> Option<f64> {
     (!scored.is_empty()).then(|| off / scored.len() as f64)
 }
 
-/// Area under the ROC curve, ties counted half.
+/// AUROC as the Mann-Whitney U statistic; ties count half.
 fn auroc(scored: impl Iterator<Item = (f64, bool)>) -> Option<f64> {
     let mut sorted: Vec<(f64, bool)> = scored.collect();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -94,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calibration_is_torchmetrics_s() {
+    fn the_calibration_error_matches_torchmetrics() {
         let probabilities = [0.1, 0.4, 0.45, 0.9, 0.95, 0.55, 0.2, 0.8];
         let labels = [false, true, false, true, true, true, false, false];
         let mut ranking = Ranking::default();
@@ -104,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn auroc_counts_ordered_pairs_and_halves_ties() {
+    fn auroc_counts_ordered_pairs_and_ties_half() {
         let mut ranking = Ranking::default();
         for (p, y) in [(0.1, false), (0.4, true), (0.4, false), (0.9, true)] {
             ranking.add("one", p, y);
@@ -115,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_holds_the_area_and_needs_two_patients() {
+    fn the_interval_contains_the_auroc_and_needs_two_patients() {
         let mut ranking = Ranking::default();
         for i in 0..40 {
             ranking.add(&format!("patient {}", i / 2), f64::from((i * 7) % 10) / 10.0, i % 3 == 0 || i % 7 > 4);

@@ -1,4 +1,4 @@
-//! A square convolution and, where asked, its spectral normalisation.
+//! Square convolutions with optional spectral normalisation.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
@@ -7,7 +7,7 @@ use coin_kernels::{Epilogue, convolve, parities};
 use super::normalisation::Affine;
 use super::{Initial, SpectralNorm};
 
-/// How to make a [`Convolution`].
+/// Builder of a [`Convolution`].
 #[derive(Clone, Debug)]
 pub struct ConvolutionConfig {
     inputs: usize,
@@ -21,7 +21,7 @@ pub struct ConvolutionConfig {
 }
 
 impl ConvolutionConfig {
-    /// A convolution without bias, initialised Xavier-uniform with gain 1.
+    /// A convolution without bias, with Xavier-uniform initialisation of gain 1.
     pub fn new(inputs: usize, outputs: usize, kernel: usize) -> Self {
         Self {
             inputs,
@@ -35,47 +35,47 @@ impl ConvolutionConfig {
         }
     }
 
-    /// With this stride.
+    /// Sets the stride.
     pub fn stride(mut self, stride: usize) -> Self {
         self.stride = stride;
         self
     }
 
-    /// Of so many groups of channels, each within itself.
+    /// Sets the number of channel groups.
     pub fn groups(mut self, groups: usize) -> Self {
         self.groups = groups;
         self
     }
 
-    /// With a bias, zero at the start.
+    /// Adds a bias, initially zero.
     pub fn bias(mut self) -> Self {
         self.bias = true;
         self
     }
 
-    /// With spectral normalisation when `wanted`.
+    /// Sets whether the weight is spectrally normalised.
     pub fn spectral_norm(mut self, wanted: bool) -> Self {
         self.spectral_norm = wanted;
         self
     }
 
-    /// Xavier-uniform with gain sqrt 2, for a convolution followed by ReLU.
+    /// Uses Xavier-uniform initialisation with gain sqrt(2), for a convolution followed by ReLU.
     pub fn before_relu(self) -> Self {
         self.initializer(Initial::XavierUniform(std::f64::consts::SQRT_2))
     }
 
-    /// With another initialiser of the weight.
+    /// Sets the initialiser of the weight.
     pub fn initializer(mut self, initializer: Initial) -> Self {
         self.initializer = initializer;
         self
     }
 
-    /// Makes the layer on `device`.
+    /// Creates the layer on `device`.
     pub fn init(&self, device: &Device) -> Convolution {
         let area = self.kernel * self.kernel;
         let inputs = self.inputs / self.groups;
         let shape = [self.outputs, inputs, self.kernel, self.kernel];
-        // PyTorch's fan-out does not know of groups either.
+        // PyTorch's fan-out ignores groups too.
         let fans = [inputs * area, self.outputs * area];
         Convolution {
             weight: self.initializer.init_with(shape, fans, device),
@@ -88,36 +88,36 @@ impl ConvolutionConfig {
     }
 }
 
-/// A convolution with a square kernel: padded to keep the size when the side is odd, unpadded when it is even.
+/// A convolution with a square kernel: "same" padding for an odd kernel, none for an even one.
 #[derive(Module, Debug)]
 pub struct Convolution {
     /// `[outputs, inputs / groups, kernel, kernel]`.
     pub weight: Param<Tensor<4>>,
     /// `[outputs]`.
     pub bias: Option<Param<Tensor<1>>>,
-    /// Present when the weight is divided by its spectral norm.
+    /// Present if the weight is divided by its spectral norm.
     pub spectral_norm: Option<SpectralNorm>,
-    /// Pixels from one output to the next.
+    /// Stride.
     pub stride: usize,
-    /// Groups of channels.
+    /// Number of channel groups.
     pub groups: usize,
-    /// Whether the weight, 4x4, is one of [`coin_kernels::parities`].
+    /// Whether the 4x4 weight comes from [`coin_kernels::parities`].
     parities: bool,
 }
 
 impl Convolution {
-    /// Zeros around the image for a kernel of this side.
+    /// Zero padding on each side for a kernel size.
     pub fn padding(kernel: usize) -> usize {
         if kernel.is_multiple_of(2) { 0 } else { kernel / 2 }
     }
 
-    /// `[batch, inputs, height, width]` to `[batch, outputs, height / stride, width / stride]`.
+    /// Maps `[batch, inputs, height, width]` to `[batch, outputs, height / stride, width / stride]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         self.apply(x, None, Epilogue::default(), false)
     }
 
-    /// [`Self::forward`] with what comes before and after it, of `x` or of the nearest-doubled `x`; see
-    /// [`coin_kernels::convolve`]. The bias is the layer's own.
+    /// [`Self::forward`] with a prologue and epilogue, see [`coin_kernels::convolve`]. With `doubled`, the input is
+    /// upsampled 2x (nearest neighbour). The layer's bias replaces the epilogue's.
     pub(super) fn apply(
         &self,
         x: Tensor<4>,
@@ -138,7 +138,7 @@ impl Convolution {
         convolve(x, weight, prologue, epilogue, convolution)
     }
 
-    /// The weight that the convolution applies: divided by its spectral norm where it has one.
+    /// The weight after spectral normalisation.
     pub fn effective_weight(&self) -> Tensor<4> {
         match &self.spectral_norm {
             Some(norm) => norm.divide(self.weight.val()),
@@ -146,7 +146,7 @@ impl Convolution {
         }
     }
 
-    /// This convolution and the normalisation after it as one, for running statistics.
+    /// Folds the affine map after this convolution into it.
     pub(super) fn fused_with(self, (scale, shift): Affine) -> Self {
         let outputs = scale.dims()[0];
         let weight = self.effective_weight() * scale.clone().reshape([outputs, 1, 1, 1]);
@@ -157,7 +157,7 @@ impl Convolution {
         self.replaced(weight, bias)
     }
 
-    /// This 1x1 convolution and the scale and shift before it as one.
+    /// Folds the affine map before this 1x1 convolution into it.
     pub(super) fn fused_after(self, (scale, shift): Affine) -> Self {
         let weight = self.effective_weight();
         let [outputs, inputs, _, _] = weight.dims();
@@ -169,8 +169,7 @@ impl Convolution {
         self.replaced(weight * scale.reshape([1, inputs, 1, 1]), bias)
     }
 
-    /// This 3x3 convolution of doubled maps with its weights added up for each parity of an output; see
-    /// [`coin_kernels::parities`].
+    /// Folds 2x upsampling into this 3x3 convolution, see [`coin_kernels::parities`].
     pub(super) fn fused_with_doubling(self) -> Self {
         if self.parities {
             return self;
@@ -179,13 +178,13 @@ impl Convolution {
         Self { weight: self.weight.map(|_| weight), spectral_norm: None, parities: true, ..self }
     }
 
-    /// With another weight, spectral normalisation already applied, and another bias.
+    /// Replaces weight and bias; the weight already includes spectral normalisation.
     fn replaced(self, weight: Tensor<4>, bias: Tensor<1>) -> Self {
         let bias = Some(Param::from_tensor(bias));
         Self { weight: self.weight.map(|_| weight), bias, spectral_norm: None, ..self }
     }
 
-    /// The same function without spectral normalisation left to compute.
+    /// Divides the weight by its spectral norm once and for all.
     pub fn folded(self) -> Self {
         let weight = self.effective_weight();
         Self { weight: self.weight.map(|_| weight), spectral_norm: None, ..self }

@@ -1,4 +1,4 @@
-//! The projection discriminator D: is this image real, given its condition?
+//! The projection discriminator D (Miyato and Koyama, arXiv 1802.05637): is the image real, given its condition?
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor, activation::relu};
@@ -11,20 +11,20 @@ use super::{Convolution, ConvolutionConfig, Initial, SpectralNorm, count_problem
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DiscriminatorConfig {
-    /// Channels of the blocks.
+    /// Output channels of the blocks.
     pub widths: Vec<usize>,
-    /// How many of the blocks, from the first, halve the sides; the others keep them.
+    /// Number of leading blocks that downsample 2x.
     pub downsample_blocks: usize,
-    /// Rows of the condition lookup.
+    /// Rows of the condition lookup table.
     pub conditions: usize,
 }
 
 impl DiscriminatorConfig {
-    /// What is wrong with these numbers for images of `size` x `size` pixels, if anything: the key, a colon, and why.
+    /// Returns what is invalid for images of `size` x `size` pixels, if anything, as `key: reason`.
     pub fn problem(&self, size: usize) -> Option<String> {
         let blocks = self.widths.len();
         if !(1..=10).contains(&blocks) {
-            return Some("widths: name 1 to 10 blocks".into());
+            return Some("widths: list 1 to 10 blocks".into());
         }
         let widths = self.widths.iter().map(|&width| ("widths", width));
         if let Some(problem) = widths.chain([("conditions", self.conditions)]).find_map(count_problem) {
@@ -32,10 +32,10 @@ impl DiscriminatorConfig {
         }
         let downsample_blocks = self.downsample_blocks.min(blocks);
         (size >> downsample_blocks == 0)
-            .then(|| format!("downsample_blocks: {size} pixels cannot be halved {downsample_blocks} times"))
+            .then(|| format!("downsample_blocks: {size} pixels cannot be downsampled {downsample_blocks} times"))
     }
 
-    /// Random weights on `device`.
+    /// Creates the network on `device` with random weights.
     pub fn init(&self, device: &Device) -> Discriminator {
         let inputs = std::iter::once(1).chain(self.widths.iter().copied());
         let blocks = inputs.zip(&self.widths).enumerate();
@@ -53,24 +53,24 @@ impl DiscriminatorConfig {
     }
 }
 
-/// Spectrally normalised residual blocks, a sum pool, and a logit with a term for the condition.
+/// Spectrally normalised residual blocks, global sum pooling, and a projection logit.
 #[derive(Module, Debug)]
 pub struct Discriminator {
     /// Residual blocks.
     pub blocks: Vec<DiscriminatorBlock>,
-    /// `[1, features]`, divided by its spectral norm.
+    /// Weight of the linear layer, `[1, features]`, divided by its spectral norm.
     pub dense: Param<Tensor<2>>,
-    /// `[1]`.
+    /// Bias of the linear layer, `[1]`.
     pub dense_bias: Param<Tensor<1>>,
     dense_norm: SpectralNorm,
-    /// `[conditions, features]`.
+    /// Condition embedding, `[conditions, features]`.
     pub embedding: Param<Tensor<2>>,
 }
 
 impl Discriminator {
-    /// Images `[batch, 1, height, width]` and conditions `[batch]` to logits `[batch, 1]`.
+    /// Maps images `[batch, 1, height, width]` and conditions `[batch]` to logits `[batch, 1]`.
     ///
-    /// The pool is a sum, so the scale of the logit follows the size of the image.
+    /// Because of sum pooling, the scale of the logit grows with the image size.
     pub fn forward(&self, x: Tensor<4>, conditions: Tensor<1, Int>) -> Tensor<2> {
         let x = relu(self.blocks.iter().fold(x, |x, block| block.forward(x)));
         let [batch, channels, _, _] = x.dims();
@@ -84,11 +84,11 @@ impl Discriminator {
 
 /// A residual block of the discriminator.
 ///
-/// The reference adds an unpooled identity to a pooled branch, and fails, when a downsample block keeps its width. Here
-/// the identity is pooled too.
+/// The reference fails for a downsampling block of constant width, because it adds an unpooled identity to a pooled
+/// branch. This block pools the identity as well.
 #[derive(Module, Debug)]
 pub struct DiscriminatorBlock {
-    /// 1x1 convolution beside the main branch; absent where the width stays.
+    /// 1x1 projection shortcut; absent if the width is constant.
     pub shortcut: Option<Convolution>,
     /// First 3x3 convolution.
     pub conv_1: Convolution,
@@ -113,7 +113,7 @@ impl DiscriminatorBlock {
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let pool = |x| if self.downsample { average_pool(x, None) } else { x };
-        // Pooling and a 1x1 convolution commute, bias included; pooling first is a quarter of the work.
+        // Pooling commutes with a 1x1 convolution; pooling first is a quarter of the work.
         let left = pool(x.clone());
         let left = match &self.shortcut {
             Some(shortcut) => shortcut.forward(left),

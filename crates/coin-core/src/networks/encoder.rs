@@ -1,4 +1,4 @@
-//! The encoder E: a stem and residual blocks, each of which halves the sides.
+//! The encoder E: a stem and residual blocks that each downsample 2x.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -7,14 +7,14 @@ use coin_kernels::{Epilogue, average_pool};
 use super::normalisation::Affine;
 use super::{BatchNorm, Convolution, ConvolutionConfig, Initial, InpainterConfig};
 
-/// Image to feature maps of falling size; all of them are kept for the generator's skip connections.
+/// Maps an image to feature maps of decreasing size, all of which feed the generator's skip connections.
 #[derive(Module, Debug)]
 pub struct Encoder {
-    /// First convolution, at full size.
+    /// First convolution, at full resolution.
     pub stem: Convolution,
-    /// Normalisation after the stem's ReLU; gone where the first block has taken it up.
+    /// Batch normalisation after the stem's ReLU; absent once it is folded into the first block.
     pub stem_norm: Option<BatchNorm>,
-    /// One block a width.
+    /// One block per width.
     pub blocks: Vec<EncoderBlock>,
 }
 
@@ -28,7 +28,8 @@ impl Encoder {
         Self { stem, stem_norm: Some(BatchNorm::init(config.stem, device)), blocks }
     }
 
-    /// `[batch, 1, height, width]` to one map a block, `[batch, widths[i], height / 2^(i+1), width / 2^(i+1)]`.
+    /// Maps `[batch, 1, height, width]` to one feature map per block, `[batch, widths[i], height / 2^(i+1), width /
+    /// 2^(i+1)]`.
     pub fn forward(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
         let relu = Epilogue { relu: true, ..Epilogue::default() };
         let stem = self.stem.apply(x, None, relu, false);
@@ -59,16 +60,16 @@ impl Encoder {
     }
 }
 
-/// A residual block that halves the sides.
+/// A residual block that downsamples 2x.
 #[derive(Module, Debug)]
 pub struct EncoderBlock {
     /// 1x1 convolution of the pooled input.
     pub shortcut: Convolution,
-    /// Normalisation before the first convolution.
+    /// Batch normalisation before the first convolution.
     pub norm_1: BatchNorm,
     /// 3x3 convolution of the pooled input.
     pub conv_1: Convolution,
-    /// Normalisation before the second convolution.
+    /// Batch normalisation before the second convolution.
     pub norm_2: BatchNorm,
     /// Second 3x3 convolution.
     pub conv_2: Convolution,
@@ -97,7 +98,7 @@ impl EncoderBlock {
         Self { shortcut: self.shortcut.folded(), ..self }
     }
 
-    /// Also takes up the scale and shift `before` it.
+    /// Folds normalisations, including the affine map `before` the block.
     fn fused(self, before: Option<Affine>) -> Self {
         let (mut shortcut, mut norm_1) = (self.shortcut.folded(), self.norm_1.fused());
         if let Some(before) = before {

@@ -1,4 +1,4 @@
-//! The generator G: feature maps back to an image, conditioned through its normalisations.
+//! The generator G: encoder features back to an image, conditioned through batch normalisation.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -9,21 +9,21 @@ use super::{
 };
 use crate::condition::Condition;
 
-/// Encoder features and input to counterfactual.
+/// Maps encoder features and the input to the counterfactual.
 #[derive(Module, Debug)]
 pub struct Generator {
-    /// One block an encoder block, from the bottleneck up.
+    /// One block per encoder block, from the bottleneck up.
     pub blocks: Vec<GeneratorBlock>,
-    /// Normalisation of the last feature map.
+    /// Batch normalisation of the last feature map.
     pub head_norm: BatchNorm,
     /// 3x3 convolution to one channel.
     pub head: Convolution,
-    /// Joins output and input in the stacking fuses.
+    /// Joins output and input in the stacking variants of [`Fuse`].
     pub joint: Option<Convolution>,
     /// How output and input become the counterfactual.
     #[module(skip)]
     pub fuse: Fuse,
-    /// Blocks that also see the encoder's map of their size.
+    /// Blocks with a skip connection from the encoder.
     #[module(skip)]
     pub skips: Vec<usize>,
 }
@@ -35,7 +35,7 @@ impl Generator {
             .map(|(inputs, outputs)| {
                 let block = GeneratorBlock::init(inputs, outputs, config, device);
                 if draw_tables {
-                    // Before all that is drawn later: a seed gives the weights that it always gave.
+                    // Draw these first, so that a seed keeps giving the same weights.
                     block.norm_1.table.val();
                     block.norm_2.table.val();
                 }
@@ -56,8 +56,8 @@ impl Generator {
         }
     }
 
-    /// `features` as [`super::Encoder::forward`] gives them, `x` `[batch, 1, height, width]`; the counterfactual has
-    /// the shape of `x`.
+    /// Maps the `features` of [`super::Encoder::forward`] and the input `x` `[batch, 1, height, width]` to the
+    /// counterfactual of the same shape.
     pub fn forward(&self, features: &[Tensor<4>], x: Tensor<4>, condition: &Condition) -> Tensor<4> {
         match self.output(features, condition) {
             Some(out) => self.fuse.forward(out, x, self.joint.as_ref()),
@@ -65,7 +65,7 @@ impl Generator {
         }
     }
 
-    /// What the last convolution gives, `[batch, 1, height, width]`, before it is fused with the input; `None` without features.
+    /// The output `[batch, 1, height, width]` of the last convolution, before [`Fuse`]; `None` without features.
     pub(super) fn output(&self, features: &[Tensor<4>], condition: &Condition) -> Option<Tensor<4>> {
         let mut deepest_first = features.iter().rev();
         let mut running = deepest_first.next()?.clone();
@@ -94,20 +94,20 @@ impl Generator {
     }
 }
 
-/// A residual block that doubles the sides.
+/// A residual block that upsamples 2x.
 #[derive(Module, Debug)]
 pub struct GeneratorBlock {
-    /// 1x1 convolution beside the main branch.
+    /// 1x1 convolution of the shortcut.
     pub shortcut: Convolution,
-    /// Conditional normalisation before the first convolution.
+    /// Conditional batch normalisation before the first convolution.
     pub norm_1: ConditionalBatchNorm,
-    /// 3x3 convolution after upsampling; in a fused block 4x4, of the doubled map's parities.
+    /// 3x3 convolution after upsampling; in a fused block the equivalent 4x4 transposed convolution.
     pub conv_1: Convolution,
-    /// Conditional normalisation before the second convolution.
+    /// Conditional batch normalisation before the second convolution.
     pub norm_2: ConditionalBatchNorm,
     /// Second 3x3 convolution.
     pub conv_2: Convolution,
-    /// How the sides are doubled.
+    /// Upsampling method.
     #[module(skip)]
     pub upsampling: Upsampling,
 }
@@ -125,10 +125,10 @@ impl GeneratorBlock {
     }
 
     fn forward(&self, x: Tensor<4>, condition: &Condition) -> Tensor<4> {
-        // A 1x1 convolution commutes with upsampling, and before it there is a quarter of the work.
+        // Upsampling commutes with a 1x1 convolution; convolving first is a quarter of the work.
         let left = self.shortcut.forward(x.clone());
         let left = match self.upsampling {
-            // Doubled where it is added.
+            // The epilogue of the second convolution upsamples it.
             Upsampling::Nearest => left,
             Upsampling::Bilinear => self.upsampling.forward(left),
         };

@@ -1,7 +1,7 @@
-//! Inception-v3 up to its 768 channels wide feature maps, for FID: inference alone, with weights that the user brings.
+//! Inception-v3 up to its 768-channel feature maps, for FID. Inference only; the user provides the weights.
 //!
-//! The weights are those of the original TensorFlow network, in the names that torchvision and pytorch-fid share. As there,
-//! average pooling leaves the padding out of the mean, and pictures are doubled without half pixels.
+//! The weights are those of the original TensorFlow network, with the names that torchvision and pytorch-fid share. As
+//! in that network, average pooling excludes the padding, and resizing has no half-pixel offset.
 
 use std::collections::BTreeMap;
 
@@ -12,29 +12,29 @@ use burn::tensor::{Device, Tensor, TensorData, module};
 use crate::Error;
 use crate::weights::Weight;
 
-/// Features of a picture.
+/// Features per image.
 pub const FEATURES: usize = 768;
-/// Side of the pictures that the network was trained on.
+/// Input size of the network.
 const SIDE: usize = 299;
-/// Of the normalisations.
+/// Epsilon of the batch normalisations.
 const EPSILON: f32 = 1e-3;
 
-/// A convolution of the network: its name, sides of its kernel, stride.
+/// A convolution: name, padding (rows, columns), stride.
 type Layer = (&'static str, [usize; 2], usize);
 
-/// See the module.
+/// Inception-v3 up to `Mixed_6e`.
 #[derive(Clone, Debug)]
 pub struct Inception {
-    /// Weight and bias of each convolution, with its normalisation in them.
+    /// Weight and bias of each convolution, with its batch normalisation folded in.
     layers: BTreeMap<String, (Tensor<4>, Tensor<1>)>,
     device: Device,
 }
 
 impl Inception {
-    /// The network with the weights that `named` gives for names such as `Conv2d_1a_3x3.conv.weight`.
+    /// Loads the weights that `named` returns for names such as `Conv2d_1a_3x3.conv.weight`.
     ///
     /// # Errors
-    /// When one is missing or has another shape.
+    /// If a tensor is missing or has another shape.
     pub fn load(named: impl Fn(&str) -> Option<Weight>, device: &Device) -> Result<Self, Error> {
         let mut layers = BTreeMap::new();
         for name in names() {
@@ -64,10 +64,10 @@ impl Inception {
         Ok(Self { layers, device: device.clone() })
     }
 
-    /// Grey pictures of `size` x `size`, values in [0, 1] one picture after the other, to `[batch, 768]`.
+    /// Maps a batch of intensity images of `size` x `size` values in [0, 1] to features `[batch, 768]`.
     pub fn features(&self, pictures: &[f32], size: usize) -> Tensor<2> {
         let batch = pictures.len() / (size * size).max(1);
-        // As bytes, which the network's pictures are.
+        // Quantised to bytes, as in the network's training.
         let levels: Vec<f32> = pictures.iter().map(|value| ((value * 255.0).floor() - 128.0) / 128.0).collect();
         let x = Tensor::<4>::from_data(TensorData::new(levels, [batch, 1, size, size]), &self.device);
         let grown = resizing(size, &self.device);
@@ -76,7 +76,7 @@ impl Inception {
         x.mean_dim(3).mean_dim(2).reshape([batch, FEATURES])
     }
 
-    /// Pictures `[batch, 3, height, width]` to the maps after `Mixed_6e`.
+    /// Maps images `[batch, 3, height, width]` in [-1, 1] to the feature maps after `Mixed_6e`.
     pub fn maps(&self, x: Tensor<4>) -> Tensor<4> {
         let x = self.layer(x, ("Conv2d_1a_3x3", [0, 0], 2));
         let x = self.layer(x, ("Conv2d_2a_3x3", [0, 0], 1));
@@ -153,7 +153,7 @@ impl Inception {
     }
 
     fn named(&self, x: Tensor<4>, name: &str, padding: [usize; 2], stride: usize) -> Tensor<4> {
-        // Every name that is asked for was loaded: `names` lists them.
+        // `names` lists every requested name, so it was loaded.
         let Some((weight, bias)) = self.layers.get(name) else { return x };
         let options = ConvOptions::new([stride; 2], padding, [1, 1], 1);
         relu(module::conv2d(x, weight.clone(), Some(bias.clone()), options))
@@ -200,7 +200,7 @@ fn average_pool(x: Tensor<4>) -> Tensor<4> {
     module::avg_pool2d(x, options)
 }
 
-/// `[1, 1, 299, size]`: the rows of a picture of 299 as sums of the rows of one of `size`, bilinear between pixel corners.
+/// The matrix `[1, 1, 299, size]` that resizes rows bilinearly, without half-pixel offset.
 fn resizing(size: usize, device: &Device) -> Tensor<4> {
     let mut weights = vec![0.0; SIDE * size];
     for (i, row) in weights.chunks_mut(size).enumerate() {

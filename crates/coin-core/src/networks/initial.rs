@@ -1,39 +1,39 @@
-//! Values of weights before a training.
+//! Initialisation of weights.
 //!
-//! Burn's `Initializer` draws the same; its orthogonal one would bring matrix decompositions into every engine of the page.
+//! Equivalent to Burn's `Initializer`, whose orthogonal variant would add matrix decompositions to the browser engine.
 
 use burn::module::{Param, ParamId};
 use burn::tensor::{Device, Distribution, Tensor};
 
-/// How a weight's values are drawn. The gain makes up for what follows: sqrt 2 for ReLU.
+/// Distribution of initial weights. The gain compensates for the activation: sqrt(2) for ReLU.
 #[derive(Clone, Copy, Debug)]
 pub enum Initial {
-    /// All equal.
+    /// Constant value.
     Constant(f64),
-    /// Normally distributed, of this mean and standard deviation.
+    /// Normal with this mean and standard deviation.
     Normal([f64; 2]),
-    /// Uniform, for a variance of gain^2 / inputs (He et al. 2015).
+    /// Uniform with variance gain^2 / fan-in (He et al., arXiv 1502.01852).
     KaimingUniform(f64),
-    /// Normal, for a variance of gain^2 / outputs.
+    /// Normal with variance gain^2 / fan-out.
     KaimingNormal(f64),
-    /// Uniform, for a variance of 2 gain^2 / (inputs + outputs) (Glorot and Bengio 2010).
+    /// Uniform with variance 2 gain^2 / (fan-in + fan-out) (Glorot and Bengio, 2010).
     XavierUniform(f64),
-    /// Normal, for the same variance.
+    /// Normal with the same variance.
     XavierNormal(f64),
 }
 
 impl Initial {
-    /// All 0.
+    /// All zeros.
     pub const ZEROS: Self = Self::Constant(0.0);
-    /// All 1.
+    /// All ones.
     pub const ONES: Self = Self::Constant(1.0);
 
-    /// A parameter that depends on no fans, drawn when it is first used.
+    /// A lazily drawn parameter whose distribution does not depend on the fans.
     pub fn init<const D: usize>(self, shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
         self.init_with(shape, [1, 1], device)
     }
 
-    /// A parameter of which each output sees `inputs` values, and each input `outputs`; drawn when it is first used.
+    /// A lazily drawn parameter with the given fan-in (`inputs`) and fan-out (`outputs`).
     pub fn init_with<const D: usize>(
         self,
         shape: [usize; D],
@@ -53,7 +53,7 @@ impl Initial {
         Param::uninitialized(ParamId::new(), draw, device.clone(), true, shape.into())
     }
 
-    /// What it is drawn from; or the value of all.
+    /// The distribution, or the constant value as `Err`.
     fn distribution(self, inputs: f64, outputs: f64) -> Result<Distribution, f64> {
         let uniform = |gain: f64, std: f64| {
             let bound = 3f64.sqrt() * gain * std;

@@ -1,6 +1,8 @@
-//! The networks of COIN (paper section 3.2): encoder and generator with skip connections, the projection discriminator
-//! and the classifier. Images are `[batch, 1, height, width]` in [-1, 1]; each block of the encoder halves the sides, so
-//! they must be divisible by 2 to the number of blocks ([`InpainterConfig::side_multiple`]).
+//! The networks of COIN (paper section 3.2): encoder and generator with skip connections, projection discriminator and
+//! classifier.
+//!
+//! Images are `[batch, 1, height, width]` in [-1, 1]. Height and width must be a multiple of
+//! [`InpainterConfig::side_multiple`], because each encoder block downsamples 2x.
 
 pub mod classifier;
 mod convolution;
@@ -12,6 +14,7 @@ pub mod generator;
 mod inception;
 mod initial;
 mod inpainter;
+mod inpainter_config;
 mod normalisation;
 mod spectral;
 mod unet;
@@ -26,7 +29,8 @@ pub use generator::Generator;
 #[cfg(feature = "train")]
 pub use inception::{FEATURES as INCEPTION_FEATURES, Inception};
 pub use initial::Initial;
-pub use inpainter::{Inpainter, InpainterConfig};
+pub use inpainter::Inpainter;
+pub use inpainter_config::InpainterConfig;
 pub use normalisation::{BatchNorm, ConditionalBatchNorm, Statistics};
 pub use spectral::SpectralNorm;
 pub use unet::UNet;
@@ -35,18 +39,18 @@ pub use upsampling::Upsampling;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
-/// More channels or conditions than any network has.
-const MOST: usize = 4096;
+/// Upper limit of channels and conditions.
+const MAX_COUNT: usize = 4096;
 
-/// What is wrong with a number of channels or conditions, if anything: its key, a colon, and why.
+/// Returns what is wrong with a number of channels or conditions, if anything, as `key: reason`.
 fn count_problem((key, count): (&str, usize)) -> Option<String> {
-    (!(1..=MOST).contains(&count)).then(|| format!("{key}: {count} is not between 1 and {MOST}"))
+    (!(1..=MAX_COUNT).contains(&count)).then(|| format!("{key}: {count} is not between 1 and {MAX_COUNT}"))
 }
 
-/// Draws all random weights now, in the order of the fields.
+/// Draws all random weights now, in field order.
 ///
-/// Left to Burn, a weight is drawn at its first use: in another order with another use, and by whichever clone comes
-/// first, which decides for all of them whether it is trainable.
+/// Burn draws lazily, at first use, so the order would depend on the use, and the first clone to draw would decide for
+/// all whether the weight is trainable.
 pub(crate) fn drawn<M: Module>(module: M) -> M {
     struct Draw;
     impl ModuleVisitor for Draw {

@@ -1,6 +1,6 @@
 //! Batch normalisation, plain and conditional.
 //!
-//! The running variance takes the unbiased batch variance, as PyTorch does; Burn's own layer takes the biased one.
+//! The running variance accumulates the unbiased batch variance, as in PyTorch; Burn's layer uses the biased one.
 
 use burn::module::{Flag, Module, Param, ParamId, RunningState};
 use burn::tensor::activation::relu;
@@ -13,7 +13,8 @@ use crate::condition::Condition;
 const USUAL_EPSILON: f64 = 1e-5;
 const MOMENTUM: f64 = 0.1;
 
-/// Running mean and variance, and the normalisation by batch (training) or running (evaluation, frozen) statistics.
+/// Running mean and variance. Training normalises with batch statistics, evaluation and frozen networks with running
+/// ones.
 #[derive(Module, Debug)]
 pub struct Statistics {
     /// `[channels]`.
@@ -23,11 +24,11 @@ pub struct Statistics {
     training: Param<Flag>,
     /// Added to the variance.
     pub epsilon: f64,
-    /// Whether scale and shift have taken them up.
+    /// Whether the running statistics are folded into scale and shift.
     fused: bool,
 }
 
-/// Scale and shift, both `[channels]`, that take the place of a normalisation.
+/// Scale and shift, both `[channels]`, that replace a normalisation.
 pub(super) type Affine = (Tensor<1>, Tensor<1>);
 
 impl Statistics {
@@ -41,7 +42,7 @@ impl Statistics {
         }
     }
 
-    /// Scale and shift for running statistics; `None` where the batch's own count.
+    /// Scale and shift for running statistics; `None` in training.
     fn affine(&self, gamma: Tensor<1>, beta: Tensor<1>) -> Option<Affine> {
         if self.fused {
             return Some((gamma, beta));
@@ -57,7 +58,7 @@ impl Statistics {
         Some((scale, shift))
     }
 
-    /// Normalises by the batch's own statistics, which the running ones take up; with ReLU where `cut` is set.
+    /// Normalises with batch statistics, updates the running ones, and applies ReLU if `cut` is set.
     fn train(&self, x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, cut: bool) -> Tensor<4> {
         let [batch, _, height, width] = x.dims();
         let count = (batch * height * width) as f64;
@@ -74,8 +75,8 @@ impl Statistics {
         }
     }
 
-    /// What a convolution of the normalised and activated `x` takes: in training the map, else `x` itself and the prologue that
-    /// does it on the way.
+    /// Input and prologue of a convolution that follows normalisation and ReLU: in training the activated map without a
+    /// prologue, else `x` and the affine map.
     fn activated(&self, x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>) -> (Tensor<4>, Option<Affine>) {
         match self.affine(gamma.clone(), beta.clone()) {
             Some(affine) => (x, Some(affine)),
@@ -94,7 +95,7 @@ fn blend(running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
     running.update((old * (1.0 - MOMENTUM) + batch * MOMENTUM).detach());
 }
 
-/// Batch normalisation with a learnt scale and shift for every channel.
+/// Batch normalisation with learned scale and shift.
 #[derive(Module, Debug)]
 pub struct BatchNorm {
     /// Scale, `[channels]`.
@@ -106,7 +107,7 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// Scale 1, shift 0.
+    /// Scale 1 and shift 0.
     pub fn init(channels: usize, device: &Device) -> Self {
         Self {
             gamma: Initial::ONES.init([channels], device),
@@ -115,19 +116,19 @@ impl BatchNorm {
         }
     }
 
-    /// With another number added to the variance than 1e-5.
+    /// Replaces the default epsilon of 1e-5.
     #[must_use]
     pub fn with_epsilon(mut self, epsilon: f64) -> Self {
         self.statistics.epsilon = epsilon;
         self
     }
 
-    /// Keeps the shape `[batch, channels, height, width]`.
+    /// Normalises `[batch, channels, height, width]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         self.statistics.normalise(x, self.gamma.val(), self.beta.val())
     }
 
-    /// [`Self::forward`] and ReLU.
+    /// [`Self::forward`] followed by ReLU.
     pub fn forward_relu(&self, x: Tensor<4>) -> Tensor<4> {
         match self.activated(x) {
             (x, Some((scale, shift))) => affine_relu(x, scale, shift),
@@ -135,7 +136,7 @@ impl BatchNorm {
         }
     }
 
-    /// What a convolution of [`Self::forward_relu`] takes: a map, and a prologue where that is not yet done.
+    /// Input and prologue of a convolution that follows [`Self::forward_relu`].
     pub(super) fn activated(&self, x: Tensor<4>) -> (Tensor<4>, Option<Affine>) {
         self.statistics.activated(x, self.gamma.val(), self.beta.val())
     }
@@ -145,7 +146,7 @@ impl BatchNorm {
         self.statistics.affine(self.gamma.val(), self.beta.val())
     }
 
-    /// The same function of running statistics, which scale and shift have taken up.
+    /// Folds the running statistics into scale and shift.
     pub(super) fn fused(mut self) -> Self {
         if let Some((scale, shift)) = self.affine() {
             self.gamma = self.gamma.map(|_| scale);
@@ -155,7 +156,7 @@ impl BatchNorm {
         self
     }
 
-    /// This normalisation, itself fused, and the scale and shift before it as one.
+    /// Folds the affine map before this fused normalisation into it.
     pub(super) fn fused_after(mut self, (scale, shift): Affine) -> Self {
         let gamma = self.gamma.val();
         self.beta = self.beta.map(|beta| beta + gamma * shift);
@@ -164,7 +165,7 @@ impl BatchNorm {
     }
 }
 
-/// Batch normalisation whose scale and shift are looked up by condition.
+/// Batch normalisation whose scale and shift depend on the condition (de Vries et al., arXiv 1707.00683).
 #[derive(Module, Debug)]
 pub struct ConditionalBatchNorm {
     /// `[conditions, 2 * channels]`: scales, then shifts.
@@ -174,7 +175,7 @@ pub struct ConditionalBatchNorm {
 }
 
 impl ConditionalBatchNorm {
-    /// Scales from N(1, 0.02), shifts 0; drawn when they are first used.
+    /// Scales from N(1, 0.02) and shifts 0, drawn lazily.
     pub fn init(conditions: usize, channels: usize, device: &Device) -> Self {
         let draw = move |device: &Device, tracked: bool| {
             let scales = Tensor::random([conditions, channels], Distribution::Normal(1.0, 0.02), device);
@@ -187,7 +188,7 @@ impl ConditionalBatchNorm {
         Self { table, statistics: Statistics::init(channels, device) }
     }
 
-    /// Keeps the shape `[batch, channels, height, width]`.
+    /// Normalises `[batch, channels, height, width]`.
     pub fn forward(&self, x: Tensor<4>, condition: &Condition) -> Tensor<4> {
         match condition {
             Condition::All(index) => {
@@ -198,7 +199,7 @@ impl ConditionalBatchNorm {
         }
     }
 
-    /// What a convolution of the normalised and activated `x` takes: a map, and a prologue where that is not yet done.
+    /// Input and prologue of a convolution that follows normalisation and ReLU.
     pub(super) fn activated(&self, x: Tensor<4>, condition: &Condition) -> (Tensor<4>, Option<Affine>) {
         match condition {
             Condition::All(index) => {
@@ -209,7 +210,7 @@ impl ConditionalBatchNorm {
         }
     }
 
-    /// Scale and shift of a condition.
+    /// Scale and shift of one condition.
     fn row(&self, index: usize) -> Affine {
         let table = self.table.val();
         let channels = table.dims()[1] / 2;
@@ -231,7 +232,7 @@ impl ConditionalBatchNorm {
         self.statistics.normalise(x, one, zero) * gamma + beta
     }
 
-    /// The same function of running statistics, which the table has taken up.
+    /// Folds the running statistics into the table.
     pub(super) fn fused(mut self) -> Self {
         let table = self.table.val();
         let [conditions, width] = table.dims();

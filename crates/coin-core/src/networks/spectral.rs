@@ -1,13 +1,15 @@
-//! Spectral normalisation of a weight: division by its largest singular value, tracked by one power iteration a step.
+//! Spectral normalisation (Miyato et al., arXiv 1802.05957): division by the largest singular value, estimated by one
+//! power iteration per step.
 
 use burn::module::{Module, RunningState};
 use burn::tensor::{Device, Distribution, Tensor};
 use coin_kernels::product;
 
-/// The left singular vector `u` of shape `[1, outputs]` that a power iteration keeps between steps.
+/// Spectral normalisation with a persistent left singular vector.
 ///
-/// The reference iterates in evaluation too, so that two identical calls differ. Here `u` moves in training only; in
-/// evaluation every call iterates once from the same stored `u`, which gives the reference's first answer every time.
+/// The reference also iterates in evaluation, so that two identical calls differ. This layer updates `u` only in
+/// training. In evaluation every call iterates once from the stored `u`, which always gives the reference's first
+/// result.
 #[derive(Module, Debug)]
 pub struct SpectralNorm {
     /// Left singular vector, `[1, outputs]`.
@@ -15,13 +17,13 @@ pub struct SpectralNorm {
 }
 
 impl SpectralNorm {
-    /// A random start for a weight with this many outputs.
+    /// Starts from a random vector for a weight with `outputs` outputs.
     pub fn init(outputs: usize, device: &Device) -> Self {
         let u = Tensor::random([1, outputs], Distribution::Normal(0.0, 1.0), device);
         Self { u: RunningState::new(u) }
     }
 
-    /// `weight / sigma` for a weight `[outputs, ..]`; sigma is a constant for the gradient.
+    /// Returns `weight / sigma` for a weight `[outputs, ..]`; sigma has no gradient.
     pub fn divide<const D: usize>(&self, weight: Tensor<D>) -> Tensor<D> {
         let training = weight.device().is_autodiff();
         let (sigma, u) = self.sigma(weight.clone());
@@ -31,7 +33,7 @@ impl SpectralNorm {
         weight / sigma.reshape([1; D])
     }
 
-    /// The largest singular value `[1, 1]` after one iteration, and the new `u`.
+    /// The largest singular value `[1, 1]` after one power iteration, and the new `u`.
     fn sigma<const D: usize>(&self, weight: Tensor<D>) -> (Tensor<2>, Tensor<2>) {
         let outputs = weight.dims()[0];
         let matrix = constant(weight).reshape([outputs as i32, -1]);
@@ -43,7 +45,7 @@ impl SpectralNorm {
     }
 }
 
-/// Without gradient: a parameter that is only detached becomes another parameter, through which all would be differentiated.
+/// Removes the gradient. A merely detached parameter would become another parameter, and be differentiated through.
 fn constant<const D: usize>(parameter: Tensor<D>) -> Tensor<D> {
     parameter.detach().set_require_grad(false)
 }

@@ -1,4 +1,4 @@
-//! The U-Net that is trained on masks: the bound that a segmentation without masks can be held against.
+//! The U-Net trained on masks (Ronneberger et al., arXiv 1505.04597): the supervised upper bound of weak segmentation.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -6,15 +6,14 @@ use burn::tensor::{Device, Tensor};
 use super::{Fuse, Inpainter, InpainterConfig};
 use crate::condition::Condition;
 
-/// Encoder and generator as a segmenter: the same blocks and widths as the inpainter's, every skip connection, and a logit a
-/// pixel in place of a counterfactual.
+/// A segmenter with the inpainter's blocks and widths, all skip connections, and one logit per pixel.
 #[derive(Module, Debug)]
 pub struct UNet {
     inpainter: Inpainter,
 }
 
 impl UNet {
-    /// Random weights on `device`, of the size of an inpainter of this architecture.
+    /// Creates a U-Net on `device` with random weights and the size of the inpainter `like`.
     pub fn init(like: &InpainterConfig, device: &Device) -> Self {
         let skips = (1..like.widths.len()).collect();
         let config = InpainterConfig {
@@ -28,7 +27,7 @@ impl UNet {
         Self { inpainter: config.init(device) }
     }
 
-    /// `[batch, 1, height, width]` in [-1, 1] to logits of the same shape, positive for lesion.
+    /// Maps `[batch, 1, height, width]` in [-1, 1] to logits of the same shape, positive for lesion.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let Inpainter { encoder, generator } = &self.inpainter;
         let features = encoder.forward(x.clone());

@@ -1,4 +1,4 @@
-//! Doubling of both sides, with a gradient on every backend.
+//! 2x upsampling, differentiable on every backend.
 
 use burn::tensor::{Device, Tensor};
 use coin_kernels::Epilogue;
@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 use super::Convolution;
 use super::normalisation::Affine;
 
-/// How the generator doubles the sides of its feature maps.
+/// How the generator upsamples its feature maps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Upsampling {
-    /// Every pixel becomes 2x2 equal ones (the paper's synthetic recipe).
+    /// Nearest neighbour (the paper's synthetic recipe).
     #[default]
     Nearest,
-    /// Bilinear with aligned corners (the paper's tumour recipe).
+    /// Bilinear with `align_corners = true` (the paper's tumour recipe).
     Bilinear,
 }
 
 impl Upsampling {
-    /// `[batch, channels, height, width]` to `[batch, channels, 2 * height, 2 * width]`.
+    /// Maps `[batch, channels, height, width]` to `[batch, channels, 2 * height, 2 * width]`.
     pub fn forward(self, x: Tensor<4>) -> Tensor<4> {
         match self {
             Self::Nearest => coin_kernels::double(x),
@@ -27,7 +27,7 @@ impl Upsampling {
         }
     }
 
-    /// `convolution`, 3x3 without bias, of the doubled `x`, changed by the prologue before.
+    /// Applies the prologue, upsamples `x`, and applies the 3x3 `convolution` without bias.
     pub(super) fn convolve(self, x: Tensor<4>, prologue: Option<Affine>, convolution: &Convolution) -> Tensor<4> {
         match self {
             Self::Nearest => convolution.apply(x, prologue, Epilogue::default(), true),
@@ -42,10 +42,11 @@ impl Upsampling {
     }
 }
 
-/// Doubles one axis linearly with aligned corners.
+/// Upsamples one axis 2x linearly with `align_corners = true`.
 ///
-/// Only one CPU backend has a gradient for the bilinear operator, so it is written with slices and weights. With n input
-/// samples, output 2k lies k/(2n-1) below sample k, and output 2k+1 lies (n-1-k)/(2n-1) above it.
+/// Only one CPU backend differentiates the bilinear operator, so this uses slices and weights. With n input samples,
+/// output 2k is k/(2n-1) of the way from sample k to the previous one, and output 2k+1 is (n-1-k)/(2n-1) of the way to
+/// the next one.
 fn double(x: Tensor<4>, axis: usize) -> Tensor<4> {
     let mut shape = x.dims();
     let n = shape[axis];

@@ -1,4 +1,4 @@
-//! PyTorch's names of our tensors: those of COIN's reference and of torchvision's classifiers.
+//! PyTorch's tensor names: those of COIN's reference implementation and of torchvision's classifiers.
 
 pub mod shapes;
 
@@ -10,21 +10,21 @@ use crate::Error;
 use crate::networks::{Classifier, Family};
 use crate::weights::{self, Weight, Weights};
 
-/// A network of a PyTorch checkpoint.
+/// A network in a PyTorch checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {
-    /// E, as the reference names it.
+    /// Encoder E, with the reference's names.
     Encoder,
-    /// G, as the reference names it.
+    /// Generator G, with the reference's names.
     Generator,
-    /// D, as the reference names it.
+    /// Discriminator D, with the reference's names.
     Discriminator,
-    /// f, as torchvision names it.
+    /// Classifier f, with torchvision's names.
     Classifier(Family),
 }
 
 impl Network {
-    /// PyTorch's name of our tensor `path`.
+    /// Translates our tensor `path` into PyTorch's name.
     #[must_use]
     pub fn name(self, path: &str) -> String {
         let name = match self {
@@ -40,10 +40,10 @@ impl Network {
         renamed(&name, &LEAVES)
     }
 
-    /// `module` with the tensors that `named` gives for PyTorch's names.
+    /// Loads the tensors that `named` returns for PyTorch's names into `module`.
     ///
     /// # Errors
-    /// When one is missing, by PyTorch's name, or has another shape.
+    /// If a tensor is missing (the error has PyTorch's name) or has another shape.
     pub fn load<M: Module>(self, module: M, mut named: impl FnMut(&str) -> Option<Weight>) -> Result<M, Error> {
         let found = weights::collect(&module)?.into_keys().map(|path| {
             let name = self.name(&path);
@@ -56,10 +56,11 @@ impl Network {
 }
 
 impl Network {
-    /// `classifier` with torchvision's weights for another number of channels and classes: those of the first convolution
-    /// are added up over the colours, and the last layer stays as it is where its shape differs.
+    /// Loads torchvision's weights into a classifier with one input channel and one logit. The first convolution's
+    /// weights are summed over the colour channels, and the head keeps its own weights if its shape differs.
     ///
     /// # Errors
+    /// As for [`Self::load`].
     /// As [`Self::load`].
     pub fn load_pretrained(
         self,
@@ -74,23 +75,23 @@ impl Network {
             let (path, own) = own.get(name)?;
             match (own.shape.as_slice(), found.shape.as_slice()) {
                 (ours, theirs) if ours != theirs && path.starts_with("dense") => Some(own.clone()),
-                ([_, 1, ..], [_, colours, ..]) if *colours > 1 => Some(over_colours(&found, &own.shape)),
+                ([_, 1, ..], [_, colours, ..]) if *colours > 1 => Some(sum_over_colours(&found, &own.shape)),
                 _ => Some(found),
             }
         })
     }
 }
 
-/// A convolution `[outputs, colours, kernel, kernel]` for grey pictures: what it gives when all colours are the same.
-fn over_colours(weight: &Weight, shape: &[usize]) -> Weight {
+/// Sums a convolution `[outputs, colours, kernel, kernel]` over the colours, which is exact for intensity images.
+fn sum_over_colours(weight: &Weight, shape: &[usize]) -> Weight {
     let area: usize = shape.iter().skip(2).product();
     let colours = weight.shape.get(1).copied().unwrap_or(1);
     let kernels = weight.values.chunks(colours * area.max(1));
-    let grey = kernels.flat_map(|kernel| (0..area).map(move |i| kernel.iter().skip(i).step_by(area).sum::<f32>()));
-    Weight { shape: shape.to_vec(), values: grey.collect() }
+    let summed = kernels.flat_map(|kernel| (0..area).map(move |i| kernel.iter().skip(i).step_by(area).sum::<f32>()));
+    Weight { shape: shape.to_vec(), values: summed.collect() }
 }
 
-/// Ours and theirs, replaced one after the other.
+/// Substrings of our names and their replacements, applied in order.
 type Rules<const N: usize> = [(&'static str, &'static str); N];
 
 const LEAVES: Rules<5> = [
@@ -152,7 +153,7 @@ fn renamed<const N: usize>(path: &str, rules: &Rules<N>) -> String {
     rules.iter().fold(path.to_owned(), |name, (ours, theirs)| name.replace(ours, theirs))
 }
 
-/// A path below a block: stage and block, counted from 0, the part of the block, and what follows it.
+/// Splits the path of a block into stage and block (from 0), the layer, and the rest.
 fn of_block(path: &str) -> Option<(usize, usize, &str, &str)> {
     let mut parts = path.strip_prefix("stages.")?.splitn(4, '.');
     let (stage, block) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);

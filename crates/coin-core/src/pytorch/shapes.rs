@@ -1,11 +1,12 @@
-//! Which architecture the tensors of a checkpoint belong to, by their names and shapes.
+//! Infers the architecture of a checkpoint from its tensor names and shapes.
 
 use crate::networks::{ClassifierArchitecture, Family, Fuse, InpainterConfig, Upsampling};
 
-/// The architecture of E and G in a checkpoint of the reference, whose tensors have the shapes that `shape` gives.
+/// Infers the architecture of encoder and generator in a checkpoint of the reference; `shape` returns the shape of a
+/// tensor.
 ///
-/// A checkpoint does not say how maps are doubled, nor which of the fuses without weights it was trained with: these are
-/// nearest and `skip_add_tanh` here. `None` when a tensor that every inpainter has is missing.
+/// A checkpoint contains neither the upsampling method nor which [`Fuse`] without weights it was trained with; this
+/// assumes nearest and `skip_add_tanh`. `None` if a required tensor is missing.
 pub fn inpainter(shape: impl Fn(&str) -> Option<Vec<usize>>) -> Option<InpainterConfig> {
     let side = |name: &str, axis: usize| shape(name)?.get(axis).copied();
     let stem = side("enc.first_block.0.weight", 0)?;
@@ -13,7 +14,7 @@ pub fn inpainter(shape: impl Fn(&str) -> Option<Vec<usize>>) -> Option<Inpainter
     let widths: Vec<usize> = (0..).map_while(width).collect();
     let conditions = side("gen.blocks.0.cbn_relu_first.embed.weight", 0)?;
     let block = |block: usize| format!("gen.blocks.{block}.left_branch.1.weight");
-    // A block with a skip connection takes more channels than the one before it gives.
+    // A block with a skip connection has more input channels than the previous block has outputs.
     let skipped = |&i: &usize| Some(side(&block(i), 1)? > side(&block(i - 1), 0)?);
     let skips = (1..widths.len()).filter(|i| skipped(i) == Some(true)).collect();
     let fuse = match side("gen.fuse_conv.weight", 2) {
@@ -33,11 +34,11 @@ pub fn inpainter(shape: impl Fn(&str) -> Option<Vec<usize>>) -> Option<Inpainter
     })
 }
 
-/// The architecture of a torchvision classifier; `None` when it is none of the families.
+/// Infers the architecture of a torchvision classifier; `None` if it belongs to no supported family.
 pub fn classifier(shape: impl Fn(&str) -> Option<Vec<usize>>) -> Option<ClassifierArchitecture> {
     let has = |name: &str| shape(name).is_some();
     let outputs = |name: &str| shape(name)?.first().copied();
-    // The deeper relatives have the same names, and more of them.
+    // Deeper variants have these names too, and more.
     if has("layer3.6.conv1.weight") || has("features.5.9.layer_scale") || has("features.6.15.block.0.0.weight") {
         return None;
     }

@@ -1,4 +1,4 @@
-//! Adam, a parameter in one operation.
+//! Adam with one fused operation per parameter.
 
 use burn::optim::{AdamState, AdaptiveMomentumState, LearningRate, Optimizer};
 use burn::tensor::{Device, Tensor};
@@ -6,11 +6,11 @@ use burn::tensor::{Device, Tensor};
 /// Adam with PyTorch's defaults (Kingma and Ba, arXiv 1412.6980, algorithm 1).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Adam {
-    /// Decay of the first and of the second moment.
+    /// Exponential decay rates of the first and second moment.
     pub betas: [f32; 2],
-    /// Added to the root of the second moment.
+    /// Added to the square root of the second moment.
     pub epsilon: f32,
-    /// L2 penalty added to the gradient.
+    /// L2 penalty, added to the gradient.
     pub weight_decay: f32,
 }
 
@@ -21,7 +21,7 @@ impl Default for Adam {
 }
 
 impl Optimizer for Adam {
-    /// Burn's own, so that states are stored as its Adam stores them.
+    /// Burn's state, so that checkpoints have the format of its Adam.
     type State<const D: usize> = AdamState<D>;
 
     fn step<const D: usize>(
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_those_of_burns_adam() {
+    fn steps_match_burns_adam() {
         let device = Device::flex();
         let random = || Tensor::<2>::random([37, 41], Distribution::Normal(0.0, 1.0), &device);
         let ours = Adam { betas: [0.8, 0.99], weight_decay: 0.1, ..Adam::default() };

@@ -1,10 +1,10 @@
-//! An exponential moving average of a network's weights and statistics.
+//! Exponential moving average of a network's weights and running statistics.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
 use burn::tensor::container::TensorContainer;
 
-/// A copy of a network that follows it slowly, for inference.
+/// An exponential moving average of a network, for inference.
 #[derive(Clone, Debug)]
 pub struct ExponentialAverage<M: Module> {
     /// The averaged network.
@@ -13,12 +13,12 @@ pub struct ExponentialAverage<M: Module> {
 }
 
 impl<M: Module> ExponentialAverage<M> {
-    /// Starts at `network` as it is now; `decay` 0.95 keeps 95 % of the average in each update.
+    /// Starts at the current weights of `network`; a `decay` of 0.95 keeps 95 % of the average in each update.
     pub fn of(network: &M, decay: f64) -> Self {
         Self { network: network.valid(), decay }
     }
 
-    /// Moves the average towards `network`.
+    /// Updates the average with the current weights of `network`.
     pub fn update(self, network: &M) -> Self {
         let mut live = Live { tensors: TensorContainer::new() };
         network.valid().visit(&mut live);

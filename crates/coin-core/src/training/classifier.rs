@@ -1,51 +1,51 @@
-//! Training of the classifier: binary cross-entropy on image-level labels.
+//! Classifier training: binary cross-entropy on image-level labels.
 
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
-use super::hyperparameter::{not_negative, positive, share};
+use super::hyperparameter::{fraction, not_negative, positive};
 use super::loss::binary_cross_entropy;
 use super::supervised::Supervised;
 use crate::Error;
 use crate::networks::Classifier;
 
-/// Hyperparameters of the classifier's training.
+/// Hyperparameters of classifier training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassifierConfig {
-    /// Adam's learning rate.
+    /// Learning rate of Adam.
     pub learning_rate: f64,
-    /// L2 penalty added to the gradient, as in PyTorch's Adam.
+    /// L2 penalty, added to the gradient as in PyTorch's Adam.
     pub weight_decay: f32,
-    /// Labels become `smoothing / 2` and `1 - smoothing / 2`.
+    /// Label smoothing: targets become `smoothing / 2` and `1 - smoothing / 2`.
     pub label_smoothing: f64,
 }
 
 impl ClassifierConfig {
-    /// What is wrong with these numbers, if anything: the key, a colon, and why.
+    /// Returns what is invalid, if anything, as `key: reason`.
     pub fn problem(&self) -> Option<String> {
         positive("learning_rate", self.learning_rate)
             .or_else(|| not_negative("weight_decay", self.weight_decay.into()))
-            .or_else(|| share("label_smoothing", self.label_smoothing))
+            .or_else(|| fraction("label_smoothing", self.label_smoothing))
     }
 }
 
-/// A classifier and its optimizer.
+/// A classifier with its optimizer.
 pub type ClassifierTrainer = Supervised<Classifier, ClassifierConfig>;
 
 impl ClassifierTrainer {
-    /// Starts with `classifier`, which must live on an autodiff device.
+    /// Starts from `classifier`, which must be on an autodiff device.
     pub fn new(classifier: Classifier, config: ClassifierConfig) -> Self {
         let adam = Adam { weight_decay: config.weight_decay, ..Adam::default() };
         Self::start("classifier", classifier, adam, config)
     }
 
-    /// One step on images `[batch, 1, height, width]` and labels of length `batch`, at `rate` times the learning rate;
-    /// returns the loss before it.
+    /// Takes one step on images `[batch, 1, height, width]` in [-1, 1] and `batch` labels (`true` is abnormal), at
+    /// `rate` times the learning rate. Returns the loss before the step.
     ///
     /// # Errors
-    /// When a device gives no loss back, usually for want of memory, or the devices cannot share the batch evenly.
+    /// If a device fails, usually for lack of memory, or the batch cannot be split evenly between the devices.
     pub fn step(&mut self, x: Tensor<4>, labels: &[bool], rate: f64) -> Result<f32, Error> {
         let smoothing = self.config.label_smoothing as f32;
         let targets = labels.iter().map(|&y| if y { 1.0 - smoothing / 2.0 } else { smoothing / 2.0 });

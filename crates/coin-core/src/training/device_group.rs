@@ -1,8 +1,8 @@
-//! Data parallelism: devices that compute a step together, each on its shard of the batch.
+//! Data parallelism: each device computes the gradients of a shard of the batch.
 //!
-//! The first device holds the networks and the optimizers. In each step the replicas get copies of the networks, and their
-//! gradients come back, where Burn's optimizers add them up. What looks at a batch together sees a shard: batch normalisation,
-//! whose running statistics are the first device's, and the segmenter's Dice loss.
+//! The first device holds the networks and the optimizers. In every step the replicas get copies of the networks, and
+//! Burn's optimizers sum the gradients. Batch normalisation and the segmenter's Dice loss are computed per shard; the
+//! running statistics are those of the first device.
 
 use std::any::Any;
 use std::iter::once;
@@ -15,13 +15,13 @@ use burn::tensor::{Device, Tensor};
 
 use crate::Error;
 
-/// The devices beside the first.
+/// The replicas; the first device is implicit.
 #[derive(Debug, Default)]
 pub(super) struct DeviceGroup {
     replicas: Vec<Replica>,
 }
 
-/// A device, and the thread that talks to it as long as this lives: GPUs keep memory for every thread.
+/// A device with a dedicated thread for the trainer's lifetime, because GPU memory pools are per thread.
 #[derive(Debug)]
 struct Replica {
     device: Device,
@@ -31,17 +31,17 @@ struct Replica {
 type Answer<T> = Result<T, Box<dyn Any + Send>>;
 
 impl DeviceGroup {
-    /// With these devices, without gradients, beside the first.
+    /// Creates replicas on these devices, which are without autodiff.
     pub(super) fn with(replicas: &[Device]) -> Self {
         Self { replicas: replicas.iter().map(|device| Replica::start(device.clone())).collect() }
     }
 
-    /// Number of devices, the first one counted.
+    /// Number of devices, including the first.
     pub(super) fn len(&self) -> usize {
         1 + self.replicas.len()
     }
 
-    /// The equal shards of a batch, its first dimension, each on its device.
+    /// Splits a batch along its first dimension into equal shards, each on its device.
     pub(super) fn shards<const D: usize>(&self, batch: Tensor<D>) -> Result<Vec<Tensor<D>>, Error> {
         let (Self { replicas }, images, devices) = (self, batch.dims()[0], self.len());
         if !images.is_multiple_of(devices) {
@@ -57,14 +57,14 @@ impl DeviceGroup {
         Ok(shards)
     }
 
-    /// The network, and a copy of it on every replica.
+    /// The network, and a copy of it on each replica.
     pub(super) fn copies<M: Module>(&self, network: &M) -> Vec<M> {
         // A fork would share the running statistics; a snapshot has its own.
         let copy = |replica: &Replica| network.valid().to_device(&replica.device).train();
         once(network.clone()).chain(self.replicas.iter().map(copy)).collect()
     }
 
-    /// What `compute` makes of each device's shard, all at the same time; the first on this thread.
+    /// Calls `compute` on every device's shard in parallel, for the first device on this thread.
     pub(super) fn compute<S, T>(&self, shards: Vec<S>, compute: impl Fn(S) -> T + Copy + Send + 'static) -> Vec<T>
     where
         S: Send + 'static,
@@ -96,14 +96,14 @@ impl Replica {
         T: Send + 'static,
     {
         let (answer, waiting) = channel();
-        // Whoever asked may be gone, and the thread lives as long as its sender: neither can fail.
+        // A failed send is harmless: the receiver may be gone, and the thread outlives its sender.
         let job = move || answer.send(catch_unwind(AssertUnwindSafe(|| compute(shard)))).unwrap_or_default();
         self.work.send(Box::new(job)).unwrap_or_default();
         waiting
     }
 }
 
-/// What `step` returns, or the failure of a device in it: moving tensors between devices panics when one of them is lost.
+/// Runs `step` and converts panics into errors: transfers between devices panic if a device is lost.
 pub(super) fn attempt<T>(step: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|panic| {
         let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
@@ -111,7 +111,7 @@ pub(super) fn attempt<T>(step: impl FnOnce() -> Result<T, Error>) -> Result<T, E
     })
 }
 
-/// The means over the shards of what each device computed; one read-back a device, because every read stalls a GPU.
+/// Averages the values over the shards, with one read-back per device, because each read stalls a GPU.
 pub(super) fn means(shards: Vec<Tensor<1>>) -> Result<Vec<f32>, Error> {
     let count = shards.len() as f32;
     let read = |shard: Tensor<1>| shard.try_into_vec_as::<f32>().map_err(|reason| failure(&reason));
@@ -124,7 +124,7 @@ pub(super) fn means(shards: Vec<Tensor<1>>) -> Result<Vec<f32>, Error> {
     Ok(sums.into_iter().map(|sum| sum / count).collect())
 }
 
-/// The line that says why, of the many that a GPU gives.
+/// Extracts the relevant line of a GPU's error message.
 fn failure(reason: &impl std::fmt::Display) -> Error {
     let reason = reason.to_string();
     let mut lines = reason.lines().map(str::trim);
@@ -139,13 +139,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn want_of_memory_is_told_from_other_failures() {
+    fn out_of_memory_is_distinguished_from_other_failures() {
         let of_a_gpu = "Execution(An error happened during execution\nCaused by:\n  Several failures at once\n\
                          Caused by:\n  can't allocate buffer of size: 2147483648\nNo backtrace available)";
-        let Error::Memory(line) = failure(&of_a_gpu) else { panic!("no want of memory") };
+        let Error::Memory(line) = failure(&of_a_gpu) else { panic!("expected an out-of-memory error") };
         assert_eq!(line, "can't allocate buffer of size: 2147483648");
         let Error::Step(line) = failure(&"The device was lost\nNo backtrace available") else {
-            panic!("want of memory")
+            panic!("expected a device error")
         };
         assert_eq!(line, "The device was lost");
     }

@@ -1,16 +1,16 @@
-//! What numbers a training takes: a problem is the key, a colon, and why.
+//! Validation of hyperparameters. Problems are `key: reason`.
 
-/// Above 0.
+/// Requires a finite value above 0.
 pub(super) fn positive(key: &str, value: f64) -> Option<String> {
-    (!value.is_finite() || value <= 0.0).then(|| format!("{key}: {value} is not a number above 0"))
+    (!value.is_finite() || value <= 0.0).then(|| format!("{key}: {value} must be a positive number"))
 }
 
-/// From 0 on.
+/// Requires a finite value of at least 0.
 pub(super) fn not_negative(key: &str, value: f64) -> Option<String> {
-    (!value.is_finite() || value < 0.0).then(|| format!("{key}: {value} is not a number from 0 on"))
+    (!value.is_finite() || value < 0.0).then(|| format!("{key}: {value} must be a number of at least 0"))
 }
 
-/// From 0 to less than 1.
-pub(super) fn share(key: &str, value: f64) -> Option<String> {
-    (!(0.0..1.0).contains(&value)).then(|| format!("{key}: {value} is not from 0 to less than 1"))
+/// Requires a value in [0, 1).
+pub(super) fn fraction(key: &str, value: f64) -> Option<String> {
+    (!(0.0..1.0).contains(&value)).then(|| format!("{key}: {value} is not in [0, 1)"))
 }

@@ -1,4 +1,4 @@
-//! What is trained, one step at a time: the classifier, counterfactuals against it, and the segmenter they are held against.
+//! Training, step by step: the classifier, pretraining, the counterfactual networks, and the supervised segmenter.
 
 mod adam;
 mod average;

@@ -1,4 +1,4 @@
-//! Training of the supervised segmenter: masks, which COIN never sees.
+//! Training of the supervised segmenter on masks, which COIN never uses.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -10,35 +10,35 @@ use super::supervised::Supervised;
 use crate::Error;
 use crate::networks::UNet;
 
-/// Hyperparameters of the segmenter's training.
+/// Hyperparameters of segmenter training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SegmenterConfig {
-    /// Adam's learning rate.
+    /// Learning rate of Adam.
     pub learning_rate: f64,
 }
 
 impl SegmenterConfig {
-    /// What is wrong with these numbers, if anything: the key, a colon, and why.
+    /// Returns what is invalid, if anything, as `key: reason`.
     pub fn problem(&self) -> Option<String> {
         positive("learning_rate", self.learning_rate)
     }
 }
 
-/// A segmenter and its optimizer.
+/// A segmenter with its optimizer.
 pub type SegmenterTrainer = Supervised<UNet, SegmenterConfig>;
 
 impl SegmenterTrainer {
-    /// Starts with `segmenter`, which must live on an autodiff device.
+    /// Starts from `segmenter`, which must be on an autodiff device.
     pub fn new(segmenter: UNet, config: SegmenterConfig) -> Self {
         Self::start("segmenter", segmenter, Adam::default(), config)
     }
 
-    /// One step on images in [-1, 1] and masks of 0 and 1, both `[batch, 1, height, width]`, at `rate` times the learning
-    /// rate; returns the loss before it.
+    /// Takes one step on images in [-1, 1] and masks of 0 and 1, both `[batch, 1, height, width]`, at `rate` times the
+    /// learning rate. Returns the loss before the step.
     ///
     /// # Errors
-    /// When a device gives no loss back, usually for want of memory, or the devices cannot share the batch evenly.
+    /// If a device fails, usually for lack of memory, or the batch cannot be split evenly between the devices.
     pub fn step(&mut self, x: Tensor<4>, masks: Tensor<4>, rate: f64) -> Result<f32, Error> {
         let loss = |network: &UNet, x, masks| loss::segmentation(network.forward(x), masks);
         self.step_on(x, masks, loss, self.config.learning_rate * rate)

@@ -1,4 +1,4 @@
-//! Everything a trainer needs to go on: its modules and optimizers as named byte strings.
+//! The state of a trainer: its modules and optimizers as named byte strings.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use burn::tensor::Bytes;
 
 use crate::Error;
 
-/// The parts of a trainer, each as bytes.
+/// A serialised trainer.
 #[derive(Clone, Debug, Default)]
 pub struct TrainerState {
-    /// Part by name.
+    /// Serialised modules and optimizers by name.
     pub parts: BTreeMap<String, Vec<u8>>,
     /// Steps taken.
     pub step: u64,
@@ -20,7 +20,7 @@ pub struct TrainerState {
 
 impl TrainerState {
     pub(super) fn put_module<M: Module>(&mut self, part: &str, module: &M) -> Result<(), Error> {
-        // `valid` first: running statistics of the last step are pending until then.
+        // `valid` commits the running statistics of the last step.
         self.put(part, module.valid().into_record().into_bytes())
     }
 
@@ -49,7 +49,7 @@ impl TrainerState {
     }
 }
 
-/// A record names every tensor that does not fit, which may be hundreds.
+/// Shortens Burn's message, which may list hundreds of tensors.
 fn first_words(reason: &RecordError) -> String {
     const ENOUGH: usize = 120;
     let words = reason.to_string();

@@ -1,19 +1,19 @@
-//! From a loss to a step: what each device finds of its shard, and the optimizer that follows all of it.
+//! Gradients of a step, and their application by the optimizer.
 
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer, MultiGradientsParams};
 use burn::tensor::Tensor;
 
-/// The terms of a loss, and the gradient by parameter.
+/// Loss terms and gradients of one shard.
 pub struct StepGradients {
-    /// The terms to report.
+    /// Loss terms to report.
     pub terms: Tensor<1>,
-    /// Of the sum, times the shard of the batch.
+    /// Gradients of the total loss, scaled by the shard's fraction of the batch.
     pub gradients: GradientsParams,
 }
 
 impl StepGradients {
-    /// Of a loss `total` with the `terms` to report, found with `network` on `shard` of the batch.
+    /// Differentiates `total` with respect to `network`; `shard` is the shard's fraction of the batch.
     pub(super) fn of<M: Module>(terms: Vec<Tensor<1>>, total: Tensor<1>, network: &M, shard: f64) -> Self {
         let gradients = GradientsParams::from_grads((total * shard).backward(), network);
         let terms = terms.into_iter().map(Tensor::detach).collect();
@@ -21,7 +21,7 @@ impl StepGradients {
     }
 }
 
-/// The network after a step that follows what every device found of its shard, where the network lives; and the terms.
+/// Applies the summed gradients of all shards; returns the updated network and each shard's loss terms.
 pub(super) fn apply_gradients<M: Module>(
     optimizer: &mut ModuleOptimizer,
     network: M,

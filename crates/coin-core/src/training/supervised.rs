@@ -1,4 +1,4 @@
-//! What the trainings of one network by one loss share: its optimizer, its steps, and how it is saved.
+//! The common trainer of networks with a single loss.
 
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
@@ -10,14 +10,14 @@ use super::state::TrainerState;
 use super::step_gradients::{self, StepGradients};
 use crate::Error;
 
-/// A network and its optimizer; `C` holds what else decides its training.
+/// A network with its optimizer; `C` holds the hyperparameters.
 pub struct Supervised<M: Module, C> {
     /// The network as it is now, on an autodiff device.
     pub network: M,
     pub(super) config: C,
     optimizer: ModuleOptimizer,
     group: DeviceGroup,
-    /// Name of the network in states.
+    /// Name of the network in the state.
     part: &'static str,
     step: u64,
 }
@@ -27,15 +27,14 @@ impl<M: Module, C> Supervised<M, C> {
         Self { network, config, optimizer: adam.into(), group: DeviceGroup::default(), part, step: 0 }
     }
 
-    /// These devices, without gradients, take equal shards of every batch beside the network's own.
+    /// Adds replicas, given as devices without autodiff. Every device computes an equal shard of each batch.
     #[must_use]
     pub fn with_replicas(mut self, replicas: &[Device]) -> Self {
         self.group = DeviceGroup::with(replicas);
         self
     }
 
-    /// Follows the gradients of `loss` of images against their targets; returns the loss before the step, the mean over the
-    /// shards where there are replicas.
+    /// Takes one step on images and targets and returns the loss before it, averaged over the shards.
     pub(super) fn step_on<const D: usize>(
         &mut self,
         x: Tensor<4>,
@@ -72,7 +71,10 @@ impl<M: Module, C> Supervised<M, C> {
         self.network.valid()
     }
 
-    /// All that [`Self::load_state`] needs to go on exactly here.
+    /// Returns the state for [`Self::load_state`]. A resumed training gives identical results.
+    ///
+    /// # Errors
+    /// If a part cannot be serialised.
     pub fn state(&self) -> Result<TrainerState, Error> {
         let mut state = TrainerState { step: self.step, ..TrainerState::default() };
         state.put_module(self.part, &self.network)?;
@@ -80,7 +82,10 @@ impl<M: Module, C> Supervised<M, C> {
         Ok(state)
     }
 
-    /// Goes on where `state` was taken.
+    /// Resumes from a state.
+    ///
+    /// # Errors
+    /// If a part is missing or belongs to another architecture.
     pub fn load_state(self, state: &TrainerState) -> Result<Self, Error> {
         let optimizer_part = self.optimizer_part();
         Ok(Self {

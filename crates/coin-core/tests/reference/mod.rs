@@ -1,4 +1,4 @@
-//! Reading of the golden numbers, and the reference's names for our tensors.
+//! The golden values, and the reference's names of our tensors.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -66,7 +66,7 @@ pub fn reference_name(net: &str, path: &str) -> String {
     format!("{net}.{}", network.name(path))
 }
 
-/// Loads `module` from tensors that the reference names `prefix` + name.
+/// Loads `module` from the tensors named `prefix` + name.
 pub fn load<M: Module>(module: M, net: &str, from: &[(&Golden, &str)]) -> M {
     let names = weights::collect(&module).unwrap();
     let filled: Weights = names
@@ -111,7 +111,7 @@ pub fn classifier(from: &Golden, device: &Device) -> Classifier {
     load(ClassifierArchitecture::resnet_18(4).init(device), "classifier_f", &[(from, "")])
 }
 
-/// Largest absolute difference of a tensor to the golden one; the shapes must agree.
+/// Largest absolute difference between a tensor and the golden one; checks the shapes.
 #[track_caller]
 pub fn difference<const D: usize>(ours: Tensor<D>, golden: &Weight) -> f32 {
     assert_eq!(ours.dims().to_vec(), golden.shape);

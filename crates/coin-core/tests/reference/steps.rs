@@ -1,4 +1,4 @@
-//! The trainings that the golden numbers are of.
+//! The trainings behind the golden values.
 
 use burn::tensor::{Device, Tensor};
 use coin_core::method::Method;
@@ -39,7 +39,8 @@ pub fn tumour() -> (InpainterConfig, CounterfactualConfig) {
     (network, config)
 }
 
-/// The synthetic recipe with other weights: adversarial, KL, reconstruction, total variation; no minimal change.
+/// The synthetic recipe with other weights of the adversarial, KL, reconstruction and total variation terms, and no
+/// minimal change.
 pub fn with_weights(
     [adversarial, kl, reconstruction, total_variation]: [f64; 4],
 ) -> (InpainterConfig, CounterfactualConfig) {
@@ -55,7 +56,7 @@ pub fn with_weights(
     (network, config)
 }
 
-/// COIN v2, as the paper's recipe for synthetic anomalies.
+/// COIN v2 with the paper's synthetic recipe.
 pub fn coin_v2() -> (InpainterConfig, CounterfactualConfig) {
     let (network, config) = synthetic();
     (network, CounterfactualConfig { method: Method::CoinV2, weight_minimal_change: 0.0, ..config })
@@ -75,14 +76,14 @@ pub fn singla(distance: Distance) -> (InpainterConfig, CounterfactualConfig) {
     (network, config)
 }
 
-/// The golden images with body and kidneys, the regions of CARL.
+/// The golden images with body and kidney masks, the regions of CARL.
 pub fn batch_with_regions(device: &Device) -> Batch {
     let inputs = Golden::open("inputs.safetensors");
     let regions = inputs.tensor::<4>("masks", device).narrow(1, 0, 2);
     Batch { images: inputs.tensor("x", device), regions: Some(regions) }
 }
 
-/// A trainer with the golden starting weights on an autodiff device, and the golden images.
+/// A trainer with the golden initial weights on an autodiff device, and the golden images.
 pub fn trainer(
     (network, config): (InpainterConfig, CounterfactualConfig),
     device: &Device,
@@ -95,7 +96,7 @@ pub fn trainer(
     (trainer, x)
 }
 
-/// Loss terms by the names of the golden files.
+/// Loss terms with the names of the golden files.
 fn terms(losses: &CounterfactualLosses) -> Vec<(&'static str, f32)> {
     let mut terms = vec![
         ("d_real_loss", losses.discriminator_real),
@@ -115,13 +116,13 @@ fn terms(losses: &CounterfactualLosses) -> Vec<(&'static str, f32)> {
     terms
 }
 
-/// The first step is the same function of the same numbers; later ones follow Adam's sign-like first steps, which amplify
-/// rounding where a gradient is nearly zero.
+/// The first step is the same function of the same numbers. Later steps follow Adam's sign-like first steps, which
+/// amplify rounding where a gradient is nearly zero.
 pub const TOLERANCES: [f32; 3] = [2e-5, 2e-3, 2e-3];
-/// In the third step of some trainings the same computation in f64 moves a loss by 5e-3.
+/// In the third step of some trainings, computing in f64 changes a loss by 5e-3.
 pub const AFTER_MORE_ROUNDING: [f32; 3] = [2e-5, 2e-3, 1e-2];
 
-/// Takes steps on an autodiff device and compares every loss with the golden ones.
+/// Takes steps on an autodiff device and compares every loss with the golden values.
 pub fn assert_losses(
     recipe: (InpainterConfig, CounterfactualConfig),
     file: &str,
@@ -134,7 +135,7 @@ pub fn assert_losses(
     let batch = batch_with_regions(device);
     for step in 0..steps {
         for (name, ours) in terms(&trainer.step(batch.clone(), 1.0).unwrap()) {
-            // Methods without a term do not name it.
+            // Methods omit terms that they do not have.
             if ours == 0.0 && !golden.has(&format!("loss.{name}")) {
                 continue;
             }

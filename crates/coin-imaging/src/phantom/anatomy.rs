@@ -1,4 +1,4 @@
-//! The random patient: shapes in mm around the middle of the field of view, x to the patient's left, y to the back.
+//! The random anatomy: shapes in mm around the centre of the field of view, x to the patient's left, y to the back.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -11,18 +11,18 @@ pub(super) struct Shape {
     pub centre: [f32; 2],
     pub radii: [f32; 2],
     pub angle: f32,
-    /// Amplitude and phase of the outline's 2nd to 5th harmonics.
+    /// Amplitude and phase of the outline's 2nd to 5th harmonic.
     pub waves: [[f32; 2]; 4],
     pub hu: f32,
     pub organ: Organ,
     pub within: Within,
 }
 
-/// Where a shape may be painted.
+/// Restricts where a shape is painted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Within {
     Anywhere,
-    /// Only over the fat between the organs.
+    /// Only over visceral fat.
     Cavity,
     /// Only over the same organ.
     SameOrgan,
@@ -43,13 +43,13 @@ impl Shape {
         self
     }
 
-    /// A copy whose radii are `by` mm smaller.
+    /// A copy with radii reduced by `by` mm.
     fn shrunk(&self, by: f32, hu: f32) -> Self {
         let radii = self.radii.map(|radius| (radius - by).max(0.5));
         Self { radii, hu, ..self.clone() }
     }
 
-    /// Half the side of a square around the centre that holds the shape.
+    /// Half the size of a square around the centre that contains the shape.
     pub fn reach(&self) -> f32 {
         let waves: f32 = self.waves.iter().map(|wave| wave[0].abs()).sum();
         self.radii[0].max(self.radii[1]) * (1.0 + waves)
@@ -76,11 +76,11 @@ impl Shape {
     }
 }
 
-/// Shapes in the order in which they are painted, the pose, and the noise.
+/// Shapes in painting order, pose and noise.
 #[derive(Clone, Debug)]
 pub(super) struct Patient {
     pub shapes: Vec<Shape>,
-    /// Rotation about the middle, in radians.
+    /// Rotation about the centre, in radians.
     pub tilt: f32,
     pub noise_hu: f32,
     pub noise_seed: u64,
@@ -97,7 +97,7 @@ impl Draw {
         self.between(value - spread, value + spread)
     }
 
-    /// Gives `shape` an irregular outline of about this relative size.
+    /// Gives `shape` an irregular outline of roughly this relative amplitude.
     fn irregular(&mut self, mut shape: Shape, amplitude: f32) -> Shape {
         for (wave, share) in shape.waves.iter_mut().zip([1.0, 0.7, 0.45, 0.3]) {
             *wave = [self.between(0.3, 1.0) * amplitude * share, self.between(0.0, std::f32::consts::TAU)];
@@ -106,7 +106,7 @@ impl Draw {
     }
 }
 
-/// Blood's and organs' enhancement at the moment of the scan.
+/// Contrast enhancement of blood and organs, in HU.
 struct Phase {
     aorta: f32,
     cava: f32,
@@ -164,7 +164,7 @@ impl Patient {
     }
 }
 
-/// The trunk's proportions, which place everything in it.
+/// Proportions of the trunk, which position everything in it.
 struct Body {
     middle: f32,
     half_width: f32,
@@ -180,7 +180,7 @@ impl Body {
         [self.half_width - shell, self.half_depth - shell * 0.85]
     }
 
-    /// A place in the cavity, from -1 (right, front) to 1 (left, back) of its radii.
+    /// A point in the cavity; u and v run from -1 (right, front) to 1 (left, back).
     fn place(&self, u: f32, v: f32) -> [f32; 2] {
         let [a, b] = self.cavity();
         [u * a, self.middle + v * b]
@@ -204,7 +204,7 @@ impl Body {
         shapes.push(wall.clone());
         let cavity = Shape { organ: Organ::VisceralFat, radii: [a, b], ..wall.shrunk(0.0, draw.near(-98.0, 6.0)) };
         shapes.push(cavity);
-        // The muscles of the back fill the wall beside the spine.
+        // Back muscles fill the wall beside the spine.
         for side in [-1.0, 1.0] {
             let centre = [side * 36.0, self.middle + self.half_depth - self.fat * 0.8 - 26.0];
             let back = Shape::new(Organ::Muscle, draw.near(52.0, 6.0), centre, [33.0, 21.0]).turned(side * 12.0);
@@ -356,7 +356,7 @@ impl Body {
             shapes.push(wall);
             shapes.push(content.clone());
             if gas {
-                // Gas rises to the front of a patient on the back.
+                // Gas rises to the front in a supine patient.
                 let depth = draw.between(0.25, 0.7);
                 let bubble = Shape {
                     centre: [content.centre[0], content.centre[1] - content.radii[1] * (1.0 - depth) * 0.75],

@@ -1,22 +1,22 @@
-//! A procedural axial slice of the upper abdomen, true in HU, for training, tests and play.
+//! A procedural axial slice of the upper abdomen in HU, for training, tests and demonstrations.
 //!
-//! A patient is drawn at random from a seed ([`anatomy`]), painted organ by organ, softened where a pixel holds two
-//! tissues, and covered with correlated noise ([`render`]). The same seed draws the same patient everywhere. Processors
-//! and systems differ in the last bit of a sine, so pixels on an outline may differ between machines.
+//! A random patient ([`anatomy`]) is painted organ by organ, with partial volume and correlated noise ([`render`]). A
+//! seed gives the same patient everywhere; pixels on an outline may differ between machines, whose sines differ in the
+//! last bit.
 
 mod anatomy;
 mod render;
 
 use crate::{Mask, Slice};
 
-/// What a pixel of a phantom shows.
+/// The tissue of a phantom pixel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Organ {
     /// Air around the patient, and the table.
     #[default]
     Outside,
-    /// Skin and the fat under it.
+    /// Skin and subcutaneous fat.
     SubcutaneousFat,
     /// Fat between the organs.
     VisceralFat,
@@ -36,7 +36,7 @@ pub enum Organ {
     Bowel,
 }
 
-/// A phantom slice and what each of its pixels shows.
+/// A phantom slice with the tissue of each pixel.
 #[derive(Clone, Debug)]
 pub struct Phantom {
     /// The slice in HU, 384 mm wide.
@@ -45,15 +45,15 @@ pub struct Phantom {
 }
 
 impl Phantom {
-    /// The patient of this seed on `size` x `size` pixels, at least 16.
+    /// Generates the patient of `seed` on `size` x `size` pixels; `size` is raised to at least 16.
     pub fn generate(seed: u64, size: usize) -> Self {
         render::render(&anatomy::Patient::random(seed), size.max(16))
     }
 
-    /// Where the slice shows `organ`.
+    /// The mask of an organ.
     pub fn mask(&self, organ: Organ) -> Mask {
         let inside = self.organs.iter().map(|&found| found == organ).collect();
-        // One organ a pixel, so the flags always fit the grid.
+        // One organ per pixel, so the number of flags matches the grid.
         Mask::new(self.slice.width(), self.slice.height(), inside).unwrap_or_else(|| unreachable!("one organ a pixel"))
     }
 }

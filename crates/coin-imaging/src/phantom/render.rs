@@ -1,4 +1,4 @@
-//! Painting a patient: 2x2 samples a pixel for partial volume, then correlated noise.
+//! Rendering of a patient: 2x2 samples per pixel for partial volume, then correlated noise.
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -21,7 +21,7 @@ pub(super) fn render(patient: &Patient, size: usize) -> Phantom {
         for x in 0..size {
             let samples = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| (y * SAMPLES + dy) * fine + x * SAMPLES + dx);
             let mean = samples.iter().map(|&i| hu[i]).sum::<f32>() / samples.len() as f32;
-            // The scanner's noise does not show in air as it does in the body: there are few counts to lose.
+            // Noise is lower in air, where attenuation is low.
             let grain = if mean < -900.0 { 0.35 } else { 1.0 };
             slice.push(Window::SCANNER.clamp(mean + grain * noise[y * size + x]));
             shown.push(majority(samples.map(|i| organs[i])));
@@ -39,7 +39,7 @@ fn paint(patient: &Patient, fine: usize) -> (Vec<f32>, Vec<Organ>) {
     let (sin, cos) = patient.tilt.sin_cos();
     let half = FIELD_MM / 2.0;
     for shape in &patient.shapes {
-        // The patient is turned, so the centre is turned into the picture and every sample back.
+        // The patient is rotated: rotate the centre into the image, and every sample back.
         let [x, y] = shape.centre;
         let centre = [x * cos - y * sin, x * sin + y * cos];
         let range = |middle: f32| {
@@ -72,22 +72,22 @@ fn majority(samples: [Organ; 4]) -> Organ {
     samples.into_iter().max_by_key(|&organ| count(organ)).unwrap_or_default()
 }
 
-/// Gaussian noise whose neighbours are correlated, as a scanner's reconstruction kernel leaves it.
+/// Gaussian noise with correlated neighbours, like that of a reconstruction kernel.
 fn noise(patient: &Patient, size: usize) -> Vec<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(patient.noise_seed);
     let white: Vec<f32> = (0..size * size).map(|_| normal(&mut rng)).collect();
     let blurred = blur(&blur(&white, size, 1), size, size);
-    // The kernel [1 2 1]/4 in both axes leaves 3/8 of the standard deviation.
+    // The kernel [1 2 1]/4 on both axes leaves 3/8 of the standard deviation.
     blurred.into_iter().map(|value| value * patient.noise_hu / 0.375).collect()
 }
 
-/// Nearly normal: the sum of four uniform numbers, of unit variance.
+/// Approximately normal: the sum of four uniform numbers, scaled to unit variance.
 fn normal(rng: &mut impl Rng) -> f32 {
     let sum: f32 = (0..4).map(|_| rng.random::<f32>()).sum();
     (sum - 2.0) * 3f32.sqrt()
 }
 
-/// [1 2 1] / 4 along the axis whose neighbours lie `stride` apart.
+/// Convolves with [1 2 1] / 4 along the axis with the given stride.
 fn blur(values: &[f32], size: usize, stride: usize) -> Vec<f32> {
     let position = |i: usize| if stride == 1 { i % size } else { i / size };
     let at = |i: usize| {

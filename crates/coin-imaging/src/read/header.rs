@@ -1,4 +1,4 @@
-//! Headers of lines `key: value`, as NRRD and MetaImage write them before the voxels.
+//! Text headers with `key: value` lines, as in NRRD and MetaImage.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use super::voxels::{Fields, lengths};
 use crate::Error;
 use crate::Limits;
 
-/// Longest header that is read; the longest that programs write hold a few dozen lines.
-const LONGEST: usize = 1 << 16;
+/// Longest header in bytes; real ones have a few dozen lines.
+const MAX_HEADER_BYTES: usize = 1 << 16;
 
-/// The lines of a header, and where the bytes behind it begin.
+/// The lines of a header, and the offset of the bytes after it.
 pub(super) struct TextHeader<'a> {
     name: &'a str,
     values: BTreeMap<String, &'a str>,
@@ -17,8 +17,8 @@ pub(super) struct TextHeader<'a> {
 }
 
 impl<'a> TextHeader<'a> {
-    /// Lines up to and with the first for which `is_last` holds, each split at `separator`; keys without regard to case. `None`
-    /// when the header does not end or is no text.
+    /// Parses lines up to and including the first for which `is_last` holds, and splits them at `separator`. Keys are
+    /// case-insensitive. `None` if the header does not end or is not text.
     pub(super) fn parse(
         bytes: &'a [u8],
         name: &'a str,
@@ -29,7 +29,7 @@ impl<'a> TextHeader<'a> {
         let mut end = 0;
         loop {
             let rest = bytes.get(end..)?;
-            let line_end = rest.iter().take(LONGEST).position(|&byte| byte == b'\n')?;
+            let line_end = rest.iter().take(MAX_HEADER_BYTES).position(|&byte| byte == b'\n')?;
             let line = std::str::from_utf8(rest.get(..line_end)?).ok()?.trim();
             end += line_end + 1;
             if let Some((key, value)) = line.split_once(separator)
@@ -40,13 +40,13 @@ impl<'a> TextHeader<'a> {
             if is_last(line) {
                 return Some(Self { name, values, end });
             }
-            if end > LONGEST {
+            if end > MAX_HEADER_BYTES {
                 return None;
             }
         }
     }
 
-    /// The lengths of the three axes, which the file states as `field`.
+    /// The lengths of the three axes, stored as `field`.
     pub(super) fn lengths(&self, field: &str, limits: &Limits) -> Result<[usize; 3], Error> {
         let stated = self.get(&[&field.to_ascii_lowercase()]).and_then(numbers);
         let stated = stated.ok_or_else(|| self.invalid(field, "it is missing or damaged; export the volume again"))?;
@@ -54,7 +54,7 @@ impl<'a> TextHeader<'a> {
         lengths(self, field, &stated, limits)
     }
 
-    /// What stands behind the first of these keys that is there.
+    /// The value of the first of `keys` that is present.
     pub(super) fn get(&self, keys: &[&str]) -> Option<&'a str> {
         keys.iter().find_map(|key| self.values.get(*key).copied())
     }
@@ -66,7 +66,7 @@ impl Fields for TextHeader<'_> {
     }
 }
 
-/// The numbers of a value, however they are separated and bracketed; `None` when something else is among them.
+/// Parses numbers separated by white space, commas and parentheses; `None` if anything else is among them.
 pub(super) fn numbers(value: &str) -> Option<Vec<f64>> {
     let separates = |c: char| c.is_whitespace() || matches!(c, ',' | '(' | ')');
     value.split(separates).filter(|word| !word.is_empty()).map(|word| word.parse().ok()).collect()

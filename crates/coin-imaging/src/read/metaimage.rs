@@ -1,4 +1,4 @@
-//! MetaImage volumes (`.mha`), raw or compressed, as axial slices in radiological view.
+//! MetaImage volumes (`.mha`), raw or compressed, as axial slices in radiological convention.
 
 use std::io::Read;
 
@@ -10,19 +10,19 @@ use crate::Error;
 use crate::geometry::Affine;
 use crate::{Geometry, Limits, Slice};
 
-/// The key of the last line.
+/// The key of the last header line.
 const DATA_FILE: &str = "ElementDataFile";
 
-/// Keys of the directions of the axes.
+/// Alternative keys of the axis directions.
 const DIRECTIONS: [&str; 3] = ["transformmatrix", "rotation", "orientation"];
 
-/// Whether the bytes begin as MetaImage does.
+/// Whether the bytes start like MetaImage.
 pub(crate) fn is_metaimage(bytes: &[u8]) -> bool {
     let begins = |key: &[u8]| bytes.get(..key.len()).is_some_and(|start| start.eq_ignore_ascii_case(key));
     begins(b"ObjectType") || begins(b"NDims")
 }
 
-/// All axial slices of a volume, the most inferior first, in HU, and where they are in the file.
+/// Reads all axial slices in HU from inferior to superior, and their geometry.
 pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<(Vec<Slice>, Geometry), Error> {
     let header = TextHeader::parse(bytes, name, '=', |line| line.starts_with(DATA_FILE));
     let header = header.ok_or_else(|| Error::invalid(name, DATA_FILE, "it is missing; export the volume again"))?;
@@ -77,7 +77,7 @@ fn voxels(header: &TextHeader<'_>) -> Result<Voxels, Error> {
     Ok(Voxels { element, big_endian, slope: 1.0, intercept: 0.0 })
 }
 
-/// Towards the patient's right, front and head; MetaImage counts towards left, back and head.
+/// The affine in RAS coordinates; MetaImage uses LPS.
 fn affine(header: &TextHeader<'_>) -> Result<Affine, Error> {
     let stated = |keys: &[&str], field: &str, otherwise: &[f64]| match header.get(keys) {
         Some(stated) => numbers(stated).filter(|numbers| numbers.len() == otherwise.len()).ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! Readers, one a format. Each checks the sizes a file claims against [`crate::Limits`] before it allocates.
+//! File readers, one per format. Each checks the claimed sizes against [`crate::Limits`] before it allocates.
 
 pub(crate) mod dicom;
 mod header;

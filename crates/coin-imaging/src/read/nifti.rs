@@ -1,5 +1,5 @@
-//! NIfTI-1 and NIfTI-2 volumes, plain or gzipped, in one file or as a header and an image, as axial slices in radiological
-//! view.
+//! NIfTI-1 and NIfTI-2 volumes (nifti.nimh.nih.gov), plain or gzipped, as one file or a header and image pair, as axial
+//! slices in radiological convention.
 
 use std::io::Read;
 
@@ -13,10 +13,10 @@ use crate::{Geometry, Limits, Slice};
 
 const NIFTI_2_HEADER_BYTES: usize = 540;
 const GZIP: [u8; 2] = [0x1F, 0x8B];
-/// Larger than any header extension, and exact in every type used.
-const LARGEST_OFFSET: f64 = 2_147_483_648.0;
+/// Larger than any header extension, and exact in all number types used.
+const MAX_OFFSET: f64 = 2_147_483_648.0;
 
-/// Whether the bytes begin as a NIfTI file, or as a gzipped file that may be one.
+/// Whether the bytes start like NIfTI, or like a gzipped file, which may contain it.
 pub(crate) fn is_nifti(bytes: &[u8]) -> bool {
     bytes.starts_with(&GZIP) || has_magic(bytes) || is_nifti_2(bytes)
 }
@@ -26,8 +26,8 @@ pub(crate) fn is_header(bytes: &[u8]) -> bool {
     bytes.get(344..348) == Some(b"ni1\0") || (is_nifti_2(bytes) && bytes.get(4..7) == Some(b"ni2"))
 }
 
-/// All axial slices of a volume, the most inferior first, in HU, and where they are in the file; the voxels may be in a file
-/// of their own, `image`.
+/// Reads all axial slices in HU from inferior to superior, and their geometry. `image` contains the voxels of a header
+/// and image pair.
 pub(crate) fn read(
     bytes: &[u8],
     image: Option<&[u8]>,
@@ -66,12 +66,12 @@ fn is_nifti_2(header: &[u8]) -> bool {
     begins && header.get(4..8).is_none_or(|magic| magic == b"n+2\0" || magic == b"ni2\0")
 }
 
-/// What both versions say.
+/// The fields that both versions share.
 struct Header<'a> {
     name: &'a str,
-    /// Bytes of the header itself.
+    /// Size of the header.
     bytes: usize,
-    /// A NIfTI-1 header as it is in the file.
+    /// The raw header of NIfTI-1.
     raw: Option<[u8; NIFTI_HEADER_BYTES]>,
     big_endian: bool,
     detached: bool,
@@ -109,13 +109,13 @@ impl<'a> Header<'a> {
         content.read_exact(first).map_err(cut_off)?;
         if is_nifti_2(first) {
             content.read_exact(rest).map_err(cut_off)?;
-            return Ok(Self::second(&raw, name));
+            return Ok(Self::from_nifti_2(&raw, name));
         }
         let first = raw.first_chunk().unwrap_or(&[0; NIFTI_HEADER_BYTES]);
-        Self::first(first, name)
+        Self::from_nifti_1(first, name)
     }
 
-    fn first(raw: &[u8; NIFTI_HEADER_BYTES], name: &'a str) -> Result<Self, Error> {
+    fn from_nifti_1(raw: &[u8; NIFTI_HEADER_BYTES], name: &'a str) -> Result<Self, Error> {
         if !has_magic(raw) {
             let hint = ": the gzipped content is something else".into();
             return Err(Error::Unknown { name: name.into(), hint });
@@ -146,9 +146,9 @@ impl<'a> Header<'a> {
         })
     }
 
-    fn second(raw: &[u8; NIFTI_2_HEADER_BYTES], name: &'a str) -> Self {
+    fn from_nifti_2(raw: &[u8; NIFTI_2_HEADER_BYTES], name: &'a str) -> Self {
         let big_endian = raw.starts_with(&(NIFTI_2_HEADER_BYTES as i32).to_be_bytes());
-        let fields = SecondFields { raw, big_endian };
+        let fields = Nifti2Fields { raw, big_endian };
         Self {
             name,
             bytes: NIFTI_2_HEADER_BYTES,
@@ -198,7 +198,7 @@ impl<'a> Header<'a> {
             }
         };
         let (slope, intercept) = match (self.slope, self.intercept) {
-            // The standard's sign for unscaled values is 0; some programs write NaN.
+            // The standard marks unscaled values with a slope of 0; some programs write NaN.
             (slope, _) if slope == 0.0 || slope.is_nan() => (1.0, 0.0),
             (slope, intercept) if slope.is_finite() && intercept.is_finite() => (slope, intercept),
             (slope, intercept) => {
@@ -209,7 +209,7 @@ impl<'a> Header<'a> {
         Ok(Voxels { element, big_endian: self.big_endian, slope, intercept })
     }
 
-    /// Bytes before the first voxel, in the file that holds it.
+    /// Offset of the first voxel, in the file that contains it.
     fn data_offset(&self) -> Result<u64, Error> {
         let least = match (self.detached, self.raw) {
             (true, _) => 0,
@@ -221,7 +221,7 @@ impl<'a> Header<'a> {
             return Ok(least as u64);
         }
         let header = if self.detached { 0 } else { self.bytes };
-        if offset.fract() == 0.0 && (header as f64..=LARGEST_OFFSET).contains(&offset) {
+        if offset.fract() == 0.0 && (header as f64..=MAX_OFFSET).contains(&offset) {
             return Ok(offset as u64);
         }
         Err(self.invalid("vox_offset", format!("it is {offset}; export the volume again")))
@@ -231,7 +231,7 @@ impl<'a> Header<'a> {
         let (form, affine) = self.affine();
         let mm = affine.map(|row| row.map(|value| value * self.unit_mm()));
         let geometry = match self.raw {
-            // Of a header with its voxels apart, the voxels that are written stand behind it.
+            // The header of a pair is rewritten, because exported voxels follow it.
             Some(raw) if !self.detached => Geometry::with_header(lengths, &mm, raw, self.big_endian),
             _ => Geometry::of(lengths, &mm),
         };
@@ -239,7 +239,7 @@ impl<'a> Header<'a> {
         geometry.map_err(|reason| self.invalid(form, format!("{reason}; correct the affine or export again")))
     }
 
-    /// The affine in the header's unit, and the header's name for where it comes from.
+    /// The affine in the header's unit, and the name of its source for messages.
     fn affine(&self) -> (&'static str, Affine) {
         if self.sform_code > 0 {
             return ("sform", self.sform);
@@ -252,14 +252,14 @@ impl<'a> Header<'a> {
             let row = |world: usize, offset| [right[world] * dx, front[world] * dy, head[world] * dz, offset];
             return ("qform", [row(0, x), row(1, y), row(2, z)]);
         }
-        // A file without orientation is taken as nibabel takes it: the first axis runs to the patient's left.
+        // Without an orientation, follow nibabel: the first axis runs to the patient's left.
         ("pixdim", [[-dx, 0.0, 0.0, 0.0], [0.0, dy, 0.0, 0.0], [0.0, 0.0, dz, 0.0]])
     }
 
-    /// The columns of the quaternion's rotation.
+    /// The columns of the quaternion's rotation matrix.
     fn rotation(&self) -> [[f64; 3]; 3] {
         let [b, c, d] = self.quaternion;
-        // Rounding may leave slightly less than nothing for the real part.
+        // Rounding may make the square of the real part slightly negative.
         let a = (1.0 - b * b - c * c - d * d).max(0.0).sqrt();
         [
             [a * a + b * b - c * c - d * d, 2.0 * (b * c + a * d), 2.0 * (b * d - a * c)],
@@ -268,7 +268,7 @@ impl<'a> Header<'a> {
         ]
     }
 
-    /// The header's unit of length in mm; mm where it does not say.
+    /// The header's unit of length in mm; defaults to mm.
     fn unit_mm(&self) -> f64 {
         match self.units & 7 {
             1 => 1000.0,
@@ -278,14 +278,14 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Fields of a NIfTI-2 header by their offset.
-struct SecondFields<'a> {
+/// Fields of a NIfTI-2 header by offset.
+struct Nifti2Fields<'a> {
     raw: &'a [u8; NIFTI_2_HEADER_BYTES],
     big_endian: bool,
 }
 
-impl SecondFields<'_> {
-    /// A number, given how its bytes in little-endian order make one.
+impl Nifti2Fields<'_> {
+    /// Reads a number, given its conversion from little-endian bytes.
     fn at<T, const N: usize>(&self, offset: usize, from: fn([u8; N]) -> T) -> T {
         let mut bytes = [0; N];
         bytes.copy_from_slice(&self.raw[offset..offset + N]);

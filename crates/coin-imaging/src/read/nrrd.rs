@@ -1,4 +1,4 @@
-//! NRRD volumes (`.nrrd`), raw or gzipped, as axial slices in radiological view.
+//! NRRD volumes (`.nrrd`, teem.sourceforge.net/nrrd), raw or gzipped, as axial slices in radiological convention.
 
 use std::io::Read;
 
@@ -10,12 +10,12 @@ use crate::Error;
 use crate::geometry::Affine;
 use crate::{Geometry, Limits, Slice};
 
-/// Whether the bytes begin as NRRD does.
+/// Whether the bytes start like NRRD.
 pub(crate) fn is_nrrd(bytes: &[u8]) -> bool {
     bytes.starts_with(b"NRRD000")
 }
 
-/// All axial slices of a volume, the most inferior first, in HU, and where they are in the file.
+/// Reads all axial slices in HU from inferior to superior, and their geometry.
 pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<(Vec<Slice>, Geometry), Error> {
     let header = TextHeader::parse(bytes, name, ':', str::is_empty);
     let header = header.ok_or_else(|| Error::invalid(name, "header", "it does not end; export the volume again"))?;
@@ -69,7 +69,7 @@ fn voxels(header: &TextHeader<'_>) -> Result<Voxels, Error> {
     Ok(Voxels { element, big_endian, slope: 1.0, intercept: 0.0 })
 }
 
-/// Towards the patient's right, front and head, whatever the space is called.
+/// The affine in RAS coordinates.
 fn affine(header: &TextHeader<'_>) -> Result<Affine, Error> {
     let space = header.get(&["space"]).unwrap_or("left-posterior-superior").to_ascii_lowercase();
     let signs = match space.as_str() {
@@ -77,7 +77,7 @@ fn affine(header: &TextHeader<'_>) -> Result<Affine, Error> {
         "right-anterior-superior" | "ras" => [1.0, 1.0, 1.0],
         "left-anterior-superior" | "las" => [-1.0, 1.0, 1.0],
         _ => {
-            let reason = format!("{space:?} is no space of a patient's; save with left-posterior-superior");
+            let reason = format!("{space:?} is not an anatomical space; save with left-posterior-superior");
             return Err(header.invalid("space", reason));
         }
     };

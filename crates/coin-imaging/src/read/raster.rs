@@ -1,4 +1,4 @@
-//! PNG, JPEG, TIFF and BMP whose intensities stand for HU through a declared window.
+//! PNG, JPEG, TIFF and BMP pictures, whose intensities map to HU through a given window.
 
 use std::io::Cursor;
 
@@ -7,32 +7,33 @@ use image::{ColorType, ImageReader, Limits as DecoderLimits};
 use crate::Error;
 use crate::{Limits, Slice, Window};
 
-/// Whether the bytes begin as one of these pictures.
+/// Whether the bytes start like one of these formats.
 pub(crate) fn is_picture(bytes: &[u8]) -> bool {
     let starts: [&[u8]; 4] = [b"\x89PNG", b"\xFF\xD8\xFF", b"II*\0", b"MM\0*"];
-    // "BM" alone is too little to tell: the next field is the file's size.
+    // "BM" alone is ambiguous; the next field is the file size.
     let bitmap = bytes.get(2..6).and_then(|size| size.try_into().ok()).map(u32::from_le_bytes);
     let is_bitmap = bytes.starts_with(b"BM") && bitmap.is_some_and(|size| size as usize <= bytes.len() && size > 14);
     is_bitmap || starts.iter().any(|start| bytes.starts_with(start))
 }
 
-/// A picture as a slice: black is the low end of `intensities`, white the high end. A colour picture must be grey in truth.
+/// Reads a picture as a slice: black is the low end of `intensities`, white the high end. Colour pictures must have
+/// equal channels.
 pub(crate) fn read(bytes: &[u8], name: &str, intensities: Window, limits: &Limits) -> Result<Slice, Error> {
     let (width, height, levels, white) = levels(bytes, name, limits)?;
     let hu = levels.into_iter().map(|level| intensities.hu_of_unit(f32::from(level) / white)).collect();
     Slice::new(width, height, hu, None).map_err(|reason| Error::invalid(name, "size", reason))
 }
 
-/// A label picture: one class a pixel.
+/// Reads a label picture: one class per pixel.
 pub(crate) fn read_labels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(usize, usize, Vec<u8>), Error> {
     let (width, height, levels, white) = levels(bytes, name, limits)?;
     if white > 255.0 {
-        return Err(Error::invalid(name, "depth", "a label picture has 8 bits a pixel"));
+        return Err(Error::invalid(name, "depth", "a label picture must have 8 bits per pixel"));
     }
     Ok((width, height, levels.into_iter().map(|level| level as u8).collect()))
 }
 
-/// Width, height, grey levels and the level of white.
+/// Width, height, intensities, and the intensity of white.
 fn levels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(usize, usize, Vec<u16>, f32), Error> {
     let mut allowed = DecoderLimits::default();
     allowed.max_image_width = Some(limits.side);
@@ -49,11 +50,11 @@ fn levels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(usize, usize, Ve
     let deep = matches!(picture.color(), ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16);
     if picture.color().has_color() {
         let rgb = picture.to_rgb16();
-        // JPEG's colour conversion is off by a level or two for true intensities.
+        // JPEG's colour conversion is off by a level or two for greyscale pictures.
         let tolerance = if deep { 0 } else { 3 * 257 };
-        let grey = rgb.pixels().all(|p| p.0.iter().all(|&c| c.abs_diff(p.0[0]) <= tolerance));
-        if !grey {
-            let reason = "it is a colour picture; save the slice as a grey one";
+        let is_greyscale = rgb.pixels().all(|p| p.0.iter().all(|&c| c.abs_diff(p.0[0]) <= tolerance));
+        if !is_greyscale {
+            let reason = "it is a colour picture; save the slice in greyscale";
             return Err(Error::invalid(name, "colour", reason));
         }
     }

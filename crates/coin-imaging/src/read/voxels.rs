@@ -1,11 +1,11 @@
-//! From the voxels of a volume, as any of its formats stores them, to slices in HU.
+//! Conversion of a volume's voxels, in any of its formats, to slices in HU.
 
 use std::io::{self, Read};
 
 use crate::Error;
 use crate::{Geometry, Limits, Slice};
 
-/// Types of voxels with one number each.
+/// Voxel types with one number each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Element {
     U8,
@@ -31,17 +31,17 @@ impl Element {
     }
 }
 
-/// How the voxels of a volume are stored.
+/// Storage of the voxels of a volume.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Voxels {
     pub element: Element,
     pub big_endian: bool,
-    /// From stored values to HU.
+    /// Linear map from stored values to HU.
     pub slope: f64,
     pub intercept: f64,
 }
 
-/// Names a file's fields in messages.
+/// Names a file and its fields in error messages.
 pub(super) trait Fields {
     fn name(&self) -> &str;
 
@@ -59,7 +59,7 @@ pub(super) trait Fields {
     }
 }
 
-/// The lengths of the three axes of a volume, within the limits; `field` is where the file states them.
+/// Checks the lengths of the three axes, which the file states in `field`, against the limits.
 pub(super) fn lengths(file: &impl Fields, field: &str, stated: &[i64], limits: &Limits) -> Result<[usize; 3], Error> {
     if stated.iter().skip(3).any(|&length| length > 1) {
         return Err(file.invalid(field, "the file holds several volumes; save one of them"));
@@ -79,8 +79,7 @@ pub(super) fn lengths(file: &impl Fields, field: &str, stated: &[i64], limits: &
 }
 
 impl Voxels {
-    /// All axial slices of the volume, the most inferior first, from `content`, which begins `skipped` bytes before its first
-    /// voxel.
+    /// Reads all axial slices from inferior to superior. `content` starts `skipped` bytes before the first voxel.
     pub(super) fn read(
         self,
         file: &impl Fields,
@@ -114,7 +113,7 @@ impl Voxels {
         (0..geometry.depth()).map(slice).collect()
     }
 
-    /// HU of the voxels at these positions.
+    /// HU of the voxels at `positions`.
     fn hu(self, voxels: &[u8], positions: impl Iterator<Item = usize>) -> Vec<f32> {
         macro_rules! of {
             ($type:ty) => {{

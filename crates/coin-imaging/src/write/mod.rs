@@ -1,6 +1,6 @@
-//! Slices, maps and masks as files.
+//! Encoders of slices, maps and masks.
 
-/// What files say of themselves where no letters can be painted; at most 79 fit.
+/// Description in files without a visible notice; at most 79 characters fit.
 const DESCRIPTION: &str = "COIN, research use only";
 
 mod nifti;

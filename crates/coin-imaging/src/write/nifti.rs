@@ -1,4 +1,4 @@
-//! Volumes on the grid of the scan that they came from.
+//! NIfTI-1 volumes on the grid of their scan.
 
 use std::io::{self, Write};
 use std::ops::Range;
@@ -12,7 +12,7 @@ use crate::Error;
 use crate::Geometry;
 use crate::geometry::NIFTI_DATA_OFFSET;
 
-/// What a voxel may be: `f32` for HU and maps, `u8` for masks and labels.
+/// Voxel types: `f32` for HU and maps, `u8` for masks and labels.
 pub trait Voxel: Copy + Default + sealed::Encode {}
 
 impl Voxel for f32 {}
@@ -44,12 +44,12 @@ mod sealed {
     }
 }
 
-/// A `.nii.gz` on the grid and affine of the scan that `geometry` comes from, so that both open aligned.
+/// Encodes a `.nii.gz` on the grid and affine of `geometry`, so that it is aligned with the scan.
 ///
-/// `slices` are all slices in the radiological view, as [`crate::Scan`] gives them, each row by row.
+/// `slices` are all slices in radiological convention, in the order of [`crate::Scan`] and row-major.
 ///
 /// # Errors
-/// When the slices do not fill the grid.
+/// If the number or size of the slices does not match the grid.
 pub fn nifti<T: Voxel>(slices: &[impl AsRef<[T]>], geometry: &Geometry) -> Result<Vec<u8>, Error> {
     let (given, expected) = (slices.len(), geometry.depth());
     if given != expected {
@@ -82,15 +82,15 @@ fn compress<T: Voxel>(header: &[u8], volume: &[T], big_endian: bool) -> io::Resu
     gzip.finish()
 }
 
-/// Where a header holds words, which may be anyone's: data_type and db_name, descrip and aux_file, intent_name.
-const WORDS: [Range<usize>; 3] = [4..32, 148..252, 328..344];
+/// Free-text fields of the header, which may contain personal data: data_type and db_name, descrip and aux_file,
+/// intent_name.
+const TEXT_FIELDS: [Range<usize>; 3] = [4..32, 148..252, 328..344];
 
-/// The header of the original with the new voxel type, unscaled values and one volume, and no extensions; of its words none
-/// but ours.
+/// The original header with the new voxel type, unscaled values, one volume, no extensions, and only our description.
 fn header(geometry: &Geometry, voxel: NiftiType) -> Vec<u8> {
     let mut bytes = geometry.header().to_vec();
     bytes.resize(NIFTI_DATA_OFFSET.into(), 0);
-    WORDS.into_iter().for_each(|words| bytes[words].fill(0));
+    TEXT_FIELDS.into_iter().for_each(|field| bytes[field].fill(0));
     bytes[148..148 + DESCRIPTION.len()].copy_from_slice(DESCRIPTION.as_bytes());
     let mut put_u16 = |offset: usize, value: u16| {
         let value = if geometry.big_endian() { value.to_be_bytes() } else { value.to_le_bytes() };
@@ -105,7 +105,7 @@ fn header(geometry: &Geometry, voxel: NiftiType) -> Vec<u8> {
     put_f32(108, NIFTI_DATA_OFFSET.into());
     put_f32(112, 1.0);
     put_f32(116, 0.0);
-    // The display range of the original does not fit other values.
+    // The original display range does not apply to other values.
     put_f32(124, 0.0);
     put_f32(128, 0.0);
     bytes

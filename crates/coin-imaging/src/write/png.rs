@@ -8,13 +8,19 @@ use super::DESCRIPTION;
 use crate::Error;
 use crate::picture::Picture;
 
-/// A colour picture as PNG.
+/// Encodes a colour picture as PNG.
+///
+/// # Errors
+/// If the encoder fails.
 pub fn png(picture: &Picture) -> Result<Vec<u8>, Error> {
     encode(&DynamicImage::ImageRgb8(picture.image().clone()))
 }
 
-/// `width * height` grey levels or labels as 8-bit PNG, which says in its description what it is for.
-pub fn png_8bit(width: usize, height: usize, greys: &[u8]) -> Result<Vec<u8>, Error> {
+/// Encodes `width * height` intensities or labels as 8-bit PNG, with a research-use notice in its description.
+///
+/// # Errors
+/// If the number of values differs.
+pub fn png_8bit(width: usize, height: usize, levels: &[u8]) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, width as u32, height as u32);
     encoder.set_color(ColorType::Grayscale);
@@ -22,20 +28,23 @@ pub fn png_8bit(width: usize, height: usize, greys: &[u8]) -> Result<Vec<u8>, Er
     encoder.set_compression(Compression::Fast);
     encoder.set_filter(Filter::Up);
     let described = encoder.add_text_chunk("Description".into(), DESCRIPTION.into());
-    let written = described.and_then(|()| encoder.write_header()?.write_image_data(greys));
+    let written = described.and_then(|()| encoder.write_header()?.write_image_data(levels));
     written.map_err(png_error)?;
     Ok(bytes)
 }
 
-/// `width * height` grey levels as 16-bit PNG.
-pub fn png_16bit(width: usize, height: usize, greys: Vec<u16>) -> Result<Vec<u8>, Error> {
-    let image = ImageBuffer::<Luma<u16>, _>::from_raw(width as u32, height as u32, greys);
+/// Encodes `width * height` intensities as 16-bit PNG.
+///
+/// # Errors
+/// If the number of values differs.
+pub fn png_16bit(width: usize, height: usize, levels: Vec<u16>) -> Result<Vec<u8>, Error> {
+    let image = ImageBuffer::<Luma<u16>, _>::from_raw(width as u32, height as u32, levels);
     encode(&image.ok_or_else(|| png_error(format!("the values do not fill {width} x {height}")))?.into())
 }
 
 fn encode(image: &DynamicImage) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    // Trying every filter on every row takes twice the time and saves little.
+    // Trying every filter per row doubles the time and saves little.
     let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Up);
     image.write_with_encoder(encoder).map_err(png_error)?;
     Ok(bytes)

@@ -1,4 +1,4 @@
-//! Masks as a DICOM segmentation of the series that they belong to.
+//! DICOM segmentations (PS3.3, section A.51) of a series.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use crate::read::dicom::Reference;
 use crate::stack::Source;
 use crate::{Mask, Scan};
 
-/// Who made it, and when.
+/// Creator and time of a segmentation.
 #[derive(Clone, Debug)]
 pub struct Author<'a> {
-    /// The model's name.
+    /// Name of the model.
     pub model: &'a str,
     /// Version of the program.
     pub version: &'a str,
@@ -23,17 +23,17 @@ pub struct Author<'a> {
     pub date: &'a str,
     /// `HHMMSS`.
     pub time: &'a str,
-    /// A number that no other segmentation has; its identifiers are made of it.
+    /// A random number; the UIDs of the segmentation are derived from it.
     pub unique: u128,
 }
 
-/// A DICOM segmentation (SEG) of `masks` by slice, with a frame for each that is not empty, which refers to the slices of
-/// `scan`. It says nothing of the patient: the series that it refers to does.
+/// Encodes `masks`, by slice index, as a DICOM segmentation (SEG) that refers to the slices of `scan`, with one frame
+/// per non-empty mask. Patient data is left empty; the referenced series has it.
 ///
-/// `None` when all masks are empty, of which the standard has no segmentation.
+/// `None` if all masks are empty, which the standard does not allow.
 ///
 /// # Errors
-/// When the scan is no DICOM series, or the masks are not those of its slices.
+/// If the scan is not a DICOM series, or the masks do not match its slices.
 pub fn segmentation(masks: &BTreeMap<usize, Mask>, scan: &Scan, author: &Author<'_>) -> Result<Option<Vec<u8>>, Error> {
     let name = || scan.name().to_owned();
     let sources = scan.sources().filter(|sources| !sources.is_empty());
@@ -88,7 +88,8 @@ pub fn segmentation(masks: &BTreeMap<usize, Mask>, scan: &Scan, author: &Author<
     Ok(Some(bytes))
 }
 
-/// The bits of all frames, one behind the other, the first in the lowest bit of the first byte; of even length.
+/// Packs the masks of all frames into bits, the first pixel in the lowest bit, padded to even length (PS3.5, section
+/// 8.1.1).
 fn packed<'a>(masks: impl Iterator<Item = &'a Mask>) -> Vec<u8> {
     let inside: Vec<bool> = masks.flat_map(|mask| mask.as_slice().iter().copied()).collect();
     let byte = |bits: &[bool]| bits.iter().rev().fold(0, |byte, &inside| byte << 1 | u8::from(inside));
@@ -159,7 +160,7 @@ fn code(value: &str, scheme: &str, meaning: &str) -> InMemDicomObject {
     })
 }
 
-/// A data set that is being written.
+/// A data set under construction.
 struct Object(InMemDicomObject);
 
 impl Object {
@@ -185,7 +186,7 @@ impl Object {
         self.0.put(DataElement::new(tag, VR::SQ, DataSetSequence::from(items)));
     }
 
-    /// Decimal strings, which hold 16 characters.
+    /// Writes decimal strings, of at most 16 characters each (VR DS).
     fn decimals(&mut self, tag: Tag, values: &[f64]) {
         let decimal = |value: &f64| {
             let short = (2..=14).rev().map(|digits| format!("{value:.digits$}")).find(|text| text.len() <= 16);
@@ -195,7 +196,7 @@ impl Object {
         self.text(tag, VR::DS, &text);
     }
 
-    /// What tells whose slices these are, with the patient left empty, and in which object they are kept.
+    /// Patient, study, series and instance modules, with patient data left empty.
     fn of_series(&mut self, source: &Reference, author: &Author<'_>) {
         for (tag, vr) in [
             (tags::PATIENT_NAME, VR::PN),
@@ -241,7 +242,7 @@ impl Object {
         self.text(tags::NUMBER_OF_FRAMES, VR::IS, &frames.to_string());
         for (tag, value) in [
             (tags::SAMPLES_PER_PIXEL, 1),
-            // Sides are checked when a scan is opened.
+            // Opening a scan limits its size.
             (tags::ROWS, height as u16),
             (tags::COLUMNS, width as u16),
             (tags::BITS_ALLOCATED, 1),
@@ -253,7 +254,7 @@ impl Object {
         }
     }
 
-    /// Frames are counted by segment and by place.
+    /// Multi-frame dimension module: frames are indexed by segment and position.
     fn of_dimensions(&mut self, author: &Author<'_>) {
         let organisation = author.identifier(2);
         let named = Object::with(|named| named.text(tags::DIMENSION_ORGANIZATION_UID, VR::UI, &organisation));
@@ -274,7 +275,7 @@ impl Object {
 }
 
 impl Author<'_> {
-    /// One of the identifiers of the segmentation: a number below 2.25 needs no registration.
+    /// A UID of the segmentation; the 2.25 root needs no registration (PS3.5, annex B.2).
     fn identifier(&self, of: u128) -> String {
         format!("2.25.{}", self.unique.wrapping_mul(4).wrapping_add(of))
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use npyz::npz::NpzArchive;
 
-/// All values of an array, row by row.
+/// All values of an array, row-major.
 pub fn array<T: npyz::Deserialize>(file: &str, name: &str) -> Vec<T> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(file);
     let mut archive = NpzArchive::open(path).unwrap();

@@ -1,16 +1,16 @@
-//! Files as accidents and attackers leave them.
+//! Random mutations of files.
 
 use std::env;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// How often each file is damaged: as `COIN_DAMAGE` says, or so often.
+/// Mutations per file: `COIN_DAMAGE`, or a default.
 pub fn times(otherwise: usize) -> usize {
     env::var("COIN_DAMAGE").ok().and_then(|times| times.parse().ok()).unwrap_or(otherwise)
 }
 
-/// The bytes after a few changes; `other` gives bytes to splice in.
+/// Mutates the bytes a few times; `other` provides bytes to splice in.
 pub fn damaged(rng: &mut ChaCha8Rng, bytes: &[u8], other: &[u8]) -> Vec<u8> {
     let mut damaged = bytes.to_vec();
     for _ in 0..rng.random_range(1..6) {
@@ -30,7 +30,7 @@ fn damage(rng: &mut ChaCha8Rng, bytes: &mut Vec<u8>, other: &[u8]) {
         2 => drop(bytes.remove(at)),
         3 => bytes.insert(at, rng.random()),
         4 => bytes.truncate(at),
-        // Numbers at the ends of their range, where lengths and sizes are.
+        // Extreme values, where lengths and sizes are stored.
         5 => {
             let numbers: [&[u8]; 6] =
                 [&[0xFF; 4], &[0; 4], &[0xFF, 0xFF, 0xFF, 0x7F], &[0x7F, 0xFF, 0xFF, 0xFF], &[0xFF; 2], &[0, 0x80]];

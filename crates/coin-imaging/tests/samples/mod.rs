@@ -1,4 +1,4 @@
-//! Small valid files to read, change and cut.
+//! Small valid files to read, modify and truncate.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its part, and a sample that fails is a bug")]
 
 use std::io::Write;
@@ -10,7 +10,7 @@ use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// A little-endian NIfTI-1 file whose fields are set by offset.
+/// A little-endian NIfTI-1 file with fields set by offset.
 #[derive(Clone)]
 pub struct Nifti {
     pub header: Vec<u8>,
@@ -63,7 +63,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-/// A DICOM object that is changed before it is written.
+/// A DICOM object that can be modified before it is written.
 pub struct Dicom(pub InMemDicomObject);
 
 impl Dicom {
@@ -127,7 +127,7 @@ impl Dicom {
     /// The data set alone, without preamble and meta information.
     pub fn bare_bytes(&self, transfer_syntax: &str) -> Vec<u8> {
         let bytes = self.bytes_as(transfer_syntax);
-        // The group length, always the first element, counts from behind itself.
+        // The group length, always the first element, counts the bytes after itself.
         let length = u32::from_le_bytes(bytes[140..144].try_into().unwrap());
         bytes[144 + length as usize..].to_vec()
     }

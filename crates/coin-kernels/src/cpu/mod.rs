@@ -22,7 +22,7 @@ use burn::tensor::{Shape, TensorData};
 use burn_flex::{FlexTensor, Layout};
 use macerator::Arch;
 
-use crate::operations::{Operations, Optional};
+use crate::operations::{self, Operations, Optional};
 use crate::stencil::Stencil;
 use crate::{Adam, Convolution, composed};
 use band::{Map, Prologue};
@@ -43,7 +43,8 @@ impl Operations for Flex {
     ) -> FloatTensor<Self> {
         let [scale, shift, bias, residual] = [scale, shift, bias, residual].map(Optional::get);
         if !is_f32(&x) {
-            return composed::convolve::<Self>(x, weight, scale, shift, bias, residual, relu, convolution);
+            let x = operations::after_prologue::<Self>(x, scale, shift);
+            return composed::convolve::<Self>(x, weight, bias, residual, relu, convolution);
         }
         let [x, weight] = [x, weight].map(Values::of);
         let [scale, shift, bias, residual] = [scale, shift, bias, residual].map(|tensor| tensor.map(Values::of));
@@ -196,7 +197,7 @@ impl Operations for Flex {
     fn sum_pool(x: FloatTensor<Self>, scale: Optional<Self>, shift: Optional<Self>, factor: f32) -> FloatTensor<Self> {
         let [scale, shift] = [scale, shift].map(Optional::get);
         if !is_f32(&x) {
-            return composed::sum_pool::<Self>(x, scale, shift, factor);
+            return composed::sum_pool::<Self>(operations::after_prologue::<Self>(x, scale, shift), factor);
         }
         let x = Values::of(x);
         let [scale, shift] = [scale, shift].map(|tensor| tensor.map(Values::of));

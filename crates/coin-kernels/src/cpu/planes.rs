@@ -46,3 +46,12 @@ pub fn plane(values: &[f32], map: Map, number: usize) -> &[f32] {
     let length = map.plane();
     &values[number * length..][..length]
 }
+
+/// Interleaves two slices.
+#[inline(always)]
+pub fn interleave(even: &[f32], odd: &[f32], mixed: &mut [f32]) {
+    for (pair, (even, odd)) in mixed.chunks_exact_mut(2).zip(even.iter().zip(odd)) {
+        pair[0] = *even;
+        pair[1] = *odd;
+    }
+}

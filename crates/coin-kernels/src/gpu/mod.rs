@@ -18,7 +18,7 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 
-use crate::operations::{Operations, Optional};
+use crate::operations::{self, Operations, Optional};
 use crate::{Adam, Convolution, composed};
 use convolution::{COLUMNS, POSITIONS, Plan, SizesLaunch};
 use maps::{AdamFactorsLaunch, PlanesLaunch};
@@ -52,12 +52,13 @@ impl Operations for CubeBackend {
     ) -> FloatTensor<Self> {
         let [scale, shift, bias, residual] = [scale, shift, bias, residual].map(Optional::get);
         if !has_kernel(&x, &weight) {
-            return composed::convolve::<Self>(x, weight, scale, shift, bias, residual, relu, convolution);
+            let x = operations::after_prologue::<Self>(x, scale, shift);
+            return composed::convolve::<Self>(x, weight, bias, residual, relu, convolution);
         }
         let outputs = weight.meta.shape()[0];
         let [_, _, height, width] = sides(&x);
         if convolution.doubled && !has_parities(&convolution) {
-            let x = Self::double(composed::after_prologue::<Self>(x, scale, shift), [2 * height, 2 * width], 1.0);
+            let x = Self::double(operations::after_prologue::<Self>(x, scale, shift), [2 * height, 2 * width], 1.0);
             let (absent, bias, residual) = (|| Optional::Absent, Optional::of(bias), Optional::of(residual));
             let convolution = Convolution { doubled: false, ..convolution };
             return Self::convolve(x, weight, absent(), absent(), bias, residual, relu, convolution);
@@ -285,7 +286,7 @@ impl Operations for CubeBackend {
     fn sum_pool(x: FloatTensor<Self>, scale: Optional<Self>, shift: Optional<Self>, factor: f32) -> FloatTensor<Self> {
         let [scale, shift] = [scale, shift].map(Optional::get);
         if !is_f32(&x) {
-            return composed::sum_pool::<Self>(x, scale, shift, factor);
+            return composed::sum_pool::<Self>(operations::after_prologue::<Self>(x, scale, shift), factor);
         }
         let [batch, channels, height, width] = sides(&x);
         let output = empty(&x, [batch, channels, height / 2, width / 2]);

@@ -153,7 +153,7 @@ fn import(import: &Import) -> anyhow::Result<()> {
         finding: String::new(),
         modality: String::new(),
         unit: String::new(),
-        threshold: coin_train::stage::PAPER_THRESHOLD,
+        threshold: coin_train::evaluation::PAPER_THRESHOLD,
         postprocess: false,
         recipe: protocol(import, window),
         data: import.trained_on.clone(),

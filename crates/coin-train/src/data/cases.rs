@@ -1,51 +1,16 @@
-//! Slices on the model's grid, read when they are needed and kept while there is room.
+//! Slices on the model's grid, loaded on demand and cached up to a memory limit.
 
 use std::sync::{Arc, OnceLock};
 
-use coin_imaging::{Mask, Slice, Window};
+use coin_imaging::Window;
 
-use super::description::Unit;
 use super::windows::Windows;
-use super::{Row, Subset, phantoms};
+use super::{Case, Grid, Row, Subset, phantoms};
 use crate::Error;
-use crate::recipe::{Input, Task};
+use crate::recipe::Task;
 
-/// Bytes of slices that are kept in memory.
+/// Memory limit of the slice cache in bytes.
 const KEPT_BYTES: usize = 2 << 30;
-
-/// What a slice becomes before a network sees it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Grid {
-    /// Side in pixels.
-    pub size: usize,
-    /// Whether it is cropped to a square around the body.
-    pub crop_to_body: bool,
-}
-
-impl From<&Input> for Grid {
-    fn from(input: &Input) -> Self {
-        Self { size: input.size, crop_to_body: input.crops_to_body() }
-    }
-}
-
-/// A slice on the model's grid with its organ.
-#[derive(Clone, Debug)]
-pub struct Case {
-    /// Where it came from, for people.
-    pub name: String,
-    /// Whose it is.
-    pub patient: String,
-    /// `size * size` pixels, cut to the window.
-    pub slice: Slice,
-    /// Intensities that become -1 and 1.
-    pub window: Window,
-    /// Of the intensities.
-    pub unit: Unit,
-    /// The organ on the same grid.
-    pub organ: Mask,
-    /// The finding on the same grid, where one makes the slice abnormal.
-    pub finding: Option<Mask>,
-}
 
 /// The slices of one subset.
 #[derive(Debug, Default)]
@@ -57,7 +22,7 @@ pub struct Cases {
 #[derive(Debug)]
 struct Entry {
     source: Source,
-    /// What the slice is before anything is inserted.
+    /// Label before synthetic anomalies are inserted.
     abnormal: bool,
     kept: OnceLock<Arc<Case>>,
 }
@@ -72,33 +37,40 @@ enum Source {
     Row(Row, Arc<Preprocessing>),
 }
 
-/// What a slice on disk becomes.
+/// How slices on disk are converted to cases.
 #[derive(Debug)]
 pub struct Preprocessing {
-    /// On which grid.
+    /// Target grid.
     pub grid: Grid,
-    /// In which window.
+    /// Intensity windows.
     pub windows: Windows,
-    /// With which organ and finding.
+    /// Organ and finding.
     pub task: Task,
 }
 
 impl Cases {
-    /// `count` phantom patients from seed `first` on.
+    /// `count` phantom patients with seeds from `first` on.
     pub fn phantoms(first: u64, count: usize, size: usize, window: Window) -> Self {
         let entry = |seed| Entry { source: Source::Phantom { seed, window }, abnormal: false, kept: OnceLock::new() };
         Self { entries: (first..first + count as u64).map(entry).collect(), size }
     }
 
-    /// The rows that the task takes for a subset.
-    pub fn of_rows<'a>(rows: impl IntoIterator<Item = &'a Row>, subset: Subset, preprocessing: &Arc<Preprocessing>) -> Self {
+    /// The rows that the task uses for `subset`.
+    pub fn of_rows<'a>(
+        rows: impl IntoIterator<Item = &'a Row>,
+        subset: Subset,
+        preprocessing: &Arc<Preprocessing>,
+    ) -> Self {
         let entry = |row: &Row| Some(Entry::of(row, preprocessing.task.abnormal(row, subset)?, preprocessing));
         Self { entries: rows.into_iter().filter_map(entry).collect(), size: preprocessing.grid.size }
     }
 
-    /// These rows, all of them as they are.
+    /// All `rows`, labelled as normal.
     pub fn normal<'a>(rows: impl IntoIterator<Item = &'a Row>, preprocessing: &Arc<Preprocessing>) -> Self {
-        Self { entries: rows.into_iter().map(|row| Entry::of(row, false, preprocessing)).collect(), size: preprocessing.grid.size }
+        Self {
+            entries: rows.into_iter().map(|row| Entry::of(row, false, preprocessing)).collect(),
+            size: preprocessing.grid.size,
+        }
     }
 
     /// Number of slices.
@@ -111,20 +83,23 @@ impl Cases {
         self.entries.is_empty()
     }
 
-    /// Which slices are abnormal, or normal, before anything is inserted.
+    /// Indices of the slices with this label, before anomalies are inserted.
     pub fn of_label(&self, abnormal: bool) -> Vec<usize> {
         (0..self.len()).filter(|&i| self.entries[i].abnormal == abnormal).collect()
     }
 
-    /// Whether slice `index` is abnormal before anything is inserted.
+    /// Whether slice `index` is abnormal before anomalies are inserted.
     pub fn is_abnormal(&self, index: usize) -> bool {
         self.entries.get(index).is_some_and(|entry| entry.abnormal)
     }
 
-    /// Slice `index`, below [`Self::len`].
+    /// Loads slice `index`, or returns it from the cache.
     ///
     /// # Errors
-    /// When its files cannot be read any more.
+    /// If its files cannot be read.
+    ///
+    /// # Panics
+    /// If `index` is not below [`Self::len`].
     pub fn get(&self, index: usize) -> Result<Arc<Case>, Error> {
         let entry = &self.entries[index];
         if let Some(case) = entry.kept.get() {
@@ -137,7 +112,7 @@ impl Cases {
             }
             Source::Phantom { seed, window } => phantoms::case(*seed, self.size, *window),
         });
-        // Four bytes of intensity and up to two of masks a pixel.
+        // Per pixel, 4 bytes of intensity and up to 2 bytes of masks.
         if index < KEPT_BYTES / (6 * self.size * self.size).max(1) {
             return Ok(entry.kept.get_or_init(|| case).clone());
         }

@@ -1,4 +1,4 @@
-//! Cases for each subset, and the batches and samples that are made of them.
+//! The cases of each subset, and the training batches and evaluation samples made from them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,53 +17,51 @@ use super::{Row, Sample, SliceTable, Subset, description};
 use crate::Error;
 use crate::recipe::{AnomalyRecipe, DataRecipe, Finding, MOST_PHANTOMS, Protocol};
 
-/// How often each evaluation slice of a folder is inserted, with different anomalies.
+/// Number of evaluation samples per slice of a folder, each with another synthetic anomaly.
 const INSERTIONS: u64 = 2;
 
-/// Patients of phantom sets start here, so that no seed serves two subsets.
+/// First phantom seed of each subset; the ranges do not overlap.
 const PHANTOM_SPLITS: [u64; 3] = [0, MOST_PHANTOMS as u64, 2 * MOST_PHANTOMS as u64];
 
-/// See the module.
+/// A data set, split into training, validation and test cases.
 #[derive(Debug)]
 pub struct Dataset {
-    /// Words for model cards.
+    /// Description for model cards.
     pub description: String,
-    /// A hash of what the data is.
+    /// SHA-256 of the data and its split.
     pub digest: String,
     /// Modality of the images.
     pub modality: String,
-    /// Unit of their intensities: arbitrary where not all are in HU.
+    /// Unit of the intensities; arbitrary unless all images are in HU.
     pub unit: Unit,
-    /// Which intensities become -1 and 1; percentiles over the data set as the window that they came to.
+    /// Intensities that are mapped to -1 and 1. Percentiles over the data set are already resolved to a window.
     pub normalisation: Normalisation,
     train: Cases,
     validation: Cases,
     test: Cases,
     insertions: u64,
-    /// Whether anomalies are inserted.
+    /// Whether synthetic anomalies are inserted for evaluation.
     inserts: bool,
-    /// Whether they are in training.
+    /// Whether synthetic anomalies are inserted in training.
     inserts_in_training: bool,
-    /// Training slices that are normal by themselves.
+    /// Indices of normal training slices.
     normal: Vec<usize>,
-    /// Training slices that are normal and abnormal, where batches take as many of either.
+    /// Indices of normal and abnormal training slices, if batches are balanced.
     balance: Option<[Vec<usize>; 2]>,
 }
 
 impl Dataset {
-    /// The data of a protocol for these subsets; `table` where its source is a folder.
+    /// Opens the data of a protocol for `subsets`. `table` is required if the source is a folder.
     ///
     /// # Errors
-    /// When the table has no slice for a subset, or its patients cannot be divided.
+    /// If a subset has no slices, or the patients cannot be split as the protocol says.
     pub fn open(protocol: &Protocol, table: Option<&SliceTable>, subsets: &[Subset]) -> anyhow::Result<Self> {
         match (&protocol.data, table) {
             (DataRecipe::Phantom { train, validation, test }, None) => {
                 let counts = [*train, *validation, *test];
                 let normalisation = protocol.input.normalisation;
                 let Some(window) = Windows::of(normalisation, &[], &[])?.fixed() else {
-                    return Err(
-                        Error::Usage("input.normalisation: phantoms are in HU; give them a window".into()).into()
-                    );
+                    return Err(Error::Usage("input.normalisation: phantoms are in HU; set a window".into()).into());
                 };
                 let cases = |subset: Subset| {
                     let split = subset as usize;
@@ -88,7 +86,7 @@ impl Dataset {
                 })
             }
             (DataRecipe::Slices { .. }, None) => Err(Error::Usage(format!(
-                "{} needs slices: say --data KIND:DIR, for instance slices:DIR",
+                "recipe {} needs slices; name them with --data KIND:DIR, for instance --data slices:DIR",
                 protocol.name
             ))
             .into()),
@@ -103,7 +101,7 @@ impl Dataset {
         let assigned = selection.split.assign(table, task)?;
         let left_out = table.patients().iter().filter(|patient| !assigned.contains_key(*patient)).count();
         if left_out > 0 {
-            tracing::warn!("{}: {left_out} patients are in no split and are left out", table.name());
+            tracing::warn!("{}: {left_out} patients are not assigned to a split and are skipped", table.name());
         }
         let preprocessing = preprocessing(protocol, table, &assigned)?;
         let cases = |subset: Subset| {
@@ -125,7 +123,7 @@ impl Dataset {
         let balance = (selection.balanced && !inserts && subsets.contains(&Subset::Train))
             .then(|| [false, true].map(|abnormal| train.of_label(abnormal)));
         if balance.iter().flatten().any(Vec::is_empty) {
-            let wanted = "one of the two labels, of which balanced batches need both".into();
+            let wanted = "one of the two classes; balanced batches need normal and abnormal slices".into();
             return Err(Error::Empty { data: table.name().to_owned(), split: Subset::Train.name(), wanted });
         }
         let normalisation = match (protocol.input.normalisation, preprocessing.windows.fixed()) {
@@ -149,24 +147,24 @@ impl Dataset {
         })
     }
 
-    /// The slices of a slice folder that show neither the organ nor a finding, of the patients for these subsets; other
-    /// sources leave such slices out.
+    /// The slices of `subsets` that show neither the organ nor a finding nor an ignored label. Only slice folders contain such
+    /// slices.
     ///
     /// # Errors
-    /// When its patients cannot be divided.
+    /// If the patients cannot be split as the protocol says.
     pub fn without_organ(protocol: &Protocol, table: &SliceTable, subsets: &[Subset]) -> Result<Cases, Error> {
         let task = &protocol.task;
         let assigned = protocol.data.selection().1.split.assign(table, task)?;
         let shown =
             |row: &Row| [&task.organ.0, task.finding_labels(), &task.ignore.0].iter().any(|of| row.pixels(of) > 0);
         let rows = table.rows().iter().filter(|row| {
-            let for_it = assigned.get(&row.patient).is_some_and(|subset| subsets.contains(subset));
-            for_it && !task.organ.0.is_empty() && !shown(row) && row.abnormal.is_none()
+            let in_subsets = assigned.get(&row.patient).is_some_and(|subset| subsets.contains(subset));
+            in_subsets && !task.organ.0.is_empty() && !shown(row) && row.abnormal.is_none()
         });
         Ok(Cases::normal(rows, &preprocessing(protocol, table, &assigned)?))
     }
 
-    /// Cases for a subset.
+    /// The cases of a subset.
     pub fn cases(&self, subset: Subset) -> &Cases {
         match subset {
             Subset::Train => &self.train,
@@ -175,8 +173,8 @@ impl Dataset {
         }
     }
 
-    /// The samples of these subsets, one after the other: the same from the same seed. Slices of a folder are inserted
-    /// twice, being few.
+    /// The evaluation samples of `subsets`, determined by `seed`. Each slice of a folder gives two samples with different
+    /// synthetic anomalies, because such data sets are small.
     pub fn samples<'a>(&'a self, subsets: &[Subset], anomaly: &'a AnomalyRecipe, seed: u64) -> Samples<'a> {
         let insertions = if anomaly.probability > 0.0 { self.insertions } else { 1 };
         let jobs = |subset: &Subset| {
@@ -191,11 +189,11 @@ impl Dataset {
         Samples { jobs: subsets.iter().flat_map(jobs).collect(), anomaly, seed }
     }
 
-    /// Training samples: decided by the seed and the step alone, so a resumed training sees the same, whatever the number of
-    /// threads.
+    /// The training samples of a batch request. They depend only on its seed and step, not on earlier batches or the number of
+    /// threads, so that a resumed run sees the same batches.
     ///
     /// # Errors
-    /// When a file of a slice cannot be read any more.
+    /// If the file of a slice cannot be read.
     pub fn batch(
         &self,
         anomaly: &AnomalyRecipe,
@@ -229,8 +227,12 @@ impl Dataset {
     }
 }
 
-/// What the slices of a table become.
-fn preprocessing(protocol: &Protocol, table: &SliceTable, assigned: &BTreeMap<String, Subset>) -> Result<Arc<Preprocessing>, Error> {
+/// The preprocessing of the slices of a table.
+fn preprocessing(
+    protocol: &Protocol,
+    table: &SliceTable,
+    assigned: &BTreeMap<String, Subset>,
+) -> Result<Arc<Preprocessing>, Error> {
     let (input, task) = (&protocol.input, protocol.task.clone());
     let trained = table.rows().iter().filter(|row| {
         assigned.get(&row.patient) == Some(&Subset::Train) && task.abnormal(row, Subset::Train).is_some()
@@ -239,20 +241,20 @@ fn preprocessing(protocol: &Protocol, table: &SliceTable, assigned: &BTreeMap<St
     Ok(Arc::new(Preprocessing { grid: input.into(), windows, task }))
 }
 
-/// Which training samples are drawn.
+/// A request for a training batch.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchRequest {
-    /// Of the stage.
+    /// Seed of the stage.
     pub seed: u64,
-    /// Of the stage.
+    /// Step of the stage.
     pub step: u64,
-    /// How many.
+    /// Number of samples.
     pub size: usize,
-    /// Only from slices that are normal by themselves.
+    /// Whether to sample only slices that are normal before anomalies are inserted.
     pub normal: bool,
 }
 
-/// Samples for evaluation, made when they are looked at: a test set never has to fit in memory.
+/// Evaluation samples, generated on demand, so that a test set does not have to fit into memory.
 #[derive(Clone, Debug)]
 pub struct Samples<'a> {
     jobs: Vec<Job<'a>>,
@@ -268,7 +270,7 @@ struct Job<'a> {
 }
 
 impl Samples<'_> {
-    /// How many there are.
+    /// Number of samples.
     pub fn len(&self) -> usize {
         self.jobs.len()
     }
@@ -278,15 +280,18 @@ impl Samples<'_> {
         self.jobs.is_empty()
     }
 
-    /// Those at these places, each below [`Self::len`], in their order.
+    /// The samples at `places`, in this order.
     ///
     /// # Errors
-    /// When a file of a slice cannot be read any more.
+    /// If the file of a slice cannot be read.
+    ///
+    /// # Panics
+    /// If a place is not below [`Self::len`].
     pub fn at(&self, places: &[usize]) -> Result<Vec<Sample>, Error> {
         places.par_iter().map(|&place| self.sample(self.jobs[place])).collect()
     }
 
-    /// All of them, `size` at a time, each with its place.
+    /// All samples in batches of `size`, each with its index.
     pub fn batches(&self, size: usize) -> impl Iterator<Item = Result<Vec<(usize, Sample)>, Error>> + '_ {
         (0..self.len()).step_by(size.max(1)).map(move |start| {
             let places: Vec<usize> = (start..self.len().min(start + size.max(1))).collect();

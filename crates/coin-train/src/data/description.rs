@@ -1,4 +1,4 @@
-//! What the images and labels of a data set are: `dataset.json`, after nnU-Net's.
+//! The description of a data set: `dataset.json`, a superset of nnU-Net's file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,38 +10,38 @@ use serde_json::Value;
 use crate::Error;
 use crate::files;
 
-/// Its file in a slice folder or a folder of nnU-Net.
+/// Name of the description file in slice folders and nnU-Net folders.
 pub const FILE: &str = "dataset.json";
 
 /// The modality of images in HU.
 pub const CT: &str = "CT";
 
-/// Labels of slice folders from before there was a file that names them.
+/// Labels of earlier slice folders, which have no `dataset.json`.
 pub const OLDER_LABELS: [(&str, u8); 3] = [("kidney", 1), ("tumour", 2), ("cyst", 3)];
 
-/// A data set in words and numbers. Fields that other programs keep in the same file are passed over.
+/// Modality, labels and intensities of a data set. Unknown fields in the file are ignored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct Description {
-    /// For people.
+    /// Display name.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// CT, MR, XR or another; empty where nobody said.
+    /// Modality: CT, MR, XR or another; empty if unknown.
     pub modality: String,
-    /// What the values of the masks mean.
+    /// Labels and their mask values.
     pub labels: Labels,
-    /// What the values of the images mean; HU where it is silent and the modality is CT.
+    /// Unit and range of the images. Default: HU for CT, arbitrary otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intensity: Option<Intensity>,
     /// Licence of the images.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub licence: String,
-    /// Where they come from.
+    /// Origin of the images, for instance a URL.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub source: String,
 }
 
-/// As files have it: nnU-Net's name the modality of each channel.
+/// The file format. nnU-Net's files name the modality of each channel.
 #[derive(Deserialize)]
 struct Written {
     #[serde(default)]
@@ -66,7 +66,7 @@ enum Modality {
     Channels(BTreeMap<String, String>),
 }
 
-/// How the names of MR's sequences begin.
+/// Name prefixes of MR sequences.
 const MR_SEQUENCES: [&str; 8] = ["mr", "flair", "t1", "t2", "adc", "dwi", "pd", "swi"];
 
 impl From<Written> for Description {
@@ -87,20 +87,20 @@ impl From<Written> for Description {
     }
 }
 
-/// The unit of an image's values, and those of black and white in pictures.
+/// The unit of the intensities, and the intensities of black and white in picture files.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intensity {
-    /// Of all images of the data set.
+    /// Unit of all images of the data set.
     pub unit: Unit,
-    /// What black means.
+    /// Intensity of black.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low: Option<f32>,
-    /// What white means.
+    /// Intensity of white.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high: Option<f32>,
 }
 
-/// A unit of intensities.
+/// The unit of intensities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unit {
     /// Hounsfield units.
@@ -112,7 +112,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// As in files.
+    /// Name in files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hu => "HU",
@@ -122,16 +122,16 @@ impl Unit {
 }
 
 impl Description {
-    /// Of a CT data set with these labels.
+    /// The description of a CT data set with these labels.
     pub fn of_ct(name: impl Into<String>, labels: Labels) -> Self {
         let (name, modality) = (name.into(), CT.to_owned());
         Self { name, modality, labels, intensity: None, licence: String::new(), source: String::new() }
     }
 
-    /// Reads `dataset.json` in `folder`; `None` where there is none.
+    /// Reads `dataset.json` in `folder`; `None` if there is no such file.
     ///
     /// # Errors
-    /// When it cannot be read, or is not what it should be.
+    /// If it cannot be read or is invalid.
     pub fn open(folder: &Path) -> Result<Option<Self>, Error> {
         let file = folder.join(FILE);
         if !file.exists() {
@@ -143,16 +143,16 @@ impl Description {
         Ok(Some(found))
     }
 
-    /// The unit of the images.
+    /// The unit of the images: the stated one, or HU for CT and unknown modalities.
     pub fn unit(&self) -> Unit {
         let of_modality = if self.modality == CT || self.modality.is_empty() { Unit::Hu } else { Unit::Arbitrary };
         self.intensity.map_or(of_modality, |intensity| intensity.unit)
     }
 
-    /// What black and white mean in pictures.
+    /// The intensities of black and white in picture files.
     ///
     /// # Errors
-    /// When they span no range.
+    /// If they are not a valid range.
     pub fn intensities(&self) -> Result<Window, coin_imaging::Error> {
         let usual = match self.unit() {
             Unit::Hu => Window::ABDOMEN,
@@ -164,18 +164,18 @@ impl Description {
     }
 }
 
-/// Labels by name, each with the values of its pixels: several where it is a region, none of them 0.
+/// Labels by name with their mask values; a region has several. The value 0 is background.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<String, Value>", into = "BTreeMap<String, Value>")]
 pub struct Labels(BTreeMap<String, Vec<u8>>);
 
 impl Labels {
-    /// Names and values.
+    /// Labels with one value each.
     pub fn new<'a>(labels: impl IntoIterator<Item = (&'a str, u8)>) -> Self {
         Self(labels.into_iter().map(|(name, value)| (name.to_owned(), vec![value])).collect())
     }
 
-    /// Names, each with several values.
+    /// Labels with several values each.
     pub fn regions(labels: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         Self(labels.into_iter().collect())
     }
@@ -185,30 +185,30 @@ impl Labels {
         self.0.keys().map(String::as_str)
     }
 
-    /// All values that a pixel may have besides 0, in order.
+    /// All mask values except 0, in ascending order.
     pub fn values(&self) -> Vec<u8> {
         let all: std::collections::BTreeSet<u8> = self.0.values().flatten().copied().collect();
         all.into_iter().collect()
     }
 
-    /// The values of the label of just this name.
+    /// The values of the label with exactly this name.
     pub fn exactly(&self, name: &str) -> &[u8] {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// The values of all labels that are meant by `name`, see [`meant`]; none where no label is.
+    /// The values of all labels that match `name` (see [`meant`]); empty if none does.
     pub fn of(&self, name: &str) -> Vec<u8> {
         meant(name, self.names()).into_iter().filter_map(|label| self.0.get(label)).flatten().copied().collect()
     }
 
-    /// The values of all of these names.
+    /// The values of all labels that match any of `names`.
     pub fn of_all(&self, names: &[String]) -> Vec<u8> {
         names.iter().flat_map(|name| self.of(name)).collect()
     }
 }
 
-/// Which labels a word means: the one of that name; else the left and the right one; else all whose last word it is, as
-/// `tumour` is of `renal_tumor`. Case and the American spelling make no difference.
+/// The labels that match a name: the label with this name; otherwise its `_left` and `_right` labels; otherwise all labels whose
+/// last word it is, as `tumour` in `renal_tumor`. Ignores case, and treats `tumor` and `tumour` as equal.
 pub fn meant<'a>(name: &str, labels: impl Iterator<Item = &'a str> + Clone) -> Vec<&'a str> {
     let plain = |text: &str| text.to_ascii_lowercase().replace("tumor", "tumour").replace([' ', '-'], "_");
     let wanted = plain(name);
@@ -226,7 +226,7 @@ pub fn meant<'a>(name: &str, labels: impl Iterator<Item = &'a str> + Clone) -> V
 impl TryFrom<BTreeMap<String, Value>> for Labels {
     type Error = String;
 
-    /// By name to number or list of numbers; or by number to name, as in nnU-Net's first version.
+    /// Accepts a map from names to a number or a list of numbers, or from numbers to names as in nnU-Net version 1.
     fn try_from(written: BTreeMap<String, Value>) -> Result<Self, String> {
         let mut labels: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         for (key, value) in written {
@@ -238,7 +238,7 @@ impl TryFrom<BTreeMap<String, Value>> for Labels {
             };
             let numbers = numbers.into_iter().map(|number| number.and_then(|number| u8::try_from(number).ok()));
             let numbers: Option<Vec<u8>> = numbers.collect();
-            let numbers = numbers.ok_or_else(|| format!("labels: {key} has no numbers from 0 to 255"))?;
+            let numbers = numbers.ok_or_else(|| format!("labels: {key} must have numbers from 0 to 255"))?;
             let numbers: Vec<u8> = numbers.into_iter().filter(|number| *number != 0).collect();
             if !numbers.is_empty() {
                 labels.entry(name).or_default().extend(numbers);
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_means_its_label_or_both_sides_or_the_last_word() {
+    fn a_name_matches_its_label_or_both_sides_or_the_last_word() {
         let structures =
             labels(r#"{"kidney_left": 1, "kidney_right": 2, "kidney_cyst_left": 3, "Renal_Tumor": [4, 5]}"#);
         let structures = structures.unwrap();
@@ -292,7 +292,7 @@ mod tests {
         let region = r#"{"background":0,"kidney":[1,2,3],"tumor":2}"#;
         assert_eq!(serde_json::to_string(&labels(region).unwrap()).unwrap(), region);
         let refused = labels(r#"{"liver": 256}"#).unwrap_err();
-        assert!(refused.contains("liver has no numbers from 0 to 255"), "{refused}");
+        assert!(refused.contains("liver must have numbers from 0 to 255"), "{refused}");
     }
 
     #[test]

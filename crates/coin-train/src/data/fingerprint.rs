@@ -1,4 +1,4 @@
-//! The fingerprint of a data set: which intensities its labelled pixels have, and so which window shows them.
+//! The intensity fingerprint of the labelled pixels of a data set, which suggests a window.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -6,28 +6,31 @@ use serde::{Deserialize, Serialize};
 use super::SliceTable;
 use crate::Error;
 
-/// HU of the first bin.
+/// Intensity of the first bin.
 const LOWEST: f64 = -32768.0;
-/// Bins of 1 HU: what a 16-bit picture holds.
+/// Number of bins, each 1 HU wide; covers the range of 16-bit images.
 const BINS: usize = 1 << 16;
 
-/// Statistics of the intensities of all labelled pixels, HU in CT.
+/// Intensity statistics of all labelled pixels; HU for CT.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// Labelled pixels.
+    /// Number of labelled pixels.
     pub pixels: u64,
-    /// Their mean.
+    /// Mean intensity.
     pub mean: f64,
-    /// Their standard deviation.
+    /// Standard deviation.
     pub deviation: f64,
-    /// The 0.5th percentile, the window's low end in the paper.
+    /// 0.5th percentile, the lower end of the paper's window.
     pub percentile_00_5: f64,
-    /// The 99.5th percentile, the window's high end.
+    /// 99.5th percentile, the upper end of the paper's window.
     pub percentile_99_5: f64,
 }
 
 impl Fingerprint {
-    /// Of the labelled pixels of all slices; `None` where there are none.
+    /// Computes the fingerprint of all slices; `None` if no pixel is labelled.
+    ///
+    /// # Errors
+    /// If an image or mask cannot be read, or their sizes differ.
     pub fn of(table: &SliceTable) -> Result<Option<Self>, Error> {
         let counts = table
             .rows()
@@ -48,7 +51,7 @@ impl Fingerprint {
         Ok(Self::of_counts(&counts))
     }
 
-    /// From the number of pixels in each bin of 1 HU.
+    /// Computes the fingerprint from a histogram with bins of 1 HU.
     fn of_counts(counts: &[u64]) -> Option<Self> {
         let pixels: u64 = counts.iter().sum();
         let hu = |bin: usize| bin as f64 + LOWEST;
@@ -60,7 +63,7 @@ impl Fingerprint {
         }
         let mean = mean_of(&|hu| hu);
         let deviation = mean_of(&|hu| (hu - mean).powi(2)).sqrt();
-        // The value of rank `rank`, from 0, and as numpy between ranks.
+        // The bin with rank `rank`, counted from 0.
         let ranked = |rank: u64| {
             let mut before = 0;
             counts.iter().position(|&count| {
@@ -83,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_lie_between_ranks_as_numpy_s() {
+    fn percentiles_are_interpolated_as_in_numpy() {
         // 0, 10, 20 and 1000 HU; numpy.percentile gives 0.15 and 985.3.
         let mut counts = vec![0; BINS];
         [0, 10, 20, 1000].into_iter().for_each(|hu: usize| counts[hu + 32768] += 1);

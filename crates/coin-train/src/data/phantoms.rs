@@ -1,4 +1,4 @@
-//! Phantom patients, as cases and as a slice folder.
+//! Phantom patients as cases and as slice folders.
 
 use std::ops::Range;
 use std::path::Path;
@@ -11,11 +11,11 @@ use super::description::{Intensity, Labels, Unit};
 use super::{Case, Description, NewSlice, SliceFolder, Subset};
 use crate::Error;
 
-/// Labels of the masks.
+/// Mask values.
 const KIDNEY: u8 = 1;
 const TUMOUR: u8 = 2;
 
-/// The patient of a seed, seen in a window.
+/// The phantom patient with seed `seed` on a grid of `size` x `size` pixels.
 pub fn case(seed: u64, size: usize, window: Window) -> Case {
     let phantom = Phantom::generate(seed, size);
     let organ = phantom.mask(Organ::Kidney);
@@ -23,8 +23,11 @@ pub fn case(seed: u64, size: usize, window: Window) -> Case {
     Case { patient: name.clone(), name, slice: phantom.slice, window, unit: Unit::Hu, organ, finding: None }
 }
 
-/// Writes the patients of these seeds as a slice folder, their intensities in [`Window::PHANTOM`]; every second one has an anomaly,
-/// labelled as a tumour, and every second pair is for test.
+/// Writes phantom patients with these seeds as a slice folder with intensities in [`Window::PHANTOM`]. Every second patient has a
+/// synthetic anomaly, labelled as a tumour; every second pair of patients is in the test split.
+///
+/// # Errors
+/// If a file cannot be written.
 pub fn write_set(seeds: Range<u64>, size: usize, out: &Path) -> Result<(), Error> {
     let window = Window::PHANTOM;
     let intensity = Intensity { unit: Unit::Hu, low: Some(window.low()), high: Some(window.high()) };

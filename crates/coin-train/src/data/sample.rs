@@ -1,4 +1,4 @@
-//! What a network sees, and what is true about it.
+//! Samples: network inputs with their ground truth.
 
 use coin_imaging::anomaly::{self, AnomalyStyle, Inserted};
 use coin_imaging::augmentation::Augmentation;
@@ -9,28 +9,28 @@ use super::Case;
 use super::description::Unit;
 use crate::recipe::AnomalyRecipe;
 
-/// See the module.
+/// A network input with its ground truth.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// Where it came from, for people.
+    /// Display name of the source image.
     pub name: String,
-    /// Whose it is.
+    /// Patient identifier.
     pub patient: String,
-    /// `size * size` values in [-1, 1].
+    /// `size * size` values in [-1, 1], row by row.
     pub input: Vec<f32>,
-    /// The same without the anomaly, what a perfect inpainter would give; `None` where nobody knows.
+    /// The input without the synthetic anomaly, the ideal output of an inpainter; `None` for real findings.
     pub clean: Option<Vec<f32>>,
-    /// Whether something is wrong.
+    /// Image-level label.
     pub abnormal: bool,
-    /// Where it is; `None` for a normal slice, and where nobody knows.
+    /// Mask of the anomaly or finding; `None` for normal slices and for findings without masks.
     pub truth: Option<Mask>,
-    /// The organ.
+    /// Organ mask.
     pub organ: Mask,
 }
 
 impl Sample {
-    /// The case as it is, or, if it is a normal one, with an anomaly inserted where one is given and the organ allows it:
-    /// with its probability.
+    /// Makes a sample from a case. A normal case gets a synthetic anomaly with the recipe's probability if `anomaly` is given and the
+    /// organ has room for it.
     pub(super) fn of(case: &Case, abnormal: bool, anomaly: Option<&AnomalyRecipe>, rng: &mut impl Rng) -> Self {
         let window = case.window;
         let own = window.normalise_slice(&case.slice);
@@ -63,7 +63,7 @@ impl Sample {
     }
 }
 
-/// Synthetic lesions are in HU. In images without HU, the slice's window takes the place of the soft-tissue window.
+/// Inserts a synthetic lesion, which is defined in HU. In images without HU, the slice's window is mapped to the soft-tissue window.
 fn synthetic_lesion(case: &Case, seed: u64) -> Option<Inserted> {
     let Case { slice, organ, window, unit, .. } = case;
     match unit {
@@ -77,7 +77,7 @@ fn synthetic_lesion(case: &Case, seed: u64) -> Option<Inserted> {
 }
 
 impl Case {
-    /// The case, moved at random; from beyond its border comes what the window shows black.
+    /// Applies a random affine augmentation; pixels from outside the image get the lower end of the window.
     pub(super) fn augmented(&self, augmentation: &Augmentation, rng: &mut impl Rng) -> Self {
         let affine = augmentation.draw(self.slice.width(), self.slice.height(), rng);
         Self {

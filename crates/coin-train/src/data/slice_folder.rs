@@ -1,16 +1,17 @@
-//! A folder of slices: what volumes are cut into, and what a user can write by hand.
+//! Slice folders: the format of slices extracted from volumes, which users can also write themselves.
 //!
-//! `dataset.json` says what the values of images and masks mean ([`Description`]). `slices.csv` has the columns `file, case`
-//! and may have
+//! `dataset.json` describes images and masks ([`Description`]). `slices.csv` has the columns `file` and `case`, and these optional
+//! ones:
 //! - `split`: train, validation or test;
-//! - `abnormal`: yes or no, of the whole slice;
-//! - `row_mm`, `column_mm`: the distance of rows and of columns;
-//! - `low`, `high`: what black and white mean, where it is not the same for all images;
-//! - `<label>_px`: pixels of a label, by name or value. Without those of all labels the masks are counted, which takes a while.
+//! - `abnormal`: yes or no, the image-level label;
+//! - `row_mm`, `column_mm`: spacing of rows and columns in mm;
+//! - `low`, `high`: intensities of black and white, if they differ between images;
+//! - `<label>_px`: number of pixels of a label, given by name or value. If a label has no such column, the masks are counted, which is
+//!   slow.
 //!
-//! `images/` holds intensities of 8 or 16 bits, `masks/` labels under the same names; where there is no such folder, nothing is
-//! outlined. Folders without `dataset.json` are of kidney CT, and their columns `spacing_xy_mm`, `spacing_row_mm`, `low_hu`,
-//! `high_hu` and `label` (normal or abnormal) are read like today's.
+//! `images/` contains 8-bit or 16-bit images. `masks/` contains label masks with the same file names; it is optional. Folders without
+//! `dataset.json` contain kidney CT; their old columns `spacing_xy_mm`, `spacing_row_mm`, `low_hu`, `high_hu` and `label` (normal
+//! or abnormal) are also read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,14 +33,17 @@ const IMAGES: &str = "images";
 const MASKS: &str = "masks";
 
 impl SliceTable {
-    /// Reads the slice folder.
+    /// Reads a slice folder.
     ///
     /// # Errors
-    /// With the file, the slice and the column that is not as it must be.
+    /// If a file is missing or invalid; the message names file, slice and column.
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(TABLE);
         let wrong = |reason: String| {
-            Error::folder(&path, format!("{reason}; a slice folder has {TABLE}, {IMAGES}/ and {MASKS}/"))
+            Error::folder(
+                &path,
+                format!("{reason}; a slice folder contains {TABLE}, {IMAGES}/ and optionally {MASKS}/"),
+            )
         };
         let mut reader = csv::Reader::from_path(&path).map_err(|reason| wrong(reason.to_string()))?;
         let columns = reader.headers().map_err(|reason| wrong(reason.to_string()))?.clone();
@@ -74,14 +78,14 @@ fn count(row: &mut Row) -> Result<(), Error> {
     Ok(())
 }
 
-/// A line of the table by the names of its columns.
+/// A line of the table with access by column name.
 struct Columns<'a> {
     names: &'a StringRecord,
     record: &'a StringRecord,
 }
 
 impl<'a> Columns<'a> {
-    /// The column with the pixels of each value of these labels; `None` unless all have one.
+    /// The pixel-count column of each label value; `None` if a label does not have one.
     fn counted(names: &StringRecord, labels: &Labels) -> Option<Vec<(u8, String)>> {
         let column = |label: &str| Some(format!("{label}_px")).filter(|column| names.iter().any(|name| name == column));
         let of_value = |value: u8| {
@@ -91,7 +95,7 @@ impl<'a> Columns<'a> {
         labels.values().into_iter().map(of_value).collect()
     }
 
-    /// The first of these columns that has a value.
+    /// The first of these columns with a value.
     fn first(&self, names: &[&'static str]) -> Option<(&'static str, &'a str)> {
         let value = |name: &str| self.record.get(self.names.iter().position(|found| found == name)?);
         names.iter().filter_map(|&name| Some((name, value(name)?.trim()))).find(|(_, value)| !value.is_empty())
@@ -102,12 +106,13 @@ impl<'a> Columns<'a> {
     }
 
     fn number(&self, names: &[&'static str]) -> Result<Option<f32>, String> {
-        let parsed =
-            self.first(names).map(|(name, value)| value.parse().map_err(|_| format!("{name}: {value:?} is no number")));
+        let parsed = self
+            .first(names)
+            .map(|(name, value)| value.parse().map_err(|_| format!("{name}: {value:?} is not a number")));
         parsed.transpose()
     }
 
-    /// Which of two columns' names the table has.
+    /// The column name that the table uses: the old one if it is present, otherwise the new one.
     fn called(&self, names: [&'static str; 2]) -> &'static str {
         if self.names.iter().any(|name| name == names[1]) { names[1] } else { names[0] }
     }
@@ -117,7 +122,7 @@ impl<'a> Columns<'a> {
         match value.to_ascii_lowercase().as_str() {
             "1" | "true" | "yes" | "abnormal" => Ok(Some(true)),
             "0" | "false" | "no" | "normal" => Ok(Some(false)),
-            _ => Err(format!("{name}: {value:?} is neither yes nor no")),
+            _ => Err(format!("{name}: {value:?} is not yes or no")),
         }
     }
 
@@ -127,7 +132,7 @@ impl<'a> Columns<'a> {
         let [row, column] = [row, column].map(|names| self.called(names));
         let spacing = match (row_mm, column_mm) {
             (None, None) => return Ok(None),
-            (Some(_), None) => return Err(format!("{row}: it needs {column} beside it")),
+            (Some(_), None) => return Err(format!("{row} requires {column}")),
             (row_mm, Some(column_mm)) => Spacing::new(row_mm.unwrap_or(column_mm), column_mm),
         };
         spacing.map(Some).map_err(|reason| format!("{column}: {reason}"))
@@ -150,7 +155,7 @@ impl<'a> Columns<'a> {
             let found = self.names.iter().position(|name| name == column).and_then(|place| self.record.get(place));
             let found = found.unwrap_or_default().trim();
             let count = if found.is_empty() { Ok(0) } else { found.parse() };
-            count.map(|count| (*value, count)).map_err(|_| format!("{column}: {found:?} is no number of pixels"))
+            count.map(|count| (*value, count)).map_err(|_| format!("{column}: {found:?} is not a number of pixels"))
         };
         let labelled = counted.unwrap_or_default().iter().map(pixels).collect::<Result<BTreeMap<u8, u32>, _>>()?;
         Ok(Row {
@@ -168,7 +173,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Writes a slice folder, one slice after the other.
+/// Writes a slice folder slice by slice.
 pub struct SliceFolder<'a> {
     folder: PathBuf,
     description: &'a Description,
@@ -176,28 +181,31 @@ pub struct SliceFolder<'a> {
     values: Vec<u8>,
 }
 
-/// A slice of a folder that is written.
+/// A slice to write.
 pub struct NewSlice<'a> {
-    /// The names of image and mask.
+    /// File name of image and mask.
     pub file: &'a str,
-    /// Whose it is.
+    /// Case (patient) identifier.
     pub case: &'a str,
-    /// What it is for.
+    /// Split, if known.
     pub split: Option<Subset>,
     /// Pixel size.
     pub spacing: Option<Spacing>,
-    /// What black and white mean.
+    /// Intensities of black and white.
     pub intensities: Window,
-    /// The image, a PNG.
+    /// The image as PNG.
     pub image: &'a [u8],
-    /// Columns and rows.
+    /// Width and height in pixels.
     pub size: [usize; 2],
-    /// The values of the mask.
+    /// Mask values, row by row.
     pub labels: &'a [u8],
 }
 
 impl<'a> SliceFolder<'a> {
-    /// A folder of such slices.
+    /// Starts a slice folder.
+    ///
+    /// # Errors
+    /// If the table cannot be written.
     pub fn create(folder: &Path, description: &'a Description) -> Result<Self, Error> {
         let values = description.labels.values();
         let mut folder =
@@ -209,6 +217,9 @@ impl<'a> SliceFolder<'a> {
     }
 
     /// Adds a slice.
+    ///
+    /// # Errors
+    /// If image or mask cannot be written.
     pub fn add(&mut self, slice: &NewSlice<'_>) -> Result<(), Error> {
         let NewSlice { file, case, split, spacing, intensities, image, size: [width, height], labels } = slice;
         files::write(&self.folder.join(IMAGES).join(file), image)?;
@@ -224,7 +235,10 @@ impl<'a> SliceFolder<'a> {
         self.line(fixed.into_iter().chain(counts))
     }
 
-    /// Writes what the slices are, and the table: last, so that a folder without it is not whole.
+    /// Writes the description and then the table, so that a folder with a table is complete.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
     pub fn finish(self) -> Result<(), Error> {
         let Self { folder, description, table, .. } = self;
         let path = folder.join(TABLE);

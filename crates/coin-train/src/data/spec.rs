@@ -1,4 +1,4 @@
-//! How data is named on the command line.
+//! Data specifications on the command line.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,17 +10,20 @@ use super::source::{SourceKind, Wanted};
 use super::{SliceTable, source};
 use crate::Error;
 
-/// Where data comes from: `phantom` or `kind:path`.
+/// A data source: `phantom` or `kind:path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataSpec {
-    /// Made on the spot.
+    /// Phantoms, generated on the fly.
     Phantom,
-    /// A folder of patients.
+    /// A folder with images of patients.
     Folder(SourceKind, PathBuf),
 }
 
 impl DataSpec {
-    /// The same from whatever folder a program is called in.
+    /// Makes the path absolute, so that it can be used from any folder.
+    ///
+    /// # Errors
+    /// If the current folder cannot be read.
     pub fn absolute(&self) -> std::io::Result<Self> {
         Ok(match self {
             Self::Phantom => Self::Phantom,
@@ -47,52 +50,52 @@ impl FromStr for DataSpec {
             Some((Some(kind), path)) if !path.is_empty() => Ok(Self::Folder(kind, path.into())),
             _ => {
                 let kinds = SourceKind::ALL.map(|kind| format!("{}:DIR", kind.name())).join(", ");
-                Err(Error::Usage(format!("{text}: write phantom or one of {kinds}")))
+                Err(Error::Usage(format!("{text}: unknown data source; write phantom or one of {kinds}")))
             }
         }
     }
 }
 
-/// The options of every program that reads data.
+/// Command-line options of every program that reads data.
 #[derive(Args, Clone, Debug)]
 pub struct DataOptions {
-    /// The data: phantom (without it), or KIND:DIR with KIND totalsegmentator, kits, nnunet, slices or xray; several are
-    /// merged.
+    /// Data source: phantom (default), or KIND:DIR where KIND is totalsegmentator, kits, nnunet, slices or xray. Several folders
+    /// are merged.
     #[arg(long = "data", value_name = "SPEC")]
     specs: Vec<DataSpec>,
-    /// Where slices of volumes are kept, so that each volume is unpacked once; the user's cache folder without it.
+    /// Cache folder for slices extracted from volumes. Default: the user's cache folder.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
-    /// Leave out cases that cannot be used, with a warning each, instead of stopping at the first.
+    /// Skip unusable cases with a warning instead of stopping at the first one.
     #[arg(long)]
     skip_incomplete: bool,
 }
 
 impl DataOptions {
-    /// Data named otherwise than on a command line of these options.
+    /// Options that do not come from the command line.
     pub fn new(specs: Vec<DataSpec>, cache: Option<PathBuf>, skip_incomplete: bool) -> Self {
         Self { specs, cache, skip_incomplete }
     }
 
-    /// These data, cut and kept as in `self`.
+    /// The same options with other data sources.
     #[must_use]
     pub fn of(&self, specs: Vec<DataSpec>) -> Self {
         Self { specs, ..self.clone() }
     }
 
-    /// How it is cut and kept, as on the command line; empty, or with a blank before it.
+    /// The options other than `--data` as command-line text: empty, or starting with a space.
     pub fn how(&self) -> String {
         let cache = self.cache.as_ref().map(|cache| format!(" --cache {}", cache.display())).unwrap_or_default();
         let skipped = if self.skip_incomplete { " --skip-incomplete" } else { "" };
         format!("{cache}{skipped}")
     }
 
-    /// What was named; nothing means phantoms.
+    /// The data sources on the command line; may be empty.
     pub fn named(&self) -> &[DataSpec] {
         &self.specs
     }
 
-    /// What is meant.
+    /// The data sources, with phantoms as the default.
     pub fn specs(&self) -> Vec<DataSpec> {
         if self.specs.is_empty() { vec![DataSpec::Phantom] } else { self.specs.clone() }
     }
@@ -100,7 +103,7 @@ impl DataOptions {
     /// The slices of all folders; `None` for phantoms.
     ///
     /// # Errors
-    /// When phantoms are named beside folders, or a folder is not what its kind says.
+    /// If phantoms are combined with folders, or a folder does not have the layout of its kind.
     pub fn table(&self, wanted: &Wanted) -> anyhow::Result<Option<SliceTable>> {
         let folders: Vec<(SourceKind, &Path)> = self
             .specs
@@ -115,7 +118,7 @@ impl DataOptions {
         }
         if folders.len() < self.specs.len() {
             return Err(
-                Error::Usage("--data phantom cannot be merged with folders; write a phantom set first".into()).into()
+                Error::Usage("--data phantom cannot be merged with folders; write the phantoms to a folder with `dataset phantom` and name that".into()).into()
             );
         }
         let cache = match &self.cache {

@@ -1,70 +1,23 @@
-//! Which patients are for training, validation and test. A patient is never in two of them.
+//! Splits patients into training, validation and test sets; all slices of a patient are in the same set.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{Row, SliceTable, Subset};
 use crate::Error;
 use crate::files;
-use crate::recipe::Task;
+use crate::recipe::{Split, Task};
 
-/// One training patient in so many is kept for validation where the data does not say which.
+/// One in this many training patients is used for validation if the data names no validation patients.
 const VALIDATION_MODULUS: u8 = 6;
 
-/// How patients are divided.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Split {
-    /// As the data says; validation is a fixed sixth of the training patients where it names none.
-    #[default]
-    Given,
-    /// By a hash of each patient's name: the same patients on every machine and in every order.
-    Ratio {
-        /// Share of validation.
-        validation: f64,
-        /// Share of test.
-        test: f64,
-    },
-    /// Folds of patients with about the same area of the finding: one for test, the next for validation, the others for training.
-    Folds {
-        /// Number of folds, at least 3.
-        folds: usize,
-        /// The test fold, from 0.
-        fold: usize,
-    },
-    /// Lists in a TOML or JSON file: `train`, `validation` and `test`, or nnU-Net's `splits_final.json`, whose first fold's
-    /// `val` is the test list. Validation is a sixth of the training patients where no list names it; patients in no list
-    /// are left out.
-    Lists {
-        /// The file.
-        file: PathBuf,
-    },
-}
-
 impl Split {
-    /// What is wrong with it, if anything: the key, a colon, and why.
-    pub fn problem(&self) -> Option<String> {
-        match self {
-            Self::Ratio { validation, test } => {
-                let both = validation + test;
-                let shares = [("validation", *validation), ("test", *test)];
-                let wrong = shares.into_iter().find(|(_, share)| !(0.0..1.0).contains(share));
-                wrong.map(|(key, share)| format!("{key}: {share} is not from 0 to less than 1")).or_else(|| {
-                    (both >= 1.0).then(|| format!("test: with validation it is {both}; nobody is left to train on"))
-                })
-            }
-            Self::Folds { folds: folds @ 0..=2, .. } => Some(format!("folds: {folds} are too few; take at least 3")),
-            Self::Folds { folds, fold } => {
-                (fold >= folds).then(|| format!("fold: {fold} is none of {folds}, which count from 0"))
-            }
-            Self::Given | Self::Lists { .. } => None,
-        }
-    }
-
-    /// What each patient is for; a patient who is missing is for nothing.
+    /// Assigns patients to subsets. Patients that are missing in the result are not used.
+    ///
+    /// # Errors
+    /// If the data has no split, lists are invalid, or a patient is in two subsets.
     pub fn assign(&self, table: &SliceTable, task: &Task) -> Result<BTreeMap<String, Subset>, Error> {
         let (rows, patients) = (table.rows(), table.patients());
         match self {
@@ -95,19 +48,21 @@ fn assign_given(rows: &[Row]) -> Result<BTreeMap<String, Subset>, Error> {
     for row in rows {
         let Some(subset) = row.split else { continue };
         if *subsets.entry(row.patient.clone()).or_insert(subset) != subset {
-            let reason = format!("patient {} has slices of two splits; give all of a patient one", row.patient);
+            let reason = format!(
+                "patient {} has slices of two splits; assign all slices of a patient to one split",
+                row.patient
+            );
             return Err(Error::Split(reason));
         }
     }
     if subsets.is_empty() && !rows.is_empty() {
-        let reason =
-            "the data does not say which patients are for training; choose kind = \"ratio\", \"folds\" or \"lists\"";
+        let reason = "the data does not define a split; choose kind = \"ratio\", \"folds\" or \"lists\"";
         return Err(Error::Split(reason.into()));
     }
     Ok(with_validation(subsets))
 }
 
-/// With a sixth of the training patients for validation where there are none.
+/// Moves a sixth of the training patients to validation if there are no validation patients.
 fn with_validation(mut subsets: BTreeMap<String, Subset>) -> BTreeMap<String, Subset> {
     if !subsets.values().any(|subset| *subset == Subset::Validation) {
         let train = subsets.iter_mut().filter(|(_, subset)| **subset == Subset::Train);
@@ -116,9 +71,9 @@ fn with_validation(mut subsets: BTreeMap<String, Subset>) -> BTreeMap<String, Su
     subsets
 }
 
-/// Deals patients out to folds, those with most of the finding first, each to the fold with the least so far.
+/// Distributes patients over folds: in descending order of the area of the finding, each to the fold with the smallest total.
 fn assign_folds(rows: &[Row], task: &Task, folds: usize, fold: usize) -> BTreeMap<String, Subset> {
-    // Where nothing that is outlined is looked for, the first label to ignore spreads evenly.
+    // If the finding has no labels, balance the first ignored label instead.
     let labels = match task.finding_labels() {
         [] => &task.ignore.0[..task.ignore.0.len().min(1)],
         labels => labels,
@@ -129,7 +84,7 @@ fn assign_folds(rows: &[Row], task: &Task, folds: usize, fold: usize) -> BTreeMa
     }
     let mut patients: Vec<(&str, u64)> = area.into_iter().collect();
     patients.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| digest(a.0).cmp(&digest(b.0))));
-    // Area first, then the number of patients, so that those without the finding spread too.
+    // Area first, then the number of patients, so that patients without the finding are balanced, too.
     let mut totals = vec![(0_u64, 0_usize); folds];
     let mut subsets = BTreeMap::new();
     for (patient, area) in patients {
@@ -167,15 +122,18 @@ impl Lists {
     fn read(file: &std::path::Path) -> Result<Self, Error> {
         let bytes = files::read(file)?;
         let wrong = |reason: String| {
-            Error::folder(file, format!("{reason}; name train, validation and test, each a list of patients"))
+            Error::folder(
+                file,
+                format!("{reason}; it must contain train, validation and test, each a list of patients"),
+            )
         };
-        let text = String::from_utf8(bytes).map_err(|_| wrong("it is no text".into()))?;
+        let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 text".into()))?;
         if file.extension().is_none_or(|extension| extension != "json") {
             return toml::from_str(&text).map_err(|reason| wrong(reason.to_string()));
         }
         match serde_json::from_str::<Vec<Fold>>(&text).map(|folds| folds.into_iter().next()) {
             Ok(Some(Fold { train, val })) => Ok(Self { train, validation: Vec::new(), test: val }),
-            Ok(None) => Err(wrong("it has no fold".into())),
+            Ok(None) => Err(wrong("it contains no folds".into())),
             Err(_) => serde_json::from_str(&text).map_err(|reason| wrong(reason.to_string())),
         }
     }
@@ -193,7 +151,7 @@ impl Lists {
                 if let Some(other) = subsets.insert(patient.clone(), subset)
                     && other != subset
                 {
-                    let reason = format!("{file} has {patient} in two lists; leave every patient in one");
+                    let reason = format!("{file} has {patient} in two lists; keep each patient in one list");
                     return Err(Error::Split(reason));
                 }
             }
@@ -210,7 +168,7 @@ fn is_validation(patient: &str) -> bool {
     digest(patient)[0].is_multiple_of(VALIDATION_MODULUS)
 }
 
-/// A number in [0, 1) that belongs to the patient.
+/// A hash of the patient's name in [0, 1).
 fn unit_hash(patient: &str) -> f64 {
     let [a, b, c, d, ..] = digest(patient);
     f64::from(u32::from_le_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0)

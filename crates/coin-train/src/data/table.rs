@@ -1,4 +1,4 @@
-//! A table of slices: what every data source becomes.
+//! The table of slices, the common format of all data sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -8,58 +8,58 @@ use coin_imaging::{InputTransform, Limits, Mask, Scan, Slice, Spacing, Window, b
 use sha2::{Digest as _, Sha256};
 
 use super::description::{Labels, OLDER_LABELS, Unit};
-use super::{Case, Description, Grid, Subset, windows};
+use super::{Case, Description, Grid, Subset};
 use crate::Error;
 use crate::files;
 use crate::recipe::Task;
 
-/// A slice on disk and what is known of it.
+/// A slice on disk with its metadata.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The image.
+    /// Image file.
     pub image: PathBuf,
-    /// The mask, where there is one.
+    /// Mask file, if there is one.
     pub mask: Option<PathBuf>,
-    /// What the values of image and mask mean.
+    /// Description of image and mask values.
     pub description: Arc<Description>,
-    /// What black and white mean in the image.
+    /// Intensities of black and white in the image.
     pub intensities: Window,
-    /// Whose it is.
+    /// Patient identifier.
     pub patient: String,
-    /// What it is for, where its source says so.
+    /// Split, if the source defines one.
     pub split: Option<Subset>,
-    /// Pixels of each label in the mask.
+    /// Number of pixels of each mask value.
     pub labelled: BTreeMap<u8, u32>,
-    /// Pixel size, where known.
+    /// Pixel spacing, if known.
     pub spacing: Option<Spacing>,
-    /// Whether the whole slice is abnormal, where somebody said so.
+    /// Image-level label, if there is one.
     pub abnormal: Option<bool>,
 }
 
-/// Slices of one or several sources.
+/// The slices of one or more sources.
 #[derive(Clone, Debug)]
 pub struct SliceTable {
     name: String,
     rows: Vec<Row>,
-    /// All patients, also those without a slice that can be used.
+    /// All patients, including those without usable slices.
     patients: BTreeSet<String>,
 }
 
 impl SliceTable {
-    /// Slices with a name for people.
+    /// A table of `rows` with a display name.
     pub fn new(name: impl Into<String>, rows: Vec<Row>) -> Self {
         let patients = rows.iter().map(|row| row.patient.clone()).collect();
         Self { name: name.into(), rows, patients }
     }
 
-    /// With patients who have no slice.
+    /// Adds patients without slices.
     #[must_use]
     pub fn with_patients(mut self, patients: impl IntoIterator<Item = String>) -> Self {
         self.patients.extend(patients);
         self
     }
 
-    /// All slices of several tables.
+    /// Merges several tables.
     pub fn merged(tables: Vec<Self>) -> Self {
         let name = tables.iter().map(|table| table.name.clone()).collect::<Vec<_>>().join(" and ");
         let (mut rows, mut patients) = (Vec::new(), BTreeSet::new());
@@ -70,7 +70,7 @@ impl SliceTable {
         Self { name, rows, patients }
     }
 
-    /// Name for people.
+    /// Display name.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -85,7 +85,7 @@ impl SliceTable {
         &self.rows
     }
 
-    /// What the slices are, each description once.
+    /// The distinct descriptions of the slices.
     pub fn descriptions(&self) -> Vec<&Description> {
         let mut found: Vec<&Arc<Description>> = Vec::new();
         for row in &self.rows {
@@ -96,25 +96,27 @@ impl SliceTable {
         found.into_iter().map(Arc::as_ref).collect()
     }
 
-    /// Modality of all slices; several with a word between them.
+    /// Modality of the slices; several are joined with "and".
     pub fn modality(&self) -> String {
         let all: BTreeSet<&str> = self.descriptions().iter().map(|found| found.modality.as_str()).collect();
         all.into_iter().filter(|modality| !modality.is_empty()).collect::<Vec<_>>().join(" and ")
     }
 
-    /// Unit of all slices' intensities: arbitrary where not all are in HU.
+    /// Unit of the intensities; arbitrary unless all slices are in HU.
     pub fn unit(&self) -> Unit {
         let hu = self.descriptions().iter().all(|found| found.unit() == Unit::Hu);
         if hu { Unit::Hu } else { Unit::Arbitrary }
     }
 
-    /// Refuses a task whose organ or finding is no label of some data. What is to be ignored may be missing, with a warning
-    /// where no data knows it.
+    /// Checks that every source has labels for the organ and the finding of a task. Warns about ignored labels that no source has.
+    ///
+    /// # Errors
+    /// If a label of the organ or the finding is missing.
     pub fn check(&self, task: &Task) -> Result<(), Error> {
         let descriptions = self.descriptions();
         for name in &task.ignore.0 {
             if descriptions.iter().all(|description| description.labels.of(name).is_empty()) {
-                tracing::warn!("{}: no label is called {name}, which the task ignores", self.name);
+                tracing::warn!("{}: task.ignore names {name}, but no label has this name", self.name);
             }
         }
         for description in descriptions {
@@ -129,15 +131,14 @@ impl SliceTable {
         Ok(())
     }
 
-    /// A hash of what the table says of every slice, and of what each patient is for: the same data gives the same one,
-    /// wherever it lies.
+    /// SHA-256 of the metadata of all slices and the split of the patients; it does not depend on the folder.
     pub fn digest(&self, assigned: &BTreeMap<String, Subset>) -> String {
         let mut hash = Sha256::new();
         for row in &self.rows {
             let file = row.image.file_name().unwrap_or_default().to_string_lossy();
             let Row { patient, labelled, abnormal, intensities, spacing, description, .. } = row;
             let subset = assigned.get(patient);
-            // Runs of kidneys that began before there were other labels go on.
+            // The format of earlier versions, so that their runs can be resumed.
             let shown = match description.labels == Labels::new(OLDER_LABELS) {
                 true => {
                     let [kidney, tumour, cyst] =
@@ -155,23 +156,21 @@ impl SliceTable {
 }
 
 impl Row {
-    /// Pixels of these labels.
+    /// Number of pixels of all labels that match `labels`.
     pub fn pixels(&self, labels: &[String]) -> u32 {
         let values: BTreeSet<u8> = self.description.labels.of_all(labels).into_iter().collect();
         values.iter().filter_map(|value| self.labelled.get(value)).sum()
     }
 
-    /// Whether it shows the label of just this name.
+    /// Whether the slice shows the label with exactly this name.
     pub fn shows(&self, label: &str) -> bool {
         self.description.labels.exactly(label).iter().any(|value| self.labelled.contains_key(value))
     }
 
-    /// From one percentile of its intensities to another.
-    pub fn percentiles(&self, percentiles: [f32; 2]) -> Result<Window, Error> {
-        windows::of_rows([self].into_iter(), percentiles)
-    }
-
-    /// The slice at its own resolution, in the unit of its description.
+    /// Reads the slice at its original resolution, in the unit of its description.
+    ///
+    /// # Errors
+    /// If the image cannot be read.
     pub fn slice(&self) -> Result<Slice, Error> {
         let limits = Limits::default();
         let bytes = files::read_limited(&self.image, limits.bytes)?;
@@ -181,7 +180,10 @@ impl Row {
         slice.map_err(|_| Error::Sizes { path: self.image.clone() })
     }
 
-    /// Where the mask has one of `values`, at its own resolution; `None` without a mask.
+    /// Reads the pixels with a mask value in `values`, at the resolution of the mask; `None` if there is no mask file.
+    ///
+    /// # Errors
+    /// If the mask cannot be read.
     pub fn mask_of(&self, values: &[u8]) -> Result<Option<Mask>, Error> {
         let Some(mask) = &self.mask else { return Ok(None) };
         let limits = Limits::default();
@@ -189,8 +191,11 @@ impl Row {
         Ok(Some(label_mask(&bytes, &mask.to_string_lossy(), values, &limits)?))
     }
 
-    /// The slice on a grid, cut to a window, with the task's organ, and its finding where `with_finding`. Where the task names no
-    /// organ, or there is no mask, the organ is the body.
+    /// Reads the slice on the model's grid, clamped to `window`, with the organ mask and, if `with_finding`, the mask of the finding.
+    /// The organ is the body if the task names no organ or there is no mask file.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or image and mask do not match.
     pub fn case(&self, grid: Grid, window: Window, task: &Task, with_finding: bool) -> Result<Case, Error> {
         let Grid { size, crop_to_body } = grid;
         let slice = self.slice()?;
@@ -200,13 +205,14 @@ impl Row {
             false => self.mask_of(&labels.of_all(&task.organ.0))?,
         };
         let sides = |mask: &Mask| (mask.width(), mask.height());
-        // Lungs are outlined on a grid of their own, of the same field of view.
+        // Masks of X-rays can have another resolution with the same field of view.
         let own_grid = organ.as_ref().is_some_and(|organ| sides(organ) != (slice.width(), slice.height()));
         if own_grid && self.abnormal.is_none() {
             return Err(Error::Sizes { path: self.image.clone() });
         }
         if own_grid && crop_to_body {
-            let reason = "its mask has a grid of its own, which input.crop cannot follow; leave it out";
+            let reason =
+                "the mask has another resolution than the image, which input.crop does not support; remove input.crop";
             return Err(Error::Case { case: self.patient.clone(), reason: reason.into() });
         }
         let finding = match labels.of_all(task.finding_labels()) {

@@ -1,4 +1,4 @@
-//! Which intensities of each slice become -1 and 1.
+//! Intensity windows: the intensities of each slice that are mapped to -1 and 1.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -9,22 +9,22 @@ use coin_imaging::Window;
 use super::Row;
 use crate::Error;
 
-/// The window of every slice of a table.
+/// The windows of all slices of a table.
 #[derive(Debug)]
 pub enum Windows {
-    /// One for all.
+    /// One window for all slices.
     Fixed(Window),
-    /// Each slice's own percentiles.
+    /// Percentiles of each slice.
     Slices([f32; 2]),
-    /// Those of all slices of a patient, found when they are asked for.
+    /// Percentiles over all slices of a patient, computed on demand.
     Cases { percentiles: [f32; 2], rows: BTreeMap<String, (Vec<Row>, OnceLock<Window>)> },
 }
 
 impl Windows {
-    /// For slices of `rows`, of which `trained` are those that a data set's percentiles are taken over.
+    /// The windows of `rows`. Percentiles over a data set are computed from the slices in `trained`.
     ///
     /// # Errors
-    /// When an image cannot be read, or a fixed window is none.
+    /// If an image cannot be read, or a fixed window is not a valid range.
     pub fn of(normalisation: Normalisation, rows: &[Row], trained: &[&Row]) -> Result<Self, Error> {
         match normalisation {
             Normalisation::Window(bounds) => {
@@ -45,10 +45,10 @@ impl Windows {
         }
     }
 
-    /// Of a slice.
+    /// The window of a slice.
     ///
     /// # Errors
-    /// When an image cannot be read.
+    /// If an image cannot be read.
     pub fn window(&self, row: &Row) -> Result<Window, Error> {
         match self {
             Self::Fixed(window) => Ok(*window),
@@ -64,7 +64,7 @@ impl Windows {
         }
     }
 
-    /// The window of all slices, where it is one.
+    /// The common window of all slices, if there is one.
     pub fn fixed(&self) -> Option<Window> {
         match self {
             Self::Fixed(window) => Some(*window),
@@ -73,8 +73,18 @@ impl Windows {
     }
 }
 
-/// From percentiles of all intensities of the rows.
-pub fn of_rows<'a>(rows: impl ExactSizeIterator<Item = &'a Row>, percentiles: [f32; 2]) -> Result<Window, Error> {
+impl Row {
+    /// The window between two percentiles of the slice's intensities.
+    ///
+    /// # Errors
+    /// If the image cannot be read, or has no intensities within +-100000.
+    pub fn percentiles(&self, percentiles: [f32; 2]) -> Result<Window, Error> {
+        of_rows([self].into_iter(), percentiles)
+    }
+}
+
+/// The window between two percentiles of all intensities of `rows`.
+fn of_rows<'a>(rows: impl ExactSizeIterator<Item = &'a Row>, percentiles: [f32; 2]) -> Result<Window, Error> {
     Window::of_percentiles(rows.map(Row::slice), percentiles)?
         .ok_or_else(|| Error::Normalisation("the images have no intensities within +-100000".into()))
 }

@@ -1,4 +1,4 @@
-//! Which device of this machine the user wants.
+//! Selection of a local device.
 
 use std::str::FromStr;
 
@@ -7,17 +7,17 @@ use burn::tensor::Device;
 use super::{gpu, probe};
 use crate::Error;
 
-/// What the user asked for.
+/// A local device, as selected by the user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The best that this build has and the machine offers.
+    /// The best available device that this build supports.
     #[default]
     Auto,
-    /// The processor.
+    /// The CPU.
     Cpu,
-    /// A GPU through Vulkan, by number.
+    /// A GPU through Vulkan, by index.
     Vulkan(usize),
-    /// An NVIDIA card through CUDA, by number.
+    /// An NVIDIA GPU through CUDA, by index.
     Cuda(usize),
 }
 
@@ -37,20 +37,23 @@ impl FromStr for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// The device. [`Self::Auto`] takes the first card of CUDA and Vulkan that answers like the processor, else the
-    /// processor, and says why it left one.
+    /// Opens the device. [`Self::Auto`] selects the first CUDA or Vulkan GPU whose results match the CPU's; it skips others with a
+    /// warning and falls back to the CPU.
+    ///
+    /// # Errors
+    /// If the device does not exist or this build does not support it.
     pub fn open(self) -> Result<Device, Error> {
         match self {
             Self::Cpu => Ok(Device::flex()),
             Self::Auto => {
-                let mut right = gpu::all().filter(|device| match probe::check(device) {
+                let mut usable = gpu::all().filter(|device| match probe::check(device) {
                     Ok(()) => true,
                     Err(reason) => {
-                        tracing::warn!("{reason}; computing elsewhere");
+                        tracing::warn!("{reason}; skipped this device");
                         false
                     }
                 });
-                Ok(right.next().unwrap_or_else(Device::flex))
+                Ok(usable.next().unwrap_or_else(Device::flex))
             }
             Self::Vulkan(index) => gpu::open("vulkan", index),
             Self::Cuda(index) => gpu::open("cuda", index),
@@ -63,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn devices_have_names_and_numbers() {
+    fn devices_are_parsed_from_name_and_index() {
         let parsed = ["auto", "cpu", "vulkan", "vulkan:1", "cuda", "cuda:7"].map(str::parse);
         use DeviceChoice::{Auto, Cpu, Cuda, Vulkan};
         assert_eq!(parsed, [Auto, Cpu, Vulkan(0), Vulkan(1), Cuda(0), Cuda(7)].map(Ok));

@@ -1,4 +1,4 @@
-//! The devices that share the batches of a training.
+//! The device group of a data-parallel training run.
 
 use std::iter::once;
 use std::str::FromStr;
@@ -8,12 +8,12 @@ use burn::tensor::Device;
 use super::{DeviceChoice, RemoteDevice, is_cpu, name};
 use crate::Error;
 
-/// Where a share of each batch is computed.
+/// The location of a device that computes a shard of each batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// On this machine.
+    /// This machine.
     Here(DeviceChoice),
-    /// On another.
+    /// Another machine.
     There(RemoteDevice),
 }
 
@@ -29,7 +29,7 @@ impl FromStr for Place {
 }
 
 impl Place {
-    /// The device, and its name for people.
+    /// Opens the device; returns it with its display name.
     fn open(&self) -> Result<(Device, String), Error> {
         match self {
             Self::Here(choice) => choice.open().map(|device| (device.clone(), name(&device))),
@@ -38,21 +38,21 @@ impl Place {
     }
 }
 
-/// The devices of a training.
+/// The devices of a training run.
 #[derive(Clone, Debug)]
 pub struct Devices {
-    /// Holds the networks and takes its share.
+    /// Holds the networks, updates the weights and computes the first shard.
     pub first: Device,
-    /// Take the other shares.
+    /// Compute the other shards.
     pub replicas: Vec<Device>,
     names: Vec<String>,
 }
 
 impl Devices {
-    /// Those of `places`; without one, the best of this machine.
+    /// Opens the devices at `places`, or the best device of this machine if `places` is empty.
     ///
     /// # Errors
-    /// When one cannot be had, or is named twice; the processor may be, to try out a sharing.
+    /// If a device cannot be opened or is named twice. The CPU can be repeated, to try out data parallelism.
     pub fn open(places: &[Place]) -> Result<Self, Error> {
         let auto = [Place::Here(DeviceChoice::Auto)];
         let places = if places.is_empty() { &auto } else { places };
@@ -64,26 +64,26 @@ impl Devices {
             }
         }
         let mut devices = devices.into_iter();
-        let first = devices.next().unwrap_or_else(|| unreachable!("there is a place"));
+        let first = devices.next().unwrap_or_else(|| unreachable!("`places` is not empty"));
         Ok(Self { first, replicas: devices.collect(), names })
     }
 
-    /// How many share a batch.
+    /// Number of devices.
     pub fn count(&self) -> usize {
         1 + self.replicas.len()
     }
 
-    /// Whether the processor of this machine takes a share.
+    /// Whether the CPU of this machine is one of the devices.
     pub fn include_cpu(&self) -> bool {
         once(&self.first).chain(&self.replicas).any(is_cpu)
     }
 
-    /// The first's name for people.
+    /// Display name of the first device.
     pub fn first_name(&self) -> &str {
         self.names.first().map_or("", String::as_str)
     }
 
-    /// All names for people.
+    /// Display names of all devices, joined with "and".
     pub fn names(&self) -> String {
         self.names.join(" and ")
     }
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_here_or_on_another_machine() {
+    fn a_place_is_local_or_on_another_machine() {
         assert_eq!("cuda:1".parse(), Ok(Place::Here(DeviceChoice::Cuda(1))));
         assert_eq!("ws://node2:3000".parse(), "ws://node2:3000".parse().map(Place::There));
         assert_eq!("https://node2".parse::<Place>(), Err(Error::UnknownRemote("https://node2".into())));

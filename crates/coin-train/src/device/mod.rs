@@ -1,4 +1,4 @@
-//! Which devices compute.
+//! Compute devices: local CPU and GPUs, and devices of other machines.
 
 mod choice;
 mod devices;
@@ -12,12 +12,12 @@ pub use remote::RemoteDevice;
 
 use burn::tensor::Device;
 
-/// Whether this is the processor.
+/// Whether a device is the CPU of this machine.
 pub fn is_cpu(device: &Device) -> bool {
     *device == Device::flex()
 }
 
-/// For people: `CPU`, or what a GPU calls itself.
+/// Display name of a device: `CPU`, or the name that the GPU reports.
 pub fn name(device: &Device) -> String {
     if is_cpu(device) { "CPU".into() } else { gpu::name(device).unwrap_or_else(|| format!("{device:?}")) }
 }
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_processor_is_called_cpu() {
+    fn the_cpu_is_called_cpu() {
         assert_eq!(name(&Device::flex()), "CPU");
     }
 }

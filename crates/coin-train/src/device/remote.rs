@@ -1,4 +1,4 @@
-//! Devices of other machines, which `serve` lends there. Burn's remote backend sends them the operations over WebSocket.
+//! Devices of other machines that run `serve`. Burn's remote backend sends them operations over WebSocket.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 use crate::Error;
 use burn::tensor::Device;
 
-/// Environment variable with the word that both sides know.
+/// Environment variable with the token that client and server share.
 pub const TOKEN: &str = "COIN_TOKEN";
 
-/// A device of another machine: `ws://HOST:PORT`, or `ws://HOST:PORT/N` for another than its first.
+/// A device of another machine: `ws://HOST:PORT/N`, or `ws://HOST:PORT` for its first device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteDevice {
     server: String,
@@ -38,10 +38,10 @@ impl fmt::Display for RemoteDevice {
 }
 
 impl RemoteDevice {
-    /// Connects to it.
+    /// Connects to the device.
     ///
     /// # Errors
-    /// When nobody answers, the token is wrong, or the machine lends fewer devices.
+    /// If the machine cannot be reached, the token is wrong, or there is no device with this index.
     #[cfg(feature = "remote")]
     pub fn open(&self) -> Result<Device, Error> {
         use std::env;
@@ -53,14 +53,19 @@ impl RemoteDevice {
         let device = Device::remote_options(&host.with_credential(token)).device_index(self.index).init();
         device.map_err(|error| {
             let reason = match error {
-                ConnectError::Unauthorized => format!("it knows another {TOKEN} than this machine"),
+                ConnectError::Unauthorized => {
+                    format!("its {TOKEN} differs from this machine's; set the same token on both")
+                }
                 other => other.to_string(),
             };
             Error::RemoteDevice { device: self.to_string(), reason }
         })
     }
 
-    /// Refuses: this program was built without it.
+    /// Fails, because this program was built without remote devices.
+    ///
+    /// # Errors
+    /// Always.
     #[cfg(not(feature = "remote"))]
     pub fn open(&self) -> Result<Device, Error> {
         Err(Error::NotBuilt("remote"))
@@ -72,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_device_of_another_machine_has_an_address_and_a_number() {
+    fn a_remote_device_has_an_address_and_an_index() {
         let read = |text: &str| text.parse::<RemoteDevice>().map(|device| device.to_string());
         assert_eq!(read("ws://node2:3000"), Ok("ws://node2:3000/0".into()));
         assert_eq!(read("ws://10.0.0.2:80/3"), Ok("ws://10.0.0.2:80/3".into()));

@@ -19,6 +19,8 @@ pub use control::{NegativeControl, NegativeControlTally};
 pub use saliency::{Saliency, SaliencyFound, SaliencyMethod};
 pub use segmenter::{SEGMENTER_MASK_RULE, evaluate_segmenter};
 
+/// The paper's threshold on the difference map (section 4).
+pub const PAPER_THRESHOLD: f32 = 0.25;
 /// Slices computed at once.
 const BATCH: usize = 8;
 

@@ -1,4 +1,4 @@
-//! The classifiers as operators.
+//! ONNX operators of the classifiers.
 
 use coin_core::networks::classifier::convnext::{self, ChannelNorm, ConvNeXt, PointwiseLinear};
 use coin_core::networks::classifier::efficientnet::{self, EfficientNet, Layered};
@@ -8,7 +8,7 @@ use coin_core::networks::{BatchNorm, Classifier, Convolution};
 use super::graph::{Builder, Value, float, int, ints, text};
 use crate::Error;
 
-/// The probability of "abnormal" of each image, `[batch, 1]`.
+/// Adds a classifier; returns the predicted probability of "abnormal", `[batch, 1]`.
 pub fn probability(b: &mut Builder, classifier: &Classifier, x: &str) -> Result<Value, Error> {
     let (features, dense, bias) = match classifier {
         Classifier::ResNet(network) => (resnet(b, network, x)?, &network.dense, &network.dense_bias),
@@ -16,12 +16,12 @@ pub fn probability(b: &mut Builder, classifier: &Classifier, x: &str) -> Result<
         Classifier::ConvNeXt(network) => (convnext(b, network, x)?, &network.dense, &network.dense_bias),
     };
     let flat = b.op("Flatten", &[&features], vec![int("axis", 1)]);
-    let (weight, bias) = (b.held(dense)?, b.held(bias)?);
+    let (weight, bias) = (b.parameter(dense)?, b.parameter(bias)?);
     let logit = b.op("Gemm", &[&flat, &weight, &bias], vec![int("transB", 1)]);
     Ok(b.op("Sigmoid", &[&logit], Vec::new()))
 }
 
-/// A convolution and the normalisation after it, where there is one.
+/// A convolution followed by batch normalisation, if there is one.
 fn normalised(b: &mut Builder, x: &str, conv: &Convolution, norm: &Option<BatchNorm>) -> Result<Value, Error> {
     let y = b.convolution(x, conv)?;
     match norm {
@@ -80,8 +80,8 @@ fn efficientnet_block(b: &mut Builder, block: &efficientnet::Block, x: &str) -> 
         let squeezed = b.convolution(&mean, &excitation.squeeze)?;
         let squeezed = silu(b, &squeezed);
         let excited = b.convolution(&squeezed, &excitation.excite)?;
-        let share = b.op("Sigmoid", &[&excited], Vec::new());
-        y = b.product(&y, &share);
+        let gate = b.op("Sigmoid", &[&excited], Vec::new());
+        y = b.product(&y, &gate);
     }
     if let Some(project) = &block.project {
         y = layered(b, &y, project)?;
@@ -94,8 +94,8 @@ fn layered(b: &mut Builder, x: &str, layered: &Layered) -> Result<Value, Error> 
 }
 
 fn silu(b: &mut Builder, x: &str) -> Value {
-    let share = b.op("Sigmoid", &[x], Vec::new());
-    b.product(x, &share)
+    let gate = b.op("Sigmoid", &[x], Vec::new());
+    b.product(x, &gate)
 }
 
 fn convnext(b: &mut Builder, network: &ConvNeXt, x: &str) -> Result<Value, Error> {
@@ -120,27 +120,27 @@ fn convnext_block(b: &mut Builder, block: &convnext::Block, x: &str) -> Result<V
     let y = pointwise_linear(b, &y, &block.expand)?;
     let y = gelu(b, &y);
     let y = pointwise_linear(b, &y, &block.project)?;
-    let scale = b.held(&block.scale)?;
+    let scale = b.parameter(&block.scale)?;
     let y = b.product(&y, &scale);
     Ok(b.sum(x, &y))
 }
 
-/// Layer normalisation over channels, which ONNX knows for the last axis alone.
+/// Layer normalisation over channels; transposes, because ONNX normalises the last axes only.
 fn channel_norm(b: &mut Builder, x: &str, norm: &ChannelNorm) -> Result<Value, Error> {
-    let (scale, shift) = (b.held(&norm.gamma)?, b.held(&norm.beta)?);
+    let (scale, shift) = (b.parameter(&norm.gamma)?, b.parameter(&norm.beta)?);
     let last = b.op("Transpose", &[x], vec![ints("perm", &[0, 2, 3, 1])]);
     let attributes = vec![int("axis", -1), float("epsilon", ChannelNorm::EPSILON as f32)];
     let normalised = b.op("LayerNormalization", &[&last, &scale, &shift], attributes);
     Ok(b.op("Transpose", &[&normalised], vec![ints("perm", &[0, 3, 1, 2])]))
 }
 
-/// A dense layer over channels: a convolution of one pixel.
+/// A pointwise linear layer as a 1x1 convolution.
 fn pointwise_linear(b: &mut Builder, x: &str, linear: &PointwiseLinear) -> Result<Value, Error> {
     let (name, weight) = b.weight(&linear.weight)?;
     let (name, shape) = (format!("{}.kernel", name.trim_end_matches(".weight")), [&weight.shape[..], &[1, 1]].concat());
     let values = weight.values.clone();
     let kernel = b.floats(&name, &shape, &values);
-    let bias = b.held(&linear.bias)?;
+    let bias = b.parameter(&linear.bias)?;
     Ok(b.op("Conv", &[x, &kernel, &bias], vec![ints("kernel_shape", &[1, 1]), text("auto_pad", "VALID")]))
 }
 
@@ -148,7 +148,7 @@ fn gelu(b: &mut Builder, x: &str) -> Value {
     let (root, one, half) = (b.number(std::f32::consts::FRAC_1_SQRT_2), b.number(1.0), b.number(0.5));
     let scaled = b.product(x, &root);
     let error = b.op("Erf", &[&scaled], Vec::new());
-    let share = b.sum(&error, &one);
-    let doubled = b.product(x, &share);
-    b.product(&doubled, &half)
+    let factor = b.sum(&error, &one);
+    let product = b.product(x, &factor);
+    b.product(&product, &half)
 }

@@ -1,4 +1,4 @@
-//! A graph in the making: operators over named values, weights by the paths that model files give them.
+//! Builds an ONNX graph: operators on named values, and weights with their names in model files.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -13,37 +13,37 @@ use crate::Error;
 /// Name of a value.
 pub type Value = String;
 
-/// See the module.
+/// An ONNX graph under construction.
 #[derive(Default)]
 pub struct Builder {
     weights: Weights,
-    /// Of the networks' parameters.
+    /// Names of the networks' parameters.
     names: HashMap<ParamId, String>,
     nodes: Vec<Node>,
     initializers: Vec<Tensor>,
-    held: BTreeSet<String>,
+    constants: BTreeSet<String>,
 }
 
 impl Builder {
-    /// Takes up a network's weights, with `prefix.` before their names.
-    pub fn take_up<M: Module>(&mut self, network: &M, prefix: &str) -> Result<(), Error> {
+    /// Makes the weights of a network available, with the name prefix `prefix.`.
+    pub fn add_network<M: Module>(&mut self, network: &M, prefix: &str) -> Result<(), Error> {
         self.weights.extend(weights::prefixed(weights::collect(network)?, prefix));
         let names = weights::names(network).into_iter().map(|(id, name)| (id, format!("{prefix}.{name}")));
         self.names.extend(names);
         Ok(())
     }
 
-    /// Its operators and its weights.
+    /// Returns the operators and the weights.
     pub fn finish(self) -> (Vec<Node>, Vec<Tensor>) {
         (self.nodes, self.initializers)
     }
 
-    /// An operator's only output.
+    /// Adds an operator with one output; returns the output.
     pub fn op(&mut self, kind: &str, inputs: &[&str], attributes: Vec<Attribute>) -> Value {
         self.ops(kind, inputs, attributes, 1).remove(0)
     }
 
-    /// An operator's outputs, at least one.
+    /// Adds an operator with `outputs` outputs; returns them.
     pub fn ops(&mut self, kind: &str, inputs: &[&str], attributes: Vec<Attribute>, outputs: usize) -> Vec<Value> {
         let name = format!("{}-{kind}", self.nodes.len());
         let output: Vec<Value> = (0..outputs.max(1)).map(|i| format!("{name}-{i}")).collect();
@@ -52,7 +52,7 @@ impl Builder {
         output
     }
 
-    /// Gives a value the name of an output.
+    /// Makes a value an output of the graph.
     pub fn output(&mut self, value: &str, name: &str) {
         let node = Node {
             input: vec![value.to_owned()],
@@ -64,7 +64,7 @@ impl Builder {
         self.nodes.push(node);
     }
 
-    /// A parameter's name and its values.
+    /// Name and values of a parameter.
     pub fn weight<const D: usize>(&self, param: &Param<Values<D>>) -> Result<(&str, &Weight), Error> {
         let name = self.names.get(&param.id).ok_or(Error::ForeignLayer)?;
         Ok((name, self.named(name)?))
@@ -74,48 +74,48 @@ impl Builder {
         self.weights.get(name).ok_or_else(|| coin_core::Error::MissingTensor(name.to_owned()).into())
     }
 
-    /// A parameter as a value.
-    pub fn held<const D: usize>(&mut self, param: &Param<Values<D>>) -> Result<Value, Error> {
+    /// Adds a parameter as a constant.
+    pub fn parameter<const D: usize>(&mut self, param: &Param<Values<D>>) -> Result<Value, Error> {
         let name = self.weight(param)?.0.to_owned();
-        self.held_by_name(name)
+        self.parameter_by_name(name)
     }
 
-    fn held_by_name(&mut self, name: String) -> Result<Value, Error> {
+    fn parameter_by_name(&mut self, name: String) -> Result<Value, Error> {
         let Weight { shape, values } = self.named(&name)?.clone();
         Ok(self.floats(&name, &shape, &values))
     }
 
-    /// Constants as a value; the same name means the same constants.
+    /// Adds a float constant. A name must always have the same values.
     pub fn floats(&mut self, name: &str, shape: &[usize], values: &[f32]) -> Value {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.constant(name, shape, FLOAT, bytes)
     }
 
-    /// Integers as a value; the same name means the same integers.
+    /// Adds an integer constant. A name must always have the same values.
     pub fn integers(&mut self, name: &str, values: &[i64]) -> Value {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.constant(name, &[values.len()], INT64, bytes)
     }
 
     fn constant(&mut self, name: &str, shape: &[usize], data_type: i32, raw_data: Vec<u8>) -> Value {
-        if self.held.insert(name.to_owned()) {
+        if self.constants.insert(name.to_owned()) {
             let dims = shape.iter().map(|&side| side as i64).collect();
             self.initializers.push(Tensor { dims, data_type, name: name.to_owned(), raw_data });
         }
         name.to_owned()
     }
 
-    /// One number as a value.
+    /// Adds a scalar constant.
     pub fn number(&mut self, number: f32) -> Value {
         self.floats(&format!("number {number}"), &[], &[number])
     }
 
-    /// A convolution.
+    /// Adds a convolution.
     pub fn convolution(&mut self, x: &str, convolution: &Convolution) -> Result<Value, Error> {
         let Convolution { stride, groups, .. } = *convolution;
         let side = self.weight(&convolution.weight)?.1.shape.last().copied().unwrap_or(1);
-        let weight = self.held(&convolution.weight)?;
-        let bias = convolution.bias.as_ref().map(|bias| self.held(bias)).transpose()?;
+        let weight = self.parameter(&convolution.weight)?;
+        let bias = convolution.bias.as_ref().map(|bias| self.parameter(bias)).transpose()?;
         let attributes = vec![
             ints("kernel_shape", &[side as i64; 2]),
             ints("strides", &[stride as i64; 2]),
@@ -126,14 +126,14 @@ impl Builder {
         Ok(self.op("Conv", &inputs, attributes))
     }
 
-    /// A batch normalisation.
+    /// Adds a batch normalisation.
     pub fn batch_norm(&mut self, x: &str, norm: &BatchNorm) -> Result<Value, Error> {
         let path = self.weight(&norm.gamma)?.0.trim_end_matches(".gamma").to_owned();
-        let (scale, shift) = (self.held(&norm.gamma)?, self.held(&norm.beta)?);
+        let (scale, shift) = (self.parameter(&norm.gamma)?, self.parameter(&norm.beta)?);
         self.normalised(x, &norm.statistics, &path, [&scale, &shift])
     }
 
-    /// Batch normalisation by the statistics of the layer at `path`, with another scale and shift.
+    /// Adds a batch normalisation with the statistics of the layer at `path` and the given scale and shift.
     pub fn normalised(
         &mut self,
         x: &str,
@@ -141,8 +141,8 @@ impl Builder {
         path: &str,
         [scale, shift]: [&str; 2],
     ) -> Result<Value, Error> {
-        let mean = self.held_by_name(format!("{path}.statistics.running_mean"))?;
-        let variance = self.held_by_name(format!("{path}.statistics.running_variance"))?;
+        let mean = self.parameter_by_name(format!("{path}.statistics.running_mean"))?;
+        let variance = self.parameter_by_name(format!("{path}.statistics.running_variance"))?;
         let epsilon = float("epsilon", statistics.epsilon as f32);
         Ok(self.op("BatchNormalization", &[x, scale, shift, &mean, &variance], vec![epsilon]))
     }
@@ -162,7 +162,7 @@ impl Builder {
         self.op("Mul", &[a, b], Vec::new())
     }
 
-    /// `x` between two numbers.
+    /// `x` clamped to [`low`, `high`].
     pub fn clipped(&mut self, x: &str, low: f32, high: f32) -> Value {
         let (low, high) = (self.number(low), self.number(high));
         self.op("Clip", &[x, &low, &high], Vec::new())
@@ -179,12 +179,12 @@ pub fn int(name: &str, value: i64) -> Attribute {
     Attribute { name: name.into(), i: Some(value), kind: 2, ..Attribute::default() }
 }
 
-/// An attribute of text.
+/// A string attribute.
 pub fn text(name: &str, value: &str) -> Attribute {
     Attribute { name: name.into(), s: Some(value.as_bytes().to_vec()), kind: 3, ..Attribute::default() }
 }
 
-/// An attribute of several integers.
+/// An attribute with a list of integers.
 pub fn ints(name: &str, values: &[i64]) -> Attribute {
     Attribute { name: name.into(), ints: values.to_vec(), kind: 7, ..Attribute::default() }
 }

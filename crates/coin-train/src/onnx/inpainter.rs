@@ -1,4 +1,4 @@
-//! Encoder and generator as operators.
+//! ONNX operators of the inpainter (encoder and generator).
 
 use coin_core::networks::encoder::EncoderBlock;
 use coin_core::networks::generator::{Generator, GeneratorBlock};
@@ -7,7 +7,8 @@ use coin_core::networks::{ConditionalBatchNorm, Fuse, Inpainter, Upsampling};
 use super::graph::{Builder, Value, int, ints, text};
 use crate::Error;
 
-/// The counterfactual of `x` in the condition of each image, `[batch]`; in condition 0 without one.
+/// Adds an inpainter; returns the counterfactual of `x`, `[batch, 1, height, width]`. `condition` has one index per image, `[batch]`;
+/// without it, condition 0 is used.
 pub fn inpainter(b: &mut Builder, inpainter: &Inpainter, x: &str, condition: Option<&str>) -> Result<Value, Error> {
     let Inpainter { encoder, generator } = inpainter;
     let mut running = b.convolution(x, &encoder.stem)?;
@@ -56,10 +57,10 @@ fn average_pool(b: &mut Builder, x: &str) -> Value {
 
 fn generator_block(b: &mut Builder, block: &GeneratorBlock, x: &str, condition: Option<&str>) -> Result<Value, Error> {
     let left = b.convolution(x, &block.shortcut)?;
-    let left = doubled(b, block.upsampling, &left);
+    let left = upsampled(b, block.upsampling, &left);
     let right = conditional_norm(b, &block.norm_1, x, condition)?;
     let right = b.relu(&right);
-    let right = doubled(b, block.upsampling, &right);
+    let right = upsampled(b, block.upsampling, &right);
     let right = b.convolution(&right, &block.conv_1)?;
     let right = conditional_norm(b, &block.norm_2, &right, condition)?;
     let right = b.relu(&right);
@@ -67,7 +68,7 @@ fn generator_block(b: &mut Builder, block: &GeneratorBlock, x: &str, condition: 
     Ok(b.sum(&left, &right))
 }
 
-fn doubled(b: &mut Builder, upsampling: Upsampling, x: &str) -> Value {
+fn upsampled(b: &mut Builder, upsampling: Upsampling, x: &str) -> Value {
     let scales = b.floats("twice", &[4], &[1.0, 1.0, 2.0, 2.0]);
     let how = match upsampling {
         Upsampling::Nearest => {
@@ -82,7 +83,7 @@ fn doubled(b: &mut Builder, upsampling: Upsampling, x: &str) -> Value {
     b.op("Resize", &[x, "", &scales], how)
 }
 
-/// Scale and shift are rows of a table: row 0, or that of each image's condition.
+/// Conditional batch normalisation: scale and shift are the row of a table that the condition selects, or row 0.
 fn conditional_norm(
     b: &mut Builder,
     norm: &ConditionalBatchNorm,
@@ -103,7 +104,7 @@ fn conditional_norm(
     let one = b.floats(&format!("{channels} ones"), &[channels], &vec![1.0; channels]);
     let zero = b.floats(&format!("{channels} zeros"), &[channels], &vec![0.0; channels]);
     let normalised = b.normalised(x, &norm.statistics, &path, [&one, &zero])?;
-    let table = b.held(&norm.table)?;
+    let table = b.parameter(&norm.table)?;
     let rows = b.op("Gather", &[&table, condition], vec![int("axis", 0)]);
     let parts = b.ops("Split", &[&rows], vec![int("axis", 1), int("num_outputs", 2)], 2);
     let shape = b.integers("each channel", &[0, -1, 1, 1]);
@@ -137,21 +138,21 @@ fn fused(b: &mut Builder, generator: &Generator, out: &str, x: &str) -> Result<V
             tanh(b, &joined)
         }
         Fuse::SkipTanhAvg => {
-            let (share, half) = (tanh(b, out), b.number(0.5));
-            let sum = b.sum(&share, x);
+            let (change, half) = (tanh(b, out), b.number(0.5));
+            let sum = b.sum(&change, x);
             b.product(&sum, &half)
         }
         Fuse::SkipTanhClamp => {
-            let share = tanh(b, out);
-            let sum = b.sum(&share, x);
+            let change = tanh(b, out);
+            let sum = b.sum(&change, x);
             b.clipped(&sum, -1.0, 1.0)
         }
         Fuse::SkipTanhMove => {
-            let share = tanh(b, out);
-            let size = b.op("Abs", &[&share], Vec::new());
-            let taken = b.product(x, &size);
-            let moved = b.sum(x, &share);
-            b.op("Sub", &[&moved, &taken], Vec::new())
+            let change = tanh(b, out);
+            let magnitude = b.op("Abs", &[&change], Vec::new());
+            let removed = b.product(x, &magnitude);
+            let added = b.sum(x, &change);
+            b.op("Sub", &[&added, &removed], Vec::new())
         }
     })
 }

@@ -1,4 +1,4 @@
-//! Model files as ONNX: one graph from images to counterfactuals, difference maps and the probabilities before and after.
+//! Exports model files to ONNX: one graph from images to counterfactuals, difference maps and the probabilities before and after.
 
 mod classifier;
 mod graph;
@@ -18,20 +18,22 @@ use proto::{
     ValueInfo,
 };
 
-/// The ONNX file of a model. Its input `image` is `[batch, 1, height, width]` in [-1, 1], of the model's size or other
-/// multiples of what its blocks halve; its outputs are `counterfactual` and `difference` (in [0, 1]) of that shape, and
-/// `before` and `after`, `[batch, 1]`.
+/// Exports a model to an ONNX file.
+///
+/// The input `image` is `[batch, 1, height, width]` in [-1, 1]; height and width must be multiples of the inpainter's total
+/// downsampling factor. The outputs `counterfactual` (in [-1, 1]) and `difference` (in [0, 1]) have the shape of the input; `before`
+/// and `after`, the predicted probabilities of "abnormal", are `[batch, 1]`.
 ///
 /// # Errors
-/// When weights are not those of the model's architecture.
+/// If the weights do not match the model's architecture.
 pub fn export(bundle: &Bundle) -> Result<Vec<u8>, Error> {
     let card = &bundle.card;
     let (inpainter, classifier) = bundle.networks(&Device::flex())?;
-    // Spectral norms are not exported, what they give is.
+    // Spectral normalisation is folded into the weights.
     let inpainter = inpainter.folded();
     let mut b = Builder::default();
-    b.take_up(&inpainter, INPAINTER)?;
-    b.take_up(&classifier, CLASSIFIER)?;
+    b.add_network(&inpainter, INPAINTER)?;
+    b.add_network(&classifier, CLASSIFIER)?;
     let before = classifier::probability(&mut b, &classifier, "image")?;
     let condition = condition(&mut b, card.method, card.inpainter.conditions, &before);
     let counterfactual = inpainter::inpainter(&mut b, &inpainter, "image", condition.as_deref())?;
@@ -92,7 +94,7 @@ pub fn export(bundle: &Bundle) -> Result<Vec<u8>, Error> {
     Ok(model.encode_to_vec())
 }
 
-/// The condition that the method asks for where the classifier says `probability`; COIN's is always the first.
+/// The condition of the generator for a predicted `probability`; `None` for COIN, which always uses condition 0.
 fn condition(b: &mut Builder, method: Method, bins: usize, probability: &str) -> Option<Value> {
     let one = b.number(1.0);
     let wanted = match method {

@@ -1,11 +1,11 @@
-//! The part of ONNX's protocol buffers that our networks need (onnx.proto, IR version 8). As there, numbers are not packed: rten
-//! reads nothing else.
+//! The subset of the ONNX protocol buffers that COIN's networks need (onnx.proto, IR version 8). Repeated numbers are not packed, as
+//! in onnx.proto, because rten cannot read packed ones.
 
 use prost::Message;
 
 /// IR version of the files.
 pub const IR_VERSION: i64 = 8;
-/// Version of the operators.
+/// Version of the operator set.
 pub const OPSET: i64 = 18;
 /// `TensorProto.DataType` of 32-bit floats and of 64-bit integers.
 pub const FLOAT: i32 = 1;

@@ -3,8 +3,7 @@
 use coin_imaging::Plane;
 use serde::{Deserialize, Serialize};
 
-use super::within;
-use crate::data::Split;
+use super::{Split, within};
 
 /// Maximum number of phantom patients per subset; each subset has its own range of seeds of this length.
 pub const MOST_PHANTOMS: usize = 1_000_000;

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::library::merge;
+use super::merge::merge;
 
 /// Old keys and their new paths.
 const MOVED: [(&str, &str); 10] = [

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+use super::merge::merge;
 use super::{Recipe, legacy};
 use crate::Error;
 
@@ -126,27 +127,6 @@ fn extended(mut own: Table, name: &str, old: &mut Old) -> Result<Table, Error> {
 
 fn parse(name: &str, text: &str) -> Result<Table, Error> {
     text.parse().map_err(|reason: toml::de::Error| Error::Recipe { name: name.into(), reason: reason.to_string() })
-}
-
-/// Merges `changes` into `table` recursively. A table with another `source` or `kind` replaces the old one instead, and so does a
-/// normalisation, because their keys have different meanings.
-pub(super) fn merge(table: &mut Table, changes: Table) {
-    for (key, value) in changes {
-        match (table.get_mut(&key), value) {
-            (Some(Value::Table(inner)), Value::Table(changes))
-                if key != "normalisation" && is_same_kind(inner, &changes) =>
-            {
-                merge(inner, changes);
-            }
-            (_, value) => {
-                table.insert(key, value);
-            }
-        }
-    }
-}
-
-fn is_same_kind(table: &Table, changes: &Table) -> bool {
-    ["source", "kind"].iter().all(|tag| changes.get(*tag).is_none_or(|kind| table.get(*tag) == Some(kind)))
 }
 
 /// The first key of `given` that is not in `known`. Recipes are checked here and not during deserialization, because recipes in

@@ -4,21 +4,22 @@ mod data;
 mod input;
 mod legacy;
 mod library;
+mod merge;
+mod split;
 mod stage;
 mod task;
 
-use coin_core::bundle::{self, Card, Normalisation, Over};
+use coin_core::bundle::{self, Card};
 use coin_core::training::{InpaintingConfig, LocalisationConfig};
 use coin_imaging::anomaly::AnomalyStyle;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::data::Split;
-use crate::data::source::Wanted;
 
 pub use data::{DataRecipe, MOST_PHANTOMS, Selection};
 pub use input::{Crop, Input};
 pub use library::embedded;
+pub use split::Split;
 pub use stage::{
     ClassifierStage, CounterfactualStage, LearningRateDrop, PretrainingStage, Schedule, SegmenterStage, StageName,
 };
@@ -79,13 +80,6 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// The labels and slices that data sources must provide.
-    pub fn wanted(&self) -> Wanted {
-        // `explain` computes percentiles over the whole volume, so training must read every slice, too.
-        let whole = matches!(self.input.normalisation, Normalisation::Percentiles { over: Over::Case, .. });
-        Wanted::of(&self.task, self.data.selection().1.plane, whole)
-    }
-
     /// The protocol of a model card.
     ///
     /// # Errors
@@ -232,6 +226,7 @@ fn within(problem: Option<String>, table: &str) -> Option<String> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use coin_core::bundle::Normalisation;
     use coin_imaging::Window;
     use coin_imaging::augmentation::Augmentation;
 

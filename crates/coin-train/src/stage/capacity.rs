@@ -5,8 +5,8 @@ use std::iter::successors;
 use peak_alloc::PeakAlloc;
 use sysinfo::{ProcessesToUpdate, System};
 
-use super::TrainingContext;
-use super::steps::Stage;
+use super::context::TrainingContext;
+use super::definition::Stage;
 use crate::Error;
 
 /// Measures the memory of a step on the CPU in programs that use it as their `global_allocator`.

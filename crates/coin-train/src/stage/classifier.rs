@@ -1,18 +1,16 @@
 //! The classifier stage, which uses image-level labels only.
 
-use burn::tensor::activation::sigmoid;
-use coin_core::metrics::Ranking;
 use coin_core::networks::Classifier;
 use coin_core::training::{ClassifierConfig, ClassifierTrainer};
 use serde_json::json;
 
-use super::context::images;
+use super::context::TrainingContext;
+use super::definition::Validation;
 use super::localisation::Localisation;
-use super::steps::Validation;
+use super::ranking::rank;
 use super::supervised::Task;
-use super::{Training, TrainingContext};
-use crate::data::{BatchRequest, Sample, Samples};
-use crate::pictures;
+use super::training::Training;
+use crate::data::{BatchRequest, Samples};
 use crate::recipe::{ClassifierStage, Recipe, Schedule};
 
 /// Classification of slices as normal or abnormal.
@@ -75,19 +73,4 @@ impl Task for Classification {
             summary_line: format!("validation AUROC {auroc:.4}, accuracy {accuracy:.4}"),
         })
     }
-}
-
-/// Collects a classifier's predictions on samples.
-pub fn rank(context: &TrainingContext<'_>, samples: &Samples<'_>, classifier: &Classifier) -> anyhow::Result<Ranking> {
-    let recipe = context.recipe;
-    let mut ranking = Ranking::default();
-    for batch in samples.batches(recipe.classifier.schedule.batch) {
-        let batch: Vec<Sample> = batch?.into_iter().map(|(_, sample)| sample).collect();
-        let x = images(&batch, recipe.input.size, &context.devices.first);
-        let probabilities = pictures::values(sigmoid(classifier.forward(x)), "the predictions")?;
-        for (sample, probability) in batch.iter().zip(probabilities) {
-            ranking.add(&sample.patient, f64::from(probability), sample.abnormal);
-        }
-    }
-    Ok(ranking)
 }

@@ -8,10 +8,11 @@ use coin_core::weights;
 use coin_imaging::picture::Picture;
 use serde_json::json;
 
-use super::steps::{Stage, Step, Validation};
-use super::{PAPER_THRESHOLD, Training, TrainingContext};
+use super::context::TrainingContext;
+use super::definition::{Stage, Step, Validation};
+use super::training::Training;
 use crate::data::{BatchRequest, Samples};
-use crate::evaluation::{Evaluation, MaskRule, MethodReport};
+use crate::evaluation::{Evaluation, MaskRule, MethodReport, PAPER_THRESHOLD};
 use crate::recipe::{Finding, Recipe};
 use crate::report::Sheet;
 

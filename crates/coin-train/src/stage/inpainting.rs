@@ -6,11 +6,13 @@ use coin_core::networks::{Classifier, Inpainter};
 use coin_core::training::{InpaintingConfig, InpaintingTrainer};
 use serde_json::json;
 
-use super::context::seeded_cpu;
-use super::steps::Validation;
+use super::context::TrainingContext;
+use super::definition::Validation;
+use super::networks::seeded_cpu;
 use super::supervised::Task;
-use super::{PAPER_THRESHOLD, Training, TrainingContext};
+use super::training::Training;
 use crate::data::{BatchRequest, Samples};
+use crate::evaluation::PAPER_THRESHOLD;
 use crate::pictures;
 use crate::recipe::{PretrainingStage, Recipe, Schedule};
 

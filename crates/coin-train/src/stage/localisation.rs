@@ -5,11 +5,12 @@ use burn::module::Module as _;
 use coin_core::training::{LocalisationConfig, LocalisationTrainer, Localiser};
 use serde_json::json;
 
-use super::classifier;
-use super::context::seeded_cpu;
-use super::steps::Validation;
+use super::context::TrainingContext;
+use super::definition::Validation;
+use super::networks::seeded_cpu;
+use super::ranking::rank;
 use super::supervised::Task;
-use super::{Training, TrainingContext};
+use super::training::Training;
 use crate::data::{BatchRequest, Samples};
 use crate::recipe::{PretrainingStage, Recipe, Schedule};
 
@@ -63,7 +64,7 @@ impl Task for Localisation {
         samples: &Samples<'_>,
     ) -> anyhow::Result<Validation> {
         let trained = trainer.network.classifier.valid();
-        let summary = classifier::rank(&training.context, samples, &trained)?.summary();
+        let summary = rank(&training.context, samples, &trained)?.summary();
         Ok(Validation {
             // Keep the newest state: metrics on inserted anomalies do not predict the result on real findings.
             score: trainer.steps() as f64,

@@ -2,15 +2,21 @@
 //! segmenter (upper bound).
 
 mod capacity;
+mod card;
 mod classifier;
 mod context;
 mod counterfactual;
+mod definition;
 mod inpainting;
 mod localisation;
+mod networks;
 mod packing;
+mod ranking;
 mod segmenter;
 mod steps;
 mod supervised;
+mod tensors;
+mod training;
 
 use anyhow::Context as _;
 use burn::module::Module as _;
@@ -21,41 +27,39 @@ use coin_core::training::CounterfactualTrainer;
 use crate::Error;
 use crate::data::BatchRequest;
 use crate::recipe::StageName;
-use crate::run::Run;
 
+pub use card::card;
 pub use context::TrainingContext;
-pub use packing::{TEST_SEED, card};
+pub use packing::TEST_SEED;
+pub use training::{Ending, Training};
 
 use classifier::Classification;
 use counterfactual::CounterfactualStage;
+use definition::Stage as _;
 use inpainting::Inpainting;
 use localisation::Localisation;
 use segmenter::Segmentation;
-use steps::Stage as _;
 use supervised::{SupervisedStage, Task, Trainer};
 
-/// The paper's threshold on the difference map (section 4).
-pub const PAPER_THRESHOLD: f32 = 0.25;
 /// Separates the random numbers of calibration batches from those of training.
 const CALIBRATION_STREAM: u64 = 1 << 57;
 /// Batches to recompute the batch-normalisation statistics; 3 % of the previous statistics remain.
 const CALIBRATION_BATCHES: u64 = 33;
 
-/// The outcome of a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// All steps are done.
-    Done,
-    /// Interrupted by Ctrl-C; a checkpoint is saved.
-    Interrupted,
-}
-
-/// Trains the stages of one run.
-pub struct Training<'a> {
-    /// Recipe, data and devices.
-    pub context: TrainingContext<'a>,
-    /// Receives checkpoints and results.
-    pub run: &'a Run,
+impl TrainingContext<'_> {
+    /// Checks that the batches of `stages` can be split evenly across the devices and fit into CPU memory.
+    ///
+    /// # Errors
+    /// If a batch does not; the message suggests one that does.
+    pub fn check(&self, stages: &[StageName]) -> anyhow::Result<()> {
+        stages.iter().try_for_each(|stage| match stage {
+            StageName::Classifier => capacity::check::<SupervisedStage<'_, Classification>>(self),
+            StageName::LocalisationPretraining => capacity::check::<SupervisedStage<'_, Localisation>>(self),
+            StageName::InpaintingPretraining => capacity::check::<SupervisedStage<'_, Inpainting>>(self),
+            StageName::Counterfactual => capacity::check::<CounterfactualStage<'_>>(self),
+            StageName::Segmenter => capacity::check::<SupervisedStage<'_, Segmentation>>(self),
+        })
+    }
 }
 
 impl Training<'_> {

@@ -5,15 +5,17 @@ use std::time::Instant;
 
 use burn::module::Module as _;
 use burn::tensor::Device;
-use coin_core::bundle::{Bundle, Card, FORMAT, SelfTest};
-use serde_json::Value;
+use coin_core::bundle::{Bundle, Card};
 
-use super::{PAPER_THRESHOLD, Training, TrainingContext};
+use super::card::card;
+use super::context::TrainingContext;
+use super::training::Training;
 use crate::data::Subset;
-use crate::evaluation::{self, Distances, MaskRule, MethodReport, SEGMENTER_MASK_RULE, SaliencyMethod};
+use crate::evaluation::{
+    self, Distances, MaskRule, MethodReport, PAPER_THRESHOLD, SEGMENTER_MASK_RULE, SaliencyMethod,
+};
 use crate::files;
 use crate::ood;
-use crate::recipe::Recipe;
 use crate::report::{self, Report, Sheet};
 
 /// Seed of the synthetic anomalies in the test set.
@@ -73,36 +75,4 @@ impl Training<'_> {
         files::write(&self.run.folder().join(format!("{}.safetensors", recipe.model)), &bundle.write()?)?;
         Ok(report)
     }
-}
-
-/// The model card of a recipe before training.
-///
-/// # Errors
-/// If the recipe cannot be serialised to JSON.
-pub fn card(recipe: &Recipe) -> serde_json::Result<Card> {
-    Ok(Card {
-        format: FORMAT,
-        name: recipe.model.clone(),
-        title: recipe.title.clone(),
-        inpainter: recipe.counterfactual.inpainter.clone(),
-        classifier: recipe.classifier.network.clone(),
-        method: recipe.counterfactual.training.method,
-        size: recipe.input.size,
-        crop_to_body: recipe.input.crops_to_body(),
-        normalisation: recipe.input.normalisation,
-        finding: recipe.task.finding_name(),
-        modality: String::new(),
-        unit: String::new(),
-        threshold: PAPER_THRESHOLD,
-        seed_threshold: 0.0,
-        postprocess: false,
-        recipe: serde_json::to_value(recipe)?,
-        data: String::new(),
-        results: Value::Null,
-        limits: recipe.limits.clone(),
-        ood: None,
-        licence: recipe.licence.clone(),
-        weights_sha256: String::new(),
-        self_test: SelfTest::unknown(),
-    })
 }

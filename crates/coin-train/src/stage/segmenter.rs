@@ -5,10 +5,11 @@ use coin_core::networks::UNet;
 use coin_core::training::{SegmenterConfig, SegmenterTrainer};
 use serde_json::json;
 
-use super::context::seeded_cpu;
-use super::steps::Validation;
+use super::context::TrainingContext;
+use super::definition::Validation;
+use super::networks::seeded_cpu;
 use super::supervised::Task;
-use super::{Training, TrainingContext};
+use super::training::Training;
 use crate::data::{BatchRequest, Samples};
 use crate::evaluation::{self, SEGMENTER_MASK_RULE};
 use crate::recipe::{Recipe, Schedule, SegmenterStage};

@@ -5,8 +5,9 @@ use coin_core::training::{Supervised, TrainerState};
 use coin_core::weights;
 use serde_json::json;
 
-use super::steps::{Stage, Step, Validation};
-use super::{Training, TrainingContext};
+use super::context::TrainingContext;
+use super::definition::{Stage, Step, Validation};
+use super::training::Training;
 use crate::data::Samples;
 use crate::recipe::{Recipe, Schedule};
 

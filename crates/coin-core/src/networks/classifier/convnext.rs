@@ -1,4 +1,4 @@
-//! ConvNeXt-Tiny.
+//! ConvNeXt-Tiny (Liu et al., arXiv 2201.03545).
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::gelu;
@@ -8,31 +8,31 @@ use coin_kernels::{Epilogue, convolve};
 use super::{Steps, dense, logits, pooled};
 use crate::networks::{Convolution, ConvolutionConfig, Initial};
 
-/// Blocks of each stage; each stage is twice as wide as the one before.
+/// Blocks per stage; each stage doubles the width.
 const BLOCKS: [usize; 4] = [3, 3, 9, 3];
-/// How much wider a block is inside.
+/// Expansion of a block's hidden layer.
 const EXPANSION: usize = 4;
-/// Side of the convolution within each channel.
+/// Kernel size of the depthwise convolution.
 const KERNEL: usize = 7;
-/// How little a block changes at first.
-const FIRST_SCALE: f64 = 1e-6;
+/// Initial layer scale.
+const INITIAL_LAYER_SCALE: f64 = 1e-6;
 
-/// See the module.
+/// ConvNeXt-Tiny with one input channel and one logit.
 #[derive(Module, Debug)]
 pub struct ConvNeXt {
-    /// 4x4 convolution of stride 4.
+    /// 4x4 convolution with stride 4.
     pub stem: Convolution,
-    /// Normalisation after the stem.
+    /// Layer normalisation after the stem.
     pub stem_norm: ChannelNorm,
-    /// Between the stages.
+    /// Downsampling layers between the stages.
     pub halvings: Vec<Downsample>,
     /// Four stages of blocks.
     pub stages: Vec<Vec<Block>>,
-    /// Normalisation of the pooled features.
+    /// Layer normalisation of the pooled features.
     pub head_norm: ChannelNorm,
-    /// `[1, features]`.
+    /// Weight of the linear layer, `[1, features]`.
     pub dense: Param<Tensor<2>>,
-    /// `[1]`.
+    /// Bias of the linear layer, `[1]`.
     pub dense_bias: Param<Tensor<1>>,
 }
 
@@ -55,7 +55,7 @@ impl ConvNeXt {
         }
     }
 
-    /// Steps before a stage: the stem, and every block and downsample of the stages before it.
+    /// Steps before a stage: the stem, and all earlier blocks and downsampling layers.
     fn before(&self, stage: usize) -> usize {
         1 + self.stages.iter().take(stage).map(|blocks| blocks.len() + 1).sum::<usize>()
     }
@@ -82,18 +82,18 @@ impl Steps for ConvNeXt {
         logits(features.reshape([batch, channels]), &self.dense, &self.dense_bias)
     }
 
-    /// `features.0`, the stem, to `features.7`; stages have odd numbers and their blocks (`features.1.0`) before them.
-    fn places(&self) -> Vec<(String, usize)> {
-        let mut places = vec![("features.0".to_owned(), 0)];
+    /// `features.0` (the stem) to `features.7`; stages have odd numbers and follow their blocks (`features.1.0`).
+    fn layer_names(&self) -> Vec<(String, usize)> {
+        let mut layer_names = vec![("features.0".to_owned(), 0)];
         for (stage, blocks) in self.stages.iter().enumerate() {
             let (number, first) = (2 * stage + 1, self.before(stage));
-            places.extend((0..blocks.len()).map(|block| (format!("features.{number}.{block}"), first + block)));
-            places.push((format!("features.{number}"), first + blocks.len() - 1));
+            layer_names.extend((0..blocks.len()).map(|block| (format!("features.{number}.{block}"), first + block)));
+            layer_names.push((format!("features.{number}"), first + blocks.len() - 1));
             if stage < self.halvings.len() {
-                places.push((format!("features.{}", number + 1), first + blocks.len()));
+                layer_names.push((format!("features.{}", number + 1), first + blocks.len()));
             }
         }
-        places
+        layer_names
     }
 }
 
@@ -101,7 +101,7 @@ fn normal(inputs: usize, outputs: usize, kernel: usize) -> ConvolutionConfig {
     ConvolutionConfig::new(inputs, outputs, kernel).initializer(Initial::Normal([0.0, 0.02])).bias()
 }
 
-/// Layer normalisation over the channels of each pixel.
+/// Layer normalisation over the channels at each pixel.
 #[derive(Module, Debug)]
 pub struct ChannelNorm {
     /// Scale, `[channels]`.
@@ -127,12 +127,12 @@ impl ChannelNorm {
     }
 }
 
-/// Halves the sides and doubles the channels.
+/// Halves height and width, and doubles the channels.
 #[derive(Module, Debug)]
 pub struct Downsample {
-    /// Normalisation before it.
+    /// Layer normalisation before the convolution.
     pub norm: ChannelNorm,
-    /// 2x2 convolution of stride 2.
+    /// 2x2 convolution with stride 2.
     pub conv: Convolution,
 }
 
@@ -146,18 +146,18 @@ impl Downsample {
     }
 }
 
-/// A convolution within each channel, then two across them, beside the identity.
+/// Residual block: depthwise convolution, then an inverted bottleneck of two pointwise layers.
 #[derive(Module, Debug)]
 pub struct Block {
-    /// 7x7 within each channel.
+    /// 7x7 depthwise convolution.
     pub depthwise: Convolution,
-    /// Normalisation after it.
+    /// Layer normalisation after the depthwise convolution.
     pub norm: ChannelNorm,
-    /// Widens.
+    /// Pointwise expansion.
     pub expand: PointwiseLinear,
-    /// Narrows.
+    /// Pointwise projection.
     pub project: PointwiseLinear,
-    /// How much of the result is added, `[channels, 1, 1]`.
+    /// Layer scale, `[channels, 1, 1]`.
     pub scale: Param<Tensor<3>>,
 }
 
@@ -168,7 +168,7 @@ impl Block {
             norm: ChannelNorm::init(channels, device),
             expand: PointwiseLinear::init(channels, channels * EXPANSION, device),
             project: PointwiseLinear::init(channels * EXPANSION, channels, device),
-            scale: Initial::Constant(FIRST_SCALE).init([channels, 1, 1], device),
+            scale: Initial::Constant(INITIAL_LAYER_SCALE).init([channels, 1, 1], device),
         }
     }
 
@@ -179,7 +179,7 @@ impl Block {
     }
 }
 
-/// A dense layer over the channels of each pixel.
+/// A linear layer over the channels at each pixel (1x1 convolution).
 #[derive(Module, Debug)]
 pub struct PointwiseLinear {
     /// `[outputs, inputs]`.

@@ -1,4 +1,4 @@
-//! EfficientNetV2-S.
+//! EfficientNetV2-S (Tan and Le, arXiv 2104.00298).
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::{sigmoid, silu};
@@ -7,14 +7,14 @@ use burn::tensor::{Device, Tensor};
 use super::{Steps, dense, fuse, kaiming, logits, pooled};
 use crate::networks::{BatchNorm, Convolution, ConvolutionConfig};
 
-/// Width of torchvision's.
-const USUAL_WIDTH: usize = 24;
-/// Channels before the head in torchvision's.
-const USUAL_FEATURES: usize = 1280;
-/// Of the normalisations.
+/// Stem width in torchvision.
+const TORCHVISION_WIDTH: usize = 24;
+/// Features before the head in torchvision.
+const TORCHVISION_FEATURES: usize = 1280;
+/// Epsilon of the batch normalisations.
 const EPSILON: f64 = 1e-3;
 
-/// A stage of torchvision's: whether its blocks are fused, how much wider they are inside, stride, channels, blocks.
+/// A stage in torchvision: fused blocks or not, expansion, stride, channels, number of blocks.
 type Stage = (bool, usize, usize, usize, usize);
 
 const STAGES: [Stage; 6] = [
@@ -26,16 +26,16 @@ const STAGES: [Stage; 6] = [
     (false, 6, 2, 256, 15),
 ];
 
-/// Channels of torchvision's at another width: a multiple of 8 that is not smaller by more than a tenth.
+/// Scales torchvision's channels to another width: a multiple of 8, at most 10 % below the exact value.
 fn scaled(channels: usize, width: usize) -> usize {
-    let exact = channels as f64 * width as f64 / USUAL_WIDTH as f64;
+    let exact = channels as f64 * width as f64 / TORCHVISION_WIDTH as f64;
     let nearest = ((exact + 4.0) as usize / 8 * 8).max(8);
     if (nearest as f64) < 0.9 * exact { nearest + 8 } else { nearest }
 }
 
-/// What a block is: fused or not, channels in, inside and out, stride.
+/// Shape of a block.
 #[derive(Clone, Copy)]
-struct Sides {
+struct BlockShape {
     fused: bool,
     inputs: usize,
     inside: usize,
@@ -43,69 +43,75 @@ struct Sides {
     stride: usize,
 }
 
-impl Sides {
-    /// Channels between the two convolutions that weigh the channels.
+impl BlockShape {
+    /// Channels of the squeeze-and-excitation bottleneck.
     fn squeezed(self) -> usize {
         (self.inputs / 4).max(1)
     }
 
-    /// Whether the block is one convolution.
+    /// Whether the block is a single convolution.
     fn single(self) -> bool {
         self.fused && self.inside == self.inputs
     }
 }
 
-fn sides(width: usize) -> Vec<Vec<Sides>> {
+fn block_shapes(width: usize) -> Vec<Vec<BlockShape>> {
     let mut inputs = scaled(STAGES[0].3, width);
     let stage = |(fused, expansion, stride, channels, count): Stage| {
         let outputs = scaled(channels, width);
         let block = |block: usize| {
             let inputs = std::mem::replace(&mut inputs, outputs);
-            Sides { fused, inputs, inside: inputs * expansion, outputs, stride: if block == 0 { stride } else { 1 } }
+            BlockShape {
+                fused,
+                inputs,
+                inside: inputs * expansion,
+                outputs,
+                stride: if block == 0 { stride } else { 1 },
+            }
         };
         (0..count).map(block).collect()
     };
     STAGES.into_iter().map(stage).collect()
 }
 
-/// See the module.
+/// EfficientNetV2-S with one input channel and one logit.
 #[derive(Module, Debug)]
 pub struct EfficientNet {
-    /// 3x3 convolution of stride 2.
+    /// 3x3 convolution with stride 2.
     pub stem: Layered,
     /// Six stages of blocks.
     pub stages: Vec<Vec<Block>>,
     /// 1x1 convolution to the features.
     pub top: Layered,
-    /// `[1, features]`.
+    /// Weight of the linear layer, `[1, features]`.
     pub dense: Param<Tensor<2>>,
-    /// `[1]`.
+    /// Bias of the linear layer, `[1]`.
     pub dense_bias: Param<Tensor<1>>,
 }
 
 impl EfficientNet {
     pub(super) fn init(width: usize, device: &Device) -> Self {
         let (first, last) = (scaled(STAGES[0].3, width), scaled(STAGES[5].3, width));
-        let features = scaled(USUAL_FEATURES, width);
-        let stage = |stage: Vec<Sides>| stage.into_iter().map(|sides| Block::init(sides, device)).collect();
+        let features = scaled(TORCHVISION_FEATURES, width);
+        let stage = |stage: Vec<BlockShape>| stage.into_iter().map(|shape| Block::init(shape, device)).collect();
         let (dense, dense_bias) = dense(features, device);
         Self {
             stem: Layered::init(kaiming(1, first, 3).stride(2), first, device),
-            stages: sides(width).into_iter().map(stage).collect(),
+            stages: block_shapes(width).into_iter().map(stage).collect(),
             top: Layered::init(kaiming(last, features, 1), features, device),
             dense,
             dense_bias,
         }
     }
 
-    /// The same function with normalisations taken up by the convolutions before them.
+    /// Folds batch normalisations into the convolutions before them.
     pub(super) fn fused(self) -> Self {
         let stage = |stage: Vec<Block>| stage.into_iter().map(Block::fused).collect();
         let stages = self.stages.into_iter().map(stage).collect();
         Self { stem: self.stem.fused(), stages, top: self.top.fused(), ..self }
     }
 
-    /// The dense layer's weight, `[1, features]`.
+    /// Weight of the linear layer, `[1, features]`.
     pub(super) fn head_weight(&self) -> Tensor<2> {
         self.dense.val()
     }
@@ -128,26 +134,26 @@ impl Steps for EfficientNet {
         logits(pooled(x), &self.dense, &self.dense_bias)
     }
 
-    /// `features.0` to `features.7`, with the blocks of each stage (`features.1.0`) before it.
-    fn places(&self) -> Vec<(String, usize)> {
-        let mut places = vec![("features.0".to_owned(), 0)];
+    /// `features.0` to `features.7`; the blocks of a stage (`features.1.0`) precede it.
+    fn layer_names(&self) -> Vec<(String, usize)> {
+        let mut layer_names = vec![("features.0".to_owned(), 0)];
         let mut end = 1;
         for (stage, blocks) in (1..).zip(&self.stages) {
-            places.extend((0..blocks.len()).map(|block| (format!("features.{stage}.{block}"), end + block)));
+            layer_names.extend((0..blocks.len()).map(|block| (format!("features.{stage}.{block}"), end + block)));
             end += blocks.len();
-            places.push((format!("features.{stage}"), end - 1));
+            layer_names.push((format!("features.{stage}"), end - 1));
         }
-        places.push((format!("features.{}", self.stages.len() + 1), end));
-        places
+        layer_names.push((format!("features.{}", self.stages.len() + 1), end));
+        layer_names
     }
 }
 
-/// A convolution and its normalisation.
+/// A convolution with its batch normalisation.
 #[derive(Module, Debug)]
 pub struct Layered {
     /// The convolution.
     pub conv: Convolution,
-    /// The normalisation after it, unless the convolution has taken it up.
+    /// Batch normalisation; absent once it is folded into the convolution.
     pub norm: Option<BatchNorm>,
 }
 
@@ -170,32 +176,32 @@ impl Layered {
     }
 }
 
-/// An inverted bottleneck: wider inside than at its ends.
+/// MBConv, or fused MBConv, block.
 #[derive(Module, Debug)]
 pub struct Block {
-    /// Widens: 3x3 with the stride in a fused block, else 1x1.
+    /// Expansion: a 3x3 convolution with the stride in a fused block, 1x1 otherwise.
     pub expand: Layered,
-    /// 3x3 within each channel, with the stride; not in a fused block.
+    /// 3x3 depthwise convolution with the stride; absent in a fused block.
     pub depthwise: Option<Layered>,
-    /// Weighs the channels; not in a fused block.
+    /// Squeeze-and-excitation; absent in a fused block.
     pub excitation: Option<SqueezeExcitation>,
-    /// Narrows; a fused block that is no wider inside ends with its first convolution.
+    /// 1x1 projection; absent in a fused block without expansion.
     pub project: Option<Layered>,
-    /// Whether its input is added to its output.
+    /// Whether the block has an identity shortcut.
     pub residual: bool,
 }
 
 impl Block {
-    fn init(sides: Sides, device: &Device) -> Self {
-        let Sides { fused, inputs, inside, outputs, stride } = sides;
-        let widened = if sides.single() { outputs } else { inside };
+    fn init(shape: BlockShape, device: &Device) -> Self {
+        let BlockShape { fused, inputs, inside, outputs, stride } = shape;
+        let widened = if shape.single() { outputs } else { inside };
         let expand = if fused { kaiming(inputs, widened, 3).stride(stride) } else { kaiming(inputs, widened, 1) };
         let depthwise = || Layered::init(kaiming(inside, inside, 3).stride(stride).groups(inside), inside, device);
         Self {
             expand: Layered::init(expand, widened, device),
             depthwise: (!fused).then(depthwise),
-            excitation: (!fused).then(|| SqueezeExcitation::init(inside, sides.squeezed(), device)),
-            project: (!sides.single()).then(|| Layered::init(kaiming(inside, outputs, 1), outputs, device)),
+            excitation: (!fused).then(|| SqueezeExcitation::init(inside, shape.squeezed(), device)),
+            project: (!shape.single()).then(|| Layered::init(kaiming(inside, outputs, 1), outputs, device)),
             residual: stride == 1 && inputs == outputs,
         }
     }
@@ -223,12 +229,12 @@ impl Block {
     }
 }
 
-/// Weighs each channel by what all channels are on average.
+/// Squeeze-and-excitation (Hu et al., arXiv 1709.01507): scales each channel by a function of all channel means.
 #[derive(Module, Debug)]
 pub struct SqueezeExcitation {
-    /// 1x1 convolution that narrows.
+    /// 1x1 convolution to the bottleneck.
     pub squeeze: Convolution,
-    /// 1x1 convolution that widens again.
+    /// 1x1 convolution back to all channels.
     pub excite: Convolution,
 }
 
@@ -251,9 +257,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn channels_at_the_usual_width_are_torchvision_s_and_others_multiples_of_eight() {
+    fn channels_match_torchvision_and_other_widths_are_multiples_of_eight() {
         for channels in [24, 48, 64, 128, 160, 256, 1280] {
-            assert_eq!(scaled(channels, USUAL_WIDTH), channels);
+            assert_eq!(scaled(channels, TORCHVISION_WIDTH), channels);
         }
         assert_eq!([24, 64, 128, 256].map(|channels| scaled(channels, 8)), [8, 24, 40, 88]);
     }

@@ -1,7 +1,7 @@
-//! The classifier f: image to one logit, positive for abnormal. Torchvision's networks with one input channel, one logit and
-//! a width of choice.
+//! The classifier f: `[batch, 1, height, width]` to one logit, positive for abnormal.
 //!
-//! Dropout and stochastic depth are left out: a training that is resumed must see what an uninterrupted one would.
+//! The networks are torchvision's with one input channel, one logit and a configurable width. They omit dropout and
+//! stochastic depth, so that a resumed training equals an uninterrupted one.
 
 pub mod convnext;
 pub mod efficientnet;
@@ -17,10 +17,10 @@ pub use convnext::ConvNeXt;
 pub use efficientnet::EfficientNet;
 pub use resnet::ResNet;
 
-/// Widest network that a recipe or a model file may ask for.
-const WIDEST: usize = 1024;
+/// Largest width in a recipe or model file.
+const MAX_WIDTH: usize = 1024;
 
-/// The family that a classifier belongs to, and its depth.
+/// Network family and depth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Family {
     /// ResNet-18; torchvision's has width 64.
@@ -48,27 +48,28 @@ pub struct ClassifierArchitecture {
     /// Family and depth.
     #[serde(default)]
     pub family: Family,
-    /// Channels of the first stage, which those of all others follow.
+    /// Channels of the first stage; all other widths scale with it.
     pub width: usize,
 }
 
 impl ClassifierArchitecture {
-    /// A ResNet-18.
+    /// ResNet-18 with the given width.
     pub fn resnet_18(width: usize) -> Self {
         Self { family: Family::ResNet18, width }
     }
 
-    /// What is wrong with these numbers, if anything: the key, a colon, and why.
+    /// Returns what is invalid, if anything, as `key: reason`.
     pub fn problem(&self) -> Option<String> {
-        (self.width == 0 || self.width > WIDEST).then(|| format!("width: {} is not between 1 and {WIDEST}", self.width))
+        (self.width == 0 || self.width > MAX_WIDTH)
+            .then(|| format!("width: {} is not between 1 and {MAX_WIDTH}", self.width))
     }
 
-    /// Random weights on `device`, drawn as torchvision does.
+    /// Creates the network on `device` with torchvision's random initialisation.
     pub fn init(&self, device: &Device) -> Classifier {
         drawn(self.undrawn(device))
     }
 
-    /// For weights from elsewhere.
+    /// Creates the network without drawing its weights, which are about to be loaded.
     pub(crate) fn undrawn(&self, device: &Device) -> Classifier {
         match self.family {
             Family::ResNet18 | Family::ResNet34 | Family::ResNet50 => Classifier::ResNet(ResNet::init(self, device)),
@@ -79,7 +80,7 @@ impl ClassifierArchitecture {
 }
 
 /// A classifier of any family.
-// One exists per model, so its size does not matter.
+// One value per model, so its size does not matter.
 #[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 pub enum Classifier {
@@ -91,60 +92,62 @@ pub enum Classifier {
     ConvNeXt(ConvNeXt),
 }
 
-/// A place in the classifier whose activations attribution looks at.
+/// A layer whose activations the attribution methods use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layer(usize);
 
-/// A network as a sequence of steps from image to feature maps, and a head from the last of them to the logit.
+/// A network as a sequence of steps from the image to feature maps, and a head from the last feature map to the logit.
 trait Steps {
     /// Number of steps.
     fn depth(&self) -> usize;
 
-    /// Takes step `index`, below [`Self::depth`].
+    /// Applies step `index`, which must be below [`Self::depth`].
     fn step(&self, index: usize, x: Tensor<4>) -> Tensor<4>;
 
-    /// The last feature maps to logits `[batch, 1]`.
+    /// Maps the last feature map to logits `[batch, 1]`.
     fn head(&self, x: Tensor<4>) -> Tensor<2>;
 
-    /// Torchvision's names of places, each with the last step before it, in their order.
-    fn places(&self) -> Vec<(String, usize)>;
+    /// Torchvision's layer names, each with the index of its last step, in order.
+    fn layer_names(&self) -> Vec<(String, usize)>;
 }
 
 impl Classifier {
-    /// Images `[batch, 1, height, width]` in [-1, 1] to logits `[batch, 1]`.
+    /// Maps images `[batch, 1, height, width]` in [-1, 1] to logits `[batch, 1]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         self.head(self.last_activations(x))
     }
 
-    /// The last activations to logits `[batch, 1]`.
+    /// Maps the last activations to logits `[batch, 1]`.
     pub fn head(&self, last_activations: Tensor<4>) -> Tensor<2> {
         self.steps().head(last_activations)
     }
 
-    /// Images to the last activations `[batch, channels, height, width]`.
+    /// Maps images to the last activations `[batch, channels, height, width]`.
     pub fn last_activations(&self, x: Tensor<4>) -> Tensor<4> {
         let steps = self.steps();
         (0..steps.depth()).fold(x, |x, i| steps.step(i, x))
     }
 
-    /// Images to the activations `[batch, channels, height, width]` of a layer.
+    /// Maps images to the activations `[batch, channels, height, width]` of `layer`.
     pub fn activations(&self, x: Tensor<4>, layer: Layer) -> Tensor<4> {
         (0..=layer.0).fold(x, |x, i| self.steps().step(i, x))
     }
 
-    /// Activations of a layer to logits `[batch, 1]`.
+    /// Maps activations of `layer` to logits `[batch, 1]`.
     pub fn logits(&self, activations: Tensor<4>, layer: Layer) -> Tensor<2> {
         let steps = self.steps();
         steps.head((layer.0 + 1..steps.depth()).fold(activations, |x, i| steps.step(i, x)))
     }
 
-    /// Images to what the last layer sees on average, `[batch, features]`.
+    /// Maps images to the globally average-pooled last activations, `[batch, features]`.
     pub fn features(&self, x: Tensor<4>) -> Tensor<2> {
         pooled(self.last_activations(x))
     }
 
-    /// The gradient of the logit by the last activations, times the number of their places, `[1, channels, 1, 1]`: where the
-    /// head is a mean and a dense layer it is the same for all images and places. `None` for other heads.
+    /// Returns the gradient of the logit with respect to the last activations, times their number of pixels, as `[1,
+    /// channels, 1, 1]`.
+    ///
+    /// For a head of global average pooling and a linear layer it is constant. `None` for other heads.
     pub fn head_gradient(&self) -> Option<Tensor<4>> {
         let weight = match self {
             Self::ResNet(network) => network.head_weight(),
@@ -154,13 +157,13 @@ impl Classifier {
         Some(weight.unsqueeze_dims(&[2, 3]))
     }
 
-    /// All layers by torchvision's names, in their order. The last one is what the paper's saliency methods look at.
+    /// Returns all layers with torchvision's names, in order. The paper's saliency methods use the last one.
     pub fn layers(&self) -> Vec<(String, Layer)> {
-        self.steps().places().into_iter().map(|(name, step)| (name, Layer(step))).collect()
+        self.steps().layer_names().into_iter().map(|(name, step)| (name, Layer(step))).collect()
     }
 
-    /// The same function with batch normalisations taken up by the convolutions before them, for inference or as a frozen
-    /// network. ConvNeXt has none.
+    /// Folds batch normalisations into the convolutions before them, for inference or as a frozen network. ConvNeXt has
+    /// none.
     pub fn fused(self) -> Self {
         match self {
             Self::ResNet(network) => Self::ResNet(network.fused()),
@@ -178,13 +181,13 @@ impl Classifier {
     }
 }
 
-/// The mean over height and width, `[batch, channels]`.
+/// Global average pooling to `[batch, channels]`.
 fn pooled(x: Tensor<4>) -> Tensor<2> {
     let [batch, channels, _, _] = x.dims();
     x.mean_dim(3).mean_dim(2).reshape([batch, channels])
 }
 
-/// Weight `[1, features]` and bias `[1]` of a dense layer to one logit, uniform in +-1 / sqrt(features) and zero.
+/// Linear layer to one logit: weight `[1, features]` uniform in +-1 / sqrt(features), bias `[1]` zero.
 fn dense(features: usize, device: &Device) -> (Param<Tensor<2>>, Param<Tensor<1>>) {
     let uniform = Initial::KaimingUniform(1.0 / 3f64.sqrt());
     (uniform.init_with([1, features], [features, 1], device), Initial::ZEROS.init([1], device))
@@ -194,7 +197,7 @@ fn logits(pooled: Tensor<2>, weight: &Param<Tensor<2>>, bias: &Param<Tensor<1>>)
     product(pooled, weight.val().transpose()) + bias.val().unsqueeze()
 }
 
-/// The convolution that has taken up its normalisation; both as they are in training.
+/// Folds a batch normalisation with running statistics into the convolution; returns both unchanged in training.
 fn fuse(conv: Convolution, norm: Option<BatchNorm>) -> (Convolution, Option<BatchNorm>) {
     match norm.as_ref().and_then(BatchNorm::affine) {
         Some(affine) => (conv.fused_with(affine), None),
@@ -202,7 +205,7 @@ fn fuse(conv: Convolution, norm: Option<BatchNorm>) -> (Convolution, Option<Batc
     }
 }
 
-/// A convolution drawn as torchvision does before ReLU.
+/// A convolution with torchvision's initialisation (Kaiming normal, fan-out).
 fn kaiming(inputs: usize, outputs: usize, kernel: usize) -> ConvolutionConfig {
     ConvolutionConfig::new(inputs, outputs, kernel).initializer(Initial::KaimingNormal(std::f64::consts::SQRT_2))
 }

@@ -1,4 +1,4 @@
-//! ResNet-18, 34 and 50.
+//! ResNet-18, 34 and 50 (He et al., arXiv 1512.03385).
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
@@ -7,12 +7,12 @@ use coin_kernels::{Epilogue, add_relu, max_pool};
 use super::{ClassifierArchitecture, Family, Steps, dense, fuse, kaiming, logits, pooled};
 use crate::networks::{BatchNorm, Convolution};
 
-/// What comes before the blocks: the stem with its activation, and its pooling.
+/// Steps before the first block: the stem with ReLU, and max pooling.
 const STEM: usize = 2;
-/// How much wider the output of a bottleneck block is than its inside.
+/// Expansion of a bottleneck block.
 const EXPANSION: usize = 4;
 
-/// Blocks of each stage, and whether they are bottlenecks.
+/// Blocks per stage, and whether they are bottlenecks.
 fn blocks(family: Family) -> ([usize; 4], bool) {
     match family {
         Family::ResNet34 => ([3, 4, 6, 3], false),
@@ -21,11 +21,11 @@ fn blocks(family: Family) -> ([usize; 4], bool) {
     }
 }
 
-/// A block's channels: in, inside, out; and its stride.
-type Sides = (usize, usize, usize, usize);
+/// Shape of a block: input, hidden and output channels, and stride.
+type BlockShape = (usize, usize, usize, usize);
 
-/// The sides of all blocks, stage by stage.
-fn sides(architecture: &ClassifierArchitecture) -> Vec<Vec<Sides>> {
+/// Shapes of all blocks, by stage.
+fn block_shapes(architecture: &ClassifierArchitecture) -> Vec<Vec<BlockShape>> {
     let (counts, bottleneck) = blocks(architecture.family);
     let mut inputs = architecture.width;
     let stages = counts.into_iter().enumerate();
@@ -41,29 +41,29 @@ fn sides(architecture: &ClassifierArchitecture) -> Vec<Vec<Sides>> {
     stages.map(stage).collect()
 }
 
-/// See the module.
+/// ResNet with one input channel and one logit.
 #[derive(Module, Debug)]
 pub struct ResNet {
-    /// 7x7 convolution of stride 2.
+    /// 7x7 convolution with stride 2.
     pub stem: Convolution,
-    /// Normalisation after the stem; like all others gone where the convolution before it has taken it up.
+    /// Batch normalisation after the stem; like all others absent once it is folded into the convolution.
     pub stem_norm: Option<BatchNorm>,
     /// Four stages of blocks.
     pub stages: Vec<Vec<Block>>,
-    /// `[1, features]`.
+    /// Weight of the linear layer, `[1, features]`.
     pub dense: Param<Tensor<2>>,
-    /// `[1]`.
+    /// Bias of the linear layer, `[1]`.
     pub dense_bias: Param<Tensor<1>>,
 }
 
 impl ResNet {
     pub(super) fn init(architecture: &ClassifierArchitecture, device: &Device) -> Self {
         let bottleneck = blocks(architecture.family).1;
-        let all = sides(architecture);
+        let all = block_shapes(architecture);
         let features = all.last().and_then(|stage| stage.last()).map_or(1, |&(_, _, outputs, _)| outputs);
         let stages = all
             .into_iter()
-            .map(|stage| stage.into_iter().map(|sides| Block::init(sides, bottleneck, device)).collect());
+            .map(|stage| stage.into_iter().map(|shape| Block::init(shape, bottleneck, device)).collect());
         let stages = stages.collect();
         let (dense, dense_bias) = dense(features, device);
         Self {
@@ -75,7 +75,7 @@ impl ResNet {
         }
     }
 
-    /// The same function of running statistics, with every normalisation taken up by the convolution before it.
+    /// Folds batch normalisations into the convolutions before them.
     pub(super) fn fused(mut self) -> Self {
         (self.stem, self.stem_norm) = fuse(self.stem, self.stem_norm);
         let stage = |stage: Vec<Block>| stage.into_iter().map(Block::fused).collect();
@@ -83,7 +83,7 @@ impl ResNet {
         self
     }
 
-    /// The dense layer's weight, `[1, features]`.
+    /// Weight of the linear layer, `[1, features]`.
     pub(super) fn head_weight(&self) -> Tensor<2> {
         self.dense.val()
     }
@@ -106,44 +106,44 @@ impl Steps for ResNet {
         logits(pooled(x), &self.dense, &self.dense_bias)
     }
 
-    /// `relu`, `maxpool`, then each block (`layer1.0`) and each stage (`layer1`, which ends where its last block does).
-    fn places(&self) -> Vec<(String, usize)> {
-        let mut places = vec![("relu".to_owned(), 0), ("maxpool".to_owned(), 1)];
+    /// `relu`, `maxpool`, then each block (`layer1.0`) and each stage (`layer1`, which is its last block).
+    fn layer_names(&self) -> Vec<(String, usize)> {
+        let mut layer_names = vec![("relu".to_owned(), 0), ("maxpool".to_owned(), 1)];
         let mut end = STEM;
         for (stage, blocks) in (1..).zip(&self.stages) {
-            places.extend((0..blocks.len()).map(|block| (format!("layer{stage}.{block}"), end + block)));
+            layer_names.extend((0..blocks.len()).map(|block| (format!("layer{stage}.{block}"), end + block)));
             end += blocks.len();
-            places.push((format!("layer{stage}"), end - 1));
+            layer_names.push((format!("layer{stage}"), end - 1));
         }
-        places
+        layer_names
     }
 }
 
-/// Two or three convolutions beside the identity.
+/// Residual block of two or three convolutions.
 #[derive(Module, Debug)]
 pub struct Block {
     /// First convolution: 3x3, or 1x1 in a bottleneck.
     pub conv_1: Convolution,
-    /// Normalisation after it.
+    /// Batch normalisation after `conv_1`.
     pub norm_1: Option<BatchNorm>,
     /// 3x3 convolution.
     pub conv_2: Convolution,
-    /// Normalisation after it.
+    /// Batch normalisation after `conv_2`.
     pub norm_2: Option<BatchNorm>,
-    /// 1x1 convolution that widens, in a bottleneck.
+    /// 1x1 expansion of a bottleneck.
     pub conv_3: Option<Convolution>,
-    /// Normalisation after it.
+    /// Batch normalisation after `conv_3`.
     pub norm_3: Option<BatchNorm>,
-    /// 1x1 convolution of the identity where the shape changes.
+    /// 1x1 projection shortcut, if the shape changes.
     pub shortcut: Option<Convolution>,
-    /// Normalisation after it.
+    /// Batch normalisation after `shortcut`.
     pub shortcut_norm: Option<BatchNorm>,
 }
 
 impl Block {
-    fn init((inputs, inside, outputs, stride): Sides, bottleneck: bool, device: &Device) -> Self {
+    fn init((inputs, inside, outputs, stride): BlockShape, bottleneck: bool, device: &Device) -> Self {
         let changes = stride != 1 || inputs != outputs;
-        // Torchvision halves the sides in the 3x3 convolution of a bottleneck.
+        // Torchvision's bottleneck has the stride in its 3x3 convolution.
         let (first, strides) = if bottleneck { (1, [1, stride]) } else { (3, [stride, 1]) };
         Self {
             conv_1: kaiming(inputs, inside, first).stride(strides[0]).init(device),
@@ -188,7 +188,7 @@ impl Block {
     }
 }
 
-/// A convolution, its normalisation, what is added, and ReLU where `cut` is set.
+/// Convolution, batch normalisation, residual if any, and ReLU if `cut` is set.
 fn normalised(
     conv: &Convolution,
     norm: &Option<BatchNorm>,

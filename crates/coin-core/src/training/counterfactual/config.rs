@@ -1,32 +1,32 @@
-//! How a counterfactual training is run.
+//! Hyperparameters of counterfactual training.
 
 use serde::{Deserialize, Serialize};
 
 use crate::method::Method;
-use crate::training::hyperparameter::{not_negative, positive, share};
+use crate::training::hyperparameter::{fraction, not_negative, positive};
 use crate::training::loss::{Adversarial, Distance};
 
-/// Hyperparameters of a training.
+/// Hyperparameters of counterfactual training (paper section 3.3).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CounterfactualConfig {
-    /// What is asked of a counterfactual.
+    /// Counterfactual method.
     #[serde(default)]
     pub method: Method,
-    /// Distance in the reconstruction terms.
+    /// Distance of the reconstruction terms.
     #[serde(default)]
     pub distance: Distance,
-    /// Adam's learning rate of both optimizers (betas 0 and 0.999, epsilon 1e-8).
+    /// Learning rate of both Adam optimizers (betas 0 and 0.999, epsilon 1e-8).
     pub learning_rate: f64,
-    /// Number of probability bins, the discriminator's conditions.
+    /// Number of probability bins, which are the discriminator's conditions.
     pub bins: usize,
-    /// Generator steps happen every this many steps.
+    /// The generator is updated every this many steps.
     pub generator_frequency: u64,
     /// Adversarial loss.
     pub adversarial: Adversarial,
-    /// Compute the KL term from logits instead of clamped probabilities.
+    /// Whether the KL term is computed from logits instead of clamped probabilities.
     pub kl_on_logits: bool,
-    /// Add the cyclic reconstruction.
+    /// Whether the reconstruction includes a cyclic term.
     pub cycle: Cycle,
     /// Weight of the adversarial term.
     pub weight_adversarial: f64,
@@ -34,19 +34,19 @@ pub struct CounterfactualConfig {
     pub weight_kl: f64,
     /// Weight of the reconstruction terms.
     pub weight_reconstruction: f64,
-    /// Weight of the distance between input and counterfactual.
+    /// Weight of the L1 distance between input and counterfactual.
     pub weight_minimal_change: f64,
     /// Weight of the total variation of the change.
     pub weight_total_variation: f64,
-    /// Decay of the average of the generator's weights that inference uses; 0 uses the weights as they are.
+    /// Decay of the exponential moving average of the inpainter's weights, which inference uses; 0 disables it.
     pub average_decay: f64,
 }
 
-/// More bins than verdicts are ever told apart by.
-const MOST_BINS: usize = 100;
+/// Upper limit of the number of bins.
+const MAX_BINS: usize = 100;
 
 impl CounterfactualConfig {
-    /// What is wrong with these numbers, if anything: the key, a colon, and why.
+    /// Returns what is invalid, if anything, as `key: reason`.
     pub fn problem(&self) -> Option<String> {
         let weights = [
             ("weight_adversarial", self.weight_adversarial),
@@ -58,22 +58,22 @@ impl CounterfactualConfig {
         let (bins, frequency) = (self.bins, self.generator_frequency);
         positive("learning_rate", self.learning_rate)
             .or_else(|| weights.into_iter().find_map(|(key, weight)| not_negative(key, weight)))
-            .or_else(|| share("average_decay", self.average_decay))
+            .or_else(|| fraction("average_decay", self.average_decay))
             .or_else(|| {
-                (!(2..=MOST_BINS).contains(&bins)).then(|| format!("bins: {bins} is not between 2 and {MOST_BINS}"))
+                (!(2..=MAX_BINS).contains(&bins)).then(|| format!("bins: {bins} is not between 2 and {MAX_BINS}"))
             })
-            .or_else(|| (frequency == 0).then(|| "generator_frequency: choose at least 1".into()))
+            .or_else(|| (frequency == 0).then(|| "generator_frequency: must be at least 1".into()))
     }
 }
 
-/// The second half of the reconstruction term.
+/// Whether the reconstruction includes a cyclic term.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cycle {
-    /// The counterfactual's own counterfactual is compared, too (the paper's).
+    /// Also reconstruct from the counterfactual of the counterfactual (the paper's).
     #[default]
     #[serde(alias = "input")]
     On,
-    /// No cyclic term; half the work.
+    /// No cyclic term; half the computation.
     Off,
 }

@@ -1,4 +1,4 @@
-//! Counterfactuals against a frozen classifier: what is minimised, and the steps that do it.
+//! Counterfactual training against a frozen classifier.
 
 mod config;
 mod objective;

@@ -1,5 +1,5 @@
-//! What the networks of a counterfactual training minimise (paper section 3), and its gradients. A [`Method`] decides what
-//! the generator is asked for and what of the image must stay; all else is the same.
+//! The objective of counterfactual training (paper section 3) and its gradients. The [`Method`] decides the generator's
+//! condition and the reconstruction term.
 
 use burn::module::Module as _;
 use burn::tensor::Tensor;
@@ -14,12 +14,12 @@ use crate::training::device_group::DeviceGroup;
 use crate::training::loss;
 use crate::training::step_gradients::StepGradients;
 
-/// Images, and the regions of them that [`Distance::Carl`] weighs.
+/// A batch of images, with optional regions for [`Distance::Carl`](crate::training::Distance::Carl).
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// `[batch, 1, height, width]` in [-1, 1].
     pub images: Tensor<4>,
-    /// `[batch, regions, height, width]` of 0 and 1.
+    /// Region masks `[batch, regions, height, width]` of 0 and 1.
     pub regions: Option<Tensor<4>>,
 }
 
@@ -40,32 +40,32 @@ impl From<Tensor<4>> for Batch {
     }
 }
 
-/// The networks as they are, and how they are trained.
+/// The networks and their hyperparameters.
 pub struct Objective {
-    /// E and G, on an autodiff device.
+    /// Encoder and generator, on an autodiff device.
     pub inpainter: Inpainter,
-    /// D, on an autodiff device.
+    /// Discriminator, on an autodiff device.
     pub discriminator: Discriminator,
     pub(super) classifier: Classifier,
     pub(super) config: CounterfactualConfig,
 }
 
-/// What a step follows.
+/// Gradients of one step.
 pub struct NetworkGradients {
-    /// With the terms of [`GeneratorLosses`]; `None` in steps without it.
+    /// Gradients of encoder and generator with the terms of [`GeneratorLosses`]; `None` in discriminator-only steps.
     pub generator: Option<StepGradients>,
-    /// On real images, on counterfactuals, and their mean.
+    /// Gradients of the discriminator, with its loss on real images, on counterfactuals, and their mean.
     pub discriminator: StepGradients,
 }
 
-/// A batch through E and G.
+/// Encoder features and counterfactual of a batch.
 struct Inpainted {
     features: Vec<Tensor<4>>,
     counterfactual: Tensor<4>,
 }
 
 impl Objective {
-    /// What a batch asks of both networks; it is `shard` of the images that they step after.
+    /// Computes the gradients of both networks; `shard` is the fraction of the whole batch in `batch`.
     pub fn gradients(&self, batch: &Batch, with_generator: bool, shard: f64) -> NetworkGradients {
         let verdict = self.config.method.verdict(self.classifier.forward(batch.images.clone()), self.config.bins);
         let inpainted = self.inpaint(batch, &verdict);
@@ -104,9 +104,11 @@ impl Objective {
         StepGradients::of(losses.into_terms(), total, &self.inpainter, shard)
     }
 
-    /// What of the image must stay. COIN: the counterfactual is near the image, and so is its own counterfactual; v2: that
-    /// one is near the counterfactual. Singla et al.: the image is what is made of it, and of its counterfactual, when the
-    /// classifier's own verdict is asked for.
+    /// The reconstruction term.
+    ///
+    /// COIN: the counterfactual, and the counterfactual's counterfactual, stay close to the image. COIN v2: the latter
+    /// stays close to the counterfactual instead. Singla et al.: the reconstructions of image and counterfactual under
+    /// the classifier's own bin match the image.
     fn reconstruction(&self, batch: &Batch, inpainted: &Inpainted, verdict: &Verdict) -> Tensor<1> {
         let Inpainted { features, counterfactual } = inpainted;
         let Inpainter { generator, .. } = &self.inpainter;

@@ -1,29 +1,29 @@
-//! The loss terms of a step by name: tensors while they are computed, numbers when they are read.
+//! Named loss terms: tensors during the computation, numbers once they are read.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// Loss terms of one step, each already multiplied by its weight; the generator's are `None` on steps without it.
+/// Weighted loss terms of one step.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CounterfactualLosses {
-    /// Terms of the generator, and their sum.
+    /// Generator terms; `None` in discriminator-only steps.
     pub generator: Option<GeneratorLosses>,
-    /// On real images.
+    /// Discriminator loss on real images.
     pub discriminator_real: f32,
-    /// On counterfactuals.
+    /// Discriminator loss on counterfactuals.
     pub discriminator_fake: f32,
     /// Mean of the two.
     pub discriminator: f32,
 }
 
 impl CounterfactualLosses {
-    /// False when a term is NaN or infinite.
+    /// Whether all totals are finite.
     pub fn is_finite(&self) -> bool {
         self.discriminator.is_finite() && self.generator.as_ref().is_none_or(|g| g.total.is_finite())
     }
 }
 
-/// The weighted terms of the generator's loss (paper section 3).
+/// Weighted terms of the generator loss (paper section 3.3).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GeneratorLosses<T = f32> {
     /// Adversarial term.
@@ -32,7 +32,7 @@ pub struct GeneratorLosses<T = f32> {
     pub kl: T,
     /// Reconstruction terms.
     pub reconstruction: T,
-    /// Distance to the input.
+    /// L1 distance between input and counterfactual.
     pub minimal_change: T,
     /// Total variation of the change.
     pub total_variation: T,
@@ -41,7 +41,7 @@ pub struct GeneratorLosses<T = f32> {
 }
 
 impl GeneratorLosses<Tensor<1>> {
-    /// In the order in which [`GeneratorLosses::read`] takes them.
+    /// The terms in the order of [`GeneratorLosses::read`].
     pub(super) fn into_terms(self) -> Vec<Tensor<1>> {
         let Self { adversarial, kl, reconstruction, minimal_change, total_variation, total } = self;
         vec![adversarial, kl, reconstruction, minimal_change, total_variation, total]
@@ -49,7 +49,7 @@ impl GeneratorLosses<Tensor<1>> {
 }
 
 impl GeneratorLosses {
-    /// NaN for what is missing.
+    /// Reads the terms; missing ones become NaN.
     pub(super) fn read(values: &mut impl Iterator<Item = f32>) -> Self {
         let mut next = || values.next().unwrap_or(f32::NAN);
         Self {
@@ -63,18 +63,18 @@ impl GeneratorLosses {
     }
 }
 
-/// The terms of the discriminator's loss.
+/// Terms of the discriminator loss.
 pub(super) struct DiscriminatorLosses<T = f32> {
-    /// On real images.
+    /// Loss on real images.
     pub real: T,
-    /// On counterfactuals.
+    /// Loss on counterfactuals.
     pub fake: T,
     /// Mean of the two.
     pub mean: T,
 }
 
 impl DiscriminatorLosses<Tensor<1>> {
-    /// As of the generator.
+    /// The terms in the order of [`DiscriminatorLosses::read`].
     pub fn into_terms(self) -> Vec<Tensor<1>> {
         let Self { real, fake, mean } = self;
         vec![real, fake, mean]
@@ -82,7 +82,7 @@ impl DiscriminatorLosses<Tensor<1>> {
 }
 
 impl DiscriminatorLosses {
-    /// As of the generator.
+    /// Reads the terms; missing ones become NaN.
     pub fn read(values: &mut impl Iterator<Item = f32>) -> Self {
         let mut next = || values.next().unwrap_or(f32::NAN);
         Self { real: next(), fake: next(), mean: next() }

@@ -1,5 +1,5 @@
-//! The training step of COIN and related methods (paper section 3): discriminator every step, generator every n-th, classifier
-//! frozen.
+//! The training step of COIN and related methods (paper section 3): the discriminator is updated in every step, the
+//! generator in every n-th, and the classifier is frozen.
 
 use std::iter::repeat;
 
@@ -18,21 +18,21 @@ use crate::training::device_group::{self, DeviceGroup};
 use crate::training::state::TrainerState;
 use crate::training::step_gradients::{self, StepGradients};
 
-/// Generator and discriminator, their optimizers, and the frozen classifier.
+/// Inpainter, discriminator, their optimizers, and the frozen classifier.
 pub struct CounterfactualTrainer {
-    /// The networks, and what they are trained for.
+    /// The networks and their hyperparameters.
     pub objective: Objective,
     inpainter_optimizer: ModuleOptimizer,
     discriminator_optimizer: ModuleOptimizer,
     average: Option<ExponentialAverage<Inpainter>>,
     group: DeviceGroup,
-    /// The classifier on every device: it never changes.
+    /// The classifier on every device; it never changes.
     classifiers: Vec<Classifier>,
     step: u64,
 }
 
 impl CounterfactualTrainer {
-    /// All three networks must live on the same autodiff device; the classifier is frozen here.
+    /// Starts a training; all three networks must be on the same autodiff device. Freezes the classifier.
     pub fn new(
         inpainter: Inpainter,
         discriminator: Discriminator,
@@ -41,7 +41,7 @@ impl CounterfactualTrainer {
     ) -> Self {
         let adam = Adam { betas: [0.0, 0.999], ..Adam::default() };
         let average = (config.average_decay > 0.0).then(|| ExponentialAverage::of(&inpainter, config.average_decay));
-        // Frozen again: what a normalisation was taken up by is new.
+        // Folding creates new parameters, so freeze again.
         let classifier = classifier.freeze().fused().freeze();
         Self {
             classifiers: vec![classifier.clone()],
@@ -54,7 +54,7 @@ impl CounterfactualTrainer {
         }
     }
 
-    /// These devices, without gradients, take equal shards of every batch beside the networks' own.
+    /// Adds replicas, given as devices without autodiff. Every device computes an equal shard of each batch.
     #[must_use]
     pub fn with_replicas(mut self, replicas: &[Device]) -> Self {
         self.group = DeviceGroup::with(replicas);
@@ -62,11 +62,11 @@ impl CounterfactualTrainer {
         self
     }
 
-    /// One step, at `rate` times the learning rate.
+    /// Takes one step at `rate` times the learning rate and returns the losses before it.
     ///
     /// # Errors
-    /// When a device gives no losses back, usually for want of memory, or the devices cannot share the batch evenly. The
-    /// trainer is of no use after it.
+    /// If a device fails, usually for lack of memory, or the batch cannot be split evenly between the devices. After a
+    /// device failure the trainer must not be used any more.
     pub fn step(&mut self, batch: impl Into<Batch>, rate: f64) -> Result<CounterfactualLosses, Error> {
         device_group::attempt(|| self.take_step(batch.into(), rate))
     }
@@ -99,7 +99,7 @@ impl CounterfactualTrainer {
         read_losses(generator, terms)
     }
 
-    /// The networks for every device.
+    /// A copy of the networks for every device.
     fn objectives(&self) -> Vec<Objective> {
         let Objective { inpainter, discriminator, config, .. } = &self.objective;
         let copies = self.group.copies(inpainter).into_iter().zip(self.group.copies(discriminator));
@@ -119,7 +119,7 @@ impl CounterfactualTrainer {
         self.step
     }
 
-    /// The inpainter for inference: the average where there is one, else the network as it is.
+    /// The inpainter for inference: the moving average if enabled, else the current weights.
     pub fn trained(&self) -> Inpainter {
         match &self.average {
             Some(average) => average.network.clone(),
@@ -127,13 +127,13 @@ impl CounterfactualTrainer {
         }
     }
 
-    /// [`Self::trained`] with the batch statistics of these inputs `[batch, 1, height, width]` alone.
+    /// [`Self::trained`] with batch statistics recomputed from `inputs`, each `[batch, 1, height, width]`.
     ///
-    /// Those that training leaves are mixed with the counterfactuals' own, which the cyclic reconstruction sends through
-    /// the same layers, and trail behind the weights: with them the network changes more than it was trained to. They
-    /// fade by a tenth with each batch.
+    /// Statistics from training lag behind the weights and mix in the counterfactuals that the cyclic term feeds
+    /// through the encoder; with them the network changes more than it was trained to. They decay by 10 % with each
+    /// batch.
     pub fn calibrated(&self, inputs: impl IntoIterator<Item = Tensor<4>>) -> Inpainter {
-        // Nothing is recorded for gradients: without a step backwards it would be kept for all inputs.
+        // Without `no_grad`, autodiff would keep the activations of all inputs.
         let network = self.trained().train().no_grad();
         for x in inputs {
             let Objective { classifier, config, .. } = &self.objective;
@@ -143,7 +143,10 @@ impl CounterfactualTrainer {
         network.valid()
     }
 
-    /// All that [`Self::load_state`] needs to go on exactly here.
+    /// Returns the state for [`Self::load_state`]. A resumed training gives identical results.
+    ///
+    /// # Errors
+    /// If a part cannot be serialised.
     pub fn state(&self) -> Result<TrainerState, Error> {
         let mut state = TrainerState { step: self.step, ..TrainerState::default() };
         state.put_module("inpainter", &self.objective.inpainter)?;
@@ -156,7 +159,10 @@ impl CounterfactualTrainer {
         Ok(state)
     }
 
-    /// Goes on where `state` was taken.
+    /// Resumes from a state.
+    ///
+    /// # Errors
+    /// If a part is missing or belongs to another architecture.
     pub fn load_state(mut self, state: &TrainerState) -> Result<Self, Error> {
         self.objective.inpainter = state.module("inpainter", self.objective.inpainter)?;
         self.objective.discriminator = state.module("discriminator", self.objective.discriminator)?;
@@ -170,7 +176,7 @@ impl CounterfactualTrainer {
     }
 }
 
-/// The means over the shards.
+/// Averages the losses over the shards.
 fn read_losses(
     generator: Option<Vec<Tensor<1>>>,
     discriminator: Vec<Tensor<1>>,

@@ -1,26 +1,26 @@
-//! Compressed frames.
+//! Decoding of compressed frames.
 
 use openreadout_codecs::{Raster, jpeg_decode_limited, jpeg2000_decode_limited, jpegls_decode_limited};
 
-/// How pixels are compressed.
+/// Compression of the pixel data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Codec {
     Rle,
-    /// Baseline, extended with 12 bits, lossless.
+    /// Baseline, extended 12-bit and lossless JPEG.
     Jpeg,
     JpegLs,
-    /// High-throughput JPEG 2000 too.
+    /// JPEG 2000, including high-throughput JPEG 2000.
     Jpeg2000,
 }
 
-/// Bytes in the header of a frame in RLE: the number of segments and the offsets of 15.
+/// Size of an RLE header: the number of segments and 15 offsets (DICOM PS3.5, annex G.5).
 const RLE_HEADER: usize = 64;
 
 impl Codec {
-    /// The pixels of a grey frame, little endian, `bytes` each.
+    /// Decodes a greyscale frame to little-endian pixels of `bytes` bytes each.
     pub(super) fn decode(self, frame: &[u8], columns: usize, rows: usize, bytes: usize) -> Result<Vec<u8>, String> {
         let pixels = columns * rows;
-        // What the decoders count: a codestream may take two bytes where the frame has one.
+        // Limit in the decoders' units: a codestream may use two bytes per pixel where the frame has one.
         let most = 2 * pixels;
         let raster = match self {
             Self::Rle => return rle(frame, pixels, bytes),
@@ -37,7 +37,7 @@ impl Codec {
     }
 }
 
-/// The samples of a grey picture with `bytes` each.
+/// Checks and widens the samples of a greyscale frame to `bytes` bytes each.
 fn widen(raster: Raster, pixels: usize, bytes: usize) -> Result<Vec<u8>, String> {
     let found = raster.bits_per_sample.div_ceil(8) as usize;
     match (raster.channels, found) {
@@ -45,13 +45,13 @@ fn widen(raster: Raster, pixels: usize, bytes: usize) -> Result<Vec<u8>, String>
         (1, found) if found == bytes => Ok(raster.data),
         (1, 1) => Ok(raster.data.into_iter().flat_map(|sample| [sample, 0]).collect()),
         (1, _) => Err(format!("its frame has {} bits a pixel", raster.bits_per_sample)),
-        (channels, _) => Err(format!("its frame has {channels} colours; export a grey slice")),
+        (channels, _) => Err(format!("its frame has {channels} colours; export a greyscale slice")),
     }
 }
 
-/// Run lengths (DICOM PS3.5, annex G): a segment for each byte of a pixel, the most significant first.
+/// Decodes RLE (DICOM PS3.5, annex G): one segment per byte of a pixel, most significant first.
 fn rle(frame: &[u8], pixels: usize, bytes: usize) -> Result<Vec<u8>, String> {
-    let damaged = || "its run lengths are damaged".to_owned();
+    let damaged = || "its RLE data is damaged".to_owned();
     let (header, _) = frame.get(..RLE_HEADER).ok_or_else(damaged)?.as_chunks();
     let header: Vec<usize> = header.iter().map(|word| u32::from_le_bytes(*word) as usize).collect();
     let [segments, offsets @ ..] = &header[..] else { return Err(damaged()) };
@@ -75,7 +75,7 @@ fn rle(frame: &[u8], pixels: usize, bytes: usize) -> Result<Vec<u8>, String> {
     Ok(decoded)
 }
 
-/// The bytes of a segment: a count below 128 precedes so many bytes and one more, one above 128 a byte to repeat.
+/// Decodes a PackBits segment: n < 128 copies the next n + 1 bytes, n > 128 repeats the next byte 257 - n times.
 fn unpack(segment: &[u8]) -> impl Iterator<Item = u8> {
     let mut rest = segment;
     std::iter::from_fn(move || {
@@ -101,9 +101,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn run_lengths_are_unpacked() {
+    fn pack_bits_segments_are_decoded() {
         let unpacked: Vec<u8> = unpack(&[2, 1, 2, 3, 254, 9, 128, 0, 7]).collect();
         assert_eq!(unpacked, [1, 2, 3, 9, 9, 9, 7]);
-        assert_eq!(unpack(&[5, 1, 2]).collect::<Vec<u8>>(), [1, 2], "what is there of a run that is cut off");
+        assert_eq!(unpack(&[5, 1, 2]).collect::<Vec<u8>>(), [1, 2], "a truncated run yields its available bytes");
     }
 }

@@ -1,17 +1,17 @@
-//! The data set of a file: the elements that decide what the pixels mean, and the pixels as they are stored.
+//! The data set of a file (DICOM PS3.5, section 7): the elements needed to interpret the pixels, and the stored pixels.
 //!
-//! It is walked once, without recursion and without copying a value, so that no claimed length and no nesting costs more
-//! than the bytes that are there. Names, dates and numbers of the patient are passed over.
+//! A single pass without recursion or copies, so that neither claimed lengths nor nesting cost more than the bytes
+//! present. Patient data is skipped.
 
 use std::collections::BTreeMap;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
-use super::syntax::Encoding;
+use super::encoding::Encoding;
 use crate::Error;
 
-/// An element's tag and the keyword that messages name it by.
+/// An element's tag, and its keyword for messages.
 #[derive(Clone, Copy)]
 pub(super) struct Field(pub Tag, pub &'static str);
 
@@ -60,8 +60,8 @@ const ITEM: Tag = Tag(0xFFFE, 0xE000);
 const END_OF_ITEM: Tag = Tag(0xFFFE, 0xE00D);
 const END_OF_SEQUENCE: Tag = Tag(0xFFFE, 0xE0DD);
 
-/// Sequences that are read instead of skipped: where enhanced CT keeps what belongs to its frames, the table that stands in
-/// for slope and intercept, and the one that stands in for a window.
+/// Sequences that are entered rather than skipped: the functional groups of enhanced objects, the modality LUT and the
+/// VOI LUT.
 const ENTERED: [Tag; 9] = [
     tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE,
     tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
@@ -74,41 +74,41 @@ const ENTERED: [Tag; 9] = [
     tags::VOILUT_SEQUENCE,
 ];
 
-/// Deeper than any real data set nests.
+/// No real data set nests more deeply.
 const MAX_DEPTH: usize = 64;
 
 type Values<'a> = BTreeMap<Tag, &'a [u8]>;
 
-/// The pixels as they are stored.
+/// The stored pixels.
 pub(super) enum PixelData<'a> {
-    /// One frame behind the other; `words` where 16-bit words hold them.
+    /// Consecutive frames; `words` if they are stored in 16-bit words.
     Native { bytes: &'a [u8], words: bool },
-    /// Compressed: the table of offsets, which may be empty, and the fragments.
+    /// Compressed: the basic offset table, which may be empty, and the fragments (PS3.5, annex A.4).
     Encapsulated { offsets: &'a [u8], fragments: Vec<&'a [u8]> },
 }
 
-/// The wanted elements of a file.
+/// The required elements of a file.
 pub(super) struct DataSet<'a> {
     name: &'a str,
     big_endian: bool,
     root: Values<'a>,
     shared: Values<'a>,
     frames: Vec<Values<'a>>,
-    /// Of the first table for display, whose elements are those of the modality's.
+    /// Elements of the first VOI LUT, which uses the same tags as the modality LUT.
     display: Values<'a>,
     pub pixels: Option<PixelData<'a>>,
 }
 
 impl<'a> DataSet<'a> {
-    /// The series of a file of which `bytes` are the start; empty where it does not say, or says it later.
+    /// The SeriesInstanceUID in the `bytes` at the start of a file; empty if absent there.
     pub(super) fn series(bytes: &'a [u8], encoding: Encoding) -> &'a str {
         let mut data = Self::empty("", encoding);
-        // That it is cut off is no surprise.
+        // An error is expected, because the bytes are truncated.
         let _ = data.read_elements(Cursor { bytes, at: 0, big_endian: encoding.big_endian }, encoding);
         data.text(SERIES).unwrap_or_default()
     }
 
-    /// Reads `bytes`, which begin with the first element behind the meta information.
+    /// Parses `bytes`, which start with the first element after the file meta information.
     pub(super) fn parse(bytes: &'a [u8], encoding: Encoding, name: &'a str) -> Result<Self, Error> {
         let mut data = Self::empty(name, encoding);
         data.read_elements(Cursor { bytes, at: 0, big_endian: encoding.big_endian }, encoding)?;
@@ -120,7 +120,7 @@ impl<'a> DataSet<'a> {
         Self { name, big_endian: encoding.big_endian, root, shared, frames: Vec::new(), display, pixels: None }
     }
 
-    /// Collects the wanted elements up to the pixel data.
+    /// Collects the required elements up to the pixel data.
     fn read_elements(&mut self, mut cursor: Cursor<'a>, encoding: Encoding) -> Result<(), Error> {
         let mut open: Vec<Level> = Vec::new();
         while !cursor.rest().is_empty() {
@@ -146,7 +146,7 @@ impl<'a> DataSet<'a> {
                             scope.entry(tag).or_insert(value);
                         }
                     }
-                    // A compressed icon.
+                    // A compressed icon image.
                     None if tag == tags::PIXEL_DATA || [*b"OB", *b"OW"].contains(&header.vr) => {
                         self.fragments(&mut cursor)?;
                     }
@@ -159,7 +159,7 @@ impl<'a> DataSet<'a> {
                             self.frames.push(Values::new());
                         }
                         let end = length.map(|length| cursor.at.saturating_add(length));
-                        // A sequence of unknown representation is encoded implicitly.
+                        // The items of a sequence with VR UN are in implicit VR (PS3.5, section 6.2.2).
                         open.push(Level { tag, end, explicit: explicit && header.vr != *b"UN" });
                     }
                 },
@@ -168,10 +168,10 @@ impl<'a> DataSet<'a> {
         Ok(())
     }
 
-    /// Where the elements below these sequences belong.
+    /// The values that an element inside these sequences belongs to.
     fn scope(&mut self, open: &[Level]) -> Option<&mut Values<'a>> {
         let sequence = open.first().map(|level| level.tag);
-        // A table for display of a frame is not looked at: it must not be taken for the modality's.
+        // Skip the VOI LUT of a frame, which must not be mistaken for the modality LUT.
         if open.iter().skip(1).any(|level| level.tag == tags::VOILUT_SEQUENCE) {
             return None;
         }
@@ -210,12 +210,12 @@ impl<'a> DataSet<'a> {
         }
     }
 
-    /// Whether words have their high byte first.
+    /// Whether words are big endian.
     pub(super) fn big_endian(&self) -> bool {
         self.big_endian
     }
 
-    /// The items of compressed pixels up to the delimiter behind them, which some writers leave out.
+    /// The items of encapsulated pixel data up to the sequence delimiter, which some writers omit.
     fn fragments(&self, cursor: &mut Cursor<'a>) -> Result<Vec<&'a [u8]>, Error> {
         let mut items = Vec::new();
         while let Some(Header { tag: ITEM, length: Some(length), .. }) = cursor.header(true) {
@@ -224,7 +224,7 @@ impl<'a> DataSet<'a> {
         Ok(items)
     }
 
-    /// Of a frame where it has its own, else of all frames.
+    /// The value for a frame if it has its own, else that for all frames.
     fn value(&self, field: Field, frame: Option<usize>) -> Option<&'a [u8]> {
         let own = frame.and_then(|frame| self.frames.get(frame));
         let scopes = own.into_iter().chain([&self.shared, &self.root]);
@@ -236,7 +236,7 @@ impl<'a> DataSet<'a> {
         self.value(field, None).and_then(text)
     }
 
-    /// The bytes of an element.
+    /// An element's bytes.
     pub(super) fn bytes(&self, field: Field) -> Option<&'a [u8]> {
         self.value(field, None)
     }
@@ -257,13 +257,13 @@ impl<'a> DataSet<'a> {
         Ok(word)
     }
 
-    /// The 16-bit integers of an element; none when it is absent.
+    /// The 16-bit integers of an element; empty if absent.
     pub(super) fn words(&self, field: Field) -> Result<Vec<u16>, Error> {
         let words = self.as_words(self.value(field, None).unwrap_or_default());
         words.ok_or_else(|| self.invalid(field, "it is not 16-bit integers; export the file again"))
     }
 
-    /// The same of the table for display; `None` when it is absent or damaged.
+    /// [`Self::words`] of the VOI LUT; `None` if absent or damaged.
     pub(super) fn display_words(&self, field: Field) -> Option<Vec<u16>> {
         self.as_words(self.display.get(&field.0)?)
     }
@@ -275,7 +275,7 @@ impl<'a> DataSet<'a> {
         rest.is_empty().then(|| words.iter().map(word).collect())
     }
 
-    /// The `N` finite numbers of a decimal or integer string, of all frames or one; `None` when the element is absent or empty.
+    /// `N` finite numbers of a decimal or integer string, for one or all frames; `None` if absent or empty.
     pub(super) fn decimals<const N: usize>(
         &self,
         field: Field,
@@ -315,28 +315,28 @@ impl<'a> DataSet<'a> {
     }
 }
 
-/// What is said of a file that ends within `field`.
+/// The error for a file that ends within `field`.
 pub(super) fn cut_off(name: &str, field: &str) -> Error {
     Error::invalid(name, field, "the file is damaged or ends early; copy or export it again")
 }
 
-/// A sequence or item that the cursor is in.
+/// A sequence or item that contains the cursor.
 struct Level {
     tag: Tag,
-    /// Offset of its end, unless a delimiter ends it.
+    /// Offset of its end; `None` if a delimiter ends it.
     end: Option<usize>,
     explicit: bool,
 }
 
-/// What stands before a value.
+/// The header of an element.
 pub(super) struct Header {
     pub tag: Tag,
     pub vr: [u8; 2],
-    /// Bytes of the value; `None` when a delimiter ends it.
+    /// Bytes of the value; `None` if a delimiter ends it.
     pub length: Option<usize>,
 }
 
-/// A place in the bytes of a data set.
+/// A read position in the bytes of a data set.
 pub(super) struct Cursor<'a> {
     pub bytes: &'a [u8],
     pub at: usize,
@@ -368,7 +368,7 @@ impl<'a> Cursor<'a> {
         Some(if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
     }
 
-    /// Whether the next element states its value representation, two capital letters.
+    /// Whether the next element has a value representation: two capital letters.
     pub(super) fn looks_explicit(&self) -> bool {
         self.rest().get(4..6).is_some_and(|vr| vr.iter().all(u8::is_ascii_uppercase))
     }
@@ -390,13 +390,13 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Text without the padding that makes its length even.
+/// Text without the padding to even length.
 pub(super) fn text(value: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(value).ok()?;
     Some(text.trim_matches(|c: char| c.is_whitespace() || c == '\0'))
 }
 
-/// A file's own text for a message: short, and without line breaks or control characters.
+/// Text from a file for use in a message: shortened, with control characters escaped.
 pub(super) fn quoted(text: &str) -> String {
     text.chars().take(64).flat_map(char::escape_default).collect()
 }

@@ -1,7 +1,8 @@
-//! DICOM images: the frames of a file, of CT in HU, and where each lies in the patient.
+//! DICOM images: the frames of a file, in HU for CT, and their position in the patient.
 
 mod codec;
 mod dataset;
+mod encoding;
 mod pixels;
 mod syntax;
 
@@ -15,62 +16,64 @@ use pixels::Stored;
 use crate::Error;
 use crate::{Limits, Spacing, Window};
 
-/// The modality whose values are HU.
+/// The modality with values in HU.
 pub(crate) const CT: &str = "CT";
-/// Modalities of grey images: tomography, magnetic resonance, X-rays of all kinds, ultrasound and nuclear medicine.
+/// Supported modalities (DICOM PS3.3, section C.7.3.1.1.1): tomography, MR, projection X-ray, ultrasound and nuclear
+/// medicine.
 const IMAGING: [&str; 12] = [CT, "MR", "CR", "DX", "DR", "MG", "RF", "XA", "PX", "US", "PT", "NM"];
 
-/// What one file holds.
+/// The content of one file.
 #[derive(Clone, Debug)]
 pub(crate) struct Instance {
-    /// The series it belongs to; empty where it does not say.
+    /// SeriesInstanceUID; empty if absent.
     pub series: String,
-    /// Its number in the series.
+    /// InstanceNumber.
     pub number: Option<f64>,
-    /// What it wants to be shown in.
+    /// The window recommended by the file.
     pub window: Option<Window>,
-    /// CT, MR or another that makes images; `None` where it does not say.
+    /// Modality such as CT or MR; `None` if absent.
     pub modality: Option<String>,
-    /// In stored order, at least one.
+    /// In stored order; at least one.
     pub frames: Vec<Frame>,
 }
 
-/// A frame as it is stored, row by row.
+/// A frame in row-major order.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
     pub columns: usize,
     pub rows: usize,
     pub hu: Vec<f32>,
     pub spacing: Option<Spacing>,
-    /// Of the slice, in mm.
+    /// Slice thickness in mm.
     pub thickness: Option<f64>,
-    /// Directions along a row and along a column, towards the patient's left, back and head.
+    /// ImageOrientationPatient: directions along a row and along a column, in LPS coordinates.
     pub orientation: Option<[f64; 6]>,
-    /// The centre of the first pixel, in mm towards the patient's left, back and head.
+    /// ImagePositionPatient: the centre of the first pixel, in mm in LPS coordinates.
     pub position: Option<[f64; 3]>,
-    /// What other objects call it; `None` where the file does not say.
+    /// Identifiers for references; `None` if the file lacks them.
     pub reference: Option<Reference>,
 }
 
-/// What other DICOM objects call a frame: no word of the patient's.
+/// Identifiers by which other DICOM objects refer to a frame. They contain no patient data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reference {
     pub study: String,
     pub series: String,
-    /// Empty where the file does not say.
+    /// Empty if absent.
     pub frame_of_reference: String,
     pub class: String,
     pub instance: String,
-    /// From 1; `None` in a file of one frame.
+    /// From 1; `None` in a single-frame file.
     pub frame: Option<u32>,
 }
 
-/// Whether the bytes begin as DICOM does, with or without its preamble.
+/// Whether the bytes start like a DICOM file, with or without preamble.
 pub(crate) fn is_dicom(bytes: &[u8]) -> bool {
     syntax::first_element(bytes).is_some()
 }
 
-/// The series that a file belongs to, from its first kilobytes; empty where they do not say. `None` when it is no DICOM file.
+/// Returns the SeriesInstanceUID from the first kilobytes of a file; empty if it is not among them, `None` if the file
+/// is not DICOM.
 #[must_use]
 pub fn series(start: &[u8]) -> Option<String> {
     is_dicom(start).then(|| match syntax::data_set(start, "", &Limits::default()) {
@@ -79,7 +82,7 @@ pub fn series(start: &[u8]) -> Option<String> {
     })
 }
 
-/// The frames of a file.
+/// Reads all frames of a file.
 pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<Instance, Error> {
     let (encoding, bytes) = syntax::data_set(bytes, name, limits)?;
     let data = DataSet::parse(&bytes, encoding, name)?;
@@ -108,11 +111,12 @@ impl Grid {
 }
 
 impl DataSet<'_> {
-    /// The modality, which must be one of images.
+    /// The modality, if it is a supported one.
     fn modality(&self) -> Result<Option<&str>, Error> {
         match self.text(MODALITY) {
             Some(other) if !IMAGING.contains(&other) => {
-                let reason = format!("it is {}; read are images of {}", quoted(other), IMAGING.join(", "));
+                let reason =
+                    format!("{} is not supported; supported modalities are {}", quoted(other), IMAGING.join(", "));
                 Err(self.invalid(MODALITY, reason))
             }
             modality => Ok(modality),
@@ -182,24 +186,24 @@ impl DataSet<'_> {
         })
     }
 
-    /// The first of the windows that it names, or the range over which its table for display goes from black to white; a
-    /// damaged one is no reason to refuse the file.
+    /// The first recommended window, or the range over which the VOI LUT goes from black to white (DICOM PS3.3, section
+    /// C.11.2). A damaged one is ignored.
     fn window(&self) -> Option<Window> {
         let first = |field| self.numbers(field, Some(0)).ok().flatten()?.first().copied();
         if let (Some(centre), Some(width)) = (first(WINDOW_CENTRE), first(WINDOW_WIDTH)) {
             return Window::new((centre - width / 2.0) as f32, (centre + width / 2.0) as f32).ok();
         }
-        let (descriptor, greys) = (self.display_words(LUT_DESCRIPTOR)?, self.display_words(LUT_DATA)?);
+        let (descriptor, table) = (self.display_words(LUT_DESCRIPTOR)?, self.display_words(LUT_DATA)?);
         let [length, start, _] = descriptor[..] else { return None };
-        // The table begins at a signed value where there are any below 0.
+        // The first mapped value is signed if any values are negative.
         let signed = self.integer_or(REPRESENTATION, 0) == Ok(1) || first(INTERCEPT).is_some_and(|hu| hu < 0.0);
         let start = if signed { f32::from(start.cast_signed()) } else { f32::from(start) };
-        let (black, white) = (greys.first()?, greys.last()?);
-        let low = greys.iter().take_while(|grey| *grey == black).count() - 1;
-        let high = greys.len() - greys.iter().rev().take_while(|grey| *grey == white).count();
-        // A word may hold two entries of 8 bits; a length of 0 stands for 65536.
+        let (black, white) = (table.first()?, table.last()?);
+        let low = table.iter().take_while(|entry| *entry == black).count() - 1;
+        let high = table.len() - table.iter().rev().take_while(|entry| *entry == white).count();
+        // A word may hold two 8-bit entries; a length of 0 means 65536.
         let length = if length == 0 { 1 << 16 } else { usize::from(length) };
-        let step = if length.div_ceil(2) == greys.len() && length > 1 { 2.0 } else { 1.0 };
+        let step = if length.div_ceil(2) == table.len() && length > 1 { 2.0 } else { 1.0 };
         Window::new(start + step * low as f32, start + step * high as f32).ok()
     }
 }

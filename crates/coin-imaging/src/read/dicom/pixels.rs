@@ -1,4 +1,4 @@
-//! From stored pixels to HU, or to intensities where it is no CT.
+//! Conversion of stored pixels to HU or, except for CT, to intensities.
 
 use std::borrow::Cow;
 
@@ -11,38 +11,38 @@ use super::dataset::{
 use crate::Error;
 use crate::Window;
 
-/// What stands where the scanner has measured nothing.
+/// HU of pixels without a measurement.
 const AIR_HU: f32 = -1024.0;
 
-/// The pixels of a file, and what their bits mean.
+/// The pixels of a file and their interpretation.
 pub(super) struct Stored<'a, 'b> {
     data: &'b DataSet<'a>,
     grid: &'b Grid,
-    /// Bytes a pixel: 1 or 2.
+    /// Bytes per pixel: 1 or 2.
     bytes: usize,
-    /// Bits above the stored ones in a 16-bit word, at most 15.
+    /// Bits above the stored ones in a 16-bit word; at most 15.
     unused_bits: u32,
     signed: bool,
-    /// First and last stored value that mean nothing.
+    /// First and last padding value.
     padding: Option<(i32, i32)>,
     ct: bool,
-    /// The least and the largest value that can be stored, where high values are shown dark.
+    /// Smallest and largest storable value, if high values are displayed dark.
     inverted: Option<[i32; 2]>,
     table: Option<Table>,
 }
 
-/// A modality LUT: HU by stored value.
+/// A modality LUT: HU by stored value (DICOM PS3.3, section C.11.1).
 struct Table {
     first: i32,
     hu: Vec<u16>,
 }
 
 impl<'a, 'b> Stored<'a, 'b> {
-    /// In CT, values are HU; elsewhere they are what is shown, bright where they are high.
+    /// Interprets values as HU for CT, and as displayed brightness otherwise.
     pub(super) fn of(data: &'b DataSet<'a>, grid: &'b Grid, ct: bool) -> Result<Self, Error> {
         let samples = data.integer_or(SAMPLES, 1)?;
         if samples != 1 {
-            return Err(data.invalid(SAMPLES, format!("it is {samples}; a grey image has 1")));
+            return Err(data.invalid(SAMPLES, format!("it is {samples}; a greyscale image has 1")));
         }
         let allocated = data.integer(ALLOCATED)?;
         if allocated != 8 && allocated != 16 {
@@ -56,15 +56,15 @@ impl<'a, 'b> Stored<'a, 'b> {
         if high_bit != stored - 1 {
             return Err(data.invalid(HIGH_BIT, format!("it is {high_bit}, not {}; export the file again", stored - 1)));
         }
-        // MONOCHROME1 shows high values dark. What HU mean is the same.
+        // MONOCHROME1 displays high values dark, but HU keep their meaning.
         let dark = match data.text(PHOTOMETRIC) {
             Some("MONOCHROME1") => !ct,
             Some("MONOCHROME2") | None => false,
             Some(other) => {
-                return Err(data.invalid(PHOTOMETRIC, format!("it is {}; export a grey slice", quoted(other))));
+                return Err(data.invalid(PHOTOMETRIC, format!("it is {}; export a greyscale slice", quoted(other))));
             }
         };
-        // Photon-counting and spectral CT have maps of other things, too.
+        // Photon-counting and spectral CT also store other quantities.
         match data.text(RESCALE_TYPE) {
             Some("HU" | "US") | None => {}
             Some(_) if !ct => {}
@@ -99,7 +99,7 @@ impl<'a, 'b> Stored<'a, 'b> {
     fn modality_lut(&self) -> Result<Option<Table>, Error> {
         let (descriptor, hu) = (self.data.words(LUT_DESCRIPTOR)?, self.data.words(LUT_DATA)?);
         let [length, first, bits] = descriptor[..] else { return Ok(None) };
-        // 0 stands for 65536.
+        // A length of 0 means 65536.
         let length = if length == 0 { 1 << 16 } else { usize::from(length) };
         if bits <= 8 && hu.len() == length.div_ceil(2) {
             let bytes = self.data.bytes(LUT_DATA).unwrap_or_default();
@@ -112,7 +112,7 @@ impl<'a, 'b> Stored<'a, 'b> {
         Ok(Some(Table { first: self.extended(first), hu }))
     }
 
-    /// A word that stands beside the pixels, with their sign.
+    /// A word from an element beside the pixels, with their sign.
     fn extended(&self, word: u16) -> i32 {
         if self.signed { i32::from(word as i16) } else { i32::from(word) }
     }
@@ -147,14 +147,14 @@ impl<'a, 'b> Stored<'a, 'b> {
         if !self.data.big_endian() || !words {
             return Ok(pixels.chunks_exact(frame).map(Cow::Borrowed).collect());
         }
-        // Of two pixels in a word, too, the first is the low byte. An odd end takes the byte that pads it.
+        // In a word with two 8-bit pixels, the first is the low byte as well. An odd end includes the padding byte.
         let padded = bytes.get(..needed.next_multiple_of(2)).unwrap_or(pixels);
         let mut swapped = padded.to_vec();
         swapped.chunks_exact_mut(2).for_each(<[u8]>::reverse);
         Ok(swapped.chunks_exact(frame).take(self.grid.frames).map(|frame| Cow::Owned(frame.to_vec())).collect())
     }
 
-    /// The compressed frames, put together from their fragments.
+    /// Assembles the compressed frames from their fragments.
     fn gather(&self, offsets: &[u8], fragments: &[&'a [u8]]) -> Result<Vec<Cow<'a, [u8]>>, Error> {
         let frames = self.grid.frames;
         if fragments.len() == frames {
@@ -163,7 +163,7 @@ impl<'a, 'b> Stored<'a, 'b> {
         if frames == 1 {
             return Ok(vec![Cow::Owned(fragments.concat())]);
         }
-        // Offsets count from the first fragment's item, whose tag and length take 8 bytes.
+        // Offsets are relative to the first fragment's item, whose tag and length take 8 bytes.
         let (offsets, _) = offsets.as_chunks();
         let mut starts = offsets.iter().map(|offset| u64::from(u32::from_le_bytes(*offset))).peekable();
         let mut gathered: Vec<Vec<u8>> = Vec::new();
@@ -179,7 +179,7 @@ impl<'a, 'b> Stored<'a, 'b> {
         }
         if gathered.len() != frames {
             let reason = format!(
-                "it has {} fragments for {frames} frames, and no table that tells which are whose; export the file again",
+                "it has {} fragments for {frames} frames and no offset table; export the file again",
                 fragments.len()
             );
             return Err(self.data.invalid(PIXELS, reason));
@@ -187,8 +187,8 @@ impl<'a, 'b> Stored<'a, 'b> {
         Ok(gathered.into_iter().map(Cow::Owned).collect())
     }
 
-    /// HU of a frame, or its intensities: what is bright is high. Where nothing was measured there is air, or, in other
-    /// modalities, the least that was.
+    /// The HU of a frame or, except for CT, intensities that increase with brightness. Padding becomes air or, except
+    /// for CT, the smallest intensity.
     pub(super) fn hu(&self, frame: usize, pixels: &[u8]) -> Result<Vec<f32>, Error> {
         let meant = self.meaning(frame)?;
         let sum = self.inverted.map(|ends| meant(ends[0]) + meant(ends[1]));
@@ -206,7 +206,7 @@ impl<'a, 'b> Stored<'a, 'b> {
         Ok(stored().map(|stored| if is_padding(stored) { nothing } else { shown(stored) }).collect())
     }
 
-    /// The window that the file asks for, where high values are shown dark: as bright as it is dark.
+    /// Mirrors the recommended window if high values are displayed dark.
     pub(super) fn mirrored(&self, window: Window) -> Result<Option<Window>, Error> {
         let Some(ends) = self.inverted else { return Ok(Some(window)) };
         let meant = self.meaning(0)?;
@@ -214,12 +214,12 @@ impl<'a, 'b> Stored<'a, 'b> {
         Ok(Window::new(sum - window.high(), sum - window.low()).ok())
     }
 
-    /// What a stored value of a frame means.
+    /// The function from stored values of a frame to HU or intensities.
     fn meaning(&self, frame: usize) -> Result<impl Fn(i32) -> f32 + '_, Error> {
         let [slope] = self.data.decimals(SLOPE, Some(frame))?.unwrap_or([1.0]);
         let [intercept] = self.data.decimals(INTERCEPT, Some(frame))?.unwrap_or([0.0]);
         if slope == 0.0 {
-            return Err(self.data.invalid(SLOPE, "it is 0, which makes every pixel the same; export the file again"));
+            return Err(self.data.invalid(SLOPE, "it is 0; export the file again"));
         }
         Ok(move |stored: i32| match &self.table {
             Some(table) => table.hu(stored),
@@ -229,7 +229,7 @@ impl<'a, 'b> Stored<'a, 'b> {
 
     fn value(&self, pixel: &[u8]) -> i32 {
         let word = pixel.iter().rev().fold(0_u16, |word, &byte| word << 8 | u16::from(byte));
-        // The shift up drops overlay bits above the stored ones, the shift down extends the sign.
+        // The left shift drops overlay bits above the stored ones; the right shift extends the sign.
         let shifted = word << self.unused_bits;
         match self.signed {
             true => i32::from(shifted as i16 >> self.unused_bits),
@@ -239,7 +239,7 @@ impl<'a, 'b> Stored<'a, 'b> {
 }
 
 impl Table {
-    /// Values beyond the table are those of its ends.
+    /// Values outside the table map to its ends.
     fn hu(&self, stored: i32) -> f32 {
         let index = (stored - self.first).clamp(0, self.hu.len().saturating_sub(1) as i32);
         self.hu.get(index as usize).copied().unwrap_or_default().into()

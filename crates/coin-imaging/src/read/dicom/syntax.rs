@@ -1,53 +1,17 @@
-//! Transfer syntaxes: how a file writes its elements, and how its pixels are compressed.
+//! Transfer syntaxes (DICOM PS3.5, section 10): the encoding of elements and the compression of pixels.
 
 use std::borrow::Cow;
 use std::io::Read as _;
 
-use dicom_dictionary_std::{tags, uids};
+use dicom_dictionary_std::tags;
 use flate2::read::DeflateDecoder;
 
-use super::codec::Codec;
 use super::dataset::{Cursor, cut_off, quoted, text};
+use super::encoding::{EXPLICIT, Encoding};
 use crate::Error;
 use crate::Limits;
 
-/// Retired, and so marked deprecated in the dictionary.
-const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
-
-/// How a data set is written.
-#[derive(Clone, Copy)]
-pub(super) struct Encoding {
-    /// Whether elements state their value representation.
-    pub explicit: bool,
-    pub big_endian: bool,
-    /// How its pixels are compressed, if they are.
-    pub codec: Option<Codec>,
-    deflated: bool,
-}
-
-const EXPLICIT: Encoding = Encoding { explicit: true, big_endian: false, codec: None, deflated: false };
-
-impl Encoding {
-    fn of(uid: &str) -> Option<Self> {
-        let compressed = |codec| Encoding { codec: Some(codec), ..EXPLICIT };
-        Some(match uid {
-            uids::IMPLICIT_VR_LITTLE_ENDIAN => Encoding { explicit: false, ..EXPLICIT },
-            uids::EXPLICIT_VR_LITTLE_ENDIAN => EXPLICIT,
-            BIG_ENDIAN => Encoding { big_endian: true, ..EXPLICIT },
-            uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN => Encoding { deflated: true, ..EXPLICIT },
-            uids::RLE_LOSSLESS => compressed(Codec::Rle),
-            uids::JPEG_BASELINE8_BIT | uids::JPEG_EXTENDED12_BIT | uids::JPEG_LOSSLESS | uids::JPEG_LOSSLESS_SV1 => {
-                compressed(Codec::Jpeg)
-            }
-            uids::JPEGLS_LOSSLESS | uids::JPEGLS_NEAR_LOSSLESS => compressed(Codec::JpegLs),
-            uids::JPEG2000_LOSSLESS | uids::JPEG2000 => compressed(Codec::Jpeg2000),
-            uids::HTJ2K | uids::HTJ2K_LOSSLESS | uids::HTJ2K_LOSSLESS_RPCL => compressed(Codec::Jpeg2000),
-            _ => return None,
-        })
-    }
-}
-
-/// How the data set of a file is written, and its bytes, unpacked where they are deflated.
+/// Returns the encoding of a file's data set, and its bytes, inflated if necessary.
 pub(super) fn data_set<'a>(bytes: &'a [u8], name: &str, limits: &Limits) -> Result<(Encoding, Cow<'a, [u8]>), Error> {
     let meta = || cut_off(name, "the file meta information");
     let at = first_element(bytes).ok_or_else(meta)?;
@@ -63,12 +27,12 @@ pub(super) fn data_set<'a>(bytes: &'a [u8], name: &str, limits: &Limits) -> Resu
     let encoding = match syntax {
         Some(uid) => Encoding::of(uid).ok_or_else(|| {
             let reason = format!(
-                "{} is not read here; convert the file to Explicit VR Little Endian, for example with `gdcmconv --raw`",
+                "{} is not supported; convert the file to Explicit VR Little Endian, for example with `gdcmconv --raw`",
                 quoted(uid)
             );
             Error::invalid(name, "TransferSyntaxUID", reason)
         })?,
-        // The first group is below 256, so that its bytes tell their order.
+        // The first group number is below 256, so its bytes reveal their order.
         None => {
             let big_endian = cursor.rest().first() == Some(&0);
             Encoding { explicit: cursor.looks_explicit(), big_endian, ..EXPLICIT }
@@ -86,7 +50,8 @@ pub(super) fn data_set<'a>(bytes: &'a [u8], name: &str, limits: &Limits) -> Resu
     Ok((encoding, Cow::Owned(unpacked)))
 }
 
-/// Offset of the first element: after preamble and magic code, after the magic code, or at once.
+/// Offset of the first element: after preamble and magic code, after the magic code alone, or 0 (DICOM PS3.10, section
+/// 7.1).
 pub(super) fn first_element(bytes: &[u8]) -> Option<usize> {
     if bytes.get(128..).is_some_and(|rest| rest.starts_with(b"DICM")) {
         return Some(132);

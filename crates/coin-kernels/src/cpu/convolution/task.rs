@@ -8,6 +8,7 @@ use super::weights::Weights;
 use super::{Residual, Sum};
 use crate::convolution::MAX_STRIDE as MAX_STEP;
 use crate::cpu::band::{Band, Layout};
+use crate::cpu::planes::interleave;
 use crate::cpu::tasks::Output;
 use crate::cpu::tile::{self, Finish, MAX_OUTPUTS, MAX_VALUES, Reach};
 use crate::stencil::Tap;
@@ -214,15 +215,6 @@ fn mix(sums: &[f32], step: usize, count: usize, mixed: &mut [f32]) {
         for (value, sum) in mixed[phase..].iter_mut().step_by(step).zip(&sums[..count]) {
             *value = *sum;
         }
-    }
-}
-
-/// Interleaves two slices.
-#[inline(always)]
-pub fn interleave(even: &[f32], odd: &[f32], mixed: &mut [f32]) {
-    for (pair, (even, odd)) in mixed.chunks_exact_mut(2).zip(even.iter().zip(odd)) {
-        pair[0] = *even;
-        pair[1] = *odd;
     }
 }
 

@@ -3,7 +3,6 @@
 use std::ops::Deref;
 
 use super::Sum;
-use super::winograd::{self, PATCH};
 use crate::Convolution;
 use crate::cpu::buffers::Buffer;
 use crate::cpu::planes::vectorised;
@@ -62,11 +61,29 @@ impl<'a> Weights<'a> {
         Self { values, group: inputs * outputs * kernel, kernels, taps }
     }
 
-    /// Transformed kernels for [`winograd`].
+    /// Transformed kernels, for the Winograd algorithm.
     pub fn of_patches(sum: &Sum<'a>) -> Self {
         let kernels = Kernels { output: sum.from.channels * PATCH, input: PATCH };
-        let values = Values::Summed(winograd::transform_kernels(sum.weights));
+        let values = Values::Summed(transform_kernels(sum.weights));
         Self { values, group: sum.to.channels * kernels.output, kernels, taps: vec![(0..PATCH).collect()] }
+    }
+}
+
+/// Pixels in a patch, and values in a transformed kernel.
+pub const PATCH: usize = 16;
+
+vectorised! {
+    /// `G g G^T` of each 3x3 kernel `g`.
+    pub fn transform_kernels(weights: &[f32]) -> Buffer {
+        let mut transformed = Buffer::unspecified(weights.len() / 9 * PATCH);
+        let thirds = |a: f32, b: f32, c: f32| [a, 0.5 * (a + b + c), 0.5 * (a - b + c), c];
+        for (kernel, target) in weights.chunks_exact(9).zip(transformed.chunks_exact_mut(PATCH)) {
+            let columns: [[f32; 4]; 3] = std::array::from_fn(|j| thirds(kernel[j], kernel[3 + j], kernel[6 + j]));
+            for (i, row) in target.chunks_exact_mut(4).enumerate() {
+                row.copy_from_slice(&thirds(columns[0][i], columns[1][i], columns[2][i]));
+            }
+        }
+        transformed
     }
 }
 

@@ -8,14 +8,12 @@
 use macerator::{Arch, Scalar as _, Simd, WithSimd};
 
 use super::Sum;
-use super::task::{Task, interleave};
-use crate::cpu::buffers::Buffer;
-use crate::cpu::planes::vectorised;
+use super::task::Task;
+use super::weights::PATCH;
+use crate::cpu::planes::interleave;
 use crate::cpu::tile::{self, Reach, lanes};
 use crate::stencil::Stencil;
 
-/// Pixels in a patch, and values in a transformed kernel.
-pub const PATCH: usize = 16;
 /// Positions, of 2x2 outputs each, computed at a time.
 const POSITIONS: usize = 64;
 /// Output channels computed at a time.
@@ -42,21 +40,6 @@ pub fn suits(sum: &Sum<'_>, arch: Arch) -> bool {
 /// Scratch values that a task of `inputs` channels needs beside its band.
 pub fn workspace(inputs: usize) -> usize {
     PATCH * (inputs * POSITIONS + SUMS)
-}
-
-vectorised! {
-    /// `G g G^T` of each 3x3 kernel `g`.
-    pub fn transform_kernels(weights: &[f32]) -> Buffer {
-        let mut transformed = Buffer::unspecified(weights.len() / 9 * PATCH);
-        let thirds = |a: f32, b: f32, c: f32| [a, 0.5 * (a + b + c), 0.5 * (a - b + c), c];
-        for (kernel, target) in weights.chunks_exact(9).zip(transformed.chunks_exact_mut(PATCH)) {
-            let columns: [[f32; 4]; 3] = std::array::from_fn(|j| thirds(kernel[j], kernel[3 + j], kernel[6 + j]));
-            for (i, row) in target.chunks_exact_mut(4).enumerate() {
-                row.copy_from_slice(&thirds(columns[0][i], columns[1][i], columns[2][i]));
-            }
-        }
-        transformed
-    }
 }
 
 /// A task whose stencil is [`Stencil::patches`].

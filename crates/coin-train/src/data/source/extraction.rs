@@ -1,4 +1,4 @@
-//! Volumes into slices, once: a slice folder a case, which later runs read instead of the volume.
+//! Extracts slices from volumes once: one slice folder per case in the cache, which later runs read instead of the volume.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use crate::data::{Description, NewSlice, Row, SliceFolder, SliceTable};
 use crate::files;
 use crate::progress;
 
-/// HU of black and white in 16-bit intensities, a level each, so that all that scanners store is kept.
+/// HU of black and white in 16-bit images: one level per HU, which preserves the values that scanners store.
 const HU: Window = Window::WHOLE_HU;
-/// Volumes that are unpacked at once.
+/// Maximum number of volumes in memory.
 const MAX_VOLUMES: usize = 4;
-/// What a whole cut leaves last.
+/// File that is written last and marks a complete extraction.
 const SOURCES: &str = "sources.json";
 
-/// A file that a case was cut from, and what its values mean.
+/// A source file of a case, with its mapping of label values.
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Source {
     path: PathBuf,
@@ -32,7 +32,10 @@ struct Source {
     classes: Vec<(u8, u8)>,
 }
 
-/// The slices of all volumes, those that show a label unless every slice is wanted; what is cut already is not read again.
+/// Extracts the slices of all volumes, or reads them from the cache. Slices without labels are omitted unless `wanted.every_slice`.
+///
+/// # Errors
+/// For the first unusable case unless `skip_incomplete`, and if the cache cannot be written.
 pub fn all(
     kind: SourceKind,
     folder: &Path,
@@ -44,15 +47,15 @@ pub fn all(
     let Found { description, volumes, .. } = found;
     let Wanted { plane, every_slice, .. } = *wanted;
     let which = if every_slice { "-whole" } else { "" };
-    // Masks of other labels are others: two tasks on the same volumes keep out of each other's way.
-    let meant = serde_json::to_vec(description).map_err(|reason| Error::folder(folder, reason))?;
-    let meant = hex::encode(&Sha256::digest(meant)[..4]);
+    // Tasks with other labels need other masks, so they get their own cache folder.
+    let labels = serde_json::to_vec(description).map_err(|reason| Error::folder(folder, reason))?;
+    let labels = hex::encode(&Sha256::digest(labels)[..4]);
     let whole = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
     let place = hex::encode(&Sha256::digest(whole.to_string_lossy().as_bytes())[..6]);
-    let cache = cache.join(format!("{}-{place}", kind.name())).join(format!("{}{which}-{meant}", plane.name()));
+    let cache = cache.join(format!("{}-{place}", kind.name())).join(format!("{}{which}-{labels}", plane.name()));
     let extraction = Extraction { plane, every_slice, description };
     let bar = progress::bar("slices", volumes.len() as u64, 0);
-    // A volume and its labels take gigabytes once they are unpacked.
+    // A volume and its labels can take gigabytes of memory.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads().min(MAX_VOLUMES)).build();
     let pool = pool.map_err(|reason| Error::folder(folder, reason))?;
     let tables = || {
@@ -62,9 +65,9 @@ pub fn all(
                 let table = extraction.table(volume, &cache.join(&volume.case));
                 bar.inc(1);
                 match table {
-                    // A full disk is no property of a case.
+                    // A full disk is not the fault of the case.
                     Err(reason) if skip_incomplete && !matches!(reason, Error::Write { .. }) => {
-                        bar.suspend(|| tracing::warn!("{reason}; left out"));
+                        bar.suspend(|| tracing::warn!("{reason}; skipped"));
                         Ok(None)
                     }
                     table => table.map(Some),
@@ -75,7 +78,7 @@ pub fn all(
     let tables = pool.install(tables);
     bar.finish_and_clear();
     let tables = tables.into_iter().filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
-    // One description of all, which each folder has a copy of.
+    // Share one description instead of a copy per case.
     let description = Arc::new(description.clone());
     let described = |row: &Row| Row { description: description.clone(), ..row.clone() };
     let rows = tables.iter().flat_map(|table| table.rows().iter().map(described)).collect();
@@ -83,26 +86,26 @@ pub fn all(
     Ok(table.with_patients(volumes.iter().map(|volume| volume.case.clone())))
 }
 
-/// How volumes are cut.
+/// Extraction settings.
 struct Extraction<'a> {
     plane: Plane,
-    /// Whether those are kept that show no label.
+    /// Whether to keep slices without labels.
     every_slice: bool,
     description: &'a Description,
 }
 
 impl Extraction<'_> {
-    /// The slices of a volume, cut unless they are.
+    /// The slices of a volume, extracted unless the cache is up to date.
     fn table(&self, volume: &Volume, folder: &Path) -> Result<SliceTable, Error> {
         let labels = volume.labels.iter().map(|label| source(&label.path, &label.classes));
         let sources = std::iter::once(source(&volume.image, &[])).chain(labels).collect::<Result<Vec<_>, _>>()?;
-        let cut: Option<Vec<Source>> =
+        let cached: Option<Vec<Source>> =
             std::fs::read(folder.join(SOURCES)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        if cut.as_ref() != Some(&sources) {
+        if cached.as_ref() != Some(&sources) {
             self.extract(volume, folder, &sources)?;
         }
         let table = SliceTable::open(folder)?;
-        // Not in the table, because it may change.
+        // The split is not cached, because it can change without the volume.
         let rows = table.rows().iter().cloned().map(|row| Row { split: volume.split, ..row });
         Ok(SliceTable::new(volume.case.clone(), rows.collect()))
     }
@@ -153,11 +156,11 @@ impl Extraction<'_> {
         }
         slices.finish()?;
         let sources = serde_json::to_vec(sources).map_err(|reason| case(reason.to_string()))?;
-        // Last: without it the case is cut anew.
+        // Written last, so that an interrupted extraction is repeated.
         files::write(&folder.join(SOURCES), &sources)
     }
 
-    /// What the 16-bit intensities of a volume mean: whole HU; of others all that occur.
+    /// The intensity range of the 16-bit images: all HU for CT, otherwise the range of the volume.
     fn intensities(&self, scan: &Scan, volume: &Volume) -> Result<Window, Error> {
         if self.description.unit() == Unit::Hu {
             return Ok(HU);
@@ -170,7 +173,8 @@ impl Extraction<'_> {
         }
         let high = if high > low { high } else { low + 1.0 };
         Window::new(low, high).map_err(|_| {
-            let reason = format!("{}: its intensities, {low} to {high}, are beyond +-100000", volume.image.display());
+            let reason =
+                format!("{}: its intensities, {low} to {high}, exceed +-100000; rescale them", volume.image.display());
             Error::Case { case: volume.case.clone(), reason }
         })
     }
@@ -179,7 +183,7 @@ impl Extraction<'_> {
 fn source(path: &Path, classes: &[(u8, u8)]) -> Result<Source, Error> {
     let unreadable = Error::read(path);
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    // The same however the folder was named.
+    // Independent of how the path was written.
     let whole = std::fs::canonicalize(path).map_err(unreadable)?;
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let modified = modified.map_or(0, |time| time.as_secs());
@@ -192,22 +196,22 @@ fn open(path: &Path) -> Result<Scan, Error> {
     Ok(Scan::open(&bytes, &path.to_string_lossy(), Window::ABDOMEN, &limits)?)
 }
 
-/// Puts what a slice of labels means over what is there.
+/// Maps the values of a label slice to classes and merges them into `classes`; the larger class wins.
 fn add(classes: &mut [u8], slice: &Slice, label: &LabelFile) -> Result<(), String> {
     for (class, &value) in classes.iter_mut().zip(slice.hu()) {
         if value == 0.0 {
             continue;
         }
         let known = label.classes.iter().find(|(known, _)| f32::from(*known) == value);
-        let Some((_, meant)) = known else {
+        let Some((_, mapped)) = known else {
             let known: Vec<String> = label.classes.iter().map(|(known, _)| known.to_string()).collect();
             return Err(format!(
-                "{} has the label {value}, which is none of {}",
+                "{} has the label {value}, but the known labels are {}",
                 label.path.display(),
                 known.join(", ")
             ));
         };
-        *class = (*class).max(*meant);
+        *class = (*class).max(*mapped);
     }
     Ok(())
 }

@@ -9,12 +9,12 @@ use crate::data::description::Labels;
 use crate::data::{Description, Subset};
 use crate::files;
 
-/// Labels of the segmentations.
+/// Labels of the segmentation masks.
 const LABELS: [(&str, u8); 3] = [("kidney", 1), ("tumour", 2), ("cyst", 3)];
 
-/// See [`super::look`].
+/// Finds the cases of a KiTS folder ([`super::look`]).
 pub fn look(folder: &Path) -> Result<Found, Error> {
-    // KiTS21 has its cases one folder further down.
+    // KiTS21 keeps its cases in a subfolder.
     let cases = match folders(folder, "case_")? {
         cases if cases.is_empty() && folder.join("data").is_dir() => folders(&folder.join("data"), "case_")?,
         cases => cases,
@@ -23,7 +23,7 @@ pub fn look(folder: &Path) -> Result<Found, Error> {
     let mut found = Found::new(Description::of_ct("KiTS", Labels::new(LABELS)));
     for (case, path) in cases {
         let image = path.join("imaging.nii.gz");
-        // KiTS21 has several people's labels, of which this is the one to train with.
+        // KiTS21 has labels of several annotators; use their majority vote.
         let labels = ["segmentation.nii.gz", "aggregated_MAJ_seg.nii.gz"].map(|name| path.join(name));
         let label = labels.into_iter().find(|path| path.exists());
         match label {
@@ -39,7 +39,7 @@ pub fn look(folder: &Path) -> Result<Found, Error> {
     Ok(found)
 }
 
-/// Lists of cases in `splits/train_scans.csv` and so on, as COIN's reference keeps them.
+/// Reads the case lists `splits/{train,val,test}_scans.csv`, which COIN's reference implementation uses.
 fn splits(folder: &Path) -> Result<BTreeMap<String, Subset>, Error> {
     let mut splits = BTreeMap::new();
     for (name, subset) in [("train", Subset::Train), ("val", Subset::Validation), ("test", Subset::Test)] {
@@ -50,7 +50,7 @@ fn splits(folder: &Path) -> Result<BTreeMap<String, Subset>, Error> {
         let text = String::from_utf8_lossy(&files::read(&list)?).into_owned();
         for case in text.lines().map(str::trim).filter(|case| !case.is_empty()) {
             if splits.insert(case.to_owned(), subset).is_some_and(|other| other != subset) {
-                return Err(Error::folder(&list, format!("{case} is in another list too; leave it in one")));
+                return Err(Error::folder(&list, format!("{case} is also in another list; keep it in one list")));
             }
         }
     }

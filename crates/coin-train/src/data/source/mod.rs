@@ -1,4 +1,4 @@
-//! Data sources as they lie on disk: which files make a case, and what the values of its labels mean.
+//! Data sources: the file layouts of public data sets, and the meaning of their label values.
 
 mod extraction;
 mod kits;
@@ -8,13 +8,14 @@ mod xray;
 
 use std::path::{Path, PathBuf};
 
+use coin_core::bundle::{Normalisation, Over};
 use coin_imaging::Plane;
 
 use super::{Description, SliceTable, Subset};
 use crate::Error;
-use crate::recipe::Task;
+use crate::recipe::{Protocol, Task};
 
-/// The layouts that are read.
+/// The supported layouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceKind {
     /// TotalSegmentator: `sNNNN/ct.nii.gz` with `segmentations/`, or `train/`, `test/` and `nnUNet_predictions/`.
@@ -25,22 +26,22 @@ pub enum SourceKind {
     NnUnet,
     /// `slices.csv`, `images/` and `masks/`.
     Slices,
-    /// X-rays or other pictures that are labelled as a whole: a folder a class, each with `images/`, and perhaps `masks/` of the
-    /// organ, as in the COVID-19 radiography database.
+    /// X-rays or other images with image-level labels: one folder per class with `images/` and optionally `masks/` of the organ, as
+    /// in the COVID-19 radiography database.
     Xray,
 }
 
 impl SourceKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 5] = [Self::TotalSegmentator, Self::Kits, Self::NnUnet, Self::Slices, Self::Xray];
 
-    /// The kind of that name; `lungs` is what X-rays were called first.
+    /// The kind with this name; `lungs` is an old name of `xray`.
     pub fn named(name: &str) -> Option<Self> {
         let name = if name == "lungs" { Self::Xray.name() } else { name };
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// The name in data specifications.
+    /// Name in data specifications.
     pub fn name(self) -> &'static str {
         match self {
             Self::TotalSegmentator => "totalsegmentator",
@@ -52,66 +53,75 @@ impl SourceKind {
     }
 }
 
-/// A volume and what is known of it.
+/// A volume with its labels.
 #[derive(Clone, Debug)]
 pub struct Volume {
-    /// Whose it is.
+    /// Case (patient) identifier.
     pub case: String,
-    /// Its images.
+    /// Image volume.
     pub image: PathBuf,
-    /// Its labels.
+    /// Label volumes.
     pub labels: Vec<LabelFile>,
-    /// What it is for, where the source says so.
+    /// Split, if the source defines one.
     pub split: Option<Subset>,
 }
 
-/// A volume of labels on the grid of the images.
+/// A label volume on the grid of the image volume.
 #[derive(Clone, Debug)]
 pub struct LabelFile {
     /// The file.
     pub path: PathBuf,
-    /// Each value that may occur besides 0, and what it becomes in the masks.
+    /// Pairs of a value in the file and its value in the masks, for all values except 0.
     pub classes: Vec<(u8, u8)>,
 }
 
-/// What a folder holds.
+/// The contents of a source folder.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// What images and masks mean.
+    /// Description of images and masks.
     pub description: Description,
-    /// Volumes that can be used.
+    /// Usable volumes.
     pub volumes: Vec<Volume>,
-    /// Cases that cannot, and why.
+    /// Unusable cases.
     pub skipped: Vec<Skipped>,
 }
 
-/// A case that cannot be used.
+/// An unusable case.
 #[derive(Clone, Debug)]
 pub struct Skipped {
     /// The case.
     pub case: String,
-    /// What is wrong with it.
+    /// Reason why it is unusable.
     pub reason: String,
 }
 
-/// What is wanted of a source.
+/// The slices and labels to read from a source.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// How volumes are cut.
+    /// Slice plane of volumes.
     pub plane: Plane,
-    /// Whether slices of volumes are kept that show no label.
+    /// Whether to keep slices of volumes that show no label.
     pub every_slice: bool,
     /// Labels of the organ.
     pub organ: Vec<String>,
-    /// Other labels, which a case may lack.
+    /// Other labels; a case may lack them.
     pub others: Vec<String>,
 }
 
 impl Wanted {
-    /// What a task needs, `whole` volumes where that is more than the slices that show a label.
+    /// The needs of a task; `whole` also requests the slices that show no label.
     pub fn of(task: &Task, plane: Plane, whole: bool) -> Self {
         let others = [task.finding_labels(), &task.ignore.0].concat();
         Self { plane, every_slice: whole || task.organ.0.is_empty(), organ: task.organ.0.clone(), others }
+    }
+}
+
+impl Protocol {
+    /// The labels and slices that data sources must provide.
+    pub fn wanted(&self) -> Wanted {
+        // `explain` computes percentiles over the whole volume, so training must read every slice, too.
+        let whole = matches!(self.input.normalisation, Normalisation::Percentiles { over: Over::Case, .. });
+        Wanted::of(&self.task, self.data.selection().1.plane, whole)
     }
 }
 
@@ -125,7 +135,10 @@ impl Found {
     }
 }
 
-/// What a folder of volumes holds; `None` for sources of pictures.
+/// Lists the volumes in a source folder; `None` for kinds that contain images instead of volumes.
+///
+/// # Errors
+/// If the folder does not have the layout of its kind.
 pub fn look(kind: SourceKind, folder: &Path, wanted: &Wanted) -> Result<Option<Found>, Error> {
     match kind {
         SourceKind::TotalSegmentator => totalsegmentator::look(folder, wanted).map(Some),
@@ -135,10 +148,10 @@ pub fn look(kind: SourceKind, folder: &Path, wanted: &Wanted) -> Result<Option<F
     }
 }
 
-/// The slices of a folder; those of volumes are cut and kept under `cache`.
+/// Reads the slices of a source folder. Slices of volumes are extracted to `cache`.
 ///
 /// # Errors
-/// When the folder is not what its kind says; for the first case that cannot be used, unless such are to be skipped.
+/// If the folder does not have the layout of its kind, and for the first unusable case unless `skip_incomplete`.
 pub fn table(
     kind: SourceKind,
     folder: &Path,
@@ -153,25 +166,28 @@ pub fn table(
         if !skip_incomplete {
             return Err(Error::Case { case: case.clone(), reason: reason.clone() });
         }
-        tracing::warn!("case {case}: {reason}; left out");
+        tracing::warn!("case {case}: {reason}; skipped");
     }
     if found.volumes.is_empty() {
-        return Err(Error::folder(folder, format!("no case of a {} folder is in it", kind.name())));
+        return Err(Error::folder(
+            folder,
+            format!("no cases in the layout of {} found; check the path and the kind", kind.name()),
+        ));
     }
     let mut cases = std::collections::BTreeSet::new();
     if let Some(twice) = found.volumes.iter().find(|volume| !cases.insert(volume.case.as_str())) {
-        let reason = format!("case {} is there twice; give each case a name of its own", twice.case);
+        let reason = format!("case {} occurs twice; give each case a unique name", twice.case);
         return Err(Error::folder(folder, reason));
     }
     extraction::all(kind, folder, &found, wanted, cache, skip_incomplete)
 }
 
-/// Folders in `folder` whose names begin with `prefix`, in order.
+/// Subfolders whose names start with `prefix`, sorted by name.
 fn folders(folder: &Path, prefix: &str) -> Result<Vec<(String, PathBuf)>, Error> {
     Ok(entries(folder)?.into_iter().filter(|(name, path)| name.starts_with(prefix) && path.is_dir()).collect())
 }
 
-/// Everything in `folder` by name, in order.
+/// All entries of `folder`, sorted by name.
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     let unreadable = |reason: std::io::Error| Error::folder(folder, format!("it could not be read: {reason}"));
     let mut entries = Vec::new();
@@ -183,7 +199,7 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     Ok(entries)
 }
 
-/// A volume's name without the ending, where it has one of NIfTI's.
+/// The file name without its NIfTI extension; `None` if it has another extension.
 fn without_ending(name: &str) -> Option<&str> {
     name.strip_suffix(".nii.gz").or_else(|| name.strip_suffix(".nii"))
 }

@@ -1,4 +1,4 @@
-//! nnU-Net's raw data, version 1 and 2, and the tasks of the Medical Segmentation Decathlon.
+//! nnU-Net raw data, versions 1 and 2, and tasks of the Medical Segmentation Decathlon.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,13 +9,13 @@ use crate::data::split::Fold;
 use crate::data::{Description, Subset, description};
 use crate::files;
 
-/// What the first channel of a case's images ends with.
+/// File name suffix of the first channel.
 const FIRST_CHANNEL: &str = "_0000";
 
-/// See [`super::look`].
+/// Finds the cases of an nnU-Net folder ([`super::look`]).
 pub fn look(folder: &Path) -> Result<Found, Error> {
     let description = Description::open(folder)?
-        .ok_or_else(|| Error::folder(folder, format!("{} is missing; it names the labels", description::FILE)))?;
+        .ok_or_else(|| Error::folder(folder, format!("{} is missing; it must name the labels", description::FILE)))?;
     let classes: Vec<(u8, u8)> = description.labels.values().into_iter().map(|value| (value, value)).collect();
     let splits = splits(&folder.join("splits_final.json"))?;
     let has_test_set = folder.join("labelsTs").is_dir();
@@ -26,11 +26,11 @@ pub fn look(folder: &Path) -> Result<Found, Error> {
             continue;
         }
         for (name, image) in entries(&images)? {
-            // Macs leave files of this kind beside every other.
+            // macOS writes such metadata files next to each file.
             let Some(stem) = without_ending(&name).filter(|_| !name.starts_with("._")) else { continue };
             let case = match stem.strip_suffix(FIRST_CHANNEL) {
                 Some(case) => case,
-                // The Decathlon's images of one channel.
+                // Single-channel images of the Decathlon have no channel suffix.
                 None if labels.join(&name).exists() => stem,
                 None if is_further_channel(stem) => continue,
                 None => {
@@ -44,7 +44,7 @@ pub fn look(folder: &Path) -> Result<Found, Error> {
                 found.skip(case, format!("labels{part}/{label} is missing"));
                 continue;
             }
-            // With test cases of its own, the list to look at chooses the checkpoint; else it is the test.
+            // The held-out list is the validation set if there are separate test cases, otherwise the test set.
             let held_out = if has_test_set { Subset::Validation } else { Subset::Test };
             let listed = splits.get(case).map(|train| if *train { Subset::Train } else { held_out });
             let labels = vec![LabelFile { path, classes: classes.clone() }];
@@ -55,13 +55,13 @@ pub fn look(folder: &Path) -> Result<Found, Error> {
     Ok(found)
 }
 
-/// Whether a name ends with the number of a channel.
+/// Whether a name ends with a channel number.
 fn is_further_channel(stem: &str) -> bool {
     let number = stem.rsplit_once('_').map_or("", |(_, number)| number);
     number.len() == FIRST_CHANNEL.len() - 1 && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether each listed case is for training, by the first fold.
+/// Whether each case in the first fold is a training case.
 fn splits(file: &Path) -> Result<BTreeMap<String, bool>, Error> {
     if !file.exists() {
         return Ok(BTreeMap::new());
@@ -69,7 +69,7 @@ fn splits(file: &Path) -> Result<BTreeMap<String, bool>, Error> {
     let folds: Vec<Fold> = serde_json::from_slice(&files::read(file)?).map_err(|reason| Error::folder(file, reason))?;
     let Some(Fold { train, val }) = folds.into_iter().next() else { return Ok(BTreeMap::new()) };
     if let Some(both) = train.iter().find(|case| val.contains(case)) {
-        return Err(Error::folder(file, format!("{both} is in train and val of the first fold; leave it in one")));
+        return Err(Error::folder(file, format!("{both} is in train and val of the first fold; keep it in one list")));
     }
     let listed = |cases: Vec<String>, train: bool| cases.into_iter().map(move |case| (case, train));
     Ok(listed(train, true).chain(listed(val, false)).collect())

@@ -1,4 +1,4 @@
-//! TotalSegmentator, in the layout of its releases and in the one of COIN's reference.
+//! TotalSegmentator, in the layout of its releases and in that of COIN's reference implementation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,23 +10,23 @@ use crate::Error;
 use crate::data::description::{Labels, meant};
 use crate::data::{Description, Subset};
 
-/// Images of a case, and their modality.
+/// Image files of a case with their modality.
 const IMAGES: [(&str, &str); 2] = [("ct.nii.gz", "CT"), ("mri.nii.gz", "MR")];
-/// The folder of a case's structures, a file each.
+/// Folder of a case with one mask file per structure.
 const STRUCTURES: &str = "segmentations";
-/// Label volumes of the reference's layout.
+/// Folder of label volumes in the reference layout.
 const PREDICTIONS: &str = "nnUNet_predictions";
-/// Their only label.
+/// The only label in the reference layout.
 const ORGAN: u8 = 1;
 
-/// The line of a case in `meta.csv`.
+/// A line of `meta.csv`.
 #[derive(Deserialize)]
 struct Meta {
     image_id: String,
     split: String,
 }
 
-/// See [`super::look`].
+/// Finds the cases of a TotalSegmentator folder ([`super::look`]).
 pub fn look(folder: &Path, wanted: &Wanted) -> Result<Found, Error> {
     if folder.join(PREDICTIONS).is_dir() {
         look_at_predictions(folder, wanted)
@@ -55,8 +55,8 @@ fn look_at_release(folder: &Path, wanted: &Wanted) -> Result<Found, Error> {
     if organ.is_empty() && others.is_empty() && asked_for && !structures.is_empty() {
         let asked = [wanted.organ.as_slice(), &wanted.others].concat().join(", ");
         let reason = match asked.is_empty() {
-            true => format!("name structures to read, of {}", known()),
-            false => format!("no structure is called {asked:?}; name some of {}", known()),
+            true => format!("no structures were requested; choose from {}", known()),
+            false => format!("no structure is called {asked:?}; choose from {}", known()),
         };
         return Err(Error::folder(folder, reason));
     }
@@ -81,7 +81,7 @@ fn look_at_release(folder: &Path, wanted: &Wanted) -> Result<Found, Error> {
     Ok(found)
 }
 
-/// What each case is for, where the release says so.
+/// The split of each case in the release, if it has one.
 fn splits(table: &Path) -> Result<BTreeMap<String, Subset>, Error> {
     if !table.exists() {
         return Ok(BTreeMap::new());
@@ -100,7 +100,7 @@ fn splits(table: &Path) -> Result<BTreeMap<String, Subset>, Error> {
     Ok(splits)
 }
 
-/// Volumes in `train` and `test`, at any depth, with label volumes of the same names, whose 1 is the organ.
+/// Finds volumes in `train` and `test`, at any depth, and label volumes with the same names, where 1 is the organ.
 fn look_at_predictions(folder: &Path, wanted: &Wanted) -> Result<Found, Error> {
     let names = if wanted.organ.is_empty() { &["organ".to_owned()] } else { &wanted.organ[..] };
     let organ = names.iter().map(|name| (name.as_str(), ORGAN));

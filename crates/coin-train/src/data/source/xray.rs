@@ -1,5 +1,5 @@
-//! Pictures that are labelled as a whole, in a folder a class: chest X-rays of the COVID-19 radiography database and others in
-//! its layout.
+//! Images with image-level labels, one folder per class: chest X-rays of the COVID-19 radiography database and other data in its
+//! layout.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use crate::Error;
 use crate::data::description::{Intensity, Labels, Unit};
 use crate::data::{Description, Row, SliceTable};
 
-/// The class whose pictures show nothing.
+/// Name of the normal class.
 const NORMAL: &str = "Normal";
-/// Values of masks that mean the organ: white, or 1.
+/// Mask values of the organ.
 const ORGAN: [u8; 2] = [1, 255];
-/// What the outlined organ is called where a task names none.
+/// Name of the masked organ if the task names none.
 const OUTLINED: &str = "organ";
 
-/// All pictures, each its own patient: the database does not say whose they are.
+/// Reads all images. Each one counts as a patient, because the database does not identify patients.
 pub fn table(folder: &Path, wanted: &Wanted) -> Result<SliceTable, Error> {
     let names = if wanted.organ.is_empty() { vec![OUTLINED.to_owned()] } else { wanted.organ.clone() };
     let labels = Labels::regions(names.into_iter().map(|name| (name, ORGAN.to_vec())));
@@ -35,10 +35,7 @@ pub fn table(folder: &Path, wanted: &Wanted) -> Result<SliceTable, Error> {
         for (name, image) in entries(&path.join("images"))? {
             let mask = masks.is_dir().then(|| masks.join(&name));
             if mask.as_ref().is_some_and(|mask| !mask.exists()) {
-                return Err(Error::folder(
-                    &path,
-                    format!("masks/{name} is missing; put it there, or take its image away"),
-                ));
+                return Err(Error::folder(&path, format!("masks/{name} is missing; add it or remove the image")));
             }
             let masked = mask.is_some();
             rows.push(Row {
@@ -48,7 +45,7 @@ pub fn table(folder: &Path, wanted: &Wanted) -> Result<SliceTable, Error> {
                 intensities: Window::EIGHT_BIT,
                 patient: name,
                 split: None,
-                // The masks are not counted: an organ that is outlined is taken to be large enough.
+                // Masks are not counted; a masked organ is assumed to be large enough.
                 labelled: masked.then_some((ORGAN[0], u32::MAX)).into_iter().collect(),
                 spacing: None,
                 abnormal: Some(!class.eq_ignore_ascii_case(NORMAL)),
@@ -56,7 +53,7 @@ pub fn table(folder: &Path, wanted: &Wanted) -> Result<SliceTable, Error> {
         }
     }
     if rows.is_empty() {
-        let reason = format!("no class folder ({NORMAL}, COVID and so on) with images/ is in it");
+        let reason = format!("no class folders ({NORMAL}, COVID and so on) with images/ found");
         return Err(Error::folder(folder, reason));
     }
     Ok(SliceTable::new(name, rows))

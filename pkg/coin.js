@@ -1,185 +1,191 @@
 /**
  * COIN in the browser: counterfactual explanations of CT slices, computed on this device.
  *
- * Everything runs in workers and is asynchronous. Slices, explanations and masks are plain data, which any worker
- * can take and which outlive it. For research use only.
+ * All computation runs in workers and is asynchronous. Slices, explanations and masks are plain data, independent of the workers.
+ * For research use only.
  */
 
 import { EngineHost, EngineStopped, engineEvents } from "./host.js";
-import { EnginePool, inOrder, roomForWorkers } from "./pool.js";
+import { EnginePool, inOrder, workerCount } from "./pool.js";
 
 export { EngineStopped, engineEvents };
 
 /**
- * One CT slice in Hounsfield units, row by row from the top left.
+ * A slice.
  *
  * @typedef {Object} Slice
- * @property {number} width
- * @property {number} height
- * @property {Float32Array} hu
- * @property {number} [rowMm] distance of two rows, absent when unknown
- * @property {number} [columnMm] distance of two columns, absent when unknown
+ * @property {number} width pixels
+ * @property {number} height pixels
+ * @property {Float32Array} hu intensities, HU in CT; `height` rows of `width` pixels from the top left
+ * @property {number} [rowMm] distance between rows; absent when unknown
+ * @property {number} [columnMm] distance between columns; absent when unknown
  */
 
 /**
+ * Metadata of a scan.
+ *
  * @typedef {Object} ScanInfo
- * @property {string} name of the file, or the first of the files
+ * @property {string} name of the first file
  * @property {string} format
  * @property {number} width
  * @property {number} height
  * @property {number} slices
- * @property {boolean} needsWindow the file is a picture, whose greys mean what the `window` of `openScan` says
- * @property {boolean} isOriented the file says where the patient's right and front are
- * @property {boolean} isVolume it has a place in the patient, on whose grid `write` makes NIfTI files
- * @property {boolean} isSegmentable it is DICOM that a segmentation can refer to
+ * @property {boolean} needsWindow the file has no HU; the option `window` of `openScan` maps its grey values to HU
+ * @property {boolean} isOriented the file has the patient orientation
+ * @property {boolean} isVolume the file has a patient coordinate system, so that `write` can write NIfTI
+ * @property {boolean} isSegmentable the file is DICOM that a DICOM SEG can reference
  * @property {[number, number] | null} spacing millimetres between rows and between columns
  * @property {number | null} sliceMm millimetres between slices
- * @property {[number, number] | null} window what the file wants to be shown in
- * @property {string | null} modality CT, MR, DX or another of DICOM's words; null where the file does not say
- * @property {string[]} notes what to know of it, a sentence each
+ * @property {[number, number] | null} window display window of the file
+ * @property {string | null} modality as in DICOM, for example CT, MR or DX; null when unknown
+ * @property {string[]} notes warnings, one sentence each
  */
 
 /**
- * What the evaluation of a model found, a part of its report.json. What was not measured is absent or null.
+ * Evaluation results of a model, an excerpt of its report.json. Values that were not measured are absent or null.
  *
  * @typedef {Object} ModelResults
- * @property {number} [threshold] of the mask
+ * @property {number} [threshold] mask threshold
  * @property {{total: number, abnormal: number}} [slices]
  * @property {{accuracy?: number | null, auroc?: number | null, f1?: number | null}} [classifier]
  * @property {{coin?: MethodResults}} [methods]
  */
 
 /**
+ * Evaluation results of a method.
+ *
  * @typedef {Object} MethodResults
- * @property {number | null} [iou] of all pixels together
+ * @property {number | null} [iou] over the pixels of all slices
  * @property {[number, number] | null} [iou_ci95]
- * @property {number | null} [iou_mean] of the abnormal slices
+ * @property {number | null} [iou_mean] mean over the abnormal slices
  * @property {[number, number] | null} [iou_mean_ci95]
- * @property {number | null} [ceiling_iou] what a perfect inpainting would get
+ * @property {number | null} [ceiling_iou] IoU of a perfect inpainting
  * @property {number | null} [dice]
  * @property {number | null} [cv] counterfactual validity
  */
 
 /**
+ * Metadata of a model.
+ *
  * @typedef {Object} ModelInfo
  * @property {string} name
  * @property {string} title
- * @property {number} size side of the square grid that the model works on
- * @property {[number, number]} window intensities that become black and white; of a model that ranks each slice's own, 0 to 255
- * @property {"HU" | ""} unit of the window; empty where intensities have none
- * @property {string} modality of the images that it was trained on
- * @property {string} finding what it was trained to find; may be empty
- * @property {number} threshold
- * @property {number} seedThreshold components of the mask in which the difference nowhere exceeds this are left out; 0 keeps all
+ * @property {number} size width and height of the model input in pixels
+ * @property {[number, number]} window intensities of black and white; 0 to 255 for a model that normalises by percentiles
+ * @property {"HU" | ""} unit of the window; empty if the intensities have none
+ * @property {string} modality of the training data
+ * @property {string} finding that the model was trained on; may be empty
+ * @property {number} threshold mask threshold
+ * @property {number} seedThreshold components of the mask that do not exceed it are removed; 0 keeps all
  * @property {boolean} postprocess
  * @property {string} licence
  * @property {unknown} recipe
- * @property {string} data
+ * @property {string} data training data
  * @property {ModelResults | null} results
- * @property {string} limits what it cannot do, in words; may be empty
- * @property {{diameter_mm: number} | null} anomaly the anomalies that it was trained on, when they were inserted
+ * @property {string} limits limitations; may be empty
+ * @property {{diameter_mm: number} | null} anomaly synthetic anomalies of the training; null if it used none
  * @property {{maxError: number, tolerance: number, milliseconds: number}} selfTest
  */
 
 /**
- * Where a model's square grid lies on a slice, in the slice's pixels. It may reach beyond the slice.
+ * Position of the model input on a slice, in pixels of the slice. It may extend beyond the slice.
  *
  * @typedef {Object} Square
  * @property {number} left
  * @property {number} top
  * @property {number} width
  * @property {number} height
- * @property {number | null} pixelMm side of a grid pixel, where the slice knows its spacing
- * @property {boolean} aroundBody whether it lies around the body, or else around the whole slice
+ * @property {number | null} pixelMm side of a grid pixel; null if the spacing is unknown
+ * @property {boolean} aroundBody whether it is cropped to the body; otherwise it contains the whole slice
  */
 
 /**
- * What a model makes of a slice, on the model's grid of `size` x `size`.
+ * Result of a model for a slice; the maps are `size` x `size`.
  *
  * @typedef {Object} Explanation
  * @property {number} size
- * @property {[number, number]} window intensities that became -1 and 1
+ * @property {[number, number]} window intensities that map to -1 and 1
  * @property {Square} square
- * @property {number} before probability of "abnormal" for the slice
- * @property {number} after the same for the counterfactual
+ * @property {number} before probability of "abnormal" of the slice
+ * @property {number} after probability of "abnormal" of the counterfactual
  * @property {Float32Array} input in [-1, 1]
  * @property {Float32Array} counterfactual in [-1, 1]
  * @property {Float32Array} difference |input - counterfactual| / 2, in [0, 1]
- * @property {number | null} oodScore how unlike the training data the slice is: beyond 1 its result deserves caution; null
- *   where the model does not know
+ * @property {number | null} oodScore out-of-distribution score: above 1, the result is not reliable; null if the model has no
+ *   score
  * @property {number} milliseconds
  */
 
 /**
- * A slice of a scan, explained.
+ * A slice of a scan with its explanation.
  *
  * @typedef {Object} ExplainedSlice
  * @property {number} index
  * @property {Pick<Explanation, "size" | "window" | "square" | "input" | "counterfactual">} explanation
- * @property {Uint8Array} mask as of `maskOf`
+ * @property {Uint8Array} mask from `maskOf`
  */
 
 /** @typedef {"rise" | "score-cam" | "layer-cam" | "grad-cam"} SaliencyMethod */
 /** @typedef {"fire" | "viridis" | "turbo" | "grey"} ColourMap */
 
-/** What explains. @typedef {Exclude<import("./host.js").EngineKind, "files">} EngineKind */
+/** Engines that explain slices. @typedef {Exclude<import("./host.js").EngineKind, "files">} EngineKind */
 /** @typedef {import("./host.js").EngineProgress} EngineProgress */
 /** @typedef {import("./host.js").EngineStop} EngineStop */
 
 /**
- * What computes, and why.
+ * The engine in use and the reason for its choice.
  *
  * @typedef {Object} Device
  * @property {EngineKind} engine
  * @property {string} name
- * @property {boolean} software a GPU that is emulated
+ * @property {boolean} software whether the GPU is emulated in software
  * @property {string} reason one sentence
  */
 
 const hosts = { cpu: new EngineHost("cpu"), webgpu: new EngineHost("webgpu") };
 
-/** Scans are opened, held and written here: it is fetched with the first of them. */
+/** Reads and writes scans; loaded with the first scan. */
 const files = new EngineHost("files");
 
-/** Phantoms, colours and masks come from the small engine, which is there first. */
+/** Computes phantoms, colour maps and masks: the CPU engine is small and loaded first. */
 const maps = hosts.cpu;
 
-/** On the CPU, volumes and saliency methods take long: in workers of their own they keep nothing waiting, and can be cancelled alone. */
-const pool = new EnginePool(roomForWorkers());
+/** Runs volumes and saliency methods on the CPU, which take long, so that they do not block other calls and can be aborted. */
+const pool = new EnginePool(workerCount());
 
-/** What the engines read at most: `Limits::default()` in crates/coin-imaging/src/limits.rs. */
+/** Size limit of input files: `Limits::default()` in crates/coin-imaging/src/limits.rs. */
 const FILE_LIMIT_MIB = 512;
 
-/** HU of black and white in a picture that does not say: the usual abdominal window of KiTS. */
-const PICTURE_WINDOW = /** @type {[number, number]} */ ([-100, 300]);
+/** Default HU of black and white in images without HU: the abdominal window used with KiTS. */
+const DEFAULT_WINDOW = /** @type {[number, number]} */ ([-100, 300]);
 
-/** The width of the paper's anomalies. */
+/** Diameter of the synthetic anomalies in the paper. */
 const PAPER_DIAMETER_MM = 30;
 
-/** Random masks of RISE; the paper takes 6000, which a browser is slow at. */
+/** Default number of random masks of RISE; the paper uses 6000, which takes too long in a browser. */
 const RISE_MASKS = 1000;
 
-/** As many of them go to a worker at once. Other numbers add them up in another order. */
-const RISE_SHARE = 64;
+/** Masks per call. It determines the order of summation and thus the rounding of the result. */
+const RISE_BATCH = 64;
 
-/** How long an engine may take to say how much memory it has. */
-const PATIENCE_MS = 500;
+/** Time limit for an engine to report its memory. */
+const MEMORY_TIMEOUT_MS = 500;
 
-/** A trial of WebGPU that takes longer than this is given up. */
-const TRIAL_LIMIT_MS = 120_000;
+/** Time limit for testing WebGPU. */
+const WEBGPU_TIMEOUT_MS = 120_000;
 
-/** Starts the engine that everything begins with; without this, the first call does. */
+/** Starts the CPU engine early; otherwise the first call starts it. */
 export function startEngine() {
   hosts.cpu.start();
 }
 
 /**
- * Opens a file: DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, BMP, or a ZIP archive of them, of which the largest scan is
- * taken.
+ * Opens a file: DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, BMP, or a ZIP archive of them. Of several scans, it returns the
+ * one with the most slices.
  *
  * @param {Blob | Uint8Array<ArrayBuffer>} source
  * @param {string} name used in error messages
- * @param {{window?: [number, number], signal?: AbortSignal}} [options]
+ * @param {{window?: [number, number], signal?: AbortSignal}} [options] `window`: HU of black and white in images without HU
  * @returns {Promise<Scan>}
  */
 export async function openScan(source, name, options = {}) {
@@ -190,17 +196,17 @@ export async function openScan(source, name, options = {}) {
 }
 
 /**
- * Opens files that were chosen together: the DICOM files of a series become one scan, in the order of their places in the
- * patient; archives are unpacked; a NIfTI header finds its image. The scan with most slices comes first; `notes` say in a
- * sentence each what was left out and why.
+ * Opens files that belong together. DICOM files of a series become one scan, sorted by position; ZIP archives are unpacked; NIfTI
+ * headers are matched with their images. The scan with the most slices comes first. Each of the `notes` names a file that was
+ * skipped, and the reason.
  *
  * @param {{source: Blob | Uint8Array<ArrayBuffer>, name: string}[]} sources
- * @param {{window?: [number, number], signal?: AbortSignal}} [options]
+ * @param {{window?: [number, number], signal?: AbortSignal}} [options] `window`: HU of black and white in images without HU
  * @returns {Promise<{scans: Scan[], notes: string[]}>}
  */
-export async function openScans(sources, { window = PICTURE_WINDOW, signal } = {}) {
+export async function openScans(sources, { window = DEFAULT_WINDOW, signal } = {}) {
   const chosen = sources.map(({ source, name }) => ({ blob: source instanceof Blob ? source : new Blob([source]), name }));
-  // Before it is read: memory that runs out on the way takes the engine with it.
+  // Checked before reading, because running out of memory kills the engine.
   if (chosen.reduce((bytes, { blob }) => bytes + blob.size, 0) > FILE_LIMIT_MIB * 2 ** 20) {
     const what = chosen.length > 1 ? "the files together exceed" : "the file exceeds";
     throw new Error(`${chosen[0].name}: ${what} the limit of ${FILE_LIMIT_MIB} MiB; split or shrink it`);
@@ -212,22 +218,24 @@ export async function openScans(sources, { window = PICTURE_WINDOW, signal } = {
     return { scans: scans.map((/** @type {{id: number, info: ScanInfo}} */ scan) => ({ ...scan, generation })), notes };
   };
   const { scans, notes } = await open(signal);
-  const again = (/** @type {number} */ wanted) => async (/** @type {AbortSignal | undefined} */ signal) => {
+  const reopen = (/** @type {number} */ wanted) => async (/** @type {AbortSignal | undefined} */ signal) => {
     const { scans } = await open(signal);
     await Promise.all(scans.map(({ id }, i) => i !== wanted && files.call("close", { scan: id })));
     return scans[wanted];
   };
-  return { scans: scans.map((opened, i) => new Scan(again(i), opened)), notes };
+  return { scans: scans.map((opened, i) => new Scan(reopen(i), opened)), notes };
 }
 
 /**
+ * A scan that is open in a worker.
+ *
  * @typedef {Object} OpenedScan
- * @property {number} id
+ * @property {number} id handle in the worker
  * @property {ScanInfo} info
- * @property {number} generation the worker that holds it
+ * @property {number} generation of the worker
  */
 
-/** An opened file. It is held by a worker; a slice of one that is closed, or whose worker is gone, opens it again. */
+/** An opened scan, held by a worker. Reading a slice opens it again if it was closed or the worker has stopped. */
 export class Scan {
   #open;
   #info;
@@ -249,18 +257,20 @@ export class Scan {
   }
 
   /**
-   * @param {number} index
+   * Reads a slice.
+   *
+   * @param {number} index counted from 0
    * @param {{signal?: AbortSignal}} [options]
    * @returns {Promise<Slice>}
    */
   async slice(index, { signal } = {}) {
-    return files.call("slice", { scan: await this.#held(signal), index }, signal);
+    return files.call("slice", { scan: await this.#handle(signal), index }, signal);
   }
 
   /**
-   * What a model made of slices as a file on the scan's own grid, which opens aligned with it: the scan with those slices
-   * repainted (`counterfactual`: NIfTI, in HU), their `mask` (NIfTI, 0 and 1), or the mask as a DICOM `segmentation` of the
-   * series. Null where the scan has no place in a patient, is no DICOM, or nothing is masked.
+   * Writes explained slices to a file on the grid of the scan: the scan with the counterfactual of these slices (`counterfactual`,
+   * NIfTI in HU), the mask (`mask`, NIfTI of 0 and 1) or the mask as DICOM SEG (`segmentation`). Null if the scan has no patient
+   * coordinate system, is not DICOM, or if the mask is empty.
    *
    * @param {"counterfactual" | "mask" | "segmentation"} file
    * @param {ExplainedSlice[]} slices
@@ -268,40 +278,40 @@ export class Scan {
    * @returns {Promise<Uint8Array<ArrayBuffer> | null>}
    */
   async write(file, slices, { model: { name }, signal }) {
-    const scan = await this.#held(signal);
+    const scan = await this.#handle(signal);
     const plain = slices.map(({ index, mask, explanation: { size, window, square, input, counterfactual } }) => ({ index, mask, explanation: { size, window, square, input, counterfactual } }));
     return files.call("write", { file, scan, slices: plain, model: name }, signal);
   }
 
   /**
-   * Its number in the worker, which may have to open it first.
+   * Handle in the worker; opens the scan again if necessary.
    *
    * @param {AbortSignal | undefined} signal
    */
-  async #held(signal) {
+  async #handle(signal) {
     if (this.#opened?.generation !== files.generation) this.#opened = await this.#open(signal);
     return this.#opened.id;
   }
 
-  /** Gives its memory back. */
+  /** Releases the memory of the scan. */
   async close() {
     const opened = this.#opened;
     this.#opened = null;
     if (opened?.generation !== files.generation) return;
-    // A worker that ends first has given it back as well.
+    // If the worker stops first, the memory is released as well.
     await files.call("close", { scan: opened.id }).catch(() => {});
   }
 }
 
-/** A model, ready to explain slices. */
+/** A loaded model, which explains slices. */
 export class Explainer {
   #model;
   #info;
   #device;
   #onDevice;
-  /** Whether the engine is ours to choose. */
+  /** Whether the engine is chosen automatically. */
   #auto;
-  #tried = false;
+  #webGpuTested = false;
   #closed = new AbortController();
 
   /**
@@ -320,8 +330,8 @@ export class Explainer {
   }
 
   /**
-   * Loads a model bundle and runs its self-test. `auto` begins on the CPU; after the first explanation WebGPU is
-   * tried behind it and takes over where it computes the same, faster. `onDevice` hears of every change.
+   * Loads a model file and runs its self-test. `auto` starts on the CPU; after the first explanation, WebGPU is tested in the
+   * background and replaces the CPU if it is faster and its results agree. `onDevice` is called with every change.
    *
    * @param {Uint8Array} model
    * @param {{device?: "auto" | EngineKind, onDevice?: (device: Device) => void, signal?: AbortSignal}} [options]
@@ -333,7 +343,7 @@ export class Explainer {
     const problem = engine === "webgpu" ? await webGpuProblem() : null;
     if (problem) throw new Error(problem);
     const { info, name, software } = await hosts[engine].load(model, signal);
-    const reason = auto ? "WebGPU is tried after the first result." : "Chosen by hand.";
+    const reason = auto ? "WebGPU will be tested after the first result." : "Selected manually.";
     const explainer = new Explainer(model, info, { engine, name, software, reason }, onDevice, auto);
     onDevice(explainer.device);
     return explainer;
@@ -348,7 +358,7 @@ export class Explainer {
   }
 
   /**
-   * Explains a slice. Aborting kills the engine's worker; the next call starts a new one.
+   * Explains a slice. Aborting kills the worker of the engine; the next call starts a new one.
    *
    * @param {Slice} slice
    * @param {{signal?: AbortSignal}} [options]
@@ -358,9 +368,9 @@ export class Explainer {
     const { engine } = this.#device;
     try {
       const explanation = await hosts[engine].explain(this.#model, slice, signal);
-      if (this.#auto && !this.#tried) {
-        this.#tried = true;
-        this.#tryWebGpu(slice, explanation);
+      if (this.#auto && !this.#webGpuTested) {
+        this.#webGpuTested = true;
+        this.#testWebGpu(slice, explanation);
       }
       return explanation;
     } catch (error) {
@@ -371,9 +381,9 @@ export class Explainer {
   }
 
   /**
-   * Explains slices, on the CPU side by side on as many processors as the device has room for, in workers of their own. The
-   * results come in the order of the slices and are those of `explain`, which alone tries WebGPU. Aborting, or asking for no
-   * more, ends what is under way, but for a slice that is on WebGPU already.
+   * Explains slices and yields the results in their order. On the CPU, a pool of workers runs in parallel; WebGPU is used if
+   * `explain` has selected it. The results equal those of `explain`. Aborting or leaving the loop stops running work, except for a
+   * slice on WebGPU.
    *
    * @param {Iterable<Slice> | AsyncIterable<Slice>} slices
    * @param {{signal?: AbortSignal}} [options]
@@ -382,16 +392,16 @@ export class Explainer {
   async *explainAll(slices, { signal } = {}) {
     const explain = (/** @type {Slice} */ slice, /** @type {AbortSignal} */ signal) =>
       this.#device.engine === "webgpu" ? this.explain(slice) : pool.call(this.#model, "explain", { slice }, signal);
-    yield* inOrder(slices, explain, pool.room, signal);
+    yield* inOrder(slices, explain, pool.capacity, signal);
   }
 
   /**
-   * Where the classifier looks, by a saliency method, as a map in [0, 1] on the model's grid. On the CPU, in workers of its own:
-   * aborting ends those alone.
+   * Computes a saliency map of the classifier, `size` x `size` in [0, 1]. Runs in the worker pool on the CPU; aborting does not
+   * affect other calls.
    *
    * @param {Slice} slice
    * @param {SaliencyMethod} method
-   * @param {{masks?: number, onProgress?: (done: number, all: number) => void, signal?: AbortSignal}} [options] `masks` of RISE
+   * @param {{masks?: number, onProgress?: (done: number, all: number) => void, signal?: AbortSignal}} [options] `masks`: number of random masks of RISE
    * @returns {Promise<Float32Array>}
    */
   attribute(slice, method, { masks = RISE_MASKS, onProgress, signal } = {}) {
@@ -400,70 +410,74 @@ export class Explainer {
   }
 
   /**
+   * RISE, in batches of masks.
+   *
    * @param {Slice} slice
    * @param {number} masks
    * @param {((done: number, all: number) => void) | undefined} onProgress
    * @param {AbortSignal | undefined} signal
    */
   async #rise(slice, masks, onProgress, signal) {
-    const firsts = Array.from({ length: Math.ceil(masks / RISE_SHARE) }, (_, share) => share * RISE_SHARE);
+    const firsts = Array.from({ length: Math.ceil(masks / RISE_BATCH) }, (_, batch) => batch * RISE_BATCH);
     /** @type {Map<number, number>} */
     const done = new Map();
     const sums = inOrder(
       firsts,
       (first, signal) => {
-        const range = { first, end: Math.min(masks, first + RISE_SHARE) };
-        const onStep = (/** @type {number} */ of) => {
-          done.set(first, of);
+        const range = { first, end: Math.min(masks, first + RISE_BATCH) };
+        const onStep = (/** @type {number} */ count) => {
+          done.set(first, count);
           onProgress?.([...done.values()].reduce((a, b) => a + b, 0), masks);
         };
         return pool.call(this.#model, "riseSum", { slice, masks, ...range }, signal, onStep);
       },
-      pool.room,
+      pool.capacity,
       signal,
     );
     /** @type {Float32Array | null} */
     let total = null;
-    for await (const sum of sums) total = added(total, sum);
-    if (!total) throw new Error("RISE needs a mask at least.");
-    const least = total.reduce((a, b) => Math.min(a, b));
-    const range = total.reduce((a, b) => Math.max(a, b)) - least;
-    return total.map((value) => (value - least) / (range || 1));
+    for await (const sum of sums) total = add(total, sum);
+    if (!total) throw new Error("masks: RISE needs at least one mask");
+    const lowest = total.reduce((a, b) => Math.min(a, b));
+    const range = total.reduce((a, b) => Math.max(a, b)) - lowest;
+    return total.map((value) => (value - lowest) / (range || 1));
   }
 
-  /** Ends its trial of WebGPU; for when another model takes its place. */
+  /** Stops the test of WebGPU; call it when the explainer is no longer used. */
   close() {
     this.#closed.abort();
   }
 
   /**
+   * Switches to WebGPU if it is available, agrees with the CPU and is faster.
+   *
    * @param {Slice} slice
-   * @param {Explanation} expected what the CPU found
+   * @param {Explanation} expected result of the CPU
    */
-  async #tryWebGpu(slice, expected) {
+  async #testWebGpu(slice, expected) {
     const { signal } = this.#closed;
     try {
       const problem = await webGpuProblem();
       if (problem) return this.#stayOnCpu(problem);
       const adapter = await navigator.gpu?.requestAdapter();
-      if (adapter?.info?.isFallbackAdapter) return this.#stayOnCpu(EMULATED);
-      this.#use({ ...this.#device, reason: "WebGPU is being tried." });
+      if (adapter?.info?.isFallbackAdapter) return this.#stayOnCpu(SOFTWARE_ONLY);
+      this.#use({ ...this.#device, reason: "Testing WebGPU." });
 
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(TRIAL_LIMIT_MS)]);
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(WEBGPU_TIMEOUT_MS)]);
       const { name, software } = await hosts.webgpu.load(this.#model, limit);
-      if (software) return this.#stayOnCpu(EMULATED);
-      // The first run compiles the GPU's programs, the second is timed.
+      if (software) return this.#stayOnCpu(SOFTWARE_ONLY);
+      // The first run compiles shaders; the second is timed.
       await hosts.webgpu.explain(this.#model, slice, limit);
       const found = await hosts.webgpu.explain(this.#model, slice, limit);
-      if (!agree(expected, found)) return this.#stayOnCpu("WebGPU failed its check: its numbers differ from the CPU's.");
+      if (!agree(expected, found)) return this.#stayOnCpu("WebGPU failed its check: its results differ from the CPU’s.");
       const ratio = expected.milliseconds / Math.max(found.milliseconds, 1);
-      if (ratio <= 1) return this.#stayOnCpu("WebGPU works here, but is slower.");
+      if (ratio <= 1) return this.#stayOnCpu("WebGPU works, but is slower than the CPU.");
       const times = ratio.toFixed(ratio < 10 ? 1 : 0);
-      this.#use({ engine: "webgpu", name, software, reason: `WebGPU is ${times} times faster than the CPU here.` });
+      this.#use({ engine: "webgpu", name, software, reason: `WebGPU is ${times} times as fast as the CPU.` });
     } catch (error) {
       if (signal.aborted) return;
-      const late = error instanceof DOMException && error.name === "TimeoutError";
-      this.#stayOnCpu(late ? "WebGPU took too long to start." : `WebGPU failed (${causeOf(error)}).`);
+      const timedOut = error instanceof DOMException && error.name === "TimeoutError";
+      this.#stayOnCpu(timedOut ? "WebGPU took too long to start." : `WebGPU failed (${causeOf(error)}).`);
     }
   }
 
@@ -482,31 +496,33 @@ export class Explainer {
 }
 
 /**
- * @param {Float32Array | null} total
+ * Elementwise sum.
+ *
+ * @param {Float32Array | null} total null is zero
  * @param {Float32Array} part
  */
-function added(total, part) {
+function add(total, part) {
   return total ? total.map((value, i) => value + part[i]) : part;
 }
 
 /**
- * The pixels that changed by more than a threshold. By the threshold alone it is there at once, as a slider needs it; with
- * more to it, it waits for whatever the CPU engine is doing.
+ * Mask of the pixels whose difference exceeds a threshold. The threshold alone is applied at once, for use with a slider; the other
+ * options need the CPU engine and wait for its running call.
  *
  * @param {Pick<Explanation, "difference" | "size">} explanation
- * @param {{threshold: number, seedThreshold?: number, postprocess?: boolean}} options only components that exceed `seedThreshold` somewhere are
- *   kept; `postprocess` opens, closes and keeps the largest component
- * @returns {Promise<Uint8Array>} `size` x `size` of 0 and 1
+ * @param {{threshold: number, seedThreshold?: number, postprocess?: boolean}} options components that do not exceed `seedThreshold`
+ *   are removed; `postprocess` applies opening and closing and keeps the largest component
+ * @returns {Promise<Uint8Array>} 0 and 1, `size` x `size`
  */
 export async function maskOf({ difference, size }, { threshold, seedThreshold = 0, postprocess = false }) {
   if (postprocess || seedThreshold > threshold) return maps.call("maskOf", { difference, size, threshold, seedThreshold, postprocess });
-  // The engine compares in single precision, too.
+  // The engine also compares in single precision.
   const limit = Math.fround(threshold);
   return Uint8Array.from(difference, (value) => Number(value > limit));
 }
 
 /**
- * The counterfactual in HU, or the slice's own intensities, on its own grid: the slice's values, moved by what the model changed.
+ * Counterfactual in the intensities of the slice (HU in CT) and on its grid: the slice plus the resampled change by the model.
  *
  * @param {Slice} slice
  * @param {Pick<Explanation, "size" | "window" | "square" | "input" | "counterfactual">} explanation of this slice
@@ -521,7 +537,7 @@ export function counterfactualHu(slice, { size, window, square: { aroundBody }, 
 const tables = new Map();
 
 /**
- * 256 colours from 0 to 1, as RGBA.
+ * Colour map of 256 RGBA colours, from 0 to 1.
  *
  * @param {ColourMap} name
  * @returns {Promise<Uint8ClampedArray<ArrayBuffer>>}
@@ -536,9 +552,9 @@ export function colourTable(name) {
 }
 
 /**
- * A map of values in [0, 1] in colours, as RGBA.
+ * Applies a colour map to values.
  *
- * @param {Float32Array} values
+ * @param {Float32Array} values in [0, 1]
  * @param {ColourMap} [name]
  * @returns {Promise<Uint8ClampedArray<ArrayBuffer>>}
  */
@@ -553,44 +569,43 @@ export async function coloursOf(values, name = "fire") {
 }
 
 /**
- * The number of each pixel's component of a mask, the largest being 1; 0 outside.
+ * Labels the connected components of a mask by size, the largest is 1; 0 is outside the mask.
  *
- * @param {Uint8Array} mask
+ * @param {Uint8Array} mask 0 and 1, `size` x `size`
  * @param {number} size
- * @returns {Promise<Uint32Array>}
+ * @returns {Promise<Uint32Array>} `size` x `size`
  */
 export function componentNumbers(mask, size) {
   return maps.call("componentNumbers", { mask, size });
 }
 
 /**
- * Bytes of memory that each running engine has taken; one that is busy does not answer.
+ * WebAssembly memory of each running engine in bytes; busy engines are left out.
  *
  * @returns {Promise<{name: string, bytes: number}[]>}
  */
 export async function engineMemory() {
   const running = [hosts.cpu, hosts.webgpu, files, ...pool.hosts].filter((host) => host.isRunning);
-  const asked = running.map(async (host) => {
-    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, null));
-    return { name: host.name, bytes: await Promise.race([host.call("memory").catch(() => null), late]) };
+  const answers = running.map(async (host) => {
+    const timeout = new Promise((resolve) => setTimeout(resolve, MEMORY_TIMEOUT_MS, null));
+    return { name: host.name, bytes: await Promise.race([host.call("memory").catch(() => null), timeout]) };
   });
-  return (await Promise.all(asked)).filter(({ bytes }) => bytes !== null);
+  return (await Promise.all(answers)).filter(({ bytes }) => bytes !== null);
 }
 
 /**
- * How an anomaly is inserted: its width, and the window of which its maximum is nine tenths. A model knows the anomalies
- * of its own training, so take both from its `info`.
+ * Style of a synthetic anomaly. Take both values from the `info` of the model, to insert the anomalies that it was trained on.
  *
  * @typedef {Object} AnomalyStyle
  * @property {number} [diameterMm]
- * @property {[number, number]} [window]
+ * @property {[number, number]} [window] intensities of black and white; the anomaly's maximum is nine tenths of the way to white
  */
 
 /**
- * Inserts an anomaly as the method's training does; the mask is on the slice's own grid.
+ * Inserts a synthetic anomaly as in the training; the mask is on the grid of the slice.
  *
  * @param {Slice} slice
- * @param {{x: number, y: number, seed?: number} & AnomalyStyle} options
+ * @param {{x: number, y: number, seed?: number} & AnomalyStyle} options `x`, `y`: centre in pixels
  * @returns {Promise<{slice: Slice, mask: Uint8Array}>}
  */
 export function insertAnomaly(slice, { x, y, seed = 0, ...anomaly }) {
@@ -598,7 +613,7 @@ export function insertAnomaly(slice, { x, y, seed = 0, ...anomaly }) {
 }
 
 /**
- * An abdomen made from a seed; `truth` marks the anomaly where one was asked for, `plain` is without it.
+ * Generates a phantom of an abdomen, optionally with a synthetic anomaly; `truth` is its mask, `plain` the slice without it.
  *
  * @param {{seed: number, anomaly?: AnomalyStyle | null, size?: number}} options
  * @returns {Promise<{slice: Slice, truth: Uint8Array | null, plain: Slice}>}
@@ -608,26 +623,28 @@ export function phantom({ seed, anomaly = null, size = 256 }) {
 }
 
 /** @param {AnomalyStyle} style */
-function styleOf({ diameterMm = PAPER_DIAMETER_MM, window = PICTURE_WINDOW }) {
+function styleOf({ diameterMm = PAPER_DIAMETER_MM, window = DEFAULT_WINDOW }) {
   return { diameterMm, window };
 }
 
-/** Why the WebGPU engine cannot run here, known before it is fetched; null where nothing speaks against it. */
+/** Checks for WebGPU before the engine is downloaded; null if it is available. */
 async function webGpuProblem() {
-  return (await navigator.gpu?.requestAdapter()) ? null : "This browser offers no WebGPU here.";
+  return (await navigator.gpu?.requestAdapter()) ? null : "WebGPU is not available in this browser.";
 }
 
-const EMULATED = "WebGPU is only emulated in software here.";
+const SOFTWARE_ONLY = "Only a software emulation of WebGPU is available.";
 
-/** How far two engines may differ in a difference map or a probability. */
-const AGREEMENT = 1e-3;
+/** Tolerance between engines in difference maps and probabilities. */
+const TOLERANCE = 1e-3;
 
 /**
+ * Whether two explanations agree.
+ *
  * @param {Explanation} expected
  * @param {Explanation} found
  */
 function agree(expected, found) {
-  const close = (/** @type {number} */ a, /** @type {number} */ b) => Math.abs(a - b) <= AGREEMENT;
+  const close = (/** @type {number} */ a, /** @type {number} */ b) => Math.abs(a - b) <= TOLERANCE;
   return (
     close(expected.before, found.before) &&
     close(expected.after, found.after) &&

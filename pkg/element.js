@@ -1,16 +1,16 @@
 /**
- * `<coin-explainer model="coin-phantom.safetensors" src="slice.dcm">`: a slice, its counterfactual, the difference map and the
- * mask, computed on the reader's device. Importing this module defines the element.
+ * The element `<coin-explainer model="coin-phantom.safetensors" src="slice.dcm">` shows a slice, its counterfactual, the difference
+ * map and the mask, computed on the user's device. Importing this module defines it.
  *
- * Attributes: `model` and `src` are addresses, `slice` counts from 1, `threshold` (the model's own without it), `device`
- * (`auto`, `cpu`, `webgpu`). Without `src`, or besides it, the reader chooses a file. Fires `coin-explained` (detail:
- * {explanation, mask, model}) and `coin-failed` (detail: {error}); both bubble.
+ * Attributes: `model` and `src` are addresses; `slice` counts from 1 (default: the middle slice); `threshold` is that of the mask
+ * (default: the model's); `device` is `auto`, `cpu` or `webgpu`. The user can open other files. Events, which bubble:
+ * `coin-explained` (detail: {explanation, mask, model}) and `coin-failed` (detail: {error}).
  */
 
 import { Explainer, coloursOf, maskOf, openScans } from "./coin.js";
 import { MASK_COLOUR, drawColours, drawIntensities, drawMask } from "./pictures.js";
 
-/** Side of a picture; the style decides how large it is shown. */
+/** Width and height of the canvases; the displayed size depends on the layout. */
 const SIDE = 384;
 
 const STYLE = new CSSStyleSheet();
@@ -24,59 +24,60 @@ STYLE.replaceSync(`
   label { display: inline-block; margin-right: 1rem; }
 `);
 
-const WORDS = {
+const TEXT = {
   use: "Research use only. Not a medical device.",
   open: "Open an image",
   threshold: "Threshold",
-  panes: ["Input", "Counterfactual", "Difference", "Mask"],
-  waiting: "One moment",
-  noModel: "The attribute model is missing: it names a model file.",
-  unreachable: (/** @type {string} */ address) => `${address} could not be loaded.`,
+  panes: ["Input", "Counterfactual", "Difference map", "Mask"],
+  loading: "Loading",
+  noModel: "coin-explainer: the attribute “model” is missing. Set it to the address of a model file.",
+  unreachable: (/** @type {string} */ address) => `${address} could not be loaded. Check the address and the connection.`,
   verdict: (/** @type {number} */ before, /** @type {number} */ after) => `Probability of “abnormal”: ${before.toFixed(2)}, after inpainting ${after.toFixed(2)}.`,
-  normal: "The classifier calls this slice normal: what little changes is not a finding.",
-  ood: "It is unlike what the model was trained on: do not rely on the result.",
+  normal: "The classifier calls this slice normal. Small differences are not findings.",
+  ood: "Out of distribution: this slice differs from the training data. Neither the classification nor the mask is reliable.",
 };
 
+/** The element `<coin-explainer>`. */
 export class CoinExplainerElement extends HTMLElement {
   static observedAttributes = ["model", "src", "slice", "threshold", "device"];
 
   #root = this.attachShadow({ mode: "open" });
-  #canvases = WORDS.panes.map(() => Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE }));
-  #said = document.createElement("p");
+  #canvases = TEXT.panes.map(() => Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE }));
+  #status = document.createElement("p");
   #slider = Object.assign(document.createElement("input"), { type: "range", min: "0.01", max: "0.99", step: "0.01" });
   #picker = Object.assign(document.createElement("input"), { type: "file", multiple: true });
-  /** What the reader chose, in place of `src`. @type {{source: Blob, name: string}[] | null} */
+  /** Files that the user opened instead of `src`. @type {{source: Blob, name: string}[] | null} */
   #files = null;
   /** @type {{address: string, device: string, explainer: Explainer} | null} */
   #loaded = null;
   /** @type {{explanation: import("./coin.js").Explanation, model: import("./coin.js").ModelInfo} | null} */
   #shown = null;
   #running = new AbortController();
-  #asked = false;
+  #isScheduled = false;
 
   constructor() {
     super();
     this.#root.adoptedStyleSheets = [STYLE];
-    const panes = make("div", { className: "panes" });
+    const panes = createElement("div", { className: "panes" });
     this.#canvases.forEach((canvas, i) => {
       canvas.role = "img";
-      canvas.ariaLabel = WORDS.panes[i];
-      panes.append(make("figure", {}, canvas, make("figcaption", {}, WORDS.panes[i])));
+      canvas.ariaLabel = TEXT.panes[i];
+      panes.append(createElement("figure", {}, canvas, createElement("figcaption", {}, TEXT.panes[i])));
     });
-    this.#said.setAttribute("role", "status");
-    const controls = make("div", {}, make("label", {}, `${WORDS.open} `, this.#picker), make("label", {}, `${WORDS.threshold} `, this.#slider));
-    this.#root.append(make("p", { className: "use" }, WORDS.use), panes, this.#said, controls);
+    this.#status.setAttribute("role", "status");
+    const controls = createElement("div", {}, createElement("label", {}, `${TEXT.open} `, this.#picker), createElement("label", {}, `${TEXT.threshold} `, this.#slider));
+    this.#root.append(createElement("p", { className: "use" }, TEXT.use), panes, this.#status, controls);
     this.#slider.addEventListener("input", () => this.#drawMask().catch((error) => this.#fail(error)));
     this.#picker.addEventListener("change", () => {
-      // A dialog that was cancelled chooses nothing.
+      // The user cancelled the dialog.
       if (!this.#picker.files?.length) return;
       this.#files = [...this.#picker.files].map((source) => ({ source, name: source.name }));
-      this.#ask();
+      this.#scheduleExplanation();
     });
   }
 
   connectedCallback() {
-    this.#ask();
+    this.#scheduleExplanation();
   }
 
   disconnectedCallback() {
@@ -87,15 +88,15 @@ export class CoinExplainerElement extends HTMLElement {
 
   attributeChangedCallback(/** @type {string} */ name) {
     if (name === "src") this.#files = null;
-    if (this.isConnected) this.#ask();
+    if (this.isConnected) this.#scheduleExplanation();
   }
 
-  /** Attributes that change together are one request. */
-  #ask() {
-    if (this.#asked) return;
-    this.#asked = true;
+  /** Explains once after all attribute changes of the current task. */
+  #scheduleExplanation() {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
     queueMicrotask(() => {
-      this.#asked = false;
+      this.#isScheduled = false;
       if (this.isConnected) this.#explain();
     });
   }
@@ -104,12 +105,12 @@ export class CoinExplainerElement extends HTMLElement {
     this.#running.abort();
     this.#running = new AbortController();
     const { signal } = this.#running;
-    this.#say(WORDS.waiting);
+    this.#showStatus(TEXT.loading);
     try {
-      const explainer = await this.#explainer(signal);
-      const files = this.#files ?? (await this.#source(signal));
-      if (files.length === 0) return this.#say("");
-      const slice = await this.#slice(files, explainer.info.window);
+      const explainer = await this.#loadExplainer(signal);
+      const files = this.#files ?? (await this.#fetchSource(signal));
+      if (files.length === 0) return this.#showStatus("");
+      const slice = await this.#readSlice(files, explainer.info.window);
       signal.throwIfAborted();
       const explanation = await explainer.explain(slice);
       signal.throwIfAborted();
@@ -121,13 +122,13 @@ export class CoinExplainerElement extends HTMLElement {
   }
 
   /**
-   * Engines are shared by all elements of a page, and aborting a call ends its engine: so nothing of this is aborted in the
-   * middle.
+   * Reads the slice that the attribute `slice` names. Not abortable: aborting would kill the engine, which all elements of a page
+   * share.
    *
    * @param {{source: Blob, name: string}[]} files
    * @param {[number, number]} window
    */
-  async #slice(files, window) {
+  async #readSlice(files, window) {
     const { scans } = await openScans(files, { window });
     try {
       const [scan] = scans;
@@ -139,12 +140,12 @@ export class CoinExplainerElement extends HTMLElement {
   }
 
   /** @param {AbortSignal} signal */
-  async #explainer(signal) {
+  async #loadExplainer(signal) {
     const address = this.getAttribute("model");
     const device = this.getAttribute("device") ?? "auto";
-    if (!address) throw new Error(WORDS.noModel);
+    if (!address) throw new Error(TEXT.noModel);
     if (this.#loaded?.address === address && this.#loaded.device === device) return this.#loaded.explainer;
-    const bytes = new Uint8Array(await (await fetched(address, signal)).arrayBuffer());
+    const bytes = new Uint8Array(await (await fetchFile(address, signal)).arrayBuffer());
     const explainer = await Explainer.load(bytes, { device: /** @type {any} */ (device) });
     signal.throwIfAborted();
     this.#loaded?.explainer.close();
@@ -153,10 +154,10 @@ export class CoinExplainerElement extends HTMLElement {
   }
 
   /** @param {AbortSignal} signal */
-  async #source(signal) {
+  async #fetchSource(signal) {
     const address = this.getAttribute("src");
     if (!address) return [];
-    return [{ source: await (await fetched(address, signal)).blob(), name: address.split("/").pop() ?? address }];
+    return [{ source: await (await fetchFile(address, signal)).blob(), name: address.split("/").pop() ?? address }];
   }
 
   /**
@@ -172,8 +173,8 @@ export class CoinExplainerElement extends HTMLElement {
     drawIntensities(counterfactual, explanation.counterfactual, size);
     drawColours(difference, await coloursOf(explanation.difference), size);
     const mask = await this.#drawMask();
-    const sentences = [WORDS.verdict(before, after), before < 0.5 ? WORDS.normal : "", (oodScore ?? 0) > 1 ? WORDS.ood : ""];
-    this.#say(sentences.filter(Boolean).join(" "));
+    const sentences = [TEXT.verdict(before, after), before < 0.5 ? TEXT.normal : "", (oodScore ?? 0) > 1 ? TEXT.ood : ""];
+    this.#showStatus(sentences.filter(Boolean).join(" "));
     this.#fire("coin-explained", { explanation, mask, model });
   }
 
@@ -182,7 +183,7 @@ export class CoinExplainerElement extends HTMLElement {
     const { explanation, model } = this.#shown;
     const threshold = this.#slider.valueAsNumber;
     const mask = await maskOf(explanation, { ...model, threshold });
-    // Masks may come in another order than they were asked for.
+    // Masks may arrive out of order.
     if (threshold === this.#slider.valueAsNumber && explanation === this.#shown?.explanation) {
       const canvas = this.#canvases[3];
       drawIntensities(canvas, explanation.input, explanation.size);
@@ -191,14 +192,14 @@ export class CoinExplainerElement extends HTMLElement {
     return mask;
   }
 
-  /** @param {string} sentence */
-  #say(sentence) {
-    this.#said.textContent = sentence;
+  /** @param {string} text */
+  #showStatus(text) {
+    this.#status.textContent = text;
   }
 
   /** @param {unknown} error */
   #fail(error) {
-    this.#say(error instanceof Error ? error.message : String(error));
+    this.#showStatus(error instanceof Error ? error.message : String(error));
     this.#fire("coin-failed", { error });
   }
 
@@ -212,25 +213,29 @@ export class CoinExplainerElement extends HTMLElement {
 }
 
 /**
+ * Fetches a file, relative to the document.
+ *
  * @param {string} address
  * @param {AbortSignal} signal
  */
-async function fetched(address, signal) {
+async function fetchFile(address, signal) {
   const response = await fetch(new URL(address, document.baseURI), { signal });
-  if (!response.ok) throw new Error(WORDS.unreachable(address));
+  if (!response.ok) throw new Error(TEXT.unreachable(address));
   return response;
 }
 
 /**
+ * Creates an element with properties and children.
+ *
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
  * @param {Partial<HTMLElementTagNameMap[T]>} properties
  * @param {(Node | string)[]} children
  */
-function make(tag, properties, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
+function createElement(tag, properties, ...children) {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
 }
 
 customElements.define("coin-explainer", CoinExplainerElement);

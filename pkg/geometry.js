@@ -2,7 +2,7 @@
 /** @typedef {import("./coin.js").Square} Square */
 
 /**
- * The square around a whole slice, in millimetres, before a model says where it looks.
+ * Smallest square, in millimetres, that contains a whole slice; its place is in pixels of the slice.
  *
  * @param {Pick<Slice, "width" | "height" | "rowMm" | "columnMm">} slice
  * @returns {Pick<Square, "left" | "top" | "width" | "height">}
@@ -14,24 +14,25 @@ export function wholeSquare({ width, height, rowMm, columnMm }) {
 }
 
 /**
- * The slice's pixel at a point of a square, or null outside the slice.
+ * Pixel of a slice at a point of a square; null outside the slice.
  *
  * @param {Slice} slice
  * @param {Pick<Square, "left" | "top" | "width" | "height">} square
- * @param {number} across from 0 at the square's left edge to 1 at its right one
- * @param {number} down
+ * @param {number} across from 0 at the left edge of the square to 1 at its right edge
+ * @param {number} down from 0 at the top edge to 1 at the bottom edge
  */
 export function pixelAt(slice, { left, top, width, height }, across, down) {
-  // A quotient such as 3 * (20 / 15) must not fall below its whole number.
+  // Rounding errors, as of 3 * (20 / 15), must not select the previous pixel.
   const x = Math.floor(left + across * width + 1e-9);
   const y = Math.floor(top + down * height + 1e-9);
   return x >= 0 && y >= 0 && x < slice.width && y < slice.height ? { x, y } : null;
 }
 
 /**
- * A mask of the slice's pixels on the model's grid, each taken from where its corner lies, as the engine does.
+ * Resamples a mask from the grid of the slice to that of the model, by the pixel under each grid pixel's top left corner, as the
+ * engine does.
  *
- * @param {Uint8Array} mask
+ * @param {Uint8Array} mask `width` x `height` of the slice
  * @param {Slice} slice
  * @param {Pick<import("./coin.js").Explanation, "size" | "square">} explanation
  */
@@ -46,7 +47,7 @@ export function maskOnGrid(mask, slice, { size, square }) {
   return onGrid;
 }
 
-/** @param {Uint8Array} mask */
-export function count(mask) {
+/** Number of pixels in a mask. @param {Uint8Array} mask of 0 and 1 */
+export function countPixels(mask) {
   return mask.reduce((sum, value) => sum + value, 0);
 }

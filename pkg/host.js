@@ -1,37 +1,37 @@
 /**
- * The life of an engine: one engine in one dedicated worker, started by the first call, killed when it traps,
- * hangs or is cancelled, and started afresh by the next call.
+ * Runs one engine in one dedicated worker. The first call starts the worker; a trap or an aborted call kills it, and the next call
+ * starts a new one.
  */
 
-/** `files` reads and writes files; the others explain. @typedef {"cpu" | "webgpu" | "files"} EngineKind */
+/** `files` reads and writes files; the others explain slices. @typedef {"cpu" | "webgpu" | "files"} EngineKind */
 
 /**
  * @typedef {Object} EngineProgress
  * @property {EngineKind} engine
  * @property {"download" | "compile" | "model"} phase
- * @property {number} received bytes so far
- * @property {number | null} total bytes in all, null when the server does not say
- * @property {boolean} aside whether the engine is one of several that share work
+ * @property {number} received bytes
+ * @property {number | null} total bytes; null if the server does not send it
+ * @property {boolean} pooled whether the engine belongs to a pool
  */
 
 /**
  * @typedef {Object} EngineStop
  * @property {EngineKind} engine
- * @property {string} sentence what happened, for people
+ * @property {string} message what happened, for display
  */
 
-/** What engines are called in sentences. @type {Record<EngineKind, string>} */
+/** Names of engines in messages. @type {Record<EngineKind, string>} */
 const ENGINE_LABEL = { cpu: "CPU engine", webgpu: "WebGPU engine", files: "file reader" };
 
-/** What a worker has compiled serves all others of its kind. @type {Map<EngineKind, WebAssembly.Module>} */
+/** Compiled modules, shared by all workers of a kind. @type {Map<EngineKind, WebAssembly.Module>} */
 const compiled = new Map();
 
 /**
- * What an engine's worker asked its site for.
+ * A request of an engine's worker.
  *
  * @typedef {Object} EngineRequest
  * @property {string} address
- * @property {number} bytes of the answer
+ * @property {number} bytes size of the response
  */
 
 /**
@@ -40,58 +40,59 @@ const compiled = new Map();
  */
 export const engineEvents = new EventTarget();
 
-/** An engine that is gone, and with it everything it held; `cause` is why, in the engine's words. */
+/** The engine was stopped and lost its state; `cause` is the engine's own message. */
 export class EngineStopped extends Error {
   name = "EngineStopped";
 
   /**
    * @param {EngineKind} engine
-   * @param {string} sentence
+   * @param {string} message
    * @param {string} [cause]
    */
-  constructor(engine, sentence, cause) {
-    super(sentence, { cause });
+  constructor(engine, message, cause) {
+    super(message, { cause });
     this.engine = engine;
   }
 }
 
+/** An engine and its worker. */
 export class EngineHost {
   /** @type {Worker | null} */
   #worker = null;
   /** @type {Map<number, {resolve: (value: any) => void, reject: (reason: unknown) => void, onStep?: (done: number, all: number) => void}>} */
   #pending = new Map();
   #calls = 0;
-  /** The model that the worker holds, or will hold once it has worked through its queue. @type {Uint8Array | null} */
+  /** The model that is loaded after all queued calls. @type {Uint8Array | null} */
   #model = null;
-  /** Counts the workers: what an earlier one held is gone. */
+  /** Number of the worker: handles of earlier workers are invalid. */
   generation = 0;
 
   /**
    * @param {EngineKind} kind
-   * @param {string} [name] of the worker, which begins with the kind
+   * @param {string} [name] of the worker; begins with the kind
    */
   constructor(kind, name = kind) {
     this.kind = kind;
     this.name = name;
   }
 
-  /** Whether there is a worker. */
+  /** Whether the worker is running. */
   get isRunning() {
     return this.#worker !== null;
   }
 
-  /** Starts the worker, as the first call does. */
+  /** Starts the worker, unless it is running. */
   start() {
     return (this.#worker ??= this.#spawn());
   }
 
   /**
-   * Runs one method of the worker. Aborting kills the worker, since nothing else stops a computation.
+   * Calls a method of the worker. Aborting kills the worker, because a computation cannot be interrupted.
    *
    * @param {string} method
    * @param {Record<string, unknown>} [args]
    * @param {AbortSignal} [signal]
-   * @param {(done: number, all: number) => void} [onStep] hears how far it is
+   * @param {(done: number, all: number) => void} [onStep] progress
    * @returns {Promise<any>}
    */
   async call(method, args = {}, signal, onStep) {
@@ -116,7 +117,7 @@ export class EngineHost {
   }
 
   /**
-   * Puts a model on the engine.
+   * Loads a model.
    *
    * @param {Uint8Array} model
    * @param {AbortSignal} [signal]
@@ -133,7 +134,7 @@ export class EngineHost {
   }
 
   /**
-   * Explains a slice with a model, which is loaded again where another model or a new worker took its place.
+   * Explains a slice with a model, which is loaded first unless it is already.
    *
    * @param {Uint8Array} model
    * @param {import("./coin.js").Slice} slice
@@ -145,7 +146,7 @@ export class EngineHost {
   }
 
   /**
-   * Runs a method that needs a model.
+   * Calls a method with a model loaded.
    *
    * @param {Uint8Array} model
    * @param {string} method
@@ -155,7 +156,7 @@ export class EngineHost {
    * @returns {Promise<any>}
    */
   async callWith(model, method, args, signal, onStep) {
-    // Both are posted at once, so that no other model can slip in between.
+    // Both messages are posted together, so that no other model is loaded in between.
     const loaded = this.#model === model ? undefined : this.load(model, signal);
     try {
       const [result] = await Promise.all([this.call(method, args, signal, onStep), loaded]);
@@ -167,20 +168,20 @@ export class EngineHost {
   }
 
   /**
-   * Kills the worker; calls that were waiting are rejected.
+   * Kills the worker and rejects pending calls.
    *
-   * @param {string} sentence
+   * @param {string} message
    * @param {string} [cause]
    */
-  stop(sentence, cause) {
+  stop(message, cause) {
     if (!this.#worker) return;
     this.#worker.terminate();
     this.#worker = null;
     this.#model = null;
     this.generation += 1;
-    const lost = [...this.#pending.values()];
+    const pending = [...this.#pending.values()];
     this.#pending.clear();
-    for (const { reject } of lost) reject(new EngineStopped(this.kind, sentence, cause));
+    for (const { reject } of pending) reject(new EngineStopped(this.kind, message, cause));
   }
 
   #spawn() {
@@ -193,11 +194,11 @@ export class EngineHost {
         return;
       }
       if (data.progress) {
-        this.#announce("progress", { engine: this.kind, aside: this.name !== this.kind, ...data.progress });
+        this.#dispatch("progress", { engine: this.kind, pooled: this.name !== this.kind, ...data.progress });
         return;
       }
       if (data.requests) {
-        for (const request of data.requests) this.#announce("request", request);
+        for (const request of data.requests) this.#dispatch("request", request);
         return;
       }
       if (data.step) {
@@ -220,21 +221,21 @@ export class EngineHost {
     return worker;
   }
 
-  /** @param {string | undefined} message */
-  #fail(message) {
-    const cause = message || "it could not be loaded";
-    // After a new build its bindings would not fit the code of the one before.
+  /** Stops a failed worker and reports it. @param {string | undefined} error */
+  #fail(error) {
+    const cause = error || "it could not be loaded";
+    // A new build of the site would not match the compiled module.
     compiled.delete(this.kind);
-    const sentence = `The ${ENGINE_LABEL[this.kind]} stopped (${cause}) and starts afresh with the next request.`;
-    this.stop(sentence, cause);
-    this.#announce("stop", { engine: this.kind, sentence });
+    const message = `The ${ENGINE_LABEL[this.kind]} stopped (${cause}). It restarts with the next request.`;
+    this.stop(message, cause);
+    this.#dispatch("stop", { engine: this.kind, message });
   }
 
   /**
    * @param {"progress" | "stop" | "request"} type
    * @param {EngineProgress | EngineStop | EngineRequest} detail
    */
-  #announce(type, detail) {
+  #dispatch(type, detail) {
     engineEvents.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

@@ -1,34 +1,33 @@
 /**
- * CPU engines that share work which falls into independent parts: the slices of a volume, the masks of RISE.
- * What comes out does not depend on how many there are.
+ * A pool of CPU engines for independent work: the slices of a volume, the masks of RISE. The results do not depend on the number
+ * of engines.
  */
 
 import { EngineHost } from "./host.js";
 
-/** How long idle workers are kept for what comes next. */
+/** Idle workers are stopped after this time. */
 const IDLE_MS = 30_000;
 
-const MOST_WORKERS = 8;
-/** On phones, and where memory is scarce. */
-const FEW_WORKERS = 2;
-/** Devices with no more memory than this get few workers. */
-const LITTLE_MEMORY_GIB = 4;
+const MAX_WORKERS = 8;
+/** On phones and devices with little memory. */
+const MAX_WORKERS_SMALL_DEVICE = 2;
+const SMALL_DEVICE_MEMORY_GIB = 4;
 
-/** As many workers as this device has processors and memory for. */
-export function roomForWorkers() {
-  const { hardwareConcurrency = FEW_WORKERS, deviceMemory = Infinity } = /** @type {Partial<Navigator> & {deviceMemory?: number}} */ (globalThis.navigator ?? {});
-  const isSmall = deviceMemory <= LITTLE_MEMORY_GIB || globalThis.matchMedia?.("(pointer: coarse)").matches;
-  return Math.max(1, Math.min(hardwareConcurrency, isSmall ? FEW_WORKERS : MOST_WORKERS));
+/** Number of workers for the CPU cores and the memory of this device. */
+export function workerCount() {
+  const { hardwareConcurrency = MAX_WORKERS_SMALL_DEVICE, deviceMemory = Infinity } = /** @type {Partial<Navigator> & {deviceMemory?: number}} */ (globalThis.navigator ?? {});
+  const isSmall = deviceMemory <= SMALL_DEVICE_MEMORY_GIB || globalThis.matchMedia?.("(pointer: coarse)").matches;
+  return Math.max(1, Math.min(hardwareConcurrency, isSmall ? MAX_WORKERS_SMALL_DEVICE : MAX_WORKERS));
 }
 
-/** Each engine starts when it is needed; all end when they have been idle for a while, or when a call was cancelled. */
+/** A pool of engines. They start on demand and stop when all are idle for some time, or after a call was aborted. */
 export class EnginePool {
   hosts;
   #idle;
-  /** Wakes those who wait for an idle engine, first come first served. @type {(() => void)[]} */
+  /** Wakes calls that wait for an idle engine, in order. @type {(() => void)[]} */
   #waiting = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #rest;
+  #idleTimer;
 
   /** @param {number} workers */
   constructor(workers) {
@@ -36,8 +35,8 @@ export class EnginePool {
     this.#idle = [...this.hosts];
   }
 
-  /** How many calls keep all engines busy: each has its next one waiting. */
-  get room() {
+  /** Number of concurrent calls that keep all engines busy: each has one running and one waiting. */
+  get capacity() {
     return 2 * this.hosts.length;
   }
 
@@ -48,13 +47,13 @@ export class EnginePool {
    * @param {string} method
    * @param {Record<string, unknown>} args
    * @param {AbortSignal} [signal]
-   * @param {(done: number, all: number) => void} [onStep] hears how far it is
+   * @param {(done: number, all: number) => void} [onStep] progress
    * @returns {Promise<any>}
    */
   async call(model, method, args, signal, onStep) {
-    while (this.#idle.length === 0) await this.#turn(signal);
-    clearTimeout(this.#rest);
-    // A running one rather than one that must be started.
+    while (this.#idle.length === 0) await this.#waitForIdle(signal);
+    clearTimeout(this.#idleTimer);
+    // Prefer an engine that is running.
     const running = this.#idle.findIndex((host) => host.isRunning);
     const [host] = this.#idle.splice(Math.max(0, running), 1);
     try {
@@ -62,68 +61,68 @@ export class EnginePool {
     } finally {
       this.#idle.push(host);
       this.#waiting.shift()?.();
-      // A cancelled call gives its memory back at once.
-      if (this.#idle.length === this.hosts.length) this.#rest = setTimeout(() => this.#stop(), signal?.aborted ? 0 : IDLE_MS);
+      // An aborted call releases the memory at once.
+      if (this.#idle.length === this.hosts.length) this.#idleTimer = setTimeout(() => this.#stop(), signal?.aborted ? 0 : IDLE_MS);
     }
   }
 
   /**
-   * Waits until an engine was idle; aborting gives up.
+   * Waits until an engine becomes idle; rejects when aborted.
    *
    * @param {AbortSignal} [signal]
    * @returns {Promise<void>}
    */
-  #turn(signal) {
+  #waitForIdle(signal) {
     signal?.throwIfAborted();
     return new Promise((resolve, reject) => {
       const wake = () => {
-        signal?.removeEventListener("abort", leave);
+        signal?.removeEventListener("abort", cancel);
         resolve();
       };
-      const leave = () => {
+      const cancel = () => {
         this.#waiting = this.#waiting.filter((other) => other !== wake);
         reject(signal?.reason);
       };
       this.#waiting.push(wake);
-      signal?.addEventListener("abort", leave, { once: true });
+      signal?.addEventListener("abort", cancel, { once: true });
     });
   }
 
   #stop() {
-    for (const host of this.#idle) host.stop("The CPU engine had nothing to do.");
+    for (const host of this.#idle) host.stop("The CPU engine was idle.");
   }
 }
 
 /**
- * Works on items side by side and gives the results in the order of the items. When it ends early, by an error or because no
- * more results are wanted, so does what is still under way.
+ * Processes items concurrently and yields the results in the order of the items. When it ends early, by an error or because the
+ * caller stops, running work is aborted.
  *
  * @template T, R
  * @param {Iterable<T> | AsyncIterable<T>} items
  * @param {(item: T, signal: AbortSignal) => Promise<R>} work
- * @param {number} room how many may be under way
+ * @param {number} limit maximum number of concurrent items
  * @param {AbortSignal} [signal]
  * @returns {AsyncGenerator<R, void, void>}
  */
-export async function* inOrder(items, work, room, signal) {
-  const ended = new AbortController();
-  const ending = signal ? AbortSignal.any([signal, ended.signal]) : ended.signal;
+export async function* inOrder(items, work, limit, signal) {
+  const stopped = new AbortController();
+  const aborting = signal ? AbortSignal.any([signal, stopped.signal]) : stopped.signal;
   /** @type {Promise<R>[]} */
   const running = [];
   try {
     for await (const item of items) {
-      ending.throwIfAborted();
-      const result = work(item, ending);
-      // It may fail before it is its turn.
+      aborting.throwIfAborted();
+      const result = work(item, aborting);
+      // It may reject before it is awaited.
       result.catch(() => {});
       running.push(result);
-      while (running.length >= room) yield /** @type {Promise<R>} */ (running.shift());
+      while (running.length >= limit) yield /** @type {Promise<R>} */ (running.shift());
     }
     for (const result of running) {
-      ending.throwIfAborted();
+      aborting.throwIfAborted();
       yield result;
     }
   } finally {
-    ended.abort();
+    stopped.abort();
   }
 }

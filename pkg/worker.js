@@ -1,13 +1,18 @@
 /**
- * A dedicated module worker with one engine in it; its name begins with which. It starts with `{module}`: the engine's code
- * as another worker compiled it, or null, after which it tells what it `{compiled}` itself. It answers `{id, method, args}`
- * with `{id, result}` or `{id, error}`, one call after the other, and reports `{progress}` while it starts and `{requests}`
- * that it made, and `{id, step}` while a long call runs. `{fatal, error}` means that the engine cannot go on: its
- * owner must terminate the worker.
+ * A dedicated module worker that runs one engine; its name begins with the engine's kind. Messages:
+ *
+ *   in   {module}             first message: the compiled WebAssembly module, or null to compile it here
+ *        {id, method, args}   a call; calls run one after the other
+ *   out  {compiled}           the module compiled here
+ *        {progress}           of the start
+ *        {requests}           network requests of this worker
+ *        {id, step}           progress of a call
+ *        {id, result} or {id, error}
+ *        {fatal, error}       the engine failed; the owner must terminate the worker
  */
 
-import { counted } from "./counted.js";
-import { allowUntimed } from "./untimed.js";
+import { withProgress } from "./counted.js";
+import { emulateTimestampQuery } from "./untimed.js";
 
 const FILES = {
   cpu: {
@@ -30,13 +35,13 @@ const { bindings: address, wasm } = FILES[/** @type {keyof typeof FILES} */ (sel
 
 /** The generated bindings. @type {any} */
 let bindings;
-/** Of the engine. @type {WebAssembly.Memory} */
+/** Memory of the engine. @type {WebAssembly.Memory} */
 let memory;
 /** @type {any} */
 let engine;
-/** @type {Map<number, any>} */
+/** Opened scans by handle. @type {Map<number, any>} */
 const scans = new Map();
-let opened = 0;
+let lastHandle = 0;
 
 new PerformanceObserver((list) => {
   const entries = /** @type {PerformanceResourceTiming[]} */ (list.getEntries());
@@ -52,43 +57,44 @@ self.addEventListener("message", ({ data: { id, method, args, module } }) => {
   else queue = queue.then(() => answer(id, method, args));
 });
 
-// A panic inside a callback of the browser surfaces here.
+// Panics in browser callbacks arrive here.
 self.addEventListener("error", (event) => {
   event.preventDefault();
-  die(event.error);
+  fail(event.error);
 });
 
-// A panic inside a future of the engine surfaces here and never settles the call that caused it.
+// Panics in futures of the engine arrive here; the call that caused them never settles.
 self.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
-  die(event.reason);
+  fail(event.reason);
 });
 
 /** @param {WebAssembly.Module | null} module */
 async function start(module) {
-  allowUntimed();
+  emulateTimestampQuery();
   const importing = import(/* @vite-ignore */ address.href);
-  // The error is reported where the start is awaited.
+  // The error is handled where `importing` is awaited.
   importing.catch(() => {});
   if (!module) {
-    module = await compiled();
+    module = await compile();
     self.postMessage({ compiled: module });
   }
   bindings = await importing;
   ({ memory } = await bindings.default({ module_or_path: module }));
 }
 
-async function compiled() {
+/** Downloads and compiles the engine. */
+async function compile() {
   const response = await fetch(wasm);
-  if (!response.ok || !response.body) throw new Error(`the server answered ${response.status} for ${wasm.pathname}`);
-  const arriving = counted(
+  if (!response.ok || !response.body) throw new Error(`${wasm.pathname}: the server answered ${response.status}`);
+  const monitored = withProgress(
     response,
     (received, total) => report("download", received, total),
     (received, total) => report("compile", received, total),
   );
-  // Only this type may be compiled while it arrives.
+  // Streaming compilation requires this type.
   const headers = { "content-type": "application/wasm" };
-  return WebAssembly.compileStreaming(new Response(arriving.body, { headers }));
+  return WebAssembly.compileStreaming(new Response(monitored.body, { headers }));
 }
 
 /**
@@ -101,6 +107,8 @@ function report(phase, received, total) {
 }
 
 /**
+ * Runs a call and posts its result.
+ *
  * @param {number} id
  * @param {keyof typeof methods} method
  * @param {any} args
@@ -109,26 +117,26 @@ async function answer(id, method, args) {
   try {
     await started;
   } catch (error) {
-    die(error);
+    fail(error);
     return;
   }
   try {
     const result = await methods[method](args, id);
     self.postMessage({ id, result }, { transfer: buffers(result) });
   } catch (error) {
-    // After a trap or an overflow the engine's memory is in no known state.
-    if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) die(error);
-    else self.postMessage({ id, error: sentence(error) });
+    // After a trap or a stack overflow, the state of the engine is undefined.
+    if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) fail(error);
+    else self.postMessage({ id, error: messageOf(error) });
   }
 }
 
-/** @param {unknown} error */
-function die(error) {
+/** Reports that the engine cannot continue. @param {unknown} error */
+function fail(error) {
   self.postMessage({ fatal: true, error: causeOf(error) });
 }
 
 /**
- * Why the engine cannot go on. A panic leaves its words; the one trap of this kind without any is memory that was refused.
+ * Cause of a failure: the panic message, if any. An `unreachable` trap without a panic message means out of memory.
  *
  * @param {unknown} error
  * @returns {string}
@@ -136,8 +144,8 @@ function die(error) {
 function causeOf(error) {
   const { coinPanic } = /** @type {{coinPanic?: string}} */ (self);
   if (coinPanic) return coinPanic;
-  const refused = error instanceof WebAssembly.RuntimeError && /unreachable/i.test(error.message);
-  return refused ? "it ran out of memory" : sentence(error);
+  const outOfMemory = error instanceof WebAssembly.RuntimeError && /unreachable/i.test(error.message);
+  return outOfMemory ? "it ran out of memory" : messageOf(error);
 }
 
 const methods = {
@@ -146,7 +154,7 @@ const methods = {
     report("model", model.byteLength, model.byteLength);
     if (!engine) {
       engine = await bindings.Engine.start();
-      engine.lost()?.then(die);
+      engine.lost()?.then(fail);
     }
     const info = await engine.load(model);
     return { info, name: engine.device, software: engine.software };
@@ -159,12 +167,12 @@ const methods = {
   async open({ chosen, window: [low, high] }) {
     const contents = await Promise.all(chosen.map(async ({ blob }) => new Uint8Array(await blob.arrayBuffer())));
     const found = bindings.openAll(chosen.map(({ name }) => name), contents, low, high);
-    const kept = found.scans.map((/** @type {any} */ scan) => {
-      opened += 1;
-      scans.set(opened, scan);
-      return { id: opened, info: scan.info };
+    const opened = found.scans.map((/** @type {any} */ scan) => {
+      lastHandle += 1;
+      scans.set(lastHandle, scan);
+      return { id: lastHandle, info: scan.info };
     });
-    return { scans: kept, notes: found.notes };
+    return { scans: opened, notes: found.notes };
   },
 
   /** @param {{scan: number, index: number}} args */
@@ -227,7 +235,7 @@ const methods = {
 };
 
 /**
- * What tells how far a call is.
+ * Callback that posts the progress of a call.
  *
  * @param {number} id
  * @returns {(done: number, all: number) => void}
@@ -237,7 +245,7 @@ function stepsOf(id) {
 }
 
 /**
- * Lends a slice to the engine.
+ * Calls `use` with a copy of a slice in the engine's memory.
  *
  * @template T
  * @param {PlainSlice} slice
@@ -252,13 +260,13 @@ async function withSlice({ hu, width, height, rowMm, columnMm }, use) {
     try {
       handle.free();
     } catch {
-      // A trap keeps it lent; that is what the caller must hear of, not this.
+      // After a trap, the slice is still borrowed. The trap itself is the error to report.
     }
   }
 }
 
 /**
- * For a call that takes it: the bindings free what they are given.
+ * Creates an anomaly style for a call that takes ownership of it.
  *
  * @param {PlainStyle} style
  */
@@ -267,6 +275,8 @@ function styleOf({ diameterMm, window: [low, high] }) {
 }
 
 /**
+ * Copies a slice out of the engine's memory and frees it there.
+ *
  * @param {any} slice
  * @returns {PlainSlice}
  */
@@ -278,7 +288,7 @@ function toPlain(slice) {
 }
 
 /**
- * The buffers of a result that belong to it alone, to be moved instead of copied.
+ * Buffers of a result that can be transferred instead of copied.
  *
  * @param {unknown} value
  * @returns {ArrayBuffer[]}
@@ -292,6 +302,6 @@ function buffers(value) {
 }
 
 /** @param {unknown} error */
-function sentence(error) {
+function messageOf(error) {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,24 +1,24 @@
 /**
- * Keeps the page for when there is no network, and watches what it asks for: nothing but files of its own build, and with
- * no data in the request. Whatever else the page or its engines ask for gets no answer and does not leave.
+ * Precaches the page for offline use and monitors its requests: it allows only files of its own build and requests without data,
+ * and blocks all other requests of the page and its engines.
  *
- * `files.js` is made with the page: it lists every file with the SHA-256 of its content, so that a new build is noticed,
- * fetched as far as it changed, and never mixed with the one before.
+ * The build writes `files.js`, the precache manifest: all files with the SHA-256 of their contents. With it, an update downloads
+ * only changed files and never mixes builds.
  */
 
 importScripts("files.js");
 
-/** @typedef {Record<string, string>} Files hashes by path */
+/** @typedef {Record<string, string>} Files SHA-256 by path */
 
 const worker = /** @type {ServiceWorkerGlobalScope & {COIN_FILES: {version: string, files: Files}}} */ (/** @type {unknown} */ (self));
 const { version, files } = worker.COIN_FILES;
 const { scope } = worker.registration;
-/** Other pages of the same origin have caches, too. */
+/** Distinguishes these caches from those of other pages on the same origin. */
 const prefix = `coin ${scope} `;
 const current = `${prefix}${version}`;
-/** Where a cache remembers what it holds. */
+/** Key of the manifest within a cache. */
 const LIST = new URL("files.json", scope).href;
-/** What may ask: below the same address there may be pages that are not ours. */
+/** Clients to monitor: the scope may contain other pages. */
 const PAGES = ["index.html", "licences.html"];
 const ENGINES = ["worker.js"];
 
@@ -32,7 +32,7 @@ worker.addEventListener("message", ({ data, source }) => {
   if (data === "activate") activateFor(source);
 });
 
-/** Fetches every file, but for those that an earlier build had as well. */
+/** Caches all files; unchanged files are copied from the cache of an earlier build. */
 async function keep() {
   for (const script of [worker.location.href, new URL("files.js", scope).href]) tell({ made: { address: script, bytes: 0 } });
   const earlier = await Promise.all((await keptBefore()).map(async (cache) => ({ cache, files: await listOf(cache) })));
@@ -43,7 +43,7 @@ async function keep() {
     const same = earlier.find(({ files }) => files[path] === hash);
     const response = path === "index.html" ? page : ((await same?.cache.match(addressOf(path))) ?? (await fetched(path)));
     const headers = new Headers(response.headers);
-    // Workers obey the policy of their own answer alone, which not every server sends.
+    // Workers obey only the policy in their own response header, which not every server sends.
     headers.set("content-security-policy", policy);
     await cache.put(addressOf(path), new Response(response.body, { headers }));
   }
@@ -51,7 +51,7 @@ async function keep() {
 }
 
 /**
- * A file as it was built, whatever its server makes of it on the way.
+ * Fetches a file and verifies its hash.
  *
  * @param {string} path
  */
@@ -66,6 +66,7 @@ async function fetched(path) {
   return new Response(content, { headers });
 }
 
+/** Deletes the caches of other builds and takes control of open pages. */
 async function takeOver() {
   for (const other of await caches.keys()) {
     if (other.startsWith(prefix) && other !== current) await caches.delete(other);
@@ -74,9 +75,9 @@ async function takeOver() {
 }
 
 /**
- * Takes over from the earlier build, unless another tab still needs that.
+ * Activates this build, unless another tab still uses the earlier one.
  *
- * @param {Client | MessagePort | ServiceWorker | null} source the page that asks
+ * @param {Client | MessagePort | ServiceWorker | null} source the requesting page
  */
 async function activateFor(source) {
   if ((await ownPages()).length > 1) source?.postMessage({ crowded: true });
@@ -84,15 +85,17 @@ async function activateFor(source) {
 }
 
 /**
+ * Answers a request from the cache, or blocks it.
+ *
  * @param {Request} request
- * @param {string} clientId of who asks, empty for a page that is opened
+ * @param {string} clientId of the requesting page or worker; empty for navigation
  */
 async function answer(request, clientId) {
   const client = await worker.clients.get(clientId);
   if (client && ![...PAGES, ...ENGINES].includes(pathOf(client.url) ?? "")) return fetch(request);
   const path = pathOf(request.url);
   const body = (await request.clone().arrayBuffer()).byteLength;
-  // A link to the page may carry what its author put there.
+  // The query of a navigation comes from the link, not from the page.
   const sent = body + (request.mode === "navigate" ? 0 : new URL(request.url).search.length);
   const refused = sent > 0 || request.method !== "GET" || path === null || !(path in files);
   tell({ watched: { refused } });
@@ -108,6 +111,8 @@ async function keptBefore() {
 }
 
 /**
+ * Manifest of a cache.
+ *
  * @param {Cache} cache
  * @returns {Promise<Files>}
  */
@@ -116,7 +121,7 @@ async function listOf(cache) {
 }
 
 /**
- * The file that an address means, without its query; null elsewhere.
+ * Path of an address within the scope, without query; null outside the scope.
  *
  * @param {string} address
  */
@@ -126,7 +131,7 @@ function pathOf(address) {
 }
 
 /**
- * Some servers answer `index.html` with a redirection.
+ * Address of a file. `index.html` becomes the folder, because some servers redirect it.
  *
  * @param {string} path
  */
@@ -134,7 +139,7 @@ function addressOf(path) {
   return new URL(path === "index.html" ? "./" : path, scope).href;
 }
 
-/** @param {ArrayBuffer} content */
+/** SHA-256 in hexadecimal. @param {ArrayBuffer} content */
 async function sha256(content) {
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
   return [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -147,7 +152,7 @@ async function ownPages() {
 }
 
 /**
- * Says it to every open page.
+ * Posts a message to all open pages.
  *
  * @param {{made: {address: string, bytes: number}} | {watched: {refused: boolean}}} what
  */

@@ -7,14 +7,14 @@ import { Visitor, launch } from "./visitor.mjs";
 
 const axe = await readFile(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 
-test("axe finds nothing, dark and light, on a desk and on a phone, whatever is open", async (test) => {
+test("axe reports no violations in both themes, on desktop and phone, with dialogs and panels open", async (test) => {
   const site = await openSite();
   test.after(site.close);
   const browser = await launch(["--disable-gpu"]);
   test.after(() => browser.close());
-  const visitor = await Visitor.arrive(browser, `${site.address}#device=cpu&model=${MODEL}`);
+  const visitor = await Visitor.open(browser, `${site.address}#device=cpu&model=${MODEL}`);
   const { page } = visitor;
-  const assertNothing = async (/** @type {string} */ state) => {
+  const assertNoViolations = async (/** @type {string} */ state) => {
     await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
     for (const colorScheme of /** @type {const} */ (["dark", "light"])) {
       await page.evaluate((theme) => (document.documentElement.dataset.theme = theme), colorScheme);
@@ -22,25 +22,25 @@ test("axe finds nothing, dark and light, on a desk and on a phone, whatever is o
       const { violations, passes } = await page.evaluate(() => /** @type {any} */ (window).axe.run());
       const found = violations.map((/** @type {any} */ { id, nodes }) => `${id}: ${nodes.map((/** @type {any} */ node) => node.target).join(", ")}`);
       assert.deepEqual(found, [], `${state}, ${colorScheme}`);
-      assert.ok(passes.length > 10, "axe has looked");
+      assert.ok(passes.length > 10, "axe ran its checks");
     }
   };
   const mimeType = "application/octet-stream";
-  await assertNothing("the first result");
+  await assertNoViolations("the first result");
   await page.locator("#compare-models").click();
   await page.waitForFunction(() => document.querySelectorAll("#comparison figure").length === 2, undefined, { timeout: 60_000 });
-  await assertNothing("two models side by side");
+  await assertNoViolations("two models side by side");
   await page.keyboard.press("?");
   assert.ok(await page.locator("#help").isVisible());
-  await assertNothing("the sheet of keys");
+  await assertNoViolations("the keyboard shortcuts");
   await page.keyboard.press("Escape");
   const file = (/** @type {string} */ series, /** @type {number} */ place) => ({ name: `${series}-${place}`, mimeType, buffer: discDicom({ series, place }) });
-  await visitor.picks([file("1.1", 0), file("1.1", 10), file("1.1", 40), file("1.2", 0)]);
-  await assertNothing("two series, with a notice");
+  await visitor.openFiles([file("1.1", 0), file("1.1", 10), file("1.1", 40), file("1.2", 0)]);
+  await assertNoViolations("two series, with a notice");
   await page.setViewportSize({ width: 390, height: 844 });
-  await visitor.picks({ name: "picture.png", mimeType, buffer: discPng(64) });
+  await visitor.openFiles({ name: "image.png", mimeType, buffer: discPng(64) });
   await page.locator("#window").selectOption("custom");
-  await assertNothing("a picture, on a phone");
+  await assertNoViolations("an image without HU, on a phone");
   await page.goto(`${site.address}licences.html`);
-  await assertNothing("the licences");
+  await assertNoViolations("the licences");
 });

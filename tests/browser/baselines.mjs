@@ -1,6 +1,6 @@
-// One explanation by this page's engines and by onnxruntime-web, on the same weights, slice and adapter, in one page:
-// `npm run baselines`. Prints ratios and asserts nothing but that the two agree; run it alone on the machine. The baseline is
-// optional: `npm install --no-save onnxruntime-web@1.30.0`.
+// Compares the time of one explanation between the engines of this page and onnxruntime-web, with the same weights, slice and
+// adapter: `npm run baselines`. Prints ratios and only asserts that the results agree; run nothing else on the machine. Install the
+// baseline first: `npm install --no-save onnxruntime-web@1.30.0`.
 import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,13 +12,13 @@ import { DIST } from "./site.mjs";
 import { launch } from "./visitor.mjs";
 
 const MODELS = ["coin-phantom", "coin-kidney-anomaly"];
-/** Turns that each side has. */
-const TURNS = 5;
-/** What is timed of a turn, after a run that is not. */
+/** The runtimes alternate this many times. */
+const ROUNDS = 5;
+/** Timed runs per round, after one warm-up run. */
 const RUNS = 12;
-/** On an adapter that is emulated. */
+/** Timed runs per round on a software adapter. */
 const SLOW_RUNS = 2;
-/** How far the two may differ in a pixel of the counterfactual. */
+/** Tolerance per pixel of the counterfactual. */
 const TOLERANCE = 1e-3;
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -37,15 +37,15 @@ for (const name of MODELS) {
 }
 const site = await serve(folder, "/", {});
 
-/** Milliseconds; `difference` is the largest of the counterfactuals. @typedef {{ours: number[], theirs: number[], difference: number}} Timed */
+/** Milliseconds of each run; `difference` is the largest between the counterfactuals. @typedef {{coin: number[], baseline: number[], difference: number}} Timings */
 
 /**
- * Both sides in the page, in turns.
+ * Times both runtimes in the page, alternating.
  *
- * @param {{model: string, device: "cpu" | "webgpu", turns: number, runs: number}} what
- * @returns {Promise<Timed>}
+ * @param {{model: string, device: "cpu" | "webgpu", rounds: number, runs: number}} options
+ * @returns {Promise<Timings>}
  */
-async function compare({ model, device, turns, runs }) {
+async function compare({ model, device, rounds, runs }) {
   const { Explainer, phantom } = await import(/** @type {any} */ ("/coin/coin.js"));
   const ort = await import(/** @type {any} */ (device === "cpu" ? "/baseline/ort.min.mjs" : "/baseline/ort.webgpu.min.mjs"));
   ort.env.wasm.numThreads = 1;
@@ -61,22 +61,22 @@ async function compare({ model, device, turns, runs }) {
   const { input, counterfactual } = await explainer.explain(slice);
   const feeds = { [session.inputNames[0]]: new ort.Tensor("float32", input, [1, 1, size, size]) };
   const found = await session.run(feeds);
-  const theirs = /** @type {Float32Array} */ (found[session.outputNames[0]].data);
-  const difference = counterfactual.reduce((/** @type {number} */ most, /** @type {number} */ value, /** @type {number} */ i) => Math.max(most, Math.abs(value - theirs[i])), 0);
-  /** @type {Timed} */
-  const timed = { ours: [], theirs: [], difference };
-  const clock = async (/** @type {() => Promise<unknown>} */ run) => {
+  const expected = /** @type {Float32Array} */ (found[session.outputNames[0]].data);
+  const difference = counterfactual.reduce((/** @type {number} */ most, /** @type {number} */ value, /** @type {number} */ i) => Math.max(most, Math.abs(value - expected[i])), 0);
+  /** @type {Timings} */
+  const timings = { coin: [], baseline: [], difference };
+  const measureTime = async (/** @type {() => Promise<unknown>} */ run) => {
     const start = performance.now();
     await run();
     return performance.now() - start;
   };
-  for (let turn = 0; turn < turns; turn++) {
+  for (let round = 0; round < rounds; round++) {
     await explainer.explain(slice);
-    for (let i = 0; i < runs; i++) timed.ours.push(await clock(() => explainer.explain(slice)));
+    for (let i = 0; i < runs; i++) timings.coin.push(await measureTime(() => explainer.explain(slice)));
     await session.run(feeds);
-    for (let i = 0; i < runs; i++) timed.theirs.push(await clock(() => session.run(feeds)));
+    for (let i = 0; i < runs; i++) timings.baseline.push(await measureTime(() => session.run(feeds)));
   }
-  return timed;
+  return timings;
 }
 
 for (const [device, flags, runs] of /** @type {const} */ ([
@@ -87,10 +87,10 @@ for (const [device, flags, runs] of /** @type {const} */ ([
   for (const model of MODELS) {
     const page = await browser.newPage();
     await page.goto(site.address);
-    const { ours, theirs, difference } = await page.evaluate(compare, { model, device, turns: TURNS, runs });
+    const { coin, baseline, difference } = await page.evaluate(compare, { model, device, rounds: ROUNDS, runs });
     if (!(difference <= TOLERANCE)) throw new Error(`${model} on ${device}: the counterfactuals differ by ${difference}`);
-    const [own, other] = [median(ours), median(theirs)];
-    console.log(`${model}, ${device}: ${own.toFixed(1)} ms, onnxruntime-web ${other.toFixed(1)} ms, ratio ${(own / other).toFixed(2)} (medians of ${TURNS} turns of ${runs})`);
+    const [own, other] = [median(coin), median(baseline)];
+    console.log(`${model}, ${device}: ${own.toFixed(1)} ms, onnxruntime-web ${other.toFixed(1)} ms, ratio ${(own / other).toFixed(2)} (medians of ${ROUNDS} rounds of ${runs})`);
     await page.close();
   }
   await browser.close();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { coalesce } from "../../web/page/coalesce.js";
 
-test("of what comes while a task runs only the newest is done, though the task fails", async () => {
+test("only the newest request that arrives during a task runs, even if the task fails", async () => {
   /** @type {number[]} */
   const done = [];
   const run = coalesce(async (/** @type {number} */ request) => {
@@ -14,7 +14,7 @@ test("of what comes while a task runs only the newest is done, though the task f
   assert.deepEqual(done, [3]);
 });
 
-test("a failure that nothing newer makes up for is told", async () => {
+test("an error rejects if no newer request follows", async () => {
   const run = coalesce(async () => Promise.reject(new Error("it fails")));
   await assert.rejects(run(null), /it fails/);
   await assert.rejects(run(null), /it fails/);

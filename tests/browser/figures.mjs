@@ -1,5 +1,5 @@
-// What a first and a second visit cost, and whether the page stays quick while a model runs: `npm run figures`.
-// Prints figures and asserts nothing; run it alone on the machine.
+// Measures the load times of a first and a cached visit, the long tasks while models run, and download sizes: `npm run figures`.
+// Prints figures and asserts nothing; run nothing else on the machine.
 import { gzipSync } from "node:zlib";
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ async function visit(context) {
     const { tasks, result } = /** @type {any} */ (window).seen;
     const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
     const paint = performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0;
-    // As Lighthouse has it: after the last long task that follows the first paint.
+    // Time to interactive as in Lighthouse: the end of the last long task.
     const before = tasks.filter((/** @type {any} */ task) => task.start < result);
     const interactive = Math.max(paint, navigation.domContentLoadedEventEnd, ...before.map((/** @type {any} */ task) => task.start + task.ms));
     return { paint, interactive, result, longest: Math.max(0, ...before.map((/** @type {any} */ task) => task.ms)) };
@@ -45,7 +45,7 @@ for (let i = 0; i < VISITS; i++) {
   const context = await browser.newContext();
   const first = await visit(context);
   cold.push(first.found);
-  await first.page.waitForFunction(() => document.getElementById("privacy-facts")?.textContent?.includes("yes, the page is kept"), undefined, { timeout: 60_000 });
+  await first.page.waitForFunction(() => document.getElementById("privacy-facts")?.textContent?.includes("yes, the page is saved"), undefined, { timeout: 60_000 });
   await first.page.close();
   const second = await visit(context);
   warm.push(second.found);
@@ -55,8 +55,8 @@ for (const [name, visits] of /** @type {const} */ ([["first visit", cold], ["fro
   console.log(`${name}: first paint ${shown(visits, "paint")}, interactive ${shown(visits, "interactive")}, first result ${shown(visits, "result")}, longest task ${shown(visits, "longest")} (medians of ${VISITS})`);
 }
 
-// While a model runs: all slices of a volume, the saliency methods, and the panes on the way.
-const visitor = await Visitor.arrive(browser, address);
+// Long tasks while a volume and the saliency maps are computed.
+const visitor = await Visitor.open(browser, address);
 const volume = JSON.parse(await readFile(join(DIST, "samples/index.json"), "utf8"))[0];
 await visitor.page.evaluate(() => {
   const seen = /** @type {number[]} */ ([]);
@@ -64,7 +64,7 @@ await visitor.page.evaluate(() => {
   new PerformanceObserver((list) => seen.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: "longtask" });
 });
 if (volume) {
-  await visitor.explains(() => visitor.page.locator(`input[value=${volume.name}]`).check());
+  await visitor.explain(() => visitor.page.locator(`input[value=${volume.name}]`).check());
   await visitor.page.locator("#explain-all").click();
   await visitor.page.waitForFunction(() => / slices in /.test(document.getElementById("volume-status")?.textContent ?? ""), undefined, { timeout: 300_000 });
 }
@@ -73,7 +73,7 @@ await visitor.page.waitForFunction(() => document.getElementById("methods-status
 const tasks = await visitor.page.evaluate(() => /** @type {any} */ (window).seen);
 console.log(`while a model runs (${await visitor.text("volume-status")} ${await visitor.text("methods-status")}): ${tasks.length} tasks of 50 ms or more on the main thread, the longest ${Math.round(Math.max(0, ...tasks))} ms`);
 
-/** Bytes of files, each compressed as GitHub Pages does. */
+/** Size of files in MB, each compressed with gzip as on GitHub Pages. */
 async function compressed(/** @type {string[]} */ paths) {
   const sizes = await Promise.all(paths.map(async (path) => gzipSync(await readFile(join(DIST, path))).length));
   return sizes.reduce((sum, size) => sum + size, 0) / 1e6;

@@ -3,16 +3,18 @@ import { basename, join } from "node:path";
 import { deflateSync, crc32, gunzipSync } from "node:zlib";
 
 /**
- * @typedef {Object} Expected what native `explain` says about a file
+ * @typedef {Object} Expected output of the native `explain` for a file
  * @property {string} name
  * @property {string} input path
  * @property {{before: number, after: number, slice: number, model?: string}} summary
  * @property {Float32Array} difference
- * @property {Record<string, Buffer>} written files on the scan's own grid: counterfactual, mask, segmentation
+ * @property {Record<string, Buffer>} written files on the grid of the scan: counterfactual, mask, segmentation
  */
 
 /**
- * @param {string} folder one folder a case
+ * Reads all cases.
+ *
+ * @param {string} folder with one folder per case
  * @returns {Promise<Expected[]>}
  */
 export async function readExpected(folder) {
@@ -43,7 +45,7 @@ async function readCase(folder) {
 }
 
 /**
- * Header and voxels of a gzipped NIfTI-1 file of float32 or uint8.
+ * Reads header and voxels of a gzipped NIfTI-1 file of float32 or uint8.
  *
  * @param {Buffer} gzipped
  */
@@ -55,7 +57,7 @@ export function readNifti(gzipped) {
 }
 
 /**
- * The numbers of a .npy file, version 1, float32, row by row.
+ * Reads a .npy file: version 1, float32, row-major.
  *
  * @param {Buffer} bytes
  */
@@ -69,7 +71,7 @@ function readNpy(bytes) {
 }
 
 /**
- * A NIfTI-1 volume of the same soft disc in air, slice after slice, 1 mm apart in each direction.
+ * Generates a NIfTI-1 volume: a disc of 40 HU in air, the same in all slices, with voxels of 1 mm.
  *
  * @param {number} size
  * @param {number} slices
@@ -92,10 +94,10 @@ export function discNifti(size, slices) {
 }
 
 /**
- * A CT slice in DICOM: a disc that is the wider, the nearer the slice is to the head.
+ * Generates a DICOM slice: a disc whose diameter increases towards the head.
  *
  * @param {{series: string, place: number, size?: number, window?: [number, number], modality?: string, slope?: number}} slice
- *   place in mm, below 60; centre and width of the window that it asks for; what a stored value is worth
+ *   `place`: position in mm, below 60; `window`: centre and width; `slope`: rescale slope
  */
 export function discDicom({ series, place, size = 64, window, modality = "CT", slope = 1 }) {
   const pixels = Buffer.alloc(2 * size * size);
@@ -139,16 +141,16 @@ export function discDicom({ series, place, size = 64, window, modality = "CT", s
 }
 
 /**
- * A model file of another normalisation, modality and finding: its weights stay.
+ * Changes the metadata of a model file and keeps its weights.
  *
  * @param {Buffer} file
- * @param {object} changes of its document
+ * @param {object} changes to the document `coin`
  */
-export function withCard(file, changes) {
+export function withMetadata(file, changes) {
   const length = Number(file.readBigUInt64LE(0));
   const header = JSON.parse(file.toString("utf8", 8, 8 + length));
-  const { window, ...card } = JSON.parse(header.__metadata__.coin);
-  header.__metadata__.coin = JSON.stringify({ ...card, format: 4, normalisation: { window }, ...changes });
+  const { window, ...metadata } = JSON.parse(header.__metadata__.coin);
+  header.__metadata__.coin = JSON.stringify({ ...metadata, format: 4, normalisation: { window }, ...changes });
   const text = Buffer.from(JSON.stringify(header));
   const padded = Buffer.concat([text, Buffer.alloc((8 - (text.length % 8)) % 8, " ")]);
   const size = Buffer.alloc(8);
@@ -156,7 +158,7 @@ export function withCard(file, changes) {
   return Buffer.concat([size, padded, file.subarray(8 + length)]);
 }
 
-/** A grey PNG of a bright disc on dark ground. @param {number} size */
+/** Generates a greyscale PNG with a bright disc on a black background. @param {number} size */
 export function discPng(size) {
   const rows = Buffer.alloc(size * (size + 1));
   for (let y = 0; y < size; y++) {
@@ -174,6 +176,8 @@ export function discPng(size) {
 }
 
 /**
+ * A PNG chunk.
+ *
  * @param {string} type
  * @param {Buffer} data
  */

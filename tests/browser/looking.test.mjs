@@ -5,10 +5,10 @@ import { MODEL, openSite } from "./site.mjs";
 import { Visitor, launch } from "./visitor.mjs";
 
 const mimeType = "application/octet-stream";
-/** Enough of them that there is time to cancel. */
+/** Enough slices to cancel in time. */
 const SLICES = 80;
 
-describe("Looking", () => {
+describe("Viewer", () => {
   /** @type {import("playwright-core").Browser} */
   let browser;
   /** @type {Awaited<ReturnType<typeof openSite>>} */
@@ -21,7 +21,7 @@ describe("Looking", () => {
   before(async () => {
     site = await openSite();
     browser = await launch(["--disable-gpu"]);
-    visitor = await Visitor.arrive(browser, `${site.address}#device=cpu&model=${MODEL}`);
+    visitor = await Visitor.open(browser, `${site.address}#device=cpu&model=${MODEL}`);
     page = visitor.page;
   });
   after(async () => {
@@ -30,7 +30,7 @@ describe("Looking", () => {
   });
 
   /**
-   * The place of a pane on the screen.
+   * Position of a pane on the screen.
    *
    * @param {string} id
    */
@@ -42,11 +42,13 @@ describe("Looking", () => {
   }
 
   /**
+   * Drags on a pane.
+   *
    * @param {string} id
-   * @param {[number, number]} from in shares of the pane
+   * @param {[number, number]} from in fractions of the pane
    * @param {[number, number]} to
    */
-  async function drags(id, from, to) {
+  async function drag(id, from, to) {
     const box = await boxOf(id);
     await page.mouse.move(...box.at(...from));
     await page.mouse.down();
@@ -54,37 +56,37 @@ describe("Looking", () => {
     await page.mouse.up();
   }
 
-  /** What a work beside says of its progress. */
-  const step = async (/** @type {string} */ work) => (await page.locator(`.work:has(#${work}-status) .step`).textContent()) ?? "";
+  /** Progress text of a background task. */
+  const step = async (/** @type {string} */ task) => (await page.locator(`.task:has(#${task}-status) .step`).textContent()) ?? "";
   const choose = (/** @type {string} */ tool) => page.locator(`input[name=tool][value=${tool}]`).check();
   const zoom = async () => parseFloat(await visitor.text("zoom-number"));
-  /** What is in the middle of a pane. */
+  /** CSS transform of a pane's image layer. */
   const transform = (/** @type {string} */ id) => page.locator(`.sheet:has(#${id})`).evaluate((sheet) => getComputedStyle(sheet).transform);
 
-  test("the wheel zooms where the pointer is, all panes together, and dragging moves them", async () => {
-    await choose("move");
+  test("the wheel zooms all panes at the pointer, and dragging pans them", async () => {
+    await choose("pan");
     const box = await boxOf("pane-difference");
     await page.mouse.move(...box.at(0.25, 0.25));
     const under = async () => {
       await page.mouse.move(...box.at(0.25, 0.25));
       return visitor.text("readout");
     };
-    const said = await under();
+    const text = await under();
     await page.mouse.wheel(0, -400);
     assert.ok((await zoom()) > 150, `zoomed to ${await zoom()} %`);
-    assert.equal(await under(), said, "what was under the pointer stays there");
+    assert.equal(await under(), text, "the point under the pointer stays");
     const transforms = new Set(await Promise.all(["pane-input", "pane-counterfactual", "pane-difference", "pane-mask"].map(transform)));
     assert.equal(transforms.size, 1, "all panes show the same part");
-    await drags("pane-difference", [0.5, 0.5], [0.3, 0.4]);
-    assert.notDeepEqual(new Set([await transform("pane-mask")]), transforms, "and move together");
+    await drag("pane-difference", [0.5, 0.5], [0.3, 0.4]);
+    assert.notDeepEqual(new Set([await transform("pane-mask")]), transforms, "panes pan together");
     await page.locator("#zoom-reset").click();
     assert.equal(await zoom(), 100);
     assert.equal(await transform("pane-mask"), "matrix(1, 0, 0, 1, 0, 0)");
   });
 
-  test("two fingers zoom", async () => {
-    const phone = await Visitor.arrive(browser, `${site.address}#device=cpu&model=${MODEL}`, { hasTouch: true, viewport: { width: 390, height: 844 } });
-    await phone.page.locator("input[name=tool][value=move]").check();
+  test("pinching zooms", async () => {
+    const phone = await Visitor.open(browser, `${site.address}#device=cpu&model=${MODEL}`, { hasTouch: true, viewport: { width: 390, height: 844 } });
+    await phone.page.locator("input[name=tool][value=pan]").check();
     await phone.page.locator("#pane-input").scrollIntoViewIfNeeded();
     const box = await phone.page.locator("#pane-input").boundingBox();
     assert.ok(box);
@@ -99,25 +101,25 @@ describe("Looking", () => {
     await phone.page.context().close();
   });
 
-  test("a drag sets the window", async () => {
+  test("dragging with the window tool sets the window", async () => {
     await choose("window");
     const bright = await visitor.brightness("pane-input");
-    await drags("pane-input", [0.5, 0.3], [0.5, 0.8]);
-    assert.match(await page.locator("#display option:checked").innerText(), /^As dragged: /);
+    await drag("pane-input", [0.5, 0.3], [0.5, 0.8]);
+    assert.match(await page.locator("#display option:checked").innerText(), /^Custom: /);
     const level = async () => (await visitor.brightness("pane-input")) < bright - 5;
     await waitUntil(level, "a higher level is darker");
     const before = await page.locator("#display option:checked").innerText();
     await page.locator("#insert").focus();
     await page.keyboard.press("ArrowUp");
-    await waitUntil(async () => (await page.locator("#display option:checked").innerText()) !== before, "arrows set it, too");
+    await waitUntil(async () => (await page.locator("#display option:checked").innerText()) !== before, "arrow keys set the window");
     await page.locator("#display").selectOption("model");
   });
 
   test("the ruler measures millimetres, by mouse and by keyboard", async () => {
-    await visitor.picks({ name: "disc.dcm", mimeType, buffer: discDicom({ series: "1.5", place: 0 }) });
+    await visitor.openFiles({ name: "disc.dcm", mimeType, buffer: discDicom({ series: "1.5", place: 0 }) });
     await choose("measure");
     const { width, columnMm } = await page.evaluate(() => /** @type {any} */ (window).coin.slice);
-    await drags("pane-mask", [0.25, 0.5], [0.75, 0.5]);
+    await drag("pane-mask", [0.25, 0.5], [0.75, 0.5]);
     const measured = parseFloat((await visitor.text("ruler-length")).replace(/^Distance /, ""));
     assert.ok(Math.abs(measured - 0.5 * width * columnMm) < 0.02 * width * columnMm, `${measured} mm of ${width} x ${columnMm}`);
     await page.locator("#insert").focus();
@@ -129,22 +131,22 @@ describe("Looking", () => {
     assert.equal((await visitor.coin()).truth, null, "nothing was inserted");
   });
 
-  test("a drag inserts as wide an anomaly", async () => {
-    await visitor.explains(() => page.locator("input[value=phantom-normal]").check());
+  test("a drag sets the diameter of the inserted anomaly", async () => {
+    await visitor.explain(() => page.locator("input[value=phantom-normal]").check());
     await choose("insert");
     const widths = [];
     for (const reach of [0.06, 0.12]) {
-      await visitor.explains(() => drags("pane-input", [0.4, 0.5], [0.4 + reach, 0.5]));
+      await visitor.explain(() => drag("pane-input", [0.4, 0.5], [0.4 + reach, 0.5]));
       const { truth, explanation } = await visitor.coin();
       const columns = truth.flatMap((/** @type {number} */ inside, /** @type {number} */ i) => (inside ? [i % explanation.size] : []));
       widths.push((Math.max(...columns) - Math.min(...columns) + 1) / explanation.size);
     }
-    assert.ok(widths[0] < 0.16 && widths[1] > 1.5 * widths[0], `${widths} of the picture`);
+    assert.ok(widths[0] < 0.16 && widths[1] > 1.5 * widths[0], `widths ${widths} of the image`);
     await page.locator("#remove-inserted").click();
     await visitor.settled();
   });
 
-  test("a slider goes from the counterfactual to the input", async () => {
+  test("a slider reveals the input over the counterfactual", async () => {
     const covered = () => page.locator("#pane-before").evaluate((canvas) => getComputedStyle(canvas).clipPath);
     assert.equal(await covered(), "inset(0px 100% 0px 0px)");
     await page.locator("#reveal").fill("30");
@@ -154,12 +156,12 @@ describe("Looking", () => {
     await page.locator("#reveal").fill("100");
   });
 
-  test("maps have colours of choice, and the mask is filled as much as wanted", async () => {
-    await visitor.explains(() => page.locator("input[value=phantom-abnormal]").check());
+  test("the colour map and the opacity of the mask can be changed", async () => {
+    await visitor.explain(() => page.locator("input[value=phantom-abnormal]").check());
     const corner = (/** @type {string} */ id) =>
       page.evaluate((id) => [...(/** @type {HTMLCanvasElement} */ (document.getElementById(id)).getContext("2d")?.getImageData(2, 0, 1, 1).data ?? [])].slice(0, 3), id);
     await page.locator("#colour-map").selectOption("viridis");
-    // Viridis begins at a dark violet (matplotlib's first entry is 68, 1, 84).
+    // The first colour of viridis in matplotlib is (68, 1, 84).
     for (const id of ["pane-difference", "legend"]) {
       await waitUntil(async () => Math.max(...(await corner(id)).map((channel, i) => Math.abs(channel - [68, 1, 84][i]))) <= 6, `${id}: ${await corner(id)}`);
     }
@@ -179,7 +181,7 @@ describe("Looking", () => {
     });
   }
 
-  test("the mask's components are listed with area, HU and difference, and a row shows its component", async () => {
+  test("the components of the mask are listed with area, intensity and difference, and a click zooms to one", async () => {
     await page.locator("#threshold").fill("0.02");
     await waitUntil(async () => (await page.locator("#components tr").count()) > 1, "several components");
     await page.locator("#threshold").fill("0.25");
@@ -193,16 +195,16 @@ describe("Looking", () => {
     const mean = sum(explanation.difference.filter((/** @type {number} */ _, /** @type {number} */ i) => mask[i])) / pixels;
     assert.ok(Math.abs(Number(row[2]) - mean) < 0.006, `${row[2]} is not ${mean}`);
     await page.locator("#components button").first().click();
-    assert.ok((await zoom()) > 150, "it is magnified");
+    assert.ok((await zoom()) > 150, "zoomed to the component");
     await page.locator("#components button").first().click();
     assert.equal(await zoom(), 100);
   });
 
-  test("saliency methods are computed beside, cancelled, compared and saved", async () => {
+  test("saliency maps are computed in the background, cancelled, compared and saved", async () => {
     const { explanation } = await visitor.coin();
     await page.locator("#compare-methods").click();
     await waitUntil(async () => /RISE: \d+ of 1000/.test(await step("methods")), "progress");
-    // All of it takes seconds: a click that waits for the page to lie still would come late.
+    // `click` would wait for a stable layout, until after the run.
     await page.locator("#methods-cancel").dispatchEvent("click");
     await waitUntil(async () => (await visitor.text("methods-status")) === "Cancelled.", "cancelled");
     assert.deepEqual((await visitor.coin()).explanation, explanation);
@@ -210,42 +212,42 @@ describe("Looking", () => {
     await page.locator("#compare-methods").click();
     await waitUntil(async () => /RISE: \d+ of 1000/.test(await step("methods")), "progress");
     await page.locator("#threshold").fill("0.3");
-    assert.equal((await visitor.coin()).threshold, 0.3, "the page goes on");
+    assert.equal((await visitor.coin()).threshold, 0.3, "the page stays responsive");
     await page.waitForFunction(() => document.getElementById("methods-status")?.textContent?.startsWith("Computed in"), undefined, { timeout: 300_000 });
     const names = await page.locator("#methods-list figcaption").allInnerTexts();
-    assert.deepEqual(names.map((name) => name.replace(/ · IoU \d\.\d\d$/, "")), ["COIN, difference", "RISE", "ScoreCAM", "LayerCAM", "Grad-CAM"]);
-    assert.ok(names.every((name) => / · IoU /.test(name)), "the truth is known here");
+    assert.deepEqual(names.map((name) => name.replace(/ · IoU \d\.\d\d$/, "")), ["COIN, difference map", "RISE", "ScoreCAM", "LayerCAM", "Grad-CAM"]);
+    assert.ok(names.every((name) => / · IoU /.test(name)), "the ground truth is known");
     const pictures = await page.locator("#methods-list canvas").evaluateAll((canvases) => canvases.map((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL()));
-    assert.equal(new Set(pictures).size, 5, "each shows something else");
+    assert.equal(new Set(pictures).size, 5, "all maps differ");
     const [figure] = await Promise.all([page.waitForEvent("download"), page.locator("#save-methods").click()]);
     assert.match(figure.suggestedFilename(), /-methods\.png$/);
     assert.match(page.url(), /methods=1/);
     await page.locator("#threshold").fill("0.25");
   });
 
-  test("a volume has a curve; all of it is explained, with a way out, and saved", async () => {
-    await visitor.picks({ name: "discs.nii", mimeType, buffer: discNifti(64, SLICES) });
+  test("a volume has a curve, and all slices can be explained, cancelled and saved", async () => {
+    await visitor.openFiles({ name: "discs.nii", mimeType, buffer: discNifti(64, SLICES) });
     const all = page.locator("#volume-saves button[value=mask]");
-    assert.ok(await all.isDisabled(), "what is called all must be all");
+    assert.ok(await all.isDisabled(), "saving needs all slices");
     assert.ok(await page.locator("#volume").isVisible());
     await page.locator("#explain-all").click();
     await waitUntil(async () => /^Slice \d+/.test(await step("volume")), "progress");
     await page.locator("#volume-cancel").dispatchEvent("click");
     await waitUntil(async () => /^Cancelled/.test(await visitor.text("volume-status")), "cancelled");
-    const known = async () => Number(/of (\d+) of 80/.exec((await page.locator("#curve").getAttribute("aria-label")) ?? "")?.[1]);
+    const known = async () => Number(/(\d+) of 80/.exec((await page.locator("#curve").getAttribute("aria-label")) ?? "")?.[1]);
     assert.ok((await known()) < SLICES);
     await page.locator("#explain-all").click();
     await page.waitForFunction(() => /^80 slices in/.test(document.getElementById("volume-status")?.textContent ?? ""), undefined, { timeout: 60_000 });
     assert.equal(await known(), SLICES);
     assert.ok(await page.locator("#projection").isVisible());
-    assert.ok((await visitor.brightness("projection")) > 1, "something is seen from the front");
+    assert.ok((await visitor.brightness("projection")) > 1, "the projection is not empty");
     const curve = await page.locator("#curve").boundingBox();
     assert.ok(curve);
-    await visitor.explains(() => page.locator("#curve").click({ position: { x: (2.5 / SLICES) * curve.width, y: 20 } }));
+    await visitor.explain(() => page.locator("#curve").click({ position: { x: (2.5 / SLICES) * curve.width, y: 20 } }));
     assert.equal((await visitor.coin()).source.slice, 2);
     const [file] = await Promise.all([page.waitForEvent("download"), page.locator("#volume-saves button[value=counterfactual]").click()]);
     assert.equal(file.suggestedFilename(), "coin-discs-nii-all-counterfactual.nii.gz");
-    visitor.assertQuiet();
+    visitor.assertNoErrors();
   });
 });
 
@@ -255,6 +257,8 @@ function sum(values) {
 }
 
 /**
+ * Polls a condition for up to 10 seconds.
+ *
  * @param {() => Promise<boolean>} holds
  * @param {string} what
  */
@@ -263,5 +267,5 @@ async function waitUntil(holds, what) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  assert.fail(`not seen: ${what}`);
+  assert.fail(`timed out: ${what}`);
 }

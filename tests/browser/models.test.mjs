@@ -26,15 +26,15 @@ describe("Shipped models", () => {
   });
 
   for (const { name } of models) {
-    test(`${name} explains a real slice where its square lies, and saves its mask there`, async () => {
-      const visitor = await Visitor.arrive(browser, `${site.address}#device=cpu&model=${name}&sample=${sample.name}&threshold=0.05`);
+    test(`${name} explains a CT slice within its input square and saves the mask at the same place`, async () => {
+      const visitor = await Visitor.open(browser, `${site.address}#device=cpu&model=${name}&sample=${sample.name}&threshold=0.05`);
       const { explanation, mask, model, slice, threshold } = await visitor.coin();
       assert.equal(model.name, name);
       assert.ok(model.selfTest.maxError <= model.selfTest.tolerance);
       const { square, size, difference } = explanation;
       const { left, top, width, height } = square;
       if (square.aroundBody) {
-        assert.ok(width < 0.98 * slice.width, `a patient is narrower than the field of view: ${JSON.stringify(square)}`);
+        assert.ok(width < 0.98 * slice.width, `the body is narrower than the field of view: ${JSON.stringify(square)}`);
       } else {
         const side = Math.max(slice.width, slice.height);
         assert.deepEqual([left, top, width, height], [(slice.width - side) / 2, (slice.height - side) / 2, side, side]);
@@ -47,23 +47,23 @@ describe("Shipped models", () => {
         await visitor.page.waitForFunction(() => location.hash.includes("hysteresis=0"));
         const all = (await visitor.coin()).mask;
         assert.deepEqual(all, maskOf(difference, size, threshold, 0));
-        assert.ok(all.includes(1), "something changed");
+        assert.ok(all.includes(1), "the mask without hysteresis is not empty");
       }
 
       const [file] = await Promise.all([visitor.page.waitForEvent("download"), visitor.page.locator("#save-mask").click()]);
       const { z, inside } = maskedVoxels(gunzipSync(await readFile(await file.path())));
       const within = (/** @type {{x: number, y: number}} */ { x, y }) => x + 0.5 > left && x + 0.5 < left + width && y + 0.5 > top && y + 0.5 < top + height;
-      assert.ok(inside.length === 0 || z.size === 1, "one slice is masked");
+      assert.ok(inside.length === 0 || z.size === 1, "the mask is in one slice");
       assert.equal(inside.length > 0, (await visitor.coin()).mask.includes(1));
-      assert.ok(inside.every(within), "nothing is masked beyond the square");
-      visitor.assertQuiet();
+      assert.ok(inside.every(within), "the mask is inside the square");
+      visitor.assertNoErrors();
       await visitor.page.context().close();
     });
   }
 });
 
 /**
- * Pixels beyond the threshold in 8-connected components that reach beyond the seedThreshold.
+ * Mask by hysteresis: pixels above the threshold in 8-connected components that exceed the seed threshold.
  *
  * @param {number[]} difference
  * @param {number} size
@@ -89,8 +89,8 @@ function maskOf(difference, size, threshold, seedThreshold) {
 }
 
 /**
- * The voxels of an axial NIfTI mask of bytes that are not 0, where the page shows them: x to the patient's left, y to the back,
- * while the file's axes point to the right and the front where its affine is positive.
+ * Voxels of an axial NIfTI mask (uint8) that are not 0, in the orientation of the page: x to the patient's left, y to the back.
+ * The axes of the file point right and front where the affine is positive.
  *
  * @param {Buffer} nifti
  */

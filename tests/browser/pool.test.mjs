@@ -7,7 +7,7 @@ const setup = SETUPS.find(({ device }) => device === "cpu");
 assert.ok(setup);
 const MASKS = 150;
 
-describe("Engines that share work", { skip: setup.skip }, () => {
+describe("Engine pool", { skip: setup.skip }, () => {
   /** @type {import("playwright-core").Browser} */
   let browser;
   /** @type {Awaited<ReturnType<typeof openSite>>} */
@@ -23,14 +23,14 @@ describe("Engines that share work", { skip: setup.skip }, () => {
   });
 
   /**
-   * Someone whose device has so many processors.
+   * Opens the page on a device with a number of CPU cores.
    *
-   * @param {number} processors
+   * @param {number} cores
    */
-  async function arriveWith(processors) {
+  async function openWith(cores) {
     const context = await browser.newContext();
     const page = await context.newPage();
-    await page.addInitScript((processors) => Object.defineProperty(Navigator.prototype, "hardwareConcurrency", { get: () => processors }), processors);
+    await page.addInitScript((cores) => Object.defineProperty(Navigator.prototype, "hardwareConcurrency", { get: () => cores }), cores);
     const visitor = new Visitor(page, `${site.address}#device=cpu&model=${MODEL}`);
     await page.goto(visitor.address);
     await visitor.settled();
@@ -38,9 +38,9 @@ describe("Engines that share work", { skip: setup.skip }, () => {
   }
 
   /**
-   * What explainer and pool make of eleven phantoms, and a map of RISE.
+   * Explains eleven phantoms alone and in the pool, and computes a RISE map.
    *
-   * @param {{model: string, masks: number}} what
+   * @param {{model: string, masks: number}} options
    */
   async function compute({ model, masks }) {
     const { Explainer, phantom } = await import(new URL("coin.js", document.baseURI).href);
@@ -49,11 +49,11 @@ describe("Engines that share work", { skip: setup.skip }, () => {
     const seeds = Array.from({ length: 11 }, (_, i) => i + 1);
     const slices = await Promise.all(seeds.map(async (seed) => (await phantom({ seed, size: 96 + 8 * seed, anomaly: {} })).slice));
     const plain = (/** @type {any} */ { before, after, difference }) => [before, after, ...difference];
-    const alone = [];
-    for (const slice of slices) alone.push(plain(await explainer.explain(slice)));
-    const shared = [];
-    for await (const explanation of explainer.explainAll(slices)) shared.push(plain(explanation));
-    // Whoever has seen enough stops, and may begin anew.
+    const sequential = [];
+    for (const slice of slices) sequential.push(plain(await explainer.explain(slice)));
+    const pooled = [];
+    for await (const explanation of explainer.explainAll(slices)) pooled.push(plain(explanation));
+    // Leaving the loop early does not affect later calls.
     let seen = 0;
     for await (const _ of explainer.explainAll(slices)) if (++seen === 2) break;
     const again = [];
@@ -62,7 +62,7 @@ describe("Engines that share work", { skip: setup.skip }, () => {
     /** @type {number[][]} */
     const steps = [];
     const map = await explainer.attribute(slices[0], "rise", { masks, onProgress: (/** @type {number} */ done, /** @type {number} */ all) => steps.push([done, all]) });
-    // Who waits for an engine can leave before one is idle.
+    // A call that waits for an engine can be aborted.
     /** @type {string[]} */
     const ended = [];
     const controller = new AbortController();
@@ -71,28 +71,28 @@ describe("Engines that share work", { skip: setup.skip }, () => {
     controller.abort();
     await waiting.catch((/** @type {Error} */ { name }) => ended.push(name));
     await busy;
-    return { alone, shared, again, map: [...map], steps, failure, ended };
+    return { sequential, pooled, again, map: [...map], steps, failure, ended };
   }
 
-  test("give what one engine gives, in the order of the work, however many they are", async () => {
+  test("the results equal those of one engine, in order, for any number of engines", async () => {
     const found = [];
-    for (const processors of [1, 3]) {
-      const visitor = await arriveWith(processors);
+    for (const cores of [1, 3]) {
+      const visitor = await openWith(cores);
       found.push(await visitor.page.evaluate(compute, { model: MODEL, masks: MASKS }));
       const names = await Promise.all(visitor.page.workers().map((worker) => worker.evaluate(() => self.name)));
-      assert.equal(names.filter((name) => /^cpu \d$/.test(name)).length, processors, `${names}`);
-      visitor.assertQuiet();
+      assert.equal(names.filter((name) => /^cpu \d$/.test(name)).length, cores, `${names}`);
+      visitor.assertNoErrors();
       await visitor.page.context().close();
     }
-    for (const { alone, shared, again, map, steps, failure, ended } of found) {
+    for (const { sequential, pooled, again, map, steps, failure, ended } of found) {
       assert.deepEqual(ended, ["AbortError", "map"]);
-      assert.equal(new Set(alone.map(([before]) => before)).size, 11, "every phantom is another");
-      assert.deepEqual(shared, alone);
-      assert.deepEqual(again, alone.slice(0, 3));
+      assert.equal(new Set(sequential.map(([before]) => before)).size, 11, "all phantoms differ");
+      assert.deepEqual(pooled, sequential);
+      assert.deepEqual(again, sequential.slice(0, 3));
       assert.deepEqual([Math.min(...map), Math.max(...map)], [0, 1]);
       assert.deepEqual(steps.at(-1), [MASKS, MASKS]);
       assert.match(failure, /^masks: 1000000 is not between 1 and 100000$/);
     }
-    assert.deepEqual(found[1].map, found[0].map, "the order in which masks are added up does not depend on the engines");
+    assert.deepEqual(found[1].map, found[0].map, "the order of summation does not depend on the number of engines");
   });
 });

@@ -13,34 +13,34 @@ const TYPES = {
 };
 
 /**
- * What a server was asked for.
+ * A request to a server.
  *
- * @typedef {Object} Asked
+ * @typedef {Object} RecordedRequest
  * @property {string} method
  * @property {string} path below the site, without query
  * @property {string} query
- * @property {number} bytes of the body
+ * @property {number} bytes size of the body
  */
 
-/** @typedef {(path: string, content: Buffer) => Buffer | string} Alter gives a file's content, changed or not */
+/** @typedef {(path: string, content: Buffer) => Buffer | string} Alter returns the content to serve */
 
 /**
- * Serves a folder below `prefix`, every file with the headers given, and remembers what it was asked for.
+ * Serves a folder below `prefix` with additional headers and records the requests.
  *
  * @param {string} folder
  * @param {string} prefix begins and ends with a slash
  * @param {Record<string, string>} headers
  * @param {Alter} [alter]
- * @returns {Promise<{address: string, asked: Asked[], close: () => void}>}
+ * @returns {Promise<{address: string, requests: RecordedRequest[], close: () => void}>}
  */
 export async function serve(folder, prefix, headers, alter = (_, content) => content) {
-  /** @type {Asked[]} */
-  const asked = [];
+  /** @type {RecordedRequest[]} */
+  const requests = [];
   const { origin, close } = await listen(async (request, response) => {
     const { pathname, search } = new URL(request.url ?? "/", "http://localhost");
-    const asking = { method: request.method ?? "", path: pathname.slice(prefix.length), query: search, bytes: 0 };
-    asked.push(asking);
-    for await (const part of request) asking.bytes += part.length;
+    const recorded = { method: request.method ?? "", path: pathname.slice(prefix.length), query: search, bytes: 0 };
+    requests.push(recorded);
+    for await (const part of request) recorded.bytes += part.length;
     const path = normalize(decodeURIComponent(pathname));
     const file = join(folder, path.endsWith("/") ? join(path.slice(prefix.length), "index.html") : path.slice(prefix.length));
     const found = path.startsWith(prefix) ? await stat(file).catch(() => null) : null;
@@ -49,19 +49,19 @@ export async function serve(folder, prefix, headers, alter = (_, content) => con
       return;
     }
     const type = TYPES[/** @type {keyof typeof TYPES} */ (extname(file))] ?? "application/octet-stream";
-    const content = alter(asking.path, await readFile(file));
+    const content = alter(recorded.path, await readFile(file));
     response.writeHead(200, { ...headers, "content-type": type, "content-length": Buffer.byteLength(content) });
     response.end(content);
   });
-  return { address: `${origin}${prefix}`, asked, close };
+  return { address: `${origin}${prefix}`, requests, close };
 }
 
 /**
- * A stranger that answers everyone and remembers what it was asked for.
+ * Starts a server on another origin that allows all requests and records them.
  *
  * @returns {Promise<{address: string, requests: string[], close: () => void}>}
  */
-export async function serveStranger() {
+export async function serveOtherOrigin() {
   /** @type {string[]} */
   const requests = [];
   const { origin, close } = await listen((request, response) => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { after, before, describe, test } from "node:test";
-import { discDicom, discNifti, discPng, withCard } from "./files.mjs";
+import { discDicom, discNifti, discPng, withMetadata } from "./files.mjs";
 import { serve } from "./server.mjs";
 import { DIST, MODEL, SETUPS, openSite } from "./site.mjs";
 import { Visitor, launch } from "./visitor.mjs";
@@ -13,13 +13,13 @@ const mimeType = "application/octet-stream";
 const WEB = fileURLToPath(new URL("../../web", import.meta.url));
 const PKG = fileURLToPath(new URL("../../pkg", import.meta.url));
 
-describe("Sharing", () => {
+describe("State, settings and models", () => {
   /** @type {import("playwright-core").Browser} */
   let browser;
   /** @type {Awaited<ReturnType<typeof openSite>>} */
   let site;
-  const arrive = (/** @type {string} */ hash, /** @type {import("playwright-core").BrowserContextOptions} */ options = {}) =>
-    Visitor.arrive(browser, `${site.address}#device=cpu&${hash}`, options);
+  const open = (/** @type {string} */ hash, /** @type {import("playwright-core").BrowserContextOptions} */ options = {}) =>
+    Visitor.open(browser, `${site.address}#device=cpu&${hash}`, options);
 
   before(async () => {
     site = await openSite();
@@ -30,65 +30,65 @@ describe("Sharing", () => {
     site?.close();
   });
 
-  test("an address restores what is shown, and is told to no one", async () => {
-    const first = await arrive(`model=${MODEL}`);
-    await first.explains(() => first.page.locator("#new-patient").click());
+  test("an address restores the state and is not sent to the server", async () => {
+    const first = await open(`model=${MODEL}`);
+    await first.explain(() => first.page.locator("#new-patient").click());
     await first.page.locator("#threshold").fill("0.4");
     await first.page.locator("#display").selectOption("bone");
     await first.page.locator("#colour-map").selectOption("turbo");
     await first.page.waitForFunction(() => ["threshold=0.4", "display=bone", "colours=turbo"].every((part) => location.hash.includes(part)));
     const seen = await first.coin();
-    const other = await Visitor.arrive(browser, first.page.url());
+    const other = await Visitor.open(browser, first.page.url());
     const found = await other.coin();
     assert.deepEqual(found.explanation, { ...seen.explanation, milliseconds: found.explanation.milliseconds });
     assert.deepEqual([found.mask, found.threshold, found.source], [seen.mask, 0.4, seen.source]);
     assert.equal(await other.page.locator("#display").inputValue(), "bone");
-    assert.ok(site.asked.every(({ query }) => query === ""), "what stands behind # is not sent");
-    const third = await Visitor.arrive(browser, `${first.page.url()}&methods=1`);
-    await third.page.waitForFunction(() => /^RISE/.test(document.querySelector(".work:has(#methods-status) .step")?.textContent ?? ""));
+    assert.ok(site.requests.every(({ query }) => query === ""), "the fragment is not sent");
+    const third = await Visitor.open(browser, `${first.page.url()}&methods=1`);
+    await third.page.waitForFunction(() => /^RISE/.test(document.querySelector(".task:has(#methods-status) .step")?.textContent ?? ""));
     await third.page.context().close();
-    await first.picks({ name: "own.dcm", mimeType, buffer: discDicom({ series: "1.9", place: 0 }) });
+    await first.openFiles({ name: "own.dcm", mimeType, buffer: discDicom({ series: "1.9", place: 0 }) });
     await first.page.waitForFunction(() => !location.hash.includes("sample="));
     assert.doesNotMatch(first.page.url(), /own/);
     await Promise.all([first, other].map((visitor) => visitor.page.context().close()));
   });
 
-  test("nonsense in an address does no harm", async () => {
-    const visitor = await arrive(`model=${MODEL}&sample=none&slice=-7&threshold=nine&display=constructor&colours=__proto__&postprocess=x`);
+  test("invalid query parameters are ignored", async () => {
+    const visitor = await open(`model=${MODEL}&sample=none&slice=-7&threshold=nine&display=constructor&colours=__proto__&postprocess=x`);
     assert.equal(await visitor.state(), "ready");
     assert.equal((await visitor.coin()).source.sample, "phantom-abnormal");
     assert.equal(await visitor.page.locator("#display").inputValue(), "model");
-    visitor.assertQuiet();
+    visitor.assertNoErrors();
     await visitor.page.context().close();
   });
 
-  test("the whole page speaks German, too", async (test) => {
-    const visitor = await arrive(`model=${MODEL}&lang=de`);
+  test("the whole page is translated into German", async (test) => {
+    const visitor = await open(`model=${MODEL}&lang=de`);
     assert.equal(await visitor.page.locator("html").getAttribute("lang"), "de");
-    assert.match(await visitor.text("verdict"), /^Klassifikator: auffällig .* → nach dem Übermalen: /);
-    assert.match(await visitor.text("device-reason"), /^Von Hand gewählt\.$/);
-    const english = await arrive(`model=${MODEL}&lang=en`);
-    // The built page is one bundle; the modules themselves are asked on a server of their own.
+    assert.match(await visitor.text("verdict"), /^Klassifikator: auffällig .* → nach Inpainting: /);
+    assert.match(await visitor.text("device-reason"), /^Manuell ausgewählt\.$/);
+    const english = await open(`model=${MODEL}&lang=en`);
+    // The built page is bundled; the test imports the source modules from another server.
     const source = await serve(WEB, "/", {});
     test.after(source.close);
     const reader = await browser.newPage();
     await reader.goto(`${source.address}icon.svg`);
     const missing = await reader.evaluate(async () => {
       const language = await import(/** @type {any} */ ("/page/language.js"));
-      // What the page composes itself is checked by its types.
+      // Types check that german.js has all strings of english.js.
       const text = await (await fetch("/index.html")).text();
       return language.untranslated(new DOMParser().parseFromString(text, "text/html"));
     });
     assert.deepEqual(missing, []);
     await reader.close();
-    await english.explains(() => english.page.locator("#language").selectOption("de"));
+    await english.explain(() => english.page.locator("#language").selectOption("de"));
     await english.settled();
     assert.match(english.page.url(), /lang=de/);
     await Promise.all([visitor, english].map((visitor) => visitor.page.context().close()));
   });
 
-  test("it is dark, light by choice, and remembers that", async () => {
-    const visitor = await arrive(`model=${MODEL}`, { colorScheme: "light" });
+  test("the theme is dark by default, and the light theme is remembered", async () => {
+    const visitor = await open(`model=${MODEL}`, { colorScheme: "light" });
     const background = () => visitor.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     assert.equal(await background(), "rgb(13, 17, 23)");
     await visitor.page.locator("#light").check();
@@ -99,18 +99,18 @@ describe("Sharing", () => {
     await visitor.page.context().close();
   });
 
-  test("keys do what hands do, and a sheet lists them", async () => {
-    const { page, ...visitor } = Object.assign(await arrive(`model=${MODEL}`), {});
+  test("keyboard shortcuts work, are listed and can be disabled", async () => {
+    const { page, ...visitor } = Object.assign(await open(`model=${MODEL}`), {});
     const value = (/** @type {string} */ id) => page.locator(`#${id}`).inputValue();
     const before = Number(await value("threshold"));
     await page.keyboard.press("]");
     assert.equal(Number(await value("threshold")).toFixed(2), (before + 0.01).toFixed(2));
     await page.keyboard.press("b");
     assert.equal(await value("reveal"), "0");
-    await page.keyboard.press("m");
-    assert.ok(await page.locator("input[name=tool][value=move]").isChecked());
+    await page.keyboard.press("p");
+    assert.ok(await page.locator("input[name=tool][value=pan]").isChecked());
     await page.keyboard.press("+");
-    assert.notEqual(await page.locator("#zoom-number").innerText(), "100 %");
+    assert.notEqual(await page.locator("#zoom-number").innerText(), "100%");
     await page.keyboard.press("0");
     await page.keyboard.press("?");
     assert.ok(await page.locator("#help").isVisible());
@@ -119,22 +119,22 @@ describe("Sharing", () => {
     assert.ok(!(await page.locator("#help").isVisible()));
     const now = await value("threshold");
     await page.keyboard.press("]");
-    assert.equal(await value("threshold"), now, "letters and signs can be turned off");
-    assert.deepEqual(visitor.complaints, []);
+    assert.equal(await value("threshold"), now, "single-key shortcuts are disabled");
+    assert.deepEqual(visitor.errors, []);
     await page.context().close();
   });
 
-  test("a model of one's own is opened like an image, a broken one is refused and the last stays", async () => {
-    const visitor = await arrive(`model=${MODEL}`);
-    await visitor.picks(join(DIST, "models", `${MODEL}.safetensors`));
+  test("a model file is opened like an image; a broken one shows an error and keeps the last model", async () => {
+    const visitor = await open(`model=${MODEL}`);
+    await visitor.openFiles(join(DIST, "models", `${MODEL}.safetensors`));
     assert.equal(await visitor.state(), "ready");
     assert.equal(await visitor.page.locator("#model option:checked").innerText(), `Own: ${MODEL}`);
     await visitor.page.waitForFunction(() => !location.hash.includes("model="));
-    await visitor.picks({ name: "broken.safetensors", mimeType, buffer: Buffer.from("no model") });
+    await visitor.openFiles({ name: "broken.safetensors", mimeType, buffer: Buffer.from("no model") });
     assert.equal(await visitor.state(), "failed");
     assert.match(await visitor.text("notice-text"), /not a whole safetensors file/);
     assert.equal(await visitor.page.locator("#model option:checked").innerText(), `Own: ${MODEL}`);
-    await visitor.explains(() => visitor.page.locator("input[value=phantom-normal]").check());
+    await visitor.explain(() => visitor.page.locator("input[value=phantom-normal]").check());
     assert.equal(await visitor.state(), "ready");
 
     await visitor.page.locator("#compare-models").click();
@@ -144,39 +144,39 @@ describe("Sharing", () => {
     await visitor.page.context().close();
   });
 
-  test("a model without HU sees each slice by its own percentiles, and nothing on the page is called HU", async () => {
-    const visitor = await arrive(`model=${MODEL}`);
+  test("a model without HU normalises each slice by percentiles, and the page shows no HU", async () => {
+    const visitor = await open(`model=${MODEL}`);
     const mr = (/** @type {number} */ slope) => ({ name: `${slope}.dcm`, mimeType, buffer: discDicom({ series: "1.9", place: 0, modality: "MR", slope }) });
-    await visitor.picks(mr(1));
-    assert.match(await visitor.text("ood-warning"), /This is MR, and the model was trained on CT/);
+    await visitor.openFiles(mr(1));
+    assert.match(await visitor.text("ood-warning"), /This image is MR, but the model was trained on CT/);
     await visitor.page.locator("#pane-difference").hover();
     assert.doesNotMatch(await visitor.text("readout"), /HU/);
 
-    const card = { normalisation: { percentiles: [0.5, 99.5], over: "slice" }, modality: "MR", finding: "tumour" };
-    const buffer = withCard(await readFile(join(DIST, "models", `${MODEL}.safetensors`)), card);
-    await visitor.picks({ name: "mr.safetensors", mimeType, buffer });
-    await visitor.picks(mr(1));
+    const metadata = { normalisation: { percentiles: [0.5, 99.5], over: "slice" }, modality: "MR", finding: "tumour" };
+    const buffer = withMetadata(await readFile(join(DIST, "models", `${MODEL}.safetensors`)), metadata);
+    await visitor.openFiles({ name: "mr.safetensors", mimeType, buffer });
+    await visitor.openFiles(mr(1));
     assert.equal(await visitor.state(), "ready");
-    assert.doesNotMatch(await visitor.text("ood-warning"), /This is MR/);
+    assert.doesNotMatch(await visitor.text("ood-warning"), /This image is MR/);
     const [before, seen] = [await visitor.coin(), await visitor.summary()];
     assert.deepEqual(before.explanation.window, [-1000, 40]);
-    await visitor.picks(mr(0.125));
+    await visitor.openFiles(mr(0.125));
     const after = await visitor.coin();
     assert.deepEqual(after.explanation.window, [-125, 5]);
-    assert.equal(after.explanation.before, before.explanation.before, "an eighth as bright, and the same slice to the model");
+    assert.equal(after.explanation.before, before.explanation.before, "intensities scaled by 1/8 give the same model input");
     assert.equal(seen.model.unit, "");
     await visitor.page.locator("#pane-difference").hover();
     assert.match(await visitor.text("readout"), /^−?\d+\.?\d*, counterfactual −?\d+\.?\d*, difference/);
     assert.deepEqual(await visitor.page.locator("#display option").evaluateAll((options) => options.map((option) => option.getAttribute("value"))), ["model"]);
     assert.match(await visitor.text("model-facts"), /Findingtumour.*ModalityMR/);
     assert.doesNotMatch(await visitor.text("display"), /HU/);
-    assert.deepEqual(visitor.complaints, []);
+    assert.deepEqual(visitor.errors, []);
     await visitor.page.context().close();
   });
 
-  test("diagnostics are copied, and say nothing of the image", async () => {
-    const visitor = await arrive(`model=${MODEL}`, { permissions: ["clipboard-read", "clipboard-write"] });
-    await visitor.picks({ name: "Somebody.dcm", mimeType, buffer: discDicom({ series: "1.9", place: 0 }) });
+  test("copied diagnostics contain no image data and no file name", async () => {
+    const visitor = await open(`model=${MODEL}`, { permissions: ["clipboard-read", "clipboard-write"] });
+    await visitor.openFiles({ name: "Somebody.dcm", mimeType, buffer: discDicom({ series: "1.9", place: 0 }) });
     assert.match(await visitor.text("device-facts"), /Self-testpassed in .*Memory, cpu\d/);
     await visitor.page.locator("#copy-diagnostics").click();
     await visitor.page.waitForFunction(() => document.getElementById("diagnostics-status")?.textContent?.startsWith("Copied"));
@@ -190,22 +190,22 @@ describe("Sharing", () => {
     await visitor.page.context().close();
   });
 
-  test("what is unlike the training data is warned of, and what is like it is not", async () => {
-    const visitor = await arrive(`model=${MODEL}`);
+  test("only out-of-distribution slices trigger a warning", async () => {
+    const visitor = await open(`model=${MODEL}`);
     assert.ok(!(await visitor.page.locator("#ood-warning").isVisible()));
-    await visitor.picks({ name: "picture.png", mimeType, buffer: discPng(64) });
-    assert.match(await visitor.text("ood-warning"), /unlike what the model was trained on/);
+    await visitor.openFiles({ name: "image.png", mimeType, buffer: discPng(64) });
+    assert.match(await visitor.text("ood-warning"), /^Out of distribution/);
     assert.ok((await visitor.summary()).oodScore > 1);
-    await visitor.explains(() => visitor.page.locator("input[value=phantom-normal]").check());
+    await visitor.explain(() => visitor.page.locator("input[value=phantom-normal]").check());
     assert.ok(!(await visitor.page.locator("#ood-warning").isVisible()));
     await visitor.page.context().close();
   });
 
   test("the page can be installed", async () => {
-    const visitor = await arrive(`model=${MODEL}`);
+    const visitor = await open(`model=${MODEL}`);
     const protocol = await visitor.page.context().newCDPSession(visitor.page);
     const { installabilityErrors } = await protocol.send("Page.getInstallabilityErrors");
-    // Private windows, which tests use, install nothing.
+    // Tests run in private windows, which do not allow installation.
     assert.deepEqual(installabilityErrors.map(({ errorId }) => errorId).filter((id) => id !== "in-incognito"), []);
     const { manifest, errors } = /** @type {any} */ (await protocol.send("Page.getAppManifest"));
     assert.deepEqual(errors, []);
@@ -213,21 +213,21 @@ describe("Sharing", () => {
     await visitor.page.context().close();
   });
 
-  test("one element in plain HTML explains a slice, and a file of the reader's own", async (test) => {
+  test("the element explains a slice and files that the user opens", async (test) => {
     const folder = await mkdtemp(join(tmpdir(), "coin-element-"));
     test.after(() => rm(folder, { recursive: true }));
     await cp(PKG, folder, { recursive: true, filter: (path) => !path.includes("node_modules") });
     await cp(join(DIST, "engine"), join(folder, "engine"), { recursive: true });
     await cp(join(DIST, "models"), join(folder, "models"), { recursive: true });
     await writeFile(join(folder, "slice.dcm"), discDicom({ series: "1.9", place: 0 }));
-    // The strictest policy that the package's README names.
+    // The policy in the README of the package.
     const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
     const own = await serve(folder, "/own/", { "content-security-policy": policy });
     test.after(own.close);
     const page = await browser.newPage();
     /** @type {string[]} */
-    const complaints = [];
-    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+    const errors = [];
+    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
     await page.addInitScript(() => {
       addEventListener("coin-explained", (event) => Object.assign(window, { explained: /** @type {CustomEvent} */ (event).detail }));
       addEventListener("coin-failed", (event) => Object.assign(window, { failure: String(/** @type {CustomEvent} */ (event).detail.error) }));
@@ -236,8 +236,8 @@ describe("Sharing", () => {
     const explained = () => page.waitForFunction(() => /** @type {any} */ (window).explained ?? /** @type {any} */ (window).failure, undefined, { timeout: 60_000 });
     await explained();
     assert.equal(await page.evaluate(() => /** @type {any} */ (window).failure), undefined);
-    const told = await page.locator("coin-explainer [role=status]").innerText();
-    assert.match(told, /^Probability of “abnormal”: \d\.\d\d, after inpainting \d\.\d\d\./);
+    const status = await page.locator("coin-explainer [role=status]").innerText();
+    assert.match(status, /^Probability of “abnormal”: \d\.\d\d, after inpainting \d\.\d\d\./);
     const drawn = await page.locator("coin-explainer").evaluate((element) =>
       [...(element.shadowRoot?.querySelectorAll("canvas") ?? [])].map((canvas) => [...(canvas.getContext("2d")?.getImageData(0, 0, 384, 384).data ?? [])].reduce((most, value, i) => (i % 4 < 3 ? Math.max(most, value) : most), 0)),
     );
@@ -251,15 +251,15 @@ describe("Sharing", () => {
     await page.evaluate(() => document.querySelector("coin-explainer")?.setAttribute("model", "none.safetensors"));
     await explained();
     assert.match(await page.locator("coin-explainer [role=status]").innerText(), /none\.safetensors could not be loaded/);
-    assert.deepEqual(complaints.filter((text) => !/404/.test(text)), []);
+    assert.deepEqual(errors.filter((text) => !/404/.test(text)), []);
     await page.close();
   });
 });
 
 const [webgpu] = SETUPS;
 
-test("a GPU with the least that WebGPU promises still explains", { skip: webgpu.skip }, async (test) => {
-  // What the specification guarantees, and what phones offer; no f16, no subgroups, no timing of programs.
+test("the minimum limits of WebGPU are sufficient", { skip: webgpu.skip }, async (test) => {
+  // The default limits of the specification, as on phones: no f16, no subgroups, no timestamp queries.
   const lowered = `
     const { requestAdapter } = GPU.prototype;
     GPU.prototype.requestAdapter = async function (options) {
@@ -279,26 +279,26 @@ test("a GPU with the least that WebGPU promises still explains", { skip: webgpu.
     };`;
   const site = await openSite((path, content) => {
     if (path === "worker.js") return `${lowered}\n${content}`;
-    const heard = 'engineEvents.addEventListener("request", ({ detail }) => { if (detail.address === "lowered:" && detail.bytes === 128) window.lowered = true; });';
-    return path === "page/main.js" ? `${heard}\n${content}` : content;
+    const listener = 'engineEvents.addEventListener("request", ({ detail }) => { if (detail.address === "lowered:" && detail.bytes === 128) window.lowered = true; });';
+    return path === "page/main.js" ? `${listener}\n${content}` : content;
   });
   test.after(site.close);
   const browser = await launch(webgpu.flags);
   test.after(() => browser.close());
   const options = { serviceWorkers: /** @type {const} */ ("block") };
-  const visitor = await Visitor.arrive(browser, `${site.address}#device=webgpu&model=${MODEL}`, options);
+  const visitor = await Visitor.open(browser, `${site.address}#device=webgpu&model=${MODEL}`, options);
   assert.equal(await visitor.state(), "ready", await visitor.text("notice-text"));
   assert.ok(await visitor.page.evaluate(() => /** @type {any} */ (window).lowered), "the limits were lowered");
   const found = await visitor.coin();
   assert.equal(found.device.engine, "webgpu");
-  const reference = await Visitor.arrive(browser, `${site.address}#device=cpu&model=${MODEL}`, options);
+  const reference = await Visitor.open(browser, `${site.address}#device=cpu&model=${MODEL}`, options);
   const expected = await reference.coin();
   assert.equal(expected.device.engine, "cpu");
   const worst = expected.explanation.difference.reduce((/** @type {number} */ most, /** @type {number} */ value, /** @type {number} */ i) => Math.max(most, Math.abs(value - found.explanation.difference[i])), 0);
   assert.ok(worst < 1e-3, `off by ${worst}`);
 });
 
-test("a WebGPU that the engine cannot use is told of, and the CPU is offered", { skip: webgpu.skip }, async (test) => {
+test("without a usable WebGPU adapter, the notice offers the CPU", { skip: webgpu.skip }, async (test) => {
   const site = await openSite();
   test.after(site.close);
   const browser = await launch(webgpu.flags);
@@ -310,9 +310,9 @@ test("a WebGPU that the engine cannot use is told of, and the CPU is offered", {
   const page = await context.newPage();
   await page.goto(`${site.address}#device=webgpu&model=${MODEL}`);
   await page.waitForFunction(() => document.body.dataset.state === "failed");
-  assert.match((await page.locator("#notice-text").textContent()) ?? "", /offers no WebGPU here/);
-  await page.locator("#notice-offer").click();
+  assert.match((await page.locator("#notice-text").textContent()) ?? "", /WebGPU is not available/);
+  await page.locator("#notice-action").click();
   await page.waitForFunction(() => document.body.dataset.state === "ready", undefined, { timeout: 60_000 });
   assert.equal(await page.locator("#device-name").innerText(), "CPU");
-  assert.ok(site.asked.every(({ path }) => !path.startsWith("engine/webgpu/coin_bg")), "and it was not fetched for nothing");
+  assert.ok(site.requests.every(({ path }) => !path.startsWith("engine/webgpu/coin_bg")), "the engine is not downloaded");
 });

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { serve } from "./server.mjs";
 
-/** The built page. */
+/** Folder of the built page. */
 export const DIST = process.env.COIN_DIST ?? fileURLToPath(new URL("../../dist", import.meta.url));
 
-/** The small model for phantoms, which is what the page shows by itself. */
+/** The default model, small and for phantoms. */
 export const MODEL = "coin-phantom";
-/** The model for patients, which their sample asks for. */
+/** The model for CT, which the CT sample recommends. */
 export const PATIENT_MODEL = "coin-kidney-anomaly";
 
 const BROWSERS = [
@@ -20,22 +20,22 @@ const BROWSERS = [
     flags: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"],
     reason: /software/,
   },
-  { name: "WebGPU off", device: "cpu", tolerance: 1e-4, flags: ["--disable-gpu"], reason: /no WebGPU/ },
+  { name: "WebGPU off", device: "cpu", tolerance: 1e-4, flags: ["--disable-gpu"], reason: /WebGPU is not available/ },
 ];
 
-/** Browsers to visit the page with; `skip` says why one cannot. */
+/** Browser configurations; `skip` is the reason to skip one. */
 export const SETUPS = BROWSERS.map((browser) => {
   const built = existsSync(join(DIST, "engine", browser.device));
   return { ...browser, skip: built ? false : `SKIPPED: ${DIST} has no ${browser.device} engine` };
 });
 
 export const html = await readFile(join(DIST, "index.html"), "utf8").catch(() => {
-  throw new Error(`${DIST} holds no build: run \`cargo xtask demo\` or trunk first.`);
+  throw new Error(`${DIST} contains no built page. Run \`cargo xtask demo\` or trunk first.`);
 });
 export const policy = html.match(/Content-Security-Policy" content="([^"]+)"/)?.[1] ?? "";
 
 /**
- * Serves the page as it should be served.
+ * Serves the page with its policy as HTTP header.
  *
  * @param {import("./server.mjs").Alter} [alter]
  */

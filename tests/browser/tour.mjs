@@ -1,4 +1,5 @@
-// The README's pictures, and the page at three widths: `npm run tour`. Writes into web/tour, or the folder that COIN_TOUR names.
+// Takes the screenshots of the README: `npm run tour`. Writes to web/tour. With COIN_TOUR, it writes to that folder and adds
+// screenshots of the page at three widths.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +10,7 @@ const out = process.env.COIN_TOUR ?? fileURLToPath(new URL("../../web/tour", imp
 await mkdir(out, { recursive: true });
 const site = await openSite();
 const browser = await launch(["--disable-gpu"]);
-const visitor = await Visitor.arrive(browser, `${site.address}#device=cpu&model=${MODEL}&sample=phantom-normal-12`, { viewport: { width: 1120, height: 760 } });
+const visitor = await Visitor.open(browser, `${site.address}#device=cpu&model=${MODEL}&sample=phantom-normal-12`, { viewport: { width: 1120, height: 760 } });
 const { page } = visitor;
 const shoot = (/** @type {string} */ name) => page.screenshot({ path: join(out, `${name}.png`) });
 
@@ -20,7 +21,7 @@ await page.mouse.move(...at(0.33, 0.55));
 await page.mouse.down();
 await page.mouse.move(...at(0.38, 0.55), { steps: 3 });
 await shoot("1-insert");
-await visitor.explains(() => page.mouse.up());
+await visitor.explain(() => page.mouse.up());
 await page.mouse.move(0, 0);
 await shoot("2-removed");
 await page.locator("#components button").first().click();
@@ -29,7 +30,7 @@ await shoot("3-closer");
 await page.locator("#zoom-reset").click();
 await page.locator("#compare-methods").click();
 await page.waitForFunction(() => document.getElementById("methods-status")?.textContent?.startsWith("Computed in"), undefined, { timeout: 300_000 });
-// The banner sticks to the top, over what is photographed alone.
+// The sticky banner would cover the section.
 await page.locator(".banner").evaluate((banner) => (banner.style.position = "static"));
 await page.locator("section:has(#methods-list)").screenshot({ path: join(out, "4-methods.png") });
 

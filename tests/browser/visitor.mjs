@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { access, readFile } from "node:fs/promises";
 import { chromium } from "playwright-core";
 
-/** An emulated GPU may need minutes for its first run. */
-const PATIENCE_MS = 300_000;
+/** The first run on a software GPU takes minutes. */
+const TIMEOUT_MS = 300_000;
 
 const FLAGS = [
   "--no-sandbox",
@@ -18,15 +18,15 @@ const FLAGS = [
 export async function launch(flags) {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   await access(executablePath).catch(() => {
-    throw new Error(`${executablePath} is missing: install Chromium (apt-get install chromium) or name one in CHROMIUM.`);
+    throw new Error(`${executablePath} is missing. Install Chromium (apt-get install chromium) or set CHROMIUM to its path.`);
   });
   return chromium.launch({ executablePath, args: [...FLAGS, ...flags] });
 }
 
-/** Someone who uses the page, and remembers everything that it asked for and complained about. */
+/** Drives a page and records its requests and errors. */
 export class Visitor {
   /** @type {string[]} */
-  complaints = [];
+  errors = [];
   /** @type {string[]} */
   requests = [];
 
@@ -44,18 +44,18 @@ export class Visitor {
    * @param {string} address
    * @param {import("playwright-core").BrowserContextOptions} [options]
    */
-  static async arrive(browser, address, options = {}) {
+  static async open(browser, address, options = {}) {
     const context = await browser.newContext({ colorScheme: "dark", viewport: { width: 1280, height: 900 }, ...options });
     const page = await context.newPage();
     const visitor = new Visitor(page, address);
     context.on("request", (request) => visitor.requests.push(request.url()));
     page.on("console", (message) => {
-      if (message.type() === "error") visitor.complaints.push(message.text());
+      if (message.type() === "error") visitor.errors.push(message.text());
     });
-    page.on("pageerror", (error) => visitor.complaints.push(error.message));
+    page.on("pageerror", (error) => visitor.errors.push(error.message));
     await page.addInitScript(() => {
       addEventListener("securitypolicyviolation", (event) => console.error(`${event.violatedDirective} refused ${event.blockedURI}`));
-      // Acts in the middle of the next explanation, however fast the engine is.
+      // Runs a callback during the next explanation, however short it is.
       const whileExplaining = (/** @type {() => unknown} */ act) =>
         new Promise((resolve) => {
           const status = /** @type {HTMLElement} */ (document.getElementById("status"));
@@ -72,35 +72,35 @@ export class Visitor {
     return visitor;
   }
 
-  /** Waits until the page is at rest. */
+  /** Waits until no run is in progress. */
   settled() {
-    const atRest = () => ["ready", "failed"].includes(document.body.dataset.state ?? "");
-    return this.page.waitForFunction(atRest, undefined, { timeout: PATIENCE_MS });
+    const isIdle = () => ["ready", "failed"].includes(document.body.dataset.state ?? "");
+    return this.page.waitForFunction(isIdle, undefined, { timeout: TIMEOUT_MS });
   }
 
   /**
-   * Does something that has the page explain anew, and waits for the end of it.
+   * Performs an action that starts an explanation, and waits for its end.
    *
    * @param {() => Promise<unknown>} act
    */
-  async explains(act) {
+  async explain(act) {
     await this.page.evaluate(() => (document.body.dataset.state = "asked"));
     await act();
     await this.settled();
   }
 
-  /** @returns {Promise<string>} */
+  /** State of the page: loading, running, ready or failed. @returns {Promise<string>} */
   state() {
     return this.page.evaluate(() => document.body.dataset.state ?? "");
   }
 
-  /** @param {string} id */
+  /** Text of an element. @param {string} id */
   async text(id) {
     return (await this.page.locator(`#${id}`).textContent()) ?? "";
   }
 
   /**
-   * The worker of an engine.
+   * Finds the worker of an engine.
    *
    * @param {string} name
    */
@@ -112,21 +112,21 @@ export class Visitor {
     return found;
   }
 
-  /** @param {string | {name: string, mimeType: string, buffer: Buffer} | {name: string, mimeType: string, buffer: Buffer}[]} file */
-  async picks(file) {
-    await this.explains(() => this.page.locator("#file").setInputFiles(file));
+  /** Opens files with the file input. @param {string | {name: string, mimeType: string, buffer: Buffer} | {name: string, mimeType: string, buffer: Buffer}[]} file */
+  async openFiles(file) {
+    await this.explain(() => this.page.locator("#file").setInputFiles(file));
   }
 
   /**
-   * Drops a file or a folder from the desktop onto the page.
+   * Drops a file or a folder onto the page.
    *
    * @param {string} path
    */
-  async drops(path) {
+  async drop(path) {
     const browser = await this.page.context().newCDPSession(this.page);
     const drag = (/** @type {"dragEnter" | "dragOver" | "drop"} */ type) =>
       browser.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data: { items: [], files: [path], dragOperationsMask: 1 } });
-    await this.explains(async () => {
+    await this.explain(async () => {
       await drag("dragEnter");
       await drag("dragOver");
       await drag("drop");
@@ -135,7 +135,7 @@ export class Visitor {
   }
 
   /**
-   * The mean grey of a canvas.
+   * Mean grey value of a canvas.
    *
    * @param {string} id
    */
@@ -148,7 +148,7 @@ export class Visitor {
   }
 
   /**
-   * Saves the summary, and reads it.
+   * Saves the JSON summary and reads it.
    *
    * @returns {Promise<any>}
    */
@@ -158,7 +158,7 @@ export class Visitor {
   }
 
   /**
-   * What `window.coin` says, arrays as numbers.
+   * State from `window.coin`, with typed arrays as arrays of numbers.
    *
    * @returns {Promise<any>}
    */
@@ -180,11 +180,11 @@ export class Visitor {
     });
   }
 
-  /** The page talked to its own site only, and had nothing to complain about. */
-  assertQuiet() {
+  /** Asserts that the page requested only its own origin and logged no errors. */
+  assertNoErrors() {
     const { origin } = new URL(this.address);
-    const strangers = this.requests.filter((url) => !url.startsWith(`${origin}/`) && !url.startsWith("blob:"));
-    assert.deepEqual(strangers, [], "requests beyond the own origin");
-    assert.deepEqual(this.complaints, [], "errors in the console");
+    const foreign = this.requests.filter((url) => !url.startsWith(`${origin}/`) && !url.startsWith("blob:"));
+    assert.deepEqual(foreign, [], "requests to other origins");
+    assert.deepEqual(this.errors, [], "errors in the console");
   }
 }

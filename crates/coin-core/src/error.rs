@@ -77,6 +77,14 @@ pub enum Error {
         /// Side of an image in pixels.
         size: usize,
     },
+    /// A number of RISE masks that is not offered.
+    #[error("{masks} RISE masks: choose 1 to {most}")]
+    RiseMasks {
+        /// Masks asked for.
+        masks: usize,
+        /// The largest number.
+        most: usize,
+    },
     /// A device did not give a result back.
     #[error("the device did not give the result back: {0}")]
     Device(String),

@@ -8,7 +8,7 @@ use coin_kernels::Awake;
 use crate::Error;
 use crate::method::Method;
 use crate::networks::{Classifier, Inpainter};
-use crate::ood::OodDetector;
+use crate::ood::{OodDetector, OodScore};
 
 /// Inpainter and classifier with inference weights on one device.
 ///
@@ -82,7 +82,7 @@ pub struct Pending {
 impl Explainer {
     /// Returns the out-of-distribution score of an image of `size * size` values in [-1, 1], in multiples of the
     /// detector's limit; above 1 the image is out of distribution. `None` without a detector.
-    pub fn ood_score(&self, image: &[f32]) -> Option<f32> {
+    pub fn ood_score(&self, image: &[f32]) -> Option<OodScore> {
         self.ood.as_ref().map(|ood| ood.ood_score(image))
     }
 

@@ -29,10 +29,22 @@ pub struct OodDetector {
     pub limit: f32,
 }
 
+/// How far an image is from the training images, in multiples of the distance at which a warning is due.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OodScore(pub f32);
+
+impl OodScore {
+    /// Whether the image is out of distribution.
+    pub fn is_warning(self) -> bool {
+        self.0 > 1.0
+    }
+}
+
 impl OodDetector {
     /// Returns the OOD score of an image of `size * size` values in [-1, 1]: its distance in multiples of the limit.
-    pub fn ood_score(&self, image: &[f32]) -> f32 {
-        self.distance(&features(image)) / self.limit
+    pub fn ood_score(&self, image: &[f32]) -> OodScore {
+        OodScore(self.distance(&features(image)) / self.limit)
     }
 
     /// Mahalanobis distance per feature; about 1 for training images.
@@ -187,7 +199,7 @@ mod tests {
     fn similar_images_are_in_distribution_and_others_are_not() {
         let found = OodDetector::fit(&images(1, 300), &images(2, 100)).unwrap();
         assert!(found.problem().is_none());
-        let known = images(3, 200).iter().filter(|image| found.ood_score(image) <= 1.0).count();
+        let known = images(3, 200).iter().filter(|image| !found.ood_score(image).is_warning()).count();
         assert!(known >= 190, "{known} of 200");
         let usual = &images(4, 1)[0];
         let half = |i: usize| usual[i];
@@ -198,7 +210,7 @@ mod tests {
             ("negative", usual.iter().map(|value| -value).collect()),
         ];
         for (name, image) in strange {
-            assert!(found.ood_score(&image) > 1.0, "{name}: {}", found.ood_score(&image));
+            assert!(found.ood_score(&image).is_warning(), "{name}: {:?}", found.ood_score(&image));
         }
     }
 

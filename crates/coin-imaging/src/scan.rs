@@ -24,6 +24,51 @@ pub enum Format {
     Picture,
 }
 
+/// A file format: how its files are recognised, and how they are opened.
+struct Reader {
+    recognises: fn(&[u8]) -> bool,
+    open: fn(&[u8], &str, Window, &Limits) -> Result<Scan, Error>,
+}
+
+/// The readers in the order in which they are tried. DICOM comes last: some of its files have no magic number.
+const READERS: [Reader; 5] = [
+    Reader {
+        recognises: raster::is_picture,
+        open: |bytes, name, intensities, limits| {
+            let slice = raster::read(bytes, name, intensities, limits)?;
+            Ok(Scan::of_slices(name, Format::Picture, vec![slice], None))
+        },
+    },
+    Reader {
+        recognises: nrrd::is_nrrd,
+        open: |bytes, name, _, limits| {
+            let (slices, geometry) = nrrd::read(bytes, name, limits)?;
+            Ok(Scan::of_slices(name, Format::Nrrd, slices, Some(geometry)))
+        },
+    },
+    Reader {
+        recognises: metaimage::is_metaimage,
+        open: |bytes, name, _, limits| {
+            let (slices, geometry) = metaimage::read(bytes, name, limits)?;
+            Ok(Scan::of_slices(name, Format::MetaImage, slices, Some(geometry)))
+        },
+    },
+    Reader {
+        recognises: nifti::is_nifti,
+        open: |bytes, name, _, limits| {
+            let (slices, geometry) = nifti::read(bytes, None, name, limits)?;
+            Ok(Scan::of_slices(name, Format::Nifti, slices, Some(geometry)))
+        },
+    },
+    Reader {
+        recognises: dicom::is_dicom,
+        open: |bytes, name, _, limits| {
+            let instance = dicom::read(bytes, name, limits)?;
+            Scan::of_frames(name, instance.window, instance.modality, instance.frames)
+        },
+    },
+];
+
 /// An opened file, or the files of a series: one slice or a stack of them.
 #[derive(Clone, Debug)]
 pub struct Scan {
@@ -48,34 +93,8 @@ impl Scan {
         if bytes.is_empty() {
             return Err(Error::Unknown { name: name.into(), hint: ": it is empty".into() });
         }
-        let volume = |format, (slices, geometry)| Self::of_volume(name, format, slices, geometry);
-        if raster::is_picture(bytes) {
-            let slices = vec![raster::read(bytes, name, intensities, limits)?];
-            let (name, format, notes) = (name.into(), Format::Picture, Vec::new());
-            return Ok(Self {
-                name,
-                format,
-                slices,
-                geometry: None,
-                sources: None,
-                oriented: false,
-                window: None,
-                modality: None,
-                notes,
-            });
-        }
-        if nrrd::is_nrrd(bytes) {
-            return Ok(volume(Format::Nrrd, nrrd::read(bytes, name, limits)?));
-        }
-        if metaimage::is_metaimage(bytes) {
-            return Ok(volume(Format::MetaImage, metaimage::read(bytes, name, limits)?));
-        }
-        if nifti::is_nifti(bytes) {
-            return Ok(volume(Format::Nifti, nifti::read(bytes, None, name, limits)?));
-        }
-        if dicom::is_dicom(bytes) {
-            let instance = dicom::read(bytes, name, limits)?;
-            return Self::of_frames(name, instance.window, instance.modality, instance.frames);
+        if let Some(reader) = READERS.iter().find(|reader| (reader.recognises)(bytes)) {
+            return (reader.open)(bytes, name, intensities, limits);
         }
         let hint = if archive::is_archive(bytes) { ", but a ZIP archive; unpack it first" } else { "" };
         Err(Error::Unknown { name: name.into(), hint: hint.into() })
@@ -85,16 +104,16 @@ impl Scan {
     pub(crate) fn of_pair(header: &[u8], image: &[u8], name: &str, limits: &Limits) -> Result<Self, Error> {
         let limits = limits.of_file(image.len() as u64);
         let (slices, geometry) = nifti::read(header, Some(image), name, &limits)?;
-        Ok(Self::of_volume(name, Format::Nifti, slices, geometry))
+        Ok(Self::of_slices(name, Format::Nifti, slices, Some(geometry)))
     }
 
-    fn of_volume(name: &str, format: Format, slices: Vec<Slice>, geometry: Geometry) -> Self {
+    fn of_slices(name: &str, format: Format, slices: Vec<Slice>, geometry: Option<Geometry>) -> Self {
         Self {
             name: name.into(),
             format,
             slices,
-            oriented: geometry.is_oriented(),
-            geometry: Some(geometry),
+            oriented: geometry.as_ref().is_some_and(Geometry::is_oriented),
+            geometry,
             sources: None,
             window: None,
             modality: None,

@@ -402,7 +402,7 @@ fn unsupported_dicom_is_rejected_with_a_reason() {
     compressed[at + 20..at + 22].copy_from_slice(b"02");
     let message = refusal(&compressed);
     assert!(
-        message.starts_with("scan: TransferSyntaxUID: 1.2.840.10008.1.2.4.02 is not read here; convert"),
+        message.starts_with("scan: TransferSyntaxUID: 1.2.840.10008.1.2.4.02 is not supported; convert"),
         "{message}"
     );
 

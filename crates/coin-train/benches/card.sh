@@ -1,11 +1,11 @@
 #!/bin/sh
-# What a graphics card decides, in eight minutes at most: convolutions by our kernels and by Burn's, explanations against
-# onnxruntime, training steps against PyTorch, all on the same card and in f32.
+# GPU benchmarks in at most eight minutes: convolutions with our kernels and Burn's, explanations versus onnxruntime, and
+# training steps versus PyTorch, all on the same GPU in f32.
 #
-#   cargo xtask card vulkan cuda      # where there is a compiler: packs target/card
-#   COIN_PYTHON=python3 ./card.sh     # in that folder, on the machine with the card
+#   cargo xtask card vulkan cuda      # on a machine with a compiler: packs target/card
+#   COIN_PYTHON=python3 ./card.sh     # in that folder, on the machine with the GPU
 #
-# The Python has numpy, onnxruntime-gpu and torch; without it only our own times are printed.
+# This Python needs numpy, onnxruntime-gpu and torch. Without it, only our own times are printed.
 
 cd "$(dirname "$0")" || exit 1
 export CARGO_MANIFEST_DIR="$PWD/crates/coin-train"
@@ -13,7 +13,7 @@ end=$(($(date +%s) + 480))
 failed=0
 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null
 
-# Runs a benchmark of a build for a number of seconds at most, fewer where fewer are left.
+# Runs a benchmark of a build with a time limit in seconds, or with the time that is left if that is shorter.
 measure() {
     build=$1 most=$2 bench=$3
     shift 3
@@ -21,7 +21,7 @@ measure() {
     left=$((end - $(date +%s)))
     [ "$left" -lt "$most" ] && most=$left
     if [ "$most" -lt 5 ]; then
-        echo "LEFT OUT for want of time: $build, $bench $*"
+        echo "SKIPPED for lack of time: $build, $bench $*"
         return
     fi
     echo "$build:"
@@ -33,7 +33,7 @@ measure() {
     esac
 }
 
-# What matters most comes first, by every way.
+# The most important benchmarks run first, on every backend.
 for build in cuda vulkan cuda-tuned vulkan-tuned; do
     measure "$build" 30 explanation coin-
     measure "$build" 40 training_step quick

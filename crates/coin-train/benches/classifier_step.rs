@@ -1,5 +1,5 @@
-//! One training step of a ResNet-18 (forward, binary cross-entropy, backward, Adam), narrow and as wide as the paper's,
-//! against PyTorch with the same network, optimizer and threads, on the CPU or a GPU.
+//! One training step of a ResNet-18 (forward, binary cross-entropy, backward, Adam), narrow and with the paper's width, versus
+//! PyTorch with the same network, optimizer and threads, on the CPU or a GPU.
 
 #![allow(clippy::print_stdout)]
 
@@ -17,8 +17,8 @@ use coin_core::networks::ClassifierArchitecture;
 use coin_core::training::{ClassifierConfig, ClassifierTrainer};
 use serde::Deserialize;
 
-/// What is timed.
-struct Row {
+/// A benchmark configuration.
+struct Benchmark {
     name: &'static str,
     width: usize,
     size: usize,
@@ -26,9 +26,9 @@ struct Row {
     runs: usize,
 }
 
-const ROWS: [Row; 2] = [
-    Row { name: "width-16", width: 16, size: 128, batch: 32, runs: 10 },
-    Row { name: "width-64", width: 64, size: 256, batch: 8, runs: 5 },
+const ROWS: [Benchmark; 2] = [
+    Benchmark { name: "width-16", width: 16, size: 128, batch: 32, runs: 10 },
+    Benchmark { name: "width-64", width: 64, size: 256, batch: 8, runs: 5 },
 ];
 
 #[derive(Parser)]
@@ -53,8 +53,8 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// Times a row on both sides.
-fn measure(options: &baselines::Options, device: &device::SharedDevice, row: &Row) -> anyhow::Result<()> {
-    let &Row { name, width, size, batch, runs } = row;
+fn measure(options: &baselines::Options, device: &device::SharedDevice, row: &Benchmark) -> anyhow::Result<()> {
+    let &Benchmark { name, width, size, batch, runs } = row;
     let runs = options.runs(runs);
     let ours = device.ours.clone().autodiff();
     let classifier = ClassifierArchitecture::resnet_18(width).init(&ours);
@@ -72,7 +72,7 @@ fn measure(options: &baselines::Options, device: &device::SharedDevice, row: &Ro
     let arguments: Vec<String> = numbers.into_iter().chain([device.theirs.into()]).collect();
     let theirs: Option<Answer> = python::run("classifier_step.py", &["torch"], &arguments)?;
     if let Some(Answer { parameters: found, .. }) = theirs {
-        ensure!(found == parameters, "the networks differ: ours holds {parameters} numbers, PyTorch's {found}");
+        ensure!(found == parameters, "the networks differ: ours has {parameters} parameters, PyTorch's {found}");
     }
     let theirs = theirs.as_ref().map(|answer| answer.seconds.as_slice());
     let what = format!("step of ResNet-18 of {name}, {size}x{size}, batch {batch}, on {}", device.name);

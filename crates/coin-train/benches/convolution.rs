@@ -1,6 +1,6 @@
-//! 3x3 convolutions, alone and with their gradients, by our kernels against Burn's on the same device, from few channels at many
-//! pixels to many at few. On GPUs `COIN_WIDE=1000000` in the environment has our kernels compute the wide ones, too:
-//! where they then take longer than Burn's is where Burn's should.
+//! 3x3 convolutions with and without gradients: our kernels versus Burn's on the same device, from few channels with many
+//! pixels to many channels with few pixels. On GPUs, `COIN_WIDE=1000000` in the environment also runs our kernels for wide
+//! convolutions, which shows from which width on Burn's are faster.
 
 #![allow(clippy::print_stdout)]
 
@@ -12,7 +12,7 @@ use clap::Parser;
 use coin_kernels::{Convolution, Epilogue, convolve};
 use coin_train::device::{self, DeviceChoice};
 
-/// Channels, and sides of the map.
+/// Channels, and side of the feature map.
 const ROWS: [(usize, usize); 6] = [(8, 256), (16, 128), (32, 64), (64, 32), (128, 32), (256, 16)];
 const BATCH: usize = 8;
 const RUNS: usize = 20;
@@ -21,7 +21,7 @@ const RUNS: usize = 20;
 struct Arguments {
     #[command(flatten)]
     options: baselines::Options,
-    /// Where to compute: cpu, vulkan[:N] or cuda[:N].
+    /// Compute device: cpu, vulkan[:N] or cuda[:N].
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
 }
@@ -50,7 +50,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Seconds of each run of a convolution of random maps, of its gradients as well where it is `trained`.
+/// Seconds of each run of a convolution of random feature maps, including its gradients if `trained`.
 fn seconds(
     device: &Device,
     [channels, side]: [usize; 2],

@@ -1,6 +1,6 @@
-//! One explanation (verdict, counterfactual, verdict again) at 256x256, of the shipped models and of random networks of the
-//! paper's width, against onnxruntime on the same weights, and on the same threads or GPU. Stops when the two do not
-//! agree.
+//! One explanation (classification, counterfactual, classification of the counterfactual) at 256x256, with the shipped models
+//! and with random networks of the paper's width, versus onnxruntime with the same weights and threads or GPU. Fails if the
+//! results differ.
 
 #![allow(clippy::print_stdout)]
 
@@ -100,7 +100,7 @@ fn measure(
     Ok(())
 }
 
-/// The model of a recipe before its training.
+/// The model of a recipe with random weights.
 fn untrained(recipe: &str) -> anyhow::Result<Bundle> {
     let recipe = Recipe::load(recipe, &[])?;
     let device = Device::flex();

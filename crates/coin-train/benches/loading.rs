@@ -1,5 +1,5 @@
-//! Slices a second that reach a classifier's training from KiTS volumes, moved as in the paper: the first time, when volumes
-//! are unpacked, and from then on; against nibabel, albumentations and PyTorch's DataLoader doing the same work.
+//! Data loading for classifier training from KiTS volumes with the paper's augmentation: the first epoch, which extracts the
+//! slices, and later epochs; versus nibabel, albumentations and PyTorch's DataLoader.
 
 #![allow(clippy::print_stdout)]
 
@@ -25,7 +25,7 @@ const CASES: u64 = 4;
 const SIDES: [usize; 3] = [512, 512, 24];
 const SIZE: usize = 256;
 const BATCH: usize = 16;
-/// Batches of an epoch.
+/// Batches per epoch.
 const BATCHES: u64 = 12;
 const EPOCHS: usize = 4;
 
@@ -88,12 +88,12 @@ fn main() -> anyhow::Result<()> {
         Some(answer) => (Some(answer.first.as_slice()), Some(answer.later.as_slice())),
         None => (None, None),
     };
-    options.compare(&format!("first epoch of {slices} slices, volumes packed"), baseline, &[first], their_first);
+    options.compare(&format!("first epoch of {slices} slices, with extraction"), baseline, &[first], their_first);
     options.compare(&format!("later epoch of {slices} slices"), baseline, &later, their_later);
     Ok(())
 }
 
-/// Phantoms of one patient, one above the other.
+/// Writes a KiTS case with a stack of phantoms.
 fn patient(folder: &Path, case: u64) {
     let slices: Vec<Phantom> = (0..SIDES[2] as u64).map(|z| Phantom::generate(100 * case + z, SIDES[0])).collect();
     let kidneys: Vec<_> = slices.iter().map(|phantom| phantom.mask(Organ::Kidney)).collect();

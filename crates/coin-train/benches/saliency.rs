@@ -1,5 +1,5 @@
-//! RISE with 1000 masks at 256x256 and the shipped models' classifiers, against PyTorch with the same weights, masks and
-//! threads, on the CPU or a GPU. Stops when the two maps do not agree.
+//! RISE with 1000 masks at 256x256 on the classifiers of the shipped models, versus PyTorch with the same weights, masks and
+//! threads, on the CPU or a GPU. Fails if the maps differ.
 
 #![allow(clippy::print_stdout)]
 
@@ -32,7 +32,7 @@ struct Arguments {
     options: baselines::Options,
     #[command(flatten)]
     device: device::DeviceOption,
-    /// Random masks.
+    /// Number of random masks.
     #[arg(long, default_value_t = MASKS)]
     masks: usize,
 }

@@ -1,5 +1,5 @@
-//! One COIN step (generator and discriminator) of the recipe `quick` and of the paper's networks, against PyTorch with the
-//! same networks, losses, optimizers and threads, on the CPU or a GPU.
+//! One COIN training step (generator and discriminator) of the recipe `quick` and of the paper's networks, versus PyTorch
+//! with the same networks, losses, optimizers and threads, on the CPU or a GPU.
 
 #![allow(clippy::print_stdout)]
 
@@ -17,8 +17,8 @@ use coin_core::training::CounterfactualTrainer;
 use coin_train::recipe::Recipe;
 use serde::Deserialize;
 
-/// A recipe, what is changed in it, and how often its step is timed. A step of the paper's would not fit into every memory
-/// with its own batch, and trains its generator once in five.
+/// A recipe, its overrides and the number of timed steps. The paper's recipe gets a smaller batch, so that it fits into
+/// memory, and a generator update in every step instead of every fifth.
 const ROWS: [(&str, &[&str], usize); 2] = [
     ("quick", &[], 10),
     ("paper-synthetic", &["counterfactual.batch=2", "counterfactual.training.generator_frequency=1"], 2),
@@ -30,7 +30,7 @@ struct Arguments {
     options: baselines::Options,
     #[command(flatten)]
     device: device::DeviceOption,
-    /// Change a key of the recipes.
+    /// Override a key of the recipes.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     changes: Vec<String>,
 }
@@ -81,7 +81,7 @@ fn measure(
     if let Some(theirs) = &theirs {
         ensure!(
             (theirs.inpainter, theirs.discriminator) == parameters,
-            "the networks differ: ours hold {parameters:?} numbers, PyTorch's {:?}",
+            "the networks differ: ours have {parameters:?} parameters, PyTorch's {:?}",
             (theirs.inpainter, theirs.discriminator)
         );
     }

@@ -7,9 +7,10 @@ use coin_core::networks::Fuse;
 use coin_core::training::Distance;
 use serde::{Deserialize, Serialize};
 
+use crate::evaluation::MethodReport;
 use crate::evaluation::PAPER_THRESHOLD;
-use crate::evaluation::{MethodReport, SaliencyMethod};
 use crate::recipe::Recipe;
+use coin_core::attribution::SaliencyMethod;
 
 /// One row of the ablation.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// An error of data, recipes, devices, models or the command line. Each message is one sentence that names the file or option, the
-/// field and the remedy.
+/// An error of data, recipes, devices, models or the command line. Each message is one sentence that names the file or
+/// option, the field and the remedy.
 #[derive(Debug, Error, PartialEq)]
 pub enum Error {
     /// Invalid use of the command line or of a folder.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use coin_core::explanation::Explanation;
+use coin_core::ood::OodScore;
 use coin_imaging::picture::Picture;
 use coin_imaging::write::Author;
 use coin_imaging::{CounterfactualVolume, InputTransform, Mask, Slice, Window, counterfactual_hu, write};
@@ -19,7 +20,7 @@ pub struct ExplainedSlice {
     /// Mask on the model's grid.
     pub mask: Mask,
     /// Out-of-distribution score: [`coin_core::explanation::Explainer::ood_score`].
-    pub ood_score: Option<f32>,
+    pub ood_score: Option<OodScore>,
     /// `size * size` values in [-1, 1].
     input: Vec<f32>,
     size: usize,

@@ -50,10 +50,10 @@ impl Input {
 
 /// Collects the inputs in `paths`.
 ///
-/// Files keep the order of `paths`. Folders are walked recursively in name order; hidden files are skipped. The files of a DICOM
-/// series and of a NIfTI pair form one input. An output folder has the name of the first file without its extension, below the
-/// folders in which the file was found; duplicate names are numbered. A folder that contains a single series gives its own name
-/// to the output folder.
+/// Files keep the order of `paths`. Folders are walked recursively in name order; hidden files are skipped. The files of a
+/// DICOM series and of a NIfTI pair form one input. An output folder has the name of the first file without its extension,
+/// below the folders in which the file was found; duplicate names are numbered. A folder that contains a single series gives
+/// its own name to the output folder.
 ///
 /// # Errors
 /// If a folder cannot be read.

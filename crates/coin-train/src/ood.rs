@@ -9,8 +9,8 @@ use crate::recipe::Protocol;
 /// Maximum number of slices per subset.
 const MAX_SLICES: usize = 1000;
 
-/// Fits the detector to training slices and sets its warning threshold on validation slices, both with synthetic anomalies as in
-/// an evaluation. Returns `None` if there are too few slices.
+/// Fits the detector to training slices and sets its warning threshold on validation slices, both with synthetic anomalies as
+/// in an evaluation. Returns `None` if there are too few slices.
 ///
 /// # Errors
 /// If a slice cannot be read.

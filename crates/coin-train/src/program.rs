@@ -53,8 +53,8 @@ pub fn named<T: DeserializeOwned>(word: &str) -> Result<T, String> {
     serde_json::from_value(Value::String(word.into())).map_err(|reason| reason.to_string())
 }
 
-/// Runs a program with warnings on stderr. Prints an error as one line. Exit codes: 0 for success, 2 for bad usage or input, 1 for
-/// any other failure.
+/// Runs a program with warnings on stderr. Prints an error as one line. Exit codes: 0 for success, 2 for bad usage or input,
+/// 1 for any other failure.
 pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
     // Burn's client warns about every message to a lost machine; the failing step reports it once.
     let logged = Targets::new().with_default(Level::WARN).with_target("burn_remote::client", LevelFilter::OFF);

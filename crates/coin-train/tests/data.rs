@@ -1,4 +1,4 @@
-//! Every data source on a small folder in its exact layout, TotalSegmentator also on a real CT; splits, and what is refused.
+//! Data sources on small folders in their exact layouts, TotalSegmentator also on a real CT; splits; and error messages.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,14 +16,14 @@ use coin_train::recipe::{Finding, Names, Protocol, Recipe, Split, Task};
 use volumes::{SIDES, ct, labels};
 
 fn table(kind: SourceKind, folder: &Path) -> Result<SliceTable, Error> {
-    cut(kind, folder, Plane::Axial)
+    extract(kind, folder, Plane::Axial)
 }
 
-fn cut(kind: SourceKind, folder: &Path, plane: Plane) -> Result<SliceTable, Error> {
+fn extract(kind: SourceKind, folder: &Path, plane: Plane) -> Result<SliceTable, Error> {
     source::table(kind, folder, &wanted(plane), &folder.join("cache"), false)
 }
 
-/// Kidneys with what may be in them.
+/// Kidneys, tumours and cysts.
 fn wanted(plane: Plane) -> Wanted {
     let others = ["tumour", "cyst"].map(str::to_owned).to_vec();
     Wanted { plane, every_slice: false, organ: vec!["kidney".into()], others }
@@ -37,7 +37,7 @@ fn pixels(row: &Row, label: &str) -> u32 {
     row.pixels(&[label.to_owned()])
 }
 
-/// Patient, subset, and pixels of kidney, tumour and cyst.
+/// Patient, split, and pixels of kidney, tumour and cyst of each slice.
 fn rows(table: &SliceTable) -> Vec<(&str, Option<Subset>, [u32; 3])> {
     let row = |row: &'_ Row| (row.split, ["kidney", "tumour", "cyst"].map(|label| pixels(row, label)));
     table.rows().iter().map(|found| (found.patient.as_str(), row(found).0, row(found).1)).collect()
@@ -53,7 +53,7 @@ fn kits(folder: &Path, cases: &[&str]) {
 }
 
 #[test]
-fn kits_folders_give_their_slices_with_kidney_in_hu_and_mm() {
+fn kits_slices_with_kidney_are_extracted_in_hu_and_mm() {
     let folder = tempfile::tempdir().unwrap();
     kits(folder.path(), &["case_00000", "case_00001"]);
     std::fs::create_dir(folder.path().join("splits")).unwrap();
@@ -77,13 +77,13 @@ fn kits_folders_give_their_slices_with_kidney_in_hu_and_mm() {
 fn coronal_and_sagittal_slices_have_the_head_at_the_top() {
     let folder = tempfile::tempdir().unwrap();
     kits(folder.path(), &["case_00000"]);
-    let coronal = cut(SourceKind::Kits, folder.path(), Plane::Coronal).unwrap();
-    assert_eq!(coronal.rows().len(), SIDES[1], "every row has kidney");
+    let coronal = extract(SourceKind::Kits, folder.path(), Plane::Coronal).unwrap();
+    assert_eq!(coronal.rows().len(), SIDES[1], "every coronal slice shows the kidney");
     let slice = coronal.rows()[10].slice().unwrap();
     assert_eq!((slice.width(), slice.height(), slice.hu()[0]), (SIDES[0], SIDES[2], 510.0));
     assert_eq!(slice.spacing().map(|mm| (mm.row_mm(), mm.column_mm())), Some((3.0, 1.5)));
-    let sagittal = cut(SourceKind::Kits, folder.path(), Plane::Sagittal).unwrap();
-    assert_eq!(sagittal.rows().len(), 20, "the left half has kidney");
+    let sagittal = extract(SourceKind::Kits, folder.path(), Plane::Sagittal).unwrap();
+    assert_eq!(sagittal.rows().len(), 20, "the left half shows the kidney");
     assert_eq!(sagittal.rows()[4].mask_of(&[2]).unwrap().unwrap().bounding_box(), Some((4, 2, 13, 2)));
 }
 
@@ -127,11 +127,11 @@ fn both_layouts_of_totalsegmentator_are_read() {
 }
 
 #[test]
-fn nnunet_folders_of_both_versions_say_what_their_labels_mean() {
+fn labels_of_both_nnunet_versions_are_read() {
     for (kidney, tumour, labels_of) in [
         (4, 7, r#"{"background": 0, "kidney": 4, "renal_tumor": 7, "liver": 1}"#),
         (4, 7, r#"{"0": "background", "4": "kidney", "7": "tumour"}"#),
-        // As nnU-Net converts KiTS23: regions, which share values.
+        // KiTS23 as converted by nnU-Net: regions with overlapping values.
         (1, 2, r#"{"background": 0, "kidney": [1, 2, 3], "masses": [2, 3], "tumor": 2}"#),
     ] {
         let region = labels_of.contains("masses");
@@ -157,7 +157,7 @@ fn nnunet_folders_of_both_versions_say_what_their_labels_mean() {
         let subsets: BTreeMap<&str, _> = found.rows().iter().map(|row| (row.patient.as_str(), row.split)).collect();
         assert_eq!((subsets[cases[2]], subsets["d"]), (Some(Subset::Validation), test));
 
-        // What the values mean is part of what was cut.
+        // Changed label meanings invalidate the cache.
         let swapped = format!(r#"{{"labels": {{"tumor": {kidney}, "kidney": {tumour}}}}}"#);
         std::fs::write(folder.path().join("dataset.json"), swapped).unwrap();
         let found = table(SourceKind::NnUnet, folder.path()).unwrap();
@@ -165,20 +165,20 @@ fn nnunet_folders_of_both_versions_say_what_their_labels_mean() {
     }
 }
 
-fn grey(path: &Path, side: usize, level: impl Fn(usize, usize) -> u8) {
+fn image(path: &Path, side: usize, level: impl Fn(usize, usize) -> u8) {
     let intensities: Vec<u8> = (0..side * side).map(|i| level(i % side, i / side)).collect();
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, write::png_8bit(side, side, &intensities).unwrap()).unwrap();
 }
 
 #[test]
-fn lungs_are_labelled_by_folder_and_outlined_on_a_grid_of_their_own() {
+fn xrays_are_labelled_by_folder_and_masked_at_another_resolution() {
     let folder = tempfile::tempdir().unwrap();
     for (class, level) in [("COVID", 200), ("Normal", 50)] {
         for i in 0..30 {
             let name = format!("{class}-{i}.png");
-            grey(&folder.path().join(class).join("images").join(&name), 30, |_, _| level);
-            grey(&folder.path().join(class).join("masks").join(&name), 60, |x, _| if x < 30 { 255 } else { 0 });
+            image(&folder.path().join(class).join("images").join(&name), 30, |_, _| level);
+            image(&folder.path().join(class).join("masks").join(&name), 60, |x, _| if x < 30 { 255 } else { 0 });
         }
     }
     let found = table(SourceKind::Xray, folder.path()).unwrap();
@@ -189,7 +189,7 @@ fn lungs_are_labelled_by_folder_and_outlined_on_a_grid_of_their_own() {
     let data = Dataset::open(&protocol, Some(&found), &Subset::ALL).unwrap();
     let batch = data.batch(&recipe.anomaly, None, BatchRequest { seed: 1, step: 0, size: 64, normal: false }).unwrap();
     let abnormal = batch.iter().filter(|sample| sample.abnormal).count();
-    assert!((20..45).contains(&abnormal), "{abnormal} of 64 from balanced batches");
+    assert!((20..45).contains(&abnormal), "{abnormal} of 64 samples in balanced batches are abnormal");
     for sample in batch {
         let level = if sample.abnormal { 200.0 } else { 50.0 };
         assert!(sample.input.iter().all(|value| (value - (level / 127.5 - 1.0)).abs() < 1e-5));
@@ -201,7 +201,7 @@ const LUNGS: &str = "source = \"slices\"\nbalanced = true\n\
                      split = { kind = \"ratio\", validation = 0.2, test = 0.2 }";
 
 #[test]
-fn merged_sources_keep_all_patients_and_volumes_are_unpacked_once() {
+fn merged_sources_keep_all_patients_and_volumes_are_read_once() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     kits(first.path(), &["case_00000"]);
     kits(second.path(), &["case_00007"]);
@@ -215,7 +215,7 @@ fn merged_sources_keep_all_patients_and_volumes_are_unpacked_once() {
     let patients: BTreeSet<&str> = found.rows().iter().map(|row| row.patient.as_str()).collect();
     assert_eq!(patients, BTreeSet::from(["case_00000", "case_00007"]));
 
-    // The same bytes and time, but no volume any more: whoever unpacked it again would fail.
+    // The file keeps its size and time but is no longer a volume, so reading it again would fail.
     let volume = first.path().join("case_00000/imaging.nii.gz");
     let (bytes, time) =
         (std::fs::metadata(&volume).unwrap().len(), std::fs::metadata(&volume).unwrap().modified().unwrap());
@@ -228,9 +228,9 @@ fn merged_sources_keep_all_patients_and_volumes_are_unpacked_once() {
 }
 
 #[test]
-fn cases_that_cannot_be_used_are_named_or_left_out() {
-    type Spoil = fn(&Path);
-    let spoilt: [(Spoil, &[&str]); 5] = [
+fn unusable_cases_are_reported_or_skipped() {
+    type Damage = fn(&Path);
+    let damaged: [(Damage, &[&str]); 5] = [
         (|case| std::fs::remove_file(case.join("segmentation.nii.gz")).unwrap(), &["segmentation.nii.gz is missing"]),
         (
             |case| volumes::write(&case.join("segmentation.nii.gz"), [40, 32, 5], true, |_, _, _| 1.0),
@@ -246,10 +246,10 @@ fn cases_that_cannot_be_used_are_named_or_left_out() {
             &["imaging.nii.gz", "an axis has no voxels"],
         ),
     ];
-    for (spoil, words) in spoilt {
+    for (damage, words) in damaged {
         let folder = tempfile::tempdir().unwrap();
         kits(folder.path(), &["case_00000", "case_00001"]);
-        spoil(&folder.path().join("case_00001"));
+        damage(&folder.path().join("case_00001"));
         let message = table(SourceKind::Kits, folder.path()).unwrap_err().to_string();
         words.iter().for_each(|word| assert!(message.contains(word), "no {word:?} in: {message}"));
         let kept =
@@ -261,13 +261,13 @@ fn cases_that_cannot_be_used_are_named_or_left_out() {
 }
 
 #[test]
-fn a_batch_hangs_on_seed_and_step_and_on_nothing_else() {
+fn a_batch_depends_on_seed_and_step_only() {
     let recipe = Recipe::load("quick", &["input.size=64".into(), "data.train=20".into()]).unwrap();
     let made = |threads: usize, seed: u64, step: u64| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let data = Dataset::open(&recipe.protocol(), None, &Subset::ALL).unwrap();
-            // Steps before it leave no trace.
+            // Earlier batches must not affect later ones.
             data.batch(&recipe.anomaly, None, BatchRequest { seed: 9, step: 0, size: 3, normal: false }).unwrap();
             let batch = data
                 .batch(&recipe.anomaly, Some(&Augmentation::PAPER), BatchRequest { seed, step, size: 8, normal: false })
@@ -276,18 +276,18 @@ fn a_batch_hangs_on_seed_and_step_and_on_nothing_else() {
         })
     };
     let batch = made(1, 1, 5);
-    assert!(batch == made(4, 1, 5), "four threads make another batch than one");
+    assert!(batch == made(4, 1, 5), "four threads make a different batch than one thread");
     assert!(batch != made(1, 1, 6) && batch != made(1, 2, 5));
 }
 
-/// 24 phantom patients as a slice folder, every second of whom has what counts as a tumour.
+/// A slice folder of 24 phantom patients, every second one with a tumour.
 fn phantom_table(folder: &Path) -> SliceTable {
     phantoms::write_set(0..24, 128, folder).unwrap();
     SliceTable::open(folder).unwrap()
 }
 
 #[test]
-fn outlines_stay_where_they_belong_in_a_slice_that_is_cropped_to_the_body() {
+fn masks_stay_aligned_when_a_slice_is_cropped_to_the_body() {
     let folder = tempfile::tempdir().unwrap();
     let (whole_grid, window) = (Grid { size: 128, crop_to_body: false }, Window::PHANTOM);
     let grid = |crop_to_body: bool| Grid { crop_to_body, ..whole_grid };
@@ -311,18 +311,18 @@ fn outlines_stay_where_they_belong_in_a_slice_that_is_cropped_to_the_body() {
         assert!((area(&cropped, after) / area(&whole, before) - 1.0).abs() < 0.15, "{}", row.patient);
         larger += usize::from(after < 0.95 * before);
     }
-    assert!(larger > 12, "{larger} of 24 patients are seen larger");
+    assert!(larger > 12, "{larger} of 24 patients are enlarged");
 }
 
 #[test]
-fn lesions_are_inserted_in_normal_slices_and_in_training_alone() {
+fn lesions_are_inserted_only_into_normal_training_slices() {
     let folder = tempfile::tempdir().unwrap();
     let table = phantom_table(folder.path());
     let recipe = |balanced: bool| {
         let file = folder.path().join("tumours.toml");
         let text = format!(
             "extends = \"quick\"\nname = \"tumours\"\n[data]\nsource = \"slices\"\nabnormal = \"tumour\"\n\
-             kidney_pixels = 30\ntumour_pixels = 5\nbalanced = {balanced}\ntrain_on_inserted = true\n\
+             kidney_pixels = 30\ntumour_pixels = 5\nbalanced = {balanced}\ntrain_on_planted = true\n\
              [anomaly]\nprobability = 0.8\nlesions = 1.0\n"
         );
         std::fs::write(&file, text).unwrap();
@@ -336,7 +336,7 @@ fn lesions_are_inserted_in_normal_slices_and_in_training_alone() {
             data.batch(&recipe.anomaly, None, request).unwrap()
         };
         let inserted = batch(true);
-        assert!(inserted.iter().all(|sample| sample.clean.is_some()), "a tumour is no pretraining");
+        assert!(inserted.iter().all(|sample| sample.clean.is_some()), "pretraining batches contain no real tumours");
         let abnormal = inserted.iter().filter(|sample| sample.abnormal).count();
         assert!((30..64).contains(&abnormal), "{abnormal} of 64");
         let mixed = batch(false);
@@ -345,20 +345,20 @@ fn lesions_are_inserted_in_normal_slices_and_in_training_alone() {
         let tested = samples.at(&(0..samples.len()).collect::<Vec<_>>()).unwrap();
         assert!(
             tested.iter().all(|sample| !sample.abnormal || sample.clean.is_none()),
-            "nothing is inserted for a test"
+            "test slices get no synthetic lesions"
         );
     }
 }
 
 #[test]
-fn keys_that_would_do_nothing_are_refused() {
+fn keys_without_effect_are_rejected() {
     let refused = Recipe::load("kits23-anomalies", &["task.train_on_synthetic=true".into()]).unwrap_err().to_string();
     assert!(refused.contains("a finding that labels show"), "{refused}");
     let cropped = Recipe::load("quick", &["input.crop=body".into()]).unwrap_err().to_string();
     assert!(cropped.contains("input.crop"), "{cropped}");
 }
 
-/// 60 patients, of whom the i-th has i % 7 slices with 100 i pixels of tumour each, and one without.
+/// 60 patients. Patient i has i % 7 slices with 100 * i pixels of tumour each, and one slice without tumour.
 fn patients() -> SliceTable {
     let folder = tempfile::tempdir().unwrap();
     let mut table = "file,case,split,kidney_px,tumour_px,cyst_px,spacing_xy_mm\n".to_owned();
@@ -373,7 +373,7 @@ fn patients() -> SliceTable {
 }
 
 #[test]
-fn ratios_and_folds_divide_patients_the_same_way_every_time() {
+fn ratio_and_fold_splits_are_deterministic() {
     let (table, task) = (patients(), Task { finding: Finding::Labels(named("tumour")), ..Task::default() });
     let count =
         |assigned: &BTreeMap<String, Subset>, wanted| assigned.values().filter(|found| **found == wanted).count();
@@ -394,8 +394,8 @@ fn ratios_and_folds_divide_patients_the_same_way_every_time() {
         };
         let all: u32 = table.rows().iter().map(|row| pixels(row, "tumour")).sum();
         for subset in [Subset::Test, Subset::Validation] {
-            let share = f64::from(area(subset)) / f64::from(all);
-            assert!((share - 0.2).abs() < 0.02, "fold {fold} has {share} of the tumour");
+            let fraction = f64::from(area(subset)) / f64::from(all);
+            assert!((fraction - 0.2).abs() < 0.02, "fold {fold} has {fraction} of the tumour area");
         }
         tested.extend(assigned.into_iter().filter(|(_, subset)| *subset == Subset::Test).map(|(patient, _)| patient));
     }
@@ -403,7 +403,7 @@ fn ratios_and_folds_divide_patients_the_same_way_every_time() {
 }
 
 #[test]
-fn lists_and_tables_that_leak_or_name_strangers_are_refused() {
+fn splits_that_leak_or_name_unknown_patients_are_rejected() {
     let (table, folder) = (patients(), tempfile::tempdir().unwrap());
     let listed = |name: &str, text: &str| {
         let file: PathBuf = folder.path().join(name);
@@ -429,13 +429,13 @@ fn lists_and_tables_that_leak_or_name_strangers_are_refused() {
 }
 
 #[test]
-fn slices_of_real_ct_are_cut_as_they_are() {
+fn slices_of_real_ct_are_extracted_unchanged() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/samples/totalsegmentator");
     let reference = ["totalsegmentator-2.18.0", "TotalSegmentator-2.18.0"]
         .map(|top| samples.join(top).join("tests/reference_files"));
     let Some(reference) = reference.iter().find(|folder| folder.join("example_seg_fast_force_split.nii.gz").exists())
     else {
-        println!("SKIPPED: TotalSegmentator's sample is not in {}; cargo xtask test fetches it", samples.display());
+        println!("SKIPPED: TotalSegmentator's sample is not in {}; cargo xtask test downloads it", samples.display());
         return;
     };
     let open = |name: &str| {
@@ -457,7 +457,7 @@ fn slices_of_real_ct_are_cut_as_they_are() {
     let found = table(SourceKind::TotalSegmentator, folder.path()).unwrap();
     let kidneys = |i: usize| segmented.slice(i).unwrap().hu().iter().filter(|label| [2.0, 3.0].contains(label)).count();
     let shown: Vec<usize> = (0..segmented.slice_count()).filter(|&i| kidneys(i) > 0).collect();
-    assert!(shown.len() > 20, "both kidneys are in it");
+    assert!(shown.len() > 20, "the sample contains both kidneys");
     assert_eq!(found.rows().len(), shown.len());
     for (row, i) in found.rows().iter().zip(shown) {
         assert_eq!(pixels(row, "kidney") as usize, kidneys(i));

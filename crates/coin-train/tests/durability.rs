@@ -1,4 +1,4 @@
-//! What is saved stays whole, whenever a training ends and whatever the disk does.
+//! Runs stay intact and can be resumed after kills, full disks, damaged files and divergence.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
@@ -18,7 +18,7 @@ use tiny::{log, one_sentence, refused, train_on};
 
 const KILLS: usize = 50;
 
-/// The tiny training, long enough to be killed often.
+/// The tiny training run, long enough to be killed many times.
 fn train(out: &Path) -> Command {
     let mut command = train_on("cpu", out);
     command.args(["--set", "classifier.steps=60", "--set", "counterfactual.steps=80"]).env_remove("RUST_BACKTRACE");
@@ -31,30 +31,30 @@ fn resume(run: &Path) -> Command {
     command
 }
 
-/// Starts the training, or goes on with it.
-fn go_on(out: &Path) -> Command {
+/// Starts or resumes the training run.
+fn start_or_resume(out: &Path) -> Command {
     let run = out.join("quick");
     if run.join("recipe.toml").exists() {
         return resume(&run);
     }
-    // Killed before it was a run.
+    // The run was killed before its recipe was written.
     let _ = fs::remove_dir_all(&run);
     train(out)
 }
 
 #[test]
-fn fifty_kills_leave_a_training_that_goes_on_to_the_same_end() {
+fn a_run_that_is_killed_fifty_times_gives_the_same_result() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
     assert!(train(&whole).output().unwrap().status.success());
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     for _ in 0..KILLS {
-        let mut training = go_on(&killed).spawn().unwrap();
+        let mut training = start_or_resume(&killed).spawn().unwrap();
         sleep(Duration::from_millis(rng.random_range(0..500)));
         training.kill().unwrap();
         training.wait().unwrap();
     }
-    let output = go_on(&killed).output().unwrap();
+    let output = start_or_resume(&killed).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let (whole, killed) = (whole.join("quick"), killed.join("quick"));
     assert_eq!(unfinished(&killed), Vec::<String>::new());
@@ -62,7 +62,7 @@ fn fifty_kills_leave_a_training_that_goes_on_to_the_same_end() {
     let hash = provenance["data_sha256"].as_str().unwrap();
     assert_eq!((provenance["device"].as_str(), hash.len()), (Some("CPU"), 64), "{provenance}");
     assert_eq!(log(&whole), log(&killed));
-    // But for the seconds that it took, which are in the report alone.
+    // The header contains the report, whose run time differs.
     let model = "coin-phantom.safetensors";
     let weights = |run: &Path| {
         let bytes = fs::read(run.join(model)).unwrap();
@@ -72,7 +72,7 @@ fn fifty_kills_leave_a_training_that_goes_on_to_the_same_end() {
     assert_eq!(weights(&whole), weights(&killed));
 }
 
-/// Files whose name says that they were never finished.
+/// Names of incomplete files and folders.
 fn unfinished(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
     let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
@@ -84,13 +84,13 @@ fn unfinished(folder: &Path) -> Vec<String> {
 
 #[cfg(unix)]
 #[test]
-fn a_full_disk_ends_a_training_with_a_sentence_and_nothing_half_written() {
+fn a_full_disk_gives_a_one_line_error_and_no_incomplete_files() {
     let folder = tempfile::tempdir().unwrap();
     let whole = train(&folder.path().join("whole")).output().unwrap();
     assert!(whole.status.success());
     let out = folder.path().join("full");
     let plenty = train(&out);
-    // A limit on the size of files fails like a full disk, in the middle of the first checkpoint.
+    // A limit on the file size fails like a full disk, while the first checkpoint is written.
     let mut command = Command::new("bash");
     command.args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$@\"", "bash"]).arg(plenty.get_program());
     let output = command.args(plenty.get_args()).output().unwrap();
@@ -103,7 +103,7 @@ fn a_full_disk_ends_a_training_with_a_sentence_and_nothing_half_written() {
 }
 
 #[test]
-fn a_damaged_checkpoint_is_named() {
+fn a_damaged_checkpoint_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     assert!(train(folder.path()).args(["--stage", "classifier"]).output().unwrap().status.success());
     let run = folder.path().join("quick");
@@ -117,7 +117,7 @@ fn a_damaged_checkpoint_is_named() {
 }
 
 #[test]
-fn a_training_that_diverges_says_so_and_keeps_its_checkpoints_whole() {
+fn divergence_is_reported_and_not_saved() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = train(folder.path());
     let output = command.args(["--set", "counterfactual.training.learning_rate=1e30"]).output().unwrap();
@@ -129,7 +129,7 @@ fn a_training_that_diverges_says_so_and_keeps_its_checkpoints_whole() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_refused_before_anything_is_trained() {
+fn an_unwritable_folder_is_reported_before_training() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "no folder").unwrap();
@@ -151,31 +151,29 @@ fn two_programs_do_not_train_one_run() {
     first.kill().unwrap();
     first.wait().unwrap();
     refused(&second, &["is being trained by another program"]);
-    one_sentence(&second, &["begin another run"]);
+    one_sentence(&second, &["start another run"]);
 }
 
-/// The most KiB that a training had held, by Linux's count, when last seen after each number of validations of a stage.
+/// Peak memory of the process in KiB (VmHWM on Linux) by the number of completed validations of a stage.
 fn watched(mut program: Command, run: &Path, stage: &str) -> BTreeMap<usize, u64> {
     let mut child = program.spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peaks = BTreeMap::new();
     while child.try_wait().unwrap().is_none() {
-        // The memory first: what a later moment holds must not count for an earlier one.
-        let held = fs::read_to_string(&status).unwrap_or_default();
-        let seed_threshold =
-            held.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
+        // Read the memory before the log, so that later memory is not attributed to an earlier validation.
+        let status = fs::read_to_string(&status).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
         let log = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
         let validations = log.lines().filter(|line| line.contains("\"score\"") && line.contains(stage)).count();
-        peaks.extend(seed_threshold.map(|seed_threshold: u64| (validations, seed_threshold)));
+        peaks.extend(peak.map(|peak: u64| (validations, peak)));
         sleep(Duration::from_millis(20));
     }
     assert!(child.wait().unwrap().success());
     peaks
 }
 
-/// Over thousands of steps, as over a week.
 #[test]
-fn a_long_training_keeps_flat_memory() {
+fn memory_does_not_grow_over_thousands_of_steps() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("quick");
     let mut classifier = train_on("cpu", folder.path());
@@ -191,10 +189,10 @@ fn a_long_training_keeps_flat_memory() {
     for (program, stage) in [(classifier, "classifier"), (counterfactual, "counterfactual")] {
         let peaks = watched(program, &run, stage);
         println!("{stage}: {peaks:?} KiB, by validations");
-        // A validation holds more than the steps around it, and after the eighth comes the look at test.
+        // Compare validations, which need more memory than steps; the test evaluation follows the eighth one.
         let until = |validations: usize| peaks.range(1..=validations).next_back().unwrap();
         let ((first, early), (last, late)) = (until(3), until(7));
-        assert!(last > first, "too few looks");
+        assert!(last > first, "too few measurements");
         assert!(*late <= early + early / 20 + 4096, "memory grew from {early} to {late} KiB");
     }
 }

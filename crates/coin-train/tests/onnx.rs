@@ -1,4 +1,5 @@
-//! Exported models in onnxruntime: every family of classifiers, every fuse, both ways of doubling, with and without conditions.
+//! Exported models give the same results in onnxruntime: all classifier families, fuse operations and upsampling modes, with
+//! and without conditions.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 const SIZE: usize = 64;
 
-/// Reads `model.onnx` and `input.raw` in a folder, writes all outputs as JSON.
+/// Runs `model.onnx` on `input.raw` in a folder and prints all outputs as JSON.
 const RUN: &str = "
 import json, sys, numpy, onnxruntime
 x = numpy.fromfile(sys.argv[1] + '/input.raw', dtype='<f4').reshape(2, 1, 64, 64)
@@ -23,7 +24,7 @@ names = [output.name for output in model.get_outputs()]
 print(json.dumps({n: v.ravel().tolist() for n, v in zip(names, model.run(names, {'image': x}))}))
 ";
 
-/// A python with onnxruntime.
+/// A Python with onnxruntime.
 fn python() -> Option<PathBuf> {
     let baselines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/baselines/bin/python");
     [baselines, "python3".into()].into_iter().find(|python| {
@@ -75,9 +76,9 @@ fn bundle(family: Family, method: Method, fuse: Fuse, upsampling: Upsampling) ->
 }
 
 #[test]
-fn onnxruntime_computes_the_same() {
+fn onnxruntime_gives_the_same_results() {
     let Some(python) = python() else {
-        println!("SKIPPED: no python with onnxruntime; docs/performance.md says how to install one");
+        println!("SKIPPED: no Python with onnxruntime; docs/performance.md explains how to install it");
         return;
     };
     let fuses = [

@@ -1,4 +1,4 @@
-//! The shipped models warn of what is unlike their data, and hardly of what is like it.
+//! OOD warnings of the shipped models: frequent on out-of-distribution images, rare on in-distribution ones.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,7 @@ use coin_train::evaluation::MaskRule;
 use coin_train::explained::ExplainedSlice;
 use coin_train::model::{Model, picture_window};
 
-/// Phantoms from here on are for test: see `data/dataset.rs`.
+/// First seed of test phantoms, as in `data/dataset.rs`.
 const FIRST_TEST_PATIENT: u64 = 2_000_000;
 
 fn model(name: &str) -> Model {
@@ -21,13 +21,13 @@ fn model(name: &str) -> Model {
 
 fn ood_score(model: &Model, slice: &Slice) -> f32 {
     let mask_rule = MaskRule::at(model.card.threshold);
-    ExplainedSlice::of(model, slice, picture_window(&model.card).unwrap(), mask_rule).unwrap().ood_score.unwrap()
+    ExplainedSlice::of(model, slice, picture_window(&model.card).unwrap(), mask_rule).unwrap().ood_score.unwrap().0
 }
 
-/// A grey from 0 to 1 at a place (x, y).
+/// Intensity from 0 to 1 at (x, y).
 type Pixel<'a> = &'a dyn Fn(usize, usize) -> f32;
 
-/// Pictures of 128 x 128 pixels that are no CT, from black to white of a window.
+/// Images of 128 x 128 pixels that are not CT, with intensities between the ends of a window.
 fn pictures(window: Window) -> Vec<(&'static str, Slice)> {
     let (low, high) = (window.low(), window.high());
     let noise = |x: usize, y: usize| ((x * 7919 + y * 104_729) * 2_654_435_761 % 1000) as f32 / 1000.0;
@@ -47,18 +47,18 @@ fn pictures(window: Window) -> Vec<(&'static str, Slice)> {
 }
 
 #[test]
-fn pictures_are_unlike_what_the_models_know() {
+fn images_that_are_not_ct_are_out_of_distribution() {
     for name in ["coin-phantom", "coin-kidney-anomaly", "coin-kidney-tumour"] {
         let model = model(name);
         for (picture, slice) in pictures(picture_window(&model.card).unwrap()) {
             let found = ood_score(&model, &slice);
-            assert!(found > 1.5, "{name} takes {picture} for one of its own: {found}");
+            assert!(found > 1.5, "{name} accepts {picture} as in-distribution: {found}");
         }
     }
 }
 
 #[test]
-fn phantoms_that_were_not_trained_on_are_in_distribution_and_those_upside_down_are_not() {
+fn test_phantoms_are_in_distribution_unless_they_are_upside_down() {
     let model = model("coin-phantom");
     let size = model.card.size;
     let phantoms: Vec<Slice> =
@@ -71,5 +71,5 @@ fn phantoms_that_were_not_trained_on_are_in_distribution_and_those_upside_down_a
         Slice::new(size, size, hu, slice.spacing()).unwrap()
     });
     let found = warned(&turned.collect::<Vec<_>>());
-    assert!(found >= 8, "{found} of 10 upside down are noticed");
+    assert!(found >= 8, "only {found} of 10 upside-down phantoms trigger a warning");
 }

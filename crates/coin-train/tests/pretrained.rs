@@ -1,5 +1,5 @@
-//! Checkpoints that PyTorch wrote: the reference's becomes a model that computes the same, torchvision's starts a classifier,
-//! and what is neither is refused without being executed.
+//! PyTorch checkpoints: those of the reference implementation give the same results, those of torchvision initialise a
+//! classifier, and others are rejected without executing their pickles.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -28,7 +28,7 @@ fn floats(bytes: &[u8], name: &str) -> Vec<f32> {
 }
 
 #[test]
-fn the_reference_s_checkpoint_computes_the_same_here() {
+fn a_checkpoint_of_the_reference_gives_the_same_results() {
     let device = Device::flex();
     let reference =
         Pretrained::open(&golden("weights.safetensors")).unwrap().reference(|config| config, &device).unwrap();
@@ -70,18 +70,18 @@ fn convert_imports_and_verifies() {
     let protocol: Protocol = serde_json::from_value(card.recipe).expect("an evaluation can read it");
     assert_eq!((protocol.input.size, protocol.anomaly.diameter_mm), (64, 30.0));
     let verified = convert(&["verify", &out, "--against", &out]);
-    let said = String::from_utf8_lossy(&verified.stdout).into_owned();
-    assert!(verified.status.success() && said.contains("self-test passed") && said.contains("0.00e0"), "{said}");
+    let stdout = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(verified.status.success() && stdout.contains("self-test passed") && stdout.contains("0.00e0"), "{stdout}");
     let differs = convert(&["verify", &out, "--against", &other]);
-    assert_eq!(differs.status.code(), Some(2), "another upsampling is another model");
+    assert_eq!(differs.status.code(), Some(2), "another upsampling gives another model");
     assert!(String::from_utf8_lossy(&differs.stderr).contains("the models differ"));
 }
 
-/// A state dict that torch 2.15 saved: `{"model": {...}, "epoch": 3}` with a float16 tensor and a strided one.
+/// A state dict saved by torch 2.15: `{"model": {...}, "epoch": 3}` with a float16 tensor and a strided one.
 const SAVED: &[u8] = include_bytes!("../../../tests/golden/saved.pth");
 
 #[test]
-fn a_file_of_torch_save_gives_its_tensors_through_dictionaries_types_and_strides() {
+fn torch_save_files_with_nested_dictionaries_types_and_strides_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("resnet.pth");
     std::fs::write(&path, SAVED).unwrap();
@@ -90,13 +90,13 @@ fn a_file_of_torch_save_gives_its_tensors_through_dictionaries_types_and_strides
     let own = weights::collect(&network).unwrap();
     let loaded =
         weights::collect(&Pretrained::open(&path).unwrap().classifier(network, &architecture).unwrap()).unwrap();
-    // The file's n-th value of the first convolution, of three colours, is n / 64.
+    // Value n of the first convolution in the file, which has three input channels, is n / 64.
     let stem: Vec<f32> = (0..49).map(|i| (3 * i + 49 + 98) as f32 / 64.0).collect();
     assert_eq!(loaded["stem.weight"].values, stem);
     assert_eq!(loaded["stages.3.1.norm_2.gamma"].values, [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75]);
-    // A column of [[0, 1], [2, 3]], saved with its strides.
+    // A column of [[0, 1], [2, 3]], saved as a strided view.
     assert_eq!(loaded["stages.1.0.shortcut.weight"].values, [0.0, 2.0]);
-    assert_eq!(loaded["dense"], own["dense"], "a thousand classes are not one: the last layer stays");
+    assert_eq!(loaded["dense"], own["dense"], "the last layer is not loaded, because the checkpoint has other classes");
     let other = ClassifierArchitecture { family: Family::ResNet34, width: 1 };
     let message =
         Pretrained::open(&path).unwrap().classifier(other.init(&Device::flex()), &other).unwrap_err().to_string();
@@ -104,7 +104,7 @@ fn a_file_of_torch_save_gives_its_tensors_through_dictionaries_types_and_strides
 }
 
 #[test]
-fn a_model_file_starts_a_classifier() {
+fn a_model_file_initialises_a_classifier() {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/coin-phantom/coin-phantom.safetensors");
     let bundle = Bundle::read(&std::fs::read(&model).unwrap()).unwrap();
     let device = Device::flex();

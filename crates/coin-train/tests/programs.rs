@@ -1,4 +1,4 @@
-//! The programs as a person types them, and bad input told in one sentence.
+//! The programs from the command line, and their one-line error messages.
 
 #![allow(clippy::unwrap_used)]
 
@@ -31,7 +31,7 @@ fn train(out: &Path) -> Command {
 }
 
 #[test]
-fn a_reader_that_has_read_enough_is_no_failure() {
+fn a_closed_pipe_is_not_a_failure() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut list = program("train");
@@ -41,7 +41,7 @@ fn a_reader_that_has_read_enough_is_no_failure() {
 }
 
 #[test]
-fn a_batch_that_memory_cannot_hold_is_refused_with_one_that_fits() {
+fn an_oversized_batch_is_refused_and_a_fitting_one_suggested() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("runs");
     for stage in ["classifier", "counterfactual"] {
@@ -50,12 +50,12 @@ fn a_batch_that_memory_cannot_hold_is_refused_with_one_that_fits() {
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         let fits: u64 = message.trim().rsplit('=').next().unwrap().parse().unwrap();
         assert!((1_000..2_000_000_000).contains(&fits), "{message}");
-        assert!(!out.exists(), "a run was begun");
+        assert!(!out.exists(), "a run was started");
     }
 }
 
 #[test]
-fn two_devices_share_each_batch() {
+fn two_devices_split_each_batch() {
     let folder = tempfile::tempdir().unwrap();
     let (one, two) = (folder.path().join("one"), folder.path().join("two"));
     assert!(train(&one).output().unwrap().status.success());
@@ -64,17 +64,19 @@ fn two_devices_share_each_batch() {
     let losses =
         |out: &Path| -> Vec<f64> { log(&out.join("quick")).iter().filter_map(|line| line["loss"].as_f64()).collect() };
     let (one, two) = (losses(&one), losses(&two));
-    // Batch normalisation sees halves, so the losses are near and not the same.
+    // Batch normalisation is computed per shard, so the losses are close but not equal.
     assert!(one.len() == two.len() && one != two, "{one:?} {two:?}");
     assert!((one[0] - two[0]).abs() < 0.2, "{one:?} {two:?}");
 
     let output = train_on("cpu,cpu,cpu", &folder.path().join("three")).output().unwrap();
-    refused(&output, &["classifier.batch: 16 slices cannot be shared by 3 devices", "--set classifier.batch=18"]);
+    refused(
+        &output,
+        &["classifier.batch: 16 slices cannot be split evenly across 3 devices", "--set classifier.batch=18"],
+    );
 }
 
-/// A slice folder of phantoms, every second with a lesion that counts as tumour, and a recipe for it.
 #[test]
-fn lessons_come_before_the_stages_they_are_for() {
+fn pretraining_runs_before_the_stages_that_use_it() {
     let folder = tempfile::tempdir().unwrap();
     let slices = folder.path().join("slices");
     let made = program("dataset").args(["phantom", "--count", "48", "--size", "64", "--out"]).arg(&slices).output();
@@ -105,8 +107,8 @@ fn lessons_come_before_the_stages_they_are_for() {
     };
     let plain = train(&[], true, None);
     assert!(plain.status.success(), "{}", String::from_utf8_lossy(&plain.stderr));
-    let taught = train(&["localisation-pretraining", "inpainting-pretraining"], true, None);
-    assert!(taught.status.success(), "{}", String::from_utf8_lossy(&taught.stderr));
+    let pretrained = train(&["localisation-pretraining", "inpainting-pretraining"], true, None);
+    assert!(pretrained.status.success(), "{}", String::from_utf8_lossy(&pretrained.stderr));
     let stages = |run: &str| -> Vec<String> {
         let mut stages: Vec<String> =
             log(&out.join(run)).iter().filter_map(|line| Some(line["stage"].as_str()?.to_owned())).collect();
@@ -118,7 +120,7 @@ fn lessons_come_before_the_stages_they_are_for() {
         stages("pretraining-2"),
         ["localisation-pretraining", "classifier", "inpainting-pretraining", "counterfactual"]
     );
-    // The same slices and the same first random weights: what differs was learnt before.
+    // Slices and random weights are the same, so different losses come from pretraining.
     let first = |run: &str, stage: &str| {
         let lines = log(&out.join(run));
         lines.into_iter().find(|line| line["stage"] == stage).unwrap()
@@ -129,26 +131,27 @@ fn lessons_come_before_the_stages_they_are_for() {
     refused(&train(&[], true, Some("segmenter")), &["--stage segmenter", "no such stage"]);
     refused(
         &train(&["inpainting-pretraining"], false, None),
-        &["inpainting_pretraining", "nothing is inserted", "task.train_on_synthetic"],
+        &["inpainting_pretraining", "inserts no anomalies", "task.train_on_synthetic"],
     );
     let mut weightless = program("train");
     weightless.args(["--recipe", "kits23-tumour", "--set", "inpainting_pretraining.training.anomaly_weight=0"]);
     weightless.arg("--data").arg(format!("slices:{}", slices.display())).arg("--out").arg(&out);
     refused(&weightless.output().unwrap(), &["inpainting_pretraining.training.anomaly_weight: 0", "above 0"]);
-    // A run that has only begun.
-    let begun = train(&["localisation-pretraining", "inpainting-pretraining"], true, Some("localisation-pretraining"));
-    assert!(begun.status.success(), "{}", String::from_utf8_lossy(&begun.stderr));
-    let mut hasty = program("train");
-    hasty.arg("--resume").arg(out.join("pretraining-3")).args(["--stage", "inpainting-pretraining", "--device", "cpu"]);
-    refused(&hasty.output().unwrap(), &["the classifier is not trained yet", "--stage classifier"]);
+    // A run without a trained classifier.
+    let started =
+        train(&["localisation-pretraining", "inpainting-pretraining"], true, Some("localisation-pretraining"));
+    assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
+    let mut early = program("train");
+    early.arg("--resume").arg(out.join("pretraining-3")).args(["--stage", "inpainting-pretraining", "--device", "cpu"]);
+    refused(&early.output().unwrap(), &["the classifier is not trained yet", "--stage classifier"]);
     assert!(
         log(&out.join("pretraining-3")).iter().all(|line| line["stage"] == "localisation-pretraining"),
-        "a step was taken in vain"
+        "the stage was started without a classifier"
     );
 }
 
 #[test]
-fn singla_et_al_train_with_regions_and_moved_slices() {
+fn singla_et_al_train_with_regions_and_augmentation() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = train(folder.path());
     for change in [
@@ -164,9 +167,9 @@ fn singla_et_al_train_with_regions_and_moved_slices() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let model = std::fs::read(folder.path().join("quick/coin-phantom.safetensors")).unwrap();
     let card = String::from_utf8_lossy(&model[8..20_000]).into_owned();
-    assert!(card.contains(r#"\"method\":\"singla\""#), "the model says how its counterfactuals are asked for");
+    assert!(card.contains(r#"\"method\":\"singla\""#), "the model card records the method");
     let one = train(folder.path()).args(["--set", "counterfactual.training.method=singla"]).output().unwrap();
-    refused(&one, &["counterfactual.inpainter.conditions: ", "one a bin, 2"]);
+    refused(&one, &["counterfactual.inpainter.conditions: ", "one per bin, 2"]);
 }
 
 #[test]
@@ -191,7 +194,7 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     let output = evaluate.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report["slices"]["total"], 2, "one test patient, inserted twice");
+    assert_eq!(report["slices"]["total"], 2, "one test patient with two different anomalies");
     let control = &report["controls"]["healthy phantoms"];
     assert_eq!(
         (&control["slices"], &control["called_abnormal"], &control["ood_warnings"]),
@@ -203,12 +206,15 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     let mut taken = program("evaluate");
     taken.args(["--data", &data, "--device", "cpu", "--model"]).arg(&model);
     taken.arg("--against").arg(format!("RISE={}", model.display())).arg("--out").arg(&out);
-    refused(&taken.output().unwrap(), &["--against RISE", "taken"]);
+    refused(&taken.output().unwrap(), &["--against RISE", "already in use"]);
     let kidney = model.parent().unwrap().with_file_name("coin-kidney-anomaly").join("coin-kidney-anomaly.safetensors");
-    let mut unlike = program("evaluate");
-    unlike.args(["--data", &data, "--device", "cpu", "--model"]).arg(&model);
-    unlike.arg("--against").arg(format!("other={}", kidney.display())).arg("--out").arg(&out);
-    refused(&unlike.output().unwrap(), &["coin-kidney-anomaly.safetensors", "another size, crop or normalisation"]);
+    let mut incompatible = program("evaluate");
+    incompatible.args(["--data", &data, "--device", "cpu", "--model"]).arg(&model);
+    incompatible.arg("--against").arg(format!("other={}", kidney.display())).arg("--out").arg(&out);
+    refused(
+        &incompatible.output().unwrap(),
+        &["coin-kidney-anomaly.safetensors", "another size, crop or normalisation"],
+    );
     let mut nameless = program("evaluate");
     nameless.args(["--data", &data, "--negative-control", "pictures", "--model"]).arg(&model).arg("--out").arg(&out);
     let nameless = nameless.output().unwrap();
@@ -227,8 +233,8 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     none.args(["--data", &data, "--device", "cpu", "--rise-masks", "0", "--model"]).arg(&model);
     refused(&none.arg("--out").arg(&out).output().unwrap(), &["--rise-masks 0", "1 to 100000"]);
     let page = std::fs::read_to_string(out.join("report.html")).unwrap();
-    assert!(page.contains("data:image/png;base64,iVBOR") && !page.contains("sheet.png"), "the page stands alone");
-    assert!(page.contains("itself &lt;twice>") && !page.contains("<twice>"), "a name is text");
+    assert!(page.contains("data:image/png;base64,iVBOR") && !page.contains("sheet.png"), "the page is self-contained");
+    assert!(page.contains("itself &lt;twice>") && !page.contains("<twice>"), "names are escaped");
     assert!(out.join("sheet.png").exists());
 
     let table = SliceTable::open(&slices).unwrap();
@@ -240,7 +246,7 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
         (shown - read).abs()
     });
     let step = (Window::PHANTOM.high() - Window::PHANTOM.low()) / 255.0;
-    assert!(off.fold(0.0, f32::max) <= 0.51 * step, "the greys are read in the window that the table names");
+    assert!(off.fold(0.0, f32::max) <= 0.51 * step, "intensities are read with the window in the table");
 
     let image = slices.join("images/phantom_00001.png");
     let mut explain = program("explain");
@@ -249,12 +255,12 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     let summaries: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(summaries[0]["before"].as_f64().unwrap() > 0.5, "patient 1 has an anomaly: {summaries}");
     assert!(out.join("phantom_00001/difference.npy").exists());
-    assert!(summaries[0]["ood_score"].as_f64().unwrap() <= 1.0, "it is like the training data: {summaries}");
+    assert!(summaries[0]["ood_score"].as_f64().unwrap() <= 1.0, "the phantom is in distribution: {summaries}");
     assert_eq!(report["ood_warnings"], 0);
 }
 
 #[test]
-fn a_model_file_is_taught_what_it_knows_and_keeps_its_weights() {
+fn fitting_the_ood_detector_keeps_the_weights() {
     let folder = tempfile::tempdir().unwrap();
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/coin-phantom/coin-phantom.safetensors");
     let out = folder.path().join("model.safetensors");
@@ -268,12 +274,12 @@ fn a_model_file_is_taught_what_it_knows_and_keeps_its_weights() {
     let [before, after] = [before, after].map(|bundle| bundle.card.ood.unwrap());
     assert!(
         (before.limit - after.limit).abs() < 1e-3 * before.limit,
-        "the shipped file was taught by the same command"
+        "the detector of the shipped file was fitted with the same command"
     );
 }
 
 #[test]
-fn a_volume_is_explained_on_its_own_grid() {
+fn results_of_a_volume_have_its_original_grid() {
     let folder = tempfile::tempdir().unwrap();
     let (width, height, depth) = (96, 80, 3);
     let volume = folder.path().join("volume.nii");
@@ -338,7 +344,7 @@ fn nifti(width: usize, height: usize, depth: usize, hu: impl Fn(usize, usize, us
 }
 
 #[test]
-fn bad_input_is_one_sentence_with_the_remedy() {
+fn errors_are_one_line_and_name_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
@@ -367,7 +373,7 @@ fn bad_input_is_one_sentence_with_the_remedy() {
             "low_hu and high_hu: a window from 300 to -100 is not a range; the lower bound comes first",
         ),
         ("spacing_xy_mm", "0", "spacing_xy_mm: a pixel spacing of 0 x 0 mm"),
-        ("spacing_row_mm,spacing_xy_mm", "1,", "spacing_row_mm: it needs spacing_xy_mm"),
+        ("spacing_row_mm,spacing_xy_mm", "1,", "spacing_row_mm requires spacing_xy_mm"),
     ] {
         let table = format!("file,case,split,kidney_px,tumour_px,cyst_px,{columns}\na.png,a,train,900,0,0,{values}\n");
         std::fs::write(empty.join("slices.csv"), table).unwrap();
@@ -381,19 +387,19 @@ fn bad_input_is_one_sentence_with_the_remedy() {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/coin-phantom/coin-phantom.safetensors");
     let model = model.to_str().unwrap();
     let evaluate = ["--model", model, "--data", "phantom", "--out", out, "--inception", model];
-    refused(&run("evaluate", &evaluate), &["coin-phantom.safetensors", "no Inception-v3", "pt_inception"]);
+    refused(&run("evaluate", &evaluate), &["coin-phantom.safetensors", "not an Inception-v3", "pt_inception"]);
     refused(
         &run("train", &["--data", "kits:nowhere", "--recipe", "kits23-tumour", "--out", out]),
         &["nowhere", "could not be read"],
     );
     refused(&run("train", &["--data", "cats:here", "--out", out]), &[]);
-    refused(&run("train", &["--resume", out, "--data", "phantom"]), &["--data", "leave"]);
+    refused(&run("train", &["--resume", out, "--data", "phantom"]), &["--data", "omit"]);
     refused(&run("explain", &["--model", "missing.safetensors", "x.png", "--out", out]), &["missing.safetensors"]);
     assert!(!Path::new(out).join("report.json").exists());
 }
 
 #[test]
-fn shares_of_an_archive_are_explained_once_and_around_what_cannot_be_read() {
+fn shards_of_an_archive_are_explained_once_and_unreadable_files_skipped() {
     let folder = tempfile::tempdir().unwrap();
     let (archive, out) = (folder.path().join("archive"), folder.path().join("out"));
     let made = program("dataset").args(["phantom", "--count", "4", "--size", "64", "--out"]).arg(&archive).output();
@@ -401,7 +407,7 @@ fn shares_of_an_archive_are_explained_once_and_around_what_cannot_be_read() {
     let images = archive.join("images");
     std::fs::write(images.join("phantom_00001b.png"), b"no picture").unwrap();
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/coin-phantom/coin-phantom.safetensors");
-    let share = |shard: &str| {
+    let explain_shard = |shard: &str| {
         let mut explain = program("explain");
         explain.args(["--device", "cpu", "--shard", shard, "--model"]).arg(&model).arg(&images);
         explain.arg("--out").arg(&out).output().unwrap()
@@ -414,15 +420,15 @@ fn shares_of_an_archive_are_explained_once_and_around_what_cannot_be_read() {
             .collect::<Vec<_>>()
     };
     // In order: 0, 1, 1b, 2, 3.
-    refused(&share("1/2"), &["1 of the files could not be explained"]);
+    refused(&explain_shard("1/2"), &["1 of the inputs could not be explained"]);
     let first = done();
     assert_eq!(first.iter().map(|(i, _)| *i).collect::<Vec<_>>(), [0, 3]);
-    assert!(share("2/2").status.success());
-    refused(&share("1/2"), &["1 of the files"]);
+    assert!(explain_shard("2/2").status.success());
+    refused(&explain_shard("1/2"), &["1 of the inputs"]);
     let all = done();
-    assert_eq!((all.len(), all[0], all[3]), (4, first[0], first[1]), "what is explained is not explained again");
+    assert_eq!((all.len(), all[0], all[3]), (4, first[0], first[1]), "complete results are not computed again");
     std::fs::remove_file(out.join("images/phantom_00000/complete.txt")).unwrap();
-    refused(&share("1/2"), &["1 of the files"]);
-    assert!(done()[0].1 > first[0].1, "what is not whole is explained again");
-    refused(&share("3/2"), &[]);
+    refused(&explain_shard("1/2"), &["1 of the inputs"]);
+    assert!(done()[0].1 > first[0].1, "incomplete results are computed again");
+    refused(&explain_shard("3/2"), &[]);
 }

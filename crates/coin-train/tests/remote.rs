@@ -1,4 +1,4 @@
-//! A training shared with another machine: `serve` lends its processor over WebSocket, here to the same machine.
+//! Data-parallel training with a remote device: `serve` provides its CPU over WebSocket, here on the same machine.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,7 +13,7 @@ use tiny::{log, one_sentence, refused, train_on};
 
 const TOKEN: &str = "COIN_TOKEN";
 
-/// A machine that lends its processor.
+/// A machine that serves its CPU.
 struct Machine {
     program: Child,
     address: String,
@@ -24,15 +24,15 @@ impl Machine {
         let mut serve = Command::new(env!("CARGO_BIN_EXE_serve"));
         serve.args(["--devices", "cpu", "--listen", "127.0.0.1:0"]).env(TOKEN, token).stderr(Stdio::piped());
         let mut program = serve.spawn().unwrap();
-        let mut said = BufReader::new(program.stderr.take().unwrap());
+        let mut stderr = BufReader::new(program.stderr.take().unwrap());
         let mut line = String::new();
-        said.read_line(&mut line).unwrap();
+        stderr.read_line(&mut line).unwrap();
         let address = line
             .split_whitespace()
             .find(|word| word.starts_with("ws://"))
-            .unwrap_or_else(|| unreachable!("it said {line}"));
-        let address = address.trim_end_matches(',').to_owned();
-        std::thread::spawn(move || said.read_to_string(&mut String::new()));
+            .unwrap_or_else(|| unreachable!("no address in: {line}"));
+        let address = address.to_owned();
+        std::thread::spawn(move || stderr.read_to_string(&mut String::new()));
         Self { program, address }
     }
 }
@@ -52,49 +52,51 @@ fn losses(out: &Path) -> Vec<f64> {
 }
 
 #[test]
-fn another_machine_takes_a_share_of_each_batch() {
+fn another_machine_computes_a_shard_of_each_batch() {
     let folder = tempfile::tempdir().unwrap();
     let (alone, shared) = (folder.path().join("alone"), folder.path().join("shared"));
     assert!(train_on("cpu,cpu", &alone).output().unwrap().status.success());
-    let machine = Machine::start("word");
-    let output = train_on(&format!("cpu,{}", machine.address), &shared).env(TOKEN, "word").output().unwrap();
+    let machine = Machine::start("secret");
+    let output = train_on(&format!("cpu,{}", machine.address), &shared).env(TOKEN, "secret").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let (alone, shared) = (losses(&alone), losses(&shared));
     assert!(alone.len() > 4 + 8 && alone.len() == shared.len(), "{alone:?} {shared:?}");
     for (alone, shared) in alone.iter().zip(&shared) {
-        assert!((alone - shared).abs() <= 1e-3 * alone.abs(), "{alone} on two processors, {shared} on two machines");
+        assert!((alone - shared).abs() <= 1e-3 * alone.abs(), "{alone} on two local devices, {shared} on two machines");
     }
 }
 
 #[test]
-fn a_stranger_and_a_missing_machine_are_told() {
+fn a_wrong_token_and_an_unreachable_machine_are_reported() {
     let folder = tempfile::tempdir().unwrap();
-    let machine = Machine::start("word");
+    let machine = Machine::start("secret");
     let wrong = train_on(&machine.address, folder.path()).env(TOKEN, "other").output().unwrap();
-    refused(&wrong, &[&machine.address, "knows another COIN_TOKEN"]);
-    let second = train_on(&format!("{}/1", machine.address), folder.path()).env(TOKEN, "word").output().unwrap();
+    refused(&wrong, &[&machine.address, "COIN_TOKEN differs"]);
+    let second = train_on(&format!("{}/1", machine.address), folder.path()).env(TOKEN, "secret").output().unwrap();
     refused(&second, &[&machine.address, "hosts only 1 device"]);
     let twice = format!("cpu,{0},{0}", machine.address);
-    refused(&train_on(&twice, folder.path()).env(TOKEN, "word").output().unwrap(), &["named twice"]);
+    refused(&train_on(&twice, folder.path()).env(TOKEN, "secret").output().unwrap(), &["named twice"]);
     let address = machine.address.clone();
     drop(machine);
-    refused(&train_on(&address, folder.path()).env(TOKEN, "word").output().unwrap(), &[&address, "cannot be reached"]);
-    assert!(!folder.path().join("quick").exists(), "nothing is begun");
+    refused(
+        &train_on(&address, folder.path()).env(TOKEN, "secret").output().unwrap(),
+        &[&address, "cannot be reached"],
+    );
+    assert!(!folder.path().join("quick").exists(), "a run was started");
 
     let serve =
         Command::new(env!("CARGO_BIN_EXE_serve")).args(["--devices", "cpu"]).env_remove(TOKEN).output().unwrap();
-    refused(&serve, &[TOKEN, "set it to a word"]);
+    refused(&serve, &[TOKEN, "set it to the same token"]);
 }
 
-/// The machine's end is told in a sentence, and the training goes on without it.
 #[test]
-fn a_training_survives_the_loss_of_a_machine() {
+fn a_run_can_be_resumed_without_a_lost_machine() {
     let folder = tempfile::tempdir().unwrap();
-    let machine = Machine::start("word");
+    let machine = Machine::start("secret");
     let mut training = train_on(&format!("cpu,{}", machine.address), folder.path());
     training
         .args(["--set", "counterfactual.steps=2000"])
-        .env(TOKEN, "word")
+        .env(TOKEN, "secret")
         .env_remove("RUST_BACKTRACE")
         .stderr(Stdio::piped());
     let mut training = training.spawn().unwrap();
@@ -113,7 +115,7 @@ fn a_training_survives_the_loss_of_a_machine() {
     while log(&run).len() <= steps && resumed.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_millis(10));
     }
-    assert!(resumed.try_wait().unwrap().is_none(), "it goes on");
+    assert!(resumed.try_wait().unwrap().is_none(), "the resumed run stopped");
     resumed.kill().unwrap();
     resumed.wait().unwrap();
 }

@@ -1,4 +1,4 @@
-//! Tasks of other organs, findings and modalities than the kidney's, each on a small folder in its source's layout.
+//! Tasks with other organs, findings and modalities than kidney CT, each on a small folder in the layout of its source.
 
 #![allow(clippy::unwrap_used)]
 
@@ -22,13 +22,13 @@ fn table(kind: SourceKind, folder: &Path, task: &Task) -> Result<SliceTable, Str
     source::table(kind, folder, &wanted, &folder.join("cache"), false).map_err(|reason| reason.to_string())
 }
 
-/// Which slices are abnormal, or `None` where they are left out.
-fn verdicts(table: &SliceTable, task: &Task) -> Vec<Option<bool>> {
+/// Whether each slice is abnormal; `None` if it is not used.
+fn image_labels(table: &SliceTable, task: &Task) -> Vec<Option<bool>> {
     table.rows().iter().map(|row| task.abnormal(row, Subset::Train)).collect()
 }
 
 #[test]
-fn any_structure_of_totalsegmentator_is_an_organ() {
+fn any_totalsegmentator_structure_can_be_the_organ() {
     let folder = tempfile::tempdir().unwrap();
     for case in ["s0000", "s0001"] {
         ct(&folder.path().join(case).join("ct.nii.gz"));
@@ -39,14 +39,14 @@ fn any_structure_of_totalsegmentator_is_an_organ() {
     let of_liver = task("organ = \"liver\"\nfinding = \"synthetic\"");
     let found = table(SourceKind::TotalSegmentator, folder.path(), &of_liver).unwrap();
     assert_eq!(found.descriptions()[0].labels.names().collect::<Vec<_>>(), ["liver"]);
-    assert_eq!(verdicts(&found, &of_liver), [Some(false); 6]);
-    // Several structures make one organ.
+    assert_eq!(image_labels(&found, &of_liver), [Some(false); 6]);
+    // Several structures can form one organ.
     let of_both = task("organ = [\"liver\", \"spleen\"]\nfinding = \"synthetic\"");
     let found = table(SourceKind::TotalSegmentator, folder.path(), &of_both).unwrap();
     assert_eq!(found.descriptions()[0].labels.values(), [1, 2]);
     let unknown = table(SourceKind::TotalSegmentator, folder.path(), &task("organ = \"heart\"")).unwrap_err();
     assert!(unknown.contains("\"heart\"") && unknown.contains("liver, lung_upper_lobe_left, spleen"), "{unknown}");
-    // A release of MR has other images and no HU.
+    // The MR release has other image files and no HU.
     let mr = tempfile::tempdir().unwrap();
     ct(&mr.path().join("s0000/mri.nii.gz"));
     labels(&mr.path().join("s0000/segmentations/liver.nii.gz"), 1, 0);
@@ -55,7 +55,7 @@ fn any_structure_of_totalsegmentator_is_an_organ() {
 }
 
 #[test]
-fn decathlon_tasks_work_as_they_are_downloaded() {
+fn decathlon_tasks_are_read_as_downloaded() {
     let folder = tempfile::tempdir().unwrap();
     let description = r#"{"name": "Liver", "modality": {"0": "CT"}, "licence": "CC-BY-SA 4.0", "numTraining": 1,
         "labels": {"0": "background", "1": "liver", "2": "cancer"},
@@ -65,18 +65,18 @@ fn decathlon_tasks_work_as_they_are_downloaded() {
     labels(&folder.path().join("labelsTr/liver_0.nii.gz"), 1, 2);
     let cancer = task("organ = \"liver\"\nfinding = \"cancer\"\nmin_finding_pixels = 100");
     let found = table(SourceKind::NnUnet, folder.path(), &cancer).unwrap();
-    assert_eq!(verdicts(&found, &cancer), [Some(false), Some(true), Some(false)]);
+    assert_eq!(image_labels(&found, &cancer), [Some(false), Some(true), Some(false)]);
     assert_eq!((found.name(), found.modality().as_str()), (folder.path().file_name().unwrap().to_str().unwrap(), "CT"));
     // 100 pixels of 1.5 mm are 225 mm2.
     let larger = task("organ = \"liver\"\nfinding = \"cancer\"\nmin_finding_area_mm2 = 226.0");
-    assert_eq!(verdicts(&found, &larger), [Some(false), None, Some(false)]);
+    assert_eq!(image_labels(&found, &larger), [Some(false), None, Some(false)]);
     let wrong = found.check(&task("organ = \"spleen\"\nfinding = \"cancer\"")).unwrap_err().to_string();
     assert!(wrong.contains("no label is called spleen") && wrong.contains("cancer, liver"), "{wrong}");
-    // Without an organ every slice counts.
+    // Without an organ, every slice is used.
     let anywhere = task("finding = \"cancer\"");
     let found = table(SourceKind::NnUnet, folder.path(), &anywhere).unwrap();
     assert_eq!(found.rows().len(), SIDES[2]);
-    assert_eq!(verdicts(&found, &anywhere).iter().filter(|found| **found == Some(false)).count(), SIDES[2] - 1);
+    assert_eq!(image_labels(&found, &anywhere).iter().filter(|found| **found == Some(false)).count(), SIDES[2] - 1);
 }
 
 /// Writes a slice folder of a modality without HU: two patients, the second twice as bright, with a lesion in every second of
@@ -140,23 +140,23 @@ fn masks_are_counted_and_brightness_is_normalised_by_slice_or_patient() {
         let largest = samples.iter().map(|sample| sample.input.iter().copied().fold(-1.0, f32::max));
         (largest.collect::<Vec<f32>>(), data.normalisation, data.modality)
     };
-    // Each slice by itself: from black to white, whatever is in it.
+    // Per slice: every slice uses the whole range.
     let (by_slice, normalisation, modality) = brightest("slice");
     assert_eq!((by_slice, modality.as_str()), (vec![1.0; 8], "MR"));
     assert!(matches!(normalisation, Normalisation::Percentiles { .. }));
-    // By patient: only lesions are white, in both patients alike.
+    // Per patient: only lesions are white, in both patients.
     let (by_case, ..) = brightest("case");
     let [dark, bright] = [&by_case[..4], &by_case[4..]];
     assert!(dark.iter().zip(bright).all(|(dark, bright)| (dark - bright).abs() < 1e-5), "{by_case:?}");
     assert!((dark[1], dark[3]) == (1.0, 1.0) && dark[0] < 0.0 && dark[2] < 0.0, "{dark:?}");
-    // Over the training slices: a window that the model keeps, in which the other patient is cut off.
+    // Over the training slices: a window that the model stores and that clips the other patient.
     let (by_data, normalisation, _) = brightest("dataset");
     assert_eq!(normalisation, Normalisation::Window([0.0, 100.0]));
     assert!((by_data[0] + 0.2).abs() < 1e-5 && (by_data[4] - 0.6).abs() < 1e-5, "{by_data:?}");
 }
 
 #[test]
-fn synthetic_lesions_go_into_any_organ_and_without_one_into_the_body() {
+fn anomalies_are_inserted_into_the_organ_or_else_into_the_body() {
     let folder = tempfile::tempdir().unwrap();
     mr_folder(folder.path());
     let found = SliceTable::open(folder.path()).unwrap();

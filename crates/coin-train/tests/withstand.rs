@@ -1,5 +1,5 @@
-//! What people hand to the programs besides scans: damaged model files, checkpoints and recipes give a typed error or what is
-//! left of them, never a panic or memory without bounds.
+//! Damaged model files, checkpoints and recipes give a typed error or are read, but never cause a panic or unbounded memory
+//! use.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 #[path = "../../coin-imaging/tests/damage/mod.rs"]
@@ -25,16 +25,16 @@ fn at(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
-/// Opens a file and its damaged copies; how many of these could still be read.
+/// Opens a file and damaged copies of it; checks their memory use and prints how many could be read.
 fn withstand(what: &str, path: &Path, times: usize, open: impl Fn(&Path, &[u8]) -> bool) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(path.file_name().unwrap());
     let bytes = fs::read(path).unwrap();
-    assert!(open(path, &bytes), "{what} is read as it is");
+    assert!(open(path, &bytes), "the undamaged {what} could not be read");
     let mut rng = ChaCha8Rng::seed_from_u64(11);
     let (mut read, mut most) = (0, 0);
     for _ in 0..damage::times(times) {
-        // Small files are damaged anywhere, large ones where they say what they are.
+        // Large files are damaged only in their header.
         let (head, rest) = bytes.split_at(bytes.len().min(16 << 10));
         let damaged = [&damage::damaged(&mut rng, head, &bytes)[..], rest].concat();
         fs::write(&file, &damaged).unwrap();
@@ -45,7 +45,7 @@ fn withstand(what: &str, path: &Path, times: usize, open: impl Fn(&Path, &[u8]) 
         if memory > MEMORY {
             fs::write(std::env::temp_dir().join("withstand-memory"), &damaged).unwrap();
         }
-        assert!(memory <= MEMORY, "{what} takes {memory} bytes");
+        assert!(memory <= MEMORY, "{what}: {memory} bytes of memory used");
         most = most.max(memory);
     }
     println!("{what}: {} damaged, {read} read, at most {} MiB", damage::times(times), most >> 20);
@@ -54,16 +54,16 @@ fn withstand(what: &str, path: &Path, times: usize, open: impl Fn(&Path, &[u8]) 
 #[test]
 fn damaged_model_files_are_withstood() {
     let model = at("models/coin-phantom/coin-phantom.safetensors");
-    withstand("a model file", &model, 300, |_, bytes| {
+    withstand("model file", &model, 300, |_, bytes| {
         Bundle::read(bytes).and_then(|bundle| bundle.explainer(&Device::flex())).is_ok()
     });
 }
 
 #[test]
 fn damaged_checkpoints_are_withstood() {
-    withstand("a .pth file", &at("tests/golden/saved.pth"), 2000, |path, _| Pretrained::open(path).is_ok());
+    withstand(".pth file", &at("tests/golden/saved.pth"), 2000, |path, _| Pretrained::open(path).is_ok());
     let weights = at("tests/golden/weights.safetensors");
-    withstand("a .safetensors file", &weights, 300, |path, _| Pretrained::open(path).is_ok());
+    withstand(".safetensors file", &weights, 300, |path, _| Pretrained::open(path).is_ok());
 }
 
 #[test]

@@ -1,41 +1,65 @@
-//! The device of this engine: which one is decided when it is built.
+//! The device of this engine, which is fixed at compile time.
 
 use burn::tensor::Device;
 use futures_channel::oneshot::Receiver;
 use js_sys::Error;
 
-/// A device and what to call it.
+/// A device and its name.
 pub struct NamedDevice {
     pub device: Device,
     pub name: String,
-    /// A GPU that is computed by the processor, slower than the processor's own engine.
+    /// A GPU emulated on the CPU, which is slower than the CPU engine.
     pub software: bool,
-    /// Hears why the device was lost, which happens to GPUs alone; taken by whoever listens.
+    /// Facts about the GPU adapter.
+    pub adapter: Option<Adapter>,
+    /// Resolves with the reason when a GPU is lost; taken by the first listener.
     pub lost: Option<Receiver<String>>,
+}
+
+/// A GPU adapter and its limits in bytes.
+pub struct Adapter {
+    pub name: String,
+    pub vendor: u32,
+    pub driver: String,
+    pub backend: String,
+    pub kind: String,
+    pub max_buffer_bytes: u64,
+    pub max_binding_bytes: u64,
+    pub max_workgroup_bytes: u32,
 }
 
 #[cfg(not(feature = "webgpu"))]
 pub async fn open() -> Result<NamedDevice, Error> {
-    Ok(NamedDevice { device: Device::flex(), name: "CPU".into(), software: false, lost: None })
+    Ok(NamedDevice { device: Device::flex(), name: "CPU".into(), software: false, adapter: None, lost: None })
 }
 
 #[cfg(feature = "webgpu")]
 pub async fn open() -> Result<NamedDevice, Error> {
-    use burn::tensor::wgpu::wgpu::DeviceType;
+    use burn_wgpu::wgpu::DeviceType;
 
     let (device, setup) = Device::wgpu_options()
         .init_with_setup_async()
         .await
         .map_err(|reason| Error::new(&format!("WebGPU is not available here: {reason}")))?;
-    let adapter = setup.adapter.get_info();
-    let software = adapter.device_type == DeviceType::Cpu || adapter.name.to_lowercase().contains("swiftshader");
-    let name = if adapter.name.is_empty() { "WebGPU".into() } else { adapter.name };
+    let (info, limits) = (setup.adapter.get_info(), setup.device.limits());
+    let software = info.device_type == DeviceType::Cpu || info.name.to_lowercase().contains("swiftshader");
+    let name = if info.name.is_empty() { "WebGPU".into() } else { info.name.clone() };
+    let adapter = Adapter {
+        name: info.name,
+        vendor: info.vendor,
+        driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+        backend: info.backend.to_string(),
+        kind: format!("{:?}", info.device_type),
+        max_buffer_bytes: limits.max_buffer_size,
+        max_binding_bytes: limits.max_storage_buffer_binding_size,
+        max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
+    };
     let (tell, lost) = futures_channel::oneshot::channel();
     let tell = std::sync::Mutex::new(Some(tell));
     setup.device.set_device_lost_callback(move |_, message| {
         let tell = tell.lock().ok().and_then(|mut tell| tell.take());
-        // Nobody listens when the engine is gone itself.
+        // Without an engine there is no listener.
         let _ = tell.map(|tell| tell.send(message));
     });
-    Ok(NamedDevice { device, name, software, lost: Some(lost) })
+    Ok(NamedDevice { device, name, software, adapter: Some(adapter), lost: Some(lost) })
 }

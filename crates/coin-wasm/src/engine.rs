@@ -1,18 +1,21 @@
-//! A model on this engine's device.
+//! A model on the device of this engine.
 
+use coin_core::attribution::{SALIENCY_THRESHOLD, SaliencyMethod};
 use coin_core::bundle::{Bundle, Card, Normalisation, Over, SELF_TEST_TOLERANCE};
 use coin_core::explanation::{Explainer, Explanation};
+use coin_core::ood::OodScore;
 use coin_imaging::{InputTransform, Window};
-use js_sys::{Date, Error, Float32Array, Object, Promise};
+use js_sys::{Error, Float32Array, Object, Promise};
 use serde::Serialize as _;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 
+use crate::clock;
 use crate::device::{self, NamedDevice};
 use crate::object;
 use crate::slice::{Slice, sentence};
 
-/// Explains slices; one at a time.
+/// Explains slices with a model, one at a time.
 #[wasm_bindgen]
 pub struct Engine {
     pub(crate) on: NamedDevice,
@@ -26,25 +29,49 @@ pub(crate) struct Model {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Opens the device; rejects with a sentence where there is none.
+    /// Opens the device; rejects if there is none.
+    ///
+    /// # Errors
+    /// If the device cannot be opened.
     pub async fn start() -> Result<Engine, Error> {
         Ok(Engine { on: device::open().await?, model: None })
     }
 
-    /// `CPU`, or the graphics adapter's name.
+    /// `CPU`, or the name of the GPU adapter.
     #[wasm_bindgen(getter)]
     pub fn device(&self) -> String {
         self.on.name.clone()
     }
 
-    /// Whether the adapter is a software one.
+    /// Whether the adapter is a software renderer.
     #[wasm_bindgen(getter)]
     pub fn software(&self) -> bool {
         self.on.software
     }
 
-    /// Settles with a sentence when the device is lost, and never before; undefined for a device that cannot be lost, and when
-    /// it was asked for already.
+    /// Describes the GPU adapter and its limits: `{name, vendor, driver, backend, type, maxBufferBytes, maxBindingBytes,
+    /// maxWorkgroupBytes}`, or null for the CPU.
+    ///
+    /// # Errors
+    /// If the object cannot be made.
+    #[wasm_bindgen(getter)]
+    pub fn adapter(&self) -> Result<JsValue, Error> {
+        let Some(adapter) = &self.on.adapter else { return Ok(JsValue::NULL) };
+        let facts = object([
+            ("name", adapter.name.as_str().into()),
+            ("vendor", adapter.vendor.into()),
+            ("driver", adapter.driver.as_str().into()),
+            ("backend", adapter.backend.as_str().into()),
+            ("type", adapter.kind.as_str().into()),
+            ("maxBufferBytes", (adapter.max_buffer_bytes as f64).into()),
+            ("maxBindingBytes", (adapter.max_binding_bytes as f64).into()),
+            ("maxWorkgroupBytes", adapter.max_workgroup_bytes.into()),
+        ])?;
+        Ok(facts.into())
+    }
+
+    /// Returns a promise that resolves with a message when the device is lost; undefined for the CPU, and after the
+    /// first call.
     pub fn lost(&mut self) -> Option<Promise> {
         let lost = self.on.lost.take()?;
         Some(wasm_bindgen_futures::future_to_promise(async move {
@@ -55,41 +82,49 @@ impl Engine {
         }))
     }
 
-    /// Checks a model file, puts it on the device, runs its self-test, and says what the model is.
+    /// Checks a model file, loads it onto the device, runs its self-test, and returns a description of the model.
+    ///
+    /// # Errors
+    /// If the model file is invalid, needs whole volumes, or fails its self-test.
     pub async fn load(&mut self, model: &[u8]) -> Result<Object, Error> {
         let bundle = Bundle::read(model).map_err(sentence)?;
         let normalisation = bundle.card.normalisation;
         if let Normalisation::Percentiles { over: Over::Case | Over::Dataset, .. } = normalisation {
-            let reason =
-                "it ranks the intensities of whole volumes, and here slices come one by one; use the program explain";
+            let reason = "its normalisation needs whole volumes, but the browser explains single slices; use the command explain";
             return Err(Error::new(&format!("model {}: {reason}", bundle.card.name)));
         }
         let explainer = bundle.explainer(&self.on.device).map_err(sentence)?;
-        let started = Date::now();
+        let started = clock::now();
         let answer = self.run(&explainer, bundle.self_test_input(), bundle.card.self_test.size).await?;
         let error = bundle.check(&answer).map_err(sentence)?;
         let self_test = object([
             ("maxError", error.into()),
             ("tolerance", SELF_TEST_TOLERANCE.into()),
-            ("milliseconds", (Date::now() - started).into()),
+            ("milliseconds", (clock::now() - started).into()),
         ])?;
         let info = info(&bundle.card, self_test)?;
         self.model = Some(Model { card: bundle.card, explainer });
         Ok(info)
     }
 
-    /// `{size, window, square, before, after, input, counterfactual, difference, ood_score, milliseconds}` of a slice; `window`
-    /// are the intensities that became -1 and 1, `square` is
-    /// where the model's grid lies on it: `{left, top, width, height}` in the slice's pixels, `pixelMm` of the grid, or null,
-    /// and whether it lies `aroundBody`. See [`Explainer::ood_score`].
+    /// Explains a slice and returns `{size, window, square, before, after, input, counterfactual, difference, oodScore,
+    /// milliseconds}`.
+    ///
+    /// `window` are the intensities of -1 and 1. `square` is the position of the model's grid on the slice: `{left,
+    /// top, width, height}` in pixels, `pixelMm` of the grid or null, and `aroundBody`, whether it is a body crop.
+    /// `oodScore` is null without a detector; `oodWarning` tells whether the slice is out of distribution.
+    ///
+    /// # Errors
+    /// If no model is loaded or the device fails.
     pub async fn explain(&self, slice: &Slice) -> Result<Object, Error> {
         let model = self.model()?;
-        let started = Date::now();
+        let started = clock::now();
         let size = model.card.size;
-        let transform = model.fit(&slice.0);
+        let transform = model.input_transform(&slice.0);
         let window = model.window(slice)?;
         let input = transform.input(&slice.0, window);
         let explanation = self.run(&model.explainer, input.clone(), size).await?;
+        let ood_score = model.explainer.ood_score(&input);
         object([
             ("size", size.into()),
             ("window", bounds(window.into())),
@@ -99,26 +134,27 @@ impl Engine {
             ("input", Float32Array::from(input.as_slice()).into()),
             ("counterfactual", Float32Array::from(explanation.counterfactual.as_slice()).into()),
             ("difference", Float32Array::from(explanation.difference.as_slice()).into()),
-            ("ood_score", model.explainer.ood_score(&input).map_or(JsValue::NULL, JsValue::from)),
-            ("milliseconds", (Date::now() - started).into()),
+            ("oodScore", ood_score.map_or(JsValue::NULL, |score| score.0.into())),
+            ("oodWarning", ood_score.is_some_and(OodScore::is_warning).into()),
+            ("milliseconds", (clock::now() - started).into()),
         ])
     }
 }
 
 impl Model {
-    /// How a slice goes on the model's grid.
-    pub(crate) fn fit(&self, slice: &coin_imaging::Slice) -> InputTransform {
+    /// The mapping of a slice to the model's grid.
+    pub(crate) fn input_transform(&self, slice: &coin_imaging::Slice) -> InputTransform {
         InputTransform::for_model(slice, self.card.size, self.card.crop_to_body)
     }
 
-    /// The intensities of a slice that become -1 and 1.
+    /// The intensities of a slice that map to -1 and 1.
     pub(crate) fn window(&self, slice: &Slice) -> Result<Window, Error> {
         match self.card.normalisation {
             Normalisation::Window(bounds) => Window::try_from(bounds).map_err(sentence),
             Normalisation::Percentiles { percentiles, .. } => {
                 let slices = [Ok::<_, Error>(&slice.0)];
                 let window = Window::of_percentiles(slices.into_iter(), percentiles)?;
-                window.ok_or_else(|| Error::new("the slice's intensities are beyond +-100000"))
+                window.ok_or_else(|| Error::new("the slice's intensities are outside +-100000"))
             }
         }
     }
@@ -132,7 +168,7 @@ impl Engine {
     async fn run(&self, explainer: &Explainer, input: Vec<f32>, size: usize) -> Result<Explanation, Error> {
         let pending = explainer.explain(input, size, &self.on.device).map_err(sentence)?;
         let explanations = pending.read_async().await.map_err(sentence)?;
-        explanations.into_iter().next().ok_or_else(|| Error::new("the device gave no explanation"))
+        explanations.into_iter().next().ok_or_else(|| Error::new("the device returned no explanation"))
     }
 }
 
@@ -143,6 +179,7 @@ fn square(transform: &InputTransform, around_body: bool) -> Result<Object, Error
         ("top", top.into()),
         ("width", width.into()),
         ("height", height.into()),
+        ("pixelMmOrAssumed", transform.pixel_or_assumed().column_mm().into()),
         ("pixelMm", transform.pixel().map_or(JsValue::NULL, |pixel| pixel.column_mm().into())),
         ("aroundBody", around_body.into()),
     ])
@@ -156,7 +193,9 @@ fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
     let json = |value: &serde_json::Value| {
         value.serialize(&Serializer::json_compatible()).map_err(|reason| sentence(reason.to_string()))
     };
-    // Without a window in HU, greys stay what they are until a slice is seen.
+    let methods = SaliencyMethod::ALL.map(|method| (method.name(), method.title()));
+    let methods = methods.serialize(&Serializer::json_compatible()).map_err(|reason| sentence(reason.to_string()))?;
+    // Without a window in HU, pictures keep their intensities until a slice is normalised.
     let (window, unit) = match card.normalisation {
         Normalisation::Window(window) if card.is_in_hu() => (window, "HU"),
         Normalisation::Window(_) | Normalisation::Percentiles { .. } => (Window::EIGHT_BIT.into(), ""),
@@ -178,6 +217,8 @@ fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
         ("data", card.data.as_str().into()),
         ("results", json(&card.results)?),
         ("limits", card.limits.as_str().into()),
+        ("saliencyMethods", methods),
+        ("saliencyThreshold", SALIENCY_THRESHOLD.into()),
         ("selfTest", self_test.into()),
     ])
 }

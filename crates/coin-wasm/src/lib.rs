@@ -1,11 +1,23 @@
-//! What the browser sees of COIN: an engine that explains slices with a model, what becomes of its maps, phantoms, and scans.
+//! The WebAssembly engine: JavaScript bindings for explanations, masks, saliency maps, phantoms and files.
 //!
-//! Built three times from this code, each with what one kind of worker does: `cpu`, small and the first to arrive; `webgpu`, the
-//! networks on a GPU; and `files`, which reads and writes the formats.
-//! Everything that waits for a device is asynchronous; errors reach JavaScript as `Error` with one sentence.
+//! # Features
+//! Each worker type has its own build:
+//! - `cpu`: the networks on the CPU, maps and phantoms; small, so that it loads first
+//! - `webgpu`: the networks on a GPU
+//! - `files`: reading and writing image formats
+//!
+//! # Modules
+//! - `engine`, `device`, `saliency`: a model on a device, and its explanations
+//! - `maps`: masks, components and colours
+//! - `scan`, `slice`: files and slices
+//! - `phantom`: procedural patients and synthetic anomalies
+//!
+//! Functions that wait for a device are asynchronous. Errors become JavaScript `Error`s with a one-sentence message.
 
 #![recursion_limit = "256"]
 
+#[cfg(feature = "networks")]
+mod clock;
 #[cfg(feature = "networks")]
 mod device;
 #[cfg(feature = "networks")]
@@ -23,13 +35,14 @@ mod slice;
 use js_sys::{Error, Object, Reflect};
 use wasm_bindgen::prelude::*;
 
-/// Leaves what a panic says in the global `coinPanic`: the trap that follows says nothing.
+/// Prints panics with their stack, and stores the message in the global `coinPanic`, because the following trap has none.
 #[wasm_bindgen(start)]
 pub fn start() {
     std::panic::set_hook(Box::new(|panic| {
-        let said = panic.to_string().replace('\n', " ");
-        // There is no one to tell that this failed, too.
-        let _ = Reflect::set(&js_sys::global(), &"coinPanic".into(), &said.into());
+        console_error_panic_hook::hook(panic);
+        let message = panic.to_string().replace('\n', " ");
+        // There is no way to report a failure here.
+        let _ = Reflect::set(&js_sys::global(), &"coinPanic".into(), &message.into());
     }));
 }
 
@@ -37,7 +50,7 @@ pub fn start() {
 fn object<const N: usize>(entries: [(&str, JsValue); N]) -> Result<Object, Error> {
     let object = Object::new();
     for (key, value) in entries {
-        Reflect::set(&object, &key.into(), &value).map_err(|_| Error::new("an object refused a field"))?;
+        Reflect::set(&object, &key.into(), &value).map_err(|_| Error::new("setting a field of an object failed"))?;
     }
     Ok(object)
 }

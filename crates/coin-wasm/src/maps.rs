@@ -1,4 +1,4 @@
-//! What becomes of an explanation's maps: masks, their components, colours, and the counterfactual on the slice's own grid.
+//! Post-processing of an explanation: masks, components, colours, and the counterfactual on the slice's own grid.
 
 use coin_imaging::colour::ColourMap;
 use coin_imaging::{InputTransform, Mask, Window};
@@ -8,8 +8,13 @@ use wasm_bindgen::prelude::*;
 use crate::require_square;
 use crate::slice::{Slice, sentence};
 
-/// The counterfactual of a slice in HU on its own grid, of `size * size` values in [-1, 1] in the model's window, which lie
-/// around the body or the whole slice.
+/// Returns the counterfactual of a slice in HU on its own grid.
+///
+/// `input` and `counterfactual` are `size * size` values in [-1, 1], normalised with the window, of the body crop or of
+/// the whole slice.
+///
+/// # Errors
+/// If the window is invalid or the values are not `size * size`.
 #[wasm_bindgen(js_name = counterfactualHu)]
 pub fn counterfactual_hu(
     slice: &Slice,
@@ -27,8 +32,23 @@ pub fn counterfactual_hu(
     Ok(Float32Array::from(hu.as_slice()))
 }
 
-/// 0 or 1 for each of `size * size` pixels of a difference map: those that exceed the threshold, in components that exceed the
-/// seed threshold somewhere; post-processed are they opened, closed, and the largest component.
+/// Returns a mask of the slice's pixels on the model's grid, `size * size` values of 0 or 1.
+///
+/// # Errors
+/// If the mask does not have the slice's number of pixels.
+#[wasm_bindgen(js_name = maskOnGrid)]
+pub fn mask_on_grid(slice: &Slice, mask: &[u8], size: usize, around_body: bool) -> Result<Uint8Array, Error> {
+    let inside = mask.iter().map(|&value| value != 0).collect();
+    let mask = Mask::new(slice.0.width(), slice.0.height(), inside);
+    let mask = mask.ok_or_else(|| Error::new("the mask does not have the slice's number of pixels"))?;
+    Ok(flags(&InputTransform::for_model(&slice.0, size, around_body).apply_mask(&mask)))
+}
+
+/// Returns 0 or 1 for each of the `size * size` pixels of a difference map: the components above `threshold` that
+/// exceed `seed_threshold` somewhere. Post-processing adds opening, closing and the largest component.
+///
+/// # Errors
+/// If the difference map does not have `size * size` values.
 #[wasm_bindgen(js_name = maskOf)]
 pub fn mask_of(
     difference: &[f32],
@@ -38,22 +58,30 @@ pub fn mask_of(
     postprocess: bool,
 ) -> Result<Uint8Array, Error> {
     let mask = Mask::with_hysteresis(difference, size, size, threshold, seed_threshold);
-    let mask = mask.ok_or_else(|| Error::new("the difference map is not a square of this size"))?;
+    let mask = mask.ok_or_else(|| Error::new("the difference map does not have size x size values"))?;
     Ok(flags(&if postprocess { mask.postprocessed() } else { mask }))
 }
 
-/// The number of each pixel's component of a mask of `size * size` zeros and ones, the largest being 1; 0 outside.
+/// Returns the component of each pixel of a mask of `size * size` zeros and ones, numbered from 1 in descending order
+/// of size; 0 outside.
+///
+/// # Errors
+/// If the mask does not have `size * size` values.
 #[wasm_bindgen(js_name = componentNumbers)]
 pub fn component_numbers(mask: &[u8], size: usize) -> Result<Uint32Array, Error> {
     let mask = Mask::new(size, size, mask.iter().map(|&inside| inside > 0).collect());
-    let mask = mask.ok_or_else(|| Error::new("the mask is not a square of this size"))?;
+    let mask = mask.ok_or_else(|| Error::new("the mask does not have size x size values"))?;
     Ok(Uint32Array::from(mask.component_numbers().as_slice()))
 }
 
-/// 256 colours from 0 to 1, each red, green, blue and opaque; of `fire`, `viridis`, `turbo` or `grey`.
+/// Returns 256 RGBA colours for values from 0 to 1, of the colour map `fire`, `viridis`, `turbo` or `grey`.
+///
+/// # Errors
+/// If the name is unknown.
 #[wasm_bindgen(js_name = colourTable)]
 pub fn colour_table(name: &str) -> Result<Uint8ClampedArray, Error> {
-    let map = ColourMap::named(name).ok_or_else(|| Error::new("the colours are fire, viridis, turbo or grey"))?;
+    let map =
+        ColourMap::named(name).ok_or_else(|| Error::new("unknown colour map; use fire, viridis, turbo or grey"))?;
     let rgba = (0..=255_u8).flat_map(|level| {
         let [red, green, blue] = map.colour(f32::from(level) / 255.0);
         [red, green, blue, 255]

@@ -1,4 +1,4 @@
-//! Slices to try a model on: procedural patients, and anomalies inserted in any slice.
+//! Test slices: procedural patients, and synthetic anomalies in any slice.
 
 use coin_imaging::phantom::{Organ, Phantom};
 use coin_imaging::{Window, anomaly};
@@ -9,7 +9,7 @@ use crate::maps::flags;
 use crate::object;
 use crate::slice::{Slice, sentence};
 
-/// How an anomaly is inserted: the paper's way, in a size and a window of choice.
+/// Parameters of synthetic anomalies: the paper's style with a configurable size and window.
 #[wasm_bindgen]
 pub struct AnomalyStyle {
     style: anomaly::AnomalyStyle,
@@ -18,7 +18,10 @@ pub struct AnomalyStyle {
 
 #[wasm_bindgen]
 impl AnomalyStyle {
-    /// `diameter_mm` wide, with a peak of nine tenths of the window from `low` to `high` HU.
+    /// Anomalies `diameter_mm` wide, with a peak of 0.9 times the window from `low` to `high` HU.
+    ///
+    /// # Errors
+    /// If the diameter or the window is invalid.
     #[wasm_bindgen(constructor)]
     pub fn new(diameter_mm: f32, low: f32, high: f32) -> Result<AnomalyStyle, Error> {
         let style = anomaly::AnomalyStyle { diameter_mm, ..anomaly::AnomalyStyle::PAPER };
@@ -29,8 +32,11 @@ impl AnomalyStyle {
     }
 }
 
-/// `{slice, truth, plain}`: a procedural patient, the mask of the anomaly inserted in a kidney, or null without one, and the
-/// patient without it.
+/// Generates a procedural patient and returns `{slice, truth, plain}`: the slice with an anomaly in a kidney, the
+/// anomaly's mask (null without an anomaly), and the slice without it.
+///
+/// # Errors
+/// If the size is not between 16 and 1024.
 #[wasm_bindgen]
 pub fn phantom(seed: u32, size: usize, style: Option<AnomalyStyle>) -> Result<Object, Error> {
     if !(16..=1024).contains(&size) {
@@ -49,7 +55,10 @@ pub fn phantom(seed: u32, size: usize, style: Option<AnomalyStyle>) -> Result<Ob
     object([("slice", Slice::from(slice).into()), ("truth", truth), ("plain", plain)])
 }
 
-/// `{slice, mask}`: the slice with an anomaly centred on pixel (x, y).
+/// Inserts an anomaly centred on pixel (x, y) and returns `{slice, mask}`.
+///
+/// # Errors
+/// If the pixel is outside the slice.
 #[wasm_bindgen(js_name = insertAnomaly)]
 pub fn insert_anomaly(slice: &Slice, x: usize, y: usize, style: AnomalyStyle, seed: u32) -> Result<Object, Error> {
     let slice = &slice.0;

@@ -1,4 +1,4 @@
-//! Files as JavaScript holds them.
+//! Files for JavaScript.
 
 use coin_imaging::write::Author;
 use coin_imaging::{
@@ -10,16 +10,22 @@ use wasm_bindgen::prelude::*;
 use crate::slice::{Slice, sentence};
 use crate::{object, require_square};
 
-/// Opens files that were chosen together, as [`coin_imaging::open_all`] does: `{scans, notes}`. The window says what a
-/// picture's black and white mean.
+/// Opens files that were chosen together, see [`coin_imaging::open_all`], and returns `{scans, notes}`. The window
+/// gives the HU of a picture's black and white; -100 and 300 by default.
+///
+/// # Errors
+/// If the window is invalid, or no file can be read.
 #[wasm_bindgen(js_name = openAll)]
 pub fn open_all(
     names: Vec<String>,
     contents: Vec<Uint8Array>,
-    window_low: f32,
-    window_high: f32,
+    window_low: Option<f32>,
+    window_high: Option<f32>,
 ) -> Result<Object, Error> {
-    let window = Window::new(window_low, window_high).map_err(sentence)?;
+    let window = match window_low.zip(window_high) {
+        Some((low, high)) => Window::new(low, high).map_err(sentence)?,
+        None => Window::ABDOMEN,
+    };
     let contents: Vec<Vec<u8>> = contents.iter().map(Uint8Array::to_vec).collect();
     let files: Vec<File<'_>> = names.iter().zip(&contents).map(|(name, bytes)| File { name, bytes }).collect();
     let Opened { scans, notes } = coin_imaging::open_all(&files, window, &Limits::default()).map_err(sentence)?;
@@ -31,14 +37,17 @@ fn texts(texts: &[String]) -> Array {
     texts.iter().map(|text| JsValue::from_str(text)).collect()
 }
 
-/// One slice or a stack of them.
+/// A slice or a stack of slices.
 #[wasm_bindgen]
 pub struct Scan(coin_imaging::Scan);
 
 #[wasm_bindgen]
 impl Scan {
-    /// `{name, format, width, height, slices, needsWindow, isOriented, isVolume, isSegmentable, spacing, sliceMm,
-    /// window, modality, notes}`.
+    /// Returns `{name, format, width, height, slices, needsWindow, isOriented, isVolume, isSegmentable, spacing,
+    /// sliceMm, window, modality, notes}`.
+    ///
+    /// # Errors
+    /// If the scan has no slices.
     #[wasm_bindgen(getter)]
     pub fn info(&self) -> Result<Object, Error> {
         let first = self.0.slice(0).map_err(sentence)?;
@@ -67,16 +76,23 @@ impl Scan {
         ])
     }
 
-    /// The slice `index`, from 0.
+    /// Returns slice `index`, from 0.
+    ///
+    /// # Errors
+    /// If there is no such slice.
     pub fn slice(&self, index: usize) -> Result<Slice, Error> {
         Ok(self.0.slice(index).map_err(sentence)?.clone().into())
     }
 
-    /// A file on the scan's own grid: `counterfactual` (the explained slices repainted, NIfTI in HU), `mask` (NIfTI, 0 and 1) or
-    /// `segmentation` (DICOM); null where the scan has no place in a patient, is no DICOM, or nothing is masked.
+    /// Encodes a file on the scan's own grid: `counterfactual` (NIfTI in HU), `mask` (NIfTI of 0 and 1) or
+    /// `segmentation` (DICOM). Returns null if the scan has no volume geometry, or, for a segmentation, is not DICOM or
+    /// has an empty mask.
+    ///
+    /// # Errors
+    /// If `file` is unknown, or an explanation does not match the scan.
     pub fn write(&self, file: &str, explained: &mut Explained, model: &str) -> Result<Option<Uint8Array>, Error> {
         let Some(mut volume) = CounterfactualVolume::of(&self.0) else { return Ok(None) };
-        // Taken out: two copies of a large volume would not fit.
+        // Taken, because two copies of a large volume may not fit into memory.
         for (index, hu, mask) in std::mem::take(&mut explained.0) {
             volume.put(index, hu, mask);
         }
@@ -84,27 +100,30 @@ impl Scan {
             "counterfactual" => volume.nifti().map_err(sentence)?,
             "mask" => volume.mask_nifti().map_err(sentence)?,
             "segmentation" => segmentation(&volume, model)?,
-            _ => return Err(Error::new("the file is counterfactual, mask or segmentation")),
+            _ => return Err(Error::new("unknown file; use counterfactual, mask or segmentation")),
         };
         Ok(bytes.map(|bytes| Uint8Array::from(&bytes[..])))
     }
 }
 
-/// What a model made of slices of a scan: number, counterfactual in HU and mask, both on the scan's own grid.
+/// Explanations of a scan: slice index, counterfactual in HU and mask, on the scan's own grid.
 #[wasm_bindgen]
 #[derive(Default)]
 pub struct Explained(Vec<(usize, Vec<f32>, Mask)>);
 
 #[wasm_bindgen]
 impl Explained {
-    /// Of no slice yet.
+    /// Starts without explanations.
     #[wasm_bindgen(constructor)]
     pub fn new() -> Explained {
         Explained::default()
     }
 
-    /// Adds slice `index` of `scan`: `input`, `counterfactual` and `mask` have `size * size` values, the first two in [-1, 1] in
-    /// the model's window, and lie around the body or the whole slice.
+    /// Adds slice `index` of `scan`. `input`, `counterfactual` and `mask` have `size * size` values, the first two in
+    /// [-1, 1], normalised with the window, of the body crop or of the whole slice.
+    ///
+    /// # Errors
+    /// If the slice does not exist, the window is invalid, or the values are not `size * size`.
     #[allow(clippy::too_many_arguments, reason = "JavaScript hands over plain values")]
     pub fn put(
         &mut self,
@@ -122,7 +141,7 @@ impl Explained {
         let slice = scan.0.slice(index).map_err(sentence)?;
         let window = Window::new(window_low, window_high).map_err(sentence)?;
         let mask = Mask::new(size, size, mask.iter().map(|&inside| inside != 0).collect());
-        let mask = mask.ok_or_else(|| Error::new("the mask is not a square of this size"))?;
+        let mask = mask.ok_or_else(|| Error::new("the mask does not have size x size values"))?;
         let transform = InputTransform::for_model(slice, size, around_body);
         let hu = counterfactual_hu(slice, &transform, window, input, counterfactual);
         self.0.push((index, hu, transform.undo_mask(&mask)));

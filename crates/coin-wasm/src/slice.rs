@@ -1,10 +1,10 @@
-//! Slices as JavaScript holds them.
+//! Slices for JavaScript.
 
 use coin_imaging::Spacing;
 use js_sys::{Error, Float32Array};
 use wasm_bindgen::prelude::*;
 
-/// One slice in HU.
+/// A slice in HU.
 #[wasm_bindgen]
 pub struct Slice(pub(crate) coin_imaging::Slice);
 
@@ -16,7 +16,10 @@ impl From<coin_imaging::Slice> for Slice {
 
 #[wasm_bindgen]
 impl Slice {
-    /// From `width * height` values in HU.
+    /// Creates a slice from `width * height` values in HU and its pixel spacing, if known.
+    ///
+    /// # Errors
+    /// If the values or the spacing are invalid.
     #[wasm_bindgen(js_name = fromHu)]
     pub fn from_hu(
         hu: Vec<f32>,
@@ -28,42 +31,42 @@ impl Slice {
         let spacing = match (row_mm, column_mm) {
             (Some(row), Some(column)) => Some(Spacing::new(row, column).map_err(sentence)?),
             (None, None) => None,
-            _ => return Err(Error::new("the distance of rows and that of columns are known together or not at all")),
+            _ => return Err(Error::new("row and column spacing must be given together")),
         };
         coin_imaging::Slice::new(width, height, hu, spacing).map(Slice).map_err(sentence)
     }
 
-    /// Columns.
+    /// Number of columns.
     #[wasm_bindgen(getter)]
     pub fn width(&self) -> usize {
         self.0.width()
     }
 
-    /// Rows.
+    /// Number of rows.
     #[wasm_bindgen(getter)]
     pub fn height(&self) -> usize {
         self.0.height()
     }
 
-    /// Distance between rows in mm, where known.
+    /// Distance between rows in mm, if known.
     #[wasm_bindgen(getter, js_name = rowMm)]
     pub fn row_mm(&self) -> Option<f32> {
         self.0.spacing().map(|spacing| spacing.row_mm())
     }
 
-    /// Distance between columns in mm, where known.
+    /// Distance between columns in mm, if known.
     #[wasm_bindgen(getter, js_name = columnMm)]
     pub fn column_mm(&self) -> Option<f32> {
         self.0.spacing().map(|spacing| spacing.column_mm())
     }
 
-    /// A copy of the values.
+    /// A copy of the values in HU, row-major.
     pub fn hu(&self) -> Float32Array {
         Float32Array::from(self.0.hu())
     }
 }
 
-/// An error's own sentence as a JavaScript error.
+/// Converts an error to a JavaScript error with its message.
 pub(crate) fn sentence(error: impl std::fmt::Display) -> Error {
     Error::new(&error.to_string())
 }

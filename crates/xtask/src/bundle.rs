@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::command::{has, run_in};
 use crate::tools::ESBUILD;
 
-/// Name of the chunk that both scripts of the page import. It must be next to the modules of `pkg/`, from where the engine's worker is
-/// resolved.
+/// Name of the chunk that both scripts of the page import. It must be next to the modules of `pkg/`, from where the engine's
+/// worker is resolved.
 const SHARED: &str = "shared";
 
 /// Bundles the scripts of a built page. Without npm they stay separate, which also works.

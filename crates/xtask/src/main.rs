@@ -34,7 +34,7 @@ enum Command {
     #[command(name = "card")]
     Gpu {
         /// GPU backends: vulkan, cuda.
-        #[arg(required = true, value_parser = ["vulkan", "cuda"], value_name = "WAYS")]
+        #[arg(required = true, value_parser = ["vulkan", "cuda"])]
         backends: Vec<String>,
     },
     /// Build the page into dist/.

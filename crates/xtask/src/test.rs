@@ -68,8 +68,8 @@ fn kernels_in_wasm() -> anyhow::Result<()> {
     run_in(&root(), "cargo", &[&["test", "--package", "coin-kernels", "--lib"], &features[..]].concat(), &[runner])
 }
 
-/// Runs the tests of GPU kernels and training steps on the software adapter of Debian's Chromium, or on the default adapter if it is not
-/// installed.
+/// Runs the tests of GPU kernels and training steps on the software adapter of Debian's Chromium, or on the default adapter
+/// if it is not installed.
 fn gpu_tests() -> anyhow::Result<()> {
     let profile = ["test", "--profile", "gpu-tests"];
     let tests = ["--package", "coin-kernels", "--test", "gpu", "--package", "coin-core", "--test", "adapter"];

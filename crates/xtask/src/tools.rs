@@ -64,8 +64,8 @@ fn install(package: &str, version: &str, options: &[&str]) -> anyhow::Result<()>
     run_in(&root(), "cargo", &[&["install", package, "--version", version], options].concat(), &cheap)
 }
 
-/// Checks for Node and npm, and returns the path of Chromium: from the variable CHROMIUM, from PATH, or installed with apt-get if run as
-/// root.
+/// Checks for Node and npm, and returns the path of Chromium: from the variable CHROMIUM, from PATH, or installed with
+/// apt-get if run as root.
 pub fn for_browser_tests() -> anyhow::Result<PathBuf> {
     let major = |version: String| version.trim().trim_start_matches('v').split('.').next()?.parse::<u32>().ok();
     let node = output("node", &["--version"]).ok().and_then(major);

@@ -6,6 +6,7 @@
 #[cfg(feature = "train")]
 mod gradient;
 mod last_layer;
+mod method;
 mod rise;
 mod score;
 
@@ -20,6 +21,7 @@ use crate::networks::Classifier;
 #[cfg(feature = "train")]
 pub use gradient::{grad_cam, layer_cam};
 pub use last_layer::{last_grad_cam, last_layer_cam};
+pub use method::SaliencyMethod;
 pub use rise::{GridMask, Rise, RiseConfig};
 pub use score::score_cam;
 

@@ -9,6 +9,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::{BATCH, Progress, min_max, weighted_sum};
+use crate::Error;
 use crate::networks::Classifier;
 
 /// Parameters of the random masks.
@@ -25,12 +26,25 @@ pub struct RiseConfig {
 }
 
 impl RiseConfig {
-    /// The largest number of masks that callers may request.
-    pub const MOST_MASKS: usize = 100_000;
+    /// The largest number of masks.
+    const MOST_MASKS: usize = 100_000;
 
     /// The paper's parameters: 6000 masks of 8 x 8 cells, visible with probability 0.1.
     pub fn paper() -> Self {
         Self { masks: 6000, grid: 8, shown: 0.1, seed: 0 }
+    }
+
+    /// The paper's parameters with another number of masks.
+    ///
+    /// # Errors
+    /// If there are none, or more than 100,000.
+    pub fn with_masks(masks: usize) -> Result<Self, Error> {
+        let most = Self::MOST_MASKS;
+        if (1..=most).contains(&masks) {
+            Ok(Self { masks, ..Self::paper() })
+        } else {
+            Err(Error::RiseMasks { masks, most })
+        }
     }
 }
 

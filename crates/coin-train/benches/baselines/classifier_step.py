@@ -2,8 +2,8 @@
 
     python classifier_step.py WIDTH SIZE BATCH THREADS RUNS DEVICE
 
-DEVICE is cpu or cuda. Prints one JSON object: the seconds of each step after a warm-up, and how many numbers the network
-holds. Needs torch."""
+DEVICE is cpu or cuda. Prints one JSON object: the seconds of each step after a warm-up, and the number of parameters. Needs
+torch."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from networks import Classifier, numbers
 from timing import seconds
 
-# Whole f32, as ours: TF32 has ten bits of fraction.
+# Full f32, as in our code: TF32 has only ten bits of mantissa.
 torch.backends.cudnn.allow_tf32 = False
 
 
@@ -32,7 +32,7 @@ def main():
         adam.zero_grad()
         loss.backward()
         adam.step()
-        # Both sides read the loss in every step.
+        # Our code also reads the loss in every step.
         return loss.item()
 
     taken, _ = seconds(runs, step)

@@ -1,9 +1,9 @@
-"""COIN training steps in PyTorch: the same networks, losses and optimizers as a recipe of ours.
+"""COIN training steps in PyTorch, with the networks, losses and optimizers of a recipe.
 
     python coin_step.py RECIPE.json THREADS RUNS DEVICE
 
-RECIPE.json has the recipe's fields, DEVICE is cpu or cuda. Prints one JSON object: the seconds of each step after a
-warm-up, and how many numbers each network holds. Needs torch."""
+RECIPE.json contains the recipe as JSON; DEVICE is cpu or cuda. Prints one JSON object: the seconds of each step after a
+warm-up, and the number of parameters of each network. Needs torch."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from networks import Classifier, Discriminator, Inpainter, numbers
 from timing import seconds
 
-# Whole f32, as ours: TF32 has ten bits of fraction.
+# Full f32, as in our code: TF32 has only ten bits of mantissa.
 torch.backends.cudnn.allow_tf32 = False
 
 
@@ -72,7 +72,7 @@ def main():
         loss_d = (bce(real, True) + bce(fake, False)) / 2
         loss_d.backward()
         adam_d.step()
-        # Both sides read their losses in every step.
+        # Our code also reads the losses in every step.
         return loss.item(), loss_d.item()
 
     taken, _ = seconds(runs, step)

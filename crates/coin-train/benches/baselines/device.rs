@@ -1,25 +1,25 @@
-//! Where we and a baseline compute.
+//! The device of our code and of a baseline.
 
 use anyhow::bail;
 use burn::tensor::Device;
 use clap::Args;
 use coin_train::device::{self, DeviceChoice};
 
-/// The option that names the device.
+/// The `--device` option.
 #[derive(Args)]
 pub struct DeviceOption {
-    /// Where we compute: cpu, vulkan[:N] or cuda[:N]; the baseline takes the CPU or its own GPU.
+    /// Compute device of our code: cpu, vulkan[:N] or cuda[:N]. The baseline uses the CPU or its CUDA GPU.
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
 }
 
 /// The device of both sides.
 pub struct SharedDevice {
-    /// Ours, without gradients.
+    /// Our device, without autodiff.
     pub ours: Device,
-    /// What people call it.
+    /// Display name.
     pub name: String,
-    /// What PyTorch and the scripts call it.
+    /// Name of the device in PyTorch and the scripts.
     pub theirs: &'static str,
 }
 
@@ -27,7 +27,7 @@ impl DeviceOption {
     /// Opens the device.
     pub fn open(&self) -> anyhow::Result<SharedDevice> {
         let theirs = match self.device {
-            DeviceChoice::Auto => bail!("--device auto: name one, so that the baseline takes the same"),
+            DeviceChoice::Auto => bail!("--device auto: name a device, so that the baseline uses the same one"),
             DeviceChoice::Cpu => "cpu",
             DeviceChoice::Vulkan(_) | DeviceChoice::Cuda(_) => "cuda",
         };

@@ -1,9 +1,9 @@
-"""Slices of KiTS volumes for a classifier's training with nibabel, albumentations and PyTorch's DataLoader.
+"""Data loading for classifier training from KiTS volumes with nibabel, albumentations and PyTorch's DataLoader.
 
     python loading.py FOLDER SIZE BATCH BATCHES EPOCHS WORKERS
 
-Volumes are unpacked once into arrays on disk, which later epochs map into memory. Prints one JSON object: the seconds of the
-first epoch with the unpacking, and of each later one."""
+Volumes are converted once to arrays on disk, which later epochs map into memory. Prints one JSON object: the seconds of the
+first epoch, including the conversion, and of each later epoch."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ LOW, HIGH = -100.0, 300.0
 
 
 class Slices(torch.utils.data.Dataset):
-    """Random slices with at least 300 pixels of kidney, moved and resized, in [-1, 1], and their kidneys."""
+    """Random slices with at least 300 pixels of kidney, augmented and resized, in [-1, 1], with their kidney masks."""
 
     def __init__(self, folder, size, count):
         self.slices, self.count = [], count

@@ -1,4 +1,4 @@
-//! Times our side and compares it with a baseline's.
+//! Times our code and compares it with a baseline.
 
 use std::num::NonZeroUsize;
 use std::time::Instant;
@@ -6,46 +6,46 @@ use std::time::Instant;
 use clap::Args;
 use rayon::ThreadPoolBuilder;
 
-/// The options of every benchmark.
+/// Command-line options of every benchmark.
 #[derive(Args)]
 pub struct Options {
-    /// Measure only the rows whose names contain this.
+    /// Run only the rows whose names contain this text.
     row: Option<String>,
-    /// Threads of both sides.
+    /// Number of threads of our code and the baseline.
     #[arg(long, default_value_t = cores())]
     threads: NonZeroUsize,
-    /// Timed runs of every row; without it each has its own number.
+    /// Number of timed runs per row. Default: depends on the row.
     #[arg(long)]
     runs: Option<NonZeroUsize>,
-    /// Cargo passes it to every benchmark.
+    /// Ignored; Cargo passes it to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 impl Options {
-    /// Limits this process to the threads; call it before anything is computed.
+    /// Sets the number of threads of this process. Call it before any computation.
     pub fn limit_threads(&self) -> anyhow::Result<()> {
         let pool = ThreadPoolBuilder::new().num_threads(self.threads.get());
-        // As the programs do.
+        // The programs also compute on the main thread.
         Ok(pool.use_current_thread().build_global()?)
     }
 
-    /// Whether a row is to be measured.
+    /// Whether a row is selected.
     pub fn wants(&self, row: &str) -> bool {
         self.row.as_ref().is_none_or(|part| row.contains(part))
     }
 
-    /// Threads of both sides.
+    /// Number of threads of our code and the baseline.
     pub fn threads(&self) -> usize {
         self.threads.get()
     }
 
-    /// Timed runs of a row that has `usual` ones by itself.
-    pub fn runs(&self, usual: usize) -> usize {
-        self.runs.map_or(usual, NonZeroUsize::get)
+    /// Number of timed runs of a row with this default.
+    pub fn runs(&self, default: usize) -> usize {
+        self.runs.map_or(default, NonZeroUsize::get)
     }
 
-    /// Prints both medians and their ratio: below 1 we are faster.
+    /// Prints both medians and their ratio; below 1, our code is faster.
     pub fn compare(&self, what: &str, baseline: &str, ours: &[f64], theirs: Option<&[f64]>) {
         let ours = median(ours);
         let threads = match self.threads() {
@@ -56,7 +56,7 @@ impl Options {
             Some(theirs) => {
                 println!("{what}, {threads}: ours {ours:.4} s, {baseline} {theirs:.4} s, ratio {:.2}", ours / theirs)
             }
-            None => println!("{what}, {threads}: ours {ours:.4} s, {baseline} left out"),
+            None => println!("{what}, {threads}: ours {ours:.4} s, {baseline} skipped"),
         }
     }
 }
@@ -65,7 +65,7 @@ fn cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Seconds of each of `runs` calls after a warm-up.
+/// Seconds of each of `runs` calls of `work`, after a warm-up call.
 pub fn seconds(runs: usize, mut work: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Vec<f64>> {
     work()?;
     let timed = |_| {

@@ -1,6 +1,6 @@
-"""Our networks in PyTorch: written for their speed, with random weights unless a model file's are loaded.
+"""COIN's networks in PyTorch, for timing: with random weights unless those of a model file are loaded.
 
-Configurations are those of a recipe. Upsampling is the nearest neighbour's."""
+Configurations are those of a recipe. Upsampling is nearest-neighbour."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 
 class SpectralNorm(nn.Module):
-    """The weight over its largest singular value, one power iteration a call."""
+    """The weight divided by its largest singular value, with one power iteration per call."""
 
     def __init__(self, outputs):
         super().__init__()
@@ -184,7 +184,7 @@ class Classifier(nn.Module):
         return self.dense(x.mean((2, 3)))
 
 
-# Ends of a model file's names, and PyTorch's.
+# Suffixes of parameter names in model files, and in PyTorch.
 ENDS = {
     "gamma": "weight",
     "beta": "bias",

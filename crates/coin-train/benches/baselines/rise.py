@@ -2,10 +2,10 @@
 
     python rise.py MODEL.safetensors INPUT.f32 MASKS.json SIZE THREADS RUNS DEVICE
 
-INPUT.f32 holds SIZE * SIZE little-endian values in [-1, 1]; MASKS.json has `grid`, the side of a mask in cells, `cells`,
-those of each mask, and `shifts`, rows and columns by which the enlarged mask is moved; DEVICE is cpu or cuda. Prints one
-JSON object: the seconds of each map after a warm-up, the map, and how many masks went through the classifier at once, which
-is what was fastest here. Needs numpy and torch."""
+INPUT.f32 contains SIZE * SIZE little-endian values in [-1, 1]. MASKS.json contains `grid`, the side of a mask in cells;
+`cells`, the cells of each mask; and `shifts`, the rows and columns by which each enlarged mask is shifted. DEVICE is cpu or
+cuda. Prints one JSON object: the seconds of each map after a warm-up, the map, and the batch size, which is the fastest one
+on this machine. Needs numpy and torch."""
 
 import json
 import sys
@@ -18,14 +18,14 @@ from networks import load_classifier
 from timing import seconds
 
 BATCHES = (8, 16, 32, 64)
-# Masks on which batches are tried.
+# Number of masks for choosing the batch size.
 TRIED = 128
 
 
 def enlargements(grid, size):
-    """For each shift the matrix `[size, grid]` that enlarges a row of cells, by interpolation, to the image's pixels."""
+    """For each shift, the matrix `[size, grid]` that interpolates a row of grid cells to the pixels of the image."""
     cell = -(-size // grid)
-    # Beyond the outermost centres the grid is mirrored.
+    # The grid is mirrored beyond the outermost cell centres.
     place = ((torch.arange(size + cell - 1) + 0.5) * grid / ((grid + 1) * cell) - 0.5).abs()
     before = place.long().clamp(max=grid - 1)
     after = torch.where(before == grid - 1, grid - 2, before + 1)
@@ -35,7 +35,7 @@ def enlargements(grid, size):
 
 
 def saliency(network, image, masks, matrices, batch):
-    """The map of one image in [0, 1]."""
+    """The saliency map of one image, in [0, 1]."""
     total = torch.zeros(1, image.numel(), device=image.device)
     for cells, shifts in zip(*(part.split(batch) for part in masks)):
         rows, columns = matrices[shifts[:, 0]], matrices[shifts[:, 1]]

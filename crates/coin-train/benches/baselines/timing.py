@@ -1,10 +1,10 @@
-"""How all scripts of this folder take time."""
+"""Timing for all scripts in this folder."""
 
 import time
 
 
 def seconds(runs, work):
-    """Seconds of each of `runs` calls after a warm-up, and what the last call returned."""
+    """Seconds of each of `runs` calls after a warm-up, and the result of the last call."""
     result, taken = work(), []
     for _ in range(runs):
         started = time.perf_counter()

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use coin_core::attribution::SALIENCY_THRESHOLD;
+use coin_core::attribution::{SALIENCY_THRESHOLD, SaliencyMethod};
 use coin_train::Error;
 use coin_train::ablation::{Ablation, AblationRow, COIN, ROWS};
 use coin_train::data::{DataOptions, DataSpec, Dataset, Subset};
 use coin_train::device::{Devices, Place};
-use coin_train::evaluation::{MaskRule, MethodReport, Saliency, SaliencyMethod};
+use coin_train::evaluation::{MaskRule, MethodReport, Saliency};
 use coin_train::program;
 use coin_train::provenance::Provenance;
 use coin_train::recipe::{DataRecipe, Recipe, StageName};
@@ -202,9 +202,7 @@ impl Common<'_> {
             Saliency::of(classifier, None, self.arguments.rise_masks, recipe.input.size, &self.devices.first)?;
         let samples = self.data.samples(&[Subset::Test], &recipe.anomaly, TEST_SEED);
         let mask_rule = MaskRule::at(SALIENCY_THRESHOLD);
-        let methods =
-            [SaliencyMethod::Rise, SaliencyMethod::ScoreCam, SaliencyMethod::LayerCam, SaliencyMethod::GradCam];
-        let found = methods.into_iter().map(|method| {
+        let found = SaliencyMethod::ALL.into_iter().map(|method| {
             let bar = progress::bar(method.title(), samples.len() as u64, 0);
             let found = saliency.evaluate(method, &samples, mask_rule, &[], &bar)?;
             bar.finish();

@@ -46,7 +46,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Convert a .pth or .safetensors checkpoint of the COIN reference implementation (enc.*, gen.*, classifier_f.*) to a model file.
+    /// Convert a .pth or .safetensors checkpoint of the COIN reference implementation (enc.*, gen.*, classifier_f.*) to a
+    /// model file.
     Import(Import),
     /// Export a model to ONNX. Input: image; outputs: counterfactual, difference, before and after.
     Onnx {

@@ -50,7 +50,8 @@ enum Command {
         /// Number of slices.
         #[arg(long, default_value_t = 12)]
         count: usize,
-        /// Intensities shown as black and white. Default: -100 to 300 HU, or each slice's 0.5th to 99.5th percentile if it is not in HU.
+        /// Intensities shown as black and white. Default: -100 to 300 HU, or each slice's 0.5th to 99.5th percentile if it is
+        /// not in HU.
         #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true)]
         window: Option<Vec<f32>>,
         /// Output PNG file.

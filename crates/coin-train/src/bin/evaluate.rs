@@ -7,10 +7,11 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
+use coin_core::attribution::SaliencyMethod;
 use coin_core::attribution::{RiseConfig, SALIENCY_THRESHOLD};
 use coin_train::Error;
 use coin_train::data::{DataOptions, Dataset, Subset};
-use coin_train::evaluation::{self, Distances, MaskRule, Saliency, SaliencyMethod};
+use coin_train::evaluation::{self, Distances, MaskRule, Saliency};
 use coin_train::model::{Model, ModelOptions};
 use coin_train::negative_controls::{self, ControlFiles};
 use coin_train::pretrained::Pretrained;
@@ -46,11 +47,11 @@ struct Arguments {
     /// Seed of the synthetic anomalies.
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Methods to evaluate; COIN is always included.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "coin")]
+    /// Methods to evaluate: coin, rise, score-cam, layer-cam or grad-cam; COIN is always included.
+    #[arg(long, value_delimiter = ',', value_name = "METHOD", default_value = "coin")]
     methods: Vec<Method>,
-    /// Another model to evaluate on the same slices with its own mask thresholds; NAME labels it in the report. It must have the
-    /// same input size, crop and normalisation. Can be repeated.
+    /// Another model to evaluate on the same slices with its own mask thresholds; NAME labels it in the report. It must have
+    /// the same input size, crop and normalisation. Can be repeated.
     #[arg(long, value_name = "NAME=FILE")]
     against: Vec<Named>,
     /// Number of random masks for RISE.
@@ -62,8 +63,8 @@ struct Arguments {
     /// Mask threshold of the saliency methods.
     #[arg(long, default_value_t = SALIENCY_THRESHOLD, value_name = "T")]
     saliency_threshold: f32,
-    /// Inception-v3 weights for FID: pt_inception-2015-12-05-6726825d.pth from the pytorch-fid project. Without them FID is null,
-    /// and the report contains only the Frechet distance in classifier features, which is not comparable to FID.
+    /// Inception-v3 weights for FID: pt_inception-2015-12-05-6726825d.pth from the pytorch-fid project. Without them FID is
+    /// null, and the report contains only the Frechet distance in classifier features, which is not comparable to FID.
     #[arg(long, value_name = "FILE")]
     inception: Option<PathBuf>,
     /// A file or folder of images without the finding; NAME labels it in the report. The report gives the rate of false
@@ -119,23 +120,27 @@ enum Anomalies {
     None,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+/// COIN, or a saliency method on the same classifier.
+#[derive(Clone, Copy)]
 enum Method {
     Coin,
-    Rise,
-    ScoreCam,
-    LayerCam,
-    GradCam,
+    Saliency(SaliencyMethod),
+}
+
+impl FromStr for Method {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = || format!("choose coin, {}", SaliencyMethod::ALL.map(SaliencyMethod::name).join(", "));
+        if name == "coin" { Ok(Self::Coin) } else { SaliencyMethod::named(name).map(Self::Saliency).ok_or_else(known) }
+    }
 }
 
 impl Method {
     fn saliency(self) -> Option<SaliencyMethod> {
         match self {
             Self::Coin => None,
-            Self::Rise => Some(SaliencyMethod::Rise),
-            Self::ScoreCam => Some(SaliencyMethod::ScoreCam),
-            Self::LayerCam => Some(SaliencyMethod::LayerCam),
-            Self::GradCam => Some(SaliencyMethod::GradCam),
+            Self::Saliency(method) => Some(method),
         }
     }
 }
@@ -170,8 +175,8 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let images = arguments.controls.iter().map(|Named(name, path)| ControlFiles::find(name, path));
     let images = images.collect::<anyhow::Result<Vec<_>>>()?;
     distinct("negative-control", [report::NORMAL, WITHOUT_ORGAN].into(), &arguments.controls)?;
-    let saliency = Method::value_variants().iter().filter_map(|method| method.saliency());
-    distinct("against", saliency.map(SaliencyMethod::title).chain(["COIN"]).collect(), &arguments.against)?;
+    let titles = SaliencyMethod::ALL.map(SaliencyMethod::title).into_iter().chain(["COIN"]);
+    distinct("against", titles.collect(), &arguments.against)?;
     let others = arguments.against.iter().map(|Named(name, path)| Ok((name, model.beside(path)?)));
     let others = others.collect::<anyhow::Result<Vec<_>>>()?;
     let (classifier, masks) = (model.explainer.classifier.clone(), arguments.rise_masks);

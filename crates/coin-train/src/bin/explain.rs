@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use coin_core::ood::OodScore;
 use coin_imaging::{CounterfactualVolume, File, Limits, Opened, Scan, Window, open_all};
 use coin_train::Error;
 use coin_train::evaluation::MaskRule;
@@ -75,7 +76,7 @@ struct Summary {
     mask_pixels: usize,
     /// Out-of-distribution score relative to the warning threshold: `explain` warns above 1.
     #[serde(skip_serializing_if = "Option::is_none")]
-    ood_score: Option<f32>,
+    ood_score: Option<OodScore>,
     seconds: f64,
     notice: &'static str,
 }
@@ -196,7 +197,7 @@ impl Settings<'_> {
             if let Some(volume) = &mut volume {
                 explained.put(volume, index, slice);
             }
-            if explained.ood_score.is_some_and(|times| times > 1.0) {
+            if explained.ood_score.is_some_and(OodScore::is_warning) {
                 tracing::warn!(
                     "{name} slice {number}: out of distribution; the model was not trained on similar images, so its result may be wrong"
                 );

@@ -37,7 +37,9 @@ fn main() -> ExitCode {
 fn serve(arguments: &Arguments) -> anyhow::Result<()> {
     let token = env::var(TOKEN).unwrap_or_default();
     let authorizer = TokenAuthorizer::new(token).map_err(|_| {
-        Error::Usage(format!("{TOKEN} is not set; set it to the same token here and on the machine that trains"))
+        Error::Usage(format!(
+            "{TOKEN} is not set or empty; set it to the same token here and on the machine that trains"
+        ))
     })?;
     let devices = arguments.device.iter().map(|choice| choice.open()).collect::<Result<Vec<_>, _>>()?;
     let names = devices.iter().map(device::name).collect::<Vec<_>>().join(" and ");

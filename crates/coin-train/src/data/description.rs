@@ -207,8 +207,8 @@ impl Labels {
     }
 }
 
-/// The labels that match a name: the label with this name; otherwise its `_left` and `_right` labels; otherwise all labels whose
-/// last word it is, as `tumour` in `renal_tumor`. Ignores case, and treats `tumor` and `tumour` as equal.
+/// The labels that match a name: the label with this name; otherwise its `_left` and `_right` labels; otherwise all labels
+/// whose last word it is, as `tumour` in `renal_tumor`. Ignores case, and treats `tumor` and `tumour` as equal.
 pub fn meant<'a>(name: &str, labels: impl Iterator<Item = &'a str> + Clone) -> Vec<&'a str> {
     let plain = |text: &str| text.to_ascii_lowercase().replace("tumor", "tumour").replace([' ', '-'], "_");
     let wanted = plain(name);

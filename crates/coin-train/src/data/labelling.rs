@@ -1,4 +1,4 @@
-//! Whether a slice is normal or abnormal to a task.
+//! Labels slices as normal or abnormal according to a task.
 
 use super::{Row, Subset};
 use crate::recipe::{Finding, Names, Task};

@@ -1,7 +1,7 @@
 //! Data for training and evaluation: sources, splits, and samples on the model's grid.
 //!
-//! A [`source`] folder becomes a [`SliceTable`]; slices are extracted from volumes once and cached. [`crate::recipe::Split`] assigns patients to
-//! subsets. [`Dataset`] provides training batches and evaluation samples.
+//! A [`source`] folder becomes a [`SliceTable`]; slices are extracted from volumes once and cached. [`crate::recipe::Split`]
+//! assigns patients to subsets. [`Dataset`] provides training batches and evaluation samples.
 
 mod case;
 mod cases;

@@ -23,8 +23,8 @@ pub fn case(seed: u64, size: usize, window: Window) -> Case {
     Case { patient: name.clone(), name, slice: phantom.slice, window, unit: Unit::Hu, organ, finding: None }
 }
 
-/// Writes phantom patients with these seeds as a slice folder with intensities in [`Window::PHANTOM`]. Every second patient has a
-/// synthetic anomaly, labelled as a tumour; every second pair of patients is in the test split.
+/// Writes phantom patients with these seeds as a slice folder with intensities in [`Window::PHANTOM`]. Every second patient
+/// has a synthetic anomaly, labelled as a tumour; every second pair of patients is in the test split.
 ///
 /// # Errors
 /// If a file cannot be written.

@@ -29,8 +29,8 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Makes a sample from a case. A normal case gets a synthetic anomaly with the recipe's probability if `anomaly` is given and the
-    /// organ has room for it.
+    /// Makes a sample from a case. A normal case gets a synthetic anomaly with the recipe's probability if `anomaly` is given
+    /// and the organ has room for it.
     pub(super) fn of(case: &Case, abnormal: bool, anomaly: Option<&AnomalyRecipe>, rng: &mut impl Rng) -> Self {
         let window = case.window;
         let own = window.normalise_slice(&case.slice);
@@ -63,7 +63,8 @@ impl Sample {
     }
 }
 
-/// Inserts a synthetic lesion, which is defined in HU. In images without HU, the slice's window is mapped to the soft-tissue window.
+/// Inserts a synthetic lesion, which is defined in HU. In images without HU, the slice's window is mapped to the soft-tissue
+/// window.
 fn synthetic_lesion(case: &Case, seed: u64) -> Option<Inserted> {
     let Case { slice, organ, window, unit, .. } = case;
     match unit {

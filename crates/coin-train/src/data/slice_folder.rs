@@ -1,17 +1,17 @@
 //! Slice folders: the format of slices extracted from volumes, which users can also write themselves.
 //!
-//! `dataset.json` describes images and masks ([`Description`]). `slices.csv` has the columns `file` and `case`, and these optional
-//! ones:
+//! `dataset.json` describes images and masks ([`Description`]). `slices.csv` has the columns `file` and `case`, and these
+//! optional ones:
 //! - `split`: train, validation or test;
 //! - `abnormal`: yes or no, the image-level label;
 //! - `row_mm`, `column_mm`: spacing of rows and columns in mm;
 //! - `low`, `high`: intensities of black and white, if they differ between images;
-//! - `<label>_px`: number of pixels of a label, given by name or value. If a label has no such column, the masks are counted, which is
-//!   slow.
+//! - `<label>_px`: number of pixels of a label, given by name or value. If a label has no such column, the masks are counted,
+//!   which is slow.
 //!
-//! `images/` contains 8-bit or 16-bit images. `masks/` contains label masks with the same file names; it is optional. Folders without
-//! `dataset.json` contain kidney CT; their old columns `spacing_xy_mm`, `spacing_row_mm`, `low_hu`, `high_hu` and `label` (normal
-//! or abnormal) are also read.
+//! `images/` contains 8-bit or 16-bit images. `masks/` contains label masks with the same file names; it is optional. Folders
+//! without `dataset.json` contain kidney CT; their old columns `spacing_xy_mm`, `spacing_row_mm`, `low_hu`, `high_hu` and
+//! `label` (normal or abnormal) are also read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

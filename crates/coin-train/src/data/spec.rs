@@ -59,8 +59,8 @@ impl FromStr for DataSpec {
 /// Command-line options of every program that reads data.
 #[derive(Args, Clone, Debug)]
 pub struct DataOptions {
-    /// Data source: phantom (default), or KIND:DIR where KIND is totalsegmentator, kits, nnunet, slices or xray. Several folders
-    /// are merged.
+    /// Data source: phantom (default), or KIND:DIR where KIND is totalsegmentator, kits, nnunet, slices or xray. Several
+    /// folders are merged.
     #[arg(long = "data", value_name = "SPEC")]
     specs: Vec<DataSpec>,
     /// Cache folder for slices extracted from volumes. Default: the user's cache folder.

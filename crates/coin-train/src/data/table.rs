@@ -108,7 +108,8 @@ impl SliceTable {
         if hu { Unit::Hu } else { Unit::Arbitrary }
     }
 
-    /// Checks that every source has labels for the organ and the finding of a task. Warns about ignored labels that no source has.
+    /// Checks that every source has labels for the organ and the finding of a task. Warns about ignored labels that no source
+    /// has.
     ///
     /// # Errors
     /// If a label of the organ or the finding is missing.
@@ -191,8 +192,8 @@ impl Row {
         Ok(Some(label_mask(&bytes, &mask.to_string_lossy(), values, &limits)?))
     }
 
-    /// Reads the slice on the model's grid, clamped to `window`, with the organ mask and, if `with_finding`, the mask of the finding.
-    /// The organ is the body if the task names no organ or there is no mask file.
+    /// Reads the slice on the model's grid, clamped to `window`, with the organ mask and, if `with_finding`, the mask of the
+    /// finding. The organ is the body if the task names no organ or there is no mask file.
     ///
     /// # Errors
     /// If a file cannot be read, or image and mask do not match.

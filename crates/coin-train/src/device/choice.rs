@@ -37,8 +37,8 @@ impl FromStr for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// Opens the device. [`Self::Auto`] selects the first CUDA or Vulkan GPU whose results match the CPU's; it skips others with a
-    /// warning and falls back to the CPU.
+    /// Opens the device. [`Self::Auto`] selects the first CUDA or Vulkan GPU whose results match the CPU's; it skips others
+    /// with a warning and falls back to the CPU.
     ///
     /// # Errors
     /// If the device does not exist or this build does not support it.

@@ -133,8 +133,8 @@ impl<'a> Tally<'a> {
         self.slices.total += 1;
         self.slices.abnormal += usize::from(sample.abnormal);
         let ood_score = self.explainer.ood_score(&sample.input);
-        if let Some(times) = ood_score {
-            *self.ood_warnings.get_or_insert(0) += usize::from(times > 1.0);
+        if let Some(score) = ood_score {
+            *self.ood_warnings.get_or_insert(0) += usize::from(score.is_warning());
         }
         if !sample.abnormal {
             self.first_normal.get_or_insert(index);

@@ -1,6 +1,7 @@
 //! Images in which there is nothing to be found: whatever a model finds or changes there is false.
 
 use coin_core::explanation::Explanation;
+use coin_core::ood::OodScore;
 use serde::{Deserialize, Serialize};
 
 use super::MaskRule;
@@ -35,13 +36,13 @@ pub struct NegativeControlTally {
 
 impl NegativeControlTally {
     /// Adds an image of `size * size` pixels, and how unlike the training data it is.
-    pub fn add(&mut self, explanation: &Explanation, size: usize, mask_rule: MaskRule, ood_score: Option<f32>) {
+    pub fn add(&mut self, explanation: &Explanation, size: usize, mask_rule: MaskRule, ood_score: Option<OodScore>) {
         self.slices += 1;
         self.called_abnormal += usize::from(explanation.before >= 0.5);
         let mask = mask_rule.apply(&explanation.difference, size);
         self.masked += usize::from(mask.is_some_and(|mask| mask.count() > 0));
-        if let Some(times) = ood_score {
-            *self.ood_warnings.get_or_insert(0) += usize::from(times > 1.0);
+        if let Some(score) = ood_score {
+            *self.ood_warnings.get_or_insert(0) += usize::from(score.is_warning());
         }
         let sum: f64 = explanation.difference.iter().copied().map(f64::from).sum();
         self.change += sum / explanation.difference.len().max(1) as f64;
@@ -75,10 +76,10 @@ mod tests {
         let mask_rule = MaskRule::at(0.25);
         let mut tally = NegativeControlTally::default();
         assert_eq!(tally.control(), None);
-        tally.add(&explanation(0.9, 0.4), 2, mask_rule, Some(0.5));
-        tally.add(&explanation(0.1, 0.2), 2, mask_rule, Some(1.5));
-        tally.add(&explanation(0.1, 0.0), 2, mask_rule, Some(2.0));
-        tally.add(&explanation(0.5, 0.0), 2, mask_rule, Some(0.1));
+        tally.add(&explanation(0.9, 0.4), 2, mask_rule, Some(OodScore(0.5)));
+        tally.add(&explanation(0.1, 0.2), 2, mask_rule, Some(OodScore(1.5)));
+        tally.add(&explanation(0.1, 0.0), 2, mask_rule, Some(OodScore(2.0)));
+        tally.add(&explanation(0.5, 0.0), 2, mask_rule, Some(OodScore(0.1)));
         let found = tally.control().expect("four images");
         assert_eq!((found.slices, found.called_abnormal, found.masked), (4, 0.5, 0.25));
         assert_eq!(found.ood_warnings, Some(0.5));

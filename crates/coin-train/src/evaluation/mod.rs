@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use choice::choose_mask_rule;
 pub use coin::{Distances, Evaluation, SliceCounts, evaluate, explain};
 pub use control::{NegativeControl, NegativeControlTally};
-pub use saliency::{Saliency, SaliencyFound, SaliencyMethod};
+pub use saliency::{Saliency, SaliencyFound};
 pub use segmenter::{SEGMENTER_MASK_RULE, evaluate_segmenter};
 
 /// The paper's threshold on the difference map (section 4).

@@ -2,42 +2,15 @@
 
 use anyhow::Context as _;
 use burn::tensor::Device;
-use coin_core::attribution::{self, Progress, Rise, RiseConfig};
+use coin_core::attribution::{self, Progress, Rise, RiseConfig, SaliencyMethod};
 use coin_core::networks::{Classifier, Layer};
 use indicatif::ProgressBar;
-use serde::{Deserialize, Serialize};
 
 use super::overlaps::Overlaps;
 use super::{BATCH, MaskRule, MethodReport};
 use crate::Error;
 use crate::data::Samples;
 use crate::pictures;
-
-/// What COIN is compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SaliencyMethod {
-    /// Random masks.
-    Rise,
-    /// Activations as masks.
-    ScoreCam,
-    /// Activations times positive gradients.
-    LayerCam,
-    /// Activations times mean gradients.
-    GradCam,
-}
-
-impl SaliencyMethod {
-    /// As papers write it.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Rise => "RISE",
-            Self::ScoreCam => "ScoreCAM",
-            Self::LayerCam => "LayerCAM",
-            Self::GradCam => "Grad-CAM",
-        }
-    }
-}
 
 /// A classifier whose decisions are looked at.
 pub struct Saliency {
@@ -75,11 +48,7 @@ impl Saliency {
             let layer = layer.unwrap_or_default();
             return Err(Error::Usage(format!("--layer {layer}: the classifier has {}", known.join(", "))).into());
         };
-        if !(1..=RiseConfig::MOST_MASKS).contains(&masks) {
-            let reason = format!("--rise-masks {masks}: choose 1 to {}", RiseConfig::MOST_MASKS);
-            return Err(Error::Usage(reason).into());
-        }
-        let rise = Rise::draw(&RiseConfig { masks, ..RiseConfig::paper() }, [size, size]);
+        let rise = Rise::draw(&RiseConfig::with_masks(masks)?, [size, size]);
         Ok(Self { layer: *found, rise, classifier, size, device: device.clone() })
     }
 

@@ -7,8 +7,8 @@ use coin_core::networks::{ConditionalBatchNorm, Fuse, Inpainter, Upsampling};
 use super::graph::{Builder, Value, int, ints, text};
 use crate::Error;
 
-/// Adds an inpainter; returns the counterfactual of `x`, `[batch, 1, height, width]`. `condition` has one index per image, `[batch]`;
-/// without it, condition 0 is used.
+/// Adds an inpainter; returns the counterfactual of `x`, `[batch, 1, height, width]`. `condition` has one index per image,
+/// `[batch]`; without it, condition 0 is used.
 pub fn inpainter(b: &mut Builder, inpainter: &Inpainter, x: &str, condition: Option<&str>) -> Result<Value, Error> {
     let Inpainter { encoder, generator } = inpainter;
     let mut running = b.convolution(x, &encoder.stem)?;

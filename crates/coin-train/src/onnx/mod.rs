@@ -1,4 +1,5 @@
-//! Exports model files to ONNX: one graph from images to counterfactuals, difference maps and the probabilities before and after.
+//! Exports model files to ONNX: one graph from images to counterfactuals, difference maps and the probabilities before and
+//! after.
 
 mod classifier;
 mod graph;
@@ -21,8 +22,8 @@ use proto::{
 /// Exports a model to an ONNX file.
 ///
 /// The input `image` is `[batch, 1, height, width]` in [-1, 1]; height and width must be multiples of the inpainter's total
-/// downsampling factor. The outputs `counterfactual` (in [-1, 1]) and `difference` (in [0, 1]) have the shape of the input; `before`
-/// and `after`, the predicted probabilities of "abnormal", are `[batch, 1]`.
+/// downsampling factor. The outputs `counterfactual` (in [-1, 1]) and `difference` (in [0, 1]) have the shape of the input;
+/// `before` and `after`, the predicted probabilities of "abnormal", are `[batch, 1]`.
 ///
 /// # Errors
 /// If the weights do not match the model's architecture.

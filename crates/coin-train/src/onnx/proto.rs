@@ -1,5 +1,5 @@
-//! The subset of the ONNX protocol buffers that COIN's networks need (onnx.proto, IR version 8). Repeated numbers are not packed, as
-//! in onnx.proto, because rten cannot read packed ones.
+//! The subset of the ONNX protocol buffers that COIN's networks need (onnx.proto, IR version 8). Repeated numbers are not
+//! packed, as in onnx.proto, because rten cannot read packed ones.
 
 use prost::Message;
 

@@ -2,8 +2,8 @@
 
 use toml::{Table, Value};
 
-/// Merges `changes` into `table` recursively. A table with another `source` or `kind` replaces the old one instead, and so does a
-/// normalisation, because their keys have different meanings.
+/// Merges `changes` into `table` recursively. A table with another `source` or `kind` replaces the old one instead, and so
+/// does a normalisation, because their keys have different meanings.
 pub(super) fn merge(table: &mut Table, changes: Table) {
     for (key, value) in changes {
         match (table.get_mut(&key), value) {

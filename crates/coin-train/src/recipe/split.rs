@@ -25,9 +25,9 @@ pub enum Split {
         /// Index of the test fold, from 0.
         fold: usize,
     },
-    /// Lists in a TOML or JSON file: `train`, `validation` and `test`; or nnU-Net's `splits_final.json`, where `val` of the first fold
-    /// is the test set. Without a validation list, a fixed sixth of the training patients is used. Patients that are not listed are
-    /// skipped.
+    /// Lists in a TOML or JSON file: `train`, `validation` and `test`; or nnU-Net's `splits_final.json`, where `val` of the
+    /// first fold is the test set. Without a validation list, a fixed sixth of the training patients is used. Patients that
+    /// are not listed are skipped.
     Lists {
         /// The file.
         file: PathBuf,

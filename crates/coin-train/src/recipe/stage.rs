@@ -64,8 +64,8 @@ impl Schedule {
         self.learning_rate_drop.filter(|drop| step >= drop.after).map_or(1.0, |drop| drop.factor)
     }
 
-    /// Deserializes the schedule from the keys of its stage. It goes through a table because errors in fields that serde flattens do
-    /// not name the key.
+    /// Deserializes the schedule from the keys of its stage. It goes through a table because errors in fields that serde
+    /// flattens do not name the key.
     fn flattened<'de, D: Deserializer<'de>>(stage: D) -> Result<Self, D::Error> {
         toml::Table::deserialize(stage)?.try_into().map_err(D::Error::custom)
     }

@@ -11,8 +11,8 @@ const LABELLED: &str = "labelled";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Task {
-    /// Labels of the organ, which a slice must show and into which synthetic anomalies are inserted. If empty, every slice is used
-    /// and anomalies are inserted into the body.
+    /// Labels of the organ, which a slice must show and into which synthetic anomalies are inserted. If empty, every slice is
+    /// used and anomalies are inserted into the body.
     pub organ: Names,
     /// The finding that makes a slice abnormal.
     pub finding: Finding,
@@ -23,13 +23,14 @@ pub struct Task {
     /// The same minimum in mm2, used if the pixel spacing is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_organ_area_mm2: Option<f32>,
-    /// Minimum number of pixels of the finding in an abnormal slice, at the resolution of the image. Slices with fewer are not used.
+    /// Minimum number of pixels of the finding in an abnormal slice, at the resolution of the image. Slices with fewer are
+    /// not used.
     pub min_finding_pixels: u32,
     /// The same minimum in mm2, used if the pixel spacing is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_finding_area_mm2: Option<f32>,
-    /// Whether training slices may show the ignored labels. Normal and abnormal slices then both contain them, because synthetic
-    /// anomalies are inserted at random.
+    /// Whether training slices may show the ignored labels. Normal and abnormal slices then both contain them, because
+    /// synthetic anomalies are inserted at random.
     pub train_on_ignored: bool,
     /// Whether synthetic anomalies are inserted into normal training slices, in addition to the slices with a real finding.
     pub train_on_synthetic: bool,

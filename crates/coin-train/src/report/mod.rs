@@ -11,8 +11,9 @@ use coin_imaging::write;
 use serde::{Deserialize, Serialize};
 
 use crate::NOTICE;
-use crate::evaluation::{Evaluation, MaskRule, MethodReport, NegativeControl, SaliencyMethod, SliceCounts};
+use crate::evaluation::{Evaluation, MaskRule, MethodReport, NegativeControl, SliceCounts};
 use crate::files;
+use coin_core::attribution::SaliencyMethod;
 
 pub use sheet::{Sheet, representative};
 

@@ -92,8 +92,8 @@ impl Stage for CounterfactualStage<'_> {
     }
 }
 
-/// The validation score, which selects the best state. It multiplies IoU by the rate of changed predictions, because a mask does
-/// not explain a prediction that stays the same.
+/// The validation score, which selects the best state. It multiplies IoU by the rate of changed predictions, because a mask
+/// does not explain a prediction that stays the same.
 fn score(coin: &MethodReport, inserted: bool) -> f64 {
     if inserted {
         // A fixed threshold rewards changes of the correct magnitude; the best threshold would compensate for wrong ones.

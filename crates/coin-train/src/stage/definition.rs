@@ -1,4 +1,4 @@
-//! What the training loop needs to know of a stage.
+//! The interface between the training loop and a stage.
 
 use coin_core::training::TrainerState;
 use serde_json::Value;

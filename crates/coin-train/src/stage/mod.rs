@@ -92,9 +92,9 @@ impl Training<'_> {
         self.supervised(Inpainting { classifier: self.best_classifier()?.valid() })
     }
 
-    /// Trains COIN and keeps the state with the best validation score. For synthetic anomalies the score is CV times IoU at the
-    /// paper's threshold. For real lesions it is the counterfactual accuracy times IoU at the best threshold, or the accuracy alone
-    /// if there are no masks.
+    /// Trains COIN and keeps the state with the best validation score. For synthetic anomalies the score is CV times IoU at
+    /// the paper's threshold. For real lesions it is the counterfactual accuracy times IoU at the best threshold, or the
+    /// accuracy alone if there are no masks.
     fn counterfactual(&self) -> anyhow::Result<Ending> {
         let classifier = self.best_classifier()?;
         let trainer = match self.run.checkpoints(CounterfactualStage::NAME).newest()? {

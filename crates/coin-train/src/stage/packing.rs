@@ -5,15 +5,14 @@ use std::time::Instant;
 
 use burn::module::Module as _;
 use burn::tensor::Device;
+use coin_core::attribution::SaliencyMethod;
 use coin_core::bundle::{Bundle, Card};
 
 use super::card::card;
 use super::context::TrainingContext;
 use super::training::Training;
 use crate::data::Subset;
-use crate::evaluation::{
-    self, Distances, MaskRule, MethodReport, PAPER_THRESHOLD, SEGMENTER_MASK_RULE, SaliencyMethod,
-};
+use crate::evaluation::{self, Distances, MaskRule, MethodReport, PAPER_THRESHOLD, SEGMENTER_MASK_RULE};
 use crate::files;
 use crate::ood;
 use crate::report::{self, Report, Sheet};
@@ -22,8 +21,8 @@ use crate::report::{self, Report, Sheet};
 pub const TEST_SEED: u64 = 7;
 
 impl Training<'_> {
-    /// Packs the model file, chooses its mask rule on the validation set and evaluates it once on the test set. The report compares
-    /// it with the results in `saliency`.
+    /// Packs the model file, chooses its mask rule on the validation set and evaluates it once on the test set. The report
+    /// compares it with the results in `saliency`.
     ///
     /// # Errors
     /// If a stage is not trained yet, or a file, slice or device fails.

@@ -1,4 +1,4 @@
-//! A training: a run and its context.
+//! The training of one run.
 
 use super::context::TrainingContext;
 use crate::run::Run;

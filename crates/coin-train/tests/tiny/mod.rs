@@ -1,11 +1,11 @@
-//! A training of seconds, and what programs say.
+//! A training run of a few seconds, and checks of error messages.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// The recipe `quick`, shrunk to seconds.
+/// Overrides that shrink the recipe `quick`.
 const TINY: [&str; 18] = [
     "--set",
     "size=64",
@@ -27,7 +27,7 @@ const TINY: [&str; 18] = [
     "counterfactual.discriminator.widths=[4,4,4,4,4,4]",
 ];
 
-/// `train` on these devices, with its run in `out`.
+/// `train` on these devices with its runs in `out`.
 pub fn train_on(devices: &str, out: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
     command.args(["--devices", devices, "--out"]).arg(out).args(TINY);
@@ -40,14 +40,14 @@ pub fn log(run: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// That a program refused its input with one sentence that holds these words.
+/// Asserts exit code 2 and a one-line error that contains `words`.
 #[track_caller]
 pub fn refused(output: &Output, words: &[&str]) {
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
     one_sentence(output, words);
 }
 
-/// That a program ended with one sentence that holds these words.
+/// Asserts that the last line of stderr contains `words`.
 #[track_caller]
 pub fn one_sentence(output: &Output, words: &[&str]) {
     let message = String::from_utf8_lossy(&output.stderr);

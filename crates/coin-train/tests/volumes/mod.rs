@@ -10,8 +10,8 @@ use flate2::write::GzEncoder;
 /// Sides of every volume: columns, rows, slices.
 pub const SIDES: [usize; 3] = [40, 32, 6];
 
-/// A gzipped volume of 1.5 x 1.5 x 3 mm voxels whose value at column, row and slice of the radiological view is given;
-/// float32, or uint8 for labels.
+/// Writes a gzipped volume with voxels of 1.5 x 1.5 x 3 mm; `value` gives the value at column, row and slice in radiological
+/// orientation. The type is float32, or uint8 for labels.
 pub fn write(path: &Path, sides: [usize; 3], labels: bool, value: impl Fn(usize, usize, usize) -> f32) {
     let mut bytes = vec![0_u8; 352];
     let mut put = |offset: usize, part: &[u8]| bytes[offset..offset + part.len()].copy_from_slice(part);
@@ -39,12 +39,12 @@ pub fn write(path: &Path, sides: [usize; 3], labels: bool, value: impl Fn(usize,
     gzip.finish().unwrap();
 }
 
-/// A CT whose HU say where they are: 100 z + y + x / 100, rounded when it is cut.
+/// Writes a CT with HU that encode the position: 100 z + y + x / 100, which extraction rounds.
 pub fn ct(path: &Path) {
     write(path, SIDES, false, |x, y, z| (100 * z + y) as f32 + x as f32 / 100.0);
 }
 
-/// Kidney on the left half of slices 2 to 4, tumour in a box of it in slice 3.
+/// Writes labels: kidney in the left half of slices 2 to 4, and a box of tumour in slice 3.
 pub fn labels(path: &Path, kidney: u8, tumour: u8) {
     write(path, SIDES, true, |x, y, z| match () {
         () if z == 3 && (4..14).contains(&x) && (4..14).contains(&y) => f32::from(tumour),

@@ -32,7 +32,8 @@ struct Source {
     classes: Vec<(u8, u8)>,
 }
 
-/// Extracts the slices of all volumes, or reads them from the cache. Slices without labels are omitted unless `wanted.every_slice`.
+/// Extracts the slices of all volumes, or reads them from the cache. Slices without labels are omitted unless
+/// `wanted.every_slice`.
 ///
 /// # Errors
 /// For the first unusable case unless `skip_incomplete`, and if the cache cannot be written.

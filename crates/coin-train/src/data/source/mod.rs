@@ -26,8 +26,8 @@ pub enum SourceKind {
     NnUnet,
     /// `slices.csv`, `images/` and `masks/`.
     Slices,
-    /// X-rays or other images with image-level labels: one folder per class with `images/` and optionally `masks/` of the organ, as
-    /// in the COVID-19 radiography database.
+    /// X-rays or other images with image-level labels: one folder per class with `images/` and optionally `masks/` of the
+    /// organ, as in the COVID-19 radiography database.
     Xray,
 }
 

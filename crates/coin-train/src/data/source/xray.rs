@@ -1,5 +1,5 @@
-//! Images with image-level labels, one folder per class: chest X-rays of the COVID-19 radiography database and other data in its
-//! layout.
+//! Images with image-level labels, one folder per class: chest X-rays of the COVID-19 radiography database and other data in
+//! its layout.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -62,6 +62,17 @@ impl Picture {
         self
     }
 
+    /// Shrunk so that neither side exceeds `side` pixels; a smaller picture stays as it is.
+    pub fn shrunk(self, side: u32) -> Self {
+        let (width, height) = self.0.dimensions();
+        let longer = width.max(height);
+        if longer <= side {
+            return self;
+        }
+        let scaled = |length: u32| (length * side / longer).max(1);
+        Self(imageops::thumbnail(&self.0, scaled(width), scaled(height)))
+    }
+
     /// Arranges pictures of equal size in rows under column captions, with the notice below.
     pub fn grid(captions: &[&str], rows: &[Vec<Self>]) -> Self {
         let cells = || rows.iter().flatten();
@@ -176,5 +187,18 @@ mod font {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_shrunk_in_proportion_and_never_enlarged() {
+        let picture = Picture::from_pixels(40, 20, [[9; 3]; 800]);
+        assert_eq!(picture.clone().shrunk(10).size(), (10, 5));
+        assert_eq!(picture.clone().shrunk(10).pixel(3, 3), Some([9; 3]));
+        assert_eq!(picture.clone().shrunk(64), picture);
     }
 }

@@ -172,6 +172,31 @@ fn singla_et_al_train_with_regions_and_augmentation() {
     refused(&one, &["counterfactual.inpainter.conditions: ", "one per bin, 2"]);
 }
 
+/// Each tag is closed in its turn, and each link within the page leads somewhere.
+fn assert_well_formed(page: &str) {
+    let (mut open, mut rest) = (Vec::new(), page.strip_prefix("<!DOCTYPE html>").unwrap());
+    while let Some((_, tag)) = rest.split_once('<') {
+        let (tag, after) = tag.split_once('>').unwrap();
+        let name = tag.split_whitespace().next().unwrap();
+        rest = match name {
+            "style" | "script" => after.split_once(&format!("</{name}>")).unwrap().1,
+            _ => after,
+        };
+        match name.strip_prefix('/') {
+            Some(closed) => {
+                assert_eq!(open.pop(), Some(closed), "before {}", rest.chars().take(80).collect::<String>())
+            }
+            None if ["meta", "img", "style", "script"].contains(&name) => {}
+            None => open.push(name),
+        }
+    }
+    assert!(open.is_empty(), "{open:?} not closed");
+    for link in page.split("href=\"#").skip(1) {
+        let place = link.split('"').next().unwrap();
+        assert!(page.contains(&format!("id=\"{place}\"")), "#{place} leads nowhere");
+    }
+}
+
 #[test]
 fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     let folder = tempfile::tempdir().unwrap();
@@ -233,8 +258,24 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     none.args(["--data", &data, "--device", "cpu", "--rise-masks", "0", "--model"]).arg(&model);
     refused(&none.arg("--out").arg(&out).output().unwrap(), &["--rise-masks 0", "1 to 100000"]);
     let page = std::fs::read_to_string(out.join("report.html")).unwrap();
-    assert!(page.contains("data:image/png;base64,iVBOR") && !page.contains("sheet.png"), "the page is self-contained");
-    assert!(page.contains("itself &lt;twice>") && !page.contains("<twice>"), "names are escaped");
+    assert_well_formed(&page);
+    assert!(page.contains("data:image/png;base64,iVBOR") && !page.contains("sheet.png"), "one file has it all");
+    assert!(!page.contains("http") && !page.contains("<link") && !page.contains(" src=\"/"), "nothing is loaded");
+    assert!(page.contains("itself &lt;twice&gt;") && !page.contains("<twice>"), "a name is text");
+    for method in ["COIN", "RISE", "ScoreCAM", "LayerCAM", "Grad-CAM"] {
+        assert!(page.contains(&format!("<th scope=\"row\">{method}</th>")), "{method} has no row");
+    }
+    let cases = report["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 2);
+    for case in cases {
+        let row = format!("<tr><td>{}</td>", case["case"].as_str().unwrap());
+        assert!(page.contains(&row) && page.contains(case["slice"].as_str().unwrap()), "{case} has no row");
+    }
+    assert!(page.contains("healthy phantoms") && page.contains("Negative controls"));
+    assert!(page.contains(">–<") && !page.contains("NaN"), "an absent number is an en dash");
+    let curves = &report["classifier_curves"];
+    let binned = curves["reliability"].as_array().unwrap().iter().map(|bin| bin["slices"].as_u64().unwrap());
+    assert_eq!(binned.sum::<u64>(), 2);
     assert!(out.join("sheet.png").exists());
 
     let table = SliceTable::open(&slices).unwrap();

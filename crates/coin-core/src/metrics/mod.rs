@@ -1,15 +1,19 @@
 //! The metrics of the paper's tables (section 4), accumulated slice by slice.
 
+mod calibration;
 #[cfg(feature = "train")]
 mod frechet;
 mod overlap;
 mod ranking;
+mod roc;
 mod validity;
 
+pub use calibration::ReliabilityBin;
 #[cfg(feature = "train")]
 pub use frechet::Features;
 pub use overlap::{Overlap, ThresholdSweep, best_threshold};
-pub use ranking::{Ranking, RankingSummary};
+pub use ranking::{Ranking, RankingCurves, RankingSummary};
+pub use roc::RocPoint;
 pub use validity::Validity;
 
 /// Bootstrap resamplings.

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap_ci95;
-
-/// Bins of the calibration error, the default of torchmetrics.
-const CALIBRATION_BINS: usize = 15;
+use super::calibration::{ReliabilityBin, calibration_error, reliability};
+use super::roc::{RocPoint, auroc, roc};
 
 /// Probabilities and labels of slices, grouped by patient.
 ///
@@ -43,6 +42,15 @@ pub struct RankingSummary {
     pub calibration_error: Option<f64>,
 }
 
+/// The curves behind a [`RankingSummary`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RankingCurves {
+    /// The ROC curve; empty without both labels.
+    pub roc: Vec<RocPoint>,
+    /// The reliability diagram.
+    pub reliability: Vec<ReliabilityBin>,
+}
+
 impl Ranking {
     /// Adds a slice of `patient`.
     pub fn add(&mut self, patient: &str, probability: f64, abnormal: bool) {
@@ -69,35 +77,12 @@ impl Ranking {
             f1: (f1_denominator > 0.0).then(|| 2.0 * true_positive / f1_denominator),
         }
     }
-}
 
-fn calibration_error(scored: &[(f64, bool)]) -> Option<f64> {
-    // Slices, sum of probabilities and abnormal slices per bin; a bin includes its upper bound.
-    let mut bins = [(0.0, 0.0, 0.0); CALIBRATION_BINS];
-    for &(probability, abnormal) in scored {
-        let place = (probability * CALIBRATION_BINS as f64).ceil() as usize;
-        let bin = &mut bins[place.clamp(1, CALIBRATION_BINS) - 1];
-        *bin = (bin.0 + 1.0, bin.1 + probability, bin.2 + f64::from(u8::from(abnormal)));
+    /// ROC curve and reliability diagram of what was added.
+    pub fn curves(&self) -> RankingCurves {
+        let scored: Vec<(f64, bool)> = self.by_patient.values().flatten().copied().collect();
+        RankingCurves { roc: roc(&scored), reliability: reliability(&scored) }
     }
-    let off: f64 = bins.iter().map(|(_, probability, abnormal)| (probability - abnormal).abs()).sum();
-    (!scored.is_empty()).then(|| off / scored.len() as f64)
-}
-
-/// AUROC as the Mann-Whitney U statistic; ties count half.
-fn auroc(scored: impl Iterator<Item = (f64, bool)>) -> Option<f64> {
-    let mut sorted: Vec<(f64, bool)> = scored.collect();
-    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let positives = sorted.iter().filter(|s| s.1).count() as f64;
-    let negatives = sorted.len() as f64 - positives;
-    let mut rank_sum = 0.0;
-    let mut seen = 0.0;
-    for tied in sorted.chunk_by(|a, b| a.0 == b.0) {
-        let mean_rank = seen + (tied.len() as f64 + 1.0) / 2.0;
-        rank_sum += mean_rank * tied.iter().filter(|s| s.1).count() as f64;
-        seen += tied.len() as f64;
-    }
-    let area = rank_sum - positives * (positives + 1.0) / 2.0;
-    (positives > 0.0 && negatives > 0.0).then(|| area / (positives * negatives))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use coin_train::negative_controls::{self, ControlFiles};
 use coin_train::pretrained::Pretrained;
 use coin_train::program;
 use coin_train::recipe::Protocol;
-use coin_train::report::{self, Report, Sheet};
+use coin_train::report::{self, Report, Sheet, Thumbnails};
 use coin_train::{device, progress};
 
 /// Name of the negative control made of slices that do not show the organ.
@@ -191,6 +191,7 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let shown = report::representative(&found);
     let pictured = samples.at(&shown)?;
     let mut sheet = Sheet::of(&model.explainer, &model.device, card.size, &pictured, mask_rule)?;
+    let thumbnails = Thumbnails::of(&model.explainer, &model.device, card.size, &samples, &found, mask_rule)?;
     let mut models = BTreeMap::new();
     for (name, other) in &others {
         let Model { explainer, device, .. } = other;
@@ -224,10 +225,11 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let description = format!("{name}, split {split}, seed {}", arguments.seed);
     let seconds = started.elapsed().as_secs_f64();
     let mut report = Report::new(&card.name, &description, &device, mask_rule, &found, seconds);
+    report.weights_sha256 = Some(card.weights_sha256.clone());
     report.methods.models = models;
     report.methods.saliency = compared;
     report.controls.extend(controls);
-    report.write(&arguments.out, &sheet)?;
+    report.write(&arguments.out, &sheet, &thumbnails)?;
     eprintln!("{}", report.summary());
     if arguments.json {
         println!("{}", serde_json::to_string(&report)?);

@@ -2,13 +2,13 @@
 
 use burn::tensor::Device;
 use coin_core::explanation::{Explainer, Explanation};
-use coin_core::metrics::{Overlap, Ranking, RankingSummary, Validity};
+use coin_core::metrics::{Overlap, Ranking, RankingCurves, RankingSummary, Validity};
 use coin_core::networks::Inception;
 use serde::{Deserialize, Serialize};
 
 use super::features::{FeatureDistance, FeatureExtractor};
 use super::overlaps::Overlaps;
-use super::{BATCH, MaskRule, MethodReport, NegativeControl, NegativeControlTally};
+use super::{BATCH, MaskRule, MethodReport, NegativeControl, NegativeControlTally, SliceResult};
 use crate::data::{Sample, Samples};
 
 /// Slices looked at.
@@ -27,12 +27,16 @@ pub struct Evaluation {
     pub slices: SliceCounts,
     /// The classifier's numbers.
     pub classifier: RankingSummary,
+    /// The curves behind them.
+    pub curves: RankingCurves,
     /// Slices that are unlike the training data, where the model knows that.
     pub ood_warnings: Option<usize>,
     /// COIN's numbers.
     pub coin: MethodReport,
     /// What it did to the normal slices.
     pub normal: Option<NegativeControl>,
+    /// Each sample's result, in the samples' order.
+    pub cases: Vec<SliceResult>,
     /// IoU of each abnormal sample, with its index.
     pub iou_by_sample: Vec<(usize, f64)>,
     /// Index of the first normal sample.
@@ -108,6 +112,7 @@ struct Tally<'a> {
     ceiling: Overlap,
     /// Sum and number of the differences outside anomalies.
     outside: (f64, u64),
+    cases: Vec<SliceResult>,
     first_normal: Option<usize>,
 }
 
@@ -125,6 +130,7 @@ impl<'a> Tally<'a> {
             overlaps: Overlaps::new(mask_rule, size),
             ceiling: Overlap::default(),
             outside: (0.0, 0),
+            cases: Vec::new(),
             first_normal: None,
         }
     }
@@ -136,6 +142,8 @@ impl<'a> Tally<'a> {
         if let Some(score) = ood_score {
             *self.ood_warnings.get_or_insert(0) += usize::from(score.is_warning());
         }
+        let mask = self.mask_rule.apply(&explanation.difference, self.size);
+        self.cases.push(SliceResult::of(sample, explanation, mask.as_ref(), ood_score));
         if !sample.abnormal {
             self.first_normal.get_or_insert(index);
             self.normal.add(explanation, self.size, self.mask_rule, ood_score);
@@ -165,6 +173,7 @@ impl<'a> Tally<'a> {
             slices: self.slices,
             ood_warnings: self.ood_warnings,
             classifier: self.ranking.summary(),
+            curves: self.ranking.curves(),
             normal: self.normal.control(),
             coin: MethodReport {
                 cv: self.validity.validity(),
@@ -174,6 +183,7 @@ impl<'a> Tally<'a> {
                 ceiling_iou: self.ceiling.iou(),
                 ..self.overlaps.report()
             },
+            cases: self.cases,
             iou_by_sample: self.overlaps.iou_by_sample,
             first_normal: self.first_normal,
         }

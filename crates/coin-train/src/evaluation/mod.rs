@@ -8,6 +8,7 @@ mod features;
 mod overlaps;
 mod saliency;
 mod segmenter;
+mod slice_result;
 
 use coin_core::metrics::{Overlap, best_threshold};
 use coin_imaging::Mask;
@@ -18,6 +19,7 @@ pub use coin::{Distances, Evaluation, SliceCounts, evaluate, explain};
 pub use control::{NegativeControl, NegativeControlTally};
 pub use saliency::{Saliency, SaliencyFound};
 pub use segmenter::{SEGMENTER_MASK_RULE, evaluate_segmenter};
+pub use slice_result::SliceResult;
 
 /// The paper's threshold on the difference map (section 4).
 pub const PAPER_THRESHOLD: f32 = 0.25;

@@ -1,21 +1,34 @@
 //! What an evaluation leaves behind: `report.json`, `report.html` and the picture sheet.
 
+mod cases;
+mod classifier;
+mod decimal;
+mod figures;
+mod negative_controls;
 mod page;
+mod plot;
+mod segmentation;
+mod selection;
 mod sheet;
+mod table;
+mod thumbnails;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use coin_core::metrics::RankingSummary;
+use coin_core::metrics::{RankingCurves, RankingSummary};
 use coin_imaging::write;
 use serde::{Deserialize, Serialize};
 
 use crate::NOTICE;
-use crate::evaluation::{Evaluation, MaskRule, MethodReport, NegativeControl, SliceCounts};
+use crate::evaluation::{Evaluation, MaskRule, MethodReport, NegativeControl, SliceCounts, SliceResult};
 use crate::files;
 use coin_core::attribution::SaliencyMethod;
 
+use decimal::decimal;
+
 pub use sheet::{Sheet, representative};
+pub use thumbnails::Thumbnails;
 
 /// Numbers by method name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -36,9 +49,15 @@ pub struct Methods {
 impl Methods {
     /// What COIN is compared with, with names as papers write them.
     pub fn others(&self) -> impl Iterator<Item = (&str, &MethodReport)> {
+        let bound = self.unet.iter().map(|found| ("Supervised upper bound (U-Net)", found));
         let models = self.models.iter().map(|(name, found)| (name.as_str(), found));
         let saliency = self.saliency.iter().map(|(method, found)| (method.title(), found));
-        models.chain(saliency).chain(self.unet.iter().map(|found| ("U-Net, supervised", found)))
+        bound.chain(models).chain(saliency)
+    }
+
+    /// COIN and the others.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &MethodReport)> {
+        std::iter::once(("COIN", &self.coin)).chain(self.others())
     }
 }
 
@@ -53,6 +72,15 @@ pub struct Report {
     pub device: String,
     /// Threshold of COIN's masks.
     pub threshold: f32,
+    /// Whether masks were opened and closed and only their largest component kept; `None` in older reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postprocess: Option<bool>,
+    /// Hash of the model's weights, where they were read from a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_sha256: Option<String>,
+    /// Version and revision of this program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub software: Option<String>,
     /// Slices looked at.
     pub slices: SliceCounts,
     /// Slices with an out-of-distribution warning, where the model can give one. `unfamiliar` in older reports.
@@ -60,11 +88,17 @@ pub struct Report {
     pub ood_warnings: Option<usize>,
     /// The classifier's numbers.
     pub classifier: RankingSummary,
+    /// Its ROC curve and reliability diagram.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classifier_curves: Option<RankingCurves>,
     /// The explanations' numbers.
     pub methods: Methods,
     /// What was done to images in which there is nothing to be found, by what they are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub controls: BTreeMap<String, NegativeControl>,
+    /// Each evaluated slice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cases: Vec<SliceResult>,
     /// Time the evaluation took.
     pub seconds: f64,
     /// What it is for.
@@ -87,21 +121,30 @@ impl Report {
             data: data.into(),
             device: device.into(),
             threshold: mask_rule.threshold,
+            postprocess: Some(mask_rule.postprocess),
+            weights_sha256: None,
+            software: Some(format!("COIN {}, revision {}", env!("CARGO_PKG_VERSION"), env!("COIN_REVISION"))),
             slices: found.slices,
             ood_warnings: found.ood_warnings,
             classifier: found.classifier,
+            classifier_curves: Some(found.curves.clone()),
             methods: Methods { coin: found.coin.clone(), ..Methods::default() },
             controls: found.normal.map(|normal| (NORMAL.to_owned(), normal)).into_iter().collect(),
+            cases: found.cases.clone(),
             seconds,
             notice: notice(),
         }
     }
 
-    /// Writes `report.json` and `report.html` into `folder`, with `sheet` as `sheet.png`.
-    pub fn write(&self, folder: &Path, sheet: &Sheet) -> anyhow::Result<()> {
-        let sheet = write::png(&sheet.picture())?;
-        files::write(&folder.join("sheet.png"), &sheet)?;
-        files::write(&folder.join("report.html"), page::html(self, &sheet).as_bytes())?;
+    /// Without slices and curves, for the model file.
+    pub fn without_slices(self) -> Self {
+        Self { cases: Vec::new(), classifier_curves: None, ..self }
+    }
+
+    /// Writes `report.json`, `report.html` with the `thumbnails`, and `sheet.png` into `folder`.
+    pub fn write(&self, folder: &Path, sheet: &Sheet, thumbnails: &Thumbnails) -> anyhow::Result<()> {
+        files::write(&folder.join("sheet.png"), &write::png(&sheet.picture())?)?;
+        files::write(&folder.join("report.html"), page::html(self, thumbnails).as_bytes())?;
         Ok(files::write(&folder.join("report.json"), &serde_json::to_vec_pretty(self)?)?)
     }
 
@@ -112,19 +155,19 @@ impl Report {
             "{} on {}: IoU {} at {:.2} (ceiling {}), Dice {}, CV {}, classifier AUROC {}, change outside {}, {} slices, {} abnormal",
             self.model,
             self.data,
-            number(coin.iou),
+            decimal(coin.iou),
             self.threshold,
-            number(coin.ceiling_iou),
-            number(coin.dice),
-            number(coin.cv),
-            number(self.classifier.auroc),
-            number(coin.change_outside),
+            decimal(coin.ceiling_iou),
+            decimal(coin.dice),
+            decimal(coin.cv),
+            decimal(self.classifier.auroc),
+            decimal(coin.change_outside),
             self.slices.total,
             self.slices.abnormal,
         );
         let others = self.methods.others().map(|(title, found)| {
-            let (iou, threshold) = (number(found.iou), found.threshold);
-            let best = number(found.best().map(|(_, iou)| iou));
+            let (iou, threshold) = (decimal(found.iou), found.threshold);
+            let best = decimal(found.best().map(|(_, iou)| iou));
             format!("{title}: IoU {iou} at {threshold:.3} (best over thresholds {best})")
         });
         let controls = self.controls.iter().map(|(name, control)| {
@@ -133,14 +176,10 @@ impl Report {
                 control.slices,
                 control.called_abnormal,
                 control.masked,
-                number(control.ood_warnings),
+                decimal(control.ood_warnings),
                 control.mean_change
             )
         });
         [first].into_iter().chain(others).chain(controls).collect::<Vec<_>>().join("\n")
     }
-}
-
-fn number(value: Option<f64>) -> String {
-    value.map_or("-".into(), |value| format!("{value:.3}"))
 }

@@ -1,5 +1,6 @@
 //! `sheet.png`: a row a sample, a column a picture of it.
 
+use anyhow::Context as _;
 use burn::tensor::Device;
 use coin_core::explanation::Explainer;
 use coin_imaging::Mask;
@@ -8,7 +9,32 @@ use coin_imaging::picture::Picture;
 use crate::data::Sample;
 use crate::evaluation::{self, Evaluation, MaskRule};
 
-/// See the module.
+/// Input, counterfactual, difference, and mask against truth of a sample.
+pub fn pictures(
+    explainer: &Explainer,
+    device: &Device,
+    size: usize,
+    sample: &Sample,
+    mask_rule: MaskRule,
+) -> anyhow::Result<Vec<Picture>> {
+    let found = evaluation::explain(explainer, device, size, std::iter::once(sample))?;
+    let explanation = found.into_iter().next().context("the device gave no explanation back")?;
+    let input = Picture::of_normalised(&sample.input, size, size);
+    let none = || Mask::new(size, size, vec![false; size * size]);
+    let mask = mask_rule.apply(&explanation.difference, size);
+    let overlaid = match (mask, sample.truth.clone().or_else(none)) {
+        (Some(mask), Some(truth)) => input.clone().with_mask(&mask, Some(&truth)),
+        _ => input.clone(),
+    };
+    Ok(vec![
+        input,
+        Picture::of_normalised(&explanation.counterfactual, size, size),
+        Picture::of_difference(&explanation.difference, size, size),
+        overlaid,
+    ])
+}
+
+/// Rows of pictures under captions, as one picture.
 pub struct Sheet {
     captions: Vec<String>,
     rows: Vec<Vec<Picture>>,
@@ -24,27 +50,10 @@ impl Sheet {
         samples: &[Sample],
         mask_rule: MaskRule,
     ) -> anyhow::Result<Self> {
-        let mut rows = Vec::with_capacity(samples.len());
-        for sample in samples {
-            let found = evaluation::explain(explainer, device, size, std::iter::once(sample))?;
-            let Some(explanation) = found.into_iter().next() else { continue };
-            let input = Picture::of_normalised(&sample.input, size, size);
-            let none = || Mask::new(size, size, vec![false; size * size]);
-            let mask = mask_rule.apply(&explanation.difference, size);
-            let overlaid = match (mask, sample.truth.clone().or_else(none)) {
-                (Some(mask), Some(truth)) => input.clone().with_mask(&mask, Some(&truth)),
-                _ => input.clone(),
-            };
-            rows.push(vec![
-                input,
-                Picture::of_normalised(&explanation.counterfactual, size, size),
-                Picture::of_difference(&explanation.difference, size, size),
-                overlaid,
-            ]);
-        }
+        let rows = samples.iter().map(|sample| pictures(explainer, device, size, sample, mask_rule));
         Ok(Self {
             captions: ["input", "counterfactual", "difference", "mask and truth"].map(String::from).into(),
-            rows,
+            rows: rows.collect::<Result<_, _>>()?,
             size,
         })
     }

@@ -15,7 +15,7 @@ use crate::data::Subset;
 use crate::evaluation::{self, Distances, MaskRule, MethodReport, PAPER_THRESHOLD, SEGMENTER_MASK_RULE};
 use crate::files;
 use crate::ood;
-use crate::report::{self, Report, Sheet};
+use crate::report::{self, Report, Sheet, Thumbnails};
 
 /// Seed of the synthetic anomalies in the test set.
 pub const TEST_SEED: u64 = 7;
@@ -65,12 +65,13 @@ impl Training<'_> {
         report.methods.saliency = saliency;
         let shown = samples.at(&report::representative(&found))?;
         let sheet = Sheet::of(&explainer, device, recipe.input.size, &shown, mask_rule)?;
-        report.write(self.run.folder(), &sheet)?;
+        let thumbnails = Thumbnails::of(&explainer, device, recipe.input.size, &samples, &found, mask_rule)?;
+        report.write(self.run.folder(), &sheet, &thumbnails)?;
 
         bundle.card.ood = explainer.ood;
         bundle.card.threshold = mask_rule.threshold;
         bundle.card.seed_threshold = mask_rule.seed_threshold;
-        bundle.card.results = serde_json::to_value(&report)?;
+        bundle.card.results = serde_json::to_value(report.clone().without_slices())?;
         files::write(&self.run.folder().join(format!("{}.safetensors", recipe.model)), &bundle.write()?)?;
         Ok(report)
     }

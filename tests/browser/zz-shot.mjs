@@ -1,0 +1,36 @@
+import { mkdir } from "node:fs/promises";
+import { openSite } from "./site.mjs";
+import { Visitor, launch } from "./visitor.mjs";
+import { discDicom, discNifti, discPng } from "./files.mjs";
+const out = "/tmp/pg/shots"; await mkdir(out, { recursive: true });
+const site = await openSite();
+const browser = await launch(["--disable-gpu"]);
+const mimeType = "application/octet-stream";
+for (const lang of ["en", "de"]) for (const [w, h] of [[1280, 900], [390, 844]]) {
+  const v = await Visitor.open(browser, `${site.address}#device=cpu&lang=${lang}&model=coin-phantom`, { viewport: { width: w, height: h }, serviceWorkers: w === 1280 ? "allow" : "block" });
+  const p = v.page;
+  await p.locator("#compare-models").click();
+  await p.waitForFunction(() => document.querySelectorAll("#comparison figure").length === 2, undefined, { timeout: 60000 });
+  await p.evaluate(() => { for (const d of document.querySelectorAll("details")) d.open = true; const b = document.querySelector(".banner"); if (b) b.style.position = "static"; });
+  await p.waitForTimeout(1500);
+  await p.locator("#pane-difference").hover();
+  await p.screenshot({ path: `${out}/${lang}-${w}-a.png`, fullPage: true });
+  console.log(lang, w, "overflow", await p.evaluate(() => document.documentElement.scrollWidth - innerWidth), await v.text("status"), "|", await v.text("mask-facts"), "|", await v.text("readout"));
+  const [fig] = await Promise.all([p.waitForEvent("download"), p.locator("#save-figure").click()]);
+  await fig.saveAs(`${out}/${lang}-${w}-figure.png`);
+  await p.keyboard.press("?"); await p.screenshot({ path: `${out}/${lang}-${w}-help.png` }); await p.keyboard.press("Escape");
+  const file = (s, place) => ({ name: `${s}-${place}`, mimeType, buffer: discDicom({ series: s, place }) });
+  await v.openFiles([file("1.1", 0), file("1.1", 10), file("1.1", 40), file("1.2", 0)]);
+  await p.locator("#explain-all").click(); await p.waitForTimeout(2500);
+  await p.screenshot({ path: `${out}/${lang}-${w}-b.png`, fullPage: true });
+  await v.openFiles({ name: "image.png", mimeType, buffer: discPng(64) });
+  await p.locator("#window").selectOption("custom");
+  await p.screenshot({ path: `${out}/${lang}-${w}-c.png`, fullPage: true });
+  console.log(lang, w, "overflow", await p.evaluate(() => document.documentElement.scrollWidth - innerWidth), await v.text("ood-warning"));
+  await p.evaluate(() => Object.defineProperty(File.prototype, "size", { get: () => 2 ** 30, configurable: true }));
+  await v.openFiles({ name: "huge.nii", mimeType, buffer: discNifti(16, 1) });
+  console.log(await v.text("notice-text"), "|", await v.text("status"));
+  console.log(await v.text("device-facts"), "|", await v.text("privacy-facts"), "|", await v.text("model-facts"));
+  await p.context().close();
+}
+await browser.close(); site.close();

@@ -218,10 +218,10 @@ export async function openScans(sources, { window = DEFAULT_WINDOW, signal } = {
     return { scans: scans.map((/** @type {{id: number, info: ScanInfo}} */ scan) => ({ ...scan, generation })), notes };
   };
   const { scans, notes } = await open(signal);
-  const reopen = (/** @type {number} */ wanted) => async (/** @type {AbortSignal | undefined} */ signal) => {
+  const reopen = (/** @type {number} */ index) => async (/** @type {AbortSignal | undefined} */ signal) => {
     const { scans } = await open(signal);
-    await Promise.all(scans.map(({ id }, i) => i !== wanted && files.call("close", { scan: id })));
-    return scans[wanted];
+    await Promise.all(scans.map(({ id }, i) => i !== index && files.call("close", { scan: id })));
+    return scans[index];
   };
   return { scans: scans.map((opened, i) => new Scan(reopen(i), opened)), notes };
 }

@@ -1,5 +1,6 @@
-//! Which state of the source a program was built from, for the runs that it trains.
+//! The git revision of the program, which runs record as their provenance.
 
+use std::path::Path;
 use std::process::Command;
 
 fn main() {
@@ -15,11 +16,13 @@ fn main() {
         },
     );
     println!("cargo::rustc-env=COIN_REVISION={revision}");
-    // A commit moves the log of HEAD; changes since then are seen when a source file changes.
+    // A commit changes the log of HEAD.
     if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
         println!("cargo::rerun-if-changed={log}");
     }
-    for source in ["src", "../coin-core/src", "../coin-imaging/src"] {
+    // A published crate has no neighbours.
+    for source in ["src", "../coin-core/src", "../coin-imaging/src"].into_iter().filter(|path| Path::new(path).exists())
+    {
         println!("cargo::rerun-if-changed={source}");
     }
 }

@@ -120,7 +120,7 @@ export const MODEL = {
 };
 
 export const HOW = {
-  verdict: (/** @type {string} */ before, /** @type {string} */ after) => `Probability of abnormal: ${before} → ${after}`,
+  verdict: (/** @type {string} */ before, /** @type {string} */ after) => `P(abnormal): ${before} → ${after}`,
 };
 
 export const READOUT = {
@@ -208,7 +208,7 @@ export const PRIVACY = {
   sent: "Bytes sent",
   sentOf: (/** @type {number} */ monitored, /** @type {number} */ blocked) =>
     `0 in ${plural(monitored, "monitored request", "monitored requests")}${blocked > 0 ? `; ${blocked} blocked` : ""}`,
-  unsupported: "not monitored: this browser does not allow a service worker here",
+  unsupported: "not monitored: the browser or the site does not allow a service worker",
   unmonitored: "not monitored yet; reload the page to monitor every request",
   requests: "Requests",
   requestsOf: (/** @type {number} */ own, /** @type {number} */ others, /** @type {string} */ host) =>

@@ -120,7 +120,7 @@ export const MODEL = {
 };
 
 export const HOW = {
-  verdict: (/** @type {string} */ before, /** @type {string} */ after) => `Wahrscheinlichkeit für auffällig: ${before} → ${after}`,
+  verdict: (/** @type {string} */ before, /** @type {string} */ after) => `P(auffällig): ${before} → ${after}`,
 };
 
 export const READOUT = {
@@ -208,7 +208,7 @@ export const PRIVACY = {
   sent: "Gesendete Bytes",
   sentOf: (/** @type {number} */ monitored, /** @type {number} */ blocked) =>
     `0 in ${plural(monitored, "überwachten Anfrage", "überwachten Anfragen")}${blocked > 0 ? `; ${blocked} blockiert` : ""}`,
-  unsupported: "nicht überwacht: dieser Browser lässt hier keinen Service Worker zu",
+  unsupported: "nicht überwacht: der Browser oder die Website lässt keinen Service Worker zu",
   unmonitored: "noch nicht überwacht; laden Sie die Seite neu, damit alle Anfragen überwacht werden",
   requests: "Anfragen",
   requestsOf: (/** @type {number} */ own, /** @type {number} */ others, /** @type {string} */ host) =>
@@ -302,7 +302,7 @@ export const PAGE = {
   "Click or tap to insert a synthetic anomaly; drag to set its diameter.": "Klicken oder tippen, um eine synthetische Auffälligkeit einzufügen; ziehen, um den Durchmesser festzulegen.",
   Diameter: "Durchmesser",
   "Remove anomaly": "Auffälligkeit entfernen",
-  Counterfactual: "Kontrafaktisches Bild",
+  Counterfactual: "Kontrafaktisch",
   "Compare with the input": "Mit der Eingabe vergleichen",
   "Changed so that the classifier should call it normal. Move the slider to the left to show the input.":
     "So verändert, dass der Klassifikator das Bild als normal einstufen soll. Regler nach links schieben, um die Eingabe einzublenden.",

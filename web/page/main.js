@@ -98,7 +98,7 @@ import { initVolume, showVolume, updateVolume } from "./volume.js";
  * @property {import("./overlap.js").Overlap | null} overlap of the mask and the truth
  */
 
-/** Drag distance that an arrow key stands for with the window tool. */
+/** With the window tool, an arrow key equals a drag of this length. */
 const ARROW_PIXELS = 5;
 /** Share of the image that an arrow key pans. */
 const ARROW_PAN = 0.03;

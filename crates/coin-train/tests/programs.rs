@@ -259,9 +259,12 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     refused(&none.arg("--out").arg(&out).output().unwrap(), &["--rise-masks 0", "1 to 100000"]);
     let page = std::fs::read_to_string(out.join("report.html")).unwrap();
     assert_well_formed(&page);
-    assert!(page.contains("data:image/png;base64,iVBOR") && !page.contains("sheet.png"), "one file has it all");
-    assert!(!page.contains("http") && !page.contains("<link") && !page.contains(" src=\"/"), "nothing is loaded");
-    assert!(page.contains("itself &lt;twice&gt;") && !page.contains("<twice>"), "a name is text");
+    assert!(page.contains("data:image/png;base64,iVBOR") && !page.contains("sheet.png"), "the page is self-contained");
+    assert!(
+        !page.contains("http") && !page.contains("<link") && !page.contains(" src=\"/"),
+        "the page loads no other files"
+    );
+    assert!(page.contains("itself &lt;twice&gt;") && !page.contains("<twice>"), "names are escaped");
     for method in ["COIN", "RISE", "ScoreCAM", "LayerCAM", "Grad-CAM"] {
         assert!(page.contains(&format!("<th scope=\"row\">{method}</th>")), "{method} has no row");
     }

@@ -108,7 +108,7 @@ impl Engine {
     }
 
     /// Explains a slice and returns `{size, window, square, before, after, input, counterfactual, difference, oodScore,
-    /// milliseconds}`.
+    /// oodWarning, milliseconds}`.
     ///
     /// `window` are the intensities of -1 and 1. `square` is the position of the model's grid on the slice: `{left,
     /// top, width, height}` in pixels, `pixelMm` of the grid or null, and `aroundBody`, whether it is a body crop.

@@ -150,7 +150,7 @@ pub fn max_pool(input: &[f32], output: &mut [f32], planes: Planes) {
     }
 }
 
-/// The gradient of [`max_pool`]: each input pixel gathers from the outputs of which it is the first maximum.
+/// The gradient of [`max_pool`]: each input pixel gathers from the outputs whose first maximum it is.
 #[cube(launch_unchecked)]
 pub fn max_pool_gradient(input: &[f32], gradient: &[f32], by_input: &mut [f32], planes: Planes) {
     if ABSOLUTE_POS < by_input.len() {

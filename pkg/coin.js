@@ -19,6 +19,8 @@ export { EngineStopped, engineEvents };
  * @property {Float32Array} hu intensities, HU in CT; `height` rows of `width` pixels from the top left
  * @property {number} [rowMm] distance between rows; absent when unknown
  * @property {number} [columnMm] distance between columns; absent when unknown
+ * @property {[number, number]} [normalisation] intensities that map to -1 and 1 for a model that normalises by percentiles, instead
+ *   of the percentiles of this slice
  */
 
 /**
@@ -83,6 +85,11 @@ export { EngineStopped, engineEvents };
  * @property {string} data training data
  * @property {ModelResults | null} results
  * @property {string} limits limitations; may be empty
+ * @property {[number, number] | null} casePercentiles percentiles over a whole scan that normalise its slices; null if a slice
+ *   suffices
+ * @property {string[]} modalities DICOM modalities of the training data
+ * @property {[SaliencyMethod, string][]} saliencyMethods names and titles
+ * @property {number} saliencyThreshold mask threshold on saliency maps
  * @property {{diameter_mm: number} | null} anomaly synthetic anomalies of the training; null if it used none
  * @property {{maxError: number, tolerance: number, milliseconds: number}} selfTest
  */
@@ -96,6 +103,7 @@ export { EngineStopped, engineEvents };
  * @property {number} width
  * @property {number} height
  * @property {number | null} pixelMm side of a grid pixel; null if the spacing is unknown
+ * @property {number} pixelMmOrAssumed side of a grid pixel, assuming a common field of view if the spacing is unknown
  * @property {boolean} aroundBody whether it is cropped to the body; otherwise it contains the whole slice
  */
 
@@ -111,8 +119,8 @@ export { EngineStopped, engineEvents };
  * @property {Float32Array} input in [-1, 1]
  * @property {Float32Array} counterfactual in [-1, 1]
  * @property {Float32Array} difference |input - counterfactual| / 2, in [0, 1]
- * @property {number | null} oodScore out-of-distribution score: above 1, the result is not reliable; null if the model has no
- *   score
+ * @property {number | null} oodScore out-of-distribution score; null if the model has none
+ * @property {boolean} oodWarning whether the slice is out of distribution, so that the result is not reliable
  * @property {number} milliseconds
  */
 
@@ -140,6 +148,21 @@ export { EngineStopped, engineEvents };
  * @property {string} name
  * @property {boolean} software whether the GPU is emulated in software
  * @property {string} reason one sentence
+ * @property {Adapter | null} [adapter] of a GPU
+ */
+
+/**
+ * A GPU adapter and its limits.
+ *
+ * @typedef {Object} Adapter
+ * @property {string} name
+ * @property {number} vendor PCI vendor id; 0 when unknown
+ * @property {string} driver
+ * @property {string} backend
+ * @property {string} type
+ * @property {number} maxBufferBytes
+ * @property {number} maxBindingBytes
+ * @property {number} maxWorkgroupBytes
  */
 
 const hosts = { cpu: new EngineHost("cpu"), webgpu: new EngineHost("webgpu") };
@@ -152,15 +175,6 @@ const maps = hosts.cpu;
 
 /** Runs volumes and saliency methods on the CPU, which take long, so that they do not block other calls and can be aborted. */
 const pool = new EnginePool(workerCount());
-
-/** Size limit of input files: `Limits::default()` in crates/coin-imaging/src/limits.rs. */
-const FILE_LIMIT_MIB = 512;
-
-/** Default HU of black and white in images without HU: the abdominal window used with KiTS. */
-const DEFAULT_WINDOW = /** @type {[number, number]} */ ([-100, 300]);
-
-/** Diameter of the synthetic anomalies in the paper. */
-const PAPER_DIAMETER_MM = 30;
 
 /** Default number of random masks of RISE; the paper uses 6000, which takes too long in a browser. */
 const RISE_MASKS = 1000;
@@ -201,15 +215,17 @@ export async function openScan(source, name, options = {}) {
  * skipped, and the reason.
  *
  * @param {{source: Blob | Uint8Array<ArrayBuffer>, name: string}[]} sources
- * @param {{window?: [number, number], signal?: AbortSignal}} [options] `window`: HU of black and white in images without HU
+ * @param {{window?: [number, number], signal?: AbortSignal}} [options] `window`: HU of black and white in images without HU, -100 and 300
+ *   by default
  * @returns {Promise<{scans: Scan[], notes: string[]}>}
  */
-export async function openScans(sources, { window = DEFAULT_WINDOW, signal } = {}) {
+export async function openScans(sources, { window, signal } = {}) {
   const chosen = sources.map(({ source, name }) => ({ blob: source instanceof Blob ? source : new Blob([source]), name }));
   // Checked before reading, because running out of memory kills the engine.
-  if (chosen.reduce((bytes, { blob }) => bytes + blob.size, 0) > FILE_LIMIT_MIB * 2 ** 20) {
+  const limit = await files.call("fileLimit", {}, signal);
+  if (chosen.reduce((bytes, { blob }) => bytes + blob.size, 0) > limit) {
     const what = chosen.length > 1 ? "the files together exceed" : "the file exceeds";
-    throw new Error(`${chosen[0].name}: ${what} the limit of ${FILE_LIMIT_MIB} MiB; split or shrink it`);
+    throw new Error(`${chosen[0].name}: ${what} the limit of ${limit / 2 ** 20} MiB; split or shrink it`);
   }
   /** @type {(signal?: AbortSignal) => Promise<{scans: OpenedScan[], notes: string[]}>} */
   const open = async (signal) => {
@@ -260,11 +276,12 @@ export class Scan {
    * Reads a slice.
    *
    * @param {number} index counted from 0
-   * @param {{signal?: AbortSignal}} [options]
+   * @param {{percentiles?: [number, number] | null, signal?: AbortSignal}} [options] `percentiles` over the whole scan become the
+   *   slice's `normalisation`: `casePercentiles` of the model
    * @returns {Promise<Slice>}
    */
-  async slice(index, { signal } = {}) {
-    return files.call("slice", { scan: await this.#handle(signal), index }, signal);
+  async slice(index, { percentiles, signal } = {}) {
+    return files.call("slice", { scan: await this.#handle(signal), index, percentiles }, signal);
   }
 
   /**
@@ -342,9 +359,9 @@ export class Explainer {
     const engine = auto ? "cpu" : device;
     const problem = engine === "webgpu" ? await webGpuProblem() : null;
     if (problem) throw new Error(problem);
-    const { info, name, software } = await hosts[engine].load(model, signal);
+    const { info, name, software, adapter } = await hosts[engine].load(model, signal);
     const reason = auto ? "WebGPU will be tested after the first result." : "Selected manually.";
-    const explainer = new Explainer(model, info, { engine, name, software, reason }, onDevice, auto);
+    const explainer = new Explainer(model, info, { engine, name, software, reason, adapter }, onDevice, auto);
     onDevice(explainer.device);
     return explainer;
   }
@@ -459,21 +476,21 @@ export class Explainer {
     try {
       const problem = await webGpuProblem();
       if (problem) return this.#stayOnCpu(problem);
-      const adapter = await navigator.gpu?.requestAdapter();
-      if (adapter?.info?.isFallbackAdapter) return this.#stayOnCpu(SOFTWARE_ONLY);
+      const found = await navigator.gpu?.requestAdapter();
+      if (found?.info?.isFallbackAdapter) return this.#stayOnCpu(SOFTWARE_ONLY);
       this.#use({ ...this.#device, reason: "Testing WebGPU." });
 
       const limit = AbortSignal.any([signal, AbortSignal.timeout(WEBGPU_TIMEOUT_MS)]);
-      const { name, software } = await hosts.webgpu.load(this.#model, limit);
+      const { name, software, adapter } = await hosts.webgpu.load(this.#model, limit);
       if (software) return this.#stayOnCpu(SOFTWARE_ONLY);
       // The first run compiles shaders; the second is timed.
       await hosts.webgpu.explain(this.#model, slice, limit);
-      const found = await hosts.webgpu.explain(this.#model, slice, limit);
-      if (!agree(expected, found)) return this.#stayOnCpu("WebGPU failed its check: its results differ from the CPU’s.");
-      const ratio = expected.milliseconds / Math.max(found.milliseconds, 1);
+      const explanation = await hosts.webgpu.explain(this.#model, slice, limit);
+      if (!agree(expected, explanation)) return this.#stayOnCpu("WebGPU failed its check: its results differ from the CPU’s.");
+      const ratio = expected.milliseconds / Math.max(explanation.milliseconds, 1);
       if (ratio <= 1) return this.#stayOnCpu("WebGPU works, but is slower than the CPU.");
       const times = ratio.toFixed(ratio < 10 ? 1 : 0);
-      this.#use({ engine: "webgpu", name, software, reason: `WebGPU is ${times} times as fast as the CPU.` });
+      this.#use({ engine: "webgpu", name, software, adapter, reason: `WebGPU is ${times} times as fast as the CPU.` });
     } catch (error) {
       if (signal.aborted) return;
       const timedOut = error instanceof DOMException && error.name === "TimeoutError";
@@ -484,7 +501,7 @@ export class Explainer {
   /** @param {string} reason */
   #stayOnCpu(reason) {
     hosts.webgpu.stop(reason);
-    this.#use({ engine: "cpu", name: "CPU", software: false, reason });
+    this.#use({ engine: "cpu", name: "CPU", software: false, adapter: null, reason });
   }
 
   /** @param {Device} device */
@@ -503,6 +520,18 @@ export class Explainer {
  */
 function add(total, part) {
   return total ? total.map((value, i) => value + part[i]) : part;
+}
+
+/**
+ * A mask of a slice's pixels on the grid of a model.
+ *
+ * @param {Slice} slice
+ * @param {Uint8Array} mask 0 and 1, one value per pixel of the slice
+ * @param {Pick<Explanation, "size" | "square">} explanation
+ * @returns {Promise<Uint8Array>} 0 and 1, `size` x `size`
+ */
+export function maskOnGrid(slice, mask, { size, square }) {
+  return maps.call("maskOnGrid", { slice, mask, size, aroundBody: square.aroundBody });
 }
 
 /**
@@ -609,7 +638,7 @@ export async function engineMemory() {
  * @returns {Promise<{slice: Slice, mask: Uint8Array}>}
  */
 export function insertAnomaly(slice, { x, y, seed = 0, ...anomaly }) {
-  return maps.call("insert", { slice, x, y, seed, anomaly: styleOf(anomaly) });
+  return maps.call("insert", { slice, x, y, seed, anomaly });
 }
 
 /**
@@ -619,12 +648,7 @@ export function insertAnomaly(slice, { x, y, seed = 0, ...anomaly }) {
  * @returns {Promise<{slice: Slice, truth: Uint8Array | null, plain: Slice}>}
  */
 export function phantom({ seed, anomaly = null, size = 256 }) {
-  return maps.call("phantom", { seed, size, anomaly: anomaly && styleOf(anomaly) });
-}
-
-/** @param {AnomalyStyle} style */
-function styleOf({ diameterMm = PAPER_DIAMETER_MM, window = DEFAULT_WINDOW }) {
-  return { diameterMm, window };
+  return maps.call("phantom", { seed, size, anomaly });
 }
 
 /** Checks for WebGPU before the engine is downloaded; null if it is available. */

@@ -165,7 +165,7 @@ export class CoinExplainerElement extends HTMLElement {
    * @param {import("./coin.js").ModelInfo} model
    */
   async #show(explanation, model) {
-    const { size, before, after, oodScore } = explanation;
+    const { size, before, after, oodWarning } = explanation;
     const [input, counterfactual, difference] = this.#canvases;
     this.#shown = { explanation, model };
     this.#slider.value = this.getAttribute("threshold") ?? String(model.threshold);
@@ -173,7 +173,7 @@ export class CoinExplainerElement extends HTMLElement {
     drawIntensities(counterfactual, explanation.counterfactual, size);
     drawColours(difference, await coloursOf(explanation.difference), size);
     const mask = await this.#drawMask();
-    const sentences = [TEXT.verdict(before, after), before < 0.5 ? TEXT.normal : "", (oodScore ?? 0) > 1 ? TEXT.ood : ""];
+    const sentences = [TEXT.verdict(before, after), before < 0.5 ? TEXT.normal : "", oodWarning ? TEXT.ood : ""];
     this.#showStatus(sentences.filter(Boolean).join(" "));
     this.#fire("coin-explained", { explanation, mask, model });
   }

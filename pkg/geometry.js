@@ -28,25 +28,6 @@ export function pixelAt(slice, { left, top, width, height }, across, down) {
   return x >= 0 && y >= 0 && x < slice.width && y < slice.height ? { x, y } : null;
 }
 
-/**
- * Resamples a mask from the grid of the slice to that of the model, by the pixel under each grid pixel's top left corner, as the
- * engine does.
- *
- * @param {Uint8Array} mask `width` x `height` of the slice
- * @param {Slice} slice
- * @param {Pick<import("./coin.js").Explanation, "size" | "square">} explanation
- */
-export function maskOnGrid(mask, slice, { size, square }) {
-  const onGrid = new Uint8Array(size * size);
-  for (let y = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
-      const pixel = pixelAt(slice, square, x / size, y / size);
-      if (pixel) onGrid[y * size + x] = mask[pixel.y * slice.width + pixel.x];
-    }
-  }
-  return onGrid;
-}
-
 /** Number of pixels in a mask. @param {Uint8Array} mask of 0 and 1 */
 export function countPixels(mask) {
   return mask.reduce((sum, value) => sum + value, 0);

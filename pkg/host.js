@@ -121,7 +121,7 @@ export class EngineHost {
    *
    * @param {Uint8Array} model
    * @param {AbortSignal} [signal]
-   * @returns {Promise<{info: import("./coin.js").ModelInfo, name: string, software: boolean}>}
+   * @returns {Promise<{info: import("./coin.js").ModelInfo, name: string, software: boolean, adapter: import("./coin.js").Adapter | null}>}
    */
   async load(model, signal) {
     this.#model = model;

@@ -31,7 +31,7 @@ const FILES = {
 const { bindings: address, wasm } = FILES[/** @type {keyof typeof FILES} */ (self.name.split(" ")[0])];
 
 /** @typedef {import("./coin.js").Slice} PlainSlice */
-/** @typedef {Required<import("./coin.js").AnomalyStyle>} PlainStyle */
+/** @typedef {import("./coin.js").AnomalyStyle} PlainStyle */
 
 /** The generated bindings. @type {any} */
 let bindings;
@@ -157,16 +157,16 @@ const methods = {
       engine.lost()?.then(fail);
     }
     const info = await engine.load(model);
-    return { info, name: engine.device, software: engine.software };
+    return { info, name: engine.device, software: engine.software, adapter: engine.adapter };
   },
 
   /** @param {{slice: PlainSlice}} args */
   explain: ({ slice }) => withSlice(slice, (handle) => engine.explain(handle)),
 
-  /** @param {{chosen: {blob: Blob, name: string}[], window: [number, number]}} args */
-  async open({ chosen, window: [low, high] }) {
+  /** @param {{chosen: {blob: Blob, name: string}[], window?: [number, number]}} args */
+  async open({ chosen, window }) {
     const contents = await Promise.all(chosen.map(async ({ blob }) => new Uint8Array(await blob.arrayBuffer())));
-    const found = bindings.openAll(chosen.map(({ name }) => name), contents, low, high);
+    const found = bindings.openAll(chosen.map(({ name }) => name), contents, window?.[0], window?.[1]);
     const opened = found.scans.map((/** @type {any} */ scan) => {
       lastHandle += 1;
       scans.set(lastHandle, scan);
@@ -175,8 +175,13 @@ const methods = {
     return { scans: opened, notes: found.notes };
   },
 
-  /** @param {{scan: number, index: number}} args */
-  slice: ({ scan, index }) => toPlain(scans.get(scan).slice(index)),
+  fileLimit: () => bindings.fileLimit(),
+
+  /** @param {{scan: number, index: number, percentiles?: [number, number] | null}} args */
+  slice({ scan, index, percentiles }) {
+    const slice = toPlain(scans.get(scan).slice(index));
+    return percentiles ? { ...slice, normalisation: scans.get(scan).percentiles(...percentiles) } : slice;
+  },
 
   /** @param {{file: string, scan: number, slices: import("./coin.js").ExplainedSlice[], model: string}} args */
   write({ file, scan, slices, model }) {
@@ -217,6 +222,9 @@ const methods = {
   /** @param {{difference: Float32Array, size: number, threshold: number, seedThreshold: number, postprocess: boolean}} args */
   maskOf: ({ difference, size, threshold, seedThreshold, postprocess }) => bindings.maskOf(difference, size, threshold, seedThreshold, postprocess),
 
+  /** @param {{slice: PlainSlice, mask: Uint8Array, size: number, aroundBody: boolean}} args */
+  maskOnGrid: ({ slice, mask, size, aroundBody }) => withSlice(slice, (handle) => bindings.maskOnGrid(handle, mask, size, aroundBody)),
+
   /** @param {{mask: Uint8Array, size: number}} args */
   componentNumbers: ({ mask, size }) => bindings.componentNumbers(mask, size),
 
@@ -252,8 +260,8 @@ function stepsOf(id) {
  * @param {(handle: any) => T} use
  * @returns {Promise<Awaited<T>>}
  */
-async function withSlice({ hu, width, height, rowMm, columnMm }, use) {
-  const handle = bindings.Slice.fromHu(hu, width, height, rowMm, columnMm);
+async function withSlice({ hu, width, height, rowMm, columnMm, normalisation }, use) {
+  const handle = bindings.Slice.fromHu(hu, width, height, rowMm, columnMm, normalisation?.[0], normalisation?.[1]);
   try {
     return await use(handle);
   } finally {
@@ -270,8 +278,8 @@ async function withSlice({ hu, width, height, rowMm, columnMm }, use) {
  *
  * @param {PlainStyle} style
  */
-function styleOf({ diameterMm, window: [low, high] }) {
-  return new bindings.AnomalyStyle(diameterMm, low, high);
+function styleOf({ diameterMm, window }) {
+  return new bindings.AnomalyStyle(diameterMm, window?.[0], window?.[1]);
 }
 
 /**

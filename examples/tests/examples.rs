@@ -24,7 +24,7 @@ fn a_custom_data_set_becomes_a_model_that_explains_a_file() {
     let file = folder.path().join("slices/images/patient30_1.png");
     let out = folder.path().join("out");
     let paths = [&model, &file, &out].map(|path| path.to_str().unwrap());
-    assert!(output(env!("CARGO_BIN_EXE_explain"), &paths).contains("probability of abnormal: 0."));
+    assert!(output(env!("CARGO_BIN_EXE_explain_file"), &paths).contains("probability of abnormal: 0."));
     for name in ["counterfactual.png", "difference.png", "mask.png"] {
         assert!(std::fs::read(out.join(name)).unwrap().starts_with(b"\x89PNG"), "{name}");
     }
@@ -57,7 +57,7 @@ fn python_runs_the_onnx_export() {
     let script = root().join("examples/onnx_export.py");
     let said = output("python3", &[&script, &onnx, &file].map(|path| path.to_str().unwrap()));
     let out = folder.path().join("out");
-    let ours = output(env!("CARGO_BIN_EXE_explain"), &[&model, &file, &out].map(|path| path.to_str().unwrap()));
+    let ours = output(env!("CARGO_BIN_EXE_explain_file"), &[&model, &file, &out].map(|path| path.to_str().unwrap()));
     let first = |said: &str| said.split("abnormal: ").nth(1).unwrap()[..5].parse::<f32>().unwrap();
     assert!((first(&said) - first(&ours)).abs() < 2e-3, "{said}{ours}");
 }

@@ -187,7 +187,7 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
         ({ name: `IM${(place * 7) % 11}-${series}`, mimeType: "application/dicom", buffer: discDicom({ series: `1.2.${series}`, place }) });
       const files = [file("8", 10), file("9", 30), file("9", 0), file("8", 0), file("9", 20), file("9", 10), file("9", 50)];
       await visitor.explain(() => page.locator("#file").setInputFiles(files));
-      assert.match(await visitor.text("notice-text"), /^Series 1: slices are missing or uneven: 20\.00 mm behind slice 4, 10\.00 mm elsewhere/);
+      assert.match(await visitor.text("notice-text"), /^Series 1: slices are missing or uneven: 20\.00 mm after slice 4, 10\.00 mm elsewhere/);
       await page.locator("#notice-close").click();
       assert.deepEqual(await page.locator("#series option").allTextContents(), ["Series 1: 5 slices of 64 × 64", "Series 2: 2 slices of 64 × 64"]);
       assert.ok(await page.locator("#orientation").isVisible(), "the orientation is labelled");

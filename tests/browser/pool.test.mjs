@@ -37,6 +37,28 @@ describe("Engine pool", { skip: setup.skip }, () => {
     return visitor;
   }
 
+  test("a mask is put on the model's grid as in the reference", async () => {
+    const visitor = await openWith(2);
+    const found = await visitor.page.evaluate(async () => {
+      const { maskOnGrid } = await import(new URL("coin.js", document.baseURI).href);
+      /** The number of the slice's pixel, from 1, at each of the 16 points of a grid around the slice. @param {any} slice */
+      const numbers = async (slice) => {
+        const grid = new Array(16).fill(0);
+        for (let pixel = 0; pixel < slice.hu.length; pixel++) {
+          const mask = new Uint8Array(slice.hu.length);
+          mask[pixel] = 1;
+          const onGrid = await maskOnGrid(slice, mask, { size: 4, square: { aroundBody: false } });
+          onGrid.forEach((/** @type {number} */ value, /** @type {number} */ at) => (grid[at] += value * (pixel + 1)));
+        }
+        return grid;
+      };
+      return [await numbers({ width: 6, height: 3, hu: new Float32Array(18) }), await numbers({ width: 4, height: 4, hu: new Float32Array(16), rowMm: 2, columnMm: 1 })];
+    });
+    assert.deepEqual(found[0], [0, 0, 0, 0, 1, 2, 4, 5, 7, 8, 10, 11, 0, 0, 0, 0]);
+    assert.deepEqual(found[1], [0, 1, 3, 0, 0, 5, 7, 0, 0, 9, 11, 0, 0, 13, 15, 0]);
+    await visitor.page.context().close();
+  });
+
   /**
    * Explains eleven phantoms alone and in the pool, and computes a RISE map.
    *
@@ -91,7 +113,7 @@ describe("Engine pool", { skip: setup.skip }, () => {
       assert.deepEqual(again, sequential.slice(0, 3));
       assert.deepEqual([Math.min(...map), Math.max(...map)], [0, 1]);
       assert.deepEqual(steps.at(-1), [MASKS, MASKS]);
-      assert.match(failure, /^masks: 1000000 is not between 1 and 100000$/);
+      assert.match(failure, /^1000000 RISE masks: choose 1 to 100000$/);
     }
     assert.deepEqual(found[1].map, found[0].map, "the order of summation does not depend on the number of engines");
   });

@@ -1,8 +1,7 @@
-import { Explainer, maskOf } from "../coin.js";
+import { Explainer, maskOf, maskOnGrid } from "../coin.js";
 import { MASK_COLOUR, drawIntensities, drawMask } from "../pictures.js";
 import { create, element } from "./dom.js";
 import { bytesOfModel, modelOptions } from "./models.js";
-import { maskOnGrid } from "../geometry.js";
 import { overlapOf } from "./overlap.js";
 import { COMPARISON, duration } from "./strings.js";
 import { verdictOf } from "./verdict.js";
@@ -41,7 +40,7 @@ export function initComparison(current, models) {
         const { slice, truth: inserted } = result.input;
         const explanation = await other.explain(slice);
         other.close();
-        const truth = inserted && maskOnGrid(inserted, slice, explanation);
+        const truth = inserted && (await maskOnGrid(slice, inserted, explanation));
         const mask = await maskOf(explanation, other.info);
         signal.throwIfAborted();
         columns.replaceChildren(

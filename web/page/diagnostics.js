@@ -43,9 +43,16 @@ export async function showDiagnostics({ model, device }) {
   const rows = [
     [DIAGNOSTICS.engine, `${device.engine === "cpu" ? "CPU" : "WebGPU"}${device.name === "CPU" ? "" : `: ${device.name}`}`],
     [DIAGNOSTICS.selfTest, DIAGNOSTICS.passed(maxError, tolerance, milliseconds)],
+    ...(device.adapter ? [/** @type {[string, string]} */ ([DIAGNOSTICS.adapter, adapterOf(device.adapter)])] : []),
     ...memory.map(({ name, bytes }) => /** @type {[string, string]} */ ([DIAGNOSTICS.memory(name), bytesOf(bytes, null)])),
   ];
   facts.replaceChildren(...rows.flatMap(([name, value]) => [create("dt", {}, name), create("dd", {}, value)]));
+}
+
+/** A GPU adapter and its limits, as text. @param {import("../coin.js").Adapter} adapter */
+function adapterOf({ backend, type, driver, maxBufferBytes, maxBindingBytes }) {
+  const limits = DIAGNOSTICS.limits(bytesOf(maxBufferBytes, null), bytesOf(maxBindingBytes, null));
+  return [backend, type, driver, limits].filter(Boolean).join(", ");
 }
 
 /**

@@ -163,10 +163,9 @@ export const VOLUME = {
 export const METHODS = {
   coin: "COIN, difference map",
   input: "Input",
-  names: { rise: "RISE", "score-cam": "ScoreCAM", "layer-cam": "LayerCAM", "grad-cam": "Grad-CAM" },
-  running: (/** @type {"rise" | "score-cam" | "layer-cam" | "grad-cam"} */ method, /** @type {{done: number, all: number} | null} */ step) =>
-    `${METHODS.names[method]}${step ? `: ${step.done} of ${step.all}` : ""}`,
-  failed: (/** @type {"rise" | "score-cam" | "layer-cam" | "grad-cam"} */ method, /** @type {string} */ cause) => `${METHODS.names[method]}: ${cause.replace(/\.$/, "")}.`,
+  running: (/** @type {string} */ title, /** @type {{done: number, all: number} | null} */ step) =>
+    `${title}${step ? `: ${step.done} of ${step.all}` : ""}`,
+  failed: (/** @type {string} */ title, /** @type {string} */ cause) => `${title}: ${cause.replace(/\.$/, "")}.`,
   done: (/** @type {string} */ time) => `Computed in ${time} on the CPU.`,
   cancelled: "Cancelled.",
   overlay: (/** @type {string} */ name) => `${name}, overlaid on the slice`,
@@ -188,6 +187,8 @@ export const DIAGNOSTICS = {
   selfTest: "Self-test",
   passed: (/** @type {number} */ error, /** @type {number} */ tolerance, /** @type {number} */ milliseconds) =>
     `passed in ${duration(milliseconds)}; maximum error ${scientific(error)}, tolerance ${scientific(tolerance)}`,
+  adapter: "GPU adapter",
+  limits: (/** @type {string} */ buffer, /** @type {string} */ binding) => `buffers up to ${buffer}, bindings up to ${binding}`,
   memory: (/** @type {string} */ engine) => `Memory, ${engine}`,
   copied: "Copied. Of the image, the text contains only the size and the number of slices.",
   copyManually: "Copy the text from here:",

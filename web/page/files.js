@@ -50,12 +50,12 @@ export class ScanSource {
    * Reads a slice.
    *
    * @param {number} index
-   * @param {ModelInfo} _info
+   * @param {ModelInfo} info
    * @param {AbortSignal} signal
    * @returns {Promise<InputSlice>}
    */
-  async load(index, _info, signal) {
-    const slice = await this.scan.slice(index, { signal });
+  async load(index, { casePercentiles }, signal) {
+    const slice = await this.scan.slice(index, { percentiles: casePercentiles, signal });
     return { source: this, index, slice, truth: null, plain: slice, edited: false };
   }
 
@@ -79,8 +79,8 @@ const windowLow = element("window-low", HTMLInputElement);
 const windowHigh = element("window-high", HTMLInputElement);
 const dropHint = element("drop-hint", HTMLElement);
 
-/** @type {ModelInfo["window"]} */
-let modelWindow = [-100, 300];
+/** Set with the first slice. @type {ModelInfo["window"]} */
+let modelWindow = [0, 255];
 /** Unit of the shown intensities; may be empty. */
 let unit = "HU";
 /** The source of the shown slice. @type {ScanSource | null} */

@@ -163,10 +163,9 @@ export const VOLUME = {
 export const METHODS = {
   coin: "COIN, Differenzkarte",
   input: "Eingabe",
-  names: { rise: "RISE", "score-cam": "ScoreCAM", "layer-cam": "LayerCAM", "grad-cam": "Grad-CAM" },
-  running: (/** @type {"rise" | "score-cam" | "layer-cam" | "grad-cam"} */ method, /** @type {{done: number, all: number} | null} */ step) =>
-    `${METHODS.names[method]}${step ? `: ${step.done} von ${step.all}` : ""}`,
-  failed: (/** @type {"rise" | "score-cam" | "layer-cam" | "grad-cam"} */ method, /** @type {string} */ cause) => `${METHODS.names[method]}: ${cause.replace(/\.$/, "")}.`,
+  running: (/** @type {string} */ title, /** @type {{done: number, all: number} | null} */ step) =>
+    `${title}${step ? `: ${step.done} von ${step.all}` : ""}`,
+  failed: (/** @type {string} */ title, /** @type {string} */ cause) => `${title}: ${cause.replace(/\.$/, "")}.`,
   done: (/** @type {string} */ time) => `In ${time} auf der CPU berechnet.`,
   cancelled: "Abgebrochen.",
   overlay: (/** @type {string} */ name) => `${name}, der Schicht überlagert`,
@@ -188,6 +187,8 @@ export const DIAGNOSTICS = {
   selfTest: "Selbsttest",
   passed: (/** @type {number} */ error, /** @type {number} */ tolerance, /** @type {number} */ milliseconds) =>
     `in ${duration(milliseconds)} bestanden; maximaler Fehler ${scientific(error)}, Toleranz ${scientific(tolerance)}`,
+  adapter: "GPU-Adapter",
+  limits: (/** @type {string} */ buffer, /** @type {string} */ binding) => `Puffer bis ${buffer}, Bindungen bis ${binding}`,
   memory: (/** @type {string} */ engine) => `Speicher, ${engine}`,
   copied: "Kopiert. Vom Bild enthält der Text nur die Größe und die Anzahl der Schichten.",
   copyManually: "Kopieren Sie den Text von hier:",

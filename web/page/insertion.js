@@ -10,8 +10,6 @@ import { INSERT } from "./strings.js";
 
 /** Longest drag that counts as a click, as a share of the image. */
 const CLICK = 0.015;
-/** Width of a slice without pixel spacing; the same as in crates/coin-imaging/src/slice.rs. */
-const ASSUMED_WIDTH_MM = 384;
 
 const circle = element("insert-circle", HTMLElement);
 const size = element("diameter", HTMLInputElement);
@@ -42,7 +40,9 @@ export function initInsertion(current, open) {
     open(async (info) => {
       seed += 1;
       const { slice, mask } = await insertAnomaly(input.plain, { ...pixel, ...anomalyOf(info), window, diameterMm, seed });
-      return { ...input, slice, truth: mask, edited: true };
+      // The anomaly must not change how the rest of the slice is normalised.
+      const normalisation = info.unit ? undefined : window;
+      return { ...input, slice: { ...slice, normalisation }, truth: mask, edited: true };
     });
   };
 
@@ -100,8 +100,8 @@ export function showInsertion({ truth }, info) {
 }
 
 /** Width of the input pane in mm. @param {Result} result */
-function widthMm({ input, explanation: { size, square } }) {
-  return square.pixelMm ? size * square.pixelMm : (square.width * ASSUMED_WIDTH_MM) / input.plain.width;
+function widthMm({ explanation: { size, square } }) {
+  return size * square.pixelMmOrAssumed;
 }
 
 /** @param {number} mm */

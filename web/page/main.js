@@ -3,7 +3,7 @@
  *
  * The address sets the initial state: see address.js.
  * For the console and for tests, `window.coin` holds the shown result, read-only:
- *   explanation  {size, before, after, input, counterfactual, difference, oodScore, milliseconds}
+ *   explanation  {size, before, after, input, counterfactual, difference, oodScore, oodWarning, milliseconds}
  *   mask, truth  Uint8Array of size x size; truth is null when unknown
  *   iou          of mask and truth, or null
  *   threshold, postprocess
@@ -14,8 +14,7 @@
  *   times        milliseconds by stage
  */
 
-import { EngineStopped, Explainer, engineEvents } from "../coin.js";
-import { maskOnGrid } from "../geometry.js";
+import { EngineStopped, Explainer, engineEvents, maskOnGrid } from "../coin.js";
 import { queryNumber, queryParameter, setQueryParameters } from "./address.js";
 import { initAppearance } from "./appearance.js";
 import { initComparison, resetComparison } from "./comparison.js";
@@ -137,7 +136,7 @@ const show = coalesce(async (/** @type {LoadInput} */ load) => {
     const explaining = explainer.explain(input.slice, { signal });
     drawPreview(input.slice, info.unit ? info.window : extent(input.slice));
     const explanation = await explaining;
-    const truth = input.truth && maskOnGrid(input.truth, input.slice, explanation);
+    const truth = input.truth && (await maskOnGrid(input.slice, input.truth, explanation));
     if (result && result.input.source !== input.source) result.input.source.close();
     result = { input, explanation, truth, model: info, explainer, device: explainer.device, view: null, counterfactualHu: null, mask: null, maskRule: null, overlap: null };
     recordTime("explanation", explanation.milliseconds);
@@ -275,7 +274,9 @@ function chooseModel(name) {
   show(async (info, signal) => {
     const input = result?.input;
     if (!input) return loadInitial(info, signal);
-    return input.edited ? input : input.source.load(input.index, info, signal);
+    if (!input.edited) return input.source.load(input.index, info, signal);
+    // The normalisation belongs to the previous model.
+    return { ...input, slice: { ...input.slice, normalisation: input.plain.normalisation } };
   });
 }
 

@@ -11,19 +11,13 @@ import { Task } from "./task.js";
 /** @typedef {import("./main.js").Result} Result */
 /** @typedef {import("../coin.js").SaliencyMethod} SaliencyMethod */
 
-/** Threshold of saliency maps in the paper. */
-const THRESHOLD = 0.975;
-
-/** In the order of the figure in the paper. @type {SaliencyMethod[]} */
-const ALL = ["rise", "score-cam", "layer-cam", "grad-cam"];
-
 const list = element("methods-list", HTMLElement);
 const save = element("save-methods", HTMLButtonElement);
 const task = new Task("compare-methods", "methods");
 
 /** The result that the maps belong to. @type {Result | null} */
 let mappedResult = null;
-/** @type {Map<string, Float32Array>} */
+/** Maps by title of the method. @type {Map<string, Float32Array>} */
 let maps = new Map();
 
 /**
@@ -46,17 +40,17 @@ export function initMethods(current, attribute, onDone, showError) {
         const start = performance.now();
         /** @type {string[]} */
         const failures = [];
-        for (const method of ALL) {
-          task.progress(METHODS.running(method, null));
-          const onProgress = (/** @type {number} */ done, /** @type {number} */ all) => task.progress(METHODS.running(method, { done, all }), done, all);
+        for (const [method, title] of result.model.saliencyMethods) {
+          task.progress(METHODS.running(title, null));
+          const onProgress = (/** @type {number} */ done, /** @type {number} */ all) => task.progress(METHODS.running(title, { done, all }), done, all);
           const map = await attribute(result, method, { signal, onProgress }).catch((error) => {
             signal.throwIfAborted();
-            failures.push(METHODS.failed(method, error.message));
+            failures.push(METHODS.failed(title, error.message));
             return null;
           });
           // Another slice is shown by now.
           if (mappedResult !== result) return "";
-          if (map) maps.set(method, map);
+          if (map) maps.set(title, map);
           await draw(result);
         }
         onDone(result);
@@ -94,12 +88,12 @@ export function resetMethods(result) {
 
 /** Draws the difference map and the saliency maps. @param {Result} result */
 async function draw(result) {
-  const { explanation, overlap } = result;
+  const { explanation, model, overlap } = result;
   const coin = await figureOf(result, METHODS.coin, explanation.difference, result.mask, overlap?.iou ?? null);
-  const figures = [...maps].map(async ([method, map]) => {
-    const mask = await maskOf({ difference: map, size: explanation.size }, { threshold: THRESHOLD });
+  const figures = [...maps].map(async ([title, map]) => {
+    const mask = await maskOf({ difference: map, size: explanation.size }, { threshold: model.saliencyThreshold });
     const iou = result.truth && overlapOf(mask, result.truth).iou;
-    return figureOf(result, METHODS.names[/** @type {SaliencyMethod} */ (method)], map, mask, iou);
+    return figureOf(result, title, map, mask, iou);
   });
   const all = await Promise.all(figures);
   if (mappedResult !== result) return;

@@ -9,9 +9,6 @@ export function unitOf(model, scan) {
   return modality === "CT" ? model.unit : "";
 }
 
-/** DICOM modalities of projection X-ray images. */
-const X_RAY_MODALITIES = ["CR", "DX", "DR", "RF", "XA"];
-
 /**
  * The modality of a scan if the model was trained on a different one; null if it matches or is unknown.
  *
@@ -20,8 +17,5 @@ const X_RAY_MODALITIES = ["CR", "DX", "DR", "RF", "XA"];
  */
 export function otherModality(model, scan) {
   const found = scan?.info.modality;
-  if (!found) return null;
-  const known = model.modality.split(" and ");
-  const same = known.includes(found) || (known.includes("XR") && X_RAY_MODALITIES.includes(found));
-  return same ? null : found;
+  return found && !model.modalities.includes(found) ? found : null;
 }

@@ -51,10 +51,10 @@ export function showVerdict(explanation, model, scan) {
  * @param {import("../coin.js").ModelInfo} model
  * @param {import("../coin.js").Scan | null | undefined} scan
  */
-function warningOf({ oodScore }, model, scan) {
+function warningOf({ oodScore, oodWarning }, model, scan) {
   const other = otherModality(model, scan);
   if (other) return VERDICT.otherModality(other, model.modality);
-  return oodScore !== null && oodScore > 1 ? VERDICT.ood(oodScore) : null;
+  return oodScore !== null && oodWarning ? VERDICT.ood(oodScore) : null;
 }
 
 /** Shows that there is no result. */

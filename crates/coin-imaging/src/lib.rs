@@ -16,6 +16,7 @@ mod input_transform;
 pub mod lesion;
 mod limits;
 mod mask;
+pub mod modality;
 mod normalisation;
 pub mod phantom;
 pub mod picture;

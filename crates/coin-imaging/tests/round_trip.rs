@@ -407,7 +407,7 @@ fn unsupported_dicom_is_rejected_with_a_reason() {
     );
 
     let changes: [(dicom_core::Tag, VR, &str, &str); 3] = [
-        (tags::MODALITY, VR::CS, "SEG", "scan: Modality: it is SEG"),
+        (tags::MODALITY, VR::CS, "SEG", "scan: Modality: SEG is not supported"),
         (tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "RGB", "scan: PhotometricInterpretation: it is RGB"),
         (tags::NUMBER_OF_FRAMES, VR::IS, "0", "scan: NumberOfFrames: it is 0"),
     ];

@@ -1,5 +1,6 @@
 //! Writes explanations: images and exact values of each slice, and a volume on the grid of the scan.
 
+use std::io;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -12,6 +13,7 @@ use coin_imaging::{CounterfactualVolume, InputTransform, Mask, Slice, Window, co
 use crate::evaluation::MaskRule;
 use crate::files;
 use crate::model::Model;
+use npyz::{WriteOptions, WriterBuilder as _};
 
 /// An explained slice with its mask.
 pub struct ExplainedSlice {
@@ -65,7 +67,7 @@ impl ExplainedSlice {
         save("overlay.png", shown.with_mask(&self.mask, None))?;
         let mask: Vec<u8> = self.mask.as_slice().iter().map(|&inside| if inside { 255 } else { 0 }).collect();
         files::write(&folder.join("mask.png"), &write::png_8bit(size, size, &mask)?)?;
-        Ok(files::write(&folder.join("difference.npy"), &npy(&self.explanation.difference, size))?)
+        Ok(files::write(&folder.join("difference.npy"), &npy(&self.explanation.difference, size)?)?)
     }
 
     /// Puts the counterfactual and the mask into `volume` at slice `index`, resampled to the grid of `slice`.
@@ -97,16 +99,12 @@ pub fn write_volume(volume: &CounterfactualVolume<'_>, folder: &Path, model: &st
     Ok(())
 }
 
-/// A square f32 map in NumPy's .npy format, version 1.
-fn npy(map: &[f32], size: usize) -> Vec<u8> {
-    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({size}, {size}), }}");
-    // Magic, version and length take 10 bytes; the whole header ends on a multiple of 64.
-    let padded = (10 + header.len() + 1).next_multiple_of(64) - 10;
-    header.push_str(&" ".repeat(padded - 1 - header.len()));
-    header.push('\n');
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((padded as u16).to_le_bytes());
-    bytes.extend(header.bytes());
-    bytes.extend(map.iter().flat_map(|value| value.to_le_bytes()));
-    bytes
+/// A square f32 map in NumPy's .npy format.
+fn npy(map: &[f32], size: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let shape = [size as u64; 2];
+    let mut writer = WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd()?;
+    writer.extend(map.iter().copied())?;
+    writer.finish()?;
+    Ok(bytes)
 }

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use clap::Args;
 use coin_core::bundle::{Bundle, Card, Normalisation, Over};
 use coin_core::explanation::Explainer;
-use coin_imaging::{Scan, Window};
+use coin_imaging::{Scan, Window, modality};
 
 use crate::Error;
 use crate::data::description;
@@ -60,11 +60,6 @@ impl ModelOptions {
         };
         Ok((model, mask_rule))
     }
-}
-
-/// Whether two modalities match; DICOM has several codes for X-rays.
-fn is_same_modality(known: &str, found: &str) -> bool {
-    known == found || known == "XR" && ["CR", "DX", "DR", "RF", "XA"].contains(&found)
 }
 
 /// The intensities of black and white in picture files: the model's window if it is in HU, otherwise 0 to 255.
@@ -131,7 +126,7 @@ impl Model {
     pub fn other_modality(&self, scan: &Scan) -> Option<String> {
         // Older models do not record their modality; it was always CT.
         let own = if self.card.modality.is_empty() { description::CT } else { &self.card.modality };
-        let other = scan.modality().filter(|found| !own.split(" and ").any(|known| is_same_modality(known, found)))?;
+        let other = scan.modality().filter(|found| !modality::accepted(own).contains(found))?;
         Some(format!("this is {other}, but the model was trained on {own}; its result may be wrong"))
     }
 

@@ -136,7 +136,10 @@ fn pretraining_runs_before_the_stages_that_use_it() {
     let mut weightless = program("train");
     weightless.args(["--recipe", "kits23-tumour", "--set", "inpainting_pretraining.training.anomaly_weight=0"]);
     weightless.arg("--data").arg(format!("slices:{}", slices.display())).arg("--out").arg(&out);
-    refused(&weightless.output().unwrap(), &["inpainting_pretraining.training.anomaly_weight: 0", "above 0"]);
+    refused(
+        &weightless.output().unwrap(),
+        &["inpainting_pretraining.training.anomaly_weight: 0", "must be a positive number"],
+    );
     // A run without a trained classifier.
     let started =
         train(&["localisation-pretraining", "inpainting-pretraining"], true, Some("localisation-pretraining"));
@@ -256,7 +259,7 @@ fn evaluate_and_explain_a_phantom_folder_with_the_shipped_model() {
     refused(&unknown.arg("--out").arg(&out).output().unwrap(), &["--layer layer9", "layer4.1, layer4"]);
     let mut none = program("evaluate");
     none.args(["--data", &data, "--device", "cpu", "--rise-masks", "0", "--model"]).arg(&model);
-    refused(&none.arg("--out").arg(&out).output().unwrap(), &["--rise-masks 0", "1 to 100000"]);
+    refused(&none.arg("--out").arg(&out).output().unwrap(), &["0 RISE masks", "choose 1 to 100000"]);
     let page = std::fs::read_to_string(out.join("report.html")).unwrap();
     assert_well_formed(&page);
     assert!(page.contains("data:image/png;base64,iVBOR") && !page.contains("sheet.png"), "the page is self-contained");

@@ -4,7 +4,7 @@ use coin_core::attribution::{SALIENCY_THRESHOLD, SaliencyMethod};
 use coin_core::bundle::{Bundle, Card, Normalisation, Over, SELF_TEST_TOLERANCE};
 use coin_core::explanation::{Explainer, Explanation};
 use coin_core::ood::OodScore;
-use coin_imaging::{InputTransform, Window};
+use coin_imaging::{InputTransform, Window, modality};
 use js_sys::{Error, Float32Array, Object, Promise};
 use serde::Serialize as _;
 use serde_wasm_bindgen::Serializer;
@@ -85,14 +85,9 @@ impl Engine {
     /// Checks a model file, loads it onto the device, runs its self-test, and returns a description of the model.
     ///
     /// # Errors
-    /// If the model file is invalid, needs whole volumes, or fails its self-test.
+    /// If the model file is invalid or fails its self-test.
     pub async fn load(&mut self, model: &[u8]) -> Result<Object, Error> {
         let bundle = Bundle::read(model).map_err(sentence)?;
-        let normalisation = bundle.card.normalisation;
-        if let Normalisation::Percentiles { over: Over::Case | Over::Dataset, .. } = normalisation {
-            let reason = "its normalisation needs whole volumes, but the browser explains single slices; use the command explain";
-            return Err(Error::new(&format!("model {}: {reason}", bundle.card.name)));
-        }
         let explainer = bundle.explainer(&self.on.device).map_err(sentence)?;
         let started = clock::now();
         let answer = self.run(&explainer, bundle.self_test_input(), bundle.card.self_test.size).await?;
@@ -152,6 +147,9 @@ impl Model {
         match self.card.normalisation {
             Normalisation::Window(bounds) => Window::try_from(bounds).map_err(sentence),
             Normalisation::Percentiles { percentiles, .. } => {
+                if let Some(window) = slice.1 {
+                    return Ok(window);
+                }
                 let slices = [Ok::<_, Error>(&slice.0)];
                 let window = Window::of_percentiles(slices.into_iter(), percentiles)?;
                 window.ok_or_else(|| Error::new("the slice's intensities are outside +-100000"))
@@ -200,13 +198,18 @@ fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
         Normalisation::Window(window) if card.is_in_hu() => (window, "HU"),
         Normalisation::Window(_) | Normalisation::Percentiles { .. } => (Window::EIGHT_BIT.into(), ""),
     };
+    let case_percentiles = match card.normalisation {
+        Normalisation::Percentiles { percentiles, over: Over::Case } => bounds(percentiles),
+        Normalisation::Window(_) | Normalisation::Percentiles { .. } => JsValue::NULL,
+    };
+    let modality = if card.modality.is_empty() { "CT" } else { card.modality.as_str() };
     object([
         ("name", card.name.as_str().into()),
         ("title", card.title.as_str().into()),
         ("size", card.size.into()),
         ("window", bounds(window)),
         ("unit", unit.into()),
-        ("modality", if card.modality.is_empty() { "CT" } else { card.modality.as_str() }.into()),
+        ("modality", modality.into()),
         ("finding", card.finding.as_str().into()),
         ("threshold", card.threshold.into()),
         ("seedThreshold", card.seed_threshold.into()),
@@ -217,6 +220,8 @@ fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
         ("data", card.data.as_str().into()),
         ("results", json(&card.results)?),
         ("limits", card.limits.as_str().into()),
+        ("casePercentiles", case_percentiles),
+        ("modalities", json(&modality::accepted(modality).into())?),
         ("saliencyMethods", methods),
         ("saliencyThreshold", SALIENCY_THRESHOLD.into()),
         ("selfTest", self_test.into()),

@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::maps::flags;
 use crate::object;
-use crate::slice::{Slice, sentence};
+use crate::slice::{Slice, window_or_default};
 
 /// Parameters of synthetic anomalies: the paper's style with a configurable size and window.
 #[wasm_bindgen]
@@ -18,17 +18,19 @@ pub struct AnomalyStyle {
 
 #[wasm_bindgen]
 impl AnomalyStyle {
-    /// Anomalies `diameter_mm` wide, with a peak of 0.9 times the window from `low` to `high` HU.
+    /// Anomalies `diameter_mm` wide, with a peak of 0.9 times the window from `low` to `high` HU; by default as in the
+    /// paper, in a window of -100 to 300 HU.
     ///
     /// # Errors
     /// If the diameter or the window is invalid.
     #[wasm_bindgen(constructor)]
-    pub fn new(diameter_mm: f32, low: f32, high: f32) -> Result<AnomalyStyle, Error> {
-        let style = anomaly::AnomalyStyle { diameter_mm, ..anomaly::AnomalyStyle::PAPER };
+    pub fn new(diameter_mm: Option<f32>, low: Option<f32>, high: Option<f32>) -> Result<AnomalyStyle, Error> {
+        let paper = anomaly::AnomalyStyle::PAPER;
+        let style = anomaly::AnomalyStyle { diameter_mm: diameter_mm.unwrap_or(paper.diameter_mm), ..paper };
         if let Some(problem) = style.problem() {
             return Err(Error::new(&problem));
         }
-        Ok(AnomalyStyle { style, window: Window::new(low, high).map_err(sentence)? })
+        Ok(AnomalyStyle { style, window: window_or_default(low, high)? })
     }
 }
 

@@ -7,7 +7,7 @@ use coin_imaging::{
 use js_sys::{Array, Date, Error, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use crate::slice::{Slice, sentence};
+use crate::slice::{Slice, sentence, window_or_default};
 use crate::{object, require_square};
 
 /// Opens files that were chosen together, see [`coin_imaging::open_all`], and returns `{scans, notes}`. The window
@@ -22,10 +22,7 @@ pub fn open_all(
     window_low: Option<f32>,
     window_high: Option<f32>,
 ) -> Result<Object, Error> {
-    let window = match window_low.zip(window_high) {
-        Some((low, high)) => Window::new(low, high).map_err(sentence)?,
-        None => Window::ABDOMEN,
-    };
+    let window = window_or_default(window_low, window_high)?;
     let contents: Vec<Vec<u8>> = contents.iter().map(Uint8Array::to_vec).collect();
     let files: Vec<File<'_>> = names.iter().zip(&contents).map(|(name, bytes)| File { name, bytes }).collect();
     let Opened { scans, notes } = coin_imaging::open_all(&files, window, &Limits::default()).map_err(sentence)?;
@@ -35,6 +32,12 @@ pub fn open_all(
 
 fn texts(texts: &[String]) -> Array {
     texts.iter().map(|text| JsValue::from_str(text)).collect()
+}
+
+/// The size limit of files that are opened together, in bytes.
+#[wasm_bindgen(js_name = fileLimit)]
+pub fn file_limit() -> f64 {
+    Limits::default().bytes as f64
 }
 
 /// A slice or a stack of slices.
@@ -74,6 +77,17 @@ impl Scan {
             ("spacing", spacing),
             ("sliceMm", self.0.geometry().map_or(JsValue::NULL, |geometry| geometry.slice_mm().into())),
         ])
+    }
+
+    /// Returns two percentiles of the intensities of all slices, between 0 and 100.
+    ///
+    /// # Errors
+    /// If the intensities are outside +-100000.
+    pub fn percentiles(&self, low: f32, high: f32) -> Result<Array, Error> {
+        let slices = (0..self.0.slice_count()).map(|index| self.0.slice(index));
+        let window = Window::of_percentiles(slices, [low, high]).map_err(sentence)?;
+        let window = window.ok_or_else(|| Error::new("the intensities of the scan are outside +-100000"))?;
+        Ok(Array::of2(&window.low().into(), &window.high().into()))
     }
 
     /// Returns slice `index`, from 0.

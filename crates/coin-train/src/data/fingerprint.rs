@@ -4,12 +4,41 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::SliceTable;
+use super::description::Unit;
 use crate::Error;
 
-/// Intensity of the first bin.
-const LOWEST: f64 = -32768.0;
-/// Number of bins, each 1 HU wide; covers the range of 16-bit images.
+/// Number of bins of a histogram.
 const BINS: usize = 1 << 16;
+
+/// The bins of a histogram of intensities.
+#[derive(Clone, Copy, Debug)]
+struct Bins {
+    /// Intensity of the first bin.
+    lowest: f64,
+    width: f64,
+}
+
+impl Bins {
+    /// Whole HU in CT; elsewhere the range of the stored images in equal parts.
+    fn of(table: &SliceTable) -> Self {
+        let mut bounds =
+            table.rows().iter().map(|row| (f64::from(row.intensities.low()), f64::from(row.intensities.high())));
+        let first = bounds.next().unwrap_or((0.0, 1.0));
+        let (low, high) = bounds.fold(first, |all, row| (all.0.min(row.0), all.1.max(row.1)));
+        match table.rows().iter().all(|row| row.description.unit() == Unit::Hu) {
+            true => Self { lowest: -32768.0, width: 1.0 },
+            false => Self { lowest: low, width: (high - low) / (BINS - 1) as f64 },
+        }
+    }
+
+    fn place(self, intensity: f32) -> usize {
+        ((f64::from(intensity) - self.lowest) / self.width).round().clamp(0.0, (BINS - 1) as f64) as usize
+    }
+
+    fn intensity(self, bin: usize) -> f64 {
+        self.lowest + bin as f64 * self.width
+    }
+}
 
 /// Intensity statistics of all labelled pixels; HU for CT.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +61,7 @@ impl Fingerprint {
     /// # Errors
     /// If an image or mask cannot be read, or their sizes differ.
     pub fn of(table: &SliceTable) -> Result<Option<Self>, Error> {
+        let bins = Bins::of(table);
         let counts = table
             .rows()
             .par_iter()
@@ -42,27 +72,27 @@ impl Fingerprint {
                 if (labelled.width(), labelled.height()) != (slice.width(), slice.height()) {
                     return Err(Error::Sizes { path: row.image.clone() });
                 }
-                for (&hu, _) in slice.hu().iter().zip(labelled.as_slice()).filter(|(_, inside)| **inside) {
-                    counts[((f64::from(hu) - LOWEST).round().clamp(0.0, (BINS - 1) as f64)) as usize] += 1;
+                for (&value, _) in slice.hu().iter().zip(labelled.as_slice()).filter(|(_, inside)| **inside) {
+                    counts[bins.place(value)] += 1;
                 }
                 Ok::<_, Error>(counts)
             })
             .try_reduce(|| vec![0; BINS], |a, b| Ok(a.iter().zip(b).map(|(a, b)| a + b).collect()))?;
-        Ok(Self::of_counts(&counts))
+        Ok(Self::of_counts(&counts, bins))
     }
 
-    /// Computes the fingerprint from a histogram with bins of 1 HU.
-    fn of_counts(counts: &[u64]) -> Option<Self> {
+    /// Computes the fingerprint from a histogram.
+    fn of_counts(counts: &[u64], bins: Bins) -> Option<Self> {
         let pixels: u64 = counts.iter().sum();
-        let hu = |bin: usize| bin as f64 + LOWEST;
         let mean_of = |value: &dyn Fn(f64) -> f64| {
-            counts.iter().enumerate().map(|(bin, &count)| count as f64 * value(hu(bin))).sum::<f64>() / pixels as f64
+            counts.iter().enumerate().map(|(bin, &count)| count as f64 * value(bins.intensity(bin))).sum::<f64>()
+                / pixels as f64
         };
         if pixels == 0 {
             return None;
         }
-        let mean = mean_of(&|hu| hu);
-        let deviation = mean_of(&|hu| (hu - mean).powi(2)).sqrt();
+        let mean = mean_of(&|value| value);
+        let deviation = mean_of(&|value| (value - mean).powi(2)).sqrt();
         // The bin with rank `rank`, counted from 0.
         let ranked = |rank: u64| {
             let mut before = 0;
@@ -73,8 +103,9 @@ impl Fingerprint {
         };
         let percentile = |share: f64| {
             let place = share * (pixels - 1) as f64;
-            let (below, above) = (ranked(place.floor() as u64)?, ranked(place.ceil() as u64)?);
-            Some(hu(below) + (hu(above) - hu(below)) * place.fract())
+            let [below, above] =
+                [place.floor(), place.ceil()].map(|rank| ranked(rank as u64).map(|bin| bins.intensity(bin)));
+            Some(below? + (above? - below?) * place.fract())
         };
         Some(Self { pixels, mean, deviation, percentile_00_5: percentile(0.005)?, percentile_99_5: percentile(0.995)? })
     }
@@ -88,15 +119,25 @@ mod tests {
     #[test]
     fn percentiles_are_interpolated_as_in_numpy() {
         // 0, 10, 20 and 1000 HU; numpy.percentile gives 0.15 and 985.3.
+        let bins = Bins { lowest: -32768.0, width: 1.0 };
         let mut counts = vec![0; BINS];
-        [0, 10, 20, 1000].into_iter().for_each(|hu: usize| counts[hu + 32768] += 1);
-        let found = Fingerprint::of_counts(&counts).unwrap();
+        [0.0, 10.0, 20.0, 1000.0].into_iter().for_each(|hu| counts[bins.place(hu)] += 1);
+        let found = Fingerprint::of_counts(&counts, bins).unwrap();
         assert_eq!((found.pixels, found.mean), (4, 257.5));
         assert!(
             (found.percentile_00_5 - 0.15).abs() < 1e-9 && (found.percentile_99_5 - 985.3).abs() < 1e-9,
             "{found:?}"
         );
         assert!((found.deviation - 428.7408).abs() < 1e-3, "{found:?}");
-        assert_eq!(Fingerprint::of_counts(&vec![0; BINS]), None);
+        assert_eq!(Fingerprint::of_counts(&vec![0; BINS], bins), None);
+    }
+
+    #[test]
+    fn intensities_without_hu_are_not_rounded_to_whole_numbers() {
+        let bins = Bins { lowest: 0.0, width: 1.0 / (BINS - 1) as f64 };
+        let mut counts = vec![0; BINS];
+        [0.25, 0.5, 0.75].into_iter().for_each(|value| counts[bins.place(value)] += 1);
+        let found = Fingerprint::of_counts(&counts, bins).unwrap();
+        assert!((found.mean - 0.5).abs() < 1e-4 && (found.percentile_00_5 - 0.2525).abs() < 1e-4, "{found:?}");
     }
 }

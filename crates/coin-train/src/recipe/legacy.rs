@@ -71,6 +71,11 @@ fn rename(table: &mut Table, found: &mut Vec<(&'static str, &'static str)>) {
         found.push((old, new));
         table.insert(new.into(), value);
     }
+    if let Some(Value::Table(mut drop)) = table.remove("learning_rate_drop") {
+        found.push(("learning_rate_drop", "learning_rate_schedule"));
+        drop.insert("kind".into(), "drop".into());
+        table.insert("learning_rate_schedule".into(), drop.into());
+    }
     table.iter_mut().filter_map(|(_, value)| value.as_table_mut()).for_each(|inner| rename(inner, found));
 }
 

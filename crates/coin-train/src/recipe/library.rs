@@ -251,8 +251,9 @@ mod tests {
             let refused = change(&format!("classifier.{wrong}")).unwrap_err().to_string();
             assert!(refused.contains("classifier") && refused.contains(key), "{refused}");
         }
-        let refused = change("classifier.learning_rate_drop={after=1, factor=\"x\"}").unwrap_err().to_string();
-        assert!(refused.contains("classifier") && refused.contains("learning_rate_drop.factor"), "{refused}");
+        let refused =
+            change("classifier.learning_rate_schedule={kind=\"drop\", after=1, factor=\"x\"}").unwrap_err().to_string();
+        assert!(refused.contains("classifier") && refused.contains("learning_rate_schedule"), "{refused}");
         for (wrong, key) in [
             ("classifier.batch=1", "classifier.batch:"),
             ("classifier.network.width=0", "classifier.network.width:"),

@@ -21,7 +21,7 @@ pub use input::{Crop, Input};
 pub use library::embedded;
 pub use split::Split;
 pub use stage::{
-    ClassifierStage, CounterfactualStage, LearningRateDrop, PretrainingStage, Schedule, SegmenterStage, StageName,
+    ClassifierStage, CounterfactualStage, LearningRateSchedule, PretrainingStage, Schedule, SegmenterStage, StageName,
 };
 pub use task::{Finding, Names, Task};
 

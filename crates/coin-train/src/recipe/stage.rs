@@ -53,17 +53,12 @@ pub struct Schedule {
     pub batch: usize,
     /// Steps between validations.
     pub validate_every: u64,
-    /// A drop of the learning rate; optional.
+    /// Change of the learning rate over the steps; constant without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub learning_rate_drop: Option<LearningRateDrop>,
+    pub learning_rate_schedule: Option<LearningRateSchedule>,
 }
 
 impl Schedule {
-    /// The factor on the learning rate at a step.
-    pub fn rate(&self, step: u64) -> f64 {
-        self.learning_rate_drop.filter(|drop| step >= drop.after).map_or(1.0, |drop| drop.factor)
-    }
-
     /// Deserializes the schedule from the keys of its stage. It goes through a table because errors in fields that serde
     /// flattens do not name the key.
     fn flattened<'de, D: Deserializer<'de>>(stage: D) -> Result<Self, D::Error> {
@@ -75,23 +70,49 @@ impl Schedule {
             Self { steps: 0, .. } => Some("steps: choose at least 1".into()),
             Self { batch: 0..=1, .. } => Some("batch: batch normalisation needs at least 2 slices per step".into()),
             Self { validate_every: 0, .. } => Some("validate_every: choose at least 1".into()),
-            Self { learning_rate_drop: Some(LearningRateDrop { factor, .. }), .. }
-                if !factor.is_finite() || *factor <= 0.0 =>
-            {
-                Some(format!("learning_rate_drop.factor: {factor} is not a finite number above 0"))
-            }
-            _ => None,
+            Self { learning_rate_schedule, steps, .. } => within(
+                learning_rate_schedule.as_ref().and_then(|schedule| schedule.problem(*steps)),
+                "learning_rate_schedule",
+            ),
         }
     }
 }
 
-/// A single drop of the learning rate.
+/// The change of the learning rate over the steps of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LearningRateDrop {
-    /// First step with the lower rate.
-    pub after: u64,
-    /// Factor on the initial rate.
-    pub factor: f64,
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum LearningRateSchedule {
+    /// A single drop.
+    Drop {
+        /// First step with the lower rate.
+        after: u64,
+        /// Factor on the initial rate.
+        factor: f64,
+    },
+    /// A linear warm-up, then cosine annealing to the end of the stage (Loshchilov and Hutter, arXiv 1608.03983).
+    Cosine {
+        /// Steps of the warm-up.
+        #[serde(default)]
+        warm_up: u64,
+        /// Factor on the initial rate at the end.
+        #[serde(default)]
+        minimum: f64,
+    },
+}
+
+impl LearningRateSchedule {
+    fn problem(&self, steps: u64) -> Option<String> {
+        match *self {
+            Self::Drop { factor, .. } => {
+                (!(factor > 0.0 && factor <= 1.0)).then(|| format!("factor: {factor} is not above 0 and at most 1"))
+            }
+            Self::Cosine { minimum, .. } if !(0.0..=1.0).contains(&minimum) => {
+                Some(format!("minimum: {minimum} is not between 0 and 1"))
+            }
+            Self::Cosine { warm_up, .. } => (warm_up >= steps)
+                .then(|| format!("warm_up: {warm_up} steps are not fewer than the {steps} of the stage")),
+        }
+    }
 }
 
 /// The classifier stage.

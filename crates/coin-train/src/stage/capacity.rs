@@ -81,7 +81,7 @@ pub fn is_out_of_memory(failure: &anyhow::Error) -> bool {
 }
 
 fn refusal<S: Stage>(problem: &str, batch: usize, instead: usize) -> Error {
-    let name = S::NAME;
+    let name = S::key();
     let advice = match instead {
         0 => "even the smallest batch does not fit; choose a smaller input size or network".to_owned(),
         instead => format!("train with --set {name}.batch={instead}"),

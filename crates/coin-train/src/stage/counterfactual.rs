@@ -49,9 +49,9 @@ impl Stage for CounterfactualStage<'_> {
         Some(recipe.counterfactual.schedule.batch)
     }
 
-    fn step(&mut self) -> anyhow::Result<Step> {
+    fn step(&mut self, rate: f64) -> anyhow::Result<Step> {
         let context = &self.training.context;
-        let losses = step(context, &mut self.trainer, context.recipe.counterfactual.schedule.batch)?;
+        let losses = step(context, &mut self.trainer, context.recipe.counterfactual.schedule.batch, rate)?;
         let generator = losses.generator.as_ref().map_or(f32::NAN, |generator| generator.total);
         Ok(Step {
             message: format!("G {generator:.3}  D {:.3}", losses.discriminator),
@@ -63,7 +63,7 @@ impl Stage for CounterfactualStage<'_> {
     fn dry_run(context: &TrainingContext<'_>, batch: usize) -> anyhow::Result<()> {
         let classifier = context.classifier_trainer(context.random_classifier()).network;
         let mut trainer = context.new_counterfactual_trainer(classifier, None);
-        (0..2).try_for_each(|_| step(context, &mut trainer, batch).map(drop))
+        (0..2).try_for_each(|_| step(context, &mut trainer, batch, 1.0).map(drop))
     }
 
     fn validate(&self) -> anyhow::Result<Validation> {
@@ -110,12 +110,12 @@ fn step(
     context: &TrainingContext<'_>,
     trainer: &mut CounterfactualTrainer,
     size: usize,
+    rate: f64,
 ) -> anyhow::Result<CounterfactualLosses> {
     let TrainingContext { recipe, data, .. } = context;
     let (step, seed) = (trainer.steps(), recipe.seed ^ STREAM);
     let augmentation = recipe.counterfactual.augmentation.as_ref();
     let batch = data.batch(&recipe.anomaly, augmentation, BatchRequest { seed, step, size, normal: false })?;
-    let rate = recipe.counterfactual.schedule.rate(step);
     Ok(trainer.step(context.batch(&batch), rate)?)
 }
 

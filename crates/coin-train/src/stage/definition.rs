@@ -11,6 +11,11 @@ pub trait Stage {
     /// Name in the log and in checkpoints.
     const NAME: &'static str;
 
+    /// Key of the stage in recipes.
+    fn key() -> String {
+        Self::NAME.replace('-', "_")
+    }
+
     /// Number of completed steps.
     fn steps(&self) -> u64;
 
@@ -20,8 +25,8 @@ pub trait Stage {
     /// The state from which training can resume.
     fn state(&self) -> Result<TrainerState, coin_core::Error>;
 
-    /// Runs one training step.
-    fn step(&mut self) -> anyhow::Result<Step>;
+    /// Runs one training step at `rate` times the learning rate.
+    fn step(&mut self, rate: f64) -> anyhow::Result<Step>;
 
     /// Images per step; `None` if the recipe does not have the stage.
     fn batch_size(recipe: &Recipe) -> Option<usize>;

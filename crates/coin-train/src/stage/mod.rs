@@ -8,6 +8,7 @@ mod context;
 mod counterfactual;
 mod definition;
 mod inpainting;
+mod learning_rate;
 mod localisation;
 mod networks;
 mod packing;

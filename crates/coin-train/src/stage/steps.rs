@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::capacity;
 use super::definition::Stage;
+use super::learning_rate::LearningRate;
 use super::training::{Ending, Training};
 use crate::interrupt;
 use crate::progress;
@@ -21,8 +22,10 @@ pub fn run<S: Stage>(stage: &mut S, training: &Training<'_>, schedule: &Schedule
     let checkpoints = run.checkpoints(S::NAME);
     let mut best = best_logged(run, S::NAME)?;
     let bar = progress::bar(S::NAME, steps, stage.steps());
+    let mut rate = LearningRate::of(schedule)?;
     while stage.steps() < steps {
-        let found = match stage.step() {
+        let factor = rate.factor(stage.steps())?;
+        let found = match stage.step(factor) {
             Err(failure) if capacity::is_out_of_memory(&failure) => {
                 return Err(capacity::suggest_batch::<S>(&training.context, &failure)?.into());
             }
@@ -43,7 +46,7 @@ pub fn run<S: Stage>(stage: &mut S, training: &Training<'_>, schedule: &Schedule
                 S::NAME,
                 found.log.1,
                 run.folder().display(),
-                S::NAME
+                S::key()
             );
         }
         let (field, value) = found.log;

@@ -57,17 +57,6 @@ pub trait Task {
 /// The trainer of a task.
 pub type Trainer<T> = Supervised<<T as Task>::Network, <T as Task>::Config>;
 
-/// Runs the next step of a task.
-fn step<T: Task>(
-    context: &TrainingContext<'_>,
-    plan: &T::Plan,
-    trainer: &mut Trainer<T>,
-    size: usize,
-) -> anyhow::Result<f32> {
-    let rate = T::schedule(plan).rate(trainer.steps());
-    T::step(context, plan, trainer, size, rate)
-}
-
 /// The state of a supervised stage.
 pub struct SupervisedStage<'a, T: Task> {
     pub task: T,
@@ -96,15 +85,16 @@ impl<T: Task> Stage for SupervisedStage<'_, T> {
         T::plan(recipe).map(|plan| T::schedule(plan).batch)
     }
 
-    fn step(&mut self) -> anyhow::Result<Step> {
-        let loss = step::<T>(&self.training.context, self.plan, &mut self.trainer, T::schedule(self.plan).batch)?;
+    fn step(&mut self, rate: f64) -> anyhow::Result<Step> {
+        let size = T::schedule(self.plan).batch;
+        let loss = T::step(&self.training.context, self.plan, &mut self.trainer, size, rate)?;
         Ok(Step { log: ("loss", json!(loss)), message: format!("loss {loss:.4}"), finite: loss.is_finite() })
     }
 
     fn dry_run(context: &TrainingContext<'_>, batch: usize) -> anyhow::Result<()> {
         let Some(plan) = T::plan(context.recipe) else { return Ok(()) };
         let mut trainer = T::trainer(context, plan)?;
-        (0..2).try_for_each(|_| step::<T>(context, plan, &mut trainer, batch).map(drop))
+        (0..2).try_for_each(|_| T::step(context, plan, &mut trainer, batch, 1.0).map(drop))
     }
 
     fn validate(&self) -> anyhow::Result<Validation> {

@@ -1,7 +1,7 @@
 //! Explains the middle slice of a file with a model: the classifier's verdict, the counterfactual and the mask.
 //!
 //! ```text
-//! cargo run --release -p coin-examples --bin explain models/coin-kidney-anomaly/coin-kidney-anomaly.safetensors scan.nii.gz out
+//! cargo run --release -p coin-examples --bin explain_file models/coin-kidney-anomaly/coin-kidney-anomaly.safetensors scan.nii.gz out
 //! ```
 
 use std::fs;
@@ -16,7 +16,7 @@ use coin_imaging::{InputTransform, Limits, Mask, Scan, Window, write};
 #[allow(clippy::print_stdout)]
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [model, file, out] = arguments.as_slice() else { bail!("usage: explain MODEL FILE OUT") };
+    let [model, file, out] = arguments.as_slice() else { bail!("usage: explain_file MODEL FILE OUT") };
 
     // The model file has the networks and the card that describes their input.
     let bundle = Bundle::read(&fs::read(model)?)?;

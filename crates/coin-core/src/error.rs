@@ -1,10 +1,10 @@
-//! What this crate refuses, and what it fails at.
+//! The error type of this crate.
 
 use thiserror::Error;
 
-/// Why a model file, its weights, a training state or a computation was refused or failed.
+/// A rejected model file or training state, or a failed computation.
 ///
-/// [`Error::is_input`] tells what the caller can mend, such as a damaged file, from what a device did not do.
+/// [`Error::is_input`] separates what the user can fix, such as a damaged file, from failures of a device.
 #[derive(Debug, Error, PartialEq)]
 pub enum Error {
     /// Not a safetensors file, or a damaged one.
@@ -50,7 +50,7 @@ pub enum Error {
         /// Shape in the module.
         expected: Vec<usize>,
     },
-    /// A device did not give a tensor's values back.
+    /// A tensor could not be read from a device.
     #[error("tensor {name} could not be read from the device ({reason}); compute on another device")]
     UnreadTensor {
         /// Path of the tensor.
@@ -61,7 +61,7 @@ pub enum Error {
     /// The self-test of a model could not run.
     #[error("the self-test failed: {0}")]
     SelfTest(Box<Self>),
-    /// A device computes something else than the CPU did.
+    /// A device does not reproduce the results of the CPU.
     #[error("the self-test is off by {error}, more than {tolerance}; this device is not to be trusted")]
     Untrusted {
         /// Largest difference.
@@ -85,13 +85,13 @@ pub enum Error {
         /// The largest number.
         most: usize,
     },
-    /// A device did not give a result back.
+    /// A device returned no result.
     #[error("the device did not give the result back: {0}")]
     Device(String),
     /// A device has too little memory for a training step.
     #[error("the device has too little memory: {0}")]
     Memory(String),
-    /// A device did not finish a training step.
+    /// A training step failed on a device.
     #[error("a device did not finish a step: {0}")]
     Step(String),
     /// The number of images is no multiple of the number of devices.
@@ -118,7 +118,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the caller can mend it with another file or another batch.
+    /// Whether another file, number or batch size fixes it.
     #[must_use]
     pub fn is_input(&self) -> bool {
         !matches!(
@@ -132,7 +132,7 @@ impl Error {
         )
     }
 
-    /// Refuses a field of a model file that has a problem.
+    /// Rejects a field of a model file that has a problem.
     pub(crate) fn refuse(field: &'static str, problem: Option<String>) -> Result<(), Self> {
         problem.map_or(Ok(()), |reason| Err(Self::Field { field, reason }))
     }

@@ -1,17 +1,16 @@
-//! What this crate refuses.
+//! The error type of this crate.
 
 use thiserror::Error;
 
-/// Why a file, or values, were refused. Each message is one sentence; those about a file name the file, the field and the
-/// remedy.
+/// A file or value that was rejected. Messages are one sentence; those about files name the file, the field and the remedy.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum Error {
-    /// Not a format that is read here.
+    /// An unsupported format.
     #[error("{name}: this is no DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or BMP file{hint}")]
     Unknown {
         /// The file.
         name: String,
-        /// What it seems to be instead.
+        /// What the file seems to be.
         hint: String,
     },
     /// A field of a file is missing, damaged or out of range.
@@ -135,7 +134,7 @@ impl Error {
         Self::Invalid { name: name.into(), field: field.into(), reason }
     }
 
-    /// Whether a file is to blame, which the caller can exchange or mend.
+    /// Whether a file caused the error, so that the user can fix or replace it.
     #[must_use]
     pub fn is_input(&self) -> bool {
         matches!(self, Self::Unknown { .. } | Self::Invalid { .. } | Self::TooLarge { .. } | Self::NoSlice { .. })

@@ -1,4 +1,4 @@
-//! Files that were chosen together: a DICOM series, a folder, an archive.
+//! Files that are opened together: a DICOM series, a folder or an archive.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,27 +13,26 @@ use crate::{Limits, Window};
 /// A file's name and content.
 #[derive(Clone, Copy, Debug)]
 pub struct File<'a> {
-    /// For messages, and to find the other half of a NIfTI pair.
+    /// Name for messages, and for matching NIfTI header and image.
     pub name: &'a str,
-    /// What is in it.
+    /// Content.
     pub bytes: &'a [u8],
 }
 
-/// What the files hold.
+/// The scans in the files.
 #[derive(Clone, Debug)]
 pub struct Opened {
-    /// At least one, those with most slices first.
+    /// At least one scan, sorted by number of slices, largest first.
     pub scans: Vec<Scan>,
-    /// Files that were left out and why, a sentence each.
+    /// Skipped files with the reason, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// Opens files that were chosen together, in any order. DICOM files of a series become one scan, ordered by their place in the
-/// patient; archives are unpacked; a NIfTI header finds its image; every other file is a scan of its own. `intensities` says which HU
-/// the black and white of pictures mean.
+/// Opens files in any order. DICOM files of a series become one scan, sorted by position; archives are unpacked; NIfTI headers
+/// are matched with their images; every other file becomes a scan. `intensities` are the HU of black and white in pictures.
 ///
 /// # Errors
-/// When none of them can be opened: what is wrong with the first.
+/// If no file can be opened: the error of the first.
 pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Result<Opened, Error> {
     let first = files.first().map_or("", |file| file.name);
     let too_large = |what: &str, limit: u64| {

@@ -1,7 +1,29 @@
-//! What a CT slice is: reading and writing, Hounsfield windows, resampling, masks, phantoms and synthetic anomalies.
+//! Medical slices: readers and writers, geometry, intensity windows, masks, phantoms, synthetic anomalies and lesions.
 //!
-//! This crate knows pixels and no tensors, and compiles to WebAssembly. Bytes become a [`Scan`], a scan gives
-//! [`Slice`]s in HU with their spacing in mm, and a slice goes on a model's grid through [`InputTransform`] and [`Window`].
+//! Bytes become a [`Scan`] with [`Slice`]s in HU (intensities in other modalities) and mm. [`InputTransform`] and [`Window`]
+//! map a slice to a model's grid and range. The crate contains no machine learning and compiles to WebAssembly.
+//!
+//! # Modules
+//! - `read`, `scan`, `files`, `stack`: file formats, series and archives
+//! - `slice`, `spacing`, `geometry`, `plane`, `modality`: slices in the patient
+//! - `window`, `normalisation`, `input_transform`, `resample`, `body`: from a slice to the model input and back
+//! - `mask`, `counterfactual`, [`write`], [`picture`], [`colour`]: results
+//! - [`phantom`], [`anomaly`], [`lesion`], [`augmentation`]: training data
+//!
+//! # Example
+//! ```
+//! use coin_imaging::{InputTransform, Limits, Scan, Window, write};
+//!
+//! # fn main() -> Result<(), coin_imaging::Error> {
+//! let png = write::png_8bit(4, 4, &[128; 16])?;
+//! let scan = Scan::open(&png, "slice.png", Window::ABDOMEN, &Limits::default())?;
+//! let slice = scan.slice(0)?;
+//! // 8 x 8 values in [-1, 1].
+//! let input = InputTransform::for_model(slice, 8, false).input(slice, Window::ABDOMEN);
+//! assert_eq!(input.len(), 64);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod anomaly;
 mod archive;

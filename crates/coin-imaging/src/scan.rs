@@ -1,4 +1,4 @@
-//! Any file that holds slices.
+//! Scans: files with one or more slices.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +9,18 @@ use crate::read::{dicom, metaimage, nifti, nrrd, raster};
 use crate::stack::{Source, Stack, stack};
 use crate::{Geometry, Limits, Mask, Slice, Window};
 
-/// What kind of file a scan came from.
+/// The file format of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// DICOM files of one series, with one or several frames.
+    /// DICOM files of a series, with one or more frames.
     Dicom,
-    /// A NIfTI volume, plain or gzipped.
+    /// NIfTI, plain or gzipped.
     Nifti,
-    /// An NRRD volume.
+    /// NRRD.
     Nrrd,
-    /// A MetaImage volume.
+    /// MetaImage.
     MetaImage,
-    /// PNG, JPEG, TIFF or BMP; intensities were given HU by a window.
+    /// PNG, JPEG, TIFF or BMP, with intensities from a window.
     Picture,
 }
 
@@ -69,7 +69,7 @@ const READERS: [Reader; 5] = [
     },
 ];
 
-/// An opened file, or the files of a series: one slice or a stack of them.
+/// An opened file or series: one slice or a stack of slices.
 #[derive(Clone, Debug)]
 pub struct Scan {
     name: String,
@@ -84,7 +84,10 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Opens a file by its content; `intensities` says which HU the black and white of a picture mean.
+    /// Opens a file; its content determines the format. `intensities` are the HU of black and white in a picture.
+    ///
+    /// # Errors
+    /// If the format is unknown, the file is damaged, or it exceeds the limits.
     pub fn open(bytes: &[u8], name: &str, intensities: Window, limits: &Limits) -> Result<Self, Error> {
         if bytes.len() as u64 > limits.bytes {
             return Err(Error::TooLarge { name: name.into(), field: "file size".into(), limit: limits.bytes });
@@ -100,7 +103,7 @@ impl Scan {
         Err(Error::Unknown { name: name.into(), hint: hint.into() })
     }
 
-    /// A NIfTI volume whose header and voxels are in two files.
+    /// Opens a NIfTI volume with header and voxels in two files.
     pub(crate) fn of_pair(header: &[u8], image: &[u8], name: &str, limits: &Limits) -> Result<Self, Error> {
         let limits = limits.of_file(image.len() as u64);
         let (slices, geometry) = nifti::read(header, Some(image), name, &limits)?;
@@ -121,7 +124,7 @@ impl Scan {
         }
     }
 
-    /// DICOM frames of one size and orientation.
+    /// Stacks DICOM frames of equal size and orientation.
     pub(crate) fn of_frames(
         name: &str,
         window: Option<Window>,
@@ -134,72 +137,74 @@ impl Scan {
         Ok(Self { name, format, slices, geometry, sources, oriented, window, modality, notes })
     }
 
-    /// What messages call it.
+    /// Name in messages.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What kind of file it was.
+    /// The file format.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// The window that the file wants to be shown in.
+    /// The display window of the file.
     #[must_use]
     pub fn window(&self) -> Option<Window> {
         self.window
     }
 
-    /// CT, MR, CR and so on in DICOM's words; `None` where the file does not say.
+    /// The DICOM modality, such as CT, MR or CR; `None` if unknown.
     #[must_use]
     pub fn modality(&self) -> Option<&str> {
         self.modality.as_deref()
     }
 
-    /// What the user should know of it, a sentence each, such as slices that are missing.
+    /// Warnings for the user, one sentence each, such as missing slices.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// Where the slices of a volume lie in the patient and in the file, for [`crate::write::nifti`].
+    /// Position of the slices in the patient and in the file, for [`crate::write::nifti`].
     #[must_use]
     pub fn geometry(&self) -> Option<&Geometry> {
         self.geometry.as_ref()
     }
 
-    /// Whether the file says where the patient's right and front are, so that the view is known to be radiological.
+    /// Whether the file gives the patient orientation, so that the view is radiological.
     #[must_use]
     pub fn is_oriented(&self) -> bool {
         self.oriented
     }
 
-    /// Whether [`crate::write::segmentation`] can refer to its slices: DICOM that says who and where they are.
+    /// Whether [`crate::write::segmentation`] can reference the slices: DICOM with identifiers and positions.
     #[must_use]
     pub fn is_segmentable(&self) -> bool {
         self.sources.as_ref().is_some_and(|sources| !sources.is_empty())
     }
 
-    /// What a DICOM object about the slices refers to, for [`crate::write::segmentation`]; `None` for other files, and where
-    /// a slice does not say who or where it is.
+    /// Identifiers and positions of the slices, for [`crate::write::segmentation`]; `None` if the file lacks them.
     pub(crate) fn sources(&self) -> Option<&[Source]> {
         self.sources.as_deref()
     }
 
-    /// Number of slices, at least 1.
+    /// Number of slices; at least 1.
     #[must_use]
     pub fn slice_count(&self) -> usize {
         self.slices.len()
     }
 
-    /// Pixels of all slices.
+    /// Number of pixels of all slices.
     pub(crate) fn voxels(&self) -> u64 {
         self.slices.iter().map(|slice| slice.hu().len() as u64).sum()
     }
 
-    /// The slice `index`, from 0.
+    /// Slice `index`, from 0.
+    ///
+    /// # Errors
+    /// If there is no such slice.
     pub fn slice(&self, index: usize) -> Result<&Slice, Error> {
         self.slices.get(index).ok_or_else(|| self.no_slice(index, self.slices.len()))
     }
@@ -213,14 +218,20 @@ impl Scan {
     }
 }
 
-/// The pixels of a label picture (PNG) whose class is one of `classes`.
+/// Mask of the pixels of a label picture (PNG) with one of the values `classes`.
+///
+/// # Errors
+/// If the picture cannot be read or has not 8 bits per pixel.
 pub fn label_mask(bytes: &[u8], name: &str, classes: &[u8], limits: &Limits) -> Result<Mask, Error> {
     let (width, height, labels) = raster::read_labels(bytes, name, limits)?;
     let inside = labels.iter().map(|label| classes.contains(label)).collect();
     Mask::new(width, height, inside).ok_or_else(|| Error::invalid(name, "size", "the picture is empty"))
 }
 
-/// How many pixels of a label picture (PNG) have each label but 0.
+/// Number of pixels of each label except 0 in a label picture (PNG).
+///
+/// # Errors
+/// If the picture cannot be read or has not 8 bits per pixel.
 pub fn label_counts(bytes: &[u8], name: &str, limits: &Limits) -> Result<BTreeMap<u8, u32>, Error> {
     let (_, _, labels) = raster::read_labels(bytes, name, limits)?;
     let mut counts = [0; 256];

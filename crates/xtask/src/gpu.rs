@@ -12,12 +12,12 @@ use crate::{root, target};
 /// The benchmarks with a `--device` option.
 const BENCHES: [&str; 4] = ["convolution", "explanation", "training_step", "classifier_step"];
 /// The script that runs the benchmarks on the other machine.
-const SCRIPT: &str = "crates/coin-train/benches/card.sh";
+const SCRIPT: &str = "crates/coin-train/benches/gpu.sh";
 
 /// Builds the benchmarks for each GPU backend, `vulkan` or `cuda`, with and without the feature `tuned`, and packs them into
-/// `target/card` with their script and input files.
+/// `target/gpu` with their script and input files.
 pub fn pack(backends: &[String]) -> anyhow::Result<()> {
-    let folder = target().join("card");
+    let folder = target().join("gpu");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
@@ -27,8 +27,8 @@ pub fn pack(backends: &[String]) -> anyhow::Result<()> {
     }
     let folders = ["crates/coin-train/benches/baselines", "models/coin-phantom", "models/coin-kidney-anomaly"];
     folders.into_iter().try_for_each(|name| copy_files(&root().join(name), &folder.join(name)))?;
-    fs::copy(root().join(SCRIPT), folder.join("card.sh")).context(SCRIPT)?;
-    eprintln!("packed {}; copy it to the machine with the GPU and run card.sh there", folder.display());
+    fs::copy(root().join(SCRIPT), folder.join("gpu.sh")).context(SCRIPT)?;
+    eprintln!("packed {}; copy it to the machine with the GPU and run gpu.sh there", folder.display());
     Ok(())
 }
 

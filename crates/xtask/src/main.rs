@@ -30,8 +30,8 @@ enum Command {
         #[arg(long, default_value_t = 8080)]
         port: u16,
     },
-    /// Pack the GPU benchmarks into target/card.
-    #[command(name = "card")]
+    /// Pack the GPU benchmarks into target/gpu.
+    #[command(alias = "card")]
     Gpu {
         /// GPU backends: vulkan, cuda.
         #[arg(required = true, value_parser = ["vulkan", "cuda"])]

@@ -23,16 +23,18 @@ pub fn native() -> anyhow::Result<()> {
 fn lint() -> anyhow::Result<()> {
     run("cargo", &["fmt", "--all", "--check"])?;
     let lints = ["--all-targets", "--release", "--", "--deny", "warnings"];
-    run("cargo", &[&["clippy"], &NATIVE[..], &lints].concat())
+    run("cargo", &[&["clippy"], &NATIVE[..], &lints].concat())?;
+    let documents = [&["doc", "--release", "--no-deps"], &NATIVE[..]].concat();
+    run_in(&root(), "cargo", &documents, &[("RUSTDOCFLAGS", Path::new("--deny warnings"))])
 }
 
 /// Runs all checks, including the page build and the browser tests.
 pub fn all() -> anyhow::Result<()> {
     lint()?;
     // GPU features are only compiled. DOCS_RS stops the CUDA build from downloading its bundle.
-    let gpu = |feature| ["check", "--release", "--package", "coin-train", "--features", feature];
-    run("cargo", &gpu("vulkan,tuned"))?;
-    run_in(&root(), "cargo", &gpu("cuda"), &[("DOCS_RS", Path::new("1"))])?;
+    let gpu = ["check", "--release", "--package", "coin-train", "--features", "vulkan,tuned,cuda"];
+    run_in(&root(), "cargo", &gpu, &[("DOCS_RS", Path::new("1"))])?;
+    packages()?;
     dependencies::check()?;
     samples::volume();
     samples::readers()?;
@@ -46,6 +48,7 @@ pub fn all() -> anyhow::Result<()> {
     let expected = expected()?;
     let browser = root().join("tests/browser");
     run_in(&browser, "npm", &["ci", "--no-audit", "--no-fund"], &[])?;
+    run_in(&root().join("pkg"), "npm", &["pack", "--dry-run", "--ignore-scripts"], &[])?;
     dependencies::audit()?;
     let screenshots = root().join("target/screenshots");
     run_in(
@@ -59,6 +62,12 @@ pub fn all() -> anyhow::Result<()> {
             ("COIN_DIST", &root().join("dist")),
         ],
     )
+}
+
+/// Packs the crates that are published.
+fn packages() -> anyhow::Result<()> {
+    let crates = ["coin-kernels", "coin-imaging", "coin-core", "coin-train"].map(|name| ["--package", name]).concat();
+    run("cargo", &[&["package", "--no-verify", "--allow-dirty", "--quiet"], &crates[..]].concat())
 }
 
 /// Runs the tests of the CPU kernels as WebAssembly in Node.

@@ -10,75 +10,74 @@ use crate::method::Method;
 use crate::networks::{ClassifierArchitecture, InpainterConfig};
 use crate::ood::OodDetector;
 
-/// The version of the format that this code writes, and the newest that it reads.
+/// Format version that is written, and the newest that is read.
 pub const FORMAT: u32 = 4;
-/// Largest side of an input that a file may ask for.
+/// Maximum side of the model input in pixels.
 const LARGEST_SIZE: usize = 2048;
 
-/// What a model is and how to use it.
+/// The description of a model, stored as JSON in the metadata field `coin`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Card {
-    /// Version of this document.
+    /// Format version.
     pub format: u32,
-    /// Name in file names: lower case letters, digits and hyphens.
+    /// Name in file names: lower-case letters, digits and hyphens.
     pub name: String,
-    /// Name for people.
+    /// Title shown to users.
     pub title: String,
     /// Architecture of encoder and generator.
     pub inpainter: InpainterConfig,
     /// Architecture of the classifier.
     pub classifier: ClassifierArchitecture,
-    /// What its counterfactuals are to be.
+    /// The method that defines its counterfactuals.
     #[serde(default, skip_serializing_if = "Method::is_coin")]
     pub method: Method,
-    /// Side of the square input in pixels.
+    /// Height and width of the input in pixels.
     pub size: usize,
     /// Whether the input is cropped to a square around the body.
     #[serde(default, skip_serializing_if = "is_false")]
     pub crop_to_body: bool,
-    /// Which intensities become -1 and 1. Up to format 3, `window` was a pair of HU.
+    /// The intensities that map to -1 and 1. Up to format 3, `window` was a pair of HU.
     #[serde(alias = "window")]
     pub normalisation: Normalisation,
-    /// What the model was trained to find, in the words of its data; empty in older files.
+    /// The finding, as named in the data set; empty in older files.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub finding: String,
-    /// Modality of the images, such as CT or MR; empty in older files, which are all CT.
+    /// Modality of the training images, such as CT or MR; empty in older files, which are CT.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub modality: String,
-    /// Unit of the intensities: HU, or arbitrary; empty in older files, which are all in HU.
+    /// Unit of the intensities, HU or arbitrary; empty in older files, which are in HU.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unit: String,
-    /// The mask is where the difference map exceeds this.
+    /// Threshold of the mask on the difference map.
     pub threshold: f32,
-    /// Only those components of the mask are kept in which the difference map exceeds this somewhere; 0 keeps all. `peak` in
-    /// older files.
+    /// Components of the mask that do not exceed this somewhere are removed; 0 keeps all. `peak` in older files.
     #[serde(default, alias = "peak", skip_serializing_if = "is_zero")]
     pub seed_threshold: f32,
-    /// Whether the mask is opened, closed and reduced to its largest component by default.
+    /// Whether the mask is opened, closed and reduced to its largest component.
     pub postprocess: bool,
-    /// The training recipe, whole.
+    /// The complete training recipe.
     pub recipe: Value,
-    /// What it was trained on, in words.
+    /// Description of the training data.
     pub data: String,
-    /// Measured results.
+    /// Evaluation results: an excerpt of `report.json`.
     pub results: Value,
-    /// What it cannot do, in words.
+    /// Limitations, shown to users.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub limits: String,
-    /// Tells images that are unlike the training data, where it was fitted. `familiarity` in older files.
+    /// The out-of-distribution detector, if one was fitted. `familiarity` in older files.
     #[serde(default, alias = "familiarity", skip_serializing_if = "Option::is_none")]
     pub ood: Option<OodDetector>,
     /// Licence of the weights.
     pub licence: String,
-    /// SHA-256 of all tensors, in the order of their names.
+    /// SHA-256 over all tensors, sorted by name.
     pub weights_sha256: String,
-    /// A small computation and its result, to be repeated before a device is trusted.
+    /// A small computation with its expected result; a device must reproduce it.
     pub self_test: SelfTest,
 }
 
 impl Card {
-    /// Whether the model sees HU.
+    /// Whether the model input is in HU.
     pub fn is_in_hu(&self) -> bool {
         matches!(self.unit.as_str(), "" | "HU") && matches!(self.normalisation, Normalisation::Window(_))
     }
@@ -113,10 +112,10 @@ pub(super) fn read(document: &str) -> Result<Card, Error> {
 pub(super) fn check(card: &Card) -> Result<(), Error> {
     Error::refuse("name", name_problem(&card.name))?;
     Error::refuse("inpainter", card.inpainter.problem())?;
-    let told = card.method.is_coin() || card.inpainter.conditions > 1;
+    let conditioned = card.method.is_coin() || card.inpainter.conditions > 1;
     Error::refuse(
         "method",
-        (!told).then(|| "it tells the generator a condition, and inpainter.conditions is 1".into()),
+        (!conditioned).then(|| "it tells the generator a condition, and inpainter.conditions is 1".into()),
     )?;
     Error::refuse("classifier", card.classifier.problem())?;
     Error::refuse("size", side_problem(card, card.size))?;
@@ -131,7 +130,7 @@ pub(super) fn check(card: &Card) -> Result<(), Error> {
     Error::refuse("ood", card.ood.as_ref().and_then(OodDetector::problem))
 }
 
-/// Why a name cannot stand in file names.
+/// Returns why a name is not usable in file names, if it is not.
 pub fn name_problem(name: &str) -> Option<String> {
     let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
     let named = !name.is_empty() && name.bytes().all(plain);

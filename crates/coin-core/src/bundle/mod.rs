@@ -1,7 +1,7 @@
-//! The model file: one safetensors file with the inference weights of inpainter and classifier in f16, and a JSON
-//! document `coin` in its metadata that says what the model is.
+//! The model file: a safetensors file with the inference weights of inpainter and classifier in f16, and a JSON description,
+//! the [`Card`], in its metadata field `coin`.
 //!
-//! A reader checks every field, and every tensor's name and shape when it makes the networks, and refuses with the name.
+//! Reading checks every field; making the networks checks the name and shape of every tensor.
 
 mod card;
 mod half;
@@ -23,27 +23,27 @@ pub use card::{Card, FORMAT, name_problem};
 pub use normalisation::{Normalisation, Over};
 pub use self_test::{SELF_TEST_TOLERANCE, SelfTest};
 
-/// The metadata key of the model's document.
+/// Metadata field of the card.
 const KEY: &str = "coin";
-/// What the names of the inpainter's tensors begin with.
+/// Name prefix of the inpainter's tensors.
 pub const INPAINTER: &str = "inpainter";
-/// What the names of the classifier's tensors begin with.
+/// Name prefix of the classifier's tensors.
 pub const CLASSIFIER: &str = "classifier";
 
-/// A model: its document and its weights.
+/// A model: its card and its weights.
 #[derive(Clone, Debug)]
 pub struct Bundle {
-    /// What the model is.
+    /// The description of the model.
     pub card: Card,
     weights: Weights,
 }
 
 impl Bundle {
-    /// Packs trained networks: folds spectral norms, rounds weights to f16, fills in the hash and the self-test of
-    /// `card`. `device` must be a CPU.
+    /// Packs trained networks: folds spectral norms, rounds the weights to f16, and computes hash and self-test of the
+    /// card. `device` must be a CPU.
     ///
     /// # Errors
-    /// When [`Self::read`] would refuse the card, or a device does not give the weights or the self-test's result back.
+    /// If the card is invalid, or a device does not return the weights or the result of the self-test.
     pub fn pack(mut card: Card, inpainter: Inpainter, classifier: Classifier, device: &Device) -> Result<Self, Error> {
         card.inpainter.spectral_norm = false;
         card::check(&card)?;
@@ -59,8 +59,8 @@ impl Bundle {
     /// Reads a model file.
     ///
     /// # Errors
-    /// When it is no whole safetensors file, or a field or the hash of the weights is not as it should be. Names and shapes of
-    /// tensors are compared by [`Self::networks`].
+    /// If it is not a complete safetensors file, or a field or the hash of the weights is wrong. [`Self::networks`] checks the
+    /// names and shapes of the tensors.
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
         let container = |reason: safetensors::SafeTensorError| Error::Container(reason.to_string());
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(container)?;
@@ -77,12 +77,15 @@ impl Bundle {
         Ok(Self { card, weights })
     }
 
-    /// All tensors by name.
+    /// The tensors by name.
     pub fn weights(&self) -> &Weights {
         &self.weights
     }
 
-    /// The file.
+    /// Encodes the model file.
+    ///
+    /// # Errors
+    /// If the card cannot be encoded.
     pub fn write(&self) -> Result<Vec<u8>, Error> {
         let card = serde_json::to_string(&self.card).map_err(|reason| Error::Card(reason.to_string()))?;
         let metadata = HashMap::from([(KEY.to_owned(), card)]);
@@ -90,10 +93,10 @@ impl Bundle {
         safetensors::serialize(tensors, Some(metadata)).map_err(|reason| Error::Container(reason.to_string()))
     }
 
-    /// The networks on `device`. However large those that the card describes are, memory is taken for weights of the file alone.
+    /// Creates the networks on `device`. Memory is allocated only for tensors in the file, whatever the card describes.
     ///
     /// # Errors
-    /// When a tensor is missing, unknown or of a wrong shape.
+    /// If a tensor is missing, unknown or has a wrong shape.
     pub fn networks(&self, device: &Device) -> Result<(Inpainter, Classifier), Error> {
         let mut weights = self.weights.clone();
         let inpainter = weights::split_off(&mut weights, INPAINTER);
@@ -105,10 +108,10 @@ impl Bundle {
         Ok((inpainter, weights::apply(self.card.classifier.undrawn(device), classifier)?.no_grad()))
     }
 
-    /// The networks on `device`, ready to explain.
+    /// Creates the explainer on `device`.
     ///
     /// # Errors
-    /// As [`Self::networks`].
+    /// See [`Self::networks`].
     pub fn explainer(&self, device: &Device) -> Result<Explainer, Error> {
         let (inpainter, classifier) = self.networks(device)?;
         Ok(Explainer {
@@ -124,8 +127,10 @@ impl Bundle {
         self_test::input(self.card.self_test.size)
     }
 
-    /// How far the answer to [`Self::self_test_input`] is from the expected one; more than
-    /// [`SELF_TEST_TOLERANCE`] is an error.
+    /// Returns the maximum error of the answer to [`Self::self_test_input`].
+    ///
+    /// # Errors
+    /// If it exceeds [`SELF_TEST_TOLERANCE`].
     pub fn check(&self, answer: &Explanation) -> Result<f32, Error> {
         self.card.self_test.compare(answer)
     }

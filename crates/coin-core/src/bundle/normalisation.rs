@@ -1,35 +1,35 @@
-//! Which intensities become -1 and 1.
+//! Normalisation: the intensities that map to -1 and 1.
 
 use serde::{Deserialize, Serialize};
 
-/// Which intensities become -1 and 1.
+/// The intensities that map to -1 and 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "WrittenNormalisation", into = "WrittenNormalisation")]
 pub enum Normalisation {
-    /// The same of every image: HU in CT.
+    /// A fixed window, in HU for CT.
     Window([f32; 2]),
-    /// Percentiles of the image's own intensities, from 0 to 100.
+    /// Percentiles of the intensities, from 0 to 100.
     Percentiles {
-        /// Of what becomes -1, and of what becomes 1.
+        /// The percentiles that map to -1 and to 1.
         percentiles: [f32; 2],
-        /// Which images they are taken over.
+        /// The images over which they are computed.
         over: Over,
     },
 }
 
-/// The images whose intensities are ranked.
+/// The images over which percentiles are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Over {
-    /// Each slice by itself.
+    /// Each slice separately.
     Slice,
-    /// All slices of a patient, or of a volume.
+    /// All slices of a patient or volume.
     Case,
     /// All training slices.
     Dataset,
 }
 
-/// As files have it.
+/// Normalisation as written in files.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum WrittenNormalisation {
@@ -57,7 +57,7 @@ impl From<Normalisation> for WrittenNormalisation {
 }
 
 impl Normalisation {
-    /// What is wrong with it, if anything.
+    /// Returns what is invalid, if anything.
     pub fn problem(&self) -> Option<String> {
         let rises = |[low, high]: [f32; 2]| low.is_finite() && high.is_finite() && low < high;
         match *self {

@@ -1,4 +1,4 @@
-//! A small computation whose result is known: what a device must give before it is trusted.
+//! The self-test: a small computation that a device must reproduce.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -9,23 +9,23 @@ use crate::explanation::{Explanation, largest_difference};
 /// Pixels of the counterfactual that are compared.
 const PIXELS: usize = 64;
 
-/// A made input and what the model gives for it on the CPU.
+/// A generated input and the result of the model on the CPU.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SelfTest {
-    /// Side of the input.
+    /// Height and width of the input.
     pub size: usize,
     /// SHA-256 of the input's little-endian f32 values.
     pub input_sha256: String,
-    /// Probability before.
+    /// Probability of "abnormal" of the input.
     pub before: f32,
-    /// Probability after.
+    /// Probability of "abnormal" of the counterfactual.
     pub after: f32,
-    /// The counterfactual at evenly spread pixels.
+    /// The counterfactual at evenly spaced pixels.
     pub counterfactual: Vec<f32>,
 }
 
-/// Largest difference to the expected values with which a device passes the self-test.
+/// Maximum error with which a device passes the self-test.
 pub const SELF_TEST_TOLERANCE: f32 = 2e-3;
 
 impl SelfTest {
@@ -34,7 +34,7 @@ impl SelfTest {
         Self { size: 0, input_sha256: String::new(), before: 0.0, after: 0.0, counterfactual: Vec::new() }
     }
 
-    /// Refuses a self-test that another input or another number of values belongs to.
+    /// Rejects a self-test of another input or with another number of values.
     pub(super) fn check(&self) -> Result<(), Error> {
         let Self { size, input_sha256, counterfactual, .. } = self;
         let known = hash(&input(*size)) == *input_sha256;
@@ -44,7 +44,7 @@ impl SelfTest {
         Error::refuse("self_test.counterfactual", (found != expected).then(reason))
     }
 
-    /// Of the answer to [`input`].
+    /// The self-test whose result is `answer`.
     pub(super) fn of(size: usize, answer: &Explanation) -> Self {
         Self {
             size,
@@ -55,7 +55,7 @@ impl SelfTest {
         }
     }
 
-    /// The largest difference of an answer to the expected one; an error beyond [`SELF_TEST_TOLERANCE`].
+    /// Returns the maximum error of an answer, or an error above [`SELF_TEST_TOLERANCE`].
     pub(super) fn compare(&self, answer: &Explanation) -> Result<f32, Error> {
         let found = spread(&answer.counterfactual);
         let pairs = found.iter().zip(&self.counterfactual);
@@ -73,7 +73,7 @@ fn hash(values: &[f32]) -> String {
     hex::encode(Sha256::digest(&bytes))
 }
 
-/// Rings and a ramp from integers only, so that every machine makes the same bits.
+/// Rings and a ramp, from integers only, so that every machine generates the same bits; `size * size` values in [-1, 1].
 pub(super) fn input(size: usize) -> Vec<f32> {
     let level = |i: usize| {
         let (x, y) = (i % size, i / size);
@@ -84,9 +84,9 @@ pub(super) fn input(size: usize) -> Vec<f32> {
     (0..size * size).map(level).collect()
 }
 
-/// [`PIXELS`] values, evenly spread; all where there are fewer.
+/// Samples [`PIXELS`] evenly spaced values; all if there are fewer.
 fn spread(values: &[f32]) -> Vec<f32> {
     let step = (values.len() / PIXELS).max(1);
-    // An odd offset in each row, so that the samples do not all lie in one column.
+    // Odd offsets keep the samples from all lying in one column.
     (0..PIXELS).filter_map(|i| values.get(i * step + (i * 5) % step)).copied().collect()
 }

@@ -2,8 +2,8 @@
 # GPU benchmarks in at most eight minutes: convolutions with our kernels and Burn's, explanations versus onnxruntime, and
 # training steps versus PyTorch, all on the same GPU in f32.
 #
-#   cargo xtask card vulkan cuda      # on a machine with a compiler: packs target/card
-#   COIN_PYTHON=python3 ./card.sh     # in that folder, on the machine with the GPU
+#   cargo xtask gpu vulkan cuda      # on a machine with a compiler: packs target/gpu
+#   COIN_PYTHON=python3 ./gpu.sh     # in that folder, on the machine with the GPU
 #
 # This Python needs numpy, onnxruntime-gpu and torch. Without it, only our own times are printed.
 

@@ -110,7 +110,7 @@ export class CoinExplainerElement extends HTMLElement {
       const explainer = await this.#loadExplainer(signal);
       const files = this.#files ?? (await this.#fetchSource(signal));
       if (files.length === 0) return this.#showStatus("");
-      const slice = await this.#readSlice(files, explainer.info.window);
+      const slice = await this.#readSlice(files, explainer.info);
       signal.throwIfAborted();
       const explanation = await explainer.explain(slice);
       signal.throwIfAborted();
@@ -126,14 +126,14 @@ export class CoinExplainerElement extends HTMLElement {
    * share.
    *
    * @param {{source: Blob, name: string}[]} files
-   * @param {[number, number]} window
+   * @param {import("./coin.js").ModelInfo} model
    */
-  async #readSlice(files, window) {
+  async #readSlice(files, { window, casePercentiles }) {
     const { scans } = await openScans(files, { window });
     try {
       const [scan] = scans;
       const number = Math.round(Number(this.getAttribute("slice"))) || Math.floor(scan.info.slices / 2) + 1;
-      return await scan.slice(Math.min(scan.info.slices, Math.max(1, number)) - 1);
+      return await scan.slice(Math.min(scan.info.slices, Math.max(1, number)) - 1, { percentiles: casePercentiles });
     } finally {
       await Promise.all(scans.map((scan) => scan.close()));
     }

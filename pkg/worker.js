@@ -41,6 +41,8 @@ let memory;
 let engine;
 /** Opened scans by handle. @type {Map<number, any>} */
 const scans = new Map();
+/** Windows of percentiles over scans. @type {Map<number, {percentiles: [number, number], window: [number, number]}>} */
+const windows = new Map();
 let lastHandle = 0;
 
 new PerformanceObserver((list) => {
@@ -180,7 +182,7 @@ const methods = {
   /** @param {{scan: number, index: number, percentiles?: [number, number] | null}} args */
   slice({ scan, index, percentiles }) {
     const slice = toPlain(scans.get(scan).slice(index));
-    return percentiles ? { ...slice, normalisation: scans.get(scan).percentiles(...percentiles) } : slice;
+    return percentiles ? { ...slice, normalisation: windowOf(scan, percentiles) } : slice;
   },
 
   /** @param {{file: string, scan: number, slices: import("./coin.js").ExplainedSlice[], model: string}} args */
@@ -205,6 +207,7 @@ const methods = {
   close({ scan }) {
     scans.get(scan)?.free();
     scans.delete(scan);
+    windows.delete(scan);
   },
 
   /** @param {{seed: number, size: number, anomaly: PlainStyle | null}} args */
@@ -241,6 +244,21 @@ const methods = {
 
   memory: () => memory.buffer.byteLength,
 };
+
+/**
+ * Intensities of a scan at two percentiles, computed once.
+ *
+ * @param {number} scan
+ * @param {[number, number]} percentiles
+ * @returns {[number, number]}
+ */
+function windowOf(scan, percentiles) {
+  const known = windows.get(scan);
+  if (known && known.percentiles.every((value, i) => value === percentiles[i])) return known.window;
+  const window = scans.get(scan).percentiles(...percentiles);
+  windows.set(scan, { percentiles, window });
+  return window;
+}
 
 /**
  * Callback that posts the progress of a call.

@@ -61,6 +61,7 @@ export function setQueryParameters(parameters) {
 export function writeAddress() {
   const parameters = new URLSearchParams(location.hash.slice(1));
   for (const [key, value] of Object.entries(pending)) {
+    parameters.delete(OLD_KEYS[/** @type {Key} */ (key)] ?? key);
     if (value === null || value === "") parameters.delete(key);
     else parameters.set(key, String(value));
   }

@@ -38,7 +38,9 @@ export function initComparison(current, models) {
         signal.throwIfAborted();
         task.progress(COMPARISON.explaining);
         const { slice, truth: inserted } = result.input;
-        const explanation = await other.explain(slice);
+        // The normalisation belongs to the model in use.
+        const { plain } = await result.input.source.load(result.input.index, other.info, signal);
+        const explanation = await other.explain({ ...slice, normalisation: plain.normalisation });
         other.close();
         const truth = inserted && (await maskOnGrid(slice, inserted, explanation));
         const mask = await maskOf(explanation, other.info);

@@ -276,7 +276,8 @@ function chooseModel(name) {
     if (!input) return loadInitial(info, signal);
     if (!input.edited) return input.source.load(input.index, info, signal);
     // The normalisation belongs to the previous model.
-    return { ...input, slice: { ...input.slice, normalisation: input.plain.normalisation } };
+    const { plain } = await input.source.load(input.index, info, signal);
+    return { ...input, slice: { ...input.slice, normalisation: plain.normalisation }, plain: { ...input.plain, normalisation: plain.normalisation } };
   });
 }
 

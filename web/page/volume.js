@@ -55,7 +55,7 @@ export function initVolume(open, showError) {
         const missing = Array.from({ length: source.count }, (_, i) => i).filter((i) => !slices.has(i));
         const start = performance.now();
         const read = async function* () {
-          for (const i of missing) yield await source.scan.slice(i);
+          for (const i of missing) yield await source.scan.slice(i, { percentiles: explainer.info.casePercentiles, signal });
         };
         let done = 0;
         task.progress(VOLUME.explaining(missing[0] ?? 0, null), done, missing.length);

@@ -121,9 +121,13 @@ impl Error {
     /// Whether another file, number or batch size fixes it.
     #[must_use]
     pub fn is_input(&self) -> bool {
+        if let Self::SelfTest(reason) = self {
+            return reason.is_input();
+        }
         !matches!(
             self,
             Self::Input { .. }
+                | Self::UnreadTensor { .. }
                 | Self::Device(_)
                 | Self::Memory(_)
                 | Self::Step(_)

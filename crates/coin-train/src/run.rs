@@ -23,6 +23,11 @@ const DATA: &str = "data.txt";
 const PROVENANCE: &str = "provenance.json";
 /// TensorBoard finds files with "tfevents" in their names.
 const EVENTS: &str = "events.out.tfevents.coin";
+/// What earlier versions called `provenance.json`.
+const ORIGIN: &str = "origin.json";
+/// What earlier versions called stages.
+const OLD_STAGES: [(&str, &str); 2] =
+    [("localisation", "localisation-pretraining"), ("restoration", "inpainting-pretraining")];
 const METRICS: &str = "metrics.jsonl";
 const LOCK: &str = ".lock";
 const PICTURES: &str = "pictures";
@@ -67,6 +72,8 @@ impl Run {
             return Self::write(folder.to_owned(), recipe, data);
         }
         let (run, found, found_data) = Self::resume(folder)?;
+        // Titles and limits are words, which change without a change of the training.
+        let found = Recipe { title: recipe.title.clone(), limits: recipe.limits.clone(), ..found };
         if found != *recipe || found_data != absolute(data)? {
             let reason =
                 format!("{} contains a run with another recipe or other data; choose another folder", folder.display());
@@ -173,10 +180,8 @@ impl Run {
 
     /// The provenance of the run, if it was started.
     fn provenance(&self) -> anyhow::Result<Option<Provenance>> {
-        let path = self.folder.join(PROVENANCE);
-        if !path.exists() {
-            return Ok(None);
-        }
+        let paths = [PROVENANCE, ORIGIN].map(|name| self.folder.join(name));
+        let Some(path) = paths.into_iter().find(|path| path.exists()) else { return Ok(None) };
         let provenance = serde_json::from_slice(&files::read(&path)?).with_context(|| path.display().to_string())?;
         Ok(Some(provenance))
     }
@@ -196,12 +201,19 @@ impl Run {
 
     /// The checkpoints of a stage.
     pub fn checkpoints(&self, stage: &str) -> Checkpoints {
-        Checkpoints::new(self.folder.join("checkpoints").join(stage))
+        Checkpoints::new(self.stage_folder("checkpoints", stage))
     }
 
     /// The best state of a stage by validation.
     pub fn best(&self, stage: &str) -> Checkpoints {
-        Checkpoints::new(self.folder.join("best").join(stage))
+        Checkpoints::new(self.stage_folder("best", stage))
+    }
+
+    /// The folder of a stage, or the one of its old name if only that exists.
+    fn stage_folder(&self, kind: &str, stage: &str) -> PathBuf {
+        let folder = self.folder.join(kind).join(stage);
+        let old = OLD_STAGES.iter().find(|(_, new)| *new == stage).map(|(old, _)| self.folder.join(kind).join(old));
+        old.filter(|old| old.exists() && !folder.exists()).unwrap_or(folder)
     }
 
     /// Saves `state` as the best one of its stage.
@@ -233,7 +245,13 @@ impl Run {
         }
         // A kill can truncate the last line.
         let text = String::from_utf8(files::read(&path)?).context("metrics.jsonl is not UTF-8 text")?;
-        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+        let modern = |mut line: Value| {
+            if let Some((_, new)) = OLD_STAGES.iter().find(|(old, _)| line["stage"] == *old) {
+                line["stage"] = (*new).into();
+            }
+            line
+        };
+        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).map(modern).collect())
     }
 
     /// Removes the log lines of `stage` from `step` on, because a resumed run logs them again.
@@ -289,5 +307,20 @@ mod tests {
         drop(run.begin(&Provenance::now("one", "another device")).unwrap());
         let message = run.begin(&Provenance::now("two", "CPU")).unwrap_err().to_string();
         assert!(message.contains("quick was started with other data"), "{message}");
+    }
+
+    #[test]
+    fn a_run_of_an_earlier_version_is_resumed() {
+        let (folder, recipe) = (tempfile::tempdir().unwrap(), Recipe::load("quick", &[]).unwrap());
+        let run = Run::create(folder.path(), &recipe, &[DataSpec::Phantom]).unwrap();
+        run.best("inpainting-pretraining").save(&TrainerState { step: 3, ..TrainerState::default() }).unwrap();
+        run.log(&serde_json::json!({ "stage": "restoration", "step": 3 })).unwrap();
+        drop(run.begin(&Provenance::now("one", "CPU")).unwrap());
+        std::fs::rename(run.folder().join("best/inpainting-pretraining"), run.folder().join("best/restoration"))
+            .unwrap();
+        std::fs::rename(run.folder().join(PROVENANCE), run.folder().join(ORIGIN)).unwrap();
+        assert_eq!(run.best("inpainting-pretraining").newest().unwrap().unwrap().step, 3);
+        assert_eq!(run.logged().unwrap()[0]["stage"], "inpainting-pretraining");
+        assert!(run.begin(&Provenance::now("two", "CPU")).unwrap_err().to_string().contains("other data"));
     }
 }

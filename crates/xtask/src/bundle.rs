@@ -21,8 +21,11 @@ pub fn bundle(page: &Path) -> anyhow::Result<()> {
     let fetched = ["exec", "--yes", "--prefer-offline", "--package", &package, "--", "esbuild"];
     let scripts = ["page/start.js", "page/main.js", "--bundle", "--splitting", "--format=esm", "--charset=utf8"];
     let output = ["--outbase=.", "--outdir=bundled", &name, "--log-level=warning"];
-    run_in(page, "npm", &[&fetched[..], &scripts, &output].concat(), &[])?;
     let bundled = page.join("bundled");
+    if let Err(reason) = run_in(page, "npm", &[&fetched[..], &scripts, &output].concat(), &[]) {
+        eprintln!("{reason:#}: the page's modules are not bundled, so it opens a little later");
+        return if bundled.exists() { Ok(fs::remove_dir_all(bundled)?) } else { Ok(()) };
+    }
     fs::remove_dir_all(page.join("page"))?;
     fs::rename(bundled.join("page"), page.join("page"))?;
     let shared = Path::new(SHARED).with_extension("js");

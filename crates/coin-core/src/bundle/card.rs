@@ -11,7 +11,7 @@ use crate::networks::{ClassifierArchitecture, InpainterConfig};
 use crate::ood::OodDetector;
 
 /// Format version that is written, and the newest that is read.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 /// Maximum side of the model input in pixels.
 const LARGEST_SIZE: usize = 2048;
 

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use coin_imaging::picture::Picture;
 use coin_imaging::{InputTransform, Mask, Plane, Window, write};
@@ -162,15 +161,16 @@ fn inspect(sources: &Sources) -> anyhow::Result<()> {
 #[allow(clippy::print_stdout)]
 fn fingerprint(sources: &Sources, json: bool) -> anyhow::Result<()> {
     let table = sources.folders()?;
-    let found = Fingerprint::of(&table)?.context("the data has no labelled pixels")?;
+    let unlabelled = || Error::Usage(format!("{}: no pixel has a label; give the data masks", table.name()));
+    let found = Fingerprint::of(&table)?.ok_or_else(unlabelled)?;
     if json {
         println!("{}", serde_json::to_string(&found)?);
         return Ok(());
     }
     let hu = table.unit() == Unit::Hu;
-    let unit = if hu { " HU" } else { "" };
+    let (unit, digits) = if hu { (" HU", 1) } else { ("", 4) };
     let Fingerprint { pixels, mean, deviation, percentile_00_5, percentile_99_5 } = found;
-    println!("{pixels} labelled pixels, mean {mean:.1}{unit}, standard deviation {deviation:.1}{unit}");
+    println!("{pixels} labelled pixels, mean {mean:.digits$}{unit}, standard deviation {deviation:.digits$}{unit}");
     if hu {
         let window = format!("{{window=[{percentile_00_5:.1},{percentile_99_5:.1}]}}");
         println!("train with --set input.normalisation={window}");

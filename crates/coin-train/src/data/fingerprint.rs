@@ -1,5 +1,6 @@
 //! The intensity fingerprint of the labelled pixels of a data set, which suggests a window.
 
+use coin_imaging::Slice;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,9 @@ use crate::Error;
 /// Number of bins of a histogram.
 const BINS: usize = 1 << 16;
 
+/// A range that any value extends.
+const NOTHING: [f64; 2] = [f64::INFINITY, f64::NEG_INFINITY];
+
 /// The bins of a histogram of intensities.
 #[derive(Clone, Copy, Debug)]
 struct Bins {
@@ -19,16 +23,17 @@ struct Bins {
 }
 
 impl Bins {
-    /// Whole HU in CT; elsewhere the range of the stored images in equal parts.
-    fn of(table: &SliceTable) -> Self {
-        let mut bounds =
-            table.rows().iter().map(|row| (f64::from(row.intensities.low()), f64::from(row.intensities.high())));
-        let first = bounds.next().unwrap_or((0.0, 1.0));
-        let (low, high) = bounds.fold(first, |all, row| (all.0.min(row.0), all.1.max(row.1)));
-        match table.rows().iter().all(|row| row.description.unit() == Unit::Hu) {
-            true => Self { lowest: -32768.0, width: 1.0 },
-            false => Self { lowest: low, width: (high - low) / (BINS - 1) as f64 },
+    /// Whole HU in CT; elsewhere the range of all intensities in equal parts.
+    fn of(table: &SliceTable) -> Result<Self, Error> {
+        if table.unit() == Unit::Hu {
+            return Ok(Self { lowest: -32768.0, width: 1.0 });
         }
+        let range =
+            |[low, high]: [f64; 2], [other_low, other_high]: [f64; 2]| [low.min(other_low), high.max(other_high)];
+        let of_slice = |slice: Slice| slice.hu().iter().fold(NOTHING, |all, &value| range(all, [value.into(); 2]));
+        let ranges = table.rows().par_iter().map(|row| row.slice().map(of_slice));
+        let [low, high] = ranges.try_reduce(|| NOTHING, |a, b| Ok(range(a, b)))?;
+        Ok(Self { lowest: low, width: ((high - low) / (BINS - 1) as f64).max(f64::MIN_POSITIVE) })
     }
 
     fn place(self, intensity: f32) -> usize {
@@ -61,7 +66,7 @@ impl Fingerprint {
     /// # Errors
     /// If an image or mask cannot be read, or their sizes differ.
     pub fn of(table: &SliceTable) -> Result<Option<Self>, Error> {
-        let bins = Bins::of(table);
+        let bins = Bins::of(table)?;
         let counts = table
             .rows()
             .par_iter()

@@ -20,6 +20,8 @@ const MOVED: [(&str, &str); 10] = [
 /// Keys that were renamed in every table.
 const RENAMED: [(&str, &str); 3] =
     [("wear", "fading"), ("planted_weight", "anomaly_weight"), ("halvings", "downsample_blocks")];
+/// An old table that became one of several kinds.
+const DROP: (&str, &str) = ("learning_rate_drop", "learning_rate_schedule");
 /// An old flag that became a list of labels.
 const WITHOUT_CYSTS: (&str, &str) = ("data.without_cysts", "task.ignore");
 /// The organ of all earlier recipes.
@@ -71,17 +73,27 @@ fn rename(table: &mut Table, found: &mut Vec<(&'static str, &'static str)>) {
         found.push((old, new));
         table.insert(new.into(), value);
     }
-    if let Some(Value::Table(mut drop)) = table.remove("learning_rate_drop") {
-        found.push(("learning_rate_drop", "learning_rate_schedule"));
-        drop.insert("kind".into(), "drop".into());
-        table.insert("learning_rate_schedule".into(), drop.into());
+    if let Some(mut drop) = table.remove(DROP.0) {
+        found.push(DROP);
+        if let Some(drop) = drop.as_table_mut() {
+            drop.insert("kind".into(), "drop".into());
+        }
+        table.insert(DROP.1.into(), drop);
     }
     table.iter_mut().filter_map(|(_, value)| value.as_table_mut()).for_each(|inner| rename(inner, found));
 }
 
-/// Adds the kidney defaults to the task of a recipe if any of the old keys in `found` predates the `task` and `input` sections.
+/// The pair of old and current name of a key that leads to another one in a path such as `restoration.steps`.
+pub fn renamed(key: &str) -> Option<(&'static str, &'static str)> {
+    let stages = MOVED.into_iter().filter(|(_, new)| !new.contains('.'));
+    stages.chain(RENAMED).chain([DROP]).find(|(old, _)| *old == key)
+}
+
+/// Adds the kidney defaults to the task of a recipe whose old keys in `found` predate the `task` section.
 pub fn complete<'a>(table: &mut Table, found: impl IntoIterator<Item = &'a (&'static str, &'static str)>) {
-    if !found.into_iter().any(|(_, new)| new.starts_with("task.") || new.starts_with("input.")) {
+    let mut found = found.into_iter().peekable();
+    let without_task = found.peek().is_some() && !table.contains_key("task");
+    if !without_task && !found.any(|(_, new)| new.starts_with("task.")) {
         return;
     }
     let task = table.entry("task").or_insert_with(|| Table::new().into());

@@ -56,7 +56,7 @@ impl Recipe {
         let mut old = BTreeSet::new();
         let mut table = table(name, &mut old)?;
         for change in changes {
-            set(&mut table, change)?;
+            old.extend(set(&mut table, change)?);
         }
         old.extend(legacy::modernise(&mut table));
         legacy::complete(&mut table, &old);
@@ -139,21 +139,24 @@ fn unknown(given: &Table, known: &Table) -> Option<String> {
     })
 }
 
-/// Applies `a.b.c=value` to a table; a value that is not valid TOML becomes a string.
-fn set(table: &mut Table, change: &str) -> Result<(), Error> {
+/// Applies `a.b.c=value` to a table; a value that is not valid TOML becomes a string. Returns the old keys before the last one.
+fn set(table: &mut Table, change: &str) -> Result<Old, Error> {
     let wrong = |reason: &str| Error::Change { change: change.into(), reason: reason.into() };
     let (path, value) = change.split_once('=').ok_or_else(|| wrong("write it as key=value"))?;
     let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
     let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
     let mut keys: Vec<&str> = path.trim().split('.').collect();
     let last = keys.pop().unwrap_or_default();
-    let mut inner = table;
+    let (mut inner, mut old) = (table, Old::new());
     for key in keys {
+        let renamed = legacy::renamed(key);
+        old.extend(renamed);
+        let key = renamed.map_or(key, |(_, new)| new);
         let next = inner.get_mut(key).and_then(Value::as_table_mut);
         inner = next.ok_or_else(|| wrong(&format!("the recipe has no table {key}")))?;
     }
     inner.insert(last.to_owned(), value);
-    Ok(())
+    Ok(old)
 }
 
 #[cfg(test)]
@@ -271,5 +274,18 @@ mod tests {
             let refused = change(wrong).unwrap_err().to_string();
             assert!(refused.contains(&format!(": {key} ")), "{refused}");
         }
+    }
+
+    #[test]
+    fn changes_may_use_the_old_names_of_keys() {
+        let changes =
+            ["restoration.steps=7", "localisation.anomaly.wear=0.25", "classifier.learning_rate_drop.factor=0.5"];
+        let recipe = Recipe::load("kits23-tumour", &changes.map(String::from)).unwrap();
+        assert_eq!(recipe.inpainting_pretraining.unwrap().schedule.steps, 7);
+        assert_eq!(recipe.localisation_pretraining.unwrap().anomaly.fading, 0.25);
+        let schedule = recipe.classifier.schedule.learning_rate_schedule.unwrap();
+        assert!(matches!(schedule, super::super::LearningRateSchedule::Drop { factor: 0.5, .. }), "{schedule:?}");
+        let refused = Recipe::load("quick", &["classifier.learning_rate_drop=0.1".into()]).unwrap_err().to_string();
+        assert!(refused.contains("learning_rate_schedule"), "{refused}");
     }
 }

@@ -119,7 +119,13 @@ pub fn reliability(bins: &[ReliabilityBin], error: Option<f64>) -> Markup {
 
 fn bin_counts(bins: &[ReliabilityBin]) -> Markup {
     let most = bins.iter().map(|bin| bin.slices).max().unwrap_or(1);
-    let plot = Plot { x_title: "Predicted probability", y_title: "Slices", height: 74.0, top: most as f64 };
+    let plot = Plot {
+        x_title: "Predicted probability",
+        y_title: "Slices",
+        height: 74.0,
+        top: most as f64,
+        ticks: &[0.0, 1.0],
+    };
     let marks = html! {
         @for bin in bins {
             @let (left, right, top) = (plot.x(bin.lower), plot.x(bin.upper), plot.y(bin.slices as f64));

@@ -21,14 +21,16 @@ pub struct Plot {
     pub y_title: &'static str,
     /// Height of the area between the axes; its width is 340.
     pub height: f64,
-    /// Value at the top of the y axis, whose foot is 0.
+    /// Value at the top of the y axis, which starts at 0.
     pub top: f64,
+    /// Ticks of the y axis as fractions of its length.
+    pub ticks: &'static [f64],
 }
 
 impl Plot {
     /// A plot whose y axis runs from 0 to 1 as well.
     pub fn of_fractions(x_title: &'static str, y_title: &'static str, height: f64) -> Self {
-        Self { x_title, y_title, height, top: 1.0 }
+        Self { x_title, y_title, height, top: 1.0, ticks: &QUARTERS }
     }
 
     /// Where an x value lies.
@@ -50,14 +52,13 @@ impl Plot {
     pub fn draw(&self, label: &str, marks: &Markup) -> Markup {
         let (width, height) = (LEFT + WIDTH + RIGHT, TOP + self.height + BOTTOM);
         let (foot, middle) = (self.y(0.0), TOP + self.height / 2.0);
-        let ticks: &[f64] = if self.top == 1.0 { &QUARTERS } else { &[0.0, 1.0] };
         html! {
             svg.plot viewBox=(format!("0 0 {width} {height}")) role="img" aria-label=(label) {
                 @for tick in QUARTERS {
                     line.grid x1=(self.x(tick)) x2=(self.x(tick)) y1=(TOP) y2=(foot) {}
                     text x=(self.x(tick)) y=(foot + 15.0) text-anchor="middle" { (tick) }
                 }
-                @for tick in ticks.iter().map(|tick| tick * self.top) {
+                @for tick in self.ticks.iter().map(|tick| tick * self.top) {
                     line.grid x1=(LEFT) x2=(LEFT + WIDTH) y1=(self.y(tick)) y2=(self.y(tick)) {}
                     text x=(LEFT - 6.0) y=(self.y(tick)) text-anchor="end" dominant-baseline="middle" { (tick) }
                 }

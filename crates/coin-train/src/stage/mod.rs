@@ -19,7 +19,6 @@ mod supervised;
 mod tensors;
 mod training;
 
-use anyhow::Context as _;
 use burn::module::Module as _;
 use coin_core::explanation::Explainer;
 use coin_core::networks::{Classifier, Inpainter, UNet};
@@ -153,7 +152,9 @@ impl Training<'_> {
     pub fn trained(&self) -> anyhow::Result<Explainer> {
         let classifier = self.best_classifier()?;
         let best = self.run.best(CounterfactualStage::NAME).newest()?;
-        let best = best.context("the counterfactual is not trained yet; run --stage counterfactual")?;
+        let untrained =
+            || Error::Usage("the counterfactual is not trained yet; run --stage counterfactual first".into());
+        let best = best.ok_or_else(untrained)?;
         let trainer = self.context.new_counterfactual_trainer(classifier.clone(), None).load_state(&best)?;
         let method = self.context.recipe.counterfactual.training.method;
         Ok(Explainer { inpainter: self.calibrated(&trainer)?, classifier: classifier.valid(), method, ood: None })

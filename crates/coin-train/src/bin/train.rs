@@ -28,7 +28,7 @@ static HEAP: PeakAlloc = PeakAlloc;
 #[command(
     version,
     after_help = "Examples:
-  train                                              phantoms on the CPU, under 20 minutes on two cores
+  train                                              phantoms on the CPU, 3 minutes on two cores
   train --recipe kits23-anomalies --data slices:DIR  real slices with synthetic anomalies
   train --set counterfactual.steps=2000 --seed 3     override recipe keys
   train --devices cuda:0,cuda:1                      split each batch across two GPUs

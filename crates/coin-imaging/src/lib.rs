@@ -7,7 +7,7 @@
 //! - `read`, `scan`, `files`, `stack`: file formats, series and archives
 //! - `slice`, `spacing`, `geometry`, `plane`, `modality`: slices in the patient
 //! - `window`, `normalisation`, `input_transform`, `resample`, `body`: from a slice to the model input and back
-//! - `mask`, `counterfactual`, [`write`], [`picture`], [`colour`]: results
+//! - `mask`, `counterfactual`, [`mod@write`], [`picture`], [`colour`]: results
 //! - [`phantom`], [`anomaly`], [`lesion`], [`augmentation`]: training data
 //!
 //! # Example

@@ -34,7 +34,7 @@ pub struct ModelOptions {
     /// Apply morphological opening and closing to each mask and keep its largest component.
     #[arg(long)]
     postprocess: bool,
-    /// Compute device: auto, cpu, vulkan[:N] or cuda[:N].
+    /// Compute device: auto, cpu, vulkan or cuda; a number chooses one of several, as in cuda:1.
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
 }

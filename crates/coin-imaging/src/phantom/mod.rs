@@ -1,6 +1,6 @@
 //! A procedural axial slice of the upper abdomen in HU, for training, tests and demonstrations.
 //!
-//! A random patient ([`anatomy`]) is painted organ by organ, with partial volume and correlated noise ([`render`]). A
+//! A random patient (`anatomy`) is painted organ by organ, with partial volume and correlated noise (`render`). A
 //! seed gives the same patient everywhere; pixels on an outline may differ between machines, whose sines differ in the
 //! last bit.
 

@@ -78,7 +78,7 @@ enum Command {
         /// A model file whose output should be the same.
         #[arg(long, value_name = "FILE")]
         against: Option<PathBuf>,
-        /// Compute device: auto, cpu, vulkan[:N] or cuda[:N].
+        /// Compute device: auto, cpu, vulkan or cuda; a number chooses one of several, as in cuda:1.
         #[arg(long, default_value = "cpu")]
         device: DeviceChoice,
     },

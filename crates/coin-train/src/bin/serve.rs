@@ -22,7 +22,7 @@ use coin_train::program;
   COIN_TOKEN=token train --devices cuda:0,ws://node2:3000/0,ws://node2:3000/1          on node1"
 )]
 struct Arguments {
-    /// Devices to serve: auto, cpu, vulkan[:N] or cuda[:N], separated by commas.
+    /// Devices to serve: auto, cpu, vulkan or cuda; a number chooses one of several, as in cuda:1. Separated by commas.
     #[arg(long, visible_alias = "devices", value_delimiter = ',', default_value = "auto")]
     device: Vec<DeviceChoice>,
     /// Address to listen on.

@@ -44,8 +44,8 @@ struct Arguments {
     changes: Vec<String>,
     #[command(flatten)]
     data: DataOptions,
-    /// Compute device: auto, cpu, vulkan[:N], cuda[:N], or ws://HOST:PORT[/N] for a machine that runs `serve`. Separate several
-    /// with commas to split each batch across them.
+    /// Compute device: auto, cpu, vulkan or cuda; a number chooses one of several, as in cuda:1. A machine that runs `serve`
+    /// is ws://HOST:PORT or ws://HOST:PORT/1. Separate several with commas to split each batch across them.
     #[arg(long, visible_alias = "devices", value_delimiter = ',', default_value = "auto")]
     device: Vec<Place>,
     /// Train only this stage instead of all stages of the recipe. Stages after the classifier need a run with a trained

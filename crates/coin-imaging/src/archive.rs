@@ -6,6 +6,7 @@ use zip::ZipArchive;
 
 use crate::Error;
 use crate::Limits;
+use crate::files::is_passed_over;
 
 /// Whether the bytes start like a non-empty ZIP archive.
 pub(crate) fn is_archive(bytes: &[u8]) -> bool {
@@ -28,8 +29,7 @@ pub(crate) fn unpack(bytes: &[u8], name: &str, limits: &Limits) -> Result<Vec<(S
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(|reason| damaged(&reason))?;
         let path = entry.name().map_err(|reason| damaged(&reason))?.into_owned();
-        let is_hidden = |part: &str| part.starts_with('.') || part == "__MACOSX" || part == "DICOMDIR";
-        if entry.is_dir() || path.split('/').any(is_hidden) {
+        if entry.is_dir() || path.split(['/', '\\']).any(is_passed_over) {
             continue;
         }
         let mut content = Vec::new();

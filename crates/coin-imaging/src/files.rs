@@ -1,13 +1,13 @@
 //! Files that are opened together: a DICOM series, a folder or an archive.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::Error;
 use crate::archive;
-use crate::read::dicom::{self, Frame, Instance};
-use crate::read::nifti;
+use crate::read::dicom::{self, Instance};
+use crate::read::{metaimage, nifti, nrrd};
 use crate::scan::Scan;
-use crate::stack::is_alike;
+use crate::series;
 use crate::{Limits, Window};
 
 /// A file's name and content.
@@ -26,6 +26,14 @@ pub struct Opened {
     pub scans: Vec<Scan>,
     /// Skipped files with the reason, one sentence each.
     pub notes: Vec<String>,
+}
+
+/// Whether a file or folder of this name (without its path) is written by an operating system or lists others, so that it is
+/// passed over in folders and archives: hidden, `__MACOSX`, `Thumbs.db`, `desktop.ini` or `DICOMDIR`.
+#[must_use]
+pub fn is_passed_over(name: &str) -> bool {
+    let known = ["__MACOSX", "Thumbs.db", "desktop.ini", "DICOMDIR"];
+    name.starts_with('.') || known.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Opens files in any order. DICOM files of a series become one scan, sorted by position; archives are unpacked; NIfTI headers
@@ -55,20 +63,22 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
         }
     }
     let unpacked = unpacked.iter().map(|(name, bytes)| File { name, bytes });
-    let files: Vec<File<'_>> = plain.into_iter().copied().chain(unpacked).collect();
+    let mut files: Vec<File<'_>> = plain.into_iter().copied().chain(unpacked).collect();
+    if files.len() > 1 {
+        files.retain(|file| !is_passed_over(file.name.rsplit(['/', '\\']).next().unwrap_or_default()));
+    }
     left.bytes = limits.bytes;
 
-    let images = images(&files);
+    let images = Images::of(&files);
     let mut scans = Vec::new();
     let mut instances: Vec<(&str, Instance)> = Vec::new();
     let mut failed = Vec::new();
     for file in &files {
-        let image = stem(file.name).and_then(|stem| images.get(stem));
-        if image.is_some_and(|image| std::ptr::eq(*image, file)) {
+        if images.contains(file) {
             continue;
         }
         let allowed = left.of_file(file.bytes.len() as u64);
-        let image = image.filter(|_| nifti::is_header(file.bytes));
+        let image = images.of_header(file);
         let taken = if dicom::is_dicom(file.bytes) {
             dicom::read(file.bytes, file.name, &allowed).map(|instance| {
                 let taken = instance.frames.iter().map(|frame| frame.hu.len() as u64).sum();
@@ -99,8 +109,8 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
             Err(error) => failed.push(error),
         }
     }
-    for Series { name, window, modality, frames } in series(instances) {
-        match Scan::of_frames(name, window, modality, frames) {
+    for volume in series::volumes(instances) {
+        match Scan::of_series(volume) {
             Ok(scan) => scans.push(scan),
             Err(error) => errors.push(error),
         }
@@ -114,48 +124,59 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
     }
 }
 
-/// Frames that can lie in one volume, with the name, window and modality of their first file.
-struct Series<'a> {
-    name: &'a str,
-    window: Option<Window>,
-    modality: Option<String>,
-    frames: Vec<Frame>,
+/// The name of the file with the voxels of a detached NRRD or MetaImage header (`.nhdr`, `.mhd`), without its folder; `None` for
+/// other files.
+#[must_use]
+pub fn data_file(header: &[u8]) -> Option<String> {
+    let file = match nrrd::is_nrrd(header) {
+        true => nrrd::data_file(header),
+        false if metaimage::is_metaimage(header) => metaimage::data_file(header),
+        false => None,
+    };
+    file.as_deref().and_then(|file| file.rsplit(['/', '\\']).next()).map(str::to_owned)
 }
 
-/// The frames of each series that are alike, in the order of their numbers.
-fn series<'a>(mut instances: Vec<(&'a str, Instance)>) -> Vec<Series<'a>> {
-    let number = |(name, instance): &(&'a str, Instance)| (instance.number.unwrap_or(f64::MAX), *name);
-    instances.sort_by(|a, b| {
-        let ((a, a_name), (b, b_name)) = (number(a), number(b));
-        a.total_cmp(&b).then_with(|| a_name.cmp(b_name))
-    });
-    let mut found: BTreeMap<String, Vec<Series<'a>>> = BTreeMap::new();
-    for (name, Instance { series, window, modality, frames, .. }) in instances {
-        let shapes = found.entry(series).or_default();
-        for frame in frames {
-            let fits = |shape: &&mut Series<'_>| shape.frames.first().is_some_and(|first| is_alike(first, &frame));
-            match shapes.iter_mut().find(fits) {
-                Some(shape) => shape.frames.push(frame),
-                None => shapes.push(Series { name, window, modality: modality.clone(), frames: vec![frame] }),
+/// Headers whose voxels are in other files, with those.
+struct Images<'a, 'b> {
+    pairs: Vec<(&'b File<'a>, &'b File<'a>)>,
+}
+
+impl<'a, 'b> Images<'a, 'b> {
+    fn of(files: &'b [File<'a>]) -> Self {
+        let folder = |name: &'a str| name.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
+        let file_name = |name: &'a str| name.rsplit(['/', '\\']).next().unwrap_or_default();
+        let by_stem: BTreeMap<&str, &File<'_>> = files
+            .iter()
+            .filter(|file| !nifti::is_header(file.bytes))
+            .filter_map(|file| stem(file.name).map(|stem| (stem, file)))
+            .collect();
+        let by_name: BTreeMap<(&str, &str), &File<'_>> =
+            files.iter().map(|file| ((folder(file.name), file_name(file.name)), file)).collect();
+        let image = |header: &File<'a>| match nifti::is_header(header.bytes) {
+            true => stem(header.name).and_then(|stem| by_stem.get(stem).copied()),
+            false => {
+                data_file(header.bytes).and_then(|name| by_name.get(&(folder(header.name), name.as_str())).copied())
             }
-        }
+        };
+        Self { pairs: files.iter().filter_map(|file| image(file).map(|image| (file, image))).collect() }
     }
-    found.into_values().flatten().collect()
+
+    fn contains(&self, file: &File<'_>) -> bool {
+        self.pairs.iter().any(|(_, image)| std::ptr::eq(*image, file))
+    }
+
+    fn of_header(&self, file: &File<'_>) -> Option<&'b File<'a>> {
+        self.pairs.iter().find(|(header, _)| std::ptr::eq(*header, file)).map(|(_, image)| *image)
+    }
 }
 
-/// The voxels of NIfTI headers that are files of their own, by the name without its ending.
-fn images<'a, 'b>(files: &'b [File<'a>]) -> BTreeMap<&'a str, &'b File<'a>> {
-    let headers: BTreeSet<&str> =
-        files.iter().filter(|file| nifti::is_header(file.bytes)).filter_map(|file| stem(file.name)).collect();
-    let images = files.iter().filter(|file| !nifti::is_header(file.bytes));
-    images
-        .filter_map(|file| stem(file.name).map(|stem| (stem, file)))
-        .filter(|(stem, _)| headers.contains(stem))
-        .collect()
-}
-
-/// The name without `.hdr` or `.img`, gzipped or not.
+/// The name without `.hdr` or `.img`, gzipped or not, in either case.
 fn stem(name: &str) -> Option<&str> {
-    let name = name.strip_suffix(".gz").unwrap_or(name);
-    name.strip_suffix(".hdr").or_else(|| name.strip_suffix(".img"))
+    let without = |name: &'_ str, ending: &str| {
+        let cut = name.len().checked_sub(ending.len())?;
+        name.get(cut..)?.eq_ignore_ascii_case(ending).then_some(cut)
+    };
+    let end = without(name, ".gz").unwrap_or(name.len());
+    let name = name.get(..end)?;
+    name.get(..without(name, ".hdr").or_else(|| without(name, ".img"))?)
 }

@@ -22,7 +22,13 @@ pub struct Geometry {
     spacing: Spacing,
     slice_mm: f32,
     oriented: bool,
+    /// In mm in RAS coordinates: the first voxel of the view, and the steps along its columns, rows and slices.
+    origin: Vector,
+    steps: [Vector; 3],
 }
+
+/// A direction, or a position in mm, in RAS coordinates.
+type Vector = [f64; 3];
 
 /// An axis of the view in the file.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,7 +63,7 @@ impl Geometry {
         big_endian: bool,
     ) -> Result<Self, String> {
         let steps = [0, 1, 2].map(|axis| affine.map(|row| row[axis]));
-        let lengths_mm = steps.map(|[x, y, z]| (x * x + y * y + z * z).sqrt());
+        let lengths_mm = steps.map(length);
         if !lengths_mm.iter().all(|&mm| mm.is_finite() && mm > 0.0) {
             return Err("an axis has no length in mm".into());
         }
@@ -68,18 +74,30 @@ impl Geometry {
             let reversed = (steps[from][world] > 0.0) != towards_positive;
             Axis { length: lengths[from], stride: strides[from], reversed }
         };
+        let view = [axis(0, false), axis(1, false), axis(2, true)];
+        let mut origin = affine.map(|row| row[3]);
+        let mut view_steps = nearest.map(|from| steps[from]);
+        for (axis, step) in view.iter().zip(&mut view_steps) {
+            if axis.reversed {
+                origin = along(origin, *step, axis.length.saturating_sub(1) as f64);
+                *step = step.map(|mm| -mm);
+            }
+        }
+        let [columns, rows, slices] = view;
         let [column_mm, row_mm, slice_mm] = nearest.map(|from| lengths_mm[from]);
         let spacing = Spacing::new(row_mm as f32, column_mm as f32).map_err(|reason| reason.to_string())?;
         Spacing::new(slice_mm as f32, 1.0).map_err(|_| format!("slices are {slice_mm} mm apart"))?;
         Ok(Self {
             header,
             big_endian,
-            columns: axis(0, false),
-            rows: axis(1, false),
-            slices: axis(2, true),
+            columns,
+            rows,
+            slices,
             spacing,
             slice_mm: slice_mm as f32,
             oriented: true,
+            origin,
+            steps: view_steps,
         })
     }
 
@@ -91,6 +109,27 @@ impl Geometry {
     /// Whether the file defines the patient's orientation.
     pub(crate) fn is_oriented(&self) -> bool {
         self.oriented
+    }
+
+    /// Voxels of the view: columns, rows and slices.
+    #[must_use]
+    pub fn shape(&self) -> [usize; 3] {
+        [self.columns.length, self.rows.length, self.slices.length]
+    }
+
+    /// The largest distance between corners of this grid and those of another of the same shape, in units of the smallest
+    /// voxel side: 0 if their voxels are at the same places.
+    #[must_use]
+    pub fn distance(&self, other: &Self) -> f64 {
+        let corner = |grid: &Self, far: [bool; 3]| {
+            let far =
+                far.into_iter().zip(grid.shape()).map(|(far, length)| if far { length as f64 - 1.0 } else { 0.0 });
+            far.zip(grid.steps).fold(grid.origin, |place, (index, step)| along(place, step, index))
+        };
+        let corners = (0..8).map(|bits| [bits & 1 > 0, bits & 2 > 0, bits & 4 > 0]);
+        let mm = corners.map(|far| length([0, 1, 2].map(|i| corner(self, far)[i] - corner(other, far)[i])));
+        let side = self.steps.map(length).into_iter().fold(f64::INFINITY, f64::min);
+        mm.fold(0.0, f64::max) / side
     }
 
     /// Columns per slice.
@@ -123,6 +162,14 @@ impl Geometry {
         self.slices.length
     }
 
+    /// Lengths of the axes in the file, the first of which varies fastest.
+    pub(crate) fn file_lengths(&self) -> [usize; 3] {
+        let mut axes = [self.columns, self.rows, self.slices];
+        // Axes with one voxel have the stride of their neighbour.
+        axes.sort_by_key(|axis| (axis.stride, axis.length > 1));
+        axes.map(|axis| axis.length)
+    }
+
     pub(crate) fn header(&self) -> &[u8; NIFTI_HEADER_BYTES] {
         &self.header
     }
@@ -138,6 +185,24 @@ impl Geometry {
             let start = start + self.rows.offset(row);
             (0..self.columns.length).map(move |column| start + self.columns.offset(column))
         })
+    }
+}
+
+fn along(from: Vector, step: Vector, times: f64) -> Vector {
+    [0, 1, 2].map(|i| from[i] + step[i] * times)
+}
+
+fn length(vector: Vector) -> f64 {
+    vector.iter().map(|part| part * part).sum::<f64>().sqrt()
+}
+
+/// Shape, voxel size in mm, and the position of the first voxel of the view in mm in RAS coordinates.
+impl std::fmt::Display for Geometry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ([columns, rows, slices], [x, y, z]) = (self.shape(), self.origin);
+        let [column_mm, row_mm, slice_mm] = self.steps.map(length);
+        write!(f, "{columns} x {rows} x {slices} voxels of {column_mm:.3} x {row_mm:.3} x {slice_mm:.3} mm from ")?;
+        write!(f, "({x:.2}, {y:.2}, {z:.2})")
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::Error;
 use crate::archive;
-use crate::read::dicom::Frame;
-use crate::read::{dicom, metaimage, nifti, nrrd, raster};
+use crate::read::voxels::Volume;
+use crate::read::{dicom, metaimage, nifti, nrrd, raster, tiff};
+use crate::series::{self, Series};
 use crate::stack::{Source, Stack, stack};
 use crate::{Geometry, Limits, Mask, Slice, Window};
 
@@ -31,40 +32,50 @@ struct Reader {
 }
 
 /// The readers in the order in which they are tried. DICOM comes last: some of its files have no magic number.
-const READERS: [Reader; 5] = [
+const READERS: [Reader; 6] = [
+    Reader {
+        recognises: tiff::is_tiff,
+        open: |bytes, name, intensities, limits| {
+            let (slices, note) = tiff::read(bytes, name, intensities, limits)?;
+            Ok(Scan { notes: note.into_iter().collect(), ..Scan::of_slices(name, Format::Picture, slices) })
+        },
+    },
     Reader {
         recognises: raster::is_picture,
         open: |bytes, name, intensities, limits| {
             let slice = raster::read(bytes, name, intensities, limits)?;
-            Ok(Scan::of_slices(name, Format::Picture, vec![slice], None))
+            Ok(Scan::of_slices(name, Format::Picture, vec![slice]))
         },
     },
     Reader {
         recognises: nrrd::is_nrrd,
         open: |bytes, name, _, limits| {
-            let (slices, geometry) = nrrd::read(bytes, name, limits)?;
-            Ok(Scan::of_slices(name, Format::Nrrd, slices, Some(geometry)))
+            nrrd::read(bytes, None, name, limits).map(|volume| Scan::of_volume(name, Format::Nrrd, volume))
         },
     },
     Reader {
         recognises: metaimage::is_metaimage,
         open: |bytes, name, _, limits| {
-            let (slices, geometry) = metaimage::read(bytes, name, limits)?;
-            Ok(Scan::of_slices(name, Format::MetaImage, slices, Some(geometry)))
+            metaimage::read(bytes, None, name, limits).map(|volume| Scan::of_volume(name, Format::MetaImage, volume))
         },
     },
     Reader {
         recognises: nifti::is_nifti,
         open: |bytes, name, _, limits| {
-            let (slices, geometry) = nifti::read(bytes, None, name, limits)?;
-            Ok(Scan::of_slices(name, Format::Nifti, slices, Some(geometry)))
+            nifti::read(bytes, None, name, limits).map(|volume| Scan::of_volume(name, Format::Nifti, volume))
         },
     },
     Reader {
         recognises: dicom::is_dicom,
         open: |bytes, name, _, limits| {
-            let instance = dicom::read(bytes, name, limits)?;
-            Scan::of_frames(name, instance.window, instance.modality, instance.frames)
+            let mut volumes = series::volumes(vec![(name, dicom::read(bytes, name, limits)?)]);
+            match (volumes.pop(), volumes.len()) {
+                (Some(volume), 0) => Scan::of_series(volume),
+                (_, others) => {
+                    let reason = format!("it holds {} volumes; save one of them", others + 1);
+                    Err(Error::invalid(name, "NumberOfFrames", reason))
+                }
+            }
         },
     },
 ];
@@ -99,40 +110,57 @@ impl Scan {
         if let Some(reader) = READERS.iter().find(|reader| (reader.recognises)(bytes)) {
             return (reader.open)(bytes, name, intensities, limits);
         }
-        let hint = if archive::is_archive(bytes) { ", but a ZIP archive; unpack it first" } else { "" };
+        let hint = match bytes {
+            _ if archive::is_archive(bytes) => ", but a ZIP archive; unpack it first",
+            [b'G', b'I', b'F', b'8', ..] => ", but a GIF picture; save it as PNG",
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => ", but a WebP picture; save it as PNG",
+            [_, _, _, _, b'f', b't', b'y', b'p', b'a' | b'h' | b'm', ..] => {
+                ", but an AVIF or HEIC picture; save it as PNG"
+            }
+            _ => "",
+        };
         Err(Error::Unknown { name: name.into(), hint: hint.into() })
     }
 
-    /// Opens a NIfTI volume with header and voxels in two files.
+    /// Opens a volume with header and voxels in two files.
     pub(crate) fn of_pair(header: &[u8], image: &[u8], name: &str, limits: &Limits) -> Result<Self, Error> {
-        let limits = limits.of_file(image.len() as u64);
-        let (slices, geometry) = nifti::read(header, Some(image), name, &limits)?;
-        Ok(Self::of_slices(name, Format::Nifti, slices, Some(geometry)))
+        let limits = &limits.of_file(image.len() as u64);
+        let (format, volume) = if nrrd::is_nrrd(header) {
+            (Format::Nrrd, nrrd::read(header, Some(image), name, limits)?)
+        } else if metaimage::is_metaimage(header) {
+            (Format::MetaImage, metaimage::read(header, Some(image), name, limits)?)
+        } else {
+            (Format::Nifti, nifti::read(header, Some(image), name, limits)?)
+        };
+        Ok(Self::of_volume(name, format, volume))
     }
 
-    fn of_slices(name: &str, format: Format, slices: Vec<Slice>, geometry: Option<Geometry>) -> Self {
+    fn of_volume(name: &str, format: Format, Volume { slices, geometry, notes }: Volume) -> Self {
+        let oriented = geometry.is_oriented();
+        Self { geometry: Some(geometry), oriented, notes, ..Self::of_slices(name, format, slices) }
+    }
+
+    fn of_slices(name: &str, format: Format, slices: Vec<Slice>) -> Self {
+        let (geometry, sources, window, modality) = (None, None, None, None);
         Self {
             name: name.into(),
             format,
             slices,
-            oriented: geometry.as_ref().is_some_and(Geometry::is_oriented),
+            oriented: false,
             geometry,
-            sources: None,
-            window: None,
-            modality: None,
+            sources,
+            window,
+            modality,
             notes: Vec::new(),
         }
     }
 
-    /// Stacks DICOM frames of equal size and orientation.
-    pub(crate) fn of_frames(
-        name: &str,
-        window: Option<Window>,
-        modality: Option<String>,
-        frames: Vec<Frame>,
-    ) -> Result<Self, Error> {
+    /// Stacks the DICOM frames of a volume.
+    pub(crate) fn of_series(Series { name, window, modality, frames, mut notes }: Series<'_>) -> Result<Self, Error> {
         let oriented = frames.iter().all(|frame| frame.orientation.is_some());
-        let Stack { slices, geometry, sources, notes } = stack(name, frames)?;
+        let stack = stack(name, frames)?;
+        let Stack { slices, geometry, sources, .. } = stack;
+        notes.extend(stack.notes);
         let (name, format) = (name.into(), Format::Dicom);
         Ok(Self { name, format, slices, geometry, sources, oriented, window, modality, notes })
     }
@@ -207,6 +235,28 @@ impl Scan {
     /// If there is no such slice.
     pub fn slice(&self, index: usize) -> Result<&Slice, Error> {
         self.slices.get(index).ok_or_else(|| self.no_slice(index, self.slices.len()))
+    }
+
+    /// This scan with its voxels, in the order of the file, on the grid of another scan; `None` if either has no grid, or their
+    /// files differ in shape.
+    #[must_use]
+    pub fn on_grid_of(&self, other: &Self) -> Option<Self> {
+        let (own, grid) = (self.geometry()?, other.geometry()?);
+        let mut voxels = vec![0.0; own.shape().iter().product()];
+        for (index, slice) in self.slices.iter().enumerate() {
+            for (at, &value) in own.slice_positions(index).zip(slice.hu()) {
+                *voxels.get_mut(at)? = value;
+            }
+        }
+        if own.file_lengths() != grid.file_lengths() {
+            return None;
+        }
+        let slice = |index: usize| {
+            let values = grid.slice_positions(index).map(|at| voxels.get(at).copied());
+            Slice::new(grid.width(), grid.height(), values.collect::<Option<_>>()?, Some(grid.spacing())).ok()
+        };
+        let slices = (0..grid.depth()).map(slice).collect::<Option<_>>()?;
+        Some(Self { slices, geometry: Some(grid.clone()), ..self.clone() })
     }
 
     pub(crate) fn no_slice(&self, index: usize, count: usize) -> Error {

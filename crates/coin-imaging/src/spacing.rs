@@ -32,6 +32,11 @@ impl Spacing {
         Self { row_mm, column_mm }
     }
 
+    /// The spacing with rows and columns exchanged.
+    pub(crate) fn transposed(self) -> Self {
+        Self { row_mm: self.column_mm, column_mm: self.row_mm }
+    }
+
     /// Distance between neighbouring rows in mm.
     #[must_use]
     pub fn row_mm(self) -> f32 {

@@ -3,15 +3,18 @@
 use std::cmp::Ordering;
 
 use crate::Error;
+use crate::geometry::Affine;
 use crate::read::dicom::{Frame, Reference};
-use crate::{Geometry, Slice};
+use crate::{Geometry, Slice, Spacing};
 
 /// Cosine of 15 degrees, the largest tilt of an axial slice.
 const MIN_COSINE: f64 = 0.965_925_8;
 /// Largest shear of the stack, as the tangent of the angle: half a degree of gantry tilt.
 const MAX_SHEAR: f64 = 0.0087;
+/// Fewest slices of a sagittal or coronal series from which axial slices are cut.
+const MIN_SLICES: usize = 8;
 /// Slices within this distance, in mm, have the same position.
-const SAME_POSITION_MM: f64 = 1e-3;
+pub(crate) const SAME_POSITION_MM: f64 = 1e-3;
 /// Tolerance for spacings in mm and for direction cosines.
 const TOLERANCE: f64 = 2e-3;
 /// Tolerance for the slice distance, relative to the median: positions have few decimals.
@@ -45,28 +48,26 @@ pub(crate) struct Source {
     pub thickness: f64,
 }
 
-/// Sorts frames of equal size by their position along the normal, or keeps their order if they have no position.
+/// Sorts frames of equal size by their position along the normal, or keeps their order if they have no position. Axial slices
+/// are cut from the volume of a sagittal, coronal or oblique series.
 ///
 /// # Errors
-/// If the frames are not axial, or sheared.
+/// If the frames are sheared, or not axial and no volume.
 pub(crate) fn stack(name: &str, frames: Vec<Frame>) -> Result<Stack, Error> {
-    if frames.first().is_some_and(|first| !frames.iter().all(|frame| is_alike(frame, first))) {
-        let reason = "it differs between frames; export the frames as single CT slices";
-        return Err(Error::invalid(name, "PixelSpacing", reason));
+    if frames.iter().any(|frame| !is_axial(frame)) {
+        return reformatted(name, frames);
     }
     let mut placed = frames.into_iter().map(|frame| Placed::of(name, frame)).collect::<Result<Vec<_>, _>>()?;
     let mut notes = Vec::new();
     if placed.len() > 1 && placed.iter().all(|slice| slice.plane.is_some()) {
         placed.sort_by(|a, b| a.height().partial_cmp(&b.height()).unwrap_or(Ordering::Equal));
-        let before = placed.len();
-        placed.dedup_by(|a, b| (a.height() - b.height()).abs() < SAME_POSITION_MM);
-        match before - placed.len() {
-            0 => {}
-            1 => notes.push("one slice has the same position as another and was skipped".into()),
-            more => notes.push(format!("{more} slices have the same position as others and were skipped")),
-        }
     } else if placed.len() > 1 {
         notes.push("the slices have no position; they are shown in file order".into());
+    }
+    let turn = placed.iter().filter_map(|placed| placed.plane).map(|plane| plane.across[0]).fold(1.0, f64::min);
+    if turn < MIN_COSINE {
+        let degrees = turn.acos().to_degrees();
+        notes.push(format!("the slices are turned by {degrees:.0} degrees in their plane"));
     }
     let geometry = geometry(name, &placed, &mut notes)?;
     let source = |placed: &Placed| {
@@ -80,6 +81,70 @@ pub(crate) fn stack(name: &str, frames: Vec<Frame>) -> Result<Stack, Error> {
     Ok(Stack { slices: placed.into_iter().map(|placed| placed.slice).collect(), geometry, sources, notes })
 }
 
+/// Position of a frame along its normal, in mm; `None` if it has no orientation or position.
+pub(crate) fn height(frame: &Frame) -> Option<f64> {
+    Some(dot(frame.position?, normal(frame)?))
+}
+
+/// The unit normal of a frame.
+fn normal(frame: &Frame) -> Option<Vector> {
+    let [rx, ry, rz, cx, cy, cz] = frame.orientation?;
+    Some(unit(cross([rx, ry, rz], [cx, cy, cz])))
+}
+
+/// Whether a frame is axial within 15 degrees, however it is turned in its plane. A frame without orientation counts as axial.
+fn is_axial(frame: &Frame) -> bool {
+    normal(frame).is_none_or(|[_, _, z]| z.abs() >= MIN_COSINE)
+}
+
+/// Axial slices of a sagittal, coronal or oblique series.
+fn reformatted(name: &str, frames: Vec<Frame>) -> Result<Stack, Error> {
+    let invalid = |reason: &str| Error::invalid(name, "ImageOrientationPatient", reason);
+    if frames.iter().any(Frame::is_localizer) {
+        return Err(Error::invalid(name, "ImageType", "it is a scout image (LOCALIZER); open the axial series"));
+    }
+    let mut planes = Vec::with_capacity(frames.len());
+    for frame in frames {
+        let (Some([rx, ry, rz, cx, cy, cz]), Some(origin)) = (frame.orientation, frame.position) else {
+            return Err(invalid("the slice is not axial and has no position; reconstruct axial slices"));
+        };
+        let (across, down) = (unit([rx, ry, rz]), unit([cx, cy, cz]));
+        planes.push((Plane { origin, across, down, normal: unit(cross(across, down)) }, frame));
+    }
+    planes.sort_by(|(a, _), (b, _)| a.height().total_cmp(&b.height()));
+    let refused =
+        "the slices are not axial, and too few or too uneven to cut axial ones from; reconstruct axial slices";
+    if planes.len() == 1 {
+        return Err(invalid("the slice is not axial within 15 degrees; reconstruct axial slices"));
+    }
+    let (planes, frames): (Vec<Plane>, Vec<Frame>) = planes.into_iter().unzip();
+    let (Some(plane), Some(first), true) = (planes.first(), frames.first(), planes.len() >= MIN_SLICES) else {
+        return Err(invalid(refused));
+    };
+    let Some(spacing) = first.spacing else {
+        return Err(Error::invalid(name, "PixelSpacing", "it is missing; export the series again"));
+    };
+    let distance = even_distance(name, &planes, &mut Vec::new())?.ok_or_else(|| invalid(refused))?;
+    let affine = plane.affine(spacing, distance);
+    let geometry = Geometry::of([first.columns, first.rows, frames.len()], &affine);
+    let geometry = geometry.map_err(|reason| invalid(&format!("{reason}; reconstruct axial slices")))?;
+    let voxels: Vec<f32> = frames.iter().flat_map(|frame| frame.hu.iter().copied()).collect();
+    let slice = |index: usize| {
+        let hu = geometry.slice_positions(index).map(|at| voxels.get(at).copied().unwrap_or(f32::NAN)).collect();
+        let slice = Slice::new(geometry.width(), geometry.height(), hu, Some(geometry.spacing()));
+        slice.map_err(|reason| Error::invalid(name, "PixelData", reason))
+    };
+    let slices = (0..geometry.depth()).map(slice).collect::<Result<_, _>>()?;
+    let [x, y, z] = plane.normal.map(f64::abs);
+    let kind = match x.max(y).max(z) {
+        most if most < MIN_COSINE => "oblique",
+        most if most == x => "sagittal",
+        _ => "coronal",
+    };
+    let notes = vec![format!("the series is {kind}; its axial slices are cut from the volume")];
+    Ok(Stack { slices, geometry: Some(geometry), sources: None, notes })
+}
+
 /// Whether two frames can belong to one volume: equal size, spacing and orientation, within their decimals.
 pub(crate) fn is_alike(a: &Frame, b: &Frame) -> bool {
     let near = |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < TOLERANCE);
@@ -87,7 +152,8 @@ pub(crate) fn is_alike(a: &Frame, b: &Frame) -> bool {
     let (a_spacing, b_spacing) = (spacing(a), spacing(b));
     let (a_spacing, b_spacing) = (a_spacing.as_slice().as_flattened(), b_spacing.as_slice().as_flattened());
     let (a_sides, b_sides) = (a.orientation.as_slice().as_flattened(), b.orientation.as_slice().as_flattened());
-    (a.columns, a.rows) == (b.columns, b.rows) && near(a_spacing, b_spacing) && near(a_sides, b_sides)
+    let placed = a.position.is_some() == b.position.is_some();
+    placed && (a.columns, a.rows) == (b.columns, b.rows) && near(a_spacing, b_spacing) && near(a_sides, b_sides)
 }
 
 /// A slice in the view, with its position.
@@ -111,15 +177,19 @@ struct Plane {
 
 impl Placed {
     fn of(name: &str, frame: Frame) -> Result<Self, Error> {
-        let Frame { columns, rows, mut hu, spacing, thickness, orientation, position, reference } = frame;
+        let Frame { mut columns, mut rows, mut hu, mut spacing, thickness, orientation, position, reference, .. } =
+            frame;
         let invalid = |field: &str, reason: String| Error::invalid(name, field, reason);
         let mut plane = None;
         if let Some([rx, ry, rz, cx, cy, cz]) = orientation {
             let (mut across, mut down) = (unit([rx, ry, rz]), unit([cx, cy, cz]));
-            // DICOM's x and y point to the patient's left and back, like columns and rows of the view.
-            if !(across[0].abs() >= MIN_COSINE && down[1].abs() >= MIN_COSINE) {
-                let reason = "the slice is not axial within 15 degrees; reconstruct axial slices".into();
-                return Err(invalid("ImageOrientationPatient", reason));
+            // DICOM's x and y point to the patient's left and back, like columns and rows of the view. The rows of a patient
+            // who lies on the side run along y.
+            if across[0].abs() < down[0].abs() {
+                hu = (0..columns).flat_map(|column| hu.iter().skip(column).step_by(columns)).copied().collect();
+                (columns, rows) = (rows, columns);
+                (across, down) = (down, across);
+                spacing = spacing.map(Spacing::transposed);
             }
             let mm = spacing.map(|spacing| [spacing.column_mm(), spacing.row_mm()].map(f64::from));
             let mut origin = position;
@@ -155,7 +225,26 @@ impl Placed {
 
     /// Position along the normal, in mm towards the head.
     fn height(&self) -> f64 {
-        self.plane.map_or(f64::NAN, |plane| dot(plane.origin, plane.normal))
+        self.plane.map_or(f64::NAN, |plane| plane.height())
+    }
+}
+
+impl Plane {
+    /// Position along the normal, in mm.
+    fn height(&self) -> f64 {
+        dot(self.origin, self.normal)
+    }
+
+    /// The affine, in RAS coordinates, of slices `distance` mm apart of which this is the first.
+    fn affine(&self, spacing: Spacing, distance: f64) -> Affine {
+        let (column_mm, row_mm) = (f64::from(spacing.column_mm()), f64::from(spacing.row_mm()));
+        let Self { origin, across, down, normal } = self;
+        // From LPS to RAS coordinates.
+        let row = |world: usize, sign: f64| {
+            [across[world] * column_mm, down[world] * row_mm, normal[world] * distance, origin[world]]
+                .map(|mm| sign * mm)
+        };
+        [row(0, -1.0), row(1, -1.0), row(2, 1.0)]
     }
 }
 
@@ -165,15 +254,8 @@ fn geometry(name: &str, placed: &[Placed], notes: &mut Vec<String>) -> Result<Op
     let (Some(planes), Some(first)) = (planes, placed.first()) else { return Ok(None) };
     let Some(spacing) = first.slice.spacing() else { return Ok(None) };
     let distance = if planes.len() > 1 { even_distance(name, &planes, notes)? } else { first.thickness };
-    let (Some(distance), Some(Plane { origin, across, down, normal })) = (distance, planes.first().copied()) else {
-        return Ok(None);
-    };
-    let (column_mm, row_mm) = (f64::from(spacing.column_mm()), f64::from(spacing.row_mm()));
-    // From LPS to RAS coordinates.
-    let row = |world: usize, sign: f64| {
-        [across[world] * column_mm, down[world] * row_mm, normal[world] * distance, origin[world]].map(|mm| sign * mm)
-    };
-    let affine = [row(0, -1.0), row(1, -1.0), row(2, 1.0)];
+    let (Some(distance), Some(plane)) = (distance, planes.first()) else { return Ok(None) };
+    let affine = plane.affine(spacing, distance);
     let geometry = Geometry::of([first.slice.width(), first.slice.height(), placed.len()], &affine);
     if let Err(reason) = &geometry {
         notes.push(format!("{reason}; no volume is exported"));

@@ -3,7 +3,7 @@
 
 mod samples;
 
-use coin_imaging::{Limits, Scan, Window, write};
+use coin_imaging::{File, Limits, Scan, Window, open_all, write};
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 use flate2::Crc;
@@ -200,6 +200,129 @@ fn invalid_spacing_and_scaling_are_rejected() {
     file.put(70, 16_i16.to_le_bytes());
     file.voxels = [f32::NAN; 24].iter().flat_map(|value| value.to_le_bytes()).collect();
     assert!(refusal(&file.bytes()).contains("not a finite number"));
+}
+
+#[test]
+fn checksums_and_trailers_are_verified() {
+    let volume = small_nifti().bytes();
+    let packed = gzip(&volume);
+    assert!(open(&packed).is_ok());
+    // Some media fill their blocks with zeros; a file may consist of several members.
+    assert!(open(&[&packed[..], &[0; 512]].concat()).is_ok());
+    assert!(open(&[gzip(&volume[..400]), gzip(&volume[400..])].concat()).is_ok());
+    // The checksum and the length are the last 8 bytes.
+    for at in [packed.len() - 8, packed.len() - 1] {
+        let mut damaged = packed.clone();
+        damaged[at] ^= 1;
+        assert!(refusal(&damaged).contains("damaged"), "byte {at}");
+    }
+    assert!(refusal(&packed[..packed.len() - 4]).contains("damaged"));
+    let header = "ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementSpacing = 1 1 1\nElementType = MET_UCHAR\n\
+                  CompressedData = True\nElementDataFile = LOCAL\n";
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, &[1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+    let mut whole = [header.as_bytes(), &encoder.finish().unwrap()].concat();
+    assert!(open(&whole).is_ok());
+    *whole.last_mut().unwrap() ^= 1;
+    assert!(refusal(&whole).contains("damaged"));
+}
+
+#[test]
+fn voxels_that_are_not_a_number_are_air() {
+    let mut file = small_nifti();
+    file.put(70, 16_i16.to_le_bytes());
+    for (least, air) in [(-200.0, -1024.0), (3.0, 3.0)] {
+        let mut values = [40.0_f32; 24];
+        (values[3], values[7], values[9]) = (f32::NAN, f32::NAN, least);
+        file.voxels = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let scan = open(&file.bytes()).unwrap();
+        let found = (0..scan.slice_count()).flat_map(|index| scan.slice(index).unwrap().hu().to_vec());
+        assert_eq!(found.filter(|value| *value == air).count(), if air == least { 3 } else { 2 });
+        assert_eq!(scan.notes(), [format!("2 voxels are not a number (NaN) and are read as {air}")]);
+    }
+}
+
+/// The header of a volume of 3 x 2 x 2 voxels.
+fn nrrd_header(more: &str) -> String {
+    format!(
+        "NRRD0004\ntype: uchar\ndimension: 3\nspace: left-posterior-superior\nsizes: 3 2 2\n\
+         space directions: (1,0,0) (0,1,0) (0,0,2)\nencoding: raw\n{more}"
+    )
+}
+
+#[test]
+fn headers_are_read_as_other_programs_write_them() {
+    let voxels: Vec<u8> = (1..=12).collect();
+    let volume = |header: &[u8]| [header, &voxels].concat();
+    let plain = nrrd_header("\n");
+    let four = plain.replace("3 2 2", "3 2 2 1").replace("(0,0,2)", "(0,0,2) none");
+    let slice = plain.replace("3 2 2", "3 2").replace(" (0,0,2)", "");
+    let long = nrrd_header(&format!("# {}\n\n", "x".repeat(100_000)));
+    let latin = [nrrd_header("").as_bytes(), b"# Ger\xE4t\nunit:=\xB5m\n\n"].concat();
+    for (header, slices) in
+        [(plain.as_bytes(), 2), (four.as_bytes(), 2), (slice.as_bytes(), 1), (long.as_bytes(), 2), (&latin, 2)]
+    {
+        let scan = open(&volume(header)).unwrap();
+        assert_eq!((scan.slice_count(), scan.slice(0).unwrap().hu()[0]), (slices, 1.0));
+    }
+    let vector = plain.replace("3 2 2", "3 3 2 2").replace("directions: ", "directions: none ");
+    assert!(refusal(&volume(vector.as_bytes())).contains("axis 1 has 3 values per voxel"));
+    let meta = |dimensions: &str, spacing: &str| {
+        let header = format!(
+            "ObjectType = Image\nNDims = {}\nDimSize = {dimensions}\nElementSpacing = {spacing}\nElementType = MET_UCHAR\n\
+             ElementDataFile = LOCAL\n",
+            spacing.split(' ').count()
+        );
+        open(&volume(header.as_bytes())).unwrap().slice_count()
+    };
+    assert_eq!((meta("3 2 2 1", "1 1 2 1"), meta("3 2", "1 1")), (2, 1));
+
+    let detached = nrrd_header("data file: v.raw\n");
+    let both = [File { name: "a/v.nhdr", bytes: detached.as_bytes() }, File { name: "a/v.raw", bytes: &voxels }];
+    let opened = open_all(&both, Window::ABDOMEN, &Limits::default()).unwrap();
+    assert_eq!((opened.scans.len(), opened.notes.len(), opened.scans[0].slice_count()), (1, 0, 2));
+    assert!(refusal(detached.as_bytes()).contains("v.raw; open both together"));
+}
+
+#[test]
+fn every_page_of_a_tiff_is_a_slice() {
+    use tiff::encoder::{TiffEncoder, colortype};
+    let opened = |bytes: std::io::Cursor<Vec<u8>>| open(&bytes.into_inner());
+    let first = |scan: &Scan| (0..scan.slice_count()).map(|i| scan.slice(i).unwrap().hu()[0]).collect::<Vec<_>>();
+    let mut stack = std::io::Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut stack).unwrap();
+    for level in [0_u8, 255, 0] {
+        encoder.write_image::<colortype::Gray8>(4, 3, &[level; 12]).unwrap();
+    }
+    encoder.write_image::<colortype::Gray8>(2, 2, &[9; 4]).unwrap();
+    let scan = opened(stack).unwrap();
+    let (low, high) = (Window::ABDOMEN.low(), Window::ABDOMEN.high());
+    assert_eq!(first(&scan), [low, high, low]);
+    assert_eq!(scan.notes(), ["1 of its pages have another size than the first and were left out"]);
+
+    let mut big = std::io::Cursor::new(Vec::new());
+    TiffEncoder::new_big(&mut big).unwrap().write_image::<colortype::Gray16>(2, 1, &[65535, 0]).unwrap();
+    assert_eq!(first(&opened(big).unwrap()), [high]);
+    let mut signed = std::io::Cursor::new(Vec::new());
+    TiffEncoder::new(&mut signed).unwrap().write_image::<colortype::GrayI16>(2, 1, &[-900, 40]).unwrap();
+    assert_eq!(first(&opened(signed).unwrap()), [-900.0]);
+}
+
+#[test]
+fn the_orientation_of_a_camera_is_applied() {
+    let mut png = Vec::new();
+    let mut encoder = png::Encoder::new(&mut png, 2, 1);
+    encoder.set_color(png::ColorType::Grayscale);
+    let mut info = encoder.write_header().unwrap();
+    // One entry: orientation 8, turned by 90 degrees clockwise when taken.
+    let entry = [&b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x08\0\0\0"[..], &[0; 4]].concat();
+    info.write_chunk(png::chunk::eXIf, &entry).unwrap();
+    info.write_image_data(&[255, 0]).unwrap();
+    info.finish().unwrap();
+    let scan = open(&png).unwrap();
+    let slice = scan.slice(0).unwrap();
+    let (low, high) = (Window::ABDOMEN.low(), Window::ABDOMEN.high());
+    assert_eq!((slice.width(), slice.height(), slice.hu()), (1, 2, &[low, high][..]));
 }
 
 #[test]

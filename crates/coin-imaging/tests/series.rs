@@ -12,14 +12,19 @@ const UPRIGHT: &str = "1\\0\\0\\0\\1\\0";
 
 /// A slice of a series at `position`, whose stored values are its number.
 fn slice(series: &str, orientation: &str, position: [f64; 3], number: u16) -> Vec<u8> {
+    dicom(series, orientation, position, number).bytes()
+}
+
+fn dicom(series: &str, orientation: &str, position: [f64; 3], number: u16) -> Dicom {
     let mut file = Dicom::new();
     let [x, y, z] = position;
     file.text(tags::SERIES_INSTANCE_UID, VR::UI, series);
+    file.text(tags::INSTANCE_NUMBER, VR::IS, &number.to_string());
     file.text(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, orientation);
     file.text(tags::IMAGE_POSITION_PATIENT, VR::DS, &format!("{x}\\{y}\\{z}"));
     file.text(tags::RESCALE_SLOPE, VR::DS, "1").text(tags::RESCALE_INTERCEPT, VR::DS, "0");
     file.words(&[number; 6]);
-    file.bytes()
+    file
 }
 
 fn open_within(files: &[(&str, Vec<u8>)], limits: &Limits) -> Result<Opened, coin_imaging::Error> {
@@ -52,20 +57,138 @@ fn slices_are_sorted_by_position() {
 }
 
 #[test]
-fn gaps_and_duplicate_slices_are_reported() {
+fn gaps_are_reported() {
     let missing = open(&upright(&[0.0, 10.0, 20.0, 40.0]));
     assert_eq!(
         missing.scans[0].notes(),
         ["slices are missing or uneven: 20.00 mm after slice 3, 10.00 mm elsewhere; no volume is exported"]
     );
     assert!(missing.scans[0].geometry().is_none());
-    let twice = open(&upright(&[0.0, 10.0, 10.0, 20.0]));
-    assert_eq!(twice.scans[0].notes(), ["one slice has the same position as another and was skipped"]);
-    assert_eq!(twice.scans[0].slice_count(), 3);
     // Two slices of a localiser; each can be viewed.
     let far = open(&upright(&[0.0, 120.0]));
     assert_eq!(far.scans[0].slice_count(), 2);
     assert!(far.scans[0].geometry().is_none() && far.scans[0].notes()[0].contains("120"), "{:?}", far.scans[0].notes());
+}
+
+/// Slices at these places, with the acquisition of each.
+fn acquired(slices: &[(f64, &str)]) -> Vec<(&'static str, Vec<u8>)> {
+    let slices = slices.iter().enumerate().map(|(i, (z, acquisition))| {
+        let mut file = dicom("1.2", UPRIGHT, [0.0, 0.0, *z], i as u16);
+        ("slice", file.text(tags::ACQUISITION_NUMBER, VR::IS, acquisition).bytes())
+    });
+    slices.collect()
+}
+
+#[test]
+fn overlapping_acquisitions_are_separate_volumes() {
+    let same_places = [(0.0, "1"), (0.0, "2"), (3.0, "2"), (3.0, "1"), (6.0, "1"), (6.0, "2")];
+    let interleaved = [(0.0, "1"), (1.5, "2"), (4.5, "2"), (3.0, "1"), (6.0, "1"), (7.5, "2")];
+    for slices in [same_places, interleaved] {
+        let opened = open(&acquired(&slices));
+        let found: Vec<Vec<f32>> = opened.scans.iter().map(numbers).collect();
+        assert_eq!(found, [[0.0, 3.0, 4.0], [1.0, 2.0, 5.0]]);
+        for (scan, acquisition) in opened.scans.iter().zip(["1", "2"]) {
+            assert_eq!(scan.geometry().unwrap().slice_mm(), 3.0);
+            let note = format!(
+                "its series holds 2 acquisitions at the same place; in this one AcquisitionNumber is {acquisition}"
+            );
+            assert_eq!(scan.notes(), [note]);
+        }
+    }
+    // Some scanners number every slice, and stacks that follow each other.
+    for numbers in [["1", "2", "3", "4"], ["1", "1", "2", "2"]] {
+        let slices: Vec<(f64, &str)> = [0.0, 2.0, 4.0, 6.0].into_iter().zip(numbers).collect();
+        let opened = open(&acquired(&slices));
+        assert_eq!(opened.scans.len(), 1);
+        assert!(opened.scans[0].notes().is_empty() && opened.scans[0].geometry().is_some());
+    }
+}
+
+#[test]
+fn slices_at_the_same_position_are_copies_or_separate_volumes() {
+    let different = open(&upright(&[0.0, 10.0, 10.0, 20.0]));
+    assert_eq!(different.scans.iter().map(numbers).collect::<Vec<_>>(), [vec![0.0, 1.0, 3.0], vec![2.0]]);
+    let note = "its series has different slices at the same position; this is volume 1 of 2, by instance number";
+    assert_eq!(different.scans[0].notes(), [note]);
+    let mut copied = upright(&[0.0, 10.0, 20.0]);
+    copied.push(copied[1].clone());
+    let copied = open(&copied);
+    assert_eq!(copied.scans.iter().map(numbers).collect::<Vec<_>>(), [[0.0, 1.0, 2.0]]);
+    assert_eq!(copied.scans[0].notes(), ["one slice is a copy of another and was left out"]);
+}
+
+#[test]
+fn slices_without_a_series_are_grouped_by_geometry() {
+    let anonymised = (0..6_u16).map(|i| {
+        let mut file = dicom("", UPRIGHT, [0.0, 0.0, 3.0 * f64::from(i)], i);
+        ("slice", file.remove(tags::SERIES_INSTANCE_UID).bytes())
+    });
+    let opened = open(&anonymised.collect::<Vec<_>>());
+    assert_eq!(opened.scans.iter().map(Scan::slice_count).collect::<Vec<_>>(), [6]);
+}
+
+#[test]
+fn frames_of_one_position_follow_the_normal() {
+    let mut file = dicom("1.2", "1\\0\\0\\0\\-1\\0", [0.0, 0.0, 10.0], 0);
+    file.text(tags::NUMBER_OF_FRAMES, VR::IS, "3").words(&[[1; 6], [2; 6], [3; 6]].as_flattened().to_vec());
+    let unknown = open(&[("cbct", file.bytes())]);
+    assert_eq!(numbers(&unknown.scans[0]), [1.0, 2.0, 3.0]);
+    assert!(unknown.scans[0].notes()[0].contains("no position") && unknown.scans[0].geometry().is_none());
+    // The normal points to the feet.
+    file.text(tags::SPACING_BETWEEN_SLICES, VR::DS, "3");
+    let opened = open(&[("cbct", file.bytes())]);
+    assert_eq!(numbers(&opened.scans[0]), [3.0, 2.0, 1.0]);
+    assert_eq!(opened.scans[0].geometry().unwrap().slice_mm(), 3.0);
+}
+
+#[test]
+fn axial_slices_are_cut_from_a_coronal_series() {
+    let coronal = "1\\0\\0\\0\\0\\-1";
+    // 3 columns, 2 rows from head to feet, and 10 slices from the front to the back.
+    let series = |count: u16| {
+        let slices = (0..count).map(|i| {
+            let mut file = dicom("1.2", coronal, [0.0, 4.0 * f64::from(i), 0.0], i);
+            ("coronal", file.words(&[10, 20, 30, 40, 50, 60].map(|value| value + i)).bytes())
+        });
+        slices.collect::<Vec<_>>()
+    };
+    let opened = open(&series(10));
+    let scan = &opened.scans[0];
+    assert_eq!(scan.geometry().unwrap().shape(), [3, 10, 2]);
+    // The lower slice: the second row of each coronal slice, from the front.
+    assert_eq!(scan.slice(0).unwrap().hu()[..6], [40.0, 50.0, 60.0, 41.0, 51.0, 61.0]);
+    assert_eq!(scan.slice(1).unwrap().hu()[..3], [10.0, 20.0, 30.0]);
+    assert_eq!(scan.notes(), ["the series is coronal; its axial slices are cut from the volume"]);
+    let few = open_within(&series(3), &Limits::default()).unwrap_err().to_string();
+    assert!(few.contains("too few or too uneven"), "{few}");
+    let scout = series(10).into_iter().map(|(name, _)| name).zip((0..10).map(|i| {
+        let mut file = dicom("1.2", coronal, [0.0, 4.0 * f64::from(i), 0.0], i as u16);
+        file.text(tags::IMAGE_TYPE, VR::CS, "ORIGINAL\\PRIMARY\\LOCALIZER").bytes()
+    }));
+    let scout = open_within(&scout.collect::<Vec<_>>(), &Limits::default()).unwrap_err().to_string();
+    assert!(scout.contains("scout"), "{scout}");
+}
+
+#[test]
+fn elements_encoded_otherwise_than_stated_are_read_with_a_note() {
+    let file = dicom("1.2", UPRIGHT, [0.0, 0.0, 0.0], 7);
+    let (explicit, implicit) = (uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN);
+    for (stated, actual) in [(explicit, implicit), (implicit, explicit)] {
+        let (right, elements) = (file.bytes_as(stated), file.bare_bytes(stated));
+        let head = &right[..right.len() - elements.len()];
+        let opened = open(&[("slice", [head, &file.bare_bytes(actual)].concat())]);
+        assert_eq!(numbers(&opened.scans[0]), [7.0]);
+        assert!(opened.scans[0].notes()[0].contains("not encoded as the transfer syntax says"));
+        assert!(open(&[("slice", right)]).scans[0].notes().is_empty());
+    }
+}
+
+#[test]
+fn files_of_operating_systems_are_passed_over() {
+    let mut files = upright(&[0.0, 3.0]);
+    files.extend([("folder/._slice", vec![0; 9]), ("folder/DICOMDIR", vec![0; 9]), ("Thumbs.db", vec![1])]);
+    let opened = open(&files);
+    assert!(opened.scans.len() == 1 && opened.notes.is_empty(), "{:?}", opened.notes);
 }
 
 #[test]

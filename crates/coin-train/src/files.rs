@@ -8,6 +8,21 @@ use crate::Error;
 /// Name prefix of incomplete files and folders.
 pub const UNFINISHED: &str = ".unfinished-";
 
+/// Extensions of the file formats that are read; longer ones first.
+const ENDINGS: [&str; 20] = [
+    ".nii.gz", ".nii", ".hdr.gz", ".img.gz", ".hdr", ".img", ".nrrd", ".nhdr", ".mha", ".mhd", ".zip", ".png", ".jpeg",
+    ".jpg", ".tiff", ".tif", ".bmp", ".dicom", ".dcm", ".ima",
+];
+
+/// The file name without the extension of its format, in either case; `None` if it has another extension.
+pub fn without_ending(name: &str) -> Option<&str> {
+    ENDINGS.iter().find_map(|ending| {
+        let cut = name.len().checked_sub(ending.len())?;
+        let (stem, found) = (name.get(..cut)?, name.get(cut..)?);
+        (found.eq_ignore_ascii_case(ending) && !stem.is_empty()).then_some(stem)
+    })
+}
+
 /// Removes incomplete files and folders that a killed program left in `folder`.
 ///
 /// # Errors

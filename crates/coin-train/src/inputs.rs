@@ -7,18 +7,12 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use coin_imaging::dicom_series;
+use coin_imaging::{Limits, data_file, dicom_series, is_passed_over};
 
 use crate::Error;
 use crate::files;
 
-/// Extensions that are removed from names of output folders; longer ones first.
-const ENDINGS: [&str; 18] = [
-    ".nii.gz", ".nii", ".hdr.gz", ".img.gz", ".hdr", ".img", ".nrrd", ".mha", ".zip", ".png", ".jpeg", ".jpg", ".tiff",
-    ".tif", ".bmp", ".dicom", ".dcm", ".ima",
-];
-
-/// Number of bytes at the start of a DICOM file in which the series UID is searched.
+/// Number of bytes at the start of a DICOM file in which the series UID is searched first.
 const START: u64 = 1 << 16;
 
 /// Files that are opened together, and the output folder of their results.
@@ -50,25 +44,27 @@ impl Input {
 
 /// Collects the inputs in `paths`.
 ///
-/// Files keep the order of `paths`. Folders are walked recursively in name order; hidden files are skipped. The files of a
-/// DICOM series and of a NIfTI pair form one input. An output folder has the name of the first file without its extension,
-/// below the folders in which the file was found; duplicate names are numbered. A folder that contains a single series gives
-/// its own name to the output folder.
+/// Files keep the order of `paths`. Folders are walked recursively in name order; hidden files and DICOMDIR are skipped. The
+/// files of a DICOM series, wherever they lie in a folder, and of a NIfTI pair form one input. An output folder has the name of
+/// the first file without its extension, below the folders in which the file was found; duplicate names are numbered. A folder
+/// that contains a single series gives its own name to the output folder.
 ///
 /// # Errors
 /// If a folder cannot be read.
 pub fn all(paths: &[PathBuf]) -> Result<Vec<Input>, Error> {
     let mut found = Vec::new();
-    let mut named: Vec<PathBuf> = Vec::new();
+    let mut named: Vec<Located> = Vec::new();
     for path in paths {
         if path.is_dir() {
-            found.extend(group(std::mem::take(&mut named), Path::new("")));
-            walk(path, Path::new(&file_name(path)), &mut found)?;
+            found.extend(group(std::mem::take(&mut named)));
+            let mut below = Vec::new();
+            walk(path, Path::new(&file_name(path)), &mut below)?;
+            found.extend(group(below));
         } else {
-            named.push(path.clone());
+            named.push(Located { file: path.clone(), place: PathBuf::new() });
         }
     }
-    found.extend(group(named, Path::new("")));
+    found.extend(group(named));
     let mut taken = BTreeSet::new();
     let placed = found.into_iter().map(|input| {
         let numbered = (2..).map(|i| input.folder.with_file_name(format!("{}-{i}", file_name(&input.folder))));
@@ -79,46 +75,92 @@ pub fn all(paths: &[PathBuf]) -> Result<Vec<Input>, Error> {
     Ok(placed.collect())
 }
 
-fn walk(folder: &Path, place: &Path, found: &mut Vec<Input>) -> Result<(), Error> {
+/// A file, and its folder relative to that of all results; empty for a file that was named itself.
+struct Located {
+    file: PathBuf,
+    place: PathBuf,
+}
+
+fn walk(folder: &Path, place: &Path, found: &mut Vec<Located>) -> Result<(), Error> {
     let unreadable = Error::read(folder);
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         entries.push(entry.map_err(unreadable)?.path());
     }
-    entries.retain(|path| !file_name(path).starts_with('.'));
+    entries.retain(|path| !is_passed_over(&file_name(path)));
     entries.sort();
     let (folders, files): (Vec<_>, Vec<_>) = entries.into_iter().partition(|path| path.is_dir());
-    found.extend(group(files, place));
+    found.extend(files.into_iter().map(|file| Located { file, place: place.to_owned() }));
     for path in folders {
         walk(&path, &place.join(file_name(&path)), found)?;
     }
     Ok(())
 }
 
-/// Groups the files of a folder into inputs: a DICOM series, a NIfTI header with its image, or a single file.
-fn group(files: Vec<PathBuf>, place: &Path) -> Vec<Input> {
-    let mut found: Vec<Input> = Vec::new();
+/// Groups files into inputs: a DICOM series, a NIfTI header with its image, or a single file.
+fn group(files: Vec<Located>) -> Vec<Input> {
+    let mut found: Vec<(Input, PathBuf)> = Vec::new();
     let mut series: BTreeMap<String, usize> = BTreeMap::new();
     let mut pairs: BTreeMap<PathBuf, usize> = BTreeMap::new();
-    for file in files {
-        let folder = place.join(without_ending(&file_name(&file)));
+    let mut places: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    let (files, headers) = with_voxels(files);
+    for Located { file, place } in files {
+        *places.entry(place.clone()).or_default() += 1;
+        let folder = place.join(stem(&file_name(&file)));
         let key = match (series_of(&file), is_half(&file)) {
-            (Some(uid), _) if !uid.is_empty() => Some(series.entry(uid).or_insert(found.len())),
+            (Some(uid), _) => Some(series.entry(uid).or_insert(found.len())),
             (None, true) => Some(pairs.entry(file.with_file_name(file_name(&folder))).or_insert(found.len())),
-            _ => None,
+            (None, false) => headers.get(&file).map(|header| pairs.entry(header.clone()).or_insert(found.len())),
         };
         match key.and_then(|index| found.get_mut(*index)) {
-            Some(first) => first.files.push(file),
-            None => found.push(Input { name: file.clone(), files: vec![file], folder }),
+            Some((first, common)) => {
+                first.files.push(file);
+                while !place.starts_with(&*common) {
+                    common.pop();
+                }
+            }
+            None => found.push((Input { name: file.clone(), files: vec![file], folder }, place)),
         }
     }
-    let whole = found.len() == 1;
     // A folder with a single series gives the input its name.
-    for input in found.iter_mut().filter(|input| whole && input.files.len() > 2 && place != Path::new("")) {
-        input.folder = place.to_owned();
-        input.name = input.name.parent().unwrap_or(Path::new("")).to_owned();
+    for (input, common) in found.iter_mut().filter(|(input, common)| input.files.len() > 2 && *common != Path::new(""))
+    {
+        let below = places.range(common.clone()..).take_while(|(place, _)| place.starts_with(&*common));
+        if below.map(|(_, count)| count).sum::<usize>() == input.files.len() {
+            let levels = input.folder.components().count() - common.components().count();
+            input.name = input.name.ancestors().nth(levels).unwrap_or(Path::new("")).to_owned();
+            input.folder.clone_from(common);
+        }
     }
-    found
+    found.into_iter().map(|(input, _)| input).collect()
+}
+
+/// Adds the voxels of detached headers (`.nhdr`, `.mhd`) where they are missing. Also returns the header of each such file and
+/// of its voxels.
+fn with_voxels(files: Vec<Located>) -> (Vec<Located>, BTreeMap<PathBuf, PathBuf>) {
+    let mut headers = BTreeMap::new();
+    let mut all: Vec<Located> = Vec::with_capacity(files.len());
+    let known: BTreeSet<PathBuf> = files.iter().map(|located| located.file.clone()).collect();
+    for located in files {
+        let (header, place) = (located.file.clone(), located.place.clone());
+        all.push(located);
+        let is_header =
+            [".nhdr", ".mhd"].iter().any(|ending| file_name(&header).to_ascii_lowercase().ends_with(ending));
+        let name = if is_header { std::fs::read(&header).ok().and_then(|bytes| data_file(&bytes)) } else { None };
+        if let Some(voxels) = name.map(|name| header.with_file_name(name)) {
+            if !known.contains(&voxels) && voxels.exists() {
+                all.push(Located { file: voxels.clone(), place });
+            }
+            headers.insert(voxels, header.clone());
+            headers.insert(header.clone(), header);
+        }
+    }
+    (all, headers)
+}
+
+/// The file name without its extension.
+fn stem(name: &str) -> &str {
+    files::without_ending(name).unwrap_or(name)
 }
 
 fn file_name(path: &Path) -> String {
@@ -131,20 +173,16 @@ fn is_half(path: &Path) -> bool {
     [".hdr", ".img", ".hdr.gz", ".img.gz"].into_iter().any(|ending| name.ends_with(ending))
 }
 
-/// The series UID of a DICOM file. Unreadable files give `None` here and an error when they are opened.
+/// The series UID of a DICOM file, empty if it has none. Unreadable files give `None` here and an error when they are opened.
 fn series_of(path: &Path) -> Option<String> {
     let mut start = Vec::new();
     File::open(path).and_then(|file| file.take(START).read_to_end(&mut start)).ok()?;
-    dicom_series(&start)
-}
-
-fn without_ending(name: &str) -> &str {
-    let stem = ENDINGS.iter().find_map(|ending| {
-        let cut = name.len().checked_sub(ending.len())?;
-        let (stem, found) = (name.get(..cut)?, name.get(cut..)?);
-        (found.eq_ignore_ascii_case(ending) && !stem.is_empty()).then_some(stem)
-    });
-    stem.unwrap_or(name)
+    let uid = dicom_series(&start)?;
+    if !uid.is_empty() || (start.len() as u64) < START {
+        return Some(uid);
+    }
+    // A long header, or a deflated one.
+    dicom_series(&files::read_limited(path, Limits::VOLUMES.bytes).ok()?)
 }
 
 /// One of several equal shards of the inputs.
@@ -210,9 +248,10 @@ mod tests {
             ("d/v.hdr", Vec::new()),
             ("d/v.img", Vec::new()),
             ("d/w.img.gz", Vec::new()),
-            ("e/1", dicom("1.2")),
+            ("e/1", dicom("1.3")),
             ("e/2", dicom("1.4")),
-            ("e/3", dicom("1.2")),
+            ("e/3", dicom("1.3")),
+            ("e/DICOMDIR", dicom("")),
             ("e/4.pdf", Vec::new()),
         ] {
             std::fs::create_dir_all(top.join(file).parent().unwrap()).unwrap();
@@ -221,8 +260,7 @@ mod tests {
         let found = all(std::slice::from_ref(&top)).unwrap();
         let folders: Vec<(PathBuf, usize)> =
             found.iter().map(|input| (input.folder.clone(), input.files.len())).collect();
-        let expected =
-            [("a", 1), ("b", 3), ("b/c/1", 1), ("d/v", 2), ("d/w", 1), ("e/1", 2), ("e/2", 1), ("e/4.pdf", 1)];
+        let expected = [("a", 1), ("b", 4), ("d/v", 2), ("d/w", 1), ("e/1", 2), ("e/2", 1), ("e/4.pdf", 1)];
         assert_eq!(folders, expected.map(|(folder, files)| (PathBuf::from("archive").join(folder), files)));
         assert_eq!(found[1].name, top.join("b"));
 

@@ -76,12 +76,17 @@ pub fn run(main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
     let message = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
     let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     eprintln!("error: {}", lines.join(" "));
-    let user_error = error.chain().any(|cause| {
+    ExitCode::from(if is_input(&error) { 2 } else { 1 })
+}
+
+/// Whether the user can fix it, because the input or the command line is the cause.
+#[must_use]
+pub fn is_input(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
         cause.downcast_ref().is_some_and(Error::is_input)
             || cause.downcast_ref().is_some_and(coin_core::Error::is_input)
             || cause.downcast_ref().is_some_and(coin_imaging::Error::is_input)
-    });
-    ExitCode::from(if user_error { 2 } else { 1 })
+    })
 }
 
 /// Like [`run`], for programs that compute on the main thread: adds it to the thread pool, which saves a thread wake-up per

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use coin_imaging::augmentation::Augmentation;
 use coin_imaging::{Limits, Mask, Plane, Scan, Window, write};
 use coin_train::Error;
-use coin_train::data::source::{self, SourceKind, Wanted};
+use coin_train::data::source::{self, Reading, SourceKind, Wanted};
 use coin_train::data::{BatchRequest, Case, Dataset, Grid, Row, SliceTable, Subset, phantoms};
 use coin_train::recipe::{Finding, Names, Protocol, Recipe, Split, Task};
 use volumes::{SIDES, ct, labels};
@@ -20,7 +20,12 @@ fn table(kind: SourceKind, folder: &Path) -> Result<SliceTable, Error> {
 }
 
 fn extract(kind: SourceKind, folder: &Path, plane: Plane) -> Result<SliceTable, Error> {
-    source::table(kind, folder, &wanted(plane), &folder.join("cache"), false)
+    source::table(kind, folder, &wanted(plane), reading(&folder.join("cache")))
+}
+
+/// Strict reading.
+fn reading(cache: &Path) -> Reading<'_> {
+    Reading { cache, skip_incomplete: false, pair_by_voxel: false }
 }
 
 /// Kidneys, tumours and cysts.
@@ -71,6 +76,94 @@ fn kits_slices_with_kidney_are_extracted_in_hu_and_mm() {
     assert_eq!(slice.hu()[7 * SIDES[0] + 30], 307.0);
     let tumour = found.rows()[1].mask_of(&[2]).unwrap().unwrap();
     assert_eq!((tumour.bounding_box(), tumour.count()), (Some((4, 4, 13, 13)), 100));
+}
+
+#[test]
+fn labels_that_lie_elsewhere_are_refused_or_paired_by_voxel() {
+    let whole = tempfile::tempdir().unwrap();
+    kits(whole.path(), &["case_00000"]);
+    let right = table(SourceKind::Kits, whole.path()).unwrap();
+    let mut turned = volumes::AFFINE;
+    turned[5] = 1.5;
+    let mut shifted = volumes::AFFINE;
+    shifted[3] = 30.0;
+    let mut rounded = volumes::AFFINE;
+    rounded[3] = 1e-3;
+    let identity = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0];
+    for (affine, lies_elsewhere) in [(turned, true), (shifted, true), (identity, true), (rounded, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let case = folder.path().join("case_00000");
+        ct(&case.join("imaging.nii.gz"));
+        volumes::labels_at(&case.join("segmentation.nii.gz"), affine, 1, 2);
+        let strict = table(SourceKind::Kits, folder.path());
+        if !lies_elsewhere {
+            assert_eq!(rows(&strict.unwrap()), rows(&right));
+            continue;
+        }
+        let message = strict.unwrap_err().to_string();
+        for word in
+            ["case_00000", "differ in geometry", "40 x 32 x 6 voxels of 1.500 x 1.500 x 3.000 mm", "--pair-by-voxel"]
+        {
+            assert!(message.contains(word), "no {word:?} in: {message}");
+        }
+        let cache = folder.path().join("cache");
+        let reading = Reading { pair_by_voxel: true, ..reading(&cache) };
+        let paired = source::table(SourceKind::Kits, folder.path(), &wanted(Plane::Axial), reading).unwrap();
+        assert_eq!(rows(&paired), rows(&right));
+        let tumour = |table: &SliceTable| table.rows()[1].mask_of(&[2]).unwrap().unwrap().bounding_box();
+        assert_eq!(tumour(&paired), tumour(&right));
+        assert!(table(SourceKind::Kits, folder.path()).is_err(), "the cache keeps both apart");
+    }
+}
+
+#[test]
+fn checkouts_and_folders_are_read_as_they_are() {
+    for place in ["", "data", "dataset", "kits21/data"] {
+        let folder = tempfile::tempdir().unwrap();
+        kits(&folder.path().join(place), &["case_00000"]);
+        assert_eq!(table(SourceKind::Kits, folder.path()).unwrap().rows().len(), 3, "{place}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("somewhere")).unwrap();
+    let message = table(SourceKind::Kits, folder.path()).unwrap_err().to_string();
+    assert!(message.contains("case_NNNNN/imaging.nii.gz") && message.contains("it starts with somewhere"), "{message}");
+
+    // Files of a Mac, endings in upper case, and labels in another format than the images.
+    std::fs::write(folder.path().join("dataset.json"), r#"{"labels": {"kidney": 1, "tumour": 2}}"#).unwrap();
+    let (images, masks) = (folder.path().join("imagesTr"), folder.path().join("labelsTr"));
+    ct(&images.join("a_0000.NII.GZ"));
+    labels(&masks.join("a.nii.gz"), 1, 2);
+    let packed = std::fs::read(masks.join("a.nii.gz")).unwrap();
+    let mut unpacked = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut unpacked).unwrap();
+    let header = "NRRD0004\ntype: uchar\ndimension: 3\nspace: RAS\nsizes: 40 32 6\nencoding: raw\n\
+                  space directions: (-1.5,0,0) (0,-1.5,0) (0,0,3)\n\n";
+    ct(&images.join("b_0000.nii.gz"));
+    std::fs::write(masks.join("b.nrrd"), [header.as_bytes(), &unpacked[352..]].concat()).unwrap();
+    for file in [images.join("._a_0000.NII.GZ"), masks.join("._a.nii.gz"), images.join(".DS_Store")] {
+        std::fs::write(file, b"Mac OS X").unwrap();
+    }
+    let found = table(SourceKind::NnUnet, folder.path()).unwrap();
+    let tumours: Vec<(&str, u32)> =
+        found.rows().iter().map(|row| (row.patient.as_str(), pixels(row, "tumour"))).collect();
+    assert_eq!(tumours, [("a", 0), ("a", 100), ("a", 0), ("b", 0), ("b", 100), ("b", 0)]);
+}
+
+#[test]
+fn the_delimiter_of_a_case_list_is_found_out() {
+    for delimiter in [";", ",", "\t"] {
+        let release = tempfile::tempdir().unwrap();
+        ct(&release.path().join("s0000/ct.nii.gz"));
+        labels(&release.path().join("s0000/segmentations/kidney_left.nii.gz"), 1, 0);
+        let list = |columns: [&str; 3]| columns.join(delimiter);
+        let lines = [list(["image_id", "age", "split"]), list(["s0000", "50", "train"])].join("\n");
+        std::fs::write(release.path().join("meta.csv"), lines).unwrap();
+        let found = table(SourceKind::TotalSegmentator, release.path()).unwrap();
+        assert_eq!(found.rows()[0].split, Some(Subset::Train), "{delimiter:?}");
+        std::fs::write(release.path().join("meta.csv"), list(["name", "age", "split"])).unwrap();
+        let message = table(SourceKind::TotalSegmentator, release.path()).unwrap_err().to_string();
+        assert!(message.contains("it has no column image_id"), "{message}");
+    }
 }
 
 #[test]
@@ -252,9 +345,14 @@ fn unusable_cases_are_reported_or_skipped() {
         damage(&folder.path().join("case_00001"));
         let message = table(SourceKind::Kits, folder.path()).unwrap_err().to_string();
         words.iter().for_each(|word| assert!(message.contains(word), "no {word:?} in: {message}"));
-        let kept =
-            source::table(SourceKind::Kits, folder.path(), &wanted(Plane::Axial), &folder.path().join("cache"), true)
-                .unwrap();
+        let cache = folder.path().join("cache");
+        let kept = source::table(
+            SourceKind::Kits,
+            folder.path(),
+            &wanted(Plane::Axial),
+            Reading { skip_incomplete: true, ..reading(&cache) },
+        )
+        .unwrap();
         let patients: BTreeSet<&str> = kept.rows().iter().map(|row| row.patient.as_str()).collect();
         assert_eq!(patients, BTreeSet::from(["case_00000"]));
     }

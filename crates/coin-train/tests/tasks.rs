@@ -8,7 +8,7 @@ use std::path::Path;
 
 use coin_core::bundle::Normalisation;
 use coin_imaging::{Plane, Window, write};
-use coin_train::data::source::{self, SourceKind, Wanted};
+use coin_train::data::source::{self, Reading, SourceKind, Wanted};
 use coin_train::data::{BatchRequest, Dataset, SliceTable, Subset};
 use coin_train::recipe::{Protocol, Recipe, Task};
 use volumes::{SIDES, ct, labels};
@@ -19,7 +19,8 @@ fn task(text: &str) -> Task {
 
 fn table(kind: SourceKind, folder: &Path, task: &Task) -> Result<SliceTable, String> {
     let wanted = Wanted::of(task, Plane::Axial, false);
-    source::table(kind, folder, &wanted, &folder.join("cache"), false).map_err(|reason| reason.to_string())
+    let reading = Reading { cache: &folder.join("cache"), skip_incomplete: false, pair_by_voxel: false };
+    source::table(kind, folder, &wanted, reading).map_err(|reason| reason.to_string())
 }
 
 /// Whether each slice is abnormal; `None` if it is not used.

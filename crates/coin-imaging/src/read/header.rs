@@ -2,61 +2,97 @@
 
 use std::collections::BTreeMap;
 
-use super::voxels::{Fields, lengths};
+use super::voxels::Fields;
 use crate::Error;
-use crate::Limits;
 
-/// Longest header in bytes; real ones have a few dozen lines.
-const MAX_HEADER_BYTES: usize = 1 << 16;
+/// Longest header in bytes. Real ones have a few dozen lines, but some programs store whole tables in comments.
+const MAX_HEADER_BYTES: usize = 4 << 20;
 
 /// The lines of a header, and the offset of the bytes after it.
 pub(super) struct TextHeader<'a> {
     name: &'a str,
-    values: BTreeMap<String, &'a str>,
+    values: BTreeMap<String, String>,
     pub end: usize,
 }
 
 impl<'a> TextHeader<'a> {
     /// Parses lines up to and including the first for which `is_last` holds, and splits them at `separator`. Keys are
-    /// case-insensitive. `None` if the header does not end or is not text.
+    /// case-insensitive. Lines that are not UTF-8 are read as Latin-1. `None` if the header does not end.
     pub(super) fn parse(
         bytes: &'a [u8],
         name: &'a str,
         separator: char,
         is_last: impl Fn(&str) -> bool,
     ) -> Option<Self> {
-        let mut values = BTreeMap::new();
-        let mut end = 0;
+        let mut header = Self { name, values: BTreeMap::new(), end: 0 };
         loop {
-            let rest = bytes.get(end..)?;
+            let rest = bytes.get(header.end..)?;
             let line_end = rest.iter().take(MAX_HEADER_BYTES).position(|&byte| byte == b'\n')?;
-            let line = std::str::from_utf8(rest.get(..line_end)?).ok()?.trim();
-            end += line_end + 1;
-            if let Some((key, value)) = line.split_once(separator)
-                && !line.starts_with('#')
-            {
-                values.insert(key.trim().to_ascii_lowercase(), value.trim_start_matches('=').trim());
+            let line = header.add(rest.get(..line_end)?, separator);
+            header.end += line_end + 1;
+            if is_last(&line) {
+                return Some(header);
             }
-            if is_last(line) {
-                return Some(Self { name, values, end });
-            }
-            if end > MAX_HEADER_BYTES {
+            if header.end > MAX_HEADER_BYTES {
                 return None;
             }
         }
     }
 
-    /// The lengths of the three axes, stored as `field`.
-    pub(super) fn lengths(&self, field: &str, limits: &Limits) -> Result<[usize; 3], Error> {
+    /// Parses all lines of a file that is nothing but a header; `None` if it is too long or contains other than text.
+    pub(super) fn whole(bytes: &'a [u8], name: &'a str, separator: char) -> Option<Self> {
+        if bytes.len() > MAX_HEADER_BYTES || bytes.contains(&0) {
+            return None;
+        }
+        let mut header = Self { name, values: BTreeMap::new(), end: bytes.len() };
+        for line in bytes.split(|&byte| byte == b'\n') {
+            header.add(line, separator);
+        }
+        Some(header)
+    }
+
+    /// Adds the value of a line, and returns the line as text.
+    fn add(&mut self, bytes: &[u8], separator: char) -> String {
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text.trim().to_owned(),
+            Err(_) => bytes.iter().copied().map(char::from).collect::<String>().trim().to_owned(),
+        };
+        if let Some((key, value)) = text.split_once(separator)
+            && !text.starts_with('#')
+        {
+            self.values.insert(key.trim().to_ascii_lowercase(), value.trim_start_matches('=').trim().to_owned());
+        }
+        text
+    }
+
+    /// The lengths of the axes, stored as `field`.
+    pub(super) fn lengths(&self, field: &str) -> Result<Vec<i64>, Error> {
         let stated = self.get(&[&field.to_ascii_lowercase()]).and_then(numbers);
         let stated = stated.ok_or_else(|| self.invalid(field, "it is missing or damaged; export the volume again"))?;
-        let stated: Vec<i64> = stated.into_iter().map(|length| length as i64).collect();
-        lengths(self, field, &stated, limits)
+        Ok(stated.into_iter().map(|length| length as i64).collect())
     }
 
     /// The value of the first of `keys` that is present.
-    pub(super) fn get(&self, keys: &[&str]) -> Option<&'a str> {
-        keys.iter().find_map(|key| self.values.get(*key).copied())
+    pub(super) fn get(&self, keys: &[&str]) -> Option<&str> {
+        keys.iter().find_map(|key| self.values.get(*key).map(String::as_str))
+    }
+
+    /// The bytes of the voxels: after the header, or `image` if the header names another file.
+    pub(super) fn voxels<'b>(
+        &self,
+        field: &str,
+        bytes: &'b [u8],
+        image: Option<&'b [u8]>,
+        data_file: Option<&str>,
+    ) -> Result<&'b [u8], Error> {
+        match (data_file, image) {
+            (None, _) => Ok(bytes.get(self.end..).unwrap_or_default()),
+            (Some(_), Some(image)) => Ok(image),
+            (Some(file), None) => {
+                let file: String = file.chars().take(64).flat_map(char::escape_default).collect();
+                Err(self.invalid(field, format!("the voxels are in another file, {file}; open both together")))
+            }
+        }
     }
 }
 

@@ -1,14 +1,14 @@
-//! MetaImage volumes (`.mha`), raw or compressed, as axial slices in radiological convention.
+//! MetaImage volumes (`.mha`, and `.mhd` with the voxels in another file), raw or compressed, as axial slices in radiological convention.
 
 use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
 use super::header::{TextHeader, numbers};
-use super::voxels::{Element, Fields, Voxels};
+use super::voxels::{self, Element, Fields, Volume, Voxels};
 use crate::Error;
 use crate::geometry::Affine;
-use crate::{Geometry, Limits, Slice};
+use crate::{Geometry, Limits};
 
 /// The key of the last header line.
 const DATA_FILE: &str = "ElementDataFile";
@@ -22,16 +22,20 @@ pub(crate) fn is_metaimage(bytes: &[u8]) -> bool {
     begins(b"ObjectType") || begins(b"NDims")
 }
 
-/// Reads all axial slices in HU from inferior to superior, and their geometry.
-pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<(Vec<Slice>, Geometry), Error> {
-    let header = TextHeader::parse(bytes, name, '=', |line| line.starts_with(DATA_FILE));
+/// The file with the voxels, if the header names one.
+pub(crate) fn data_file(bytes: &[u8]) -> Option<String> {
+    detached(&header(bytes, "")?).map(str::to_owned)
+}
+
+/// Reads all axial slices in HU. `image` contains the voxels of a detached header.
+pub(crate) fn read(bytes: &[u8], image: Option<&[u8]>, name: &str, limits: &Limits) -> Result<Volume, Error> {
+    let header = header(bytes, name);
     let header = header.ok_or_else(|| Error::invalid(name, DATA_FILE, "it is missing; export the volume again"))?;
-    if !header.get(&["elementdatafile"]).is_some_and(|file| file.eq_ignore_ascii_case("local")) {
-        return Err(header.invalid(DATA_FILE, "the voxels are in another file; save the volume as one .mha file"));
-    }
-    let lengths = header.lengths("DimSize", limits)?;
+    let content = header.voxels(DATA_FILE, bytes, image, detached(&header))?;
+    let stated = header.lengths("DimSize")?;
+    let lengths = voxels::lengths(&header, "DimSize", &stated, limits)?;
     let voxels = voxels(&header)?;
-    let geometry = Geometry::of(lengths, &affine(&header)?);
+    let geometry = Geometry::of(lengths, &affine(&header, stated.len())?);
     let geometry = geometry.map_err(|reason| header.invalid("ElementSpacing", format!("{reason}; export again")))?;
     let geometry = geometry.oriented(header.get(&DIRECTIONS).is_some());
     if header.get(&["binarydata"]).is_some_and(|binary| !binary.eq_ignore_ascii_case("true")) {
@@ -42,12 +46,21 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<(Vec<Sli
             header.invalid("HeaderSize", "voxels that do not follow the header are not read; save the volume again")
         );
     }
-    let behind = bytes.get(header.end..).unwrap_or_default();
     let content: Box<dyn Read + '_> = match is(&header, "compresseddata") {
-        true => Box::new(ZlibDecoder::new(behind)),
-        false => Box::new(behind),
+        true => Box::new(ZlibDecoder::new(content)),
+        false => Box::new(content),
     };
-    Ok((voxels.read(&header, &geometry, content, 0, limits)?, geometry))
+    voxels.read(&header, geometry, content, 0, limits)
+}
+
+fn header<'a>(bytes: &'a [u8], name: &'a str) -> Option<TextHeader<'a>> {
+    let header = TextHeader::parse(bytes, name, '=', |line| line.starts_with(DATA_FILE));
+    // A detached header may end without a line break.
+    header.or_else(|| TextHeader::whole(bytes, name, '=').filter(|header| header.get(&["elementdatafile"]).is_some()))
+}
+
+fn detached<'a>(header: &'a TextHeader<'_>) -> Option<&'a str> {
+    header.get(&["elementdatafile"]).filter(|file| !file.eq_ignore_ascii_case("local"))
 }
 
 fn is(header: &TextHeader<'_>, key: &str) -> bool {
@@ -77,24 +90,29 @@ fn voxels(header: &TextHeader<'_>) -> Result<Voxels, Error> {
     Ok(Voxels { element, big_endian, slope: 1.0, intercept: 0.0 })
 }
 
-/// The affine in RAS coordinates; MetaImage uses LPS.
-fn affine(header: &TextHeader<'_>) -> Result<Affine, Error> {
-    let stated = |keys: &[&str], field: &str, otherwise: &[f64]| match header.get(keys) {
+/// The affine in RAS coordinates of a volume with this number of axes; MetaImage uses LPS. Axes beyond three, which have one
+/// position, are dropped, and missing ones completed.
+fn affine(header: &TextHeader<'_>, axes: usize) -> Result<Affine, Error> {
+    let stated = |keys: &[&str], field: &str, otherwise: Vec<f64>| match header.get(keys) {
         Some(stated) => numbers(stated).filter(|numbers| numbers.len() == otherwise.len()).ok_or_else(|| {
             header.invalid(field, format!("it is not {} numbers; export the volume again", otherwise.len()))
         }),
-        None => Ok(otherwise.to_vec()),
+        None => Ok(otherwise),
     };
-    let upright = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
-    let directions = stated(&DIRECTIONS, "TransformMatrix", &upright)?;
-    let origin = stated(&["offset", "position", "origin"], "Offset", &[0.0; 3])?;
+    let on_diagonal = |axis: usize, world: usize| f64::from(u8::from(axis == world));
+    let upright = (0..axes * axes).map(|i| on_diagonal(i / axes, i % axes)).collect();
+    let directions = stated(&DIRECTIONS, "TransformMatrix", upright)?;
+    let origin = stated(&["offset", "position", "origin"], "Offset", vec![0.0; axes])?;
     if header.get(&["elementspacing", "elementsize"]).is_none() {
         return Err(header.invalid("ElementSpacing", "it is missing; save the volume with its spacing"));
     }
-    let spacing = stated(&["elementspacing", "elementsize"], "ElementSpacing", &[1.0; 3])?;
+    let spacing = stated(&["elementspacing", "elementsize"], "ElementSpacing", vec![1.0; axes])?;
     let row = |world: usize, sign: f64| -> [f64; 4] {
-        let step = |axis: usize| sign * directions[3 * axis + world] * spacing[axis];
-        [step(0), step(1), step(2), sign * origin[world]]
+        let step = |axis: usize| match axis.max(world) < axes {
+            true => sign * directions[axes * axis + world] * spacing[axis],
+            false => sign * on_diagonal(axis, world),
+        };
+        [step(0), step(1), step(2), sign * origin.get(world).copied().unwrap_or_default()]
     };
     Ok([row(0, -1.0), row(1, -1.0), row(2, 1.0)])
 }

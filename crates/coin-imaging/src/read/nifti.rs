@@ -3,22 +3,21 @@
 
 use std::io::Read;
 
-use flate2::read::MultiGzDecoder;
 use nifti::{Endianness, NiftiHeader, NiftiType};
 
-use super::voxels::{Element, Fields, Voxels, lengths};
+use super::gzip::{Gunzip, is_gzipped};
+use super::voxels::{Element, Fields, Volume, Voxels, lengths};
 use crate::Error;
 use crate::geometry::{Affine, NIFTI_DATA_OFFSET, NIFTI_HEADER_BYTES};
-use crate::{Geometry, Limits, Slice};
+use crate::{Geometry, Limits};
 
 const NIFTI_2_HEADER_BYTES: usize = 540;
-const GZIP: [u8; 2] = [0x1F, 0x8B];
 /// Larger than any header extension, and exact in all number types used.
 const MAX_OFFSET: f64 = 2_147_483_648.0;
 
 /// Whether the bytes start like NIfTI, or like a gzipped file, which may contain it.
 pub(crate) fn is_nifti(bytes: &[u8]) -> bool {
-    bytes.starts_with(&GZIP) || has_magic(bytes) || is_nifti_2(bytes)
+    is_gzipped(bytes) || has_magic(bytes) || is_nifti_2(bytes)
 }
 
 /// Whether the bytes are a header whose voxels are in another file.
@@ -26,14 +25,8 @@ pub(crate) fn is_header(bytes: &[u8]) -> bool {
     bytes.get(344..348) == Some(b"ni1\0") || (is_nifti_2(bytes) && bytes.get(4..7) == Some(b"ni2"))
 }
 
-/// Reads all axial slices in HU from inferior to superior, and their geometry. `image` contains the voxels of a header
-/// and image pair.
-pub(crate) fn read(
-    bytes: &[u8],
-    image: Option<&[u8]>,
-    name: &str,
-    limits: &Limits,
-) -> Result<(Vec<Slice>, Geometry), Error> {
+/// Reads all axial slices in HU. `image` contains the voxels of a header and image pair.
+pub(crate) fn read(bytes: &[u8], image: Option<&[u8]>, name: &str, limits: &Limits) -> Result<Volume, Error> {
     let mut content = unpacked(bytes);
     let header = Header::read(&mut content, name)?;
     let (content, passed) = match image {
@@ -48,12 +41,11 @@ pub(crate) fn read(
     let offset = header.data_offset()?;
     let voxels = header.voxels()?;
     let geometry = header.geometry(lengths)?;
-    let slices = voxels.read(&header, &geometry, content, offset.saturating_sub(passed), limits)?;
-    Ok((slices, geometry))
+    voxels.read(&header, geometry, content, offset.saturating_sub(passed), limits)
 }
 
 fn unpacked(bytes: &[u8]) -> Box<dyn Read + '_> {
-    if bytes.starts_with(&GZIP) { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) }
+    if is_gzipped(bytes) { Box::new(Gunzip::new(bytes)) } else { Box::new(bytes) }
 }
 
 fn has_magic(header: &[u8]) -> bool {

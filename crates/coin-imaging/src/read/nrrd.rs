@@ -1,30 +1,39 @@
-//! NRRD volumes (`.nrrd`, teem.sourceforge.net/nrrd), raw or gzipped, as axial slices in radiological convention.
+//! NRRD volumes (`.nrrd`, and `.nhdr` with the voxels in another file; teem.sourceforge.net/nrrd), raw or gzipped, as axial slices in radiological convention.
 
 use std::io::Read;
 
-use flate2::read::MultiGzDecoder;
-
+use super::gzip::Gunzip;
 use super::header::{TextHeader, numbers};
-use super::voxels::{Element, Fields, Voxels};
+use super::voxels::{self, Element, Fields, Volume, Voxels};
 use crate::Error;
 use crate::geometry::Affine;
-use crate::{Geometry, Limits, Slice};
+use crate::{Geometry, Limits};
+
+/// Keys of the file with the voxels.
+const DATA_FILE: [&str; 2] = ["data file", "datafile"];
+
+/// A direction or position in mm.
+type Vector = [f64; 3];
 
 /// Whether the bytes start like NRRD.
 pub(crate) fn is_nrrd(bytes: &[u8]) -> bool {
     bytes.starts_with(b"NRRD000")
 }
 
-/// Reads all axial slices in HU from inferior to superior, and their geometry.
-pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<(Vec<Slice>, Geometry), Error> {
-    let header = TextHeader::parse(bytes, name, ':', str::is_empty);
+/// The file with the voxels, if the header names one.
+pub(crate) fn data_file(bytes: &[u8]) -> Option<String> {
+    header(bytes, "").and_then(|header| header.get(&DATA_FILE).map(str::to_owned))
+}
+
+/// Reads all axial slices in HU. `image` contains the voxels of a detached header.
+pub(crate) fn read(bytes: &[u8], image: Option<&[u8]>, name: &str, limits: &Limits) -> Result<Volume, Error> {
+    let header = header(bytes, name);
     let header = header.ok_or_else(|| Error::invalid(name, "header", "it does not end; export the volume again"))?;
-    if header.get(&["data file", "datafile"]).is_some() {
-        return Err(header.invalid("data file", "the voxels are in another file; save the volume as one .nrrd file"));
-    }
-    let lengths = header.lengths("sizes", limits)?;
+    let content = header.voxels("data file", bytes, image, header.get(&DATA_FILE))?;
+    let (lengths, directions) = axes(&header)?;
+    let lengths = voxels::lengths(&header, "sizes", &lengths, limits)?;
     let voxels = voxels(&header)?;
-    let affine = affine(&header)?;
+    let affine = affine(&header, directions)?;
     let geometry = Geometry::of(lengths, &affine);
     let geometry = geometry.map_err(|reason| header.invalid("space directions", format!("{reason}; export again")))?;
     let geometry = geometry.oriented(header.get(&["space"]).is_some());
@@ -35,16 +44,82 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<(Vec<Sli
             );
         }
     }
-    let behind = bytes.get(header.end..).unwrap_or_default();
     let content: Box<dyn Read + '_> = match header.get(&["encoding"]) {
-        Some("raw") => Box::new(behind),
-        Some("gzip" | "gz") => Box::new(MultiGzDecoder::new(behind)),
+        Some("raw") => Box::new(content),
+        Some("gzip" | "gz") => Box::new(Gunzip::new(content)),
         other => {
             let reason = format!("it is {:?}; save the volume raw or gzipped", other.unwrap_or_default());
             return Err(header.invalid("encoding", reason));
         }
     };
-    Ok((voxels.read(&header, &geometry, content, 0, limits)?, geometry))
+    voxels.read(&header, geometry, content, 0, limits)
+}
+
+fn header<'a>(bytes: &'a [u8], name: &'a str) -> Option<TextHeader<'a>> {
+    // A detached header may end with its file.
+    TextHeader::parse(bytes, name, ':', str::is_empty).or_else(|| TextHeader::whole(bytes, name, ':'))
+}
+
+/// Lengths and directions in mm of the axes in space; an axis of length 1 without a direction holds no further values.
+fn axes(header: &TextHeader<'_>) -> Result<(Vec<i64>, Vec<Vector>), Error> {
+    let stated = header.lengths("sizes")?;
+    let damaged = |field: &str| header.invalid(field, "it is not numbers; export the volume again");
+    let directions: Vec<Option<Vector>> = match (header.get(&["space directions"]), header.get(&["spacings"])) {
+        (Some(stated), _) => vectors(stated).ok_or_else(|| damaged("space directions"))?,
+        (None, Some(stated)) => {
+            let steps = numbers(stated).ok_or_else(|| damaged("spacings"))?;
+            let step = |(axis, mm): (usize, f64)| {
+                mm.is_finite().then(|| std::array::from_fn(|world| if world == axis { mm } else { 0.0 }))
+            };
+            steps.into_iter().enumerate().map(step).collect()
+        }
+        (None, None) => {
+            return Err(header.invalid("space directions", "it is missing; save the volume with its spacing"));
+        }
+    };
+    if directions.len() != stated.len() {
+        let reason = format!("it has {} directions for {} axes; export again", directions.len(), stated.len());
+        return Err(header.invalid("space directions", reason));
+    }
+    let (mut lengths, mut kept) = (Vec::new(), Vec::new());
+    for (axis, (length, direction)) in stated.into_iter().zip(directions).enumerate() {
+        match direction {
+            Some(direction) if kept.len() < 3 => {
+                lengths.push(length);
+                kept.push(direction);
+            }
+            _ if length == 1 => {}
+            _ => {
+                let reason = format!("axis {} has {length} values per voxel; save one volume of scalars", axis + 1);
+                return Err(header.invalid("sizes", reason));
+            }
+        }
+    }
+    // A single slice: its normal, 1 mm long, completes the axes.
+    if let [[ax, ay, az], [bx, by, bz]] = kept[..] {
+        let normal = [ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx];
+        let length = normal.iter().map(|part| part * part).sum::<f64>().sqrt();
+        lengths.push(1);
+        kept.push(normal.map(|part| part / length));
+    }
+    Ok((lengths, kept))
+}
+
+/// The vectors `(x,y,z)`; `none` for an axis that is not in space.
+fn vectors(stated: &str) -> Option<Vec<Option<Vector>>> {
+    let mut rest = stated.trim();
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        if let Some(behind) = rest.strip_prefix("none") {
+            found.push(None);
+            rest = behind.trim_start();
+            continue;
+        }
+        let (inside, behind) = rest.strip_prefix('(')?.split_once(')')?;
+        found.push(Some(numbers(inside)?.try_into().ok()?));
+        rest = behind.trim_start();
+    }
+    Some(found)
 }
 
 fn voxels(header: &TextHeader<'_>) -> Result<Voxels, Error> {
@@ -70,7 +145,7 @@ fn voxels(header: &TextHeader<'_>) -> Result<Voxels, Error> {
 }
 
 /// The affine in RAS coordinates.
-fn affine(header: &TextHeader<'_>) -> Result<Affine, Error> {
+fn affine(header: &TextHeader<'_>, directions: Vec<Vector>) -> Result<Affine, Error> {
     let space = header.get(&["space"]).unwrap_or("left-posterior-superior").to_ascii_lowercase();
     let signs = match space.as_str() {
         "left-posterior-superior" | "lps" => [-1.0, -1.0, 1.0],
@@ -81,27 +156,15 @@ fn affine(header: &TextHeader<'_>) -> Result<Affine, Error> {
             return Err(header.invalid("space", reason));
         }
     };
-    let damaged = |field: &str| header.invalid(field, "it is not numbers; export the volume again");
-    let three = |field: &'static str, stated: &str| -> Result<Vec<f64>, Error> {
-        numbers(stated).ok_or_else(|| damaged(field))
-    };
-    let steps = match (header.get(&["space directions"]), header.get(&["spacings"])) {
-        (Some(stated), _) => three("space directions", stated)?,
-        (None, Some(stated)) => match three("spacings", stated)?[..] {
-            [x, y, z] => vec![x, 0.0, 0.0, 0.0, y, 0.0, 0.0, 0.0, z],
-            _ => return Err(damaged("spacings")),
-        },
-        (None, None) => {
-            return Err(header.invalid("space directions", "it is missing; save the volume with its spacing"));
-        }
-    };
     let origin = match header.get(&["space origin"]) {
-        Some(stated) => three("space origin", stated)?,
-        None => vec![0.0; 3],
+        Some(stated) => numbers(stated).and_then(|numbers| <Vector>::try_from(numbers).ok()),
+        None => Some([0.0; 3]),
     };
-    let (&[ax, ay, az, bx, by, bz, cx, cy, cz], &[x, y, z]) = (&steps[..], &origin[..]) else {
-        return Err(damaged("space directions"));
+    let Some(origin) = origin else {
+        return Err(header.invalid("space origin", "it is not 3 numbers; export the volume again"));
     };
-    let rows = [[ax, bx, cx, x], [ay, by, cy, y], [az, bz, cz, z]];
-    Ok([0, 1, 2].map(|world| rows[world].map(|mm| signs[world] * mm)))
+    let [a, b, c] = directions[..] else {
+        return Err(header.invalid("space directions", "it is not 3 directions; export the volume again"));
+    };
+    Ok([0, 1, 2].map(|world| [a[world], b[world], c[world], origin[world]].map(|mm| signs[world] * mm)))
 }

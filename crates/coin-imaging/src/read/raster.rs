@@ -1,15 +1,15 @@
-//! PNG, JPEG, TIFF and BMP pictures, whose intensities map to HU through a given window.
+//! PNG, JPEG and BMP pictures, whose intensities map to HU through a given window.
 
 use std::io::Cursor;
 
-use image::{ColorType, ImageReader, Limits as DecoderLimits};
+use image::{ColorType, DynamicImage, ImageDecoder as _, ImageReader, Limits as DecoderLimits};
 
 use crate::Error;
 use crate::{Limits, Slice, Window};
 
 /// Whether the bytes start like one of these formats.
 pub(crate) fn is_picture(bytes: &[u8]) -> bool {
-    let starts: [&[u8]; 4] = [b"\x89PNG", b"\xFF\xD8\xFF", b"II*\0", b"MM\0*"];
+    let starts: [&[u8]; 2] = [b"\x89PNG", b"\xFF\xD8\xFF"];
     // "BM" alone is ambiguous; the next field is the file size.
     let bitmap = bytes.get(2..6).and_then(|size| size.try_into().ok()).map(u32::from_le_bytes);
     let is_bitmap = bytes.starts_with(b"BM") && bitmap.is_some_and(|size| size as usize <= bytes.len() && size > 14);
@@ -42,11 +42,17 @@ fn levels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(usize, usize, Ve
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let mut reader = reader.map_err(|reason| Error::invalid(name, "picture", reason))?;
     reader.limits(allowed);
-    let picture = reader.decode().map_err(|reason| Error::invalid(name, "picture", reason))?;
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    if (width * height) as u64 > limits.voxels {
+    let damaged = |reason| Error::invalid(name, "picture", reason);
+    let mut decoder = reader.into_decoder().map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > limits.voxels || decoder.total_bytes() > limits.bytes {
         return Err(Error::TooLarge { name: name.into(), field: "pixels".into(), limit: limits.voxels });
     }
+    // The camera's orientation (EXIF).
+    let orientation = decoder.orientation().map_err(damaged)?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    picture.apply_orientation(orientation);
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
     let deep = matches!(picture.color(), ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16);
     if picture.color().has_color() {
         let rgb = picture.to_rgb16();

@@ -5,6 +5,18 @@ use std::io::{self, Read};
 use crate::Error;
 use crate::{Geometry, Limits, Slice};
 
+/// HU of voxels without a measurement.
+const AIR_HU: f32 = -1024.0;
+
+/// A volume that was read.
+pub(crate) struct Volume {
+    /// Axial slices from inferior to superior.
+    pub slices: Vec<Slice>,
+    pub geometry: Geometry,
+    /// Messages for the user, one sentence each.
+    pub notes: Vec<String>,
+}
+
 /// Voxel types with one number each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Element {
@@ -79,15 +91,19 @@ pub(super) fn lengths(file: &impl Fields, field: &str, stated: &[i64], limits: &
 }
 
 impl Voxels {
-    /// Reads all axial slices from inferior to superior. `content` starts `skipped` bytes before the first voxel.
+    /// Reads all axial slices. `content` starts `skipped` bytes before the first voxel; it is read to its end, where checksums
+    /// are.
+    ///
+    /// NaN, outside of the field of view, becomes air if the volume has negative values, as HU have, otherwise the smallest
+    /// value.
     pub(super) fn read(
         self,
         file: &impl Fields,
-        geometry: &Geometry,
+        geometry: Geometry,
         mut content: impl Read,
         skipped: u64,
         limits: &Limits,
-    ) -> Result<Vec<Slice>, Error> {
+    ) -> Result<Volume, Error> {
         if geometry.depth() as u64 > u64::from(limits.slices) {
             return Err(file.too_large("number of slices", limits.slices.into()));
         }
@@ -100,17 +116,33 @@ impl Voxels {
         }
         io::copy(&mut content.by_ref().take(skipped), &mut io::sink()).map_err(|reason| file.cut_off(&reason))?;
         let mut voxels = Vec::new();
-        content.take(needed).read_to_end(&mut voxels).map_err(|reason| file.cut_off(&reason))?;
+        content.by_ref().take(needed).read_to_end(&mut voxels).map_err(|reason| file.cut_off(&reason))?;
         if (voxels.len() as u64) < needed {
             let reason = format!("it has {} bytes instead of {needed}; copy or export the file again", voxels.len());
             return Err(file.invalid("volume", reason));
         }
-        let slice = |index: usize| {
-            let hu = self.hu(&voxels, geometry.slice_positions(index));
+        let rest = limits.bytes.saturating_sub(skipped + needed);
+        io::copy(&mut content.take(rest), &mut io::sink()).map_err(|reason| file.cut_off(&reason))?;
+        let mut planes: Vec<Vec<f32>> =
+            (0..geometry.depth()).map(|index| self.hu(&voxels, geometry.slice_positions(index))).collect();
+        let mut notes = Vec::new();
+        if planes.iter().flatten().any(|value| value.is_nan()) {
+            let least = planes.iter().flatten().copied().fold(f32::INFINITY, f32::min);
+            let air = if least < 0.0 { least.min(AIR_HU) } else { least };
+            let mut unmeasured = 0_usize;
+            for value in planes.iter_mut().flatten().filter(|value| value.is_nan()) {
+                *value = air;
+                unmeasured += 1;
+            }
+            notes.push(format!("{unmeasured} voxels are not a number (NaN) and are read as {air}"));
+        }
+        let slice = |(index, hu): (usize, Vec<f32>)| {
+            let number = index + 1;
             Slice::new(geometry.width(), geometry.height(), hu, Some(geometry.spacing()))
-                .map_err(|reason| file.invalid(&format!("slice {index}"), format!("{reason}; correct the volume")))
+                .map_err(|reason| file.invalid(&format!("slice {number}"), format!("{reason}; correct the volume")))
         };
-        (0..geometry.depth()).map(slice).collect()
+        let slices = planes.into_iter().enumerate().map(slice).collect::<Result<_, _>>()?;
+        Ok(Volume { slices, geometry, notes })
     }
 
     /// HU of the voxels at `positions`.

@@ -34,8 +34,8 @@ const COMPLETE: &str = "complete.txt";
 struct Arguments {
     #[command(flatten)]
     model: ModelOptions,
-    /// DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or BMP files, ZIP archives, or folders of them. DICOM files in one folder
-    /// are grouped by series.
+    /// DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or BMP files, ZIP archives, or folders of them. DICOM files of a series
+    /// are opened together. Files that are no scans are left out with a warning.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
     /// Explain only this slice of each volume, counted from 1.
@@ -44,7 +44,7 @@ struct Arguments {
     /// Intensities of black and white in picture files. Default: the model's window.
     #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true)]
     picture_window: Option<Vec<f32>>,
-    /// Process only shard I of N. Inputs with complete results are skipped; unreadable inputs are skipped with a warning.
+    /// Process only shard I of N. Inputs with complete results are skipped.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
     /// Output folder, with one subfolder per input.
@@ -102,31 +102,37 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
         }
     }
     let settings = Settings { arguments, model, mask_rule, picture_window };
-    let (mut summaries, mut failed) = (Vec::new(), 0_usize);
-    for input in arguments.shard.unwrap_or(Shard::WHOLE).take(inputs::all(&arguments.inputs)?) {
-        match settings.explain(&input) {
-            Ok(found) => summaries.extend(found),
-            // An archive can contain files that are not scans.
-            Err(reason) if arguments.shard.is_some() && !cannot_write(&reason) => {
-                tracing::warn!("{reason:#}; skipped");
-                failed += 1;
-            }
-            Err(reason) => return Err(reason),
-        }
-    }
+    let inputs = arguments.shard.unwrap_or(Shard::WHOLE).take(inputs::all(&arguments.inputs)?);
+    let summaries = usable(inputs.map(|input| settings.explain(&input)))?;
     if arguments.json {
         println!("{}", serde_json::to_string(&summaries)?);
     }
-    match failed {
-        0 => Ok(()),
-        _ => {
-            Err(Error::Usage(format!("{failed} of the inputs could not be explained; the warnings above name them"))
-                .into())
-        }
-    }
+    Ok(())
 }
 
-/// Whether writing the results failed; every further input would fail too.
+/// The results that could be computed, with a warning for each unusable input: a folder can contain files that are no scans.
+///
+/// # Errors
+/// If no input is usable: the error of the first. If a device fails or results cannot be written, which would fail again.
+fn usable(results: impl Iterator<Item = anyhow::Result<Vec<Summary>>>) -> anyhow::Result<Vec<Summary>> {
+    let (mut found, mut failed) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(summaries) => found.push(summaries),
+            Err(reason) if program::is_input(&reason) && !cannot_write(&reason) => failed.push(reason),
+            Err(reason) => return Err(reason),
+        }
+    }
+    if found.is_empty() && !failed.is_empty() {
+        return Err(failed.swap_remove(0));
+    }
+    for reason in failed {
+        tracing::warn!("{reason:#}; left out");
+    }
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// Whether results could not be written.
 fn cannot_write(reason: &anyhow::Error) -> bool {
     reason.chain().any(|cause| matches!(cause.downcast_ref(), Some(Error::Write { .. })))
 }
@@ -158,17 +164,17 @@ impl Settings<'_> {
         }
         let read: Vec<File<'_>> = read.iter().map(|(name, bytes)| File { name, bytes }).collect();
         let Opened { scans, notes } = open_all(&read, self.picture_window, &limits)?;
-        for note in notes.iter().chain(scans.iter().flat_map(Scan::notes)) {
+        for note in &notes {
             tracing::warn!("{name}: {note}");
         }
-        let mut summaries = Vec::new();
-        for (i, scan) in scans.iter().enumerate() {
+        let explained = scans.iter().enumerate().map(|(i, scan)| {
             let (name, folder) = match scans.len() {
                 1 => (name.clone(), folder.clone()),
-                _ => (format!("{name} series {}", i + 1), folder.join(format!("series-{}", i + 1))),
+                _ => (format!("{name} volume {}", i + 1), folder.join(format!("series-{}", i + 1))),
             };
-            summaries.extend(self.explain_scan(&name, scan, &folder)?);
-        }
+            self.explain_scan(&name, scan, &folder)
+        });
+        let summaries = usable(explained)?;
         if let Some(fingerprint) = fingerprint {
             files::write(&complete, fingerprint.as_bytes())?;
         }
@@ -177,6 +183,9 @@ impl Settings<'_> {
 
     fn explain_scan(&self, name: &str, scan: &Scan, folder: &Path) -> anyhow::Result<Vec<Summary>> {
         let wanted = self.arguments.slice.map_or(1..=scan.slice_count(), |slice| slice.get()..=slice.get());
+        for note in scan.notes() {
+            tracing::warn!("{name}: {note}");
+        }
         let mut volume = CounterfactualVolume::of(scan);
         let mut summaries = Vec::new();
         if let Some(warning) = self.model.other_modality(scan) {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::source::{SourceKind, Wanted};
+use super::source::{Reading, SourceKind, Wanted};
 use super::{SliceTable, source};
 use crate::Error;
 
@@ -69,12 +69,15 @@ pub struct DataOptions {
     /// Skip unusable cases with a warning instead of stopping at the first one.
     #[arg(long)]
     skip_incomplete: bool,
+    /// Pair images and labels voxel by voxel where their geometry differs, as nnU-Net does, instead of refusing the case.
+    #[arg(long)]
+    pair_by_voxel: bool,
 }
 
 impl DataOptions {
     /// Options that do not come from the command line.
     pub fn new(specs: Vec<DataSpec>, cache: Option<PathBuf>, skip_incomplete: bool) -> Self {
-        Self { specs, cache, skip_incomplete }
+        Self { specs, cache, skip_incomplete, pair_by_voxel: false }
     }
 
     /// The same options with other data sources.
@@ -87,7 +90,8 @@ impl DataOptions {
     pub fn how(&self) -> String {
         let cache = self.cache.as_ref().map(|cache| format!(" --cache {}", cache.display())).unwrap_or_default();
         let skipped = if self.skip_incomplete { " --skip-incomplete" } else { "" };
-        format!("{cache}{skipped}")
+        let paired = if self.pair_by_voxel { " --pair-by-voxel" } else { "" };
+        format!("{cache}{skipped}{paired}")
     }
 
     /// The data sources on the command line; may be empty.
@@ -125,8 +129,9 @@ impl DataOptions {
             Some(cache) => cache.clone(),
             None => dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("coin"),
         };
-        let tables =
-            folders.into_iter().map(|(kind, path)| source::table(kind, path, wanted, &cache, self.skip_incomplete));
+        let (skip_incomplete, pair_by_voxel) = (self.skip_incomplete, self.pair_by_voxel);
+        let reading = Reading { cache: &cache, skip_incomplete, pair_by_voxel };
+        let tables = folders.into_iter().map(|(kind, path)| source::table(kind, path, wanted, reading));
         Ok(Some(SliceTable::merged(tables.collect::<Result<Vec<_>, Error>>()?)))
     }
 }

@@ -31,6 +31,13 @@ fields! {
     STUDY: STUDY_INSTANCE_UID, "StudyInstanceUID";
     FRAME_OF_REFERENCE: FRAME_OF_REFERENCE_UID, "FrameOfReferenceUID";
     NUMBER: INSTANCE_NUMBER, "InstanceNumber";
+    IMAGE_TYPE: IMAGE_TYPE, "ImageType";
+    KERNEL: CONVOLUTION_KERNEL, "ConvolutionKernel";
+    ACQUISITION: ACQUISITION_NUMBER, "AcquisitionNumber";
+    TIME: TEMPORAL_POSITION_IDENTIFIER, "TemporalPositionIdentifier";
+    TIME_INDEX: TEMPORAL_POSITION_INDEX, "TemporalPositionIndex";
+    ECHO: ECHO_NUMBERS, "EchoNumbers";
+    ECHO_TIME: ECHO_TIME, "EchoTime";
     ORIENTATION: IMAGE_ORIENTATION_PATIENT, "ImageOrientationPatient";
     POSITION: IMAGE_POSITION_PATIENT, "ImagePositionPatient";
     SAMPLES: SAMPLES_PER_PIXEL, "SamplesPerPixel";
@@ -40,6 +47,7 @@ fields! {
     COLUMNS: COLUMNS, "Columns";
     SPACING: PIXEL_SPACING, "PixelSpacing";
     THICKNESS: SLICE_THICKNESS, "SliceThickness";
+    DISTANCE: SPACING_BETWEEN_SLICES, "SpacingBetweenSlices";
     ALLOCATED: BITS_ALLOCATED, "BitsAllocated";
     STORED: BITS_STORED, "BitsStored";
     HIGH_BIT: HIGH_BIT, "HighBit";
@@ -62,12 +70,13 @@ const END_OF_SEQUENCE: Tag = Tag(0xFFFE, 0xE0DD);
 
 /// Sequences that are entered rather than skipped: the functional groups of enhanced objects, the modality LUT and the
 /// VOI LUT.
-const ENTERED: [Tag; 9] = [
+const ENTERED: [Tag; 10] = [
     tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE,
     tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
     tags::PIXEL_MEASURES_SEQUENCE,
     tags::PLANE_ORIENTATION_SEQUENCE,
     tags::PLANE_POSITION_SEQUENCE,
+    tags::FRAME_CONTENT_SEQUENCE,
     tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE,
     tags::FRAME_VOILUT_SEQUENCE,
     tags::MODALITY_LUT_SEQUENCE,
@@ -96,6 +105,8 @@ pub(super) struct DataSet<'a> {
     frames: Vec<Values<'a>>,
     /// Elements of the first VOI LUT, which uses the same tags as the modality LUT.
     display: Values<'a>,
+    /// Whether an element is encoded otherwise than the transfer syntax says.
+    pub deviates: bool,
     pub pixels: Option<PixelData<'a>>,
 }
 
@@ -111,13 +122,17 @@ impl<'a> DataSet<'a> {
     /// Parses `bytes`, which start with the first element after the file meta information.
     pub(super) fn parse(bytes: &'a [u8], encoding: Encoding, name: &'a str) -> Result<Self, Error> {
         let mut data = Self::empty(name, encoding);
-        data.read_elements(Cursor { bytes, at: 0, big_endian: encoding.big_endian }, encoding)?;
+        let cursor = Cursor { bytes, at: 0, big_endian: encoding.big_endian };
+        let explicit = cursor.looks_explicit();
+        data.deviates = explicit != encoding.explicit;
+        data.read_elements(cursor, Encoding { explicit, ..encoding })?;
         Ok(data)
     }
 
     fn empty(name: &'a str, encoding: Encoding) -> Self {
         let (root, shared, display) = (Values::new(), Values::new(), Values::new());
-        Self { name, big_endian: encoding.big_endian, root, shared, frames: Vec::new(), display, pixels: None }
+        let (big_endian, frames) = (encoding.big_endian, Vec::new());
+        Self { name, big_endian, root, shared, frames, display, deviates: false, pixels: None }
     }
 
     /// Collects the required elements up to the pixel data.
@@ -128,7 +143,10 @@ impl<'a> DataSet<'a> {
                 open.pop();
             }
             let explicit = open.last().map_or(encoding.explicit, |level| level.explicit);
-            let header = cursor.header(explicit).ok_or_else(|| self.cut_off("an element"))?;
+            // Some writers mix implicit elements into explicit ones.
+            let is_implicit = explicit && !cursor.looks_explicit() && !cursor.is_at_item();
+            self.deviates |= is_implicit;
+            let header = cursor.header(explicit && !is_implicit).ok_or_else(|| self.cut_off("an element"))?;
             match header.tag {
                 END_OF_ITEM | END_OF_SEQUENCE => {
                     open.pop();
@@ -229,6 +247,16 @@ impl<'a> DataSet<'a> {
         let own = frame.and_then(|frame| self.frames.get(frame));
         let scopes = own.into_iter().chain([&self.shared, &self.root]);
         scopes.filter_map(|scope| scope.get(&field.0).copied()).find(|value| !value.is_empty())
+    }
+
+    /// Whether a frame has a value of its own.
+    pub(super) fn has_own(&self, field: Field, frame: usize) -> bool {
+        self.frames.get(frame).and_then(|values| values.get(&field.0)).is_some_and(|value| !value.is_empty())
+    }
+
+    /// The text of a frame's element; empty if absent.
+    pub(super) fn text_of(&self, field: Field, frame: usize) -> &'a str {
+        self.value(field, Some(frame)).and_then(text).unwrap_or_default()
     }
 
     /// An element's text.
@@ -371,6 +399,13 @@ impl<'a> Cursor<'a> {
     /// Whether the next element has a value representation: two capital letters.
     pub(super) fn looks_explicit(&self) -> bool {
         self.rest().get(4..6).is_some_and(|vr| vr.iter().all(u8::is_ascii_uppercase))
+    }
+
+    /// Whether the next element is an item or a delimiter, which have no value representation.
+    fn is_at_item(&self) -> bool {
+        let group = self.rest().get(..2).and_then(|group| group.try_into().ok());
+        group.map(|group| if self.big_endian { u16::from_be_bytes(group) } else { u16::from_le_bytes(group) })
+            == Some(ITEM.group())
     }
 
     pub(super) fn header(&mut self, explicit: bool) -> Option<Header> {

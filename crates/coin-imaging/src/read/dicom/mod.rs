@@ -7,9 +7,10 @@ mod pixels;
 mod syntax;
 
 use dataset::{
-    CLASS, COLUMNS, DETECTOR_SPACING, DataSet, FRAME_OF_REFERENCE, FRAMES, Field, INSTANCE, INTERCEPT, LUT_DATA,
-    LUT_DESCRIPTOR, MODALITY, NUMBER, ORIENTATION, PIXELS, POSITION, REPRESENTATION, ROWS, SERIES, SPACING, STUDY,
-    THICKNESS, WINDOW_CENTRE, WINDOW_WIDTH, quoted,
+    ACQUISITION, CLASS, COLUMNS, DETECTOR_SPACING, DISTANCE, DataSet, ECHO, ECHO_TIME, FRAME_OF_REFERENCE, FRAMES,
+    Field, IMAGE_TYPE, INSTANCE, INTERCEPT, KERNEL, LUT_DATA, LUT_DESCRIPTOR, MODALITY, NUMBER, ORIENTATION, PIXELS,
+    POSITION, REPRESENTATION, ROWS, SERIES, SPACING, STUDY, THICKNESS, TIME, TIME_INDEX, WINDOW_CENTRE, WINDOW_WIDTH,
+    quoted,
 };
 use pixels::Stored;
 
@@ -21,6 +22,19 @@ pub(crate) const CT: &str = "CT";
 /// Supported modalities (DICOM PS3.3, section C.7.3.1.1.1): tomography, MR, projection X-ray, ultrasound and nuclear
 /// medicine.
 const IMAGING: [&str; 12] = [CT, "MR", "CR", "DX", "DR", "MG", "RF", "XA", "PX", "US", "PT", "NM"];
+
+/// The elements that tell acquisitions of one series apart, in the order in which they are asked.
+const TELLING: [Field; 7] = [IMAGE_TYPE, KERNEL, ACQUISITION, TIME, TIME_INDEX, ECHO, ECHO_TIME];
+/// The names of [`Frame::distinctions`].
+pub(crate) const DISTINCTIONS: [&str; TELLING.len()] = {
+    let mut names = [""; TELLING.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = TELLING[index].1;
+        index += 1;
+    }
+    names
+};
 
 /// The content of one file.
 #[derive(Clone, Debug)]
@@ -35,6 +49,8 @@ pub(crate) struct Instance {
     pub modality: Option<String>,
     /// In stored order; at least one.
     pub frames: Vec<Frame>,
+    /// Messages for the user, one sentence each.
+    pub notes: Vec<String>,
 }
 
 /// A frame in row-major order.
@@ -52,6 +68,16 @@ pub(crate) struct Frame {
     pub position: Option<[f64; 3]>,
     /// Identifiers for references; `None` if the file lacks them.
     pub reference: Option<Reference>,
+    /// Values of the [`DISTINCTIONS`]; empty if absent.
+    pub distinctions: [String; TELLING.len()],
+}
+
+impl Frame {
+    /// Whether the frame is a scout image, from which a scan is planned.
+    pub fn is_localizer(&self) -> bool {
+        let [image_type, ..] = &self.distinctions;
+        image_type.split('\\').any(|value| value.trim() == "LOCALIZER")
+    }
 }
 
 /// Identifiers by which other DICOM objects refer to a frame. They contain no patient data.
@@ -95,7 +121,10 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<Instance
     let number = data.decimals(NUMBER, None).ok().flatten().map(|[number]| number);
     let series = data.text(SERIES).unwrap_or_default().to_owned();
     let window = data.window().map(|window| stored.mirrored(window)).transpose()?.flatten();
-    Ok(Instance { series, number, window, modality: modality.map(str::to_owned), frames })
+    let deviates =
+        data.deviates.then(|| "elements are not encoded as the transfer syntax says; they were read".to_owned());
+    let notes = deviates.into_iter().collect();
+    Ok(Instance { series, number, window, modality: modality.map(str::to_owned), frames, notes })
 }
 
 struct Grid {
@@ -151,8 +180,8 @@ impl DataSet<'_> {
         Ok(side.into())
     }
 
-    fn frame(&self, index: usize, grid: &Grid, hu: Vec<f32>) -> Result<Frame, Error> {
-        let index = Some(index);
+    fn frame(&self, frame: usize, grid: &Grid, hu: Vec<f32>) -> Result<Frame, Error> {
+        let index = Some(frame);
         let other = self.text(MODALITY).is_some_and(|modality| modality != CT);
         let (field, spacing) = match self.decimals(SPACING, index)? {
             None if other => (DETECTOR_SPACING, self.decimals(DETECTOR_SPACING, index)?),
@@ -169,9 +198,28 @@ impl DataSet<'_> {
             spacing: spacing.transpose()?,
             thickness: self.decimals(THICKNESS, index).ok().flatten().map(|[mm]| mm).filter(|mm| *mm > 0.0),
             orientation: self.decimals(ORIENTATION, index)?,
-            position: self.decimals(POSITION, index)?,
+            position: self.position(frame, grid)?,
             reference: self.reference(index.filter(|_| grid.frames > 1)),
+            distinctions: TELLING.map(|field| self.text_of(field, frame).to_owned()),
         })
+    }
+
+    /// The position of a frame. Frames that share one follow each other along the normal at SpacingBetweenSlices; without it,
+    /// they have none.
+    fn position(&self, frame: usize, grid: &Grid) -> Result<Option<[f64; 3]>, Error> {
+        let position: Option<[f64; 3]> = self.decimals(POSITION, Some(frame))?;
+        if grid.frames == 1 || self.has_own(POSITION, frame) {
+            return Ok(position);
+        }
+        let distance = self.decimals(DISTANCE, Some(frame))?;
+        let (Some(position), Some([distance]), Some([rx, ry, rz, cx, cy, cz])) =
+            (position, distance.filter(|[mm]: &[f64; 1]| *mm != 0.0), self.decimals(ORIENTATION, Some(frame))?)
+        else {
+            return Ok(None);
+        };
+        let normal = [ry * cz - rz * cy, rz * cx - rx * cz, rx * cy - ry * cx];
+        let mm = distance * frame as f64;
+        Ok(Some([0, 1, 2].map(|axis| position[axis] + normal[axis] * mm)))
     }
 
     fn reference(&self, index: Option<usize>) -> Option<Reference> {

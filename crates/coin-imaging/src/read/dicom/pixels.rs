@@ -90,7 +90,8 @@ impl<'a, 'b> Stored<'a, 'b> {
         stored.table = stored.modality_lut()?;
         if let [value] = data.words(PADDING)?[..] {
             let limit = data.words(PADDING_LIMIT)?.first().copied().unwrap_or(value);
-            let (value, limit) = (stored.extended(value), stored.extended(limit));
+            // Some writers set bits above the stored ones, in the pixels and here.
+            let [value, limit] = [value, limit].map(|word| stored.value(&word.to_le_bytes()));
             stored.padding = Some((value.min(limit), value.max(limit)));
         }
         Ok(stored)

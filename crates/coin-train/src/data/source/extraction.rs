@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use coin_imaging::{Limits, Plane, Scan, Slice, Window, write};
+use coin_imaging::{File, Limits, Plane, Scan, Slice, Window, data_file, open_all, write};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Found, LabelFile, SourceKind, Volume, Wanted};
+use super::{Found, LabelFile, Reading, SourceKind, Volume, Wanted};
 use crate::Error;
 use crate::data::description::Unit;
 use crate::data::{Description, NewSlice, Row, SliceFolder, SliceTable};
@@ -20,6 +20,8 @@ use crate::progress;
 const HU: Window = Window::WHOLE_HU;
 /// Maximum number of volumes in memory.
 const MAX_VOLUMES: usize = 4;
+/// Largest distance between corresponding voxels of an image and its labels, in voxel sides: affines have few decimals.
+const MAX_DISTANCE: f64 = 0.01;
 /// File that is written last and marks a complete extraction.
 const SOURCES: &str = "sources.json";
 
@@ -36,25 +38,26 @@ struct Source {
 /// `wanted.every_slice`.
 ///
 /// # Errors
-/// For the first unusable case unless `skip_incomplete`, and if the cache cannot be written.
+/// For the first unusable case unless `reading.skip_incomplete`, and if the cache cannot be written.
 pub fn all(
     kind: SourceKind,
     folder: &Path,
     found: &Found,
     wanted: &Wanted,
-    cache: &Path,
-    skip_incomplete: bool,
+    reading: Reading<'_>,
 ) -> Result<SliceTable, Error> {
+    let Reading { cache, skip_incomplete, pair_by_voxel } = reading;
     let Found { description, volumes, .. } = found;
     let Wanted { plane, every_slice, .. } = *wanted;
-    let which = if every_slice { "-whole" } else { "" };
+    let which = [(every_slice, "-whole"), (pair_by_voxel, "-by-voxel")];
+    let which: String = which.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
     // Tasks with other labels need other masks, so they get their own cache folder.
     let labels = serde_json::to_vec(description).map_err(|reason| Error::folder(folder, reason))?;
     let labels = hex::encode(&Sha256::digest(labels)[..4]);
     let whole = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
     let place = hex::encode(&Sha256::digest(whole.to_string_lossy().as_bytes())[..6]);
     let cache = cache.join(format!("{}-{place}", kind.name())).join(format!("{}{which}-{labels}", plane.name()));
-    let extraction = Extraction { plane, every_slice, description };
+    let extraction = Extraction { plane, every_slice, pair_by_voxel, description };
     let bar = progress::bar("slices", volumes.len() as u64, 0);
     // A volume and its labels can take gigabytes of memory.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads().min(MAX_VOLUMES)).build();
@@ -92,6 +95,8 @@ struct Extraction<'a> {
     plane: Plane,
     /// Whether to keep slices without labels.
     every_slice: bool,
+    /// Whether to ignore that an image and its labels differ in geometry.
+    pair_by_voxel: bool,
     description: &'a Description,
 }
 
@@ -112,19 +117,15 @@ impl Extraction<'_> {
     }
 
     fn extract(&self, volume: &Volume, folder: &Path, sources: &[Source]) -> Result<(), Error> {
-        let Self { plane, every_slice, description } = *self;
+        let Self { plane, every_slice, description, .. } = *self;
         let case = |reason: String| Error::Case { case: volume.case.clone(), reason };
         let scan = open(&volume.image)?;
         let mut labels = Vec::with_capacity(volume.labels.len());
         for label in &volume.labels {
-            let labelled = open(&label.path)?;
-            let shape = |scan: &Scan| {
-                Ok::<_, coin_imaging::Error>((scan.slice(0)?.width(), scan.slice(0)?.height(), scan.slice_count()))
-            };
-            if shape(&labelled)? != shape(&scan)? {
-                let (path, image) = (label.path.display(), volume.image.display());
-                return Err(case(format!("{path} and {image} differ in shape")));
-            }
+            let labelled = self.paired(open(&label.path)?, &scan);
+            let labelled = labelled.map_err(|reason| {
+                case(format!("{} and {} differ in {reason}", label.path.display(), volume.image.display()))
+            })?;
             labels.push((label, labelled));
         }
         let failed = Error::write(folder);
@@ -161,6 +162,34 @@ impl Extraction<'_> {
         files::write(&folder.join(SOURCES), &sources)
     }
 
+    /// The labels on the grid of the image; an error says in what they differ.
+    fn paired(&self, labels: Scan, image: &Scan) -> Result<Scan, String> {
+        let apart = labels.geometry().zip(image.geometry()).map_or(0.0, |(labels, image)| image.distance(labels));
+        if self.pair_by_voxel
+            && apart > MAX_DISTANCE
+            && let Some(paired) = labels.on_grid_of(image)
+        {
+            tracing::warn!("{}: its geometry is not that of the image; paired voxel by voxel", labels.name());
+            return Ok(paired);
+        }
+        let shape = |scan: &Scan| scan.slice(0).map(|slice| [slice.width(), slice.height(), scan.slice_count()]);
+        let (of_labels, of_image) = (shape(&labels), shape(image));
+        if of_labels != of_image {
+            let [labels, image] =
+                [of_labels, of_image].map(|shape| shape.map_or_else(|reason| reason.to_string(), text));
+            return Err(format!("shape: {labels} and {image} voxels"));
+        }
+        if let (Some(of_labels), Some(of_image)) = (labels.geometry(), image.geometry())
+            && apart > MAX_DISTANCE
+        {
+            return Err(format!(
+                "geometry: {of_labels}, and {of_image}, so the labels lie elsewhere in the patient; save both on one grid, or \
+                 pair them voxel by voxel with --pair-by-voxel"
+            ));
+        }
+        Ok(labels)
+    }
+
     /// The intensity range of the 16-bit images: all HU for CT, otherwise the range of the volume.
     fn intensities(&self, scan: &Scan, volume: &Volume) -> Result<Window, Error> {
         if self.description.unit() == Unit::Hu {
@@ -194,7 +223,20 @@ fn source(path: &Path, classes: &[(u8, u8)]) -> Result<Source, Error> {
 fn open(path: &Path) -> Result<Scan, Error> {
     let limits = Limits::VOLUMES;
     let bytes = files::read_limited(path, limits.bytes)?;
-    Ok(Scan::open(&bytes, &path.to_string_lossy(), Window::ABDOMEN, &limits)?)
+    let name = path.to_string_lossy();
+    // A detached header.
+    if let Some(image) = data_file(&bytes).map(|name| path.with_file_name(name)) {
+        let (voxels, voxels_name) = (files::read_limited(&image, limits.bytes)?, image.to_string_lossy());
+        let both = [File { name: &name, bytes: &bytes }, File { name: &voxels_name, bytes: &voxels }];
+        if let Some(scan) = open_all(&both, Window::ABDOMEN, &limits)?.scans.pop() {
+            return Ok(scan);
+        }
+    }
+    Ok(Scan::open(&bytes, &name, Window::ABDOMEN, &limits)?)
+}
+
+fn text([columns, rows, slices]: [usize; 3]) -> String {
+    format!("{columns} x {rows} x {slices}")
 }
 
 /// Maps the values of a label slice to classes and merges them into `classes`; the larger class wins.

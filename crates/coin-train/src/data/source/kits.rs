@@ -12,13 +12,18 @@ use crate::files;
 /// Labels of the segmentation masks.
 const LABELS: [(&str, u8); 3] = [("kidney", 1), ("tumour", 2), ("cyst", 3)];
 
+/// Folders with the cases: that of the archives, and those of checkouts of the repositories of 2019, 2023 and 2021.
+const PLACES: [&str; 4] = ["", "data", "dataset", "kits21/data"];
+
 /// Finds the cases of a KiTS folder ([`super::look`]).
 pub fn look(folder: &Path) -> Result<Found, Error> {
-    // KiTS21 keeps its cases in a subfolder.
-    let cases = match folders(folder, "case_")? {
-        cases if cases.is_empty() && folder.join("data").is_dir() => folders(&folder.join("data"), "case_")?,
-        cases => cases,
-    };
+    let mut cases = Vec::new();
+    for place in PLACES.map(|place| folder.join(place)).into_iter().filter(|place| place.is_dir()) {
+        cases = folders(&place, "case_")?;
+        if !cases.is_empty() {
+            break;
+        }
+    }
     let splits = splits(folder)?;
     let mut found = Found::new(Description::of_ct("KiTS", Labels::new(LABELS)));
     for (case, path) in cases {

@@ -9,7 +9,7 @@ mod xray;
 use std::path::{Path, PathBuf};
 
 use coin_core::bundle::{Normalisation, Over};
-use coin_imaging::Plane;
+use coin_imaging::{Plane, is_passed_over};
 
 use super::{Description, SliceTable, Subset};
 use crate::Error;
@@ -34,6 +34,17 @@ pub enum SourceKind {
 impl SourceKind {
     /// All kinds.
     pub const ALL: [Self; 5] = [Self::TotalSegmentator, Self::Kits, Self::NnUnet, Self::Slices, Self::Xray];
+
+    /// Where the files of a case are, in words.
+    fn layout(self) -> &'static str {
+        match self {
+            Self::TotalSegmentator => "sNNNN/ct.nii.gz or mri.nii.gz with sNNNN/segmentations",
+            Self::Kits => "case_NNNNN/imaging.nii.gz with segmentation.nii.gz, below its root, data or dataset",
+            Self::NnUnet => "imagesTr/CASE_0000.nii.gz with labelsTr/CASE.nii.gz",
+            Self::Slices => "slices.csv",
+            Self::Xray => "CLASS/images",
+        }
+    }
 
     /// The kind with this name; `lungs` is an old name of `xray`.
     pub fn named(name: &str) -> Option<Self> {
@@ -116,6 +127,17 @@ impl Wanted {
     }
 }
 
+/// How the slices of a source are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    /// Folder of extracted slices.
+    pub cache: &'a Path,
+    /// Whether to leave out unusable cases with a warning.
+    pub skip_incomplete: bool,
+    /// Whether to pair images and labels voxel by voxel, as nnU-Net does, although their geometry differs.
+    pub pair_by_voxel: bool,
+}
+
 impl Protocol {
     /// The labels and slices that data sources must provide.
     pub fn wanted(&self) -> Wanted {
@@ -148,38 +170,33 @@ pub fn look(kind: SourceKind, folder: &Path, wanted: &Wanted) -> Result<Option<F
     }
 }
 
-/// Reads the slices of a source folder. Slices of volumes are extracted to `cache`.
+/// Reads the slices of a source folder. Slices of volumes are extracted to the cache.
 ///
 /// # Errors
-/// If the folder does not have the layout of its kind, and for the first unusable case unless `skip_incomplete`.
-pub fn table(
-    kind: SourceKind,
-    folder: &Path,
-    wanted: &Wanted,
-    cache: &Path,
-    skip_incomplete: bool,
-) -> Result<SliceTable, Error> {
+/// If the folder does not have the layout of its kind, and for the first unusable case unless `reading.skip_incomplete`.
+pub fn table(kind: SourceKind, folder: &Path, wanted: &Wanted, reading: Reading<'_>) -> Result<SliceTable, Error> {
     let Some(found) = look(kind, folder, wanted)? else {
         return if kind == SourceKind::Xray { xray::table(folder, wanted) } else { SliceTable::open(folder) };
     };
     for Skipped { case, reason } in &found.skipped {
-        if !skip_incomplete {
+        if !reading.skip_incomplete {
             return Err(Error::Case { case: case.clone(), reason: reason.clone() });
         }
         tracing::warn!("case {case}: {reason}; skipped");
     }
     if found.volumes.is_empty() {
-        return Err(Error::folder(
-            folder,
-            format!("no cases in the layout of {} found; check the path and the kind", kind.name()),
-        ));
+        let names: Vec<String> = entries(folder)?.into_iter().take(5).map(|(name, _)| name).collect();
+        let there =
+            if names.is_empty() { "it is empty".into() } else { format!("it starts with {}", names.join(", ")) };
+        let reason = format!("no case found; {} has {}, but {there}", kind.name(), kind.layout());
+        return Err(Error::folder(folder, reason));
     }
     let mut cases = std::collections::BTreeSet::new();
     if let Some(twice) = found.volumes.iter().find(|volume| !cases.insert(volume.case.as_str())) {
         let reason = format!("case {} occurs twice; give each case a unique name", twice.case);
         return Err(Error::folder(folder, reason));
     }
-    extraction::all(kind, folder, &found, wanted, cache, skip_incomplete)
+    extraction::all(kind, folder, &found, wanted, reading)
 }
 
 /// Subfolders whose names start with `prefix`, sorted by name.
@@ -187,7 +204,7 @@ fn folders(folder: &Path, prefix: &str) -> Result<Vec<(String, PathBuf)>, Error>
     Ok(entries(folder)?.into_iter().filter(|(name, path)| name.starts_with(prefix) && path.is_dir()).collect())
 }
 
-/// All entries of `folder`, sorted by name.
+/// All entries of `folder`, sorted by name, except those of operating systems.
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     let unreadable = |reason: std::io::Error| Error::folder(folder, format!("it could not be read: {reason}"));
     let mut entries = Vec::new();
@@ -195,11 +212,7 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
         let entry = entry.map_err(unreadable)?;
         entries.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
     }
+    entries.retain(|(name, _)| !is_passed_over(name));
     entries.sort();
     Ok(entries)
-}
-
-/// The file name without its NIfTI extension; `None` if it has another extension.
-fn without_ending(name: &str) -> Option<&str> {
-    name.strip_suffix(".nii.gz").or_else(|| name.strip_suffix(".nii"))
 }

@@ -1,13 +1,13 @@
 //! nnU-Net raw data, versions 1 and 2, and tasks of the Medical Segmentation Decathlon.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{Found, LabelFile, Volume, entries, without_ending};
+use super::{Found, LabelFile, Volume, entries};
 use crate::Error;
 use crate::data::split::Fold;
 use crate::data::{Description, Subset, description};
-use crate::files;
+use crate::files::{self, without_ending};
 
 /// File name suffix of the first channel.
 const FIRST_CHANNEL: &str = "_0000";
@@ -25,25 +25,27 @@ pub fn look(folder: &Path) -> Result<Found, Error> {
         if subset.is_some() && !(has_test_set && images.is_dir()) {
             continue;
         }
+        // The labels may have another file format.
+        let labelled: BTreeMap<String, PathBuf> = match labels.is_dir() {
+            true => entries(&labels)?
+                .into_iter()
+                .filter_map(|(name, path)| Some((without_ending(&name)?.to_owned(), path)))
+                .collect(),
+            false => BTreeMap::new(),
+        };
         for (name, image) in entries(&images)? {
-            // macOS writes such metadata files next to each file.
-            let Some(stem) = without_ending(&name).filter(|_| !name.starts_with("._")) else { continue };
+            let Some(stem) = without_ending(&name) else { continue };
             let case = match stem.strip_suffix(FIRST_CHANNEL) {
                 Some(case) => case,
                 // Single-channel images of the Decathlon have no channel suffix.
-                None if labels.join(&name).exists() => stem,
-                None if is_further_channel(stem) => continue,
-                None => {
-                    found.skip(stem, format!("labels{part}/{name} is missing"));
-                    continue;
-                }
+                None if is_further_channel(stem) && !labelled.contains_key(stem) => continue,
+                None => stem,
             };
-            let label = format!("{case}{}", &name[stem.len()..]);
-            let path = labels.join(&label);
-            if !path.exists() {
-                found.skip(case, format!("labels{part}/{label} is missing"));
+            let Some(path) = labelled.get(case).cloned() else {
+                let ending = name.get(stem.len()..).unwrap_or_default();
+                found.skip(case, format!("labels{part}/{case}{ending} is missing"));
                 continue;
-            }
+            };
             // The held-out list is the validation set if there are separate test cases, otherwise the test set.
             let held_out = if has_test_set { Subset::Validation } else { Subset::Test };
             let listed = splits.get(case).map(|train| if *train { Subset::Train } else { held_out });

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Found, LabelFile, Volume, Wanted, entries, folders, without_ending};
+use super::{Found, LabelFile, Volume, Wanted, entries, folders};
 use crate::Error;
 use crate::data::description::{Labels, meant};
 use crate::data::{Description, Subset};
+use crate::files::{self, without_ending};
 
 /// Image files of a case with their modality.
 const IMAGES: [(&str, &str); 2] = [("ct.nii.gz", "CT"), ("mri.nii.gz", "MR")];
@@ -87,10 +88,17 @@ fn splits(table: &Path) -> Result<BTreeMap<String, Subset>, Error> {
         return Ok(BTreeMap::new());
     }
     let wrong = |reason: String| Error::folder(table, reason);
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(b';')
-        .from_path(table)
-        .map_err(|reason| wrong(format!("it could not be read: {reason}")))?;
+    let bytes = files::read(table)?;
+    let first = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    // The releases use semicolons; a spreadsheet may have saved the table otherwise.
+    let count = |delimiter: u8| first.iter().filter(|&&byte| byte == delimiter).count();
+    let delimiter = [b'\t', b',', b';'].into_iter().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b';');
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(&bytes[..]);
+    let columns = reader.headers().map_err(|reason| wrong(reason.to_string()))?;
+    if let Some(missing) = ["image_id", "split"].into_iter().find(|name| !columns.iter().any(|column| column == *name))
+    {
+        return Err(wrong(format!("it has no column {missing}; separate its columns by semicolons, commas or tabs")));
+    }
     let mut splits = BTreeMap::new();
     for line in reader.deserialize::<Meta>() {
         let Meta { image_id, split } = line.map_err(|reason| wrong(reason.to_string()))?;

@@ -1,0 +1,163 @@
+//! DICOM series: which frames belong to one volume.
+//!
+//! A series may contain several acquisitions: phases of contrast, time points, echoes, reconstructions. Frames of one UID are
+//! separated by shape, orientation and spacing. They are separated further only where they overlap in place, because some
+//! scanners number every slice as an acquisition of its own.
+
+use std::collections::BTreeMap;
+
+use crate::Window;
+use crate::read::dicom::{DISTINCTIONS, Frame, Instance};
+use crate::stack::{SAME_POSITION_MM, height, is_alike};
+
+/// Frames that form one volume, with the name, window and modality of their first file.
+pub(crate) struct Series<'a> {
+    pub name: &'a str,
+    pub window: Option<Window>,
+    pub modality: Option<String>,
+    pub frames: Vec<Frame>,
+    /// Messages for the user, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// The volumes in DICOM files, by series and then in the order of their first instance numbers.
+pub(crate) fn volumes<'a>(mut instances: Vec<(&'a str, Instance)>) -> Vec<Series<'a>> {
+    let number = |(name, instance): &(&'a str, Instance)| (instance.number.unwrap_or(f64::MAX), *name);
+    instances.sort_by(|a, b| {
+        let ((a, a_name), (b, b_name)) = (number(a), number(b));
+        a.total_cmp(&b).then_with(|| a_name.cmp(b_name))
+    });
+    let mut found: BTreeMap<String, Vec<Series<'a>>> = BTreeMap::new();
+    for (name, Instance { series, window, modality, frames, notes, .. }) in instances {
+        // Frames without a UID, as some anonymisers leave them, are grouped by the rest.
+        let shapes = found.entry(series).or_default();
+        for frame in frames {
+            let fits = |shape: &&mut Series<'_>| shape.frames.first().is_some_and(|first| is_alike(first, &frame));
+            match shapes.iter_mut().find(fits) {
+                Some(shape) => {
+                    shape.frames.push(frame);
+                    let new = notes.iter().filter(|note| !shape.notes.contains(note)).cloned().collect::<Vec<_>>();
+                    shape.notes.extend(new);
+                }
+                None => {
+                    let (modality, notes) = (modality.clone(), notes.clone());
+                    shapes.push(Series { name, window, modality, frames: vec![frame], notes });
+                }
+            }
+        }
+    }
+    found.into_values().flatten().flat_map(Series::separated).collect()
+}
+
+impl<'a> Series<'a> {
+    /// Separates acquisitions that overlap, and then slices at the same position.
+    fn separated(self) -> Vec<Self> {
+        let mut parts = vec![self];
+        for (index, name) in DISTINCTIONS.into_iter().enumerate() {
+            parts = parts.into_iter().flat_map(|part| part.separated_by(index, name)).collect();
+        }
+        parts.into_iter().flat_map(Self::layers).collect()
+    }
+
+    /// A part with other frames, whose notes say what tells it apart.
+    fn part(&self, frames: Vec<Frame>, note: Option<String>) -> Self {
+        let notes = self.notes.iter().cloned().chain(note).collect();
+        Series { name: self.name, window: self.window, modality: self.modality.clone(), frames, notes }
+    }
+
+    /// Separates frames that differ in a distinction and overlap; frames with different values that do not overlap stay together.
+    fn separated_by(mut self, index: usize, name: &str) -> Vec<Self> {
+        let mut groups: Vec<(String, Vec<Frame>)> = Vec::new();
+        for frame in std::mem::take(&mut self.frames) {
+            let value = frame.distinctions.get(index).cloned().unwrap_or_default();
+            match groups.iter_mut().find(|(known, _)| *known == value) {
+                Some((_, frames)) => frames.push(frame),
+                None => groups.push((value, vec![frame])),
+            }
+        }
+        let mut parts: Vec<(Vec<String>, Vec<[f64; 2]>, Vec<Frame>)> = Vec::new();
+        for (value, frames) in groups {
+            let extent = extent(&frames);
+            let is_free = |taken: &Vec<[f64; 2]>| !taken.iter().any(|taken| overlap(*taken, extent));
+            match parts.iter_mut().find(|(_, taken, _)| is_free(taken)) {
+                Some((values, taken, together)) => {
+                    values.push(value);
+                    taken.push(extent);
+                    together.extend(frames);
+                }
+                None => parts.push((vec![value], vec![extent], frames)),
+            }
+        }
+        if let [(_, _, frames)] = &mut parts[..] {
+            self.frames = std::mem::take(frames);
+            return vec![self];
+        }
+        let count = parts.len();
+        let note = |values: &[String]| {
+            let value = match values {
+                [value] if value.is_empty() => "absent".to_owned(),
+                [value] => value.clone(),
+                several => format!("one of {}", several.join(", ")),
+            };
+            format!("its series holds {count} acquisitions at the same place; in this one {name} is {value}")
+        };
+        parts.into_iter().map(|(values, _, frames)| self.part(frames, Some(note(&values)))).collect()
+    }
+
+    /// Separates slices that have the same position: the first of each place, the second and so on. Copies are left out.
+    fn layers(mut self) -> Vec<Self> {
+        let mut layers: Vec<Vec<Frame>> = Vec::new();
+        let mut copies = 0_usize;
+        let mut places: Vec<(Option<f64>, usize)> = Vec::new();
+        for frame in std::mem::take(&mut self.frames) {
+            let place = height(&frame);
+            let is_here = |at: f64| place.is_some_and(|place| (at - place).abs() < SAME_POSITION_MM);
+            let known = places.iter().position(|(at, _)| at.is_some_and(is_here));
+            let Some((_, occupied)) = known.and_then(|index| places.get_mut(index)) else {
+                places.push((place, 1));
+                match layers.first_mut() {
+                    Some(layer) => layer.push(frame),
+                    None => layers.push(vec![frame]),
+                }
+                continue;
+            };
+            let is_copy = |other: &Frame| height(other).is_some_and(is_here) && other.hu == frame.hu;
+            if layers.iter().flatten().any(is_copy) {
+                copies += 1;
+                continue;
+            }
+            match layers.get_mut(*occupied) {
+                Some(layer) => layer.push(frame),
+                None => layers.push(vec![frame]),
+            }
+            *occupied += 1;
+        }
+        let copied = match copies {
+            0 => None,
+            1 => Some("one slice is a copy of another and was left out".to_owned()),
+            more => Some(format!("{more} slices are copies of others and were left out")),
+        };
+        self.notes.extend(copied);
+        let count = layers.len();
+        let note = |index: usize| {
+            let ordinal = index + 1;
+            (count > 1).then(|| {
+                format!("its series has different slices at the same position; this is volume {ordinal} of {count}, by instance number")
+            })
+        };
+        layers.into_iter().enumerate().map(|(index, frames)| self.part(frames, note(index))).collect()
+    }
+}
+
+/// The first and last position along the normal, in mm; NaN if a frame has no position.
+fn extent(frames: &[Frame]) -> [f64; 2] {
+    let places = || frames.iter().map(|frame| height(frame).unwrap_or(f64::NAN));
+    if places().any(f64::is_nan) {
+        return [f64::NAN; 2];
+    }
+    [places().fold(f64::INFINITY, f64::min), places().fold(f64::NEG_INFINITY, f64::max)]
+}
+
+fn overlap(a: [f64; 2], b: [f64; 2]) -> bool {
+    a[0] <= b[1] + SAME_POSITION_MM && b[0] <= a[1] + SAME_POSITION_MM
+}

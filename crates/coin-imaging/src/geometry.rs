@@ -22,9 +22,10 @@ pub struct Geometry {
     spacing: Spacing,
     slice_mm: f32,
     oriented: bool,
-    /// In mm in RAS coordinates: the first voxel of the view, and the steps along its columns, rows and slices.
-    origin: Vector,
-    steps: [Vector; 3],
+    /// Voxels along the axes of the file, the first of which varies fastest.
+    lengths: [usize; 3],
+    /// Of the file's voxels.
+    affine: Affine,
 }
 
 /// A direction, or a position in mm, in RAS coordinates.
@@ -74,30 +75,20 @@ impl Geometry {
             let reversed = (steps[from][world] > 0.0) != towards_positive;
             Axis { length: lengths[from], stride: strides[from], reversed }
         };
-        let view = [axis(0, false), axis(1, false), axis(2, true)];
-        let mut origin = affine.map(|row| row[3]);
-        let mut view_steps = nearest.map(|from| steps[from]);
-        for (axis, step) in view.iter().zip(&mut view_steps) {
-            if axis.reversed {
-                origin = along(origin, *step, axis.length.saturating_sub(1) as f64);
-                *step = step.map(|mm| -mm);
-            }
-        }
-        let [columns, rows, slices] = view;
         let [column_mm, row_mm, slice_mm] = nearest.map(|from| lengths_mm[from]);
         let spacing = Spacing::new(row_mm as f32, column_mm as f32).map_err(|reason| reason.to_string())?;
         Spacing::new(slice_mm as f32, 1.0).map_err(|_| format!("slices are {slice_mm} mm apart"))?;
         Ok(Self {
             header,
             big_endian,
-            columns,
-            rows,
-            slices,
+            columns: axis(0, false),
+            rows: axis(1, false),
+            slices: axis(2, true),
             spacing,
             slice_mm: slice_mm as f32,
             oriented: true,
-            origin,
-            steps: view_steps,
+            lengths,
+            affine: *affine,
         })
     }
 
@@ -117,19 +108,29 @@ impl Geometry {
         [self.columns.length, self.rows.length, self.slices.length]
     }
 
-    /// The largest distance between corners of this grid and those of another of the same shape, in units of the smallest
-    /// voxel side: 0 if their voxels are at the same places.
+    /// The largest distance between a voxel of this file and the voxel that another file stores at the same index, in units
+    /// of the smallest voxel side; infinite if their lengths differ.
     #[must_use]
     pub fn distance(&self, other: &Self) -> f64 {
+        if self.lengths != other.lengths {
+            return f64::INFINITY;
+        }
         let corner = |grid: &Self, far: [bool; 3]| {
-            let far =
-                far.into_iter().zip(grid.shape()).map(|(far, length)| if far { length as f64 - 1.0 } else { 0.0 });
-            far.zip(grid.steps).fold(grid.origin, |place, (index, step)| along(place, step, index))
+            let index = [0, 1, 2].map(|axis| if far[axis] { self.lengths[axis] as f64 - 1.0 } else { 0.0 });
+            grid.affine.map(|[a, b, c, origin]| a * index[0] + b * index[1] + c * index[2] + origin)
         };
         let corners = (0..8).map(|bits| [bits & 1 > 0, bits & 2 > 0, bits & 4 > 0]);
-        let mm = corners.map(|far| length([0, 1, 2].map(|i| corner(self, far)[i] - corner(other, far)[i])));
-        let side = self.steps.map(length).into_iter().fold(f64::INFINITY, f64::min);
+        let mm = corners.map(|far| {
+            let (own, other) = (corner(self, far), corner(other, far));
+            length([0, 1, 2].map(|i| own[i] - other[i]))
+        });
+        let side = self.steps().map(length).into_iter().fold(f64::INFINITY, f64::min);
         mm.fold(0.0, f64::max) / side
+    }
+
+    /// The steps in mm along the axes of the file.
+    fn steps(&self) -> [Vector; 3] {
+        [0, 1, 2].map(|axis| self.affine.map(|row| row[axis]))
     }
 
     /// Columns per slice.
@@ -162,12 +163,9 @@ impl Geometry {
         self.slices.length
     }
 
-    /// Lengths of the axes in the file, the first of which varies fastest.
-    pub(crate) fn file_lengths(&self) -> [usize; 3] {
-        let mut axes = [self.columns, self.rows, self.slices];
-        // Axes with one voxel have the stride of their neighbour.
-        axes.sort_by_key(|axis| (axis.stride, axis.length > 1));
-        axes.map(|axis| axis.length)
+    /// Voxels along the axes of the file, the first of which varies fastest.
+    pub(crate) fn lengths(&self) -> [usize; 3] {
+        self.lengths
     }
 
     pub(crate) fn header(&self) -> &[u8; NIFTI_HEADER_BYTES] {
@@ -188,21 +186,26 @@ impl Geometry {
     }
 }
 
-fn along(from: Vector, step: Vector, times: f64) -> Vector {
-    [0, 1, 2].map(|i| from[i] + step[i] * times)
-}
-
 fn length(vector: Vector) -> f64 {
     vector.iter().map(|part| part * part).sum::<f64>().sqrt()
 }
 
-/// Shape, voxel size in mm, and the position of the first voxel of the view in mm in RAS coordinates.
+/// The axes of the file: voxels, their size in mm, the directions that the axes run to, and the first voxel in mm in RAS
+/// coordinates.
 impl std::fmt::Display for Geometry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ([columns, rows, slices], [x, y, z]) = (self.shape(), self.origin);
-        let [column_mm, row_mm, slice_mm] = self.steps.map(length);
-        write!(f, "{columns} x {rows} x {slices} voxels of {column_mm:.3} x {row_mm:.3} x {slice_mm:.3} mm from ")?;
-        write!(f, "({x:.2}, {y:.2}, {z:.2})")
+        let [columns, rows, slices] = self.lengths;
+        let steps = self.steps();
+        let [x_mm, y_mm, z_mm] = steps.map(length);
+        let [x, y, z] = self.affine.map(|row| row[3]);
+        let mut letters = ['?'; 3];
+        for (world, from) in nearest_axes(&steps).into_iter().enumerate() {
+            let [negative, positive] = [['L', 'R'], ['P', 'A'], ['I', 'S']][world];
+            letters[from] = if steps[from][world] > 0.0 { positive } else { negative };
+        }
+        let directions: String = letters.iter().collect();
+        write!(f, "{columns} x {rows} x {slices} voxels of {x_mm:.3} x {y_mm:.3} x {z_mm:.3} mm along {directions} ")?;
+        write!(f, "from ({x:.2}, {y:.2}, {z:.2})")
     }
 }
 

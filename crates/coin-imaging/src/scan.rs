@@ -112,6 +112,7 @@ impl Scan {
         }
         let hint = match bytes {
             _ if archive::is_archive(bytes) => ", but a ZIP archive; unpack it first",
+            _ if bytes.starts_with(b"version https://git-lfs") => ", but a Git LFS pointer; fetch it with git lfs pull",
             [b'G', b'I', b'F', b'8', ..] => ", but a GIF picture; save it as PNG",
             [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => ", but a WebP picture; save it as PNG",
             [_, _, _, _, b'f', b't', b'y', b'p', b'a' | b'h' | b'm', ..] => {
@@ -248,7 +249,7 @@ impl Scan {
                 *voxels.get_mut(at)? = value;
             }
         }
-        if own.file_lengths() != grid.file_lengths() {
+        if own.lengths() != grid.lengths() {
             return None;
         }
         let slice = |index: usize| {

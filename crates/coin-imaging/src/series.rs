@@ -49,7 +49,16 @@ pub(crate) fn volumes<'a>(mut instances: Vec<(&'a str, Instance)>) -> Vec<Series
     found.into_values().flatten().flat_map(Series::separated).collect()
 }
 
-impl<'a> Series<'a> {
+/// Frames of one or more values of a distinction, which do not overlap.
+#[derive(Default)]
+struct Part {
+    values: Vec<String>,
+    /// Where the frames of each value are.
+    extents: Vec<[f64; 2]>,
+    frames: Vec<Frame>,
+}
+
+impl Series<'_> {
     /// Separates acquisitions that overlap, and then slices at the same position.
     fn separated(self) -> Vec<Self> {
         let mut parts = vec![self];
@@ -67,30 +76,42 @@ impl<'a> Series<'a> {
 
     /// Separates frames that differ in a distinction and overlap; frames with different values that do not overlap stay together.
     fn separated_by(mut self, index: usize, name: &str) -> Vec<Self> {
-        let mut groups: Vec<(String, Vec<Frame>)> = Vec::new();
-        for frame in std::mem::take(&mut self.frames) {
-            let value = frame.distinctions.get(index).cloned().unwrap_or_default();
-            match groups.iter_mut().find(|(known, _)| *known == value) {
-                Some((_, frames)) => frames.push(frame),
-                None => groups.push((value, vec![frame])),
-            }
-        }
-        let mut parts: Vec<(Vec<String>, Vec<[f64; 2]>, Vec<Frame>)> = Vec::new();
-        for (value, frames) in groups {
-            let extent = extent(&frames);
-            let is_free = |taken: &Vec<[f64; 2]>| !taken.iter().any(|taken| overlap(*taken, extent));
-            match parts.iter_mut().find(|(_, taken, _)| is_free(taken)) {
-                Some((values, taken, together)) => {
-                    values.push(value);
-                    taken.push(extent);
-                    together.extend(frames);
+        let value = |frame: &Frame| frame.distinctions.get(index).cloned().unwrap_or_default();
+        let mut extents: BTreeMap<String, [f64; 2]> = BTreeMap::new();
+        let mut values = Vec::new();
+        for frame in &self.frames {
+            // All frames of a shape have a position, or none has; comparisons with NaN are false.
+            let place = height(frame).unwrap_or(f64::NAN);
+            match extents.get_mut(&value(frame)) {
+                Some(extent) => *extent = [extent[0].min(place), extent[1].max(place)],
+                None => {
+                    extents.insert(value(frame), [place; 2]);
+                    values.push(value(frame));
                 }
-                None => parts.push((vec![value], vec![extent], frames)),
             }
         }
-        if let [(_, _, frames)] = &mut parts[..] {
-            self.frames = std::mem::take(frames);
+        let mut parts: Vec<Part> = Vec::new();
+        let mut known: BTreeMap<String, usize> = BTreeMap::new();
+        for value in values {
+            let extent = extents.get(&value).copied().unwrap_or([f64::NAN; 2]);
+            let free = parts.iter().position(|part| !part.extents.iter().any(|taken| overlap(*taken, extent)));
+            let index = free.unwrap_or(parts.len());
+            if free.is_none() {
+                parts.push(Part::default());
+            }
+            known.insert(value.clone(), index);
+            if let Some(part) = parts.get_mut(index) {
+                part.values.push(value);
+                part.extents.push(extent);
+            }
+        }
+        if parts.len() < 2 {
             return vec![self];
+        }
+        for frame in std::mem::take(&mut self.frames) {
+            if let Some(part) = known.get(&value(&frame)).and_then(|part| parts.get_mut(*part)) {
+                part.frames.push(frame);
+            }
         }
         let count = parts.len();
         let note = |values: &[String]| {
@@ -101,7 +122,7 @@ impl<'a> Series<'a> {
             };
             format!("its series holds {count} acquisitions at the same place; in this one {name} is {value}")
         };
-        parts.into_iter().map(|(values, _, frames)| self.part(frames, Some(note(&values)))).collect()
+        parts.into_iter().map(|part| self.part(part.frames, Some(note(&part.values)))).collect()
     }
 
     /// Separates slices that have the same position: the first of each place, the second and so on. Copies are left out.
@@ -149,15 +170,7 @@ impl<'a> Series<'a> {
     }
 }
 
-/// The first and last position along the normal, in mm; NaN if a frame has no position.
-fn extent(frames: &[Frame]) -> [f64; 2] {
-    let places = || frames.iter().map(|frame| height(frame).unwrap_or(f64::NAN));
-    if places().any(f64::is_nan) {
-        return [f64::NAN; 2];
-    }
-    [places().fold(f64::INFINITY, f64::min), places().fold(f64::NEG_INFINITY, f64::max)]
-}
-
+/// Whether two ranges of positions along the normal, in mm, have a place in common.
 fn overlap(a: [f64; 2], b: [f64; 2]) -> bool {
     a[0] <= b[1] + SAME_POSITION_MM && b[0] <= a[1] + SAME_POSITION_MM
 }

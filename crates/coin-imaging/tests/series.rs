@@ -130,7 +130,7 @@ fn slices_without_a_series_are_grouped_by_geometry() {
 #[test]
 fn frames_of_one_position_follow_the_normal() {
     let mut file = dicom("1.2", "1\\0\\0\\0\\-1\\0", [0.0, 0.0, 10.0], 0);
-    file.text(tags::NUMBER_OF_FRAMES, VR::IS, "3").words(&[[1; 6], [2; 6], [3; 6]].as_flattened().to_vec());
+    file.text(tags::NUMBER_OF_FRAMES, VR::IS, "3").words([[1; 6], [2; 6], [3; 6]].as_flattened());
     let unknown = open(&[("cbct", file.bytes())]);
     assert_eq!(numbers(&unknown.scans[0]), [1.0, 2.0, 3.0]);
     assert!(unknown.scans[0].notes()[0].contains("no position") && unknown.scans[0].geometry().is_none());

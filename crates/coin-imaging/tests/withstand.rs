@@ -79,6 +79,33 @@ impl Tally {
     }
 }
 
+/// Two acquisitions of one series are damaged and opened together.
+#[test]
+fn damaged_series_are_handled() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let slice = fs::read(folder.join("dicom-explicit.dcm")).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let mut scans = 0;
+    for _ in 0..damage::times(500) {
+        let files: Vec<Vec<u8>> = (0..6).map(|_| damage::damaged(&mut rng, &slice, &slice)).collect();
+        let files: Vec<File<'_>> = files.iter().map(|bytes| File { name: "slice", bytes }).collect();
+        let before = HEAP.current_usage();
+        HEAP.reset_peak_usage();
+        if let Ok(opened) = open_all(&files, Window::ABDOMEN, &Limits::default()) {
+            scans += opened.scans.len();
+            // No slice is dropped in silence: it is in a volume, a copy, or left out with its reason.
+            let slices: usize = opened.scans.iter().map(coin_imaging::Scan::slice_count).sum();
+            let said = opened.notes.len() + opened.scans.iter().map(|scan| scan.notes().len()).sum::<usize>();
+            assert!(
+                slices + opened.notes.len() >= files.len() || said > 0,
+                "{slices} slices and no word of the others"
+            );
+        }
+        assert!(HEAP.peak_usage().saturating_sub(before) <= MEMORY);
+    }
+    assert!(scans > 0);
+}
+
 #[test]
 fn damaged_files_are_handled() {
     let corpus = corpus();

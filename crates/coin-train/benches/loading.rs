@@ -55,7 +55,7 @@ fn main() -> anyhow::Result<()> {
     let recipe = Recipe::load("kits23-anomalies", &changes)?;
     let started = Instant::now();
     let spec = DataSpec::Folder(SourceKind::Kits, kits.clone());
-    let source = DataOptions::new(vec![spec], Some(folder.path().join("cache")), false);
+    let source = DataOptions { specs: vec![spec], cache: Some(folder.path().join("cache")), ..DataOptions::default() };
     let data =
         Dataset::open(&recipe.protocol(), source.table(&recipe.protocol().wanted())?.as_ref(), &[Subset::Train])?;
     let mut taken = 0;

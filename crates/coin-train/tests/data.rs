@@ -85,12 +85,17 @@ fn labels_that_lie_elsewhere_are_refused_or_paired_by_voxel() {
     let right = table(SourceKind::Kits, whole.path()).unwrap();
     let mut turned = volumes::AFFINE;
     turned[5] = 1.5;
+    // On the same voxels, stored the other way round: which of both is right is unknown, so it is refused.
+    let mut reversed = turned;
+    reversed[7] = -1.5 * (SIDES[1] - 1) as f32;
     let mut shifted = volumes::AFFINE;
     shifted[3] = 30.0;
     let mut rounded = volumes::AFFINE;
     rounded[3] = 1e-3;
     let identity = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0];
-    for (affine, lies_elsewhere) in [(turned, true), (shifted, true), (identity, true), (rounded, false)] {
+    for (affine, lies_elsewhere) in
+        [(turned, true), (reversed, true), (shifted, true), (identity, true), (rounded, false)]
+    {
         let folder = tempfile::tempdir().unwrap();
         let case = folder.path().join("case_00000");
         ct(&case.join("imaging.nii.gz"));
@@ -101,9 +106,12 @@ fn labels_that_lie_elsewhere_are_refused_or_paired_by_voxel() {
             continue;
         }
         let message = strict.unwrap_err().to_string();
-        for word in
-            ["case_00000", "differ in geometry", "40 x 32 x 6 voxels of 1.500 x 1.500 x 3.000 mm", "--pair-by-voxel"]
-        {
+        for word in [
+            "case_00000",
+            "differ in geometry",
+            "40 x 32 x 6 voxels of 1.500 x 1.500 x 3.000 mm along LPS from (0.00, 0.00, 0.00)",
+            "--pair-by-voxel",
+        ] {
             assert!(message.contains(word), "no {word:?} in: {message}");
         }
         let cache = folder.path().join("cache");
@@ -126,7 +134,10 @@ fn checkouts_and_folders_are_read_as_they_are() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("somewhere")).unwrap();
     let message = table(SourceKind::Kits, folder.path()).unwrap_err().to_string();
-    assert!(message.contains("case_NNNNN/imaging.nii.gz") && message.contains("it starts with somewhere"), "{message}");
+    assert!(
+        message.contains("case_NNNNN/imaging.nii.gz") && message.contains("the folder starts with somewhere"),
+        "{message}"
+    );
 
     // Files of a Mac, endings in upper case, and labels in another format than the images.
     std::fs::write(folder.path().join("dataset.json"), r#"{"labels": {"kidney": 1, "tumour": 2}}"#).unwrap();

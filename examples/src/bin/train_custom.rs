@@ -72,7 +72,8 @@ fn main() -> anyhow::Result<()> {
 
     // What the program `train` does: open the data, the device and a run, and train its stages.
     let specs = vec![DataSpec::Folder(SourceKind::Slices, slices)];
-    let table = DataOptions::new(specs.clone(), None, false).table(&recipe.protocol().wanted())?;
+    let options = DataOptions { specs: specs.clone(), ..DataOptions::default() };
+    let table = options.table(&recipe.protocol().wanted())?;
     let data = Dataset::open(&recipe.protocol(), table.as_ref(), &Subset::ALL)?;
     let devices = Devices::open(&[Place::Here(DeviceChoice::Cpu)])?;
     let run = Run::create(&folder.join("runs"), &recipe, &specs)?;

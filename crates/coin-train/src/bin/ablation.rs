@@ -80,7 +80,7 @@ struct Common<'a> {
 fn run_ablation(arguments: &Arguments) -> anyhow::Result<()> {
     let rows: Vec<&AblationRow> = arguments.rows.iter().map(|name| row(name)).collect::<Result<_, _>>()?;
     let protocol = arguments.recipe(row(COIN)?, None)?.protocol();
-    if let (DataRecipe::Phantom { .. }, Some(DataSpec::Folder(..))) = (&protocol.data, arguments.data.named().first()) {
+    if let (DataRecipe::Phantom { .. }, Some(DataSpec::Folder(..))) = (&protocol.data, arguments.data.specs.first()) {
         return Err(Error::Usage(
             "--data: the small presets generate their own phantoms; add --full to train on a folder".into(),
         )
@@ -159,7 +159,7 @@ impl Common<'_> {
     fn train_row(&self, row: &AblationRow, seed: u64) -> anyhow::Result<Option<Report>> {
         let recipe = self.arguments.recipe(row, Some(seed))?;
         let folder = self.arguments.folder(row.name, seed);
-        let run = Run::open(&folder, &recipe, &self.arguments.data.specs())?;
+        let run = Run::open(&folder, &recipe, &self.arguments.data.specs_or_phantoms())?;
         let _lock = run.begin(&Provenance::now(&self.data.digest, &self.devices.names()))?;
         if let Some(report) = run.report()? {
             return Ok(Some(report));
@@ -184,7 +184,8 @@ impl Common<'_> {
         let shared =
             Recipe { name: CLASSIFIER.into(), segmenter: None, ..self.arguments.recipe(row(COIN)?, Some(seed))? };
         debug_assert_eq!(shared.classifier, recipe.classifier);
-        let run = Run::open(&self.arguments.folder(CLASSIFIER, seed), &shared, &self.arguments.data.specs())?;
+        let run =
+            Run::open(&self.arguments.folder(CLASSIFIER, seed), &shared, &self.arguments.data.specs_or_phantoms())?;
         let _lock = run.begin(&Provenance::now(&self.data.digest, &self.devices.names()))?;
         let training = Training { context: self.context(&shared), run: &run };
         for stage in StageName::UP_TO_CLASSIFIER {

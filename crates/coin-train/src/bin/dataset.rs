@@ -89,6 +89,9 @@ struct Sources {
     /// Cache folder for slices extracted from volumes. Default: the user's cache folder.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
+    /// Pair images and labels voxel by voxel where their geometry differs, as nnU-Net does, instead of refusing the case.
+    #[arg(long)]
+    pair_by_voxel: bool,
 }
 
 impl Sources {
@@ -100,7 +103,8 @@ impl Sources {
 
     /// All usable slices; unusable cases are skipped with a warning.
     fn table(&self) -> anyhow::Result<Option<SliceTable>> {
-        DataOptions::new(self.specs.clone(), self.cache.clone(), true).table(&self.wanted())
+        let (specs, cache) = (self.specs.clone(), self.cache.clone());
+        DataOptions { specs, cache, skip_incomplete: true, pair_by_voxel: self.pair_by_voxel }.table(&self.wanted())
     }
 
     fn folders(&self) -> anyhow::Result<SliceTable> {

@@ -101,7 +101,7 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
         }
         return Ok(());
     }
-    if arguments.resume.is_some() && !arguments.data.named().is_empty() {
+    if arguments.resume.is_some() && !arguments.data.specs.is_empty() {
         return Err(Error::Usage("--data: a resumed run keeps its data; omit --data".into()).into());
     }
     let (resumed, recipe, specs) = match &arguments.resume {
@@ -117,7 +117,7 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
             }
             let mut changes = arguments.changes.clone();
             changes.extend(arguments.seed.map(|seed| format!("seed={seed}")));
-            (None, Recipe::load(&arguments.recipe, &changes)?.absolute()?, arguments.data.specs())
+            (None, Recipe::load(&arguments.recipe, &changes)?.absolute()?, arguments.data.specs_or_phantoms())
         }
     };
     if let (DataRecipe::Phantom { .. }, Some(DataSpec::Folder(..))) = (&recipe.data, specs.first()) {

@@ -57,29 +57,24 @@ impl FromStr for DataSpec {
 }
 
 /// Command-line options of every program that reads data.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct DataOptions {
     /// Data source: phantom (default), or KIND:DIR where KIND is totalsegmentator, kits, nnunet, slices or xray. Several
     /// folders are merged.
     #[arg(long = "data", value_name = "SPEC")]
-    specs: Vec<DataSpec>,
+    pub specs: Vec<DataSpec>,
     /// Cache folder for slices extracted from volumes. Default: the user's cache folder.
     #[arg(long, value_name = "DIR")]
-    cache: Option<PathBuf>,
+    pub cache: Option<PathBuf>,
     /// Skip unusable cases with a warning instead of stopping at the first one.
     #[arg(long)]
-    skip_incomplete: bool,
+    pub skip_incomplete: bool,
     /// Pair images and labels voxel by voxel where their geometry differs, as nnU-Net does, instead of refusing the case.
     #[arg(long)]
-    pair_by_voxel: bool,
+    pub pair_by_voxel: bool,
 }
 
 impl DataOptions {
-    /// Options that do not come from the command line.
-    pub fn new(specs: Vec<DataSpec>, cache: Option<PathBuf>, skip_incomplete: bool) -> Self {
-        Self { specs, cache, skip_incomplete, pair_by_voxel: false }
-    }
-
     /// The same options with other data sources.
     #[must_use]
     pub fn of(&self, specs: Vec<DataSpec>) -> Self {
@@ -94,13 +89,8 @@ impl DataOptions {
         format!("{cache}{skipped}{paired}")
     }
 
-    /// The data sources on the command line; may be empty.
-    pub fn named(&self) -> &[DataSpec] {
-        &self.specs
-    }
-
     /// The data sources, with phantoms as the default.
-    pub fn specs(&self) -> Vec<DataSpec> {
+    pub fn specs_or_phantoms(&self) -> Vec<DataSpec> {
         if self.specs.is_empty() { vec![DataSpec::Phantom] } else { self.specs.clone() }
     }
 

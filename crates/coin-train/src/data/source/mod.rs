@@ -186,9 +186,8 @@ pub fn table(kind: SourceKind, folder: &Path, wanted: &Wanted, reading: Reading<
     }
     if found.volumes.is_empty() {
         let names: Vec<String> = entries(folder)?.into_iter().take(5).map(|(name, _)| name).collect();
-        let there =
-            if names.is_empty() { "it is empty".into() } else { format!("it starts with {}", names.join(", ")) };
-        let reason = format!("no case found; {} has {}, but {there}", kind.name(), kind.layout());
+        let there = if names.is_empty() { "is empty".into() } else { format!("starts with {}", names.join(", ")) };
+        let reason = format!("no case found; {} looks for {}, but the folder {there}", kind.name(), kind.layout());
         return Err(Error::folder(folder, reason));
     }
     let mut cases = std::collections::BTreeSet::new();

@@ -277,6 +277,19 @@ fn headers_are_read_as_other_programs_write_them() {
     };
     assert_eq!((meta("3 2 2 1", "1 1 2 1"), meta("3 2", "1 1")), (2, 1));
 
+    // Without a space (niivue-vscode 50), and with a direction too many (DTIPlayground 63).
+    let spacings = plain.replace("space directions: (1,0,0) (0,1,0) (0,0,2)", "spacings: 1 1 2");
+    let spacings = spacings.replace("space: left-posterior-superior\n", "");
+    let scan = open(&volume(spacings.as_bytes())).unwrap();
+    assert!(!scan.is_oriented() && scan.geometry().unwrap().slice_mm() == 2.0);
+    let many = plain.replace("(0,0,2)", "(0,0,2) none none");
+    assert!(refusal(&volume(many.as_bytes())).contains("5 directions for 3 axes"));
+
+    // A compressed detached header (holohub 301).
+    let (packed, header) = (gzip(&voxels), nrrd_header("data file: ./v.raw.gz\n").replace("raw\n", "gzip\n"));
+    let both = [File { name: "v.nhdr", bytes: header.as_bytes() }, File { name: "v.raw.gz", bytes: &packed }];
+    assert_eq!(open_all(&both, Window::ABDOMEN, &Limits::default()).unwrap().scans[0].slice_count(), 2);
+
     let detached = nrrd_header("data file: v.raw\n");
     let both = [File { name: "a/v.nhdr", bytes: detached.as_bytes() }, File { name: "a/v.raw", bytes: &voxels }];
     let opened = open_all(&both, Window::ABDOMEN, &Limits::default()).unwrap();

@@ -104,6 +104,31 @@ fn overlapping_acquisitions_are_separate_volumes() {
     }
 }
 
+/// Reported for other programs: two passes that overlap in part (vtk-dicom 220), echoes that share instance numbers
+/// (dcm2niix 349), and positions of which some are repeated (vtk-dicom 30).
+#[test]
+fn passes_and_echoes_become_volumes() {
+    let passes: Vec<(f64, &str)> =
+        (0..5).map(|i| (2.0 * f64::from(i), "1")).chain((0..5).map(|i| (7.0 + 2.0 * f64::from(i), "2"))).collect();
+    let opened = open(&acquired(&passes));
+    let found: Vec<Vec<f32>> = opened.scans.iter().map(numbers).collect();
+    assert_eq!(found, [[0.0, 1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0, 9.0]]);
+    assert!(opened.scans.iter().all(|scan| scan.geometry().is_some()));
+
+    let echo = |z: u16, time: u16| {
+        let mut file = dicom("1.2", UPRIGHT, [0.0, 0.0, f64::from(z)], z);
+        file.text(tags::MODALITY, VR::CS, "MR").text(tags::ECHO_TIME, VR::DS, &time.to_string());
+        ("echo", file.words(&[100 * time + z; 6]).bytes())
+    };
+    let opened = open(&(0..4).flat_map(|z| [echo(z, 5), echo(z, 10)]).collect::<Vec<_>>());
+    let found: Vec<Vec<f32>> = opened.scans.iter().map(numbers).collect();
+    assert_eq!(found, [[500.0, 501.0, 502.0, 503.0], [1000.0, 1001.0, 1002.0, 1003.0]]);
+
+    let opened = open(&upright(&[0.0, 2.0, 4.0, 0.0, 4.0, 0.0]));
+    let found: Vec<Vec<f32>> = opened.scans.iter().map(numbers).collect();
+    assert_eq!(found, [vec![0.0, 1.0, 2.0], vec![3.0, 4.0], vec![5.0]]);
+}
+
 #[test]
 fn slices_at_the_same_position_are_copies_or_separate_volumes() {
     let different = open(&upright(&[0.0, 10.0, 10.0, 20.0]));

@@ -79,7 +79,7 @@ fn kits_slices_with_kidney_are_extracted_in_hu_and_mm() {
 }
 
 #[test]
-fn labels_that_lie_elsewhere_are_refused_or_paired_by_voxel() {
+fn labels_of_another_geometry_are_refused_or_paired_by_voxel() {
     let whole = tempfile::tempdir().unwrap();
     kits(whole.path(), &["case_00000"]);
     let right = table(SourceKind::Kits, whole.path()).unwrap();

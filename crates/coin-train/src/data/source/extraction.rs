@@ -183,7 +183,7 @@ impl Extraction<'_> {
             && apart > MAX_DISTANCE
         {
             return Err(format!(
-                "geometry: {of_labels}, and {of_image}, so the labels lie elsewhere in the patient; save both on one grid, or \
+                "geometry: {of_labels}, and {of_image}, so their voxels do not correspond; save both on one grid, or \
                  pair them voxel by voxel with --pair-by-voxel"
             ));
         }

@@ -6,7 +6,14 @@ use zip::ZipArchive;
 
 use crate::Error;
 use crate::Limits;
-use crate::files::is_passed_over;
+
+/// Whether a file or folder of this name (without its path) is written by an operating system or lists others, so that it is
+/// passed over in folders and archives: hidden, `__MACOSX`, `Thumbs.db`, `desktop.ini` or `DICOMDIR`.
+#[must_use]
+pub fn is_passed_over(name: &str) -> bool {
+    let known = ["__MACOSX", "Thumbs.db", "desktop.ini", "DICOMDIR"];
+    name.starts_with('.') || known.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
 
 /// Whether the bytes start like a non-empty ZIP archive.
 pub(crate) fn is_archive(bytes: &[u8]) -> bool {

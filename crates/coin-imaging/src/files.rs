@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::Error;
-use crate::archive;
+use crate::archive::{self, is_passed_over};
 use crate::read::dicom::{self, Instance};
 use crate::read::{metaimage, nifti, nrrd};
 use crate::scan::Scan;
@@ -26,14 +26,6 @@ pub struct Opened {
     pub scans: Vec<Scan>,
     /// Skipped files with the reason, one sentence each.
     pub notes: Vec<String>,
-}
-
-/// Whether a file or folder of this name (without its path) is written by an operating system or lists others, so that it is
-/// passed over in folders and archives: hidden, `__MACOSX`, `Thumbs.db`, `desktop.ini` or `DICOMDIR`.
-#[must_use]
-pub fn is_passed_over(name: &str) -> bool {
-    let known = ["__MACOSX", "Thumbs.db", "desktop.ini", "DICOMDIR"];
-    name.starts_with('.') || known.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Opens files in any order. DICOM files of a series become one scan, sorted by position; archives are unpacked; NIfTI headers

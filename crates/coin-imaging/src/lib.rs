@@ -4,7 +4,7 @@
 //! map a slice to a model's grid and range. The crate contains no machine learning and compiles to WebAssembly.
 //!
 //! # Modules
-//! - `read`, `scan`, `files`, `stack`: file formats, series and archives
+//! - `read`, `scan`, `files`, `archive`, `series`, `stack`: file formats, series and archives
 //! - `slice`, `spacing`, `geometry`, `plane`, `modality`: slices in the patient
 //! - `window`, `normalisation`, `input_transform`, `resample`, `body`: from a slice to the model input and back
 //! - `mask`, `counterfactual`, [`mod@write`], [`picture`], [`colour`]: results
@@ -54,10 +54,11 @@ mod texture;
 mod window;
 pub mod write;
 
+pub use archive::is_passed_over;
 pub use body::body;
 pub use counterfactual::{CounterfactualVolume, counterfactual_hu};
 pub use error::Error;
-pub use files::{File, Opened, data_file, is_passed_over, open_all};
+pub use files::{File, Opened, data_file, open_all};
 pub use geometry::Geometry;
 pub use input_transform::InputTransform;
 pub use limits::Limits;

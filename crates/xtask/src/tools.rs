@@ -46,7 +46,9 @@ pub fn for_page() -> anyhow::Result<()> {
 /// Installs cargo-about.
 pub fn for_licences() -> anyhow::Result<()> {
     if !has("cargo-about", CARGO_ABOUT) {
-        install("cargo-about", CARGO_ABOUT, &["--features", "cli", "--locked"])?;
+        // Comparing the texts of licences takes five minutes if this crate is not optimised.
+        let texts = ["--config", "profile.release.package.spdx.opt-level=3"];
+        install("cargo-about", CARGO_ABOUT, &[&["--features", "cli", "--locked"], &texts[..]].concat())?;
     }
     Ok(())
 }

@@ -173,6 +173,12 @@ def dicom_cases(root):
     series(folder(root, "series-flipped"), volume, orientation=(-1, 0, 0, 0, -1, 0), step=(0, 0, -3))
     series(folder(root, "series-oblique"), volume, orientation=(1, 0, 0, 0, 0.9848, -0.1736), step=(0, 0.5209, 2.9544))
     series(folder(root, "series-compressed"), volume, syntax=JPEG2000Lossless)
+    series(folder(root, "series-decubitus-left"), volume, orientation=(0, -1, 0, 1, 0, 0))
+    series(folder(root, "series-decubitus-right"), volume, orientation=(0, 1, 0, -1, 0, 0))
+    series(folder(root, "series-feet-first"), volume, orientation=(-1, 0, 0, 0, 1, 0), step=(0, 0, -3))
+    planes = body((9, 48, 56), 2)
+    series(folder(root, "series-coronal"), planes, orientation=(1, 0, 0, 0, 0, -1), step=(0, 3, 0))
+    series(folder(root, "series-sagittal"), planes, orientation=(0, 1, 0, 0, 0, -1), step=(-3, 0, 0))
     zipped = folder(root, "series-zipped")
     loose = os.path.join(root, "series-axial/files")
     with zipfile.ZipFile(os.path.join(zipped, "study.zip"), "w", zipfile.ZIP_DEFLATED) as archive:
@@ -255,7 +261,9 @@ def volume_cases(root):
         for ending in ["nrrd", "mha", "nii", "nii.gz"]:
             path = os.path.join(folder(root, f"{ending.replace('.', '-')}-{name}"), "volume." + ending)
             sitk.WriteImage(volume, path, useCompression=ending in ("nrrd", "mha") and name == "turned")
-        sitk.WriteImage(volume, os.path.join(folder(root, f"pair-{name}"), "volume.hdr"))
+        for ending in ["hdr", "nhdr", "mhd"]:
+            path = os.path.join(folder(root, f"pair-{ending}-{name}"), "volume." + ending)
+            sitk.WriteImage(volume, path, useCompression=ending != "hdr" and name == "turned")
     types = [np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.uint64, np.int64, np.float32, np.float64]
     affine = np.array([[0, -0.8, 0, 3], [0, 0, 2.5, 9], [-0.7, 0, 0, 40], [0, 0, 0, 1]])
     for version, kind in [(1, nibabel.Nifti1Image), (2, nibabel.Nifti2Image)]:
@@ -348,7 +356,7 @@ def others(path):
     found = []
     if first.endswith(".zip"):
         return others(os.path.join(path, "../../series-axial/files"))
-    if len(files) > 1 and not first.endswith((".hdr", ".img")):
+    if len(files) > 1 and not first.endswith((".hdr", ".img", ".nhdr", ".mhd")):
         image = sitk.ReadImage(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(path))
         return [("SimpleITK", sitk.GetArrayFromImage(image).transpose(2, 1, 0), sitk_affine(image), 1e-3)]
     if first.endswith(".dcm"):

@@ -115,9 +115,7 @@ impl Scan {
             _ if bytes.starts_with(b"version https://git-lfs") => ", but a Git LFS pointer; fetch it with git lfs pull",
             [b'G', b'I', b'F', b'8', ..] => ", but a GIF picture; save it as PNG",
             [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => ", but a WebP picture; save it as PNG",
-            [_, _, _, _, b'f', b't', b'y', b'p', b'a' | b'h' | b'm', ..] => {
-                ", but an AVIF or HEIC picture; save it as PNG"
-            }
+            [_, _, _, _, b'f', b't', b'y', b'p', b'a', b'v', b'i', ..] => ", but an AVIF picture; save it as PNG",
             _ => "",
         };
         Err(Error::Unknown { name: name.into(), hint: hint.into() })

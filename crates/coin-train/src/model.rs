@@ -122,11 +122,11 @@ impl Model {
         Ok(other)
     }
 
-    /// A warning if the scan declares another modality than the model's training data.
-    pub fn other_modality(&self, scan: &Scan) -> Option<String> {
+    /// A warning if images declare another modality than the model's training data.
+    pub fn other_modality(&self, images: Option<&str>) -> Option<String> {
         // Older models do not record their modality; it was always CT.
         let own = if self.card.modality.is_empty() { description::CT } else { &self.card.modality };
-        let other = scan.modality().filter(|found| !modality::accepted(own).contains(found))?;
+        let other = images.filter(|found| !modality::accepted(own).contains(found))?;
         Some(format!("this is {other}, but the model was trained on {own}; its result may be wrong"))
     }
 

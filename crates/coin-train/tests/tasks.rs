@@ -157,6 +157,26 @@ fn masks_are_counted_and_brightness_is_normalised_by_slice_or_patient() {
 }
 
 #[test]
+fn one_window_does_not_fit_hu_and_other_intensities() {
+    let (heads, scans) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for folder in [heads.path(), scans.path()] {
+        mr_folder(folder);
+    }
+    let description = std::fs::read_to_string(scans.path().join("dataset.json")).unwrap();
+    let description = description.replace("MR", "CT").replace(r#""arbitrary""#, r#""HU", "low": 0, "high": 255"#);
+    std::fs::write(scans.path().join("dataset.json"), description).unwrap();
+    let both = [&heads, &scans].map(|folder| SliceTable::open(folder.path()).unwrap());
+    let both = SliceTable::merged(both.to_vec());
+    let protocol = protocol("organ = \"head\"\nfinding = \"glioma\"", "slice");
+    let by_window = Recipe::load("lgg-tumour", &["input.normalisation={window=[0,255]}".into()]).unwrap();
+    let by_window = Protocol { input: by_window.protocol().input, ..protocol.clone() };
+    let refused = Dataset::open(&by_window, Some(&both), &[Subset::Train]).err().unwrap().to_string();
+    assert!(refused.contains("some of the data are in HU and some are not"), "{refused}");
+    let percentiles = Dataset::open(&protocol, Some(&both), &[Subset::Train]).err().map(|reason| reason.to_string());
+    assert!(percentiles.is_none_or(|reason| !reason.contains("HU")));
+}
+
+#[test]
 fn anomalies_are_inserted_into_the_organ_or_else_into_the_body() {
     let folder = tempfile::tempdir().unwrap();
     mr_folder(folder.path());

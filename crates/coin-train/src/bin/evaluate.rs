@@ -186,6 +186,10 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let distances = Distances::Features(inception.as_ref());
     let started = Instant::now();
     let data = Dataset::open(&protocol, table.as_ref(), subsets)?;
+    let modality = Some(data.modality.as_str()).filter(|modality| !modality.is_empty());
+    if let Some(warning) = model.other_modality(modality) {
+        tracing::warn!("{}: {warning}", data.description);
+    }
     let samples = data.samples(subsets, &protocol.anomaly, arguments.seed);
     let found = evaluation::evaluate(&model.explainer, &model.device, card.size, &samples, mask_rule, distances)?;
     let shown = report::representative(&found);

@@ -188,7 +188,7 @@ impl Settings<'_> {
         }
         let mut volume = CounterfactualVolume::of(scan);
         let mut summaries = Vec::new();
-        if let Some(warning) = self.model.other_modality(scan) {
+        if let Some(warning) = self.model.other_modality(scan.modality()) {
             tracing::warn!("{name}: {warning}");
         }
         let window = self.model.windows(scan)?;

@@ -98,6 +98,13 @@ impl Dataset {
         let (name, selection) = data.selection();
         let task = &protocol.task;
         table.check(task)?;
+        if matches!(protocol.input.normalisation, Normalisation::Window(_)) && table.has_several_units() {
+            let reason = format!(
+                "{}: some of the data are in HU and some are not, so one window does not fit; normalise by percentiles",
+                table.name()
+            );
+            return Err(Error::Usage(reason));
+        }
         let assigned = selection.split.assign(table, task)?;
         let left_out = table.patients().iter().filter(|patient| !assigned.contains_key(*patient)).count();
         if left_out > 0 {

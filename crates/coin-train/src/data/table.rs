@@ -108,6 +108,12 @@ impl SliceTable {
         if hu { Unit::Hu } else { Unit::Arbitrary }
     }
 
+    /// Whether some slices are in HU and some are not.
+    pub fn has_several_units(&self) -> bool {
+        let mut units = self.descriptions().into_iter().map(|found| found.unit());
+        units.next().is_some_and(|first| units.any(|unit| unit != first))
+    }
+
     /// Checks that every source has labels for the organ and the finding of a task. Warns about ignored labels that no source
     /// has.
     ///

@@ -68,6 +68,9 @@ impl Geometry {
         if !lengths_mm.iter().all(|&mm| mm.is_finite() && mm > 0.0) {
             return Err("an axis has no length in mm".into());
         }
+        if !affine.as_flattened().iter().all(|mm| mm.is_finite()) {
+            return Err("its position is not a number".into());
+        }
         let nearest = nearest_axes(&steps);
         let strides = [1, lengths[0], lengths[0] * lengths[1]];
         let axis = |world: usize, towards_positive: bool| {

@@ -4,7 +4,9 @@
 //! separated by shape, orientation and spacing. They are separated further only where they overlap in place, because some
 //! scanners number every slice as an acquisition of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest as _, Sha256};
 
 use crate::Window;
 use crate::read::dicom::{DISTINCTIONS, Frame, Instance};
@@ -27,10 +29,14 @@ pub(crate) fn volumes<'a>(mut instances: Vec<(&'a str, Instance)>) -> Vec<Series
         let ((a, a_name), (b, b_name)) = (number(a), number(b));
         a.total_cmp(&b).then_with(|| a_name.cmp(b_name))
     });
-    let mut found: BTreeMap<String, Vec<Series<'a>>> = BTreeMap::new();
-    for (name, Instance { series, window, modality, frames, notes, .. }) in instances {
-        // Frames without a UID, as some anonymisers leave them, are grouped by the rest.
-        let shapes = found.entry(series).or_default();
+    let mut found: BTreeMap<[String; 3], Vec<Series<'a>>> = BTreeMap::new();
+    for (name, Instance { series, study, window, modality, frames, notes, .. }) in instances {
+        // Files without a UID, as some anonymisers leave them, belong together if they lie in one folder.
+        let folder = match series.is_empty() {
+            true => name.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder).to_owned(),
+            false => String::new(),
+        };
+        let shapes = found.entry([series, study, folder]).or_default();
         for frame in frames {
             let fits = |shape: &&mut Series<'_>| shape.frames.first().is_some_and(|first| is_alike(first, &frame));
             match shapes.iter_mut().find(fits) {
@@ -80,8 +86,8 @@ impl Series<'_> {
         let mut extents: BTreeMap<String, [f64; 2]> = BTreeMap::new();
         let mut values = Vec::new();
         for frame in &self.frames {
-            // All frames of a shape have a position, or none has; comparisons with NaN are false.
-            let place = height(frame).unwrap_or(f64::NAN);
+            // All frames of a shape have a position, or none has; then their numbers overlap. Comparisons with NaN are false.
+            let place = height(frame).or(frame.number).unwrap_or(f64::NAN);
             match extents.get_mut(&value(frame)) {
                 Some(extent) => *extent = [extent[0].min(place), extent[1].max(place)],
                 None => {
@@ -94,13 +100,12 @@ impl Series<'_> {
         let mut known: BTreeMap<String, usize> = BTreeMap::new();
         for value in values {
             let extent = extents.get(&value).copied().unwrap_or([f64::NAN; 2]);
-            let free = parts.iter().position(|part| !part.extents.iter().any(|taken| overlap(*taken, extent)));
-            let index = free.unwrap_or(parts.len());
-            if free.is_none() {
+            // What follows an acquisition continues it, until it comes to a place that is taken.
+            if parts.last().is_none_or(|part| part.extents.iter().any(|taken| overlap(*taken, extent))) {
                 parts.push(Part::default());
             }
-            known.insert(value.clone(), index);
-            if let Some(part) = parts.get_mut(index) {
+            known.insert(value.clone(), parts.len() - 1);
+            if let Some(part) = parts.last_mut() {
                 part.values.push(value);
                 part.extents.push(extent);
             }
@@ -118,9 +123,10 @@ impl Series<'_> {
             let value = match values {
                 [value] if value.is_empty() => "absent".to_owned(),
                 [value] => value.clone(),
-                several => format!("one of {}", several.join(", ")),
+                [first, .., last] => format!("{first} to {last}"),
+                [] => String::new(),
             };
-            format!("its series holds {count} acquisitions at the same place; in this one {name} is {value}")
+            format!("its series holds {count} acquisitions that overlap; in this one, {name} is {value}")
         };
         parts.into_iter().map(|part| self.part(part.frames, Some(note(&part.values)))).collect()
     }
@@ -128,30 +134,40 @@ impl Series<'_> {
     /// Separates slices that have the same position: the first of each place, the second and so on. Copies are left out.
     fn layers(mut self) -> Vec<Self> {
         let mut layers: Vec<Vec<Frame>> = Vec::new();
+        let mut places: Vec<Place> = Vec::new();
         let mut copies = 0_usize;
-        let mut places: Vec<(Option<f64>, usize)> = Vec::new();
         for frame in std::mem::take(&mut self.frames) {
-            let place = height(&frame);
-            let is_here = |at: f64| place.is_some_and(|place| (at - place).abs() < SAME_POSITION_MM);
-            let known = places.iter().position(|(at, _)| at.is_some_and(is_here));
-            let Some((_, occupied)) = known.and_then(|index| places.get_mut(index)) else {
-                places.push((place, 1));
-                match layers.first_mut() {
-                    Some(layer) => layer.push(frame),
-                    None => layers.push(vec![frame]),
+            let at = height(&frame);
+            let is_here = |place: &&mut Place| at.zip(place.at).is_some_and(|(a, b)| (a - b).abs() < SAME_POSITION_MM);
+            let layer = match places.iter_mut().find(is_here) {
+                None => {
+                    places.push(Place {
+                        at,
+                        index: layers.first().map_or(0, Vec::len),
+                        digests: BTreeSet::new(),
+                        taken: 1,
+                    });
+                    0
                 }
-                continue;
+                Some(place) => {
+                    // A single slice is the usual case, whose digest is not needed.
+                    if let (true, Some(first)) =
+                        (place.taken == 1, layers.first().and_then(|layer| layer.get(place.index)))
+                    {
+                        place.digests.insert(digest(first));
+                    }
+                    if !place.digests.insert(digest(&frame)) {
+                        copies += 1;
+                        continue;
+                    }
+                    place.taken += 1;
+                    place.taken - 1
+                }
             };
-            let is_copy = |other: &Frame| height(other).is_some_and(is_here) && other.hu == frame.hu;
-            if layers.iter().flatten().any(is_copy) {
-                copies += 1;
-                continue;
-            }
-            match layers.get_mut(*occupied) {
+            match layers.get_mut(layer) {
                 Some(layer) => layer.push(frame),
                 None => layers.push(vec![frame]),
             }
-            *occupied += 1;
         }
         let copied = match copies {
             0 => None,
@@ -162,12 +178,30 @@ impl Series<'_> {
         let count = layers.len();
         let note = |index: usize| {
             let ordinal = index + 1;
-            (count > 1).then(|| {
-                format!("its series has different slices at the same position; this is volume {ordinal} of {count}, by instance number")
-            })
+            let order = "by instance number";
+            let note = "its series has different slices at the same position";
+            (count > 1).then(|| format!("{note}; this is volume {ordinal} of {count}, {order}"))
         };
         layers.into_iter().enumerate().map(|(index, frames)| self.part(frames, note(index))).collect()
     }
+}
+
+/// A position along the normal.
+struct Place {
+    /// In mm; `None` for a slice without position, which has a place of its own.
+    at: Option<f64>,
+    /// Of its first slice in the first layer.
+    index: usize,
+    /// Of its different slices, once there are two.
+    digests: BTreeSet<[u8; 32]>,
+    taken: usize,
+}
+
+/// SHA-256 of the pixels.
+fn digest(frame: &Frame) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    frame.hu.iter().for_each(|hu| hash.update(hu.to_le_bytes()));
+    hash.finalize().into()
 }
 
 /// Whether two ranges of positions along the normal, in mm, have a place in common.

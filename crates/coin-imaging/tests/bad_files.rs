@@ -276,6 +276,8 @@ fn headers_are_read_as_other_programs_write_them() {
         open(&volume(header.as_bytes())).unwrap().slice_count()
     };
     assert_eq!((meta("3 2 2 1", "1 1 2 1"), meta("3 2", "1 1")), (2, 1));
+    let many = format!("ObjectType = Image\nDimSize = {}\nElementDataFile = LOCAL\n", "1 ".repeat(100_000));
+    assert!(refusal(many.as_bytes()).contains("several volumes"));
 
     // Without a space (niivue-vscode 50), and with a direction too many (DTIPlayground 63).
     let spacings = plain.replace("space directions: (1,0,0) (0,1,0) (0,0,2)", "spacings: 1 1 2");

@@ -90,7 +90,7 @@ fn overlapping_acquisitions_are_separate_volumes() {
         for (scan, acquisition) in opened.scans.iter().zip(["1", "2"]) {
             assert_eq!(scan.geometry().unwrap().slice_mm(), 3.0);
             let note = format!(
-                "its series holds 2 acquisitions at the same place; in this one AcquisitionNumber is {acquisition}"
+                "its series holds 2 acquisitions that overlap; in this one, AcquisitionNumber is {acquisition}"
             );
             assert_eq!(scan.notes(), [note]);
         }
@@ -114,6 +114,14 @@ fn passes_and_echoes_become_volumes() {
     let found: Vec<Vec<f32>> = opened.scans.iter().map(numbers).collect();
     assert_eq!(found, [[0.0, 1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0, 9.0]]);
     assert!(opened.scans.iter().all(|scan| scan.geometry().is_some()));
+
+    // The third acquisition continues the second, not the first.
+    let phases: Vec<(f64, &str)> = [("1", 0.0), ("2", 0.0), ("3", 6.0)]
+        .into_iter()
+        .flat_map(|(acquisition, start)| (0..3).map(move |i| (start + 2.0 * f64::from(i), acquisition)))
+        .collect();
+    let found: Vec<Vec<f32>> = open(&acquired(&phases)).scans.iter().map(numbers).collect();
+    assert_eq!(found, [vec![3.0, 4.0, 5.0, 6.0, 7.0, 8.0], vec![0.0, 1.0, 2.0]]);
 
     let echo = |z: u16, time: u16| {
         let mut file = dicom("1.2", UPRIGHT, [0.0, 0.0, f64::from(z)], z);
@@ -150,6 +158,23 @@ fn slices_without_a_series_are_grouped_by_geometry() {
     });
     let opened = open(&anonymised.collect::<Vec<_>>());
     assert_eq!(opened.scans.iter().map(Scan::slice_count).collect::<Vec<_>>(), [6]);
+}
+
+#[test]
+fn patients_without_a_series_or_with_the_same_one_are_not_mixed() {
+    let file = |series: &str, study: &str, z: f64, number: u16| {
+        let mut file = dicom(series, UPRIGHT, [0.0, 0.0, z], number);
+        file.text(tags::STUDY_INSTANCE_UID, VR::UI, study).bytes()
+    };
+    let by_folder =
+        [("a/1", ("", "", 0.0, 1)), ("b/1", ("", "", 0.5, 3)), ("a/2", ("", "", 1.0, 2)), ("b/2", ("", "", 1.5, 4))];
+    let by_study =
+        [("1", ("9", "5", 0.0, 1)), ("2", ("9", "6", 0.5, 3)), ("3", ("9", "5", 1.0, 2)), ("4", ("9", "6", 1.5, 4))];
+    for files in [by_folder, by_study] {
+        let files = files.map(|(name, (series, study, z, number))| (name, file(series, study, z, number)));
+        let found: Vec<Vec<f32>> = open(&files).scans.iter().map(numbers).collect();
+        assert_eq!(found, [[1.0, 2.0], [3.0, 4.0]]);
+    }
 }
 
 #[test]

@@ -1,12 +1,17 @@
 //! File access with errors that name the file, and atomic writes.
 
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use coin_imaging::data_file;
 
 use crate::Error;
 
 /// Name prefix of incomplete files and folders.
 pub const UNFINISHED: &str = ".unfinished-";
+
+/// Bytes of a detached header; attached voxels may follow.
+const MAX_HEADER: u64 = 4 << 20;
 
 /// Extensions of the file formats that are read; longer ones first.
 const ENDINGS: [&str; 20] = [
@@ -21,6 +26,26 @@ pub fn without_ending(name: &str) -> Option<&str> {
         let (stem, found) = (name.get(..cut)?, name.get(cut..)?);
         (found.eq_ignore_ascii_case(ending) && !stem.is_empty()).then_some(stem)
     })
+}
+
+/// The file name without the extension of a volume: NIfTI in one file, NRRD or MetaImage.
+pub fn without_volume_ending(name: &str) -> Option<&str> {
+    let stem = without_ending(name)?;
+    let volumes = [".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd"];
+    let ending = name.get(stem.len()..)?;
+    volumes.iter().any(|volume| volume.eq_ignore_ascii_case(ending)).then_some(stem)
+}
+
+/// The file with the voxels of a detached header, `.nhdr` or `.mhd`, in the same folder.
+pub fn detached_voxels(header: &Path) -> Option<PathBuf> {
+    let name = header.file_name()?.to_string_lossy().to_ascii_lowercase();
+    if !name.ends_with(".nhdr") && !name.ends_with(".mhd") {
+        return None;
+    }
+    let mut start = Vec::new();
+    std::fs::File::open(header).and_then(|file| file.take(MAX_HEADER).read_to_end(&mut start)).ok()?;
+    let voxels = header.with_file_name(data_file(&start)?);
+    (voxels != header && voxels.exists()).then_some(voxels)
 }
 
 /// Removes incomplete files and folders that a killed program left in `folder`.

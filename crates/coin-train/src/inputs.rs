@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use coin_imaging::{Limits, data_file, dicom_series, is_passed_over};
+use coin_imaging::{Limits, dicom_series, is_passed_over};
 
 use crate::Error;
 use crate::files;
@@ -102,15 +102,20 @@ fn group(files: Vec<Located>) -> Vec<Input> {
     let mut found: Vec<(Input, PathBuf)> = Vec::new();
     let mut series: BTreeMap<String, usize> = BTreeMap::new();
     let mut pairs: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    let mut anonymous: BTreeMap<PathBuf, usize> = BTreeMap::new();
     let mut places: BTreeMap<PathBuf, usize> = BTreeMap::new();
     let (files, headers) = with_voxels(files);
     for Located { file, place } in files {
         *places.entry(place.clone()).or_default() += 1;
         let folder = place.join(stem(&file_name(&file)));
-        let key = match (series_of(&file), is_half(&file)) {
-            (Some(uid), _) => Some(series.entry(uid).or_insert(found.len())),
-            (None, true) => Some(pairs.entry(file.with_file_name(file_name(&folder))).or_insert(found.len())),
-            (None, false) => headers.get(&file).map(|header| pairs.entry(header.clone()).or_insert(found.len())),
+        let key = match (headers.get(&file), series_of(&file)) {
+            (Some(header), _) => Some(pairs.entry(header.clone()).or_insert(found.len())),
+            (None, Some(uid)) if !uid.is_empty() => Some(series.entry(uid).or_insert(found.len())),
+            // Voxels may start like a DICOM file without preamble.
+            _ if is_half(&file) => Some(pairs.entry(file.with_file_name(file_name(&folder))).or_insert(found.len())),
+            // Without a UID, files belong together if they lie in one folder.
+            (None, Some(_)) => Some(anonymous.entry(place.clone()).or_insert(found.len())),
+            (None, None) => None,
         };
         match key.and_then(|index| found.get_mut(*index)) {
             Some((first, common)) => {
@@ -144,11 +149,8 @@ fn with_voxels(files: Vec<Located>) -> (Vec<Located>, BTreeMap<PathBuf, PathBuf>
     for located in files {
         let (header, place) = (located.file.clone(), located.place.clone());
         all.push(located);
-        let is_header =
-            [".nhdr", ".mhd"].iter().any(|ending| file_name(&header).to_ascii_lowercase().ends_with(ending));
-        let name = if is_header { std::fs::read(&header).ok().and_then(|bytes| data_file(&bytes)) } else { None };
-        if let Some(voxels) = name.map(|name| header.with_file_name(name)) {
-            if !known.contains(&voxels) && voxels.exists() {
+        if let Some(voxels) = files::detached_voxels(&header) {
+            if !known.contains(&voxels) {
                 all.push(Located { file: voxels.clone(), place });
             }
             headers.insert(voxels, header.clone());

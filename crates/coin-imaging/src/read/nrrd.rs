@@ -71,7 +71,9 @@ fn axes(header: &TextHeader<'_>) -> Result<(Vec<i64>, Vec<Vector>), Error> {
             let step = |(axis, mm): (usize, f64)| {
                 mm.is_finite().then(|| std::array::from_fn(|world| if world == axis { mm } else { 0.0 }))
             };
-            steps.into_iter().enumerate().map(step).collect()
+            // Axes that are not in space have the spacing NaN.
+            let mut axis = 0..;
+            steps.into_iter().map(|mm| if mm.is_finite() { step((axis.next()?, mm)) } else { None }).collect()
         }
         (None, None) => {
             return Err(header.invalid("space directions", "it is missing; save the volume with its spacing"));

@@ -44,12 +44,13 @@ pub(crate) fn read(
         if !is_grey && slices.is_empty() && !decoder.more_images() {
             return raster::read(bytes, name, intensities, limits).map(|slice| (vec![slice], None));
         }
-        if !is_grey {
+        let (width, height) = (width as usize, height as usize);
+        let is_other = slices.first().is_some_and(|first| (first.width(), first.height()) != (width, height));
+        if !is_grey && !is_other {
             let page = slices.len() + others + 1;
             return Err(Error::invalid(name, "colour", format!("page {page} is not greyscale; save it in greyscale")));
         }
-        let (width, height) = (width as usize, height as usize);
-        if slices.first().is_some_and(|first| (first.width(), first.height()) != (width, height)) {
+        if is_other {
             others += 1;
         } else {
             let values = values(decoder.read_image().map_err(damaged)?, intensities);

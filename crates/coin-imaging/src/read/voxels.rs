@@ -7,6 +7,10 @@ use crate::{Geometry, Limits, Slice};
 
 /// HU of voxels without a measurement.
 const AIR_HU: f32 = -1024.0;
+/// Every CT has fat or air below this, while other intensities are rarely this negative.
+const FAT_HU: f32 = -50.0;
+/// Most axes of a volume, as in NIfTI; all but three have one position.
+const MAX_AXES: usize = 7;
 
 /// A volume that was read.
 pub(crate) struct Volume {
@@ -73,7 +77,7 @@ pub(super) trait Fields {
 
 /// Checks the lengths of the three axes, which the file states in `field`, against the limits.
 pub(super) fn lengths(file: &impl Fields, field: &str, stated: &[i64], limits: &Limits) -> Result<[usize; 3], Error> {
-    if stated.iter().skip(3).any(|&length| length > 1) {
+    if stated.len() > MAX_AXES || stated.iter().skip(3).any(|&length| length > 1) {
         return Err(file.invalid(field, "the file holds several volumes; save one of them"));
     }
     let mut lengths = [1; 3];
@@ -94,8 +98,7 @@ impl Voxels {
     /// Reads all axial slices. `content` starts `skipped` bytes before the first voxel; it is read to its end, where checksums
     /// are.
     ///
-    /// NaN, outside of the field of view, becomes air if the volume has negative values, as HU have, otherwise the smallest
-    /// value.
+    /// NaN, outside of the field of view, becomes air if the values look like HU, otherwise the smallest value.
     pub(super) fn read(
         self,
         file: &impl Fields,
@@ -128,7 +131,7 @@ impl Voxels {
         let mut notes = Vec::new();
         if planes.iter().flatten().any(|value| value.is_nan()) {
             let least = planes.iter().flatten().copied().fold(f32::INFINITY, f32::min);
-            let air = if least < 0.0 { least.min(AIR_HU) } else { least };
+            let air = if least < FAT_HU { least.min(AIR_HU) } else { least };
             let mut unmeasured = 0_usize;
             for value in planes.iter_mut().flatten().filter(|value| value.is_nan()) {
                 *value = air;

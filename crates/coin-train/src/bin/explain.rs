@@ -102,34 +102,50 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
         }
     }
     let settings = Settings { arguments, model, mask_rule, picture_window };
-    let inputs = arguments.shard.unwrap_or(Shard::WHOLE).take(inputs::all(&arguments.inputs)?);
-    let summaries = usable(inputs.map(|input| settings.explain(&input)))?;
+    let inputs = inputs::all(&arguments.inputs)?;
+    if inputs.is_empty() {
+        let folders: Vec<String> = arguments.inputs.iter().map(|input| input.display().to_string()).collect();
+        return Err(Error::Usage(format!("{}: no file is in it", folders.join(", "))).into());
+    }
+    let inputs = arguments.shard.unwrap_or(Shard::WHOLE).take(inputs);
+    let (summaries, _) = usable(inputs.map(|input| settings.explain(&input)))?;
     if arguments.json {
         println!("{}", serde_json::to_string(&summaries)?);
     }
     Ok(())
 }
 
+/// Results of inputs, and whether all inputs were usable.
+type Usable = (Vec<Summary>, bool);
+
 /// The results that could be computed, with a warning for each unusable input: a folder can contain files that are no scans.
 ///
 /// # Errors
-/// If no input is usable: the error of the first. If a device fails or results cannot be written, which would fail again.
-fn usable(results: impl Iterator<Item = anyhow::Result<Vec<Summary>>>) -> anyhow::Result<Vec<Summary>> {
-    let (mut found, mut failed) = (Vec::new(), Vec::new());
+/// If no input is usable: the error of the last; there are warnings for the others. If a device fails or results cannot be
+/// written, which would fail again.
+fn usable(results: impl Iterator<Item = anyhow::Result<Vec<Summary>>>) -> anyhow::Result<Usable> {
+    let (mut found, mut last, mut all, mut explained) = (Vec::new(), None, true, false);
+    let warn = |reason: Option<anyhow::Error>| reason.iter().for_each(|reason| tracing::warn!("{reason:#}; left out"));
     for result in results {
         match result {
-            Ok(summaries) => found.push(summaries),
-            Err(reason) if program::is_input(&reason) && !cannot_write(&reason) => failed.push(reason),
-            Err(reason) => return Err(reason),
+            Ok(summaries) => {
+                found.extend(summaries);
+                explained = true;
+            }
+            Err(reason) if program::is_input(&reason) && !cannot_write(&reason) => {
+                warn(last.replace(reason));
+                all = false;
+            }
+            Err(reason) => {
+                warn(last);
+                return Err(reason);
+            }
+        }
+        if explained {
+            warn(last.take());
         }
     }
-    if found.is_empty() && !failed.is_empty() {
-        return Err(failed.swap_remove(0));
-    }
-    for reason in failed {
-        tracing::warn!("{reason:#}; left out");
-    }
-    Ok(found.into_iter().flatten().collect())
+    last.map_or(Ok((found, all)), Err)
 }
 
 /// Whether results could not be written.
@@ -174,8 +190,8 @@ impl Settings<'_> {
             };
             self.explain_scan(&name, scan, &folder)
         });
-        let summaries = usable(explained)?;
-        if let Some(fingerprint) = fingerprint {
+        let (summaries, all) = usable(explained)?;
+        if let Some(fingerprint) = fingerprint.filter(|_| all) {
             files::write(&complete, fingerprint.as_bytes())?;
         }
         Ok(summaries)

@@ -114,8 +114,10 @@ impl<'a> DataSet<'a> {
     /// The SeriesInstanceUID in the `bytes` at the start of a file; empty if absent there.
     pub(super) fn series(bytes: &'a [u8], encoding: Encoding) -> &'a str {
         let mut data = Self::empty("", encoding);
+        let cursor = Cursor { bytes, at: 0, big_endian: encoding.big_endian };
+        let explicit = cursor.looks_explicit();
         // An error is expected, because the bytes are truncated.
-        let _ = data.read_elements(Cursor { bytes, at: 0, big_endian: encoding.big_endian }, encoding);
+        let _ = data.read_elements(cursor, Encoding { explicit, ..encoding });
         data.text(SERIES).unwrap_or_default()
     }
 
@@ -144,7 +146,7 @@ impl<'a> DataSet<'a> {
             }
             let explicit = open.last().map_or(encoding.explicit, |level| level.explicit);
             // Some writers mix implicit elements into explicit ones.
-            let is_implicit = explicit && !cursor.looks_explicit() && !cursor.is_at_item();
+            let is_implicit = explicit && cursor.looks_implicit();
             self.deviates |= is_implicit;
             let header = cursor.header(explicit && !is_implicit).ok_or_else(|| self.cut_off("an element"))?;
             match header.tag {
@@ -401,11 +403,12 @@ impl<'a> Cursor<'a> {
         self.rest().get(4..6).is_some_and(|vr| vr.iter().all(u8::is_ascii_uppercase))
     }
 
-    /// Whether the next element is an item or a delimiter, which have no value representation.
-    fn is_at_item(&self) -> bool {
-        let group = self.rest().get(..2).and_then(|group| group.try_into().ok());
-        group.map(|group| if self.big_endian { u16::from_be_bytes(group) } else { u16::from_le_bytes(group) })
-            == Some(ITEM.group())
+    /// Whether the next element, which is no item, has no value representation but a length that fits.
+    fn looks_implicit(&self) -> bool {
+        let mut ahead = Self { bytes: self.bytes, at: self.at, big_endian: self.big_endian };
+        let header = ahead.header(false).filter(|header| header.tag.group() != ITEM.group());
+        let fits = |header: Header| header.length.is_none_or(|length| length <= ahead.rest().len());
+        !self.looks_explicit() && header.is_some_and(fits)
     }
 
     pub(super) fn header(&mut self, explicit: bool) -> Option<Header> {

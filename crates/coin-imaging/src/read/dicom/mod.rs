@@ -23,14 +23,14 @@ pub(crate) const CT: &str = "CT";
 /// medicine.
 const IMAGING: [&str; 12] = [CT, "MR", "CR", "DX", "DR", "MG", "RF", "XA", "PX", "US", "PT", "NM"];
 
-/// The elements that tell acquisitions of one series apart, in the order in which they are asked.
-const TELLING: [Field; 7] = [IMAGE_TYPE, KERNEL, ACQUISITION, TIME, TIME_INDEX, ECHO, ECHO_TIME];
+/// The elements that tell acquisitions of one series apart, in the order in which they are compared.
+const DISTINGUISHING: [Field; 7] = [IMAGE_TYPE, KERNEL, ACQUISITION, TIME, TIME_INDEX, ECHO, ECHO_TIME];
 /// The names of [`Frame::distinctions`].
-pub(crate) const DISTINCTIONS: [&str; TELLING.len()] = {
-    let mut names = [""; TELLING.len()];
+pub(crate) const DISTINCTIONS: [&str; DISTINGUISHING.len()] = {
+    let mut names = [""; DISTINGUISHING.len()];
     let mut index = 0;
     while index < names.len() {
-        names[index] = TELLING[index].1;
+        names[index] = DISTINGUISHING[index].1;
         index += 1;
     }
     names
@@ -41,6 +41,8 @@ pub(crate) const DISTINCTIONS: [&str; TELLING.len()] = {
 pub(crate) struct Instance {
     /// SeriesInstanceUID; empty if absent.
     pub series: String,
+    /// StudyInstanceUID; empty if absent.
+    pub study: String,
     /// InstanceNumber.
     pub number: Option<f64>,
     /// The window recommended by the file.
@@ -66,10 +68,12 @@ pub(crate) struct Frame {
     pub orientation: Option<[f64; 6]>,
     /// ImagePositionPatient: the centre of the first pixel, in mm in LPS coordinates.
     pub position: Option<[f64; 3]>,
+    /// InstanceNumber of the file.
+    pub number: Option<f64>,
     /// Identifiers for references; `None` if the file lacks them.
     pub reference: Option<Reference>,
     /// Values of the [`DISTINCTIONS`]; empty if absent.
-    pub distinctions: [String; TELLING.len()],
+    pub distinctions: [String; DISTINGUISHING.len()],
 }
 
 impl Frame {
@@ -119,12 +123,17 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<Instance
     let frames = frames.map(|(index, pixels)| data.frame(index, &grid, stored.hu(index, &pixels)?));
     let frames = frames.collect::<Result<_, Error>>()?;
     let number = data.decimals(NUMBER, None).ok().flatten().map(|[number]| number);
-    let series = data.text(SERIES).unwrap_or_default().to_owned();
+    let [series, study] = [SERIES, STUDY].map(|field| data.text(field).unwrap_or_default().to_owned());
     let window = data.window().map(|window| stored.mirrored(window)).transpose()?.flatten();
     let deviates =
         data.deviates.then(|| "elements are not encoded as the transfer syntax says; they were read".to_owned());
     let notes = deviates.into_iter().collect();
-    Ok(Instance { series, number, window, modality: modality.map(str::to_owned), frames, notes })
+    Ok(Instance { series, study, number, window, modality: modality.map(str::to_owned), frames, notes })
+}
+
+/// Text from a file for comparisons and messages, without control characters.
+fn shortened(text: &str) -> String {
+    text.chars().take(64).filter(|c| !c.is_control()).collect()
 }
 
 struct Grid {
@@ -199,8 +208,9 @@ impl DataSet<'_> {
             thickness: self.decimals(THICKNESS, index).ok().flatten().map(|[mm]| mm).filter(|mm| *mm > 0.0),
             orientation: self.decimals(ORIENTATION, index)?,
             position: self.position(frame, grid)?,
+            number: self.decimals(NUMBER, None).ok().flatten().map(|[number]| number),
             reference: self.reference(index.filter(|_| grid.frames > 1)),
-            distinctions: TELLING.map(|field| self.text_of(field, frame).to_owned()),
+            distinctions: DISTINGUISHING.map(|field| shortened(self.text_of(field, frame))),
         })
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use coin_imaging::{File, Limits, Plane, Scan, Slice, Window, data_file, open_all, write};
+use coin_imaging::{File, Limits, Plane, Scan, Slice, Window, open_all, write};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -22,6 +22,8 @@ const HU: Window = Window::WHOLE_HU;
 const MAX_VOLUMES: usize = 4;
 /// Largest distance between corresponding voxels of an image and its labels, in voxel sides: affines have few decimals.
 const MAX_DISTANCE: f64 = 0.01;
+/// Number of the way in which volumes are read, so that slices of an earlier way are extracted again.
+const READING: u32 = 2;
 /// File that is written last and marks a complete extraction.
 const SOURCES: &str = "sources.json";
 
@@ -52,7 +54,7 @@ pub fn all(
     let which = [(every_slice, "-whole"), (pair_by_voxel, "-by-voxel")];
     let which: String = which.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
     // Tasks with other labels need other masks, so they get their own cache folder.
-    let labels = serde_json::to_vec(description).map_err(|reason| Error::folder(folder, reason))?;
+    let labels = serde_json::to_vec(&(READING, description)).map_err(|reason| Error::folder(folder, reason))?;
     let labels = hex::encode(&Sha256::digest(labels)[..4]);
     let whole = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
     let place = hex::encode(&Sha256::digest(whole.to_string_lossy().as_bytes())[..6]);
@@ -103,8 +105,14 @@ struct Extraction<'a> {
 impl Extraction<'_> {
     /// The slices of a volume, extracted unless the cache is up to date.
     fn table(&self, volume: &Volume, folder: &Path) -> Result<SliceTable, Error> {
-        let labels = volume.labels.iter().map(|label| source(&label.path, &label.classes));
-        let sources = std::iter::once(source(&volume.image, &[])).chain(labels).collect::<Result<Vec<_>, _>>()?;
+        let labels = volume.labels.iter().map(|label| (&label.path, &label.classes[..]));
+        let mut sources = Vec::new();
+        for (path, classes) in std::iter::once((&volume.image, &[][..])).chain(labels) {
+            sources.push(source(path, classes)?);
+            if let Some(voxels) = files::detached_voxels(path) {
+                sources.push(source(&voxels, &[])?);
+            }
+        }
         let cached: Option<Vec<Source>> =
             std::fs::read(folder.join(SOURCES)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         if cached.as_ref() != Some(&sources) {
@@ -183,8 +191,8 @@ impl Extraction<'_> {
             && apart > MAX_DISTANCE
         {
             return Err(format!(
-                "geometry: {of_labels}, and {of_image}, so their voxels do not correspond; save both on one grid, or \
-                 pair them voxel by voxel with --pair-by-voxel"
+                "geometry: {of_labels}, and {of_image}, so voxels of the same index lie at different places; save both \
+                 on one grid, or use --pair-by-voxel if they belong together voxel by voxel"
             ));
         }
         Ok(labels)
@@ -224,8 +232,7 @@ fn open(path: &Path) -> Result<Scan, Error> {
     let limits = Limits::VOLUMES;
     let bytes = files::read_limited(path, limits.bytes)?;
     let name = path.to_string_lossy();
-    // A detached header.
-    if let Some(image) = data_file(&bytes).map(|name| path.with_file_name(name)) {
+    if let Some(image) = files::detached_voxels(path) {
         let (voxels, voxels_name) = (files::read_limited(&image, limits.bytes)?, image.to_string_lossy());
         let both = [File { name: &name, bytes: &bytes }, File { name: &voxels_name, bytes: &voxels }];
         if let Some(scan) = open_all(&both, Window::ABDOMEN, &limits)?.scans.pop() {

@@ -7,7 +7,7 @@ use super::{Found, LabelFile, Volume, entries};
 use crate::Error;
 use crate::data::split::Fold;
 use crate::data::{Description, Subset, description};
-use crate::files::{self, without_ending};
+use crate::files::{self, without_volume_ending};
 
 /// File name suffix of the first channel.
 const FIRST_CHANNEL: &str = "_0000";
@@ -29,12 +29,12 @@ pub fn look(folder: &Path) -> Result<Found, Error> {
         let labelled: BTreeMap<String, PathBuf> = match labels.is_dir() {
             true => entries(&labels)?
                 .into_iter()
-                .filter_map(|(name, path)| Some((without_ending(&name)?.to_owned(), path)))
+                .filter_map(|(name, path)| Some((without_volume_ending(&name)?.to_owned(), path)))
                 .collect(),
             false => BTreeMap::new(),
         };
         for (name, image) in entries(&images)? {
-            let Some(stem) = without_ending(&name) else { continue };
+            let Some(stem) = without_volume_ending(&name) else { continue };
             let case = match stem.strip_suffix(FIRST_CHANNEL) {
                 Some(case) => case,
                 // Single-channel images of the Decathlon have no channel suffix.

@@ -9,7 +9,7 @@ use super::{Found, LabelFile, Volume, Wanted, entries, folders};
 use crate::Error;
 use crate::data::description::{Labels, meant};
 use crate::data::{Description, Subset};
-use crate::files::{self, without_ending};
+use crate::files::{self, without_volume_ending};
 
 /// Image files of a case with their modality.
 const IMAGES: [(&str, &str); 2] = [("ct.nii.gz", "CT"), ("mri.nii.gz", "MR")];
@@ -43,7 +43,7 @@ fn look_at_release(folder: &Path, wanted: &Wanted) -> Result<Found, Error> {
     for (_, path) in &cases {
         if path.join(STRUCTURES).is_dir() {
             let files = entries(&path.join(STRUCTURES))?;
-            structures.extend(files.iter().filter_map(|(name, _)| without_ending(name).map(str::to_owned)));
+            structures.extend(files.iter().filter_map(|(name, _)| without_volume_ending(name).map(str::to_owned)));
         }
     }
     let meant = |names: &[String]| -> BTreeSet<String> {
@@ -116,7 +116,7 @@ fn look_at_predictions(folder: &Path, wanted: &Wanted) -> Result<Found, Error> {
     for (part, subset) in [("train", Subset::Train), ("test", Subset::Test)] {
         for image in volumes_below(&folder.join(part))? {
             let name = image.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let case = without_ending(&name).unwrap_or(&name).to_owned();
+            let case = without_volume_ending(&name).unwrap_or(&name).to_owned();
             let path = folder.join(PREDICTIONS).join(&name);
             if !path.exists() {
                 found.skip(&case, format!("{PREDICTIONS}/{name} is missing"));
@@ -134,7 +134,7 @@ fn volumes_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     for (name, path) in entries(folder)? {
         if path.is_dir() {
             volumes.extend(volumes_below(&path)?);
-        } else if without_ending(&name).is_some() {
+        } else if without_volume_ending(&name).is_some() {
             volumes.push(path);
         }
     }

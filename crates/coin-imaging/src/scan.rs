@@ -155,8 +155,9 @@ impl Scan {
     }
 
     /// Stacks the DICOM frames of a volume.
-    pub(crate) fn of_series(Series { name, window, modality, frames, mut notes }: Series<'_>) -> Result<Self, Error> {
+    pub(crate) fn of_series(Series { name, modality, frames, mut notes }: Series<'_>) -> Result<Self, Error> {
         let oriented = frames.iter().all(|frame| frame.orientation.is_some());
+        let window = frames.first().and_then(|frame| frame.window);
         let stack = stack(name, frames)?;
         let Stack { slices, geometry, sources, .. } = stack;
         notes.extend(stack.notes);

@@ -8,14 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::Window;
 use crate::read::dicom::{DISTINCTIONS, Frame, Instance};
 use crate::stack::{SAME_POSITION_MM, height, is_alike};
 
-/// Frames that form one volume, with the name, window and modality of their first file.
+/// Frames that form one volume, with the name and modality of the first file of their series.
 pub(crate) struct Series<'a> {
     pub name: &'a str,
-    pub window: Option<Window>,
     pub modality: Option<String>,
     pub frames: Vec<Frame>,
     /// Messages for the user, one sentence each.
@@ -30,7 +28,7 @@ pub(crate) fn volumes<'a>(mut instances: Vec<(&'a str, Instance)>) -> Vec<Series
         a.total_cmp(&b).then_with(|| a_name.cmp(b_name))
     });
     let mut found: BTreeMap<[String; 3], Vec<Series<'a>>> = BTreeMap::new();
-    for (name, Instance { series, study, window, modality, frames, notes, .. }) in instances {
+    for (name, Instance { series, study, modality, frames, notes, .. }) in instances {
         // Files without a UID, as some anonymisers leave them, belong together if they lie in one folder.
         let folder = match series.is_empty() {
             true => name.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder).to_owned(),
@@ -47,7 +45,7 @@ pub(crate) fn volumes<'a>(mut instances: Vec<(&'a str, Instance)>) -> Vec<Series
                 }
                 None => {
                     let (modality, notes) = (modality.clone(), notes.clone());
-                    shapes.push(Series { name, window, modality, frames: vec![frame], notes });
+                    shapes.push(Series { name, modality, frames: vec![frame], notes });
                 }
             }
         }
@@ -77,7 +75,7 @@ impl Series<'_> {
     /// A part with other frames, whose notes say what tells it apart.
     fn part(&self, frames: Vec<Frame>, note: Option<String>) -> Self {
         let notes = self.notes.iter().cloned().chain(note).collect();
-        Series { name: self.name, window: self.window, modality: self.modality.clone(), frames, notes }
+        Series { name: self.name, modality: self.modality.clone(), frames, notes }
     }
 
     /// Separates frames that differ in a distinction and overlap; frames with different values that do not overlap stay together.

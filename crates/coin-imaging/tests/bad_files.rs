@@ -297,6 +297,8 @@ fn headers_are_read_as_other_programs_write_them() {
     let opened = open_all(&both, Window::ABDOMEN, &Limits::default()).unwrap();
     assert_eq!((opened.scans.len(), opened.notes.len(), opened.scans[0].slice_count()), (1, 0, 2));
     assert!(refusal(detached.as_bytes()).contains("v.raw; open both together"));
+    let several = detached.replace("v.raw", "v%03d.raw 1 9 1");
+    assert!(refusal(several.as_bytes()).contains("in several files"));
 }
 
 #[test]

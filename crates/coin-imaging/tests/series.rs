@@ -123,6 +123,18 @@ fn passes_and_echoes_become_volumes() {
     let found: Vec<Vec<f32>> = open(&acquired(&phases)).scans.iter().map(numbers).collect();
     assert_eq!(found, [vec![3.0, 4.0, 5.0, 6.0, 7.0, 8.0], vec![0.0, 1.0, 2.0]]);
 
+    // Each reconstruction is shown in its own window.
+    let kernel = |z: u16, name: &str, width: &str| {
+        let mut file = dicom("1.2", UPRIGHT, [0.0, 0.0, f64::from(z)], z);
+        file.text(tags::CONVOLUTION_KERNEL, VR::SH, name);
+        file.text(tags::WINDOW_CENTER, VR::DS, "40").text(tags::WINDOW_WIDTH, VR::DS, width);
+        ("kernel", file.words(&[z + width.len() as u16; 6]).bytes())
+    };
+    let slices = (0..3).flat_map(|z| [kernel(z, "B30f", "400"), kernel(z, "B70f", "2000")]);
+    let opened = open(&slices.collect::<Vec<_>>());
+    let ends: Vec<f32> = opened.scans.iter().map(|scan| scan.window().unwrap().high()).collect();
+    assert_eq!(ends, [240.0, 1040.0]);
+
     let echo = |z: u16, time: u16| {
         let mut file = dicom("1.2", UPRIGHT, [0.0, 0.0, f64::from(z)], z);
         file.text(tags::MODALITY, VR::CS, "MR").text(tags::ECHO_TIME, VR::DS, &time.to_string());

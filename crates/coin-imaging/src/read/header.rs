@@ -90,6 +90,11 @@ impl<'a> TextHeader<'a> {
             (Some(_), Some(image)) => Ok(image),
             (Some(file), None) => {
                 let file: String = file.chars().take(64).flat_map(char::escape_default).collect();
+                if file.starts_with("LIST") || file.contains('%') {
+                    return Err(
+                        self.invalid(field, format!("the voxels are in several files, {file}; save them in one"))
+                    );
+                }
                 Err(self.invalid(field, format!("the voxels are in another file, {file}; open both together")))
             }
         }

@@ -6,6 +6,8 @@ mod encoding;
 mod pixels;
 mod syntax;
 
+use std::borrow::Cow;
+
 use dataset::{
     ACQUISITION, CLASS, COLUMNS, DETECTOR_SPACING, DISTANCE, DataSet, ECHO, ECHO_TIME, FRAME_OF_REFERENCE, FRAMES,
     Field, IMAGE_TYPE, INSTANCE, INTERCEPT, KERNEL, LUT_DATA, LUT_DESCRIPTOR, MODALITY, NUMBER, ORIENTATION, PIXELS,
@@ -45,8 +47,6 @@ pub(crate) struct Instance {
     pub study: String,
     /// InstanceNumber.
     pub number: Option<f64>,
-    /// The window recommended by the file.
-    pub window: Option<Window>,
     /// Modality such as CT or MR; `None` if absent.
     pub modality: Option<String>,
     /// In stored order; at least one.
@@ -70,6 +70,8 @@ pub(crate) struct Frame {
     pub position: Option<[f64; 3]>,
     /// InstanceNumber of the file.
     pub number: Option<f64>,
+    /// The window recommended by the file.
+    pub window: Option<Window>,
     /// Identifiers for references; `None` if the file lacks them.
     pub reference: Option<Reference>,
     /// Values of the [`DISTINCTIONS`]; empty if absent.
@@ -119,16 +121,18 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<Instance
     let modality = data.modality()?;
     let grid = data.grid(limits)?;
     let stored = Stored::of(&data, &grid, modality.is_none_or(|modality| modality == CT))?;
+    let window = data.window().map(|window| stored.mirrored(window)).transpose()?.flatten();
     let frames = stored.frames(encoding.codec)?.into_iter().enumerate();
-    let frames = frames.map(|(index, pixels)| data.frame(index, &grid, stored.hu(index, &pixels)?));
-    let frames = frames.collect::<Result<_, Error>>()?;
+    let frame = |(index, pixels): (usize, Cow<'_, [u8]>)| {
+        Ok(Frame { window, ..data.frame(index, &grid, stored.hu(index, &pixels)?)? })
+    };
+    let frames = frames.map(frame).collect::<Result<_, Error>>()?;
     let number = data.decimals(NUMBER, None).ok().flatten().map(|[number]| number);
     let [series, study] = [SERIES, STUDY].map(|field| data.text(field).unwrap_or_default().to_owned());
-    let window = data.window().map(|window| stored.mirrored(window)).transpose()?.flatten();
     let deviates =
         data.deviates.then(|| "elements are not encoded as the transfer syntax says; they were read".to_owned());
     let notes = deviates.into_iter().collect();
-    Ok(Instance { series, study, number, window, modality: modality.map(str::to_owned), frames, notes })
+    Ok(Instance { series, study, number, modality: modality.map(str::to_owned), frames, notes })
 }
 
 /// Text from a file for comparisons and messages, without control characters.
@@ -209,6 +213,7 @@ impl DataSet<'_> {
             orientation: self.decimals(ORIENTATION, index)?,
             position: self.position(frame, grid)?,
             number: self.decimals(NUMBER, None).ok().flatten().map(|[number]| number),
+            window: None,
             reference: self.reference(index.filter(|_| grid.frames > 1)),
             distinctions: DISTINGUISHING.map(|field| shortened(self.text_of(field, frame))),
         })

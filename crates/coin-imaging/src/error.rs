@@ -125,6 +125,11 @@ pub enum Error {
     },
 }
 
+/// Text from a file for use in a message: shortened, without control characters.
+pub(crate) fn excerpt(text: &str) -> String {
+    text.chars().take(64).filter(|c| !c.is_control()).collect()
+}
+
 impl Error {
     /// A field of a file is wrong.
     pub(crate) fn invalid(name: &str, field: &str, reason: impl ToString) -> Self {

@@ -323,6 +323,20 @@ fn every_page_of_a_tiff_is_a_slice() {
     let mut signed = std::io::Cursor::new(Vec::new());
     TiffEncoder::new(&mut signed).unwrap().write_image::<colortype::GrayI16>(2, 1, &[-900, 40]).unwrap();
     assert_eq!(first(&opened(signed).unwrap()), [-900.0]);
+
+    // The first row of the page is the left column, from top to bottom, of the picture; or the right column.
+    for (orientation, expected) in
+        [(1_u16, [-900.0, 40.0]), (2, [40.0, -900.0]), (5, [-900.0, 40.0]), (8, [40.0, -900.0])]
+    {
+        let mut turned = std::io::Cursor::new(Vec::new());
+        let mut encoder = TiffEncoder::new(&mut turned).unwrap();
+        let mut image = encoder.new_image::<colortype::GrayI16>(2, 1).unwrap();
+        image.encoder().write_tag(tiff::tags::Tag::Orientation, orientation).unwrap();
+        image.write_data(&[-900, 40]).unwrap();
+        let scan = opened(turned).unwrap();
+        let slice = scan.slice(0).unwrap();
+        assert_eq!((slice.width(), slice.hu()), (if orientation > 4 { 1 } else { 2 }, &expected[..]), "{orientation}");
+    }
 }
 
 #[test]

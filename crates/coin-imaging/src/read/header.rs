@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::voxels::Fields;
 use crate::Error;
+use crate::error::excerpt;
 
 /// Longest header in bytes. Real ones have a few dozen lines, but some programs store whole tables in comments.
 const MAX_HEADER_BYTES: usize = 4 << 20;
@@ -67,9 +68,16 @@ impl<'a> TextHeader<'a> {
 
     /// The lengths of the axes, stored as `field`.
     pub(super) fn lengths(&self, field: &str) -> Result<Vec<i64>, Error> {
-        let stated = self.get(&[&field.to_ascii_lowercase()]).and_then(numbers);
-        let stated = stated.ok_or_else(|| self.invalid(field, "it is missing or damaged; export the volume again"))?;
-        Ok(stated.into_iter().map(|length| length as i64).collect())
+        let Some(stated) = self.get(&[&field.to_ascii_lowercase()]) else {
+            return Err(self.invalid(field, "it is missing; export the volume again"));
+        };
+        let numbers = numbers(stated).ok_or_else(|| self.not_numbers(field, stated, "numbers"))?;
+        Ok(numbers.into_iter().map(|length| length as i64).collect())
+    }
+
+    /// The error for a value that is something else than `expected`.
+    pub(super) fn not_numbers(&self, field: &str, found: &str, expected: &str) -> Error {
+        self.invalid(field, format!("it is \"{}\", not {expected}; export the volume again", excerpt(found)))
     }
 
     /// The value of the first of `keys` that is present.
@@ -89,7 +97,7 @@ impl<'a> TextHeader<'a> {
             (None, _) => Ok(bytes.get(self.end..).unwrap_or_default()),
             (Some(_), Some(image)) => Ok(image),
             (Some(file), None) => {
-                let file: String = file.chars().take(64).flat_map(char::escape_default).collect();
+                let file = excerpt(file);
                 if file.starts_with("LIST") || file.contains('%') {
                     return Err(
                         self.invalid(field, format!("the voxels are in several files, {file}; save them in one"))

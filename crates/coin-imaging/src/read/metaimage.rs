@@ -94,9 +94,9 @@ fn voxels(header: &TextHeader<'_>) -> Result<Voxels, Error> {
 /// position, are dropped, and missing ones completed.
 fn affine(header: &TextHeader<'_>, axes: usize) -> Result<Affine, Error> {
     let stated = |keys: &[&str], field: &str, otherwise: Vec<f64>| match header.get(keys) {
-        Some(stated) => numbers(stated).filter(|numbers| numbers.len() == otherwise.len()).ok_or_else(|| {
-            header.invalid(field, format!("it is not {} numbers; export the volume again", otherwise.len()))
-        }),
+        Some(stated) => numbers(stated)
+            .filter(|numbers| numbers.len() == otherwise.len())
+            .ok_or_else(|| header.not_numbers(field, stated, &format!("{} numbers", otherwise.len()))),
         None => Ok(otherwise),
     };
     let on_diagonal = |axis: usize, world: usize| f64::from(u8::from(axis == world));

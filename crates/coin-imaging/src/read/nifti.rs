@@ -114,7 +114,7 @@ impl<'a> Header<'a> {
         }
         let fields = NiftiHeader::from_reader(&raw[..]).map_err(|reason| Error::invalid(name, "header", reason))?;
         if fields.sizeof_hdr != NIFTI_HEADER_BYTES as i32 {
-            let reason = "it is not 348; the file is damaged, export it again";
+            let reason = format!("it is {}, not 348; the file is damaged, export it again", fields.sizeof_hdr);
             return Err(Error::invalid(name, "sizeof_hdr", reason));
         }
         Ok(Self {

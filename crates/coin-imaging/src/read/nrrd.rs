@@ -63,11 +63,12 @@ fn header<'a>(bytes: &'a [u8], name: &'a str) -> Option<TextHeader<'a>> {
 /// Lengths and directions in mm of the axes in space; an axis of length 1 without a direction holds no further values.
 fn axes(header: &TextHeader<'_>) -> Result<(Vec<i64>, Vec<Vector>), Error> {
     let stated = header.lengths("sizes")?;
-    let damaged = |field: &str| header.invalid(field, "it is not numbers; export the volume again");
     let directions: Vec<Option<Vector>> = match (header.get(&["space directions"]), header.get(&["spacings"])) {
-        (Some(stated), _) => vectors(stated).ok_or_else(|| damaged("space directions"))?,
+        (Some(stated), _) => {
+            vectors(stated).ok_or_else(|| header.not_numbers("space directions", stated, "directions like (1,0,0)"))?
+        }
         (None, Some(stated)) => {
-            let steps = numbers(stated).ok_or_else(|| damaged("spacings"))?;
+            let steps = numbers(stated).ok_or_else(|| header.not_numbers("spacings", stated, "numbers"))?;
             let step = |(axis, mm): (usize, f64)| {
                 mm.is_finite().then(|| std::array::from_fn(|world| if world == axis { mm } else { 0.0 }))
             };
@@ -163,10 +164,12 @@ fn affine(header: &TextHeader<'_>, directions: Vec<Vector>) -> Result<Affine, Er
         None => Some([0.0; 3]),
     };
     let Some(origin) = origin else {
-        return Err(header.invalid("space origin", "it is not 3 numbers; export the volume again"));
+        let stated = header.get(&["space origin"]).unwrap_or_default();
+        return Err(header.not_numbers("space origin", stated, "3 numbers"));
     };
     let [a, b, c] = directions[..] else {
-        return Err(header.invalid("space directions", "it is not 3 directions; export the volume again"));
+        let reason = format!("it has {} directions in space, not 2 or 3; export the volume again", directions.len());
+        return Err(header.invalid("space directions", reason));
     };
     Ok([0, 1, 2].map(|world| [a[world], b[world], c[world], origin[world]].map(|mm| signs[world] * mm)))
 }

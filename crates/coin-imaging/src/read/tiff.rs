@@ -2,12 +2,17 @@
 
 use std::io::Cursor;
 
+use image::{ImageBuffer, Luma, imageops};
 use tiff::ColorType;
 use tiff::decoder::{Decoder, DecodingResult, Limits as DecoderLimits};
+use tiff::tags::Tag;
 
 use super::raster;
 use crate::Error;
 use crate::{Limits, Slice, Window};
+
+/// The values of a page.
+type Page = ImageBuffer<Luma<f32>, Vec<f32>>;
 
 /// Whether the bytes start like TIFF or BigTIFF, in either byte order.
 pub(crate) fn is_tiff(bytes: &[u8]) -> bool {
@@ -28,6 +33,7 @@ pub(crate) fn read(
     allowed.decoding_buffer_size = usize::try_from(limits.bytes).unwrap_or(usize::MAX);
     let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(damaged)?.with_limits(allowed);
     let (mut slices, mut others, mut voxels): (Vec<Slice>, usize, u64) = (Vec::new(), 0, 0);
+    let mut size = None;
     loop {
         let (width, height) = decoder.dimensions().map_err(damaged)?;
         voxels = voxels.saturating_add(u64::from(width) * u64::from(height));
@@ -44,8 +50,7 @@ pub(crate) fn read(
         if !is_grey && slices.is_empty() && !decoder.more_images() {
             return raster::read(bytes, name, intensities, limits).map(|slice| (vec![slice], None));
         }
-        let (width, height) = (width as usize, height as usize);
-        let is_other = slices.first().is_some_and(|first| (first.width(), first.height()) != (width, height));
+        let is_other = *size.get_or_insert((width, height)) != (width, height);
         if !is_grey && !is_other {
             let page = slices.len() + others + 1;
             return Err(Error::invalid(name, "colour", format!("page {page} is not greyscale; save it in greyscale")));
@@ -53,8 +58,12 @@ pub(crate) fn read(
         if is_other {
             others += 1;
         } else {
+            let orientation = decoder.find_tag_unsigned(Tag::Orientation).map_err(damaged)?;
             let values = values(decoder.read_image().map_err(damaged)?, intensities);
-            let slice = Slice::new(width, height, values, None);
+            let page = Page::from_raw(width, height, values);
+            let page = page.ok_or_else(|| Error::invalid(name, "picture", "a page is incomplete; save it again"))?;
+            let page = upright(page, orientation.unwrap_or(1));
+            let slice = Slice::new(page.width() as usize, page.height() as usize, page.into_raw(), None);
             slices.push(slice.map_err(|reason| Error::invalid(name, &format!("page {}", slices.len() + 1), reason))?);
         }
         if !decoder.more_images() {
@@ -65,6 +74,20 @@ pub(crate) fn read(
     let note =
         (others > 0).then(|| format!("{others} of its pages have another size than the first and were left out"));
     Ok((slices, note))
+}
+
+/// Turns a page as the value of its tag Orientation says (TIFF 6.0, section 8).
+fn upright(page: Page, orientation: u16) -> Page {
+    match orientation {
+        2 => imageops::flip_horizontal(&page),
+        3 => imageops::rotate180(&page),
+        4 => imageops::flip_vertical(&page),
+        5 => imageops::flip_horizontal(&imageops::rotate90(&page)),
+        6 => imageops::rotate90(&page),
+        7 => imageops::flip_horizontal(&imageops::rotate270(&page)),
+        8 => imageops::rotate270(&page),
+        _ => page,
+    }
 }
 
 fn values(page: DecodingResult, intensities: Window) -> Vec<f32> {

@@ -8,6 +8,8 @@ use super::thumbnails::{Thumbnail, Thumbnails};
 use super::{Report, table};
 use crate::evaluation::SliceResult;
 
+/// Rows of the table at most, which a browser still sorts at once.
+const MOST_ROWS: usize = 2000;
 /// What the pictures of a slice show.
 const PICTURES: [&str; 4] = ["Input", "Counterfactual", "Difference", "Mask and reference"];
 
@@ -88,8 +90,15 @@ fn all(report: &Report, thumbnails: &Thumbnails) -> Markup {
     let mut columns =
         vec!["Case", "Slice", "Label", "p before", "p after", "IoU", "Dice", "Mask area", "Reference area"];
     columns.extend(scored.then_some("OOD score"));
+    let rows = report.cases.iter().enumerate();
+    let rows: Vec<_> = rows.filter(|(place, _)| *place < MOST_ROWS || thumbnails.shows(*place)).collect();
     let caption = html! {
-        "All evaluated slices. p: probability of an abnormal slice, before and after inpainting. Areas in pixels of the model's "
+        @if rows.len() < report.cases.len() {
+            (rows.len()) " of " (report.cases.len()) " evaluated slices: the first and those pictured; report.json has all. "
+        } @else {
+            "All evaluated slices. "
+        }
+        "p: probability of an abnormal slice, before and after inpainting. Areas in pixels of the model's "
         "input. Linked slices are pictured above."
         @if scored { " OOD scores above 1 trigger a warning." }
     };
@@ -97,7 +106,7 @@ fn all(report: &Report, thumbnails: &Thumbnails) -> Markup {
         table.sortable {
             (table::head(&columns))
             tbody {
-                @for (place, case) in report.cases.iter().enumerate() {
+                @for (place, case) in rows {
                     tr {
                         td { (case.case) }
                         td {

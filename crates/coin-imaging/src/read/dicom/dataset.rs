@@ -10,6 +10,7 @@ use dicom_dictionary_std::tags;
 
 use super::encoding::Encoding;
 use crate::Error;
+use crate::error::excerpt;
 
 /// An element's tag, and its keyword for messages.
 #[derive(Clone, Copy)]
@@ -148,7 +149,9 @@ impl<'a> DataSet<'a> {
             // Some writers mix implicit elements into explicit ones.
             let is_implicit = explicit && cursor.looks_implicit();
             self.deviates |= is_implicit;
-            let header = cursor.header(explicit && !is_implicit).ok_or_else(|| self.cut_off("an element"))?;
+            let start = cursor.at;
+            let header = cursor.header(explicit && !is_implicit);
+            let header = header.ok_or_else(|| self.cut_off(&format!("the element at byte {start}")))?;
             match header.tag {
                 END_OF_ITEM | END_OF_SEQUENCE => {
                     open.pop();
@@ -281,7 +284,10 @@ impl<'a> DataSet<'a> {
     pub(super) fn integer(&self, field: Field) -> Result<u16, Error> {
         let words = self.words(field)?;
         let [word] = words[..] else {
-            let reason = if words.is_empty() { "it is missing" } else { "it is not one 16-bit integer" };
+            let reason = match words.len() {
+                0 => "it is missing".to_owned(),
+                count => format!("it has {count} values instead of one"),
+            };
             return Err(self.invalid(field, format!("{reason}; export the file again")));
         };
         Ok(word)
@@ -290,7 +296,10 @@ impl<'a> DataSet<'a> {
     /// The 16-bit integers of an element; empty if absent.
     pub(super) fn words(&self, field: Field) -> Result<Vec<u16>, Error> {
         let words = self.as_words(self.value(field, None).unwrap_or_default());
-        words.ok_or_else(|| self.invalid(field, "it is not 16-bit integers; export the file again"))
+        words.ok_or_else(|| {
+            let bytes = self.value(field, None).unwrap_or_default().len();
+            self.invalid(field, format!("its {bytes} bytes are not 16-bit integers; export the file again"))
+        })
     }
 
     /// [`Self::words`] of the VOI LUT; `None` if absent or damaged.
@@ -314,7 +323,8 @@ impl<'a> DataSet<'a> {
         let Some(numbers) = self.numbers(field, frame)? else { return Ok(None) };
         numbers.try_into().map(Some).map_err(|_| {
             let expected = if N == 1 { "one number".to_owned() } else { format!("{N} numbers") };
-            self.invalid(field, format!("it is not {expected}; export the file again"))
+            let found = self.value(field, frame).and_then(text).map(excerpt).unwrap_or_default();
+            self.invalid(field, format!("it is \"{found}\", not {expected}; export the file again"))
         })
     }
 
@@ -325,7 +335,9 @@ impl<'a> DataSet<'a> {
         };
         let numbers = text.split('\\').map(|number| number.trim().parse::<f64>().ok().filter(|n| n.is_finite()));
         let numbers = numbers.collect::<Option<Vec<f64>>>();
-        numbers.map(Some).ok_or_else(|| self.invalid(field, "it is not a number; export the file again"))
+        numbers.map(Some).ok_or_else(|| {
+            self.invalid(field, format!("it is \"{}\", not a number; export the file again", excerpt(text)))
+        })
     }
 
     pub(super) fn invalid(&self, field: Field, reason: impl ToString) -> Error {
@@ -432,9 +444,4 @@ impl<'a> Cursor<'a> {
 pub(super) fn text(value: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(value).ok()?;
     Some(text.trim_matches(|c: char| c.is_whitespace() || c == '\0'))
-}
-
-/// Text from a file for use in a message: shortened, with control characters escaped.
-pub(super) fn quoted(text: &str) -> String {
-    text.chars().take(64).flat_map(char::escape_default).collect()
 }

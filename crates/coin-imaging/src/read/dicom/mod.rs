@@ -12,11 +12,11 @@ use dataset::{
     ACQUISITION, CLASS, COLUMNS, DETECTOR_SPACING, DISTANCE, DataSet, ECHO, ECHO_TIME, FRAME_OF_REFERENCE, FRAMES,
     Field, IMAGE_TYPE, INSTANCE, INTERCEPT, KERNEL, LUT_DATA, LUT_DESCRIPTOR, MODALITY, NUMBER, ORIENTATION, PIXELS,
     POSITION, REPRESENTATION, ROWS, SERIES, SPACING, STUDY, THICKNESS, TIME, TIME_INDEX, WINDOW_CENTRE, WINDOW_WIDTH,
-    quoted,
 };
 use pixels::Stored;
 
 use crate::Error;
+use crate::error::excerpt;
 use crate::{Limits, Spacing, Window};
 
 /// The modality with values in HU.
@@ -135,11 +135,6 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<Instance
     Ok(Instance { series, study, number, modality: modality.map(str::to_owned), frames, notes })
 }
 
-/// Text from a file for comparisons and messages, without control characters.
-fn shortened(text: &str) -> String {
-    text.chars().take(64).filter(|c| !c.is_control()).collect()
-}
-
 struct Grid {
     columns: usize,
     rows: usize,
@@ -158,7 +153,7 @@ impl DataSet<'_> {
         match self.text(MODALITY) {
             Some(other) if !IMAGING.contains(&other) => {
                 let reason =
-                    format!("{} is not supported; supported modalities are {}", quoted(other), IMAGING.join(", "));
+                    format!("{} is not supported; supported modalities are {}", excerpt(other), IMAGING.join(", "));
                 Err(self.invalid(MODALITY, reason))
             }
             modality => Ok(modality),
@@ -215,7 +210,7 @@ impl DataSet<'_> {
             number: self.decimals(NUMBER, None).ok().flatten().map(|[number]| number),
             window: None,
             reference: self.reference(index.filter(|_| grid.frames > 1)),
-            distinctions: DISTINGUISHING.map(|field| shortened(self.text_of(field, frame))),
+            distinctions: DISTINGUISHING.map(|field| excerpt(self.text_of(field, frame))),
         })
     }
 

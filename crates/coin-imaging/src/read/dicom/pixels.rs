@@ -6,10 +6,11 @@ use super::Grid;
 use super::codec::Codec;
 use super::dataset::{
     ALLOCATED, DataSet, HIGH_BIT, INTERCEPT, LUT_DATA, LUT_DESCRIPTOR, PADDING, PADDING_LIMIT, PHOTOMETRIC, PIXELS,
-    PixelData, REPRESENTATION, RESCALE_TYPE, SAMPLES, SLOPE, STORED, quoted,
+    PixelData, REPRESENTATION, RESCALE_TYPE, SAMPLES, SLOPE, STORED,
 };
 use crate::Error;
 use crate::Window;
+use crate::error::excerpt;
 
 /// HU of pixels without a measurement.
 const AIR_HU: f32 = -1024.0;
@@ -61,7 +62,7 @@ impl<'a, 'b> Stored<'a, 'b> {
             Some("MONOCHROME1") => !ct,
             Some("MONOCHROME2") | None => false,
             Some(other) => {
-                return Err(data.invalid(PHOTOMETRIC, format!("it is {}; export a greyscale slice", quoted(other))));
+                return Err(data.invalid(PHOTOMETRIC, format!("it is {}; export a greyscale slice", excerpt(other))));
             }
         };
         // Photon-counting and spectral CT also store other quantities.
@@ -69,7 +70,7 @@ impl<'a, 'b> Stored<'a, 'b> {
             Some("HU" | "US") | None => {}
             Some(_) if !ct => {}
             Some(other) => {
-                let reason = format!("it is {}; export the reconstruction in HU", quoted(other));
+                let reason = format!("it is {}; export the reconstruction in HU", excerpt(other));
                 return Err(data.invalid(RESCALE_TYPE, reason));
             }
         }

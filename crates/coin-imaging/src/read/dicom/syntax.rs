@@ -6,10 +6,11 @@ use std::io::Read as _;
 use dicom_dictionary_std::tags;
 use flate2::read::DeflateDecoder;
 
-use super::dataset::{Cursor, cut_off, quoted, text};
+use super::dataset::{Cursor, cut_off, text};
 use super::encoding::{EXPLICIT, Encoding};
 use crate::Error;
 use crate::Limits;
+use crate::error::excerpt;
 
 /// Returns the encoding of a file's data set, and its bytes, inflated if necessary.
 pub(super) fn data_set<'a>(bytes: &'a [u8], name: &str, limits: &Limits) -> Result<(Encoding, Cow<'a, [u8]>), Error> {
@@ -28,7 +29,7 @@ pub(super) fn data_set<'a>(bytes: &'a [u8], name: &str, limits: &Limits) -> Resu
         Some(uid) => Encoding::of(uid).ok_or_else(|| {
             let reason = format!(
                 "{} is not supported; convert the file to Explicit VR Little Endian, for example with `gdcmconv --raw`",
-                quoted(uid)
+                excerpt(uid)
             );
             Error::invalid(name, "TransferSyntaxUID", reason)
         })?,

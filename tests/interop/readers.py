@@ -6,10 +6,12 @@ the same files with those programs and compares every value, and where a volume 
 `readers.py corpus DIR` writes a small file of every kind, to be damaged by the tests that readers must withstand.
 """
 
+import copy
 import glob
 import json
 import os
 import random
+import re
 import shutil
 import sys
 import warnings
@@ -205,8 +207,58 @@ def dicom_cases(root):
     frames.PerFrameFunctionalGroupsSequence = [
         item(PlanePositionSequence=[item(ImagePositionPatient=[-30, 20, 100 + 2.5 * i])]) for i in range(len(volume))]
     frames.save_as(os.path.join(folder(root, "enhanced"), "enhanced.dcm"))
-    frames.compress(JPEGLSLossless)
-    frames.save_as(os.path.join(folder(root, "enhanced-compressed"), "enhanced.dcm"))
+    compressed = copy.deepcopy(frames)
+    compressed.compress(JPEGLSLossless)
+    compressed.save_as(os.path.join(folder(root, "enhanced-compressed"), "enhanced.dcm"))
+    # One position for all frames, which follow each other along the normal.
+    shared = frames.SharedFunctionalGroupsSequence[0]
+    shared.PixelMeasuresSequence[0].SpacingBetweenSlices = "2.5"
+    shared.PlanePositionSequence = [item(ImagePositionPatient=[-30, 20, 100])]
+    del frames.PerFrameFunctionalGroupsSequence
+    frames.save_as(os.path.join(folder(root, "shared-position"), "frames.dcm"))
+
+
+def several_cases(root):
+    """Series of two volumes in the same place, which the files of each tell apart."""
+    for name, keyword, values in [("phases", "AcquisitionNumber", ["1", "2"]), ("kernels", "ConvolutionKernel", ["B30f", "B70f"]),
+                                  ("echoes", "EchoNumbers", ["1", "2"])]:
+        at = os.path.join(root, "several-" + name)
+        uid, number = generate_uid(), 0
+        together = folder(root, "several-" + name)
+        for part, value in enumerate(values):
+            alone = os.path.join(at, f"scan-{part}", "files")
+            os.makedirs(alone)
+            series(alone, body((8 - 2 * part, 32, 36), 10 + part), names=f"S{part}" + "-{:03}")
+            for file in sorted(os.listdir(alone)):
+                ds = pydicom.dcmread(os.path.join(alone, file))
+                number += 1
+                ds.SeriesInstanceUID, ds.InstanceNumber = uid, str(number)
+                setattr(ds, keyword, value)
+                ds.save_as(os.path.join(alone, file))
+                shutil.copy(os.path.join(alone, file), together)
+
+
+def stated_cases(root):
+    """Files that are encoded otherwise than their transfer syntax says, with `expected.dcm` as it was before."""
+    def said(source, name, syntax):
+        at = folder(root, "stated-" + name)
+        with open(os.path.join(root, source, "files/slice.dcm"), "rb") as file:
+            content = file.read()
+        shutil.copy(os.path.join(root, source, "files/slice.dcm"), os.path.join(at, "../expected.dcm"))
+        actual = str(pydicom.dcmread(os.path.join(root, source, "files/slice.dcm")).file_meta.TransferSyntaxUID)
+        # Of the same length, so that no other byte changes.
+        padded = [uid.encode() + b"\0" * (len(uid) % 2) for uid in (actual, str(syntax))]
+        where = content.index(padded[0])
+        length = len(padded[1]).to_bytes(2, "little")
+        content = content[:where - 2] + length + padded[1] + content[where + len(padded[0]):]
+        with open(os.path.join(at, "slice.dcm"), "wb") as file:
+            file.write(content)
+
+    said("dicom-implicit", "explicit-is-implicit", ExplicitVRLittleEndian)
+    said("dicom-explicit", "implicit-is-explicit", ImplicitVRLittleEndian)
+    said("dicom-explicit", "jpeg-2000-is-native", JPEG2000Lossless)
+    said("dicom-jpeg-ls", "native-is-jpeg-ls", ExplicitVRLittleEndian)
+    said("dicom-jpeg-lossless", "jpeg-2000-is-jpeg", JPEG2000Lossless)
 
 
 def sample_cases(root):
@@ -281,6 +333,32 @@ def volume_cases(root):
     for space, signs in [("right-anterior-superior", (1, 1, 1)), ("left-anterior-superior", (-1, 1, 1))]:
         nrrd.write(os.path.join(folder(root, "nrrd-" + space), "volume.nrrd"), hu.transpose(2, 1, 0), {
             "space": space, "space directions": np.diag([0.7, 0.8, 2.5]) * np.array(signs), "space origin": [1, 2, 3]})
+
+
+def rest_cases(root):
+    """Volumes with axes of one voxel, single slices, foreign characters, NaN, and TIFF of numbers."""
+    hu = body((6, 20, 24), 7)
+    at = os.path.join(folder(root, "nrrd-four-axes"), "volume.nrrd")
+    nrrd.write(at, hu.transpose(2, 1, 0)[None], {
+        "space": "left-posterior-superior", "kinds": ["list", "domain", "domain", "domain"], "space origin": [1, 2, 3],
+        "space directions": np.vstack([[np.nan] * 3, np.diag([0.7, 0.8, 2.5])])})
+    at = os.path.join(folder(root, "nrrd-latin-1"), "volume.nrrd")
+    nrrd.write(at, hu.transpose(2, 1, 0), {
+        "space": "left-posterior-superior", "space directions": np.diag([0.7, 0.8, 2.5]), "space origin": [1, 2, 3]})
+    with open(at, "rb") as file:
+        first, rest = file.read().split(b"\n", 1)
+    with open(at, "wb") as file:
+        file.write(first + b"\n# Universit\xe4tsklinik M\xfcnchen\n" + rest)
+    holes = hu.astype(np.float32).transpose(2, 1, 0)
+    holes[:3] = np.nan
+    nibabel.save(nibabel.Nifti1Image(holes, np.diag([0.7, 0.8, 2.5, 1])),
+                 os.path.join(folder(root, "nifti-nan"), "volume.nii"))
+    for dtype in (np.float32, np.int16):
+        name = np.dtype(dtype).name
+        for ending, values in [("tif", hu[0]), ("mha", hu[0]), ("nrrd", hu[0]), ("tif", hu)]:
+            image = sitk.GetImageFromArray(values.astype(dtype))
+            kind = "slice" if values.ndim == 2 else "pages"
+            sitk.WriteImage(image, os.path.join(folder(root, f"{kind}-{ending}-{name}"), "image." + ending))
 
 
 def corpus(root):
@@ -359,6 +437,27 @@ def others(path):
     if len(files) > 1 and not first.endswith((".hdr", ".img", ".nhdr", ".mhd")):
         image = sitk.ReadImage(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(path))
         return [("SimpleITK", sitk.GetArrayFromImage(image).transpose(2, 1, 0), sitk_affine(image), 1e-3)]
+    expected = os.path.join(path, "../expected.dcm")
+    if os.path.exists(expected):
+        values, tolerance = by_pydicom(expected)
+        return [("pydicom", values.transpose(2, 1, 0), None, tolerance)]
+    if "four-axes" in path:
+        values, header = nrrd.read(first)
+        affine = np.eye(4)
+        affine[:3, :3], affine[:3, 3] = header["space directions"][1:].T, header["space origin"]
+        return [("pynrrd", values[0], np.diag([-1, -1, 1, 1]) @ affine, 1e-3)]
+    if re.search("/(slice|pages)-", path):
+        values = sitk.GetArrayFromImage(sitk.ReadImage(first))
+        return [("SimpleITK", values.reshape(-1, *values.shape[-2:]).transpose(2, 1, 0), None, 1e-3)]
+    if "shared-position" in path:
+        # GDCM looks for a position of each frame.
+        ds = pydicom.dcmread(first)
+        shared = ds.SharedFunctionalGroupsSequence[0]
+        measures = shared.PixelMeasuresSequence[0]
+        affine = np.diag([-measures.PixelSpacing[1], -measures.PixelSpacing[0], measures.SpacingBetweenSlices, 1])
+        affine[:3, 3] = np.array(shared.PlanePositionSequence[0].ImagePositionPatient) * [-1, -1, 1]
+        values, tolerance = by_pydicom(first)
+        return [("pydicom", values.transpose(2, 1, 0), affine, tolerance)]
     if first.endswith(".dcm"):
         values, tolerance = by_pydicom(first)
         found.append(("pydicom", values.transpose(2, 1, 0), None, tolerance))
@@ -372,8 +471,10 @@ def others(path):
         return found
     if first.endswith((".nii", ".nii.gz", ".hdr")):
         image = nibabel.load(first)
-        found.append(("nibabel", np.asarray(image.dataobj, np.float64), image.affine, 1e-3))
-    if not first.endswith(".hdr") and "nifti-2-big" not in path:
+        values = np.asarray(image.dataobj, np.float64)
+        found.append(("nibabel", np.where(np.isnan(values), AIR, values), image.affine, 1e-3))
+    # ITK replaces NaN with 0.
+    if not first.endswith(".hdr") and "nifti-2-big" not in path and "nifti-nan" not in path:
         try:
             image = sitk.ReadImage(first)
             found.append(("SimpleITK", sitk.GetArrayFromImage(image).transpose(2, 1, 0), sitk_affine(image), 1e-2))
@@ -431,6 +532,8 @@ def shown(at):
 def compare(root):
     wrong = segmented = 0
     cases = sorted(os.listdir(root))
+    several = [os.path.relpath(part, root) for part in glob.glob(root + "/*/scan-*")]
+    cases = sorted([case for case in cases if case not in {os.path.dirname(part) for part in several}] + several)
     for case in cases:
         at = os.path.join(root, case)
         says = []
@@ -475,8 +578,11 @@ if __name__ == "__main__":
     action, where = sys.argv[1:]
     if action == "make":
         dicom_cases(where)
+        several_cases(where)
+        stated_cases(where)
         sample_cases(where)
         volume_cases(where)
+        rest_cases(where)
     elif action == "corpus":
         corpus(where)
     else:

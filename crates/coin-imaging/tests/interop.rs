@@ -36,19 +36,25 @@ fn below(folder: &Path) -> Vec<PathBuf> {
     entries.into_iter().flat_map(|path| if path.is_dir() { below(&path) } else { vec![path] }).collect()
 }
 
-/// Opens the files of a case together and stores the result.
+/// Opens the files of a case together and stores the result. Where they hold several volumes, `scan-0`, `scan-1` and so on have
+/// the files of each.
 fn open(case: &Path) {
     let files: Vec<(String, Vec<u8>)> = below(&case.join("files"))
         .into_iter()
         .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap()))
         .collect();
     let files: Vec<File<'_>> = files.iter().map(|(name, bytes)| File { name, bytes }).collect();
+    let parts: Vec<PathBuf> =
+        (0..).map(|index| case.join(format!("scan-{index}"))).take_while(|part| part.exists()).collect();
+    let parts = if parts.is_empty() { vec![case.to_owned()] } else { parts };
     match open_all(&files, Window::ABDOMEN, &Limits::default()) {
         Ok(opened) => {
-            let [scan] = &opened.scans[..] else { panic!("{}: {} scans", case.display(), opened.scans.len()) };
-            leave(case, scan);
+            assert_eq!(opened.scans.len(), parts.len(), "{}: {:?}", case.display(), opened.notes);
+            parts.iter().zip(&opened.scans).for_each(|(part, scan)| leave(part, scan));
         }
-        Err(error) => fs::write(case.join("refused.txt"), error.to_string()).unwrap(),
+        Err(error) => {
+            parts.iter().for_each(|part| fs::write(part.join("refused.txt"), error.to_string()).unwrap());
+        }
     }
 }
 

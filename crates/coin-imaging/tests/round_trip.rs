@@ -404,11 +404,18 @@ fn unsupported_dicom_is_rejected_with_a_reason() {
     // The length byte before the value changes with it; the length of the meta information is not used.
     compressed[at - 2] = 22;
     compressed.splice(at..at + uid.len() + 1, *b"1.2.840.10008.1.2.4.70");
-    let message = refusal(&compressed);
-    assert!(
-        message.starts_with("scan: PixelData: it is not compressed although the transfer syntax says so"),
-        "{message}"
-    );
+    // The length tells that these are pixels.
+    let read = open(&compressed);
+    assert_eq!(read.slice(0).unwrap().hu(), first_hu(&file));
+    assert_eq!(read.notes(), ["it is not encoded as its transfer syntax says; it was read"]);
+    let mut longer = compressed.clone();
+    let end = longer.len() - 12;
+    longer[end - 4] += 2;
+    longer.extend([0; 2]);
+    let message = refusal(&longer);
+    let expected =
+        "scan: PixelData: the transfer syntax says that it is compressed, but it has a length, 14 bytes instead of";
+    assert!(message.starts_with(expected), "{message}");
     compressed[at + 20..at + 22].copy_from_slice(b"02");
     let message = refusal(&compressed);
     assert!(

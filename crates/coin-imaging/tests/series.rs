@@ -240,7 +240,7 @@ fn elements_encoded_otherwise_than_stated_are_read_with_a_note() {
         let head = &right[..right.len() - elements.len()];
         let opened = open(&[("slice", [head, &file.bare_bytes(actual)].concat())]);
         assert_eq!(numbers(&opened.scans[0]), [7.0]);
-        assert!(opened.scans[0].notes()[0].contains("not encoded as the transfer syntax says"));
+        assert!(opened.scans[0].notes()[0].contains("not encoded as its transfer syntax says"));
         assert!(open(&[("slice", right)]).scans[0].notes().is_empty());
     }
 }

@@ -28,23 +28,44 @@ pub fn without_ending(name: &str) -> Option<&str> {
     })
 }
 
-/// The file name without the extension of a volume: NIfTI in one file, NRRD or MetaImage.
+/// Extensions of volumes: NIfTI in one file or with a header of its own, NRRD and MetaImage.
+const VOLUMES: [&str; 8] = [".nii.gz", ".nii", ".hdr", ".hdr.gz", ".nrrd", ".nhdr", ".mha", ".mhd"];
+
+/// Extensions of pictures without loss.
+const PICTURES: [&str; 4] = [".png", ".bmp", ".tif", ".tiff"];
+
+/// The file name without the extension of a volume, in either case.
 pub fn without_volume_ending(name: &str) -> Option<&str> {
-    let stem = without_ending(name)?;
-    let volumes = [".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd"];
-    let ending = name.get(stem.len()..)?;
-    volumes.iter().any(|volume| volume.eq_ignore_ascii_case(ending)).then_some(stem)
+    without_ending_of(name, &VOLUMES)
 }
 
-/// The file with the voxels of a detached header, `.nhdr` or `.mhd`, in the same folder.
+/// The file name without the extension of a picture, in either case.
+pub fn without_picture_ending(name: &str) -> Option<&str> {
+    without_ending_of(name, &PICTURES)
+}
+
+fn without_ending_of<'a>(name: &'a str, endings: &[&str]) -> Option<&'a str> {
+    let stem = without_ending(name)?;
+    let ending = name.get(stem.len()..)?;
+    endings.iter().any(|known| known.eq_ignore_ascii_case(ending)).then_some(stem)
+}
+
+/// The file with the voxels of a detached header, `.hdr`, `.nhdr` or `.mhd`, in the same folder.
 pub fn detached_voxels(header: &Path) -> Option<PathBuf> {
-    let name = header.file_name()?.to_string_lossy().to_ascii_lowercase();
-    if !name.ends_with(".nhdr") && !name.ends_with(".mhd") {
-        return None;
-    }
-    let mut start = Vec::new();
-    std::fs::File::open(header).and_then(|file| file.take(MAX_HEADER).read_to_end(&mut start)).ok()?;
-    let voxels = header.with_file_name(data_file(&start)?);
+    let name = header.file_name()?.to_string_lossy();
+    let stem = without_ending(&name)?;
+    let voxels = match name.get(stem.len()..)?.to_ascii_lowercase().as_str() {
+        ".hdr" | ".hdr.gz" => {
+            let images = [".img", ".img.gz", ".IMG"].map(|ending| header.with_file_name(format!("{stem}{ending}")));
+            images.into_iter().find(|image| image.exists())?
+        }
+        ".nhdr" | ".mhd" => {
+            let mut start = Vec::new();
+            std::fs::File::open(header).and_then(|file| file.take(MAX_HEADER).read_to_end(&mut start)).ok()?;
+            header.with_file_name(data_file(&start)?)
+        }
+        _ => return None,
+    };
     (voxels != header && voxels.exists()).then_some(voxels)
 }
 

@@ -140,7 +140,7 @@ fn group(files: Vec<Located>) -> Vec<Input> {
     found.into_iter().map(|(input, _)| input).collect()
 }
 
-/// Adds the voxels of detached headers (`.nhdr`, `.mhd`) where they are missing. Also returns the header of each such file and
+/// Adds the voxels of detached headers (`.hdr`, `.nhdr`, `.mhd`) where they are missing. Also returns the header of each such file and
 /// of its voxels.
 fn with_voxels(files: Vec<Located>) -> (Vec<Located>, BTreeMap<PathBuf, PathBuf>) {
     let mut headers = BTreeMap::new();

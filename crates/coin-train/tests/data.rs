@@ -5,6 +5,7 @@
 mod volumes;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use coin_imaging::augmentation::Augmentation;
@@ -299,6 +300,52 @@ fn xrays_are_labelled_by_folder_and_masked_at_another_resolution() {
         assert!(sample.input.iter().all(|value| (value - (level / 127.5 - 1.0)).abs() < 1e-5));
         assert_eq!((sample.organ.bounding_box(), sample.truth), (Some((0, 0, 15, 31)), None));
     }
+}
+
+#[test]
+fn nnunet_images_may_be_pictures_or_pairs() {
+    let folder = tempfile::tempdir().unwrap();
+    let describe = |channel: &str| {
+        let labels = r#"{"background": 0, "kidney": 1, "tumour": 2}"#;
+        let text = format!(r#"{{"channel_names": {{"0": "{channel}"}}, "labels": {labels}}}"#);
+        std::fs::write(folder.path().join("dataset.json"), text).unwrap();
+    };
+    let label = |x: usize, y: usize| if (10..15).contains(&y) { 2 } else { u8::from(x < 10) };
+    for case in ["a", "b"] {
+        image(&folder.path().join(format!("imagesTr/{case}_0000.png")), 20, |x, y| (10 * x + y) as u8);
+        image(&folder.path().join(format!("labelsTr/{case}.PNG")), 20, label);
+    }
+    describe("xray");
+    let found = table(SourceKind::NnUnet, folder.path()).unwrap();
+    assert_eq!(rows(&found), [("a", None, [150, 100, 0]), ("b", None, [150, 100, 0])]);
+    describe("CT");
+    let message = table(SourceKind::NnUnet, folder.path()).unwrap_err().to_string();
+    assert!(message.contains("a_0000.png is a picture, which has no HU"), "{message}");
+
+    // A volume with its header in a file of its own.
+    let pair = |name: &str, whole: &Path| {
+        let mut bytes = Vec::new();
+        flate2::read::GzDecoder::new(std::fs::File::open(whole).unwrap()).read_to_end(&mut bytes).unwrap();
+        bytes[344..348].copy_from_slice(b"ni1\0");
+        bytes[108..112].copy_from_slice(&0_f32.to_le_bytes());
+        std::fs::write(folder.path().join(format!("{name}.hdr")), &bytes[..348]).unwrap();
+        std::fs::write(folder.path().join(format!("{name}.img")), &bytes[352..]).unwrap();
+        std::fs::remove_file(whole).unwrap();
+    };
+    for part in ["imagesTr", "labelsTr"] {
+        std::fs::remove_dir_all(folder.path().join(part)).unwrap();
+    }
+    let whole = folder.path().join("imagesTr/whole.nii.gz");
+    ct(&whole);
+    pair("imagesTr/c_0000", &whole);
+    let whole = folder.path().join("labelsTr/whole.nii.gz");
+    labels(&whole, 1, 2);
+    pair("labelsTr/c", &whole);
+    let found = table(SourceKind::NnUnet, folder.path()).unwrap();
+    assert_eq!(
+        rows(&found),
+        [("c", None, [WHOLE, 0, 0]), ("c", None, [WHOLE - 100, 100, 0]), ("c", None, [WHOLE, 0, 0])]
+    );
 }
 
 const LUNGS: &str = "source = \"slices\"\nbalanced = true\n\

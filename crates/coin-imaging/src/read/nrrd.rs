@@ -119,10 +119,19 @@ fn vectors(stated: &str) -> Option<Vec<Option<Vector>>> {
             continue;
         }
         let (inside, behind) = rest.strip_prefix('(')?.split_once(')')?;
-        found.push(Some(numbers(inside)?.try_into().ok()?));
+        found.push(Some(vector(&numbers(inside)?)?));
         rest = behind.trim_start();
     }
     Some(found)
+}
+
+/// A vector in space; those of a single slice may lie in its plane.
+fn vector(numbers: &[f64]) -> Option<Vector> {
+    match *numbers {
+        [x, y, z] => Some([x, y, z]),
+        [x, y] => Some([x, y, 0.0]),
+        _ => None,
+    }
 }
 
 fn voxels(header: &TextHeader<'_>) -> Result<Voxels, Error> {
@@ -160,12 +169,12 @@ fn affine(header: &TextHeader<'_>, directions: Vec<Vector>) -> Result<Affine, Er
         }
     };
     let origin = match header.get(&["space origin"]) {
-        Some(stated) => numbers(stated).and_then(|numbers| <Vector>::try_from(numbers).ok()),
+        Some(stated) => numbers(stated).and_then(|numbers| vector(&numbers)),
         None => Some([0.0; 3]),
     };
     let Some(origin) = origin else {
         let stated = header.get(&["space origin"]).unwrap_or_default();
-        return Err(header.not_numbers("space origin", stated, "3 numbers"));
+        return Err(header.not_numbers("space origin", stated, "2 or 3 numbers"));
     };
     let [a, b, c] = directions[..] else {
         let reason = format!("it has {} directions in space, not 2 or 3; export the volume again", directions.len());

@@ -17,6 +17,28 @@ pub(super) enum Codec {
 const RLE_HEADER: usize = 64;
 
 impl Codec {
+    /// The codec whose codestreams start like this frame; `None` if it does not tell (RLE has no signature).
+    pub(super) fn of(frame: &[u8]) -> Option<Self> {
+        match frame {
+            [0xff, 0x4f, 0xff, 0x51, ..] => Some(Self::Jpeg2000),
+            [0, 0, 0, 12, b'j', b'P', b' ', b' ', ..] => Some(Self::Jpeg2000),
+            [0xff, 0xd8, segments @ ..] => Self::of_segments(segments),
+            _ => None,
+        }
+    }
+
+    /// JPEG or JPEG-LS, by the first start of frame (ITU-T T.81, table B.1, and T.87, table C.1).
+    fn of_segments(mut segments: &[u8]) -> Option<Self> {
+        while let [0xff, marker, high, low, ..] = *segments {
+            match marker {
+                0xf7 => return Some(Self::JpegLs),
+                0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => return Some(Self::Jpeg),
+                _ => segments = segments.get(2 + usize::from(u16::from_be_bytes([high, low]))..)?,
+            }
+        }
+        None
+    }
+
     /// Decodes a greyscale frame to little-endian pixels of `bytes` bytes each.
     pub(super) fn decode(self, frame: &[u8], columns: usize, rows: usize, bytes: usize) -> Result<Vec<u8>, String> {
         let pixels = columns * rows;
@@ -99,6 +121,16 @@ fn unpack(segment: &[u8]) -> impl Iterator<Item = u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn codestreams_tell_their_codec() {
+        let lossless = [0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2, 0xff, 0xc3, 0, 11, 12];
+        assert_eq!(Codec::of(&lossless), Some(Codec::Jpeg));
+        assert_eq!(Codec::of(&[0xff, 0xd8, 0xff, 0xf7, 0, 11, 12]), Some(Codec::JpegLs));
+        assert_eq!(Codec::of(&[0xff, 0x4f, 0xff, 0x51, 0, 41]), Some(Codec::Jpeg2000));
+        assert_eq!(Codec::of(&[2, 0, 0, 0, 64, 0, 0, 0]), None, "RLE");
+        assert_eq!(Codec::of(&[0xff, 0xd8, 0xff, 0xe0, 0xff, 0xff]), None, "a segment that is cut off");
+    }
 
     #[test]
     fn pack_bits_segments_are_decoded() {

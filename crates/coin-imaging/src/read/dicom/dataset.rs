@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
+use super::codec::Codec;
 use super::encoding::Encoding;
 use crate::Error;
 use crate::error::excerpt;
@@ -91,10 +92,10 @@ type Values<'a> = BTreeMap<Tag, &'a [u8]>;
 
 /// The stored pixels.
 pub(super) enum PixelData<'a> {
-    /// Consecutive frames; `words` if they are stored in 16-bit words.
-    Native { bytes: &'a [u8], words: bool },
+    /// Consecutive frames; `words` if they are stored in 16-bit words, `unexpected` if the transfer syntax is a compressed one.
+    Native { bytes: &'a [u8], words: bool, unexpected: bool },
     /// Compressed: the basic offset table, which may be empty, and the fragments (PS3.5, annex A.4).
-    Encapsulated { offsets: &'a [u8], fragments: Vec<&'a [u8]> },
+    Encapsulated { codec: Codec, offsets: &'a [u8], fragments: Vec<&'a [u8]> },
 }
 
 /// The required elements of a file.
@@ -207,30 +208,29 @@ impl<'a> DataSet<'a> {
         }
     }
 
+    /// Native pixels have a length, compressed ones have not, whatever the transfer syntax says.
     fn read_pixels(
-        &self,
+        &mut self,
         cursor: &mut Cursor<'a>,
         header: &Header,
         encoding: Encoding,
     ) -> Result<PixelData<'a>, Error> {
-        let wrong = |reason: &str| Err(self.invalid(PIXELS, reason));
-        match header.length {
-            Some(_) if encoding.codec.is_some() => {
-                wrong("it is not compressed although the transfer syntax says so; export the file again")
-            }
-            Some(length) => {
-                let bytes = cursor.take(length).ok_or_else(|| self.cut_off(PIXELS.1))?;
-                Ok(PixelData::Native { bytes, words: header.vr != *b"OB" })
-            }
-            None if encoding.codec.is_none() => {
-                wrong("it is compressed although the transfer syntax says otherwise; export the file again")
-            }
-            None => {
-                let mut items = self.fragments(cursor)?.into_iter();
-                let offsets = items.next().ok_or_else(|| self.cut_off(PIXELS.1))?;
-                Ok(PixelData::Encapsulated { offsets, fragments: items.collect() })
-            }
+        if let Some(length) = header.length {
+            let unexpected = encoding.codec.is_some();
+            self.deviates |= unexpected;
+            let bytes = cursor.take(length).ok_or_else(|| self.cut_off(PIXELS.1))?;
+            return Ok(PixelData::Native { bytes, words: header.vr != *b"OB", unexpected });
         }
+        let mut items = self.fragments(cursor)?.into_iter();
+        let offsets = items.next().ok_or_else(|| self.cut_off(PIXELS.1))?;
+        let fragments: Vec<_> = items.collect();
+        let found = fragments.first().and_then(|fragment| Codec::of(fragment));
+        let Some(codec) = found.or(encoding.codec) else {
+            let reason = "it is compressed although the transfer syntax says otherwise; export the file again";
+            return Err(self.invalid(PIXELS, reason));
+        };
+        self.deviates |= encoding.codec != Some(codec);
+        Ok(PixelData::Encapsulated { codec, offsets, fragments })
     }
 
     /// Whether words are big endian.

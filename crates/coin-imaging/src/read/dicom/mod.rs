@@ -122,15 +122,14 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<Instance
     let grid = data.grid(limits)?;
     let stored = Stored::of(&data, &grid, modality.is_none_or(|modality| modality == CT))?;
     let window = data.window().map(|window| stored.mirrored(window)).transpose()?.flatten();
-    let frames = stored.frames(encoding.codec)?.into_iter().enumerate();
+    let frames = stored.frames()?.into_iter().enumerate();
     let frame = |(index, pixels): (usize, Cow<'_, [u8]>)| {
         Ok(Frame { window, ..data.frame(index, &grid, stored.hu(index, &pixels)?)? })
     };
     let frames = frames.map(frame).collect::<Result<_, Error>>()?;
     let number = data.decimals(NUMBER, None).ok().flatten().map(|[number]| number);
     let [series, study] = [SERIES, STUDY].map(|field| data.text(field).unwrap_or_default().to_owned());
-    let deviates =
-        data.deviates.then(|| "elements are not encoded as the transfer syntax says; they were read".to_owned());
+    let deviates = data.deviates.then(|| "it is not encoded as its transfer syntax says; it was read".to_owned());
     let notes = deviates.into_iter().collect();
     Ok(Instance { series, study, number, modality: modality.map(str::to_owned), frames, notes })
 }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use super::Grid;
-use super::codec::Codec;
 use super::dataset::{
     ALLOCATED, DataSet, HIGH_BIT, INTERCEPT, LUT_DATA, LUT_DESCRIPTOR, PADDING, PADDING_LIMIT, PHOTOMETRIC, PIXELS,
     PixelData, REPRESENTATION, RESCALE_TYPE, SAMPLES, SLOPE, STORED,
@@ -120,13 +119,13 @@ impl<'a, 'b> Stored<'a, 'b> {
     }
 
     /// The bytes of every frame, little endian.
-    pub(super) fn frames(&self, codec: Option<Codec>) -> Result<Vec<Cow<'a, [u8]>>, Error> {
+    pub(super) fn frames(&self) -> Result<Vec<Cow<'a, [u8]>>, Error> {
         let Some(pixels) = &self.data.pixels else {
             return Err(self.data.invalid(PIXELS, "it is missing; the file holds no picture or is cut off"));
         };
-        match (pixels, codec) {
-            (PixelData::Native { bytes, words }, _) => self.native(bytes, *words),
-            (PixelData::Encapsulated { offsets, fragments }, Some(codec)) => {
+        match pixels {
+            PixelData::Native { bytes, words, unexpected } => self.native(bytes, *words, *unexpected),
+            PixelData::Encapsulated { codec, offsets, fragments } => {
                 let frames = self.gather(offsets, fragments)?;
                 let (columns, rows) = (self.grid.columns, self.grid.rows);
                 let decode = |frame: Cow<'a, [u8]>| {
@@ -135,13 +134,21 @@ impl<'a, 'b> Stored<'a, 'b> {
                 };
                 frames.into_iter().map(decode).collect()
             }
-            (PixelData::Encapsulated { .. }, None) => unreachable!("the data set refuses it"),
         }
     }
 
-    fn native(&self, bytes: &'a [u8], words: bool) -> Result<Vec<Cow<'a, [u8]>>, Error> {
+    fn native(&self, bytes: &'a [u8], words: bool, unexpected: bool) -> Result<Vec<Cow<'a, [u8]>>, Error> {
         let frame = self.grid.pixels() * self.bytes;
         let needed = frame * self.grid.frames;
+        // Only the exact length tells that these are pixels.
+        if unexpected && bytes.len() != needed.next_multiple_of(2) {
+            let reason = format!(
+                "the transfer syntax says that it is compressed, but it has a length, {} bytes instead of the {needed} of \
+                 uncompressed pixels; export the file again",
+                bytes.len()
+            );
+            return Err(self.data.invalid(PIXELS, reason));
+        }
         let Some(pixels) = bytes.get(..needed) else {
             let reason = format!("it has {} bytes instead of {needed}; copy or export the file again", bytes.len());
             return Err(self.data.invalid(PIXELS, reason));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use coin_imaging::{File, Limits, Plane, Scan, Slice, Window, open_all, write};
+use coin_imaging::{File, Format, Limits, Plane, Scan, Slice, Window, open_all, write};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -201,6 +201,11 @@ impl Extraction<'_> {
     /// The intensity range of the 16-bit images: all HU for CT, otherwise the range of the volume.
     fn intensities(&self, scan: &Scan, volume: &Volume) -> Result<Window, Error> {
         if self.description.unit() == Unit::Hu {
+            if scan.format() == Format::Picture {
+                let reason = format!("{} is a picture, which has no HU", volume.image.display());
+                let remedy = "give another modality than CT in channel_names of dataset.json";
+                return Err(Error::Case { case: volume.case.clone(), reason: format!("{reason}; {remedy}") });
+            }
             return Ok(HU);
         }
         let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
@@ -235,11 +240,11 @@ fn open(path: &Path) -> Result<Scan, Error> {
     if let Some(image) = files::detached_voxels(path) {
         let (voxels, voxels_name) = (files::read_limited(&image, limits.bytes)?, image.to_string_lossy());
         let both = [File { name: &name, bytes: &bytes }, File { name: &voxels_name, bytes: &voxels }];
-        if let Some(scan) = open_all(&both, Window::ABDOMEN, &limits)?.scans.pop() {
+        if let Some(scan) = open_all(&both, Window::EIGHT_BIT, &limits)?.scans.pop() {
             return Ok(scan);
         }
     }
-    Ok(Scan::open(&bytes, &name, Window::ABDOMEN, &limits)?)
+    Ok(Scan::open(&bytes, &name, Window::EIGHT_BIT, &limits)?)
 }
 
 fn text([columns, rows, slices]: [usize; 3]) -> String {

@@ -7,7 +7,7 @@ use super::{Found, LabelFile, Volume, entries};
 use crate::Error;
 use crate::data::split::Fold;
 use crate::data::{Description, Subset, description};
-use crate::files::{self, without_volume_ending};
+use crate::files::{self, without_picture_ending, without_volume_ending};
 
 /// File name suffix of the first channel.
 const FIRST_CHANNEL: &str = "_0000";
@@ -29,12 +29,12 @@ pub fn look(folder: &Path) -> Result<Found, Error> {
         let labelled: BTreeMap<String, PathBuf> = match labels.is_dir() {
             true => entries(&labels)?
                 .into_iter()
-                .filter_map(|(name, path)| Some((without_volume_ending(&name)?.to_owned(), path)))
+                .filter_map(|(name, path)| Some((without_image_ending(&name)?.to_owned(), path)))
                 .collect(),
             false => BTreeMap::new(),
         };
         for (name, image) in entries(&images)? {
-            let Some(stem) = without_volume_ending(&name) else { continue };
+            let Some(stem) = without_image_ending(&name) else { continue };
             let case = match stem.strip_suffix(FIRST_CHANNEL) {
                 Some(case) => case,
                 // Single-channel images of the Decathlon have no channel suffix.
@@ -55,6 +55,11 @@ pub fn look(folder: &Path) -> Result<Found, Error> {
         }
     }
     Ok(found)
+}
+
+/// The file name without the extension of a volume, or of a picture in data of single slices.
+fn without_image_ending(name: &str) -> Option<&str> {
+    without_volume_ending(name).or_else(|| without_picture_ending(name))
 }
 
 /// Whether a name ends with a channel number.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use serde_json::{Value, json};
 
 use crate::command::{command, run};
@@ -15,10 +15,10 @@ const MODELS: [&str; 3] = ["coin-phantom", "coin-kidney-anomaly", "coin-kidney-t
 
 /// An engine: its cargo feature, which is also its folder, and its cargo profile.
 type Engine = (&'static str, &'static str);
-const ENGINES: [Engine; 3] = [("cpu", "engine"), ("files", "engine"), ("webgpu", "engine-small")];
-/// The engines that the demo builds before it opens the page, and the one that it builds afterwards.
+const CPU_ENGINES: [Engine; 2] = [("cpu", "engine"), ("files", "engine")];
+const WEBGPU_ENGINE: Engine = ("webgpu", "engine-small");
+/// The engines that the demo builds before it opens the page.
 const FIRST_ENGINES: [Engine; 2] = [("cpu", "engine-demo"), ("files", "engine-demo")];
-const LATER_ENGINE: Engine = ("webgpu", "engine-small");
 
 /// A placeholder for the licences in the demo.
 const NO_LICENCES: &str =
@@ -28,12 +28,18 @@ const NO_LICENCES: &str =
 pub fn build() -> anyhow::Result<()> {
     tools::for_page()?;
     tools::for_licences()?;
-    for engine in ENGINES {
-        put_engine(engine, &root())?;
-    }
+    // Link-time optimisation and the comparison of licences use one core each; profiles have a folder and a lock of their own.
+    std::thread::scope(|scope| {
+        let webgpu = scope.spawn(|| put_engine(WEBGPU_ENGINE, &root()));
+        let licences = scope.spawn(dependencies::licences);
+        let cpu = CPU_ENGINES.into_iter().try_for_each(|engine| put_engine(engine, &root()));
+        let joined = |thread: std::thread::ScopedJoinHandle<'_, anyhow::Result<()>>| {
+            thread.join().unwrap_or_else(|_| Err(anyhow!("a thread panicked")))
+        };
+        cpu.and(joined(webgpu)).and(joined(licences))
+    })?;
     put_models(&root())?;
     samples::prepare(&root())?;
-    dependencies::licences()?;
     run("trunk", &["build", "--config", "trunk.toml"])
 }
 
@@ -46,7 +52,7 @@ pub fn finish() -> anyhow::Result<()> {
 
 /// Lints the code of the engines, which compiles for the browser only.
 pub fn lint() -> anyhow::Result<()> {
-    for (feature, profile) in ENGINES {
+    for (feature, profile) in CPU_ENGINES.into_iter().chain([WEBGPU_ENGINE]) {
         let engine = ["--package", "coin-wasm", "--features", feature, "--profile", profile, "--target", WASM];
         run("cargo", &[&["clippy"], &engine[..], &["--", "--deny", "warnings"]].concat())?;
     }
@@ -84,7 +90,7 @@ pub fn demo(port: u16) -> anyhow::Result<()> {
         serve.push("--open");
     }
     let mut served = command(&site, "trunk", &serve).spawn().context("trunk could not be started; is it installed?")?;
-    if let Err(reason) = put_engine(LATER_ENGINE, &site) {
+    if let Err(reason) = put_engine(WEBGPU_ENGINE, &site) {
         eprintln!("the WebGPU engine could not be built, so the page uses the CPU: {reason:#}");
     }
     let status = served.wait()?;

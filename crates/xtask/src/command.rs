@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 
 use crate::root;
 
@@ -27,6 +27,18 @@ pub fn run_in(folder: &Path, program: &str, arguments: &[&str], environment: &[(
         bail!("{program} {} failed ({status})", arguments.first().unwrap_or(&""));
     }
     Ok(())
+}
+
+/// Runs tasks at the same time.
+///
+/// # Errors
+/// The first task's that failed, after all have ended.
+pub fn side_by_side(tasks: &[&(dyn Fn() -> anyhow::Result<()> + Sync)]) -> anyhow::Result<()> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = tasks.iter().map(|task| scope.spawn(task)).collect();
+        let mut ended = threads.into_iter().map(|thread| thread.join());
+        ended.try_for_each(|result| result.unwrap_or_else(|_| Err(anyhow!("a task panicked"))))
+    })
 }
 
 /// Prepares `program` to run in `folder`, and prints the command line.

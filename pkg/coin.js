@@ -609,6 +609,26 @@ export function componentNumbers(mask, size) {
 }
 
 /**
+ * A line on the model's grid; the centre of the first pixel is at (0.5, 0.5).
+ *
+ * @typedef {{x1: number, y1: number, x2: number, y2: number}} Line
+ */
+
+/**
+ * Measures the largest components of a mask as in RECIST: the longest diameter and the longest perpendicular to it.
+ *
+ * @param {Uint8Array} mask 0 and 1, `size` x `size`
+ * @param {number} size
+ * @param {number} count of components, the largest first
+ * @returns {Promise<{longest: Line, perpendicular: Line}[]>}
+ */
+export async function componentDiameters(mask, size, count) {
+  const ends = await maps.call("componentDiameters", { mask, size, count });
+  const line = (/** @type {number} */ at) => ({ x1: ends[at], y1: ends[at + 1], x2: ends[at + 2], y2: ends[at + 3] });
+  return Array.from({ length: ends.length / 8 }, (_, i) => ({ longest: line(8 * i), perpendicular: line(8 * i + 4) }));
+}
+
+/**
  * WebAssembly memory of each running engine in bytes; busy engines are left out.
  *
  * @returns {Promise<{name: string, bytes: number}[]>}

@@ -9,6 +9,9 @@ export const MASK_COLOUR = /** @type {MaskColour} */ ({ fill: [255, 159, 28], li
 export const TRUE_POSITIVE_COLOUR = /** @type {MaskColour} */ ({ fill: [126, 226, 168], line: "#7ee2a8", width: 3 });
 export const FALSE_NEGATIVE_COLOUR = /** @type {MaskColour} */ ({ fill: [76, 214, 255], line: "#4cd6ff", width: 2 });
 
+/** Side of a canvas on which lines have their width in pixels. */
+const LINE_SIDE = 512;
+
 /**
  * Draws the part of a slice that lies in a square.
  *
@@ -47,7 +50,8 @@ export function drawColours(canvas, rgba, size) {
 }
 
 /**
- * Draws a mask over the canvas, filled and outlined.
+ * Draws a mask over the canvas, filled and outlined. Its outline is smooth, because the pixels of the mask are larger than
+ * those of the canvas.
  *
  * @param {HTMLCanvasElement} canvas
  * @param {Uint8Array} mask of 0 and 1, `size` x `size`
@@ -57,39 +61,62 @@ export function drawColours(canvas, rgba, size) {
  */
 export function drawMask(canvas, mask, size, colour, opacity = 0.4) {
   const context = contextOf(canvas);
-  const scale = canvas.width / size;
-  const rgba = new Uint8ClampedArray(mask.length * 4);
-  const fill = [...colour.fill, 255 * opacity];
-  const edges = new Path2D();
-  const at = (/** @type {number} */ x, /** @type {number} */ y) => (x < size && y < size ? mask[y * size + x] : 0);
-  for (let y = 0; y <= size; y++) {
-    for (let x = 0; x <= size; x++) {
-      const inside = at(x, y);
-      if (inside) rgba.set(fill, (y * size + x) * 4);
-      if (inside !== (x > 0 ? at(x - 1, y) : 0)) addLine(edges, x * scale, y * scale, 0, scale);
-      if (inside !== (y > 0 ? at(x, y - 1) : 0)) addLine(edges, x * scale, y * scale, scale, 0);
-    }
-  }
-  context.imageSmoothingEnabled = false;
-  context.drawImage(raster(rgba, size, size), 0, 0, canvas.width, canvas.height);
+  const outline = outlineOf(mask, size, canvas.width / size);
+  context.fillStyle = `rgb(${colour.fill.join(" ")} / ${opacity})`;
+  context.fill(outline);
   context.strokeStyle = colour.line;
-  context.lineWidth = colour.width;
-  context.lineCap = "round";
-  context.stroke(edges);
+  context.lineWidth = (colour.width * canvas.width) / LINE_SIDE;
+  context.lineJoin = "round";
+  context.stroke(outline);
 }
 
 /**
- * Adds a line to a path.
+ * Outline of a mask: closed curves around its parts and holes, by marching squares. Pixels that touch at a corner are apart.
  *
- * @param {Path2D} path
- * @param {number} x
- * @param {number} y
- * @param {number} right length to the right
- * @param {number} down length downwards
+ * @param {Uint8Array} mask of 0 and 1, `size` x `size`
+ * @param {number} size
+ * @param {number} scale side of a pixel on the canvas
  */
-function addLine(path, x, y, right, down) {
-  path.moveTo(x, y);
-  path.lineTo(x + right, y + down);
+function outlineOf(mask, size, scale) {
+  const at = (/** @type {number} */ x, /** @type {number} */ y) => (x >= 0 && y >= 0 && x < size && y < size ? mask[y * size + x] : 0);
+  // Midpoints between neighbouring pixels, in half pixels: the outline leads from each to the next.
+  const stride = 2 * size + 2;
+  /** @type {Map<number, number>} */
+  const next = new Map();
+  for (let y = -1; y < size; y++) {
+    for (let x = -1; x < size; x++) {
+      // Clockwise from the top left; each edge lies behind the corner of its index.
+      const corners = [at(x, y), at(x + 1, y), at(x + 1, y + 1), at(x, y + 1)];
+      const inside = corners[0] + corners[1] + corners[2] + corners[3];
+      if (inside === 0 || inside === 4) continue;
+      const [left, top] = [2 * x + 1, 2 * y + 1];
+      const edges = [top * stride + left + 1, (top + 1) * stride + left + 2, (top + 2) * stride + left + 1, (top + 1) * stride + left];
+      for (let entry = 0; entry < 4; entry++) {
+        if (corners[entry] || !corners[(entry + 1) % 4]) continue;
+        let exit = (entry + 1) % 4;
+        while (corners[(exit + 1) % 4]) exit = (exit + 1) % 4;
+        next.set(edges[entry], edges[exit]);
+      }
+    }
+  }
+  const path = new Path2D();
+  const point = (/** @type {number} */ key) => ({ x: ((key % stride) * scale) / 2, y: (Math.floor(key / stride) * scale) / 2 });
+  const middle = (/** @type {{x: number, y: number}} */ a, /** @type {{x: number, y: number}} */ b) => ({ x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 });
+  for (const [start] of next) {
+    let corner = point(start);
+    for (let to = next.get(start), first = true; to !== undefined; first = false) {
+      const following = point(to);
+      const between = middle(corner, following);
+      if (first) path.moveTo(between.x, between.y);
+      else path.quadraticCurveTo(corner.x, corner.y, between.x, between.y);
+      corner = following;
+      const taken = to;
+      to = next.get(taken);
+      next.delete(taken);
+    }
+    path.closePath();
+  }
+  return path;
 }
 
 /**

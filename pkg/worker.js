@@ -231,6 +231,9 @@ const methods = {
   /** @param {{mask: Uint8Array, size: number}} args */
   componentNumbers: ({ mask, size }) => bindings.componentNumbers(mask, size),
 
+  /** @param {{mask: Uint8Array, size: number, count: number}} args */
+  componentDiameters: ({ mask, size, count }) => bindings.componentDiameters(mask, size, count),
+
   /** @param {{name: string}} args */
   colourTable: ({ name }) => bindings.colourTable(name),
 

@@ -27,6 +27,10 @@ test("axe reports no violations in both themes, on desktop and phone, with dialo
   };
   const mimeType = "application/octet-stream";
   await assertNoViolations("the first result");
+  for (const tab of /** @type {const} */ (["how", "privacy", "device", "comparison"])) {
+    await visitor.tab(tab);
+    await assertNoViolations(`the tab ${tab}`);
+  }
   await page.locator("#compare-models").click();
   await page.waitForFunction(() => document.querySelectorAll("#comparison figure").length === 2, undefined, { timeout: 60_000 });
   await assertNoViolations("two models side by side");

@@ -64,10 +64,11 @@ await visitor.page.evaluate(() => {
   new PerformanceObserver((list) => seen.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: "longtask" });
 });
 if (volume) {
-  await visitor.explain(() => visitor.page.locator(`input[value=${volume.name}]`).check());
+  await visitor.explain(() => visitor.page.locator("#samples").selectOption(volume.name));
   await visitor.page.locator("#explain-all").click();
   await visitor.page.waitForFunction(() => / slices in /.test(document.getElementById("volume-status")?.textContent ?? ""), undefined, { timeout: 300_000 });
 }
+await visitor.tab("comparison");
 await visitor.page.locator("#compare-methods").click();
 await visitor.page.waitForFunction(() => document.getElementById("methods-status")?.textContent?.startsWith("Computed in"), undefined, { timeout: 300_000 });
 const tasks = await visitor.page.evaluate(() => /** @type {any} */ (window).seen);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { discDicom, discNifti } from "./files.mjs";
 import { MODEL, openSite } from "./site.mjs";
@@ -87,8 +88,8 @@ describe("Viewer", () => {
   test("pinching zooms", async () => {
     const phone = await Visitor.open(browser, `${site.address}#device=cpu&model=${MODEL}`, { hasTouch: true, viewport: { width: 390, height: 844 } });
     await phone.page.locator("input[name=tool][value=pan]").check();
-    await phone.page.locator("#pane-input").scrollIntoViewIfNeeded();
-    const box = await phone.page.locator("#pane-input").boundingBox();
+    await phone.page.locator("#pane-mask").scrollIntoViewIfNeeded();
+    const box = await phone.page.locator("#pane-mask").boundingBox();
     assert.ok(box);
     const fingers = await phone.page.context().newCDPSession(phone.page);
     const touch = (/** @type {"touchStart" | "touchMove" | "touchEnd"} */ type, /** @type {number[]} */ ...xs) =>
@@ -117,7 +118,7 @@ describe("Viewer", () => {
 
   test("the ruler measures millimetres, by mouse and by keyboard", async () => {
     await visitor.openFiles({ name: "disc.dcm", mimeType, buffer: discDicom({ series: "1.5", place: 0 }) });
-    await choose("measure");
+    await choose("length");
     const { width, columnMm } = await page.evaluate(() => /** @type {any} */ (window).coin.slice);
     await drag("pane-mask", [0.25, 0.5], [0.75, 0.5]);
     const measured = parseFloat((await visitor.text("ruler-length")).replace(/^Distance /, ""));
@@ -132,7 +133,7 @@ describe("Viewer", () => {
   });
 
   test("a drag sets the diameter of the inserted anomaly", async () => {
-    await visitor.explain(() => page.locator("input[value=phantom-normal]").check());
+    await visitor.explain(() => page.locator("#samples").selectOption("phantom-normal"));
     await choose("insert");
     const widths = [];
     for (const reach of [0.06, 0.12]) {
@@ -157,7 +158,7 @@ describe("Viewer", () => {
   });
 
   test("the colour map and the opacity of the mask can be changed", async () => {
-    await visitor.explain(() => page.locator("input[value=phantom-abnormal]").check());
+    await visitor.explain(() => page.locator("#samples").selectOption("phantom-abnormal"));
     const corner = (/** @type {string} */ id) =>
       page.evaluate((id) => [...(/** @type {HTMLCanvasElement} */ (document.getElementById(id)).getContext("2d")?.getImageData(2, 0, 1, 1).data ?? [])].slice(0, 3), id);
     await page.locator("#colour-map").selectOption("viridis");
@@ -193,15 +194,30 @@ describe("Viewer", () => {
     const pixelMm = (columnMm * width) / explanation.size;
     assert.equal(parseFloat(row[0]), Math.round(pixels * pixelMm ** 2));
     const mean = sum(explanation.difference.filter((/** @type {number} */ _, /** @type {number} */ i) => mask[i])) / pixels;
-    assert.ok(Math.abs(Number(row[2]) - mean) < 0.006, `${row[2]} is not ${mean}`);
+    assert.ok(Math.abs(Number(row[3]) - mean) < 0.006, `${row[3]} is not ${mean}`);
+    const inside = mask.flatMap((/** @type {number} */ value, /** @type {number} */ i) => (value ? [[i % explanation.size, Math.floor(i / explanation.size)]] : []));
+    const farthest = Math.max(...inside.flatMap((/** @type {number[]} */ [x, y]) => inside.map((/** @type {number[]} */ [u, v]) => Math.hypot(x - u, y - v))));
+    const [long, short] = row[1].split(" × ").map(parseFloat);
+    assert.ok(Math.abs(long - (farthest + 0.7) * pixelMm) < pixelMm, `${long} mm across ${farthest} pixels of ${pixelMm} mm`);
+    assert.ok(short <= long && short > 0.3 * long, row[1]);
+    assert.match(row[2], /^−?\d+ ± \d+ → −?\d+ ± \d+ HU$/);
+    const [before, after] = row[2].split("→").map((text) => parseFloat(text.replace("−", "-")));
+    assert.ok(before > after + 20, `the lesion is bright: ${row[2]}`);
+    const { components } = await visitor.summary();
+    assert.deepEqual([components.length, components[0].pixels, Math.round(components[0].longest_mm)], [1, pixels, long]);
+    const [table] = await Promise.all([page.waitForEvent("download"), page.locator("#save-components").click()]);
+    const [head, first] = (await readFile(await table.path(), "utf8")).split("\n");
+    assert.equal(first.split(",")[head.split(",").indexOf("area_mm2")], String(components[0].area_mm2));
     await page.locator("#components button").first().click();
     assert.ok((await zoom()) > 150, "zoomed to the component");
+    assert.equal(await page.locator("[data-pane=mask] .diameters line").count(), 2, "its diameters are drawn");
     await page.locator("#components button").first().click();
     assert.equal(await zoom(), 100);
   });
 
   test("saliency maps are computed in the background, cancelled, compared and saved", async () => {
     const { explanation } = await visitor.coin();
+    await visitor.tab("comparison");
     await page.locator("#compare-methods").click();
     await waitUntil(async () => /RISE: \d+ of 1000/.test(await step("methods")), "progress");
     // `click` would wait for a stable layout, until after the run.
@@ -211,8 +227,10 @@ describe("Viewer", () => {
 
     await page.locator("#compare-methods").click();
     await waitUntil(async () => /RISE: \d+ of 1000/.test(await step("methods")), "progress");
+    await visitor.tab("viewer");
     await page.locator("#threshold").fill("0.3");
     assert.equal((await visitor.coin()).threshold, 0.3, "the page stays responsive");
+    await visitor.tab("comparison");
     await page.waitForFunction(() => document.getElementById("methods-status")?.textContent?.startsWith("Computed in"), undefined, { timeout: 300_000 });
     const names = await page.locator("#methods-list figcaption").allInnerTexts();
     assert.deepEqual(names.map((name) => name.replace(/ · IoU \d\.\d\d$/, "")), ["COIN, difference map", "RISE", "ScoreCAM", "LayerCAM", "Grad-CAM"]);
@@ -222,6 +240,7 @@ describe("Viewer", () => {
     const [figure] = await Promise.all([page.waitForEvent("download"), page.locator("#save-methods").click()]);
     assert.match(figure.suggestedFilename(), /-methods\.png$/);
     assert.match(page.url(), /methods=1/);
+    await visitor.tab("viewer");
     await page.locator("#threshold").fill("0.25");
   });
 

@@ -123,7 +123,7 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
     });
 
     test("a slice without an anomaly is called normal", async () => {
-      await visitor.explain(() => visitor.page.locator("input[value=phantom-normal]").check());
+      await visitor.explain(() => visitor.page.locator("#samples").selectOption("phantom-normal"));
       const coin = await visitor.coin();
       assert.equal(coin.truth, null);
       assert.ok(coin.explanation.before < 0.5, `before ${coin.explanation.before}`);
@@ -322,7 +322,9 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
             slider.value = "2";
             slider.dispatchEvent(new Event("input"));
           });
-          /** @type {HTMLElement} */ (document.querySelector("input[value=phantom-normal]")).click();
+          const samples = /** @type {HTMLSelectElement} */ (document.getElementById("samples"));
+          samples.value = "phantom-normal";
+          samples.dispatchEvent(new Event("change"));
         }),
       );
       assert.equal(await visitor.state(), "ready", await visitor.text("notice-text"));
@@ -343,7 +345,7 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
         assert.match(await visitor.text("verdict"), /^Classifier: (normal \(probability of )?abnormal .* → after inpainting: /);
         assert.ok(await page.locator("#notice").isHidden());
       };
-      await visitor.explain(() => page.locator(`input[value="${patient.name}"]`).check());
+      await visitor.explain(() => page.locator("#samples").selectOption(patient.name));
       await assertShown(PATIENT_MODEL, patient.slice);
       assert.ok((await visitor.text("credit")).endsWith(`${patient.credit}. ${patient.caveat}`));
       await visitor.explain(() => page.locator("#slice").fill(String(patient.slice + 1)));

@@ -71,14 +71,16 @@ describe("Privacy", () => {
       page.waitForFunction(([id, end]) => document.getElementById(id)?.textContent?.includes(end), [id, end], { timeout: 120_000 });
     await page.locator("#explain-all").click();
     await waitForText("volume-status", " slices in ");
+    await visitor.tab("comparison");
     await page.locator("#compare-models").click();
     await waitForText("comparison-status", "Explained in ");
     await page.locator("#compare-methods").click();
     await waitForText("methods-status", "Computed in ");
+    await visitor.tab("device");
     await page.locator("#copy-diagnostics").click();
     await visitor.openFiles({ name: "image.png", mimeType, buffer: discPng(128) });
     await doAndWait(() => page.locator("#window").selectOption("lung"));
-    await doAndWait(() => page.locator("input[value=phantom-normal]").check());
+    await doAndWait(() => page.locator("#samples").selectOption("phantom-normal"));
     await doAndWait(() => page.locator("#model").selectOption(PATIENT_MODEL));
   };
 
@@ -200,7 +202,7 @@ describe("Privacy", () => {
 
   test("a new build is offered, only changed files are downloaded, and builds are never mixed", async (test) => {
     let renewed = false;
-    const changed = (/** @type {Buffer} */ content) => content.toString().replace("Remove anomaly", "Delete anomaly");
+    const changed = (/** @type {Buffer} */ content) => content.toString().replace("Remove lesion", "Delete lesion");
     const site = await openSite((path, content) => {
       if (!renewed) return content;
       if (path === "" || path === "index.html") return changed(content);
@@ -211,7 +213,7 @@ describe("Privacy", () => {
     const renewedPage = changed(await readFile(join(DIST, "index.html")));
     const visitor = await open(`${site.address}#device=cpu&model=${MODEL}`);
     const { page } = visitor;
-    assert.equal((await visitor.text("remove-inserted")).trim(), "Remove anomaly");
+    assert.equal((await visitor.text("remove-inserted")).trim(), "Remove lesion");
 
     renewed = true;
     site.requests.length = 0;
@@ -219,10 +221,10 @@ describe("Privacy", () => {
     await visitor.settled();
     await page.locator("#notice-action").waitFor();
     assert.match(await visitor.text("notice-text"), /newer version/);
-    assert.equal((await visitor.text("remove-inserted")).trim(), "Remove anomaly");
+    assert.equal((await visitor.text("remove-inserted")).trim(), "Remove lesion");
     await Promise.all([page.waitForEvent("load"), page.locator("#notice-action").click()]);
     await visitor.settled();
-    assert.equal((await visitor.text("remove-inserted")).trim(), "Delete anomaly");
+    assert.equal((await visitor.text("remove-inserted")).trim(), "Delete lesion");
     assert.deepEqual([...new Set(site.requests.map(({ path }) => path))].sort(), ["", "files.js", "service-worker.js"]);
   });
 });

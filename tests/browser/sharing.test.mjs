@@ -134,9 +134,10 @@ describe("State, settings and models", () => {
     assert.equal(await visitor.state(), "failed");
     assert.match(await visitor.text("notice-text"), /not a whole safetensors file/);
     assert.equal(await visitor.page.locator("#model option:checked").innerText(), `Own: ${MODEL}`);
-    await visitor.explain(() => visitor.page.locator("input[value=phantom-normal]").check());
+    await visitor.explain(() => visitor.page.locator("#samples").selectOption("phantom-normal"));
     assert.equal(await visitor.state(), "ready");
 
+    await visitor.tab("comparison");
     await visitor.page.locator("#compare-models").click();
     await visitor.page.waitForFunction(() => document.getElementById("comparison-status")?.textContent?.startsWith("Explained in"), undefined, { timeout: 60_000 });
     assert.equal(await visitor.page.locator("#comparison figure").count(), 2);
@@ -178,6 +179,7 @@ describe("State, settings and models", () => {
     const visitor = await open(`model=${MODEL}`, { permissions: ["clipboard-read", "clipboard-write"] });
     await visitor.openFiles({ name: "Somebody.dcm", mimeType, buffer: discDicom({ series: "1.9", place: 0 }) });
     assert.match(await visitor.text("device-facts"), /Self-testpassed in .*Memory, cpu\d/);
+    await visitor.tab("device");
     await visitor.page.locator("#copy-diagnostics").click();
     await visitor.page.waitForFunction(() => document.getElementById("diagnostics-status")?.textContent?.startsWith("Copied"));
     const text = await visitor.page.evaluate(() => navigator.clipboard.readText());
@@ -196,7 +198,7 @@ describe("State, settings and models", () => {
     await visitor.openFiles({ name: "image.png", mimeType, buffer: discPng(64) });
     assert.match(await visitor.text("ood-warning"), /^Out of distribution/);
     assert.ok((await visitor.summary()).oodScore > 1);
-    await visitor.explain(() => visitor.page.locator("input[value=phantom-normal]").check());
+    await visitor.explain(() => visitor.page.locator("#samples").selectOption("phantom-normal"));
     assert.ok(!(await visitor.page.locator("#ood-warning").isVisible()));
     await visitor.page.context().close();
   });

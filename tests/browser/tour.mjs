@@ -1,5 +1,5 @@
 // Takes the screenshots of the README: `npm run tour`. Writes to web/tour. With COIN_TOUR, it writes to that folder and adds
-// screenshots of the page at three widths.
+// screenshots of the page at four sizes, dark and light.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,6 +12,7 @@ const site = await openSite();
 const browser = await launch(["--disable-gpu"]);
 const visitor = await Visitor.open(browser, `${site.address}#device=cpu&model=${MODEL}&sample=phantom-normal-12`, { viewport: { width: 1120, height: 760 } });
 const { page } = visitor;
+await page.locator(".callout button").click();
 const shoot = (/** @type {string} */ name) => page.screenshot({ path: join(out, `${name}.png`) });
 
 const box = await page.locator("#insert").boundingBox();
@@ -25,20 +26,22 @@ await visitor.explain(() => page.mouse.up());
 await page.mouse.move(0, 0);
 await shoot("2-removed");
 await page.locator("#components button").first().click();
-await page.evaluate(() => scrollTo(0, 0));
 await shoot("3-closer");
 await page.locator("#zoom-reset").click();
+await visitor.tab("comparison");
 await page.locator("#compare-methods").click();
 await page.waitForFunction(() => document.getElementById("methods-status")?.textContent?.startsWith("Computed in"), undefined, { timeout: 300_000 });
-// The sticky banner would cover the section.
-await page.locator(".banner").evaluate((banner) => (banner.style.position = "static"));
 await page.locator("section:has(#methods-list)").screenshot({ path: join(out, "4-methods.png") });
+await visitor.tab("viewer");
 
-for (const [name, width, height] of /** @type {const} */ ([["desktop", 1280, 900], ["tablet", 820, 1180], ["phone", 390, 844]])) {
+for (const [name, width, height] of /** @type {const} */ ([["large", 2560, 1440], ["desktop", 1440, 900], ["tablet", 1024, 768], ["phone", 390, 844]])) {
   if (!process.env.COIN_TOUR) break;
   await page.setViewportSize({ width, height });
-  await page.evaluate(() => scrollTo(0, 0));
-  await page.screenshot({ path: join(out, `${name}.png`), fullPage: true });
+  for (const light of [false, true]) {
+    await page.locator("#light").setChecked(light);
+    await page.evaluate(() => scrollTo(0, 0));
+    await shoot(light ? `${name}-light` : name);
+  }
 }
 await browser.close();
 site.close();

@@ -89,6 +89,11 @@ export class Visitor {
     await this.settled();
   }
 
+  /** Shows a tab. @param {"viewer" | "comparison" | "how" | "privacy" | "device"} name */
+  async tab(name) {
+    await this.page.locator(`#tab-${name}`).click();
+  }
+
   /** State of the page: loading, running, ready or failed. @returns {Promise<string>} */
   state() {
     return this.page.evaluate(() => document.body.dataset.state ?? "");

@@ -2,6 +2,7 @@ import { coloursOf, colourTable, counterfactualHu } from "../coin.js";
 import { element } from "./dom.js";
 import { coalesce } from "./coalesce.js";
 import { drawDifference, drawExplanation, drawLegend } from "./panes.js";
+import { loadPreference, savePreference } from "./preferences.js";
 import { yieldToBrowser } from "./yield.js";
 import { WINDOW } from "./strings.js";
 import { unitOf } from "./units.js";
@@ -11,7 +12,7 @@ import { WINDOWS, windowOptions } from "./windows.js";
 /** @typedef {import("../coin.js").ColourMap} ColourMap */
 
 /**
- * Slice and counterfactual in their own intensities, for display in another window than the model's.
+ * Slice and counterfactual at their own resolution, and the display window.
  *
  * @typedef {{slice: import("../coin.js").Slice, counterfactual: Float32Array, window: [number, number]}} View
  */
@@ -24,6 +25,7 @@ const SHARE_PER_PIXEL = 1 / 200;
 const chooser = element("display", HTMLSelectElement);
 const colours = element("colour-map", HTMLSelectElement);
 const reveal = element("reveal", HTMLInputElement);
+const smooth = element("smooth", HTMLInputElement);
 
 /** The custom window. @type {[number, number]} */
 let dragged = [-160, 240];
@@ -38,6 +40,12 @@ export function onDisplay(onChange) {
   colours.addEventListener("change", onChange);
   reveal.addEventListener("input", showReveal);
   showReveal();
+  smooth.checked = loadPreference("interpolation") !== "nearest";
+  smooth.addEventListener("change", () => {
+    savePreference("interpolation", smooth.checked ? "smooth" : "nearest");
+    showInterpolation();
+  });
+  showInterpolation();
 }
 
 /**
@@ -122,15 +130,11 @@ export function setDisplayOptions(options) {
 /** Draws a result in the selected window and colour map. */
 export const display = coalesce(async (/** @type {Result} */ result) => {
   const { explanation, input } = result;
-  const window = chosenWindow(input);
-  if (window) {
-    const { slice } = input;
-    // Cached, so that it can be drawn after its engine has stopped.
-    result.counterfactualHu ??= await counterfactualHu(slice, explanation);
-    result.view = { slice, counterfactual: result.counterfactualHu, window };
-  } else {
-    result.view = null;
-  }
+  const { slice } = input;
+  // Cached, so that it can be drawn after its engine has stopped.
+  result.counterfactualHu ??= await counterfactualHu(slice, explanation);
+  const window = chosenWindow(input) ?? explanation.window;
+  result.view = { slice, counterfactual: result.counterfactualHu, window };
   drawExplanation(explanation, result.view);
   await yieldToBrowser();
   const name = chosenColours();
@@ -152,6 +156,11 @@ export async function showLegend() {
 /** The selected colour map. */
 export function chosenColours() {
   return /** @type {ColourMap} */ (colours.value);
+}
+
+/** Magnified pixels are blended or shown as squares. */
+function showInterpolation() {
+  element("panes", HTMLElement).dataset.interpolation = smooth.checked ? "smooth" : "nearest";
 }
 
 function showReveal() {

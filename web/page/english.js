@@ -1,6 +1,6 @@
 /** All sentences that the page composes, in English; index.html has the fixed text. */
 
-import { decimal, duration, intensity, kilobytes, megabytes, metric, percent, plural, scientific, windowRange } from "./numbers.js";
+import { decimal, duration, intensities, intensity, kilobytes, megabytes, metric, percent, plural, scientific, windowRange } from "./numbers.js";
 
 export const DEVICE = { cpu: "CPU", webgpu: "WebGPU", none: "No engine", offer: "Continue on the CPU" };
 
@@ -50,8 +50,8 @@ export const MASK = {
 
 export const SAMPLE = {
   list: "The list of samples",
-  abnormal: "Phantom with synthetic anomaly",
-  normal: "Phantom without anomaly",
+  abnormal: "Phantom with synthetic lesion",
+  normal: "Phantom without lesion",
   phantom: (/** @type {number} */ seed) => `phantom ${seed}`,
 };
 
@@ -133,6 +133,14 @@ export const VIEWPORT = {
   zoom: (/** @type {number} */ zoom) => percent(zoom),
 };
 
+export const CALLOUTS = {
+  title: "First steps",
+  insert: "Drag here to insert a synthetic lesion; COIN removes it again.",
+  threshold: "Move the threshold to grow or shrink the mask.",
+  open: "Open your own images. They stay on this device.",
+  close: "Got it",
+};
+
 export const INSERT = {
   size: (/** @type {number} */ mm) => `${mm} mm`,
 };
@@ -146,7 +154,9 @@ export const COMPONENTS = {
   component: (/** @type {number} */ number) => `Component ${number}`,
   area: (/** @type {number} */ mm2) => `${decimal(mm2, 0)} mm²`,
   pixels: (/** @type {number} */ pixels) => plural(pixels, "pixel", "pixels"),
-  intensity,
+  diameters: (/** @type {number} */ long, /** @type {number} */ short) => `${decimal(long, 0)} × ${decimal(short, 0)} mm`,
+  diametersInPixels: (/** @type {number} */ long, /** @type {number} */ short) => `${decimal(long, 1)} × ${decimal(short, 1)}`,
+  intensities,
   difference: (/** @type {number} */ difference) => decimal(difference, 2),
   none: "The mask is empty.",
   more: (/** @type {number} */ count) => `${plural(count, "smaller component is", "smaller components are")} not listed.`,
@@ -231,7 +241,7 @@ export const TIMES = {
 
 export const EXPORT = {
   burnt: "RESEARCH USE ONLY \u2013 not a medical device",
-  inserted: "synthetic anomaly inserted",
+  inserted: "synthetic lesion inserted",
   panes: ["Input", "Counterfactual", "Difference map", "Mask"],
   changed: "\u25a0 changed",
   truePositive: "\u25a0 true positive",

@@ -2,6 +2,7 @@ import { FALSE_NEGATIVE_COLOUR, MASK_COLOUR, TRUE_POSITIVE_COLOUR } from "../pic
 import { countPixels } from "../geometry.js";
 import { element } from "./dom.js";
 import { drawFigureOf, isInserted, save, saveFigure, stem, stemOf } from "./figure.js";
+import { lengthOf, measuredComponents } from "./measurements.js";
 import { canvases } from "./panes.js";
 import { EXPORT } from "./strings.js";
 import { unitOf } from "./units.js";
@@ -9,7 +10,11 @@ import { unitOf } from "./units.js";
 /** @typedef {import("./main.js").Result} Result */
 /** @typedef {"counterfactual" | "mask" | "segmentation"} ScanFile */
 
-const buttons = { figure: element("save-figure", HTMLButtonElement), summary: element("save-summary", HTMLButtonElement) };
+const buttons = {
+  figure: element("save-figure", HTMLButtonElement),
+  summary: element("save-summary", HTMLButtonElement),
+  components: element("save-components", HTMLButtonElement),
+};
 
 /** File name suffixes of the files on the scan's grid. */
 const SUFFIXES = { counterfactual: "counterfactual.nii.gz", mask: "mask.nii.gz", segmentation: "segmentation.dcm" };
@@ -34,8 +39,19 @@ export function initExport(current, showError) {
   buttons.summary.addEventListener("click", () => {
     const result = current();
     if (!result) return;
-    const text = `${JSON.stringify(summaryOf(result), null, 2)}\n`;
-    save(new Blob([text], { type: "application/json" }), `${stem(result)}.json`);
+    componentsOf(result)
+      .then((components) => {
+        const text = `${JSON.stringify({ ...summaryOf(result), components }, null, 2)}\n`;
+        save(new Blob([text], { type: "application/json" }), `${stem(result)}.json`);
+      })
+      .catch(showError);
+  });
+  buttons.components.addEventListener("click", () => {
+    const result = current();
+    if (!result) return;
+    componentsOf(result)
+      .then((components) => save(new Blob([csvOf(components)], { type: "text/csv" }), `${stem(result)}-components.csv`))
+      .catch(showError);
   });
   for (const { button, file } of FILES) {
     button.addEventListener("click", async () => {
@@ -71,8 +87,7 @@ export async function saveScan(source, file, slices, model, which) {
  * @param {Result | null} result
  */
 export function enableExport(result) {
-  buttons.figure.disabled = !result;
-  buttons.summary.disabled = !result;
+  for (const button of Object.values(buttons)) button.disabled = !result;
   for (const { button, file } of FILES) {
     button.disabled = !result;
     if (result) button.hidden = !isOnGrid(result, file);
@@ -89,6 +104,44 @@ function isOnGrid({ input: { source, slice, plain } }, file) {
   const info = source.scan?.info;
   const can = file === "segmentation" ? info?.isSegmentable : info?.isVolume;
   return slice === plain && can === true;
+}
+
+/**
+ * Measurements of the mask's components, for the summary and the table; lengths are null without a pixel spacing.
+ *
+ * @param {Result} result
+ */
+async function componentsOf(result) {
+  const { pixelMm } = result.explanation.square;
+  const { components } = await measuredComponents(result);
+  const mm = (/** @type {number} */ pixels) => (pixelMm ? round(pixels * pixelMm) : null);
+  return components.map(({ pixels, longest, perpendicular, before, after, difference, box }, i) => ({
+    component: i + 1,
+    pixels,
+    area_mm2: pixelMm ? round(pixels * pixelMm ** 2) : null,
+    longest_mm: mm(lengthOf(longest)),
+    perpendicular_mm: mm(lengthOf(perpendicular)),
+    mean_before: round(before.mean),
+    sd_before: round(before.sd),
+    mean_after: round(after.mean),
+    sd_after: round(after.sd),
+    mean_difference: round(difference),
+    left: box.left,
+    top: box.top,
+    right: box.right,
+    bottom: box.bottom,
+  }));
+}
+
+/** To the precision of a table. @param {number} value */
+function round(value) {
+  return Number(value.toFixed(3));
+}
+
+/** @param {Record<string, number | null>[]} rows */
+function csvOf(rows) {
+  const columns = Object.keys(rows[0] ?? { component: 0 });
+  return [columns, ...rows.map((row) => columns.map((column) => row[column] ?? ""))].map((cells) => `${cells.join(",")}\n`).join("");
 }
 
 /** Content of the JSON summary. @param {Result} result */

@@ -5,6 +5,7 @@ import { ownModel } from "./models.js";
 import { showOrientation } from "./panes.js";
 import { progress, showNotice } from "./progress.js";
 import { FILE, STATUS, WINDOW } from "./strings.js";
+import { showViewer } from "./tabs.js";
 import { unitOf } from "./units.js";
 import { WINDOWS, windowOptions } from "./windows.js";
 
@@ -95,6 +96,7 @@ let shownSource = null;
 export function initFiles(open, openModel) {
   const openTogether = (/** @type {{source: File, name: string}[]} */ files) => {
     const model = ownModel(files);
+    showViewer();
     if (model) openModel(model);
     else openImages(files, open);
   };

@@ -1,6 +1,6 @@
 /** The page in German: the sentences of english.js, the fixed text of index.html and the messages of the engines. */
 
-import { decimal, duration, intensity, kilobytes, megabytes, metric, percent, plural, scientific, windowRange } from "./numbers.js";
+import { decimal, duration, intensities, intensity, kilobytes, megabytes, metric, percent, plural, scientific, windowRange } from "./numbers.js";
 
 export const DEVICE = { cpu: "CPU", webgpu: "WebGPU", none: "Keine Engine", offer: "Auf der CPU weiterrechnen" };
 
@@ -50,8 +50,8 @@ export const MASK = {
 
 export const SAMPLE = {
   list: "Die Liste der Beispiele",
-  abnormal: "Phantom mit synthetischer Auffälligkeit",
-  normal: "Phantom ohne Auffälligkeit",
+  abnormal: "Phantom mit synthetischer Läsion",
+  normal: "Phantom ohne Läsion",
   phantom: (/** @type {number} */ seed) => `Phantom ${seed}`,
 };
 
@@ -133,6 +133,14 @@ export const VIEWPORT = {
   zoom: (/** @type {number} */ zoom) => percent(zoom),
 };
 
+export const CALLOUTS = {
+  title: "Erste Schritte",
+  insert: "Hier ziehen, um eine synthetische Läsion einzufügen; COIN entfernt sie wieder.",
+  threshold: "Der Schwellenwert vergrößert oder verkleinert die Maske.",
+  open: "Öffnen Sie eigene Bilder. Sie bleiben auf diesem Gerät.",
+  close: "Verstanden",
+};
+
 export const INSERT = {
   size: (/** @type {number} */ mm) => `${mm} mm`,
 };
@@ -146,7 +154,9 @@ export const COMPONENTS = {
   component: (/** @type {number} */ number) => `Komponente ${number}`,
   area: (/** @type {number} */ mm2) => `${decimal(mm2, 0)} mm²`,
   pixels: (/** @type {number} */ pixels) => plural(pixels, "Pixel", "Pixel"),
-  intensity,
+  diameters: (/** @type {number} */ long, /** @type {number} */ short) => `${decimal(long, 0)} × ${decimal(short, 0)} mm`,
+  diametersInPixels: (/** @type {number} */ long, /** @type {number} */ short) => `${decimal(long, 1)} × ${decimal(short, 1)}`,
+  intensities,
   difference: (/** @type {number} */ difference) => decimal(difference, 2),
   none: "Die Maske ist leer.",
   more: (/** @type {number} */ count) => `${plural(count, "kleinere Komponente ist", "kleinere Komponenten sind")} nicht aufgeführt.`,
@@ -231,7 +241,7 @@ export const TIMES = {
 
 export const EXPORT = {
   burnt: "NUR FÜR DIE FORSCHUNG \u2013 kein Medizinprodukt",
-  inserted: "synthetische Auffälligkeit eingefügt",
+  inserted: "synthetische Läsion eingefügt",
   panes: ["Eingabe", "Kontrafaktisches Bild", "Differenzkarte", "Maske"],
   changed: "\u25a0 verändert",
   truePositive: "\u25a0 richtig positiv",
@@ -263,14 +273,44 @@ export const MESSAGES = [
 
 /** The fixed text of index.html. @type {Record<string, string>} */
 export const PAGE = {
-  "COIN: counterfactual inpainting on CT": "COIN: Counterfactual Inpainting für CT-Bilder",
+  "counterfactual inpainting": "Counterfactual Inpainting",
+  "COIN: counterfactual inpainting": "COIN: Counterfactual Inpainting",
+  "DICOM (files, series or ZIP), NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, BMP, or a model; or drop files or a folder anywhere on this page": "DICOM (Dateien, Serien oder ZIP), NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, BMP oder ein Modell; Dateien oder Ordner lassen sich auch auf die Seite ziehen",
+  Sample: "Beispiel",
+  none: "keines",
+  Views: "Ansichten",
+  Viewer: "Bilder",
+  Comparison: "Vergleich",
+  Images: "Bilder",
+  "Insert lesion": "Läsion einfügen",
+  "Window/Level": "Fensterung",
+  Length: "Länge",
+  Difference: "Differenz",
+  Layout: "Anordnung",
+  "Four images side by side": "Vier Bilder nebeneinander",
+  "Two rows of two images": "Zwei Reihen mit je zwei Bildern",
+  "One large image": "Ein großes Bild",
+  Single: "Einzeln",
+  "Input slice: insert a lesion or measure": "Eingabe: Läsion einfügen oder messen",
+  Components: "Komponenten",
+  "Click or tap the input to insert a synthetic lesion; drag to set its diameter.": "In die Eingabe klicken oder tippen, um eine synthetische Läsion einzufügen; ziehen, um den Durchmesser festzulegen.",
+  "Remove lesion": "Läsion entfernen",
+  Display: "Anzeige",
+  "Smooth interpolation": "Weiche Interpolation",
+  "All slices": "Alle Schichten",
+  "All slices: counterfactual (NIfTI)": "Alle Schichten: kontrafaktisch (NIfTI)",
+  "All slices: mask (NIfTI)": "Alle Schichten: Maske (NIfTI)",
+  "All slices: mask (DICOM SEG)": "Alle Schichten: Maske (DICOM SEG)",
+  "Files are created on this device and marked “research use only”. NIfTI and DICOM files use the grid of the scan and contain no patient name.": "Dateien werden auf diesem Gerät erstellt und mit „research use only“ gekennzeichnet. NIfTI- und DICOM-Dateien verwenden das Raster der Aufnahme und enthalten keinen Patientennamen.",
+  "Image and model": "Bild und Modell",
+  "COIN changes a slice so that a classifier calls it normal. The difference from the input shows what the classifier reacted to.": "COIN verändert eine Schicht so, dass ein Klassifikator sie als normal einstuft. Die Differenz zur Eingabe zeigt, worauf der Klassifikator reagiert hat.",
+  "Tools: Insert lesion, Pan, Zoom, Window/Level, Length": "Werkzeuge: Läsion einfügen, Verschieben, Zoom, Fensterung, Länge",
+  "One large image: input, counterfactual, difference or mask; the same key again returns to the layout before": "Ein großes Bild: Eingabe, kontrafaktisches Bild, Differenz oder Maske; dieselbe Taste führt zur vorherigen Anordnung zurück",
+  "The mouse wheel moves through the slices of a volume; in a single slice, or with Ctrl, it zooms. Dragging with the right button sets the window. A double click fits the image. On a touch screen with Pan, one finger moves through the slices; two fingers zoom and pan.": "Das Mausrad blättert durch die Schichten eines Volumens; bei einer einzelnen Schicht oder mit Strg zoomt es. Ziehen mit der rechten Taste stellt das Fenster ein. Ein Doppelklick passt das Bild ein. Auf Touchscreens blättert ein Finger mit „Verschieben“ durch die Schichten; zwei Finger zoomen und verschieben.",
   "Intended use": "Zweckbestimmung",
   "Research use only.": "Nur für die Forschung.",
   "Not a medical device; not for decisions about a patient.": "Kein Medizinprodukt; nicht für Entscheidungen über Patientinnen und Patienten.",
   COIN: "COIN",
-  "counterfactual inpainting on CT": "Counterfactual Inpainting für CT-Bilder",
-  "COIN changes a CT slice so that a classifier calls it normal. The difference from the input shows what the classifier reacted to.":
-    "COIN verändert ein CT-Schichtbild so, dass ein Klassifikator es als normal einstuft. Die Differenz zur Eingabe zeigt, worauf der Klassifikator reagiert hat.",
   "Nothing leaves this device.": "Nichts verlässt dieses Gerät.",
   "Files are read and processed inside this page, which connects only to the site that served it.":
     "Dateien werden in dieser Seite gelesen und verarbeitet; sie verbindet sich nur mit der Website, von der sie stammt.",
@@ -286,27 +326,19 @@ export const PAGE = {
   "Close this message": "Meldung schließen",
   Close: "Schließen",
   Tool: "Werkzeug",
-  "Insert anomaly": "Auffälligkeit einfügen",
   Pan: "Verschieben",
-  Window: "Fensterung",
-  Measure: "Messen",
   Zoom: "Zoom",
   "Zoom out": "Verkleinern",
   "Zoom in": "Vergrößern",
   Fit: "Einpassen",
   Input: "Eingabe",
-  "Input slice: insert an anomaly or measure": "Eingabe: Auffälligkeit einfügen oder messen",
   "Arrow keys move the crosshair; Enter inserts or measures": "Pfeiltasten bewegen das Fadenkreuz; die Eingabetaste fügt ein oder misst",
   Series: "Serie",
   Slice: "Schicht",
   "Display window": "Anzeigefenster",
-  "Click or tap to insert a synthetic anomaly; drag to set its diameter.": "Klicken oder tippen, um eine synthetische Auffälligkeit einzufügen; ziehen, um den Durchmesser festzulegen.",
   Diameter: "Durchmesser",
-  "Remove anomaly": "Auffälligkeit entfernen",
   Counterfactual: "Kontrafaktisch",
   "Compare with the input": "Mit der Eingabe vergleichen",
-  "Changed so that the classifier should call it normal. Move the slider to the left to show the input.":
-    "So verändert, dass der Klassifikator das Bild als normal einstufen soll. Regler nach links schieben, um die Eingabe einzublenden.",
   "Difference map": "Differenzkarte",
   "Colour scale from 0, no change, to 1, black to white": "Farbskala von 0, keine Änderung, bis 1, Schwarz zu Weiß",
   "Absolute change of intensity. The mark shows the threshold.": "Absolute Änderung der Intensität. Die Markierung zeigt den Schwellenwert.",
@@ -338,39 +370,30 @@ export const PAGE = {
   "Line: probability 0.5. Click the curve to open a slice.": "Linie: Wahrscheinlichkeit 0,5. Klicken Sie auf die Kurve, um eine Schicht zu öffnen.",
   "Explain all slices": "Alle Schichten erklären",
   "Coronal maximum intensity projection of all explained slices, with the mask in colour": "Koronale Maximumintensitätsprojektion aller erklärten Schichten mit farbiger Maske",
-  "Save counterfactual (NIfTI)": "Kontrafaktisches Bild speichern (NIfTI)",
-  "Save mask (NIfTI)": "Maske speichern (NIfTI)",
-  "Save mask (DICOM SEG)": "Maske speichern (DICOM SEG)",
   Image: "Bild",
-  Samples: "Beispiele",
   "New phantom": "Neues Phantom",
   "Open files": "Dateien öffnen",
-  "or drop files or a folder anywhere on this page": "oder Dateien oder einen Ordner auf diese Seite ziehen",
-  "DICOM (files, series or ZIP), NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, BMP": "DICOM (Dateien, Serien oder ZIP), NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, BMP",
   "HU range of the grey values": "HU-Bereich der Grauwerte",
   "Black, HU": "Schwarz, HU",
   "White, HU": "Weiß, HU",
   Model: "Modell",
-  "Model file": "Modelldatei",
   "To use your own model, drop its .safetensors file on this page or open it like an image.": "Um ein eigenes Modell zu verwenden, ziehen Sie die .safetensors-Datei auf diese Seite oder öffnen Sie sie wie ein Bild.",
-  "Model details": "Modelldetails",
   Save: "Speichern",
   "Figure (PNG)": "Abbildung (PNG)",
   "Summary (JSON)": "Zusammenfassung (JSON)",
+  "Components (CSV)": "Komponenten (CSV)",
   "Counterfactual (NIfTI)": "Kontrafaktisches Bild (NIfTI)",
   "Mask (NIfTI)": "Maske (NIfTI)",
   "Mask (DICOM SEG)": "Maske (DICOM SEG)",
-  "Files are created on this device and marked “research use only”. NIfTI and DICOM files use the grid of the scan, change only this slice and contain no patient name.":
-    "Dateien werden auf diesem Gerät erstellt und mit „research use only“ gekennzeichnet. NIfTI- und DICOM-Dateien verwenden das Raster der Aufnahme, ändern nur diese Schicht und enthalten keinen Patientennamen.",
   Stage: "Schritt",
   "First run": "Erster Lauf",
   "Last run": "Letzter Lauf",
   "Copy diagnostics": "Systemdaten kopieren",
   Diagnostics: "Systemdaten",
-  "Mask components": "Komponenten der Maske",
-  Component: "Komponente",
+  "No.": "Nr.",
   Area: "Fläche",
-  "Mean intensity": "Mittlere Intensität",
+  Diameters: "Durchmesser",
+  "Intensity before → after": "Intensität vorher → nachher",
   "Mean difference": "Mittlere Differenz",
   "Compare models": "Modelle vergleichen",
   "Compare with": "Vergleichen mit",
@@ -407,7 +430,6 @@ export const PAGE = {
     "Die Maske ist kein klinischer Befund. Sie zeigt, worauf dieses Modell reagiert, und das Modell kann sich irren.",
   "Software licences": "Softwarelizenzen",
   "Keyboard shortcuts": "Tastenkürzel",
-  "Tools: Insert anomaly, Pan, Window, Measure": "Werkzeuge: Auffälligkeit einfügen, Verschieben, Fensterung, Messen",
   "Zoom in, zoom out, fit": "Vergrößern, verkleinern, einpassen",
   "Switch between counterfactual and input": "Zwischen kontrafaktischem Bild und Eingabe wechseln",
   "Lower or raise the threshold": "Schwellenwert senken oder erhöhen",
@@ -415,8 +437,6 @@ export const PAGE = {
   "Focus the input slice. Arrow keys then move the crosshair, pan or set the window; Enter inserts or measures.":
     "Eingabe fokussieren. Pfeiltasten bewegen dann das Fadenkreuz, verschieben das Bild oder stellen das Fenster ein; die Eingabetaste fügt ein oder misst.",
   "Show this list": "Diese Liste anzeigen",
-  "The mouse wheel zooms while Pan is selected; Ctrl and the wheel zoom with any tool. On a touch screen, pinch to zoom.":
-    "Das Mausrad zoomt, wenn „Verschieben“ ausgewählt ist; mit Strg zoomt es bei jedem Werkzeug. Auf Touchscreens zoomen Sie mit zwei Fingern.",
   "Enable single-key shortcuts": "Kürzel mit einzelnen Tasten aktivieren",
   "Drop files, a folder or a model to open them": "Dateien, Ordner oder Modell hier ablegen, um sie zu öffnen",
 };

@@ -1,5 +1,7 @@
 import { element } from "./dom.js";
+import { togglePane } from "./layout.js";
 import { loadPreference, savePreference } from "./preferences.js";
+import { stepSlider } from "./slider.js";
 import { chooseTool } from "./tools.js";
 import { resetView, zoomIn, zoomOut } from "./viewport.js";
 
@@ -10,16 +12,21 @@ const KEYS = {
   "?": () => help.showModal(),
   i: () => chooseTool("insert"),
   p: () => chooseTool("pan"),
+  z: () => chooseTool("zoom"),
   w: () => chooseTool("window"),
-  m: () => chooseTool("measure"),
+  l: () => chooseTool("length"),
+  1: () => togglePane(0),
+  2: () => togglePane(1),
+  3: () => togglePane(2),
+  4: () => togglePane(3),
   "+": zoomIn,
   "=": zoomIn,
   "-": zoomOut,
   0: resetView,
-  "[": () => step("threshold", -1),
-  "]": () => step("threshold", 1),
-  ",": () => step("slice", -1),
-  ".": () => step("slice", 1),
+  "[": () => stepSlider("threshold", -1),
+  "]": () => stepSlider("threshold", 1),
+  ",": () => stepSlider("slice", -1),
+  ".": () => stepSlider("slice", 1),
   b: () => toggleReveal(),
 };
 
@@ -41,19 +48,6 @@ export function initShortcuts() {
     event.preventDefault();
     action();
   });
-}
-
-/**
- * Moves a slider.
- *
- * @param {string} id
- * @param {number} steps
- */
-function step(id, steps) {
-  const slider = element(id, HTMLInputElement);
-  if (slider.closest("[hidden]")) return;
-  slider.value = String(slider.valueAsNumber + steps * Number(slider.step));
-  slider.dispatchEvent(new Event("input"));
 }
 
 /** Switches the counterfactual pane between counterfactual and input. */

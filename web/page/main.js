@@ -17,6 +17,7 @@
 import { EngineStopped, Explainer, engineEvents, maskOnGrid } from "../coin.js";
 import { queryNumber, queryParameter, setQueryParameters } from "./address.js";
 import { initAppearance } from "./appearance.js";
+import { showCallouts } from "./callouts.js";
 import { initComparison, resetComparison } from "./comparison.js";
 import { initCrosshair } from "./crosshair.js";
 import { showDevice, showDeviceProgress, showNoDevice } from "./device.js";
@@ -36,6 +37,8 @@ import { drawPreview, extent } from "./panes.js";
 import { yieldToBrowser } from "./yield.js";
 import { showComponents } from "./components.js";
 import { initInsertion, showInsertion } from "./insertion.js";
+import { initInspector } from "./inspector.js";
+import { initLayout } from "./layout.js";
 import { enableOffline, initRequestLog } from "./privacy.js";
 import { begin, end, isBusy, progress, showNotice } from "./progress.js";
 import { initReadout, readAt } from "./readout.js";
@@ -44,6 +47,7 @@ import { addPhantoms, addScans, addressOf, initialInput, selectSample } from "./
 import { DEVICE, LOADING, MODEL, SAMPLE, STATUS, bytesOf, duration, translated } from "./strings.js";
 import { maskOptions, onMaskOptions, redrawMask, setMaskOptions, updateMask } from "./threshold.js";
 import { measureTime, recordTime, times } from "./times.js";
+import { initTabs } from "./tabs.js";
 import { initTools, chosenTool } from "./tools.js";
 import { showNoVerdict, showVerdict } from "./verdict.js";
 import { initZoom, panBy } from "./viewport.js";
@@ -89,7 +93,7 @@ import { initVolume, showVolume, updateVolume } from "./volume.js";
  * @property {ModelInfo} model
  * @property {Explainer} explainer that computed it
  * @property {Device} device
- * @property {import("./display.js").View | null} view slices in the display window; null if it is the model's window
+ * @property {import("./display.js").View | null} view
  * @property {Uint8Array | null} truth on the model's grid
  * @property {Float32Array | null} counterfactualHu on the slice's grid; computed when needed
  * @property {Uint8Array | null} mask
@@ -440,18 +444,21 @@ setDisplayOptions({ display: queryParameter("display"), colours: queryParameter(
 addPhantoms(showWithModel, show);
 initModelList(chooseModel);
 initFiles(show, addModel);
+initTabs();
+initLayout();
+initInspector();
 initZoom();
 const insertion = initInsertion(current, show);
 const measuring = initRuler(current);
 const windowing = initWindowing(current, () => redraw(undefined));
-initTools({ insert: insertion.tool, measure: measuring.tool, window: windowing.tool });
+initTools({ insert: insertion.tool, length: measuring.tool, window: windowing.tool });
 initCrosshair(
   (at) => {
     readAt(result, at.x, at.y);
-    if (chosenTool() === "measure") measuring.moveEnd(at);
+    if (chosenTool() === "length") measuring.moveEnd(at);
   },
   (at) => {
-    if (chosenTool() === "measure") measuring.setEnd(at);
+    if (chosenTool() === "length") measuring.setEnd(at);
     if (chosenTool() === "insert") insertion.insertAt(at);
   },
   (x, y) => {
@@ -479,5 +486,6 @@ const first = show(loadInitial);
 await Promise.allSettled([measureTime("engine", showLegend), storedSamples.then((entries) => addScans(entries, showWithModel))]);
 // Saving the page for offline use starts after the first result, to leave it the network.
 await first;
+showCallouts();
 if (queryParameter("methods") === "1" && result) methods.compare();
 await enableOffline();

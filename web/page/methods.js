@@ -113,7 +113,7 @@ async function draw(result) {
 async function figureOf({ explanation, view }, name, map, mask, iou) {
   const { size } = explanation;
   const canvas = create("canvas", { width: 512, height: 512, role: "img", ariaLabel: METHODS.overlay(name) });
-  drawInput(canvas, explanation, view);
+  if (view) drawInput(canvas, explanation.square, view);
   const heat = create("canvas", { width: 512, height: 512 });
   drawColours(heat, await coloursOf(map, chosenColours()), size);
   const context = canvas.getContext("2d");
@@ -134,6 +134,6 @@ function panesOf(result) {
     return canvas ? [{ canvas, name: figure.querySelector("figcaption")?.textContent ?? "" }] : [];
   });
   const input = create("canvas", { width: 512, height: 512 });
-  drawInput(input, result.explanation, result.view);
+  if (result.view) drawInput(input, result.explanation.square, result.view);
   return [{ canvas: input, name: METHODS.input }, ...shown];
 }

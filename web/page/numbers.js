@@ -110,6 +110,20 @@ export function intensity(value, unit, span) {
 }
 
 /**
+ * Mean and standard deviation of intensities before and after inpainting, for example "120 ± 15 → 41 ± 9 HU".
+ *
+ * @param {{mean: number, sd: number}} before
+ * @param {{mean: number, sd: number}} after
+ * @param {string} unit
+ * @param {number} span as of {@link intensity}
+ */
+export function intensities(before, after, unit, span) {
+  const digits = intensityDigits(unit, span);
+  const text = (/** @type {{mean: number, sd: number}} */ { mean, sd }) => `${decimal(mean, digits)} ± ${decimal(sd, digits)}`;
+  return `${text(before)} → ${text(after)}${unit && ` ${unit}`}`;
+}
+
+/**
  * HU are integers; other intensities get three significant digits of their span.
  *
  * @param {string} unit

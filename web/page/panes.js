@@ -1,4 +1,4 @@
-import { FALSE_NEGATIVE_COLOUR, MASK_COLOUR, TRUE_POSITIVE_COLOUR, clear, drawColours, drawIntensities, drawMask as overlay, drawSlice } from "../pictures.js";
+import { FALSE_NEGATIVE_COLOUR, MASK_COLOUR, TRUE_POSITIVE_COLOUR, clear, drawColours, drawMask as overlay, drawSlice } from "../pictures.js";
 import { wholeSquare } from "../geometry.js";
 import { element } from "./dom.js";
 
@@ -15,6 +15,9 @@ const panes = {
 /** A copy of the input over the counterfactual; a slider reveals it. */
 const before = canvasOf("pane-before");
 
+/** Range of the sides of the canvases, in pixels. */
+const SIDES = [512, 2048];
+
 /** The four panes in display order. */
 export const canvases = [panes.input, panes.counterfactual, panes.difference, panes.mask];
 
@@ -25,7 +28,21 @@ export const canvases = [panes.input, panes.counterfactual, panes.difference, pa
  * @param {[number, number]} window
  */
 export function drawPreview(slice, window) {
-  drawSlice(panes.input, slice, slice.hu, window, wholeSquare(slice));
+  const square = wholeSquare(slice);
+  setResolution(square);
+  drawSlice(panes.input, slice, slice.hu, window, square);
+}
+
+/**
+ * Gives the canvases the resolution of the slice, so that no detail is lost.
+ *
+ * @param {{width: number, height: number}} square what they show, in pixels of the slice
+ */
+function setResolution({ width, height }) {
+  const side = Math.min(SIDES[1], Math.max(SIDES[0], Math.round(Math.max(width, height))));
+  for (const canvas of [...canvases, before]) {
+    if (canvas.width !== side) canvas.width = canvas.height = side;
+  }
 }
 
 /**
@@ -42,14 +59,13 @@ export function extent({ hu }) {
  * Draws input and counterfactual.
  *
  * @param {Explanation} explanation
- * @param {View | null} view
+ * @param {View} view
  */
-export function drawExplanation(explanation, view) {
-  const { size, square, counterfactual } = explanation;
-  drawInput(panes.input, explanation, view);
+export function drawExplanation({ square }, view) {
+  setResolution(square);
+  drawInput(panes.input, square, view);
   clear(before).drawImage(panes.input, 0, 0);
-  if (view) drawSlice(panes.counterfactual, view.slice, view.counterfactual, view.window, square);
-  else drawIntensities(panes.counterfactual, counterfactual, size);
+  drawSlice(panes.counterfactual, view.slice, view.counterfactual, view.window, square);
 }
 
 /**
@@ -68,11 +84,11 @@ export function drawDifference({ size }, colours) {
  * @param {Explanation} explanation
  * @param {Uint8Array} mask
  * @param {import("./overlap.js").Overlap | null} overlap with the ground truth
- * @param {{view: View | null, opacity: number, highlighted: Uint8Array | null}} style `highlighted`: the selected component
+ * @param {{view: View, opacity: number, highlighted: Uint8Array | null}} style `highlighted`: the selected component
  */
 export function drawMask(explanation, mask, overlap, { view, opacity, highlighted }) {
-  const { size } = explanation;
-  drawInput(panes.mask, explanation, view);
+  const { size, square } = explanation;
+  drawInput(panes.mask, square, view);
   overlay(panes.mask, overlap?.falsePositive ?? mask, size, MASK_COLOUR, opacity);
   if (overlap) {
     overlay(panes.mask, overlap.falseNegative, size, FALSE_NEGATIVE_COLOUR, opacity / 2);
@@ -85,12 +101,11 @@ export function drawMask(explanation, mask, overlap, { view, opacity, highlighte
  * Draws the input in the display window.
  *
  * @param {HTMLCanvasElement} canvas
- * @param {Explanation} explanation
- * @param {View | null} view
+ * @param {Explanation["square"]} square
+ * @param {View} view
  */
-export function drawInput(canvas, { size, square, input }, view) {
-  if (view) drawSlice(canvas, view.slice, view.slice.hu, view.window, square);
-  else drawIntensities(canvas, input, size);
+export function drawInput(canvas, square, view) {
+  drawSlice(canvas, view.slice, view.slice.hu, view.window, square);
 }
 
 /** Shows the orientation labels A, P, R and L. @param {boolean} known whether the file has the orientation */

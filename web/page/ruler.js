@@ -1,21 +1,12 @@
 import { element } from "./dom.js";
+import { lineLayer } from "./lines.js";
 import { RULER } from "./strings.js";
 
 /** @typedef {import("./main.js").Result} Result */
 /** @typedef {import("./tools.js").Point} Point */
 
-const SVG = "http://www.w3.org/2000/svg";
-
 const length = element("ruler-length", HTMLOutputElement);
-const lines = [...document.querySelectorAll("#panes .sheet")].map((sheet) => {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 1 1");
-  svg.setAttribute("class", "ruler");
-  svg.setAttribute("aria-hidden", "true");
-  const line = svg.appendChild(document.createElementNS(SVG, "line"));
-  sheet.append(svg);
-  return line;
-});
+const drawLines = lineLayer("ruler");
 
 /** First end point set with the keyboard, until the second is set. @type {Point | null} */
 let first = null;
@@ -31,7 +22,7 @@ export function initRuler(current) {
   const measure = (/** @type {Point} */ from, /** @type {Point} */ to) => {
     const result = current();
     if (!result) return;
-    draw(from, to);
+    drawLines([{ x1: from.x, y1: from.y, x2: to.x, y2: to.y }]);
     const { size, square } = result.explanation;
     const across = Math.hypot(to.x - from.x, to.y - from.y);
     length.value = square.pixelMm
@@ -54,17 +45,5 @@ export function initRuler(current) {
 export function clearRuler() {
   first = null;
   length.value = "";
-  draw({ x: 0, y: 0 }, { x: 0, y: 0 });
-}
-
-/**
- * Draws the line in all panes.
- *
- * @param {Point} from
- * @param {Point} to
- */
-function draw(from, to) {
-  for (const line of lines) {
-    for (const [name, value] of Object.entries({ x1: from.x, y1: from.y, x2: to.x, y2: to.y })) line.setAttribute(name, String(value));
-  }
+  drawLines([]);
 }

@@ -1,10 +1,11 @@
 import { phantom } from "../coin.js";
-import { create, element } from "./dom.js";
+import { element } from "./dom.js";
 import { download } from "./download.js";
 import { openStudy } from "./files.js";
 import { anomalyOf } from "./models.js";
 import { progress } from "./progress.js";
 import { SAMPLE, STATUS, bytesOf } from "./strings.js";
+import { showViewer } from "./tabs.js";
 
 /** @typedef {import("./main.js").LoadInput} LoadInput */
 /** @typedef {import("./main.js").ImageSource} ImageSource */
@@ -21,6 +22,10 @@ const FIRST_SEED = 1;
 const ABNORMAL = "phantom-abnormal";
 const NORMAL = "phantom-normal";
 const PHANTOM = /^phantom-(abnormal|normal)(?:-(\d{1,7}))?$/;
+
+const chooser = element("samples", HTMLSelectElement);
+/** What opens each sample. @type {Map<string, () => void>} */
+const samples = new Map();
 
 let seed = FIRST_SEED;
 
@@ -95,12 +100,18 @@ export function addressOf(source) {
  */
 export function addPhantoms(openWith, open) {
   const generate = (/** @type {boolean} */ anomaly) => (/** @type {ModelInfo} */ info) => new PhantomSource(seed, anomaly).load(0, info);
-  const abnormal = addSample(ABNORMAL, SAMPLE.abnormal, () => openWith(generate(true), null));
-  const normal = addSample(NORMAL, SAMPLE.normal, () => openWith(generate(false), null));
-  abnormal.checked = true;
+  addSample(ABNORMAL, SAMPLE.abnormal, () => openWith(generate(true), null));
+  addSample(NORMAL, SAMPLE.normal, () => openWith(generate(false), null));
+  chooser.value = ABNORMAL;
+  chooser.addEventListener("change", () => {
+    showViewer();
+    samples.get(chooser.value)?.();
+  });
   element("new-patient", HTMLButtonElement).addEventListener("click", () => {
     seed = 1 + Math.floor(Math.random() * 1e6);
-    if (abnormal.checked || normal.checked) open(generate(abnormal.checked));
+    showViewer();
+    const normal = chooser.value === NORMAL;
+    if (normal || chooser.value === ABNORMAL) open(generate(!normal));
     else openWith(generate(true), null);
   });
 }
@@ -118,17 +129,15 @@ export function addScans(entries, openWith) {
 }
 
 /**
- * Adds a radio button to the list of samples.
+ * Adds an entry to the list of samples.
  *
  * @param {string} value
  * @param {string} title
  * @param {() => void} onChoice
  */
 function addSample(value, title, onChoice) {
-  const input = create("input", { type: "radio", name: "sample", value });
-  input.addEventListener("change", onChoice);
-  element("samples", HTMLFieldSetElement).append(create("label", {}, input, title));
-  return input;
+  samples.set(value, onChoice);
+  chooser.add(new Option(title, value));
 }
 
 /**
@@ -137,9 +146,7 @@ function addSample(value, title, onChoice) {
  * @param {ImageSource | null} source
  */
 export function selectSample(source) {
-  for (const input of document.querySelectorAll("#samples input")) {
-    if (input instanceof HTMLInputElement) input.checked = input.value === source?.sample;
-  }
+  chooser.value = source?.sample ?? "";
   const credit = element("credit", HTMLElement);
   const texts = [source?.credit, source?.caveat].filter(Boolean);
   credit.textContent = texts.join(". ");

@@ -81,7 +81,7 @@ export const updateMask = coalesce(async (/** @type {Result} */ result) => {
  * @param {Result} result
  */
 export function redrawMask({ explanation, mask, overlap, view }) {
-  if (mask) drawMask(explanation, mask, overlap, { view, opacity: opacity.valueAsNumber, highlighted });
+  if (mask && view) drawMask(explanation, mask, overlap, { view, opacity: opacity.valueAsNumber, highlighted });
 }
 
 /**

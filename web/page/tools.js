@@ -1,5 +1,6 @@
 import { element } from "./dom.js";
-import { panBy, resetView, wheelFactor, zoomBy } from "./viewport.js";
+import { stepSlider } from "./slider.js";
+import { isWhole, notchesOf, panBy, resetView, zoomBy, zoomFactor } from "./viewport.js";
 
 /** @typedef {{x: number, y: number}} Point on the image, in fractions of its width and height */
 
@@ -15,6 +16,12 @@ import { panBy, resetView, wheelFactor, zoomBy } from "./viewport.js";
 
 /** Handled in this module. @type {Tool} */
 const PAN = {};
+/** Dragging up magnifies around the point where the drag began. @type {Tool} */
+const ZOOM = { drag: (from, _to, { y }) => zoomBy(zoomFactor(-y / ZOOM_PIXELS), from) };
+/** CSS pixels of a drag for one step of the zoom. */
+const ZOOM_PIXELS = 30;
+/** CSS pixels that a finger moves for the next slice. */
+const SLICE_PIXELS = 16;
 
 const panes = element("panes", HTMLElement);
 /** The image layer of each pane; all share one zoom and pan. */
@@ -23,15 +30,17 @@ const buttons = [...document.querySelectorAll('input[name="tool"]')].filter((but
 
 /** Pressed pointers with their last positions, by id. @type {Map<number, {x: number, y: number}>} */
 const down = new Map();
+/** Part of the next slice that wheel or finger have moved. */
+let slices = 0;
 
 /**
- * Sets up the tools. Pinching and Ctrl with the wheel always zoom; the wheel alone zooms with the pan tool and scrolls the page
- * otherwise.
+ * Sets up the tools. With any of them, the right button sets the window, the wheel moves through the slices of a volume or
+ * zooms a single slice, Ctrl with the wheel zooms, and so do two fingers. One finger with the pan tool moves through the slices.
  *
- * @param {{insert: Tool, window: Tool, measure: Tool}} tools
+ * @param {{insert: Tool, window: Tool, length: Tool}} tools
  */
 export function initTools(tools) {
-  const all = /** @type {Record<string, Tool>} */ ({ ...tools, pan: PAN });
+  const all = /** @type {Record<string, Tool>} */ ({ ...tools, pan: PAN, zoom: ZOOM });
   /** @type {{tool: Tool, from: Point, sheet: HTMLElement, id: number} | null} */
   let drag = null;
 
@@ -41,7 +50,7 @@ export function initTools(tools) {
 
   for (const sheet of sheets) {
     sheet.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
+      if (event.button !== 0 && event.button !== 2) return;
       down.set(event.pointerId, { x: event.clientX, y: event.clientY });
       sheet.setPointerCapture(event.pointerId);
       if (down.size > 1) {
@@ -49,7 +58,7 @@ export function initTools(tools) {
         drag = null;
         return;
       }
-      const tool = all[chosenTool()];
+      const tool = event.button === 2 ? tools.window : all[chosenTool()];
       if (tool === tools.insert && sheet.id !== "insert") return;
       const from = pointOf(sheet, event);
       drag = { tool, from, sheet, id: event.pointerId };
@@ -63,6 +72,7 @@ export function initTools(tools) {
       down.set(event.pointerId, { x: event.clientX, y: event.clientY });
       const moved = { x: event.clientX - last.x, y: event.clientY - last.y };
       if (other) pinch(sheet, last, event, other);
+      else if (drag?.tool === PAN && event.pointerType === "touch" && isWhole()) scrollSlices(moved.y / SLICE_PIXELS);
       else if (drag?.tool === PAN) panBy(moved.x / box.width, moved.y / box.height);
       else drag?.tool.drag?.(drag.from, pointOf(sheet, event), moved);
     });
@@ -79,14 +89,26 @@ export function initTools(tools) {
     sheet.addEventListener(
       "wheel",
       (event) => {
-        if (!event.ctrlKey && chosenTool() !== "pan") return;
         event.preventDefault();
-        zoomBy(wheelFactor(event), pointOf(sheet, event));
+        if (event.ctrlKey || !scrollSlices(notchesOf(event))) zoomBy(zoomFactor(-notchesOf(event)), pointOf(sheet, event));
       },
       { passive: false },
     );
-    sheet.addEventListener("dblclick", () => chosenTool() === "pan" && resetView());
+    sheet.addEventListener("contextmenu", (event) => event.preventDefault());
+    sheet.addEventListener("dblclick", () => chosenTool() !== "insert" && resetView());
   }
+}
+
+/**
+ * Moves through the slices of a volume; false if there are none.
+ *
+ * @param {number} steps may be fractions, which add up
+ */
+function scrollSlices(steps) {
+  slices += steps;
+  const whole = Math.trunc(slices);
+  slices -= whole;
+  return stepSlider("slice", whole);
 }
 
 /** Value of the selected tool. @returns {string} */

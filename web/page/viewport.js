@@ -72,14 +72,24 @@ export function resetView() {
   show();
 }
 
+/** Whether the whole image is visible. */
+export function isWhole() {
+  return view.zoom === 1;
+}
+
+/** Zoom factor of a number of steps. @param {number} steps */
+export function zoomFactor(steps) {
+  return STEP ** steps;
+}
+
 /**
- * Zoom factor of a wheel event: one step per notch of a mouse, less for the small deltas of a trackpad.
+ * Notches of a wheel event: one of a mouse, less for the small deltas of a trackpad, at most 3.
  *
  * @param {WheelEvent} event
  */
-export function wheelFactor({ deltaY, deltaMode }) {
+export function notchesOf({ deltaY, deltaMode }) {
   const notches = deltaMode === WheelEvent.DOM_DELTA_PIXEL ? deltaY / 100 : deltaY / 3;
-  return STEP ** -Math.max(-3, Math.min(3, notches));
+  return Math.max(-3, Math.min(3, notches));
 }
 
 function show() {

@@ -1,7 +1,7 @@
 //! Post-processing of an explanation: masks, components, colours, and the counterfactual on the slice's own grid.
 
 use coin_imaging::colour::ColourMap;
-use coin_imaging::{InputTransform, Mask, Window};
+use coin_imaging::{Diameters, InputTransform, Mask, Window};
 use js_sys::{Error, Float32Array, Uint8Array, Uint8ClampedArray, Uint32Array};
 use wasm_bindgen::prelude::*;
 
@@ -72,6 +72,23 @@ pub fn component_numbers(mask: &[u8], size: usize) -> Result<Uint32Array, Error>
     let mask = Mask::new(size, size, mask.iter().map(|&inside| inside > 0).collect());
     let mask = mask.ok_or_else(|| Error::new("the mask does not have size x size values"))?;
     Ok(Uint32Array::from(mask.component_numbers().as_slice()))
+}
+
+/// Returns the diameters of the `count` largest components of a mask of `size * size` zeros and ones, in descending order of
+/// size: 8 numbers each, x and y of both ends of the longest diameter and of the one perpendicular to it, in pixels.
+///
+/// # Errors
+/// If the mask does not have `size * size` values.
+#[wasm_bindgen(js_name = componentDiameters)]
+pub fn component_diameters(mask: &[u8], size: usize, count: usize) -> Result<Float32Array, Error> {
+    let mask = Mask::new(size, size, mask.iter().map(|&inside| inside > 0).collect());
+    let mask = mask.ok_or_else(|| Error::new("the mask does not have size x size values"))?;
+    let measured = mask.largest_components(count);
+    let measured = measured.iter().filter_map(Diameters::of);
+    let ends = measured.flat_map(|Diameters { longest, perpendicular }| {
+        [longest.from, longest.to, perpendicular.from, perpendicular.to].into_iter().flatten()
+    });
+    Ok(Float32Array::from(ends.collect::<Vec<f32>>().as_slice()))
 }
 
 /// Returns 256 RGBA colours for values from 0 to 1, of the colour map `fire`, `viridis`, `turbo` or `grey`.

@@ -210,7 +210,7 @@ describe("Viewer", () => {
     assert.equal(first.split(",")[head.split(",").indexOf("area_mm2")], String(components[0].area_mm2));
     await page.locator("#components button").first().click();
     assert.ok((await zoom()) > 150, "zoomed to the component");
-    assert.equal(await page.locator("[data-pane=mask] .diameters line").count(), 2, "its diameters are drawn");
+    assert.equal(await page.locator("figure[data-pane=mask] .diameters line").count(), 2, "its diameters are drawn");
     await page.locator("#components button").first().click();
     assert.equal(await zoom(), 100);
   });

@@ -12,7 +12,6 @@ const site = await openSite();
 const browser = await launch(["--disable-gpu"]);
 const visitor = await Visitor.open(browser, `${site.address}#device=cpu&model=${MODEL}&sample=phantom-normal-12`, { viewport: { width: 1120, height: 760 } });
 const { page } = visitor;
-await page.locator(".callout button").click();
 const shoot = (/** @type {string} */ name) => page.screenshot({ path: join(out, `${name}.png`) });
 
 const box = await page.locator("#insert").boundingBox();

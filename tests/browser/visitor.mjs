@@ -43,8 +43,9 @@ export class Visitor {
    * @param {import("playwright-core").Browser} browser
    * @param {string} address
    * @param {import("playwright-core").BrowserContextOptions} [options]
+   * @param {boolean} [introduced] without the callouts of the first visit
    */
-  static async open(browser, address, options = {}) {
+  static async open(browser, address, options = {}, introduced = true) {
     const context = await browser.newContext({ colorScheme: "dark", viewport: { width: 1280, height: 900 }, ...options });
     const page = await context.newPage();
     const visitor = new Visitor(page, address);
@@ -67,6 +68,7 @@ export class Visitor {
         });
       Object.assign(window, { whileExplaining });
     });
+    if (introduced) await page.addInitScript(() => localStorage.setItem("coin introduced", "yes"));
     await page.goto(address);
     await visitor.settled();
     return visitor;

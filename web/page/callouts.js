@@ -18,7 +18,7 @@ export function showCallouts() {
   const close = create("button", { type: "button" }, CALLOUTS.close);
   const callouts = TARGETS.map(({ id, side, text }) => {
     const callout = create("div", { className: `callout ${side}` }, create("p", {}, text));
-    if (id === "drop") callout.append(close);
+    if (id === "insert") callout.append(close);
     return { callout, side, target: element(id, HTMLElement) };
   });
   const group = create("section", { className: "callouts", ariaLabel: CALLOUTS.title }, ...callouts.map(({ callout }) => callout));

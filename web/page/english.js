@@ -163,7 +163,7 @@ export const COMPONENTS = {
 };
 
 export const VOLUME = {
-  unknown: (/** @type {number} */ count) => `${plural(count, "slice", "slices")}. The curve shows the slices opened so far.`,
+  unknown: (/** @type {number} */ count) => `${plural(count, "slice", "slices")}. The curve shows those opened so far.`,
   explaining: (/** @type {number} */ index, /** @type {string | null} */ left) => `Slice ${index + 1}${left === null ? "" : `, ${left} left`}`,
   done: (/** @type {number} */ count, /** @type {number} */ abnormal, /** @type {string} */ time) => `${plural(count, "slice", "slices")} in ${time}; ${abnormal} classified as abnormal.`,
   cancelled: "Cancelled. Explained slices are kept.",

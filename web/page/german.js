@@ -163,7 +163,7 @@ export const COMPONENTS = {
 };
 
 export const VOLUME = {
-  unknown: (/** @type {number} */ count) => `${plural(count, "Schicht", "Schichten")}. Die Kurve zeigt die bisher geöffneten Schichten.`,
+  unknown: (/** @type {number} */ count) => `${plural(count, "Schicht", "Schichten")}. Die Kurve zeigt die geöffneten.`,
   explaining: (/** @type {number} */ index, /** @type {string | null} */ left) => `Schicht ${index + 1}${left === null ? "" : `, noch ${left}`}`,
   done: (/** @type {number} */ count, /** @type {number} */ abnormal, /** @type {string} */ time) => `${plural(count, "Schicht", "Schichten")} in ${time}; ${abnormal} als auffällig eingestuft.`,
   cancelled: "Abgebrochen. Bereits berechnete Schichten bleiben erhalten.",
@@ -426,8 +426,7 @@ export const PAGE = {
   "Read the Content Security Policy at the top of this page’s source,": "Lesen Sie die Content Security Policy am Anfang des Quelltextes dieser Seite,",
   ": the browser blocks requests to any other address.": ": Der Browser blockiert Anfragen an alle anderen Adressen.",
   "Build the page from source and serve it from your own machine.": "Bauen Sie die Seite aus dem Quelltext und betreiben Sie sie auf Ihrem eigenen Rechner.",
-  "The mask is not a clinical finding. It shows what this model reacts to, and the model can be wrong.":
-    "Die Maske ist kein klinischer Befund. Sie zeigt, worauf dieses Modell reagiert, und das Modell kann sich irren.",
+  "The mask is not a clinical finding; the model can be wrong.": "Die Maske ist kein klinischer Befund; das Modell kann sich irren.",
   "Software licences": "Softwarelizenzen",
   "Keyboard shortcuts": "Tastenkürzel",
   "Zoom in, zoom out, fit": "Vergrößern, verkleinern, einpassen",

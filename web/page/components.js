@@ -52,12 +52,12 @@ function rowOf(result, component, index) {
 }
 
 /**
- * Area, diameters, intensities and mean difference of a component.
+ * Area, diameters and intensities of a component.
  *
  * @param {Result} result
  * @param {Component} component
  */
-function textsOf({ explanation, model, input }, { pixels, longest, perpendicular, before, after, difference }) {
+function textsOf({ explanation, model, input }, { pixels, longest, perpendicular, before, after }) {
   const unit = unitOf(model, input.source.scan);
   const [low, high] = explanation.window;
   const { pixelMm } = explanation.square;
@@ -66,7 +66,6 @@ function textsOf({ explanation, model, input }, { pixels, longest, perpendicular
     pixelMm ? COMPONENTS.area(pixels * pixelMm ** 2) : COMPONENTS.pixels(pixels),
     pixelMm ? COMPONENTS.diameters(long * pixelMm, short * pixelMm) : COMPONENTS.diametersInPixels(long, short),
     COMPONENTS.intensities(before, after, unit, high - low),
-    COMPONENTS.difference(difference),
   ];
 }
 

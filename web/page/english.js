@@ -157,7 +157,6 @@ export const COMPONENTS = {
   diameters: (/** @type {number} */ long, /** @type {number} */ short) => `${decimal(long, 0)} × ${decimal(short, 0)} mm`,
   diametersInPixels: (/** @type {number} */ long, /** @type {number} */ short) => `${decimal(long, 1)} × ${decimal(short, 1)}`,
   intensities,
-  difference: (/** @type {number} */ difference) => decimal(difference, 2),
   none: "The mask is empty.",
   more: (/** @type {number} */ count) => `${plural(count, "smaller component is", "smaller components are")} not listed.`,
 };

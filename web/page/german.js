@@ -157,7 +157,6 @@ export const COMPONENTS = {
   diameters: (/** @type {number} */ long, /** @type {number} */ short) => `${decimal(long, 0)} × ${decimal(short, 0)} mm`,
   diametersInPixels: (/** @type {number} */ long, /** @type {number} */ short) => `${decimal(long, 1)} × ${decimal(short, 1)}`,
   intensities,
-  difference: (/** @type {number} */ difference) => decimal(difference, 2),
   none: "Die Maske ist leer.",
   more: (/** @type {number} */ count) => `${plural(count, "kleinere Komponente ist", "kleinere Komponenten sind")} nicht aufgeführt.`,
 };
@@ -394,7 +393,6 @@ export const PAGE = {
   Area: "Fläche",
   Diameters: "Durchmesser",
   "Intensity before → after": "Intensität vorher → nachher",
-  "Mean difference": "Mittlere Differenz",
   "Compare models": "Modelle vergleichen",
   "Compare with": "Vergleichen mit",
   Compare: "Vergleichen",

@@ -119,7 +119,7 @@ export function intensity(value, unit, span) {
  */
 export function intensities(before, after, unit, span) {
   const digits = intensityDigits(unit, span);
-  const text = (/** @type {{mean: number, sd: number}} */ { mean, sd }) => `${decimal(mean, digits)} ± ${decimal(sd, digits)}`;
+  const text = (/** @type {{mean: number, sd: number}} */ { mean, sd }) => `${decimal(mean, digits)}\u00a0±\u00a0${decimal(sd, digits)}`;
   return `${text(before)} → ${text(after)}${unit && ` ${unit}`}`;
 }
 

@@ -287,17 +287,17 @@ export class Scan {
   /**
    * Writes explained slices to a file on the grid of the scan: the scan with the counterfactual of these slices (`counterfactual`,
    * NIfTI in HU), the mask (`mask`, NIfTI of 0 and 1) or the mask as DICOM SEG (`segmentation`). Null if the scan has no patient
-   * coordinate system, is not DICOM, or if the mask is empty.
+   * coordinate system, is not DICOM, or if the mask is empty. The file states whether a person corrected a mask.
    *
    * @param {"counterfactual" | "mask" | "segmentation"} file
    * @param {ExplainedSlice[]} slices
-   * @param {{model: Pick<ModelInfo, "name">, signal?: AbortSignal}} options
+   * @param {{model: Pick<ModelInfo, "name">, corrected?: boolean, signal?: AbortSignal}} options
    * @returns {Promise<Uint8Array<ArrayBuffer> | null>}
    */
-  async write(file, slices, { model: { name }, signal }) {
+  async write(file, slices, { model: { name }, corrected = false, signal }) {
     const scan = await this.#handle(signal);
     const plain = slices.map(({ index, mask, explanation: { size, window, square, input, counterfactual } }) => ({ index, mask, explanation: { size, window, square, input, counterfactual } }));
-    return files.call("write", { file, scan, slices: plain, model: name }, signal);
+    return files.call("write", { file, scan, slices: plain, model: name, corrected }, signal);
   }
 
   /**

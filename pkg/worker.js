@@ -185,15 +185,15 @@ const methods = {
     return percentiles ? { ...slice, normalisation: windowOf(scan, percentiles) } : slice;
   },
 
-  /** @param {{file: string, scan: number, slices: import("./coin.js").ExplainedSlice[], model: string}} args */
-  write({ file, scan, slices, model }) {
+  /** @param {{file: string, scan: number, slices: import("./coin.js").ExplainedSlice[], model: string, corrected: boolean}} args */
+  write({ file, scan, slices, model, corrected }) {
     const explained = new bindings.Explained();
     try {
       for (const { index, mask, explanation } of slices) {
         const { size, window: [low, high], square, input, counterfactual } = explanation;
         explained.put(scans.get(scan), index, low, high, size, square.aroundBody, input, counterfactual, mask);
       }
-      return scans.get(scan).write(file, explained, model);
+      return scans.get(scan).write(file, explained, model, corrected);
     } finally {
       explained.free();
     }

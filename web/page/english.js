@@ -141,6 +141,10 @@ export const CALLOUTS = {
   close: "Got it",
 };
 
+export const CORRECTION = {
+  size: (/** @type {number} */ mm) => `${mm} mm`,
+};
+
 export const INSERT = {
   size: (/** @type {number} */ mm) => `${mm} mm`,
 };
@@ -242,6 +246,7 @@ export const EXPORT = {
   burnt: "RESEARCH USE ONLY \u2013 not a medical device",
   inserted: "synthetic lesion inserted",
   panes: ["Input", "Counterfactual", "Difference map", "Mask"],
+  corrected: "mask corrected by hand",
   changed: "\u25a0 changed",
   truePositive: "\u25a0 true positive",
   falsePositive: "\u25a0 false positive",

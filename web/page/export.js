@@ -1,6 +1,7 @@
 import { FALSE_NEGATIVE_COLOUR, MASK_COLOUR, TRUE_POSITIVE_COLOUR } from "../pictures.js";
 import { countPixels } from "../geometry.js";
 import { element } from "./dom.js";
+import { editsOf } from "./edits.js";
 import { drawFigureOf, isInserted, save, saveFigure, stem, stemOf } from "./figure.js";
 import { lengthOf, measuredComponents } from "./measurements.js";
 import { canvases } from "./panes.js";
@@ -60,7 +61,7 @@ export function initExport(current, showError) {
       button.disabled = true;
       const { input, explanation, mask, model } = result;
       const slices = mask ? [{ index: input.index, explanation, mask }] : [];
-      await saveScan(input.source, file, slices, model, String(input.index + 1)).catch(showError);
+      await saveScan(input.source, file, slices, model, String(input.index + 1), !editsOf(result).isEmpty).catch(showError);
       button.disabled = false;
     });
   }
@@ -74,11 +75,13 @@ export function initExport(current, showError) {
  * @param {import("../coin.js").ExplainedSlice[]} slices
  * @param {import("../coin.js").ModelInfo} model
  * @param {string} which slice number or "all", for the file name
+ * @param {boolean} corrected a mask was edited by hand
  */
-export async function saveScan(source, file, slices, model, which) {
-  const content = await source.scan?.write(file, slices, { model });
+export async function saveScan(source, file, slices, model, which, corrected) {
+  const content = await source.scan?.write(file, slices, { model, corrected });
   if (!content) throw new Error(EXPORT.nothing);
-  save(new Blob([content]), `${stemOf(source, which)}-${SUFFIXES[file]}`);
+  const edited = corrected && file !== "counterfactual" ? "corrected-" : "";
+  save(new Blob([content]), `${stemOf(source, which)}-${edited}${SUFFIXES[file]}`);
 }
 
 /**
@@ -145,7 +148,8 @@ function csvOf(rows) {
 }
 
 /** Content of the JSON summary. @param {Result} result */
-function summaryOf({ input, explanation, model, device, mask, maskRule, overlap }) {
+function summaryOf(result) {
+  const { input, explanation, model, device, mask, maskRule, overlap } = result;
   const { source, index } = input;
   return {
     use: EXPORT.use,
@@ -157,6 +161,7 @@ function summaryOf({ input, explanation, model, device, mask, maskRule, overlap 
     after: explanation.after,
     oodScore: explanation.oodScore,
     ...maskRule,
+    corrected: !editsOf(result).isEmpty,
     mask_pixels: mask && countPixels(mask),
     grid: explanation.size,
     square: explanation.square,

@@ -1,3 +1,4 @@
+import { editsOf } from "./edits.js";
 import { nameOf } from "./files.js";
 import { EXPORT, VERDICT } from "./strings.js";
 import { verdictOf } from "./verdict.js";
@@ -18,7 +19,8 @@ const LINE = 36;
  * @param {{canvas: HTMLCanvasElement, name: string}[]} panes
  * @param {{text: string, line: string}[]} [key] colours of the last pane, right to left
  */
-export function drawFigureOf({ input, explanation, model, maskRule, view }, panes, key = []) {
+export function drawFigureOf(result, panes, key = []) {
+  const { input, explanation, model, maskRule, view } = result;
   const width = panes.length * (PANE + GAP) + GAP;
   const top = STRIP + 2 * LINE;
   const height = top + PANE + 2 * LINE + STRIP;
@@ -65,7 +67,7 @@ export function drawFigureOf({ input, explanation, model, maskRule, view }, pane
   }
   const shown = view?.window ?? explanation.window;
   const unit = unitOf(model, input.source.scan);
-  if (maskRule) write(EXPORT.settings(model.name, shown, unit, maskRule), GAP, top + PANE + LINE * 0.7, whole);
+  if (maskRule) write([EXPORT.settings(model.name, shown, unit, maskRule), editsOf(result).isEmpty ? "" : EXPORT.corrected].filter(Boolean).join(", "), GAP, top + PANE + LINE * 0.7, whole);
   write([nameOf(input), input.source.credit].filter(Boolean).join(", "), GAP, top + PANE + LINE * 1.5, whole);
   return canvas;
 }

@@ -141,6 +141,10 @@ export const CALLOUTS = {
   close: "Verstanden",
 };
 
+export const CORRECTION = {
+  size: (/** @type {number} */ mm) => `${mm} mm`,
+};
+
 export const INSERT = {
   size: (/** @type {number} */ mm) => `${mm} mm`,
 };
@@ -242,6 +246,7 @@ export const EXPORT = {
   burnt: "NUR FÜR DIE FORSCHUNG \u2013 kein Medizinprodukt",
   inserted: "synthetische Läsion eingefügt",
   panes: ["Eingabe", "Kontrafaktisches Bild", "Differenzkarte", "Maske"],
+  corrected: "Maske von Hand korrigiert",
   changed: "\u25a0 verändert",
   truePositive: "\u25a0 richtig positiv",
   falsePositive: "\u25a0 falsch positiv",
@@ -293,6 +298,15 @@ export const PAGE = {
   "Input slice: insert a lesion or measure": "Eingabe: Läsion einfügen oder messen",
   Components: "Komponenten",
   "Click or tap the input to insert a synthetic lesion; drag to set its diameter.": "In die Eingabe klicken oder tippen, um eine synthetische Läsion einzufügen; ziehen, um den Durchmesser festzulegen.",
+  Brush: "Pinsel",
+  Eraser: "Radierer",
+  Component: "Komponente",
+  "Click a component of the mask to remove it; click elsewhere to add the region of the difference map": "Auf eine Komponente der Maske klicken, um sie zu entfernen; woanders klicken, um den Bereich der Differenzkarte hinzuzufügen",
+  "Brush size": "Pinselgröße",
+  Undo: "Rückgängig",
+  Redo: "Wiederholen",
+  "Discard corrections": "Korrekturen verwerfen",
+  "Corrected by hand; saved files say so.": "Von Hand korrigiert; gespeicherte Dateien weisen darauf hin.",
   "Remove lesion": "Läsion entfernen",
   Display: "Anzeige",
   "Smooth interpolation": "Weiche Interpolation",
@@ -303,7 +317,8 @@ export const PAGE = {
   "Files are created on this device and marked “research use only”. NIfTI and DICOM files use the grid of the scan and contain no patient name.": "Dateien werden auf diesem Gerät erstellt und mit „research use only“ gekennzeichnet. NIfTI- und DICOM-Dateien verwenden das Raster der Aufnahme und enthalten keinen Patientennamen.",
   "Image and model": "Bild und Modell",
   "COIN changes a slice so that a classifier calls it normal. The difference from the input shows what the classifier reacted to.": "COIN verändert eine Schicht so, dass ein Klassifikator sie als normal einstuft. Die Differenz zur Eingabe zeigt, worauf der Klassifikator reagiert hat.",
-  "Tools: Insert lesion, Pan, Zoom, Window/Level, Length": "Werkzeuge: Läsion einfügen, Verschieben, Zoom, Fensterung, Länge",
+  "Tools: Insert lesion, Pan, Zoom, Window/Level, Length, Brush, Eraser, Component": "Werkzeuge: Läsion einfügen, Verschieben, Zoom, Fensterung, Länge, Pinsel, Radierer, Komponente",
+  "Undo or redo a correction of the mask": "Eine Korrektur der Maske rückgängig machen oder wiederholen",
   "One large image: input, counterfactual, difference or mask; the same key again returns to the layout before": "Ein großes Bild: Eingabe, kontrafaktisches Bild, Differenz oder Maske; dieselbe Taste führt zur vorherigen Anordnung zurück",
   "The mouse wheel moves through the slices of a volume; in a single slice, or with Ctrl, it zooms. Dragging with the right button sets the window. A double click fits the image. On a touch screen with Pan, one finger moves through the slices; two fingers zoom and pan.": "Das Mausrad blättert durch die Schichten eines Volumens; bei einer einzelnen Schicht oder mit Strg zoomt es. Ziehen mit der rechten Taste stellt das Fenster ein. Ein Doppelklick passt das Bild ein. Auf Touchscreens blättert ein Finger mit „Verschieben“ durch die Schichten; zwei Finger zoomen und verschieben.",
   "Intended use": "Zweckbestimmung",
@@ -431,8 +446,8 @@ export const PAGE = {
   "Switch between counterfactual and input": "Zwischen kontrafaktischem Bild und Eingabe wechseln",
   "Lower or raise the threshold": "Schwellenwert senken oder erhöhen",
   "Previous or next slice": "Vorherige oder nächste Schicht",
-  "Focus the input slice. Arrow keys then move the crosshair, pan or set the window; Enter inserts or measures.":
-    "Eingabe fokussieren. Pfeiltasten bewegen dann das Fadenkreuz, verschieben das Bild oder stellen das Fenster ein; die Eingabetaste fügt ein oder misst.",
+  "Focus the input slice. Arrow keys then move the crosshair, pan or set the window; Enter inserts, measures or paints.":
+    "Eingabe fokussieren. Pfeiltasten bewegen dann das Fadenkreuz, verschieben das Bild oder stellen das Fenster ein; die Eingabetaste fügt ein, misst oder malt.",
   "Show this list": "Diese Liste anzeigen",
   "Enable single-key shortcuts": "Kürzel mit einzelnen Tasten aktivieren",
   "Drop files, a folder or a model to open them": "Dateien, Ordner oder Modell hier ablegen, um sie zu öffnen",

@@ -19,11 +19,13 @@ import { queryNumber, queryParameter, setQueryParameters } from "./address.js";
 import { initAppearance } from "./appearance.js";
 import { showCallouts } from "./callouts.js";
 import { initComparison, resetComparison } from "./comparison.js";
+import { initCorrection, showButtons } from "./correction.js";
 import { initCrosshair } from "./crosshair.js";
 import { showDevice, showDeviceProgress, showNoDevice } from "./device.js";
 import { initDiagnostics, showDiagnostics } from "./diagnostics.js";
 import { initWindowing, display, displayOptions, onDisplay, setDisplayOptions, showLegend, updateDisplayOptions } from "./display.js";
 import { download } from "./download.js";
+import { editsOf } from "./edits.js";
 import { initExport, enableExport } from "./export.js";
 import { initFiles, showName, showSource, volumeOf } from "./files.js";
 import { showHow } from "./how.js";
@@ -96,7 +98,8 @@ import { initVolume, showVolume, updateVolume } from "./volume.js";
  * @property {import("./display.js").View | null} view
  * @property {Uint8Array | null} truth on the model's grid
  * @property {Float32Array | null} counterfactualHu on the slice's grid; computed when needed
- * @property {Uint8Array | null} mask
+ * @property {Uint8Array | null} mask with edits by hand
+ * @property {Uint8Array | null} computedMask without them
  * @property {{threshold: number, seedThreshold: number, postprocess: boolean} | null} maskRule options of the mask
  * @property {import("./overlap.js").Overlap | null} overlap of the mask and the truth
  */
@@ -142,7 +145,7 @@ const show = coalesce(async (/** @type {LoadInput} */ load) => {
     const explanation = await explaining;
     const truth = input.truth && (await maskOnGrid(input.slice, input.truth, explanation));
     if (result && result.input.source !== input.source) result.input.source.close();
-    result = { input, explanation, truth, model: info, explainer, device: explainer.device, view: null, counterfactualHu: null, mask: null, maskRule: null, overlap: null };
+    result = { input, explanation, truth, model: info, explainer, device: explainer.device, view: null, counterfactualHu: null, mask: null, computedMask: null, maskRule: null, overlap: null };
     recordTime("explanation", explanation.milliseconds);
     await render(result);
     await updateMask(result);
@@ -332,6 +335,7 @@ async function render(result) {
   showSource(input, model);
   selectSample(input.source);
   showInsertion(input, model);
+  showButtons(editsOf(result));
   clearRuler();
 }
 
@@ -451,7 +455,8 @@ initZoom();
 const insertion = initInsertion(current, show);
 const measuring = initRuler(current);
 const windowing = initWindowing(current, () => redraw(undefined));
-initTools({ insert: insertion.tool, length: measuring.tool, window: windowing.tool });
+const correction = initCorrection(current, (shown) => remask(shown).catch(showError));
+initTools({ insert: insertion.tool, length: measuring.tool, window: windowing.tool, ...correction });
 initCrosshair(
   (at) => {
     readAt(result, at.x, at.y);
@@ -460,6 +465,9 @@ initCrosshair(
   (at) => {
     if (chosenTool() === "length") measuring.setEnd(at);
     if (chosenTool() === "insert") insertion.insertAt(at);
+    const edit = Object.entries(correction).find(([name]) => name === chosenTool())?.[1];
+    edit?.begin?.(at);
+    edit?.end?.(at, at);
   },
   (x, y) => {
     const tool = chosenTool();

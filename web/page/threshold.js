@@ -1,6 +1,7 @@
 import { maskOf } from "../coin.js";
 import { countPixels } from "../geometry.js";
 import { element } from "./dom.js";
+import { editsOf } from "./edits.js";
 import { drawHistogram } from "./histogram.js";
 import { coalesce } from "./coalesce.js";
 import { overlapOf } from "./overlap.js";
@@ -59,15 +60,26 @@ export function onMaskOptions(onChange, onOpacity) {
   opacity.addEventListener("input", onOpacity);
 }
 
-/** Computes the mask of a result, stores it in the result and draws it. */
-export const updateMask = coalesce(async (/** @type {Result} */ result) => {
-  const options = maskOptions();
-  const mask = await measureTime("mask", () => maskOf(result.explanation, options));
+/**
+ * Stores a mask in its result and draws it.
+ *
+ * @param {Result} result
+ * @param {Uint8Array} mask
+ */
+export function setMask(result, mask) {
   result.mask = mask;
-  result.maskRule = options;
   result.overlap = result.truth && overlapOf(mask, result.truth);
   highlighted = null;
   redrawMask(result);
+}
+
+/** Computes the mask of a result, with the edits by hand, stores it in the result and draws it. */
+export const updateMask = coalesce(async (/** @type {Result} */ result) => {
+  const options = maskOptions();
+  result.computedMask = await measureTime("mask", () => maskOf(result.explanation, options));
+  result.maskRule = options;
+  const mask = editsOf(result).apply(result.computedMask);
+  setMask(result, mask);
   await yieldToBrowser();
   drawHistogram(result.explanation.difference, options.threshold);
   element("mask-key", HTMLElement).hidden = result.truth !== null;

@@ -37,7 +37,7 @@ let slices = 0;
  * Sets up the tools. With any of them, the right button sets the window, the wheel moves through the slices of a volume or
  * zooms a single slice, Ctrl with the wheel zooms, and so do two fingers. One finger with the pan tool moves through the slices.
  *
- * @param {{insert: Tool, window: Tool, length: Tool}} tools
+ * @param {{insert: Tool, window: Tool, length: Tool, brush: Tool, eraser: Tool, component: Tool}} tools
  */
 export function initTools(tools) {
   const all = /** @type {Record<string, Tool>} */ ({ ...tools, pan: PAN, zoom: ZOOM });

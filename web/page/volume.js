@@ -1,12 +1,11 @@
-import { maskOf } from "../coin.js";
 import { wholeSquare } from "../geometry.js";
 import { MASK_COLOUR, raster } from "../pictures.js";
+import { editedMasks } from "./correction.js";
 import { element } from "./dom.js";
 import { saveScan } from "./export.js";
 import { coalesce } from "./coalesce.js";
 import { yieldToBrowser } from "./yield.js";
 import { VOLUME, duration } from "./strings.js";
-import { maskOptions } from "./threshold.js";
 import { ABNORMAL } from "./verdict.js";
 import { Task } from "./task.js";
 
@@ -85,12 +84,10 @@ export function initVolume(open, showError) {
   for (const button of saves) {
     button.addEventListener("click", async () => {
       if (!volume) return;
-      const { source, slices, model } = volume;
+      const { source, model } = volume;
       button.disabled = true;
-      const options = maskOptions();
-      const explained = [...slices].map(async ([index, explanation]) => ({ index, explanation, mask: await maskOf(explanation, options) }));
-      await Promise.all(explained)
-        .then((all) => saveScan(source, /** @type {any} */ (button.value), all, model, "all"))
+      await editedMasks(volume)
+        .then(({ explained, corrected }) => saveScan(source, /** @type {any} */ (button.value), explained, model, "all", corrected))
         .catch(showError);
       drawCurve();
     });
@@ -161,13 +158,13 @@ const drawProjection = coalesce(async () => {
   const [first] = slices.values();
   if (!first) return;
   const { size } = first;
-  const options = maskOptions();
+  const masks = new Map((await editedMasks(drawnVolume)).explained.map(({ index, mask }) => [index, mask]));
   const { spacing, sliceMm, width, height } = source.scan.info;
   const whole = wholeSquare({ width, height, rowMm: spacing?.[0], columnMm: spacing?.[1] });
   const rgba = new Uint8ClampedArray(size * source.count * 4).fill(255);
   for (let i = 0; i < source.count; i++) {
     const explanation = slices.get(i);
-    const mask = explanation && (await maskOf(explanation, options));
+    const mask = masks.get(i);
     if (i % 8 === 7) await yieldToBrowser();
     // The last slice is at the top, as in most scans.
     const row = source.count - 1 - i;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::Error;
-use crate::write::{self, Author};
+use crate::write::{self, Author, Correction};
 use crate::{Format, InputTransform, Mask, Scan, Slice, Window};
 
 /// Returns the counterfactual of `slice` in HU on its own grid.
@@ -63,14 +63,14 @@ impl<'a> CounterfactualVolume<'a> {
     ///
     /// # Errors
     /// If a mask does not match the scan.
-    pub fn mask_nifti(&self) -> Result<Option<Vec<u8>>, Error> {
+    pub fn mask_nifti(&self, correction: Correction) -> Result<Option<Vec<u8>>, Error> {
         let Some(geometry) = self.scan.geometry() else { return Ok(None) };
         let unmasked = vec![0; geometry.width() * geometry.height()];
         let labels = |mask: &Mask| mask.as_slice().iter().map(|&inside| inside.into()).collect();
         let masks: BTreeMap<usize, Vec<u8>> = self.masks.iter().map(|(index, mask)| (*index, labels(mask))).collect();
         let slice = |index| masks.get(&index).unwrap_or(&unmasked);
         let slices: Vec<&Vec<u8>> = (0..self.scan.slice_count()).map(slice).collect();
-        write::nifti(&slices, geometry).map(Some)
+        write::nifti_mask(&slices, geometry, correction).map(Some)
     }
 
     /// Encodes the masks as a DICOM segmentation; `None` for other formats, for DICOM files without identifiers or

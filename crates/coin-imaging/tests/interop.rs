@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use coin_imaging::write::Author;
+use coin_imaging::write::{Author, Correction};
 use coin_imaging::{File, Limits, Mask, Scan, Slice, Window, open_all, write};
 
 /// Packages that `cargo xtask test` installs for the script.
@@ -73,7 +73,9 @@ fn leave(case: &Path, scan: &Scan) {
             Mask::new(slice.width(), slice.height(), inside).unwrap()
         };
         let masks: BTreeMap<usize, Mask> = slices.iter().map(bright).enumerate().collect();
-        let author = Author { model: "test", version: "1", date: "20260101", time: "120000", unique: 77 };
+        // One of the segmentations states that it was corrected.
+        let correction = if case.ends_with("series-oblique") { Correction::ByHand } else { Correction::None };
+        let author = Author { model: "test", version: "1", date: "20260101", time: "120000", correction, unique: 77 };
         if let Some(written) = write::segmentation(&masks, scan, &author).unwrap() {
             fs::write(case.join("segmentation.dcm"), written).unwrap();
         }

@@ -3,6 +3,7 @@
 
 mod samples;
 
+use coin_imaging::write::Correction;
 use coin_imaging::{
     CounterfactualVolume, Format, InputTransform, Limits, Mask, Scan, Slice, Window, counterfactual_hu, write,
 };
@@ -457,7 +458,15 @@ fn a_counterfactual_adds_the_models_change_to_its_slice_only() {
     let written = open(&volume.nifti().unwrap().unwrap());
     assert_eq!(slices(&written)[0], slices(&scan)[0]);
     assert_eq!(slices(&written)[1].hu(), darker);
-    let mask = open(&volume.mask_nifti().unwrap().unwrap());
+    let [computed, corrected] =
+        [Correction::None, Correction::ByHand].map(|correction| volume.mask_nifti(correction).unwrap().unwrap());
+    let states = |gzipped: &[u8]| {
+        let mut written = Vec::new();
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(gzipped), &mut written).unwrap();
+        written.windows(17).any(|bytes| bytes == b"corrected by hand")
+    };
+    assert!(!states(&computed) && states(&corrected));
+    let mask = open(&computed);
     assert!(slices(&mask)[0].hu().iter().all(|&label| label == 0.0));
     assert!(slices(&mask)[1].hu().iter().all(|&label| label == 1.0));
     // Only DICOM has identifiers that a segmentation can refer to.

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use coin_core::explanation::Explanation;
 use coin_core::ood::OodScore;
 use coin_imaging::picture::Picture;
-use coin_imaging::write::Author;
+use coin_imaging::write::{Author, Correction};
 use coin_imaging::{CounterfactualVolume, InputTransform, Mask, Slice, Window, counterfactual_hu, write};
 
 use crate::evaluation::MaskRule;
@@ -86,10 +86,11 @@ pub fn write_volume(volume: &CounterfactualVolume<'_>, folder: &Path, model: &st
     let now = chrono::Utc::now();
     let (date, time) = (now.format("%Y%m%d").to_string(), now.format("%H%M%S").to_string());
     let (version, unique) = (env!("CARGO_PKG_VERSION"), rand::random());
-    let author = Author { model, version, date: &date, time: &time, unique };
+    let correction = Correction::None;
+    let author = Author { model, version, date: &date, time: &time, correction, unique };
     for (file, bytes) in [
         ("counterfactual.nii.gz", volume.nifti()?),
-        ("mask.nii.gz", volume.mask_nifti()?),
+        ("mask.nii.gz", volume.mask_nifti(correction)?),
         ("segmentation.dcm", volume.segmentation(&author)?),
     ] {
         if let Some(bytes) = bytes {

@@ -1,6 +1,6 @@
 //! Files for JavaScript.
 
-use coin_imaging::write::Author;
+use coin_imaging::write::{Author, Correction};
 use coin_imaging::{
     CounterfactualVolume, File, Format, InputTransform, Limits, Mask, Opened, Window, counterfactual_hu,
 };
@@ -100,11 +100,18 @@ impl Scan {
 
     /// Encodes a file on the scan's own grid: `counterfactual` (NIfTI in HU), `mask` (NIfTI of 0 and 1) or
     /// `segmentation` (DICOM). Returns null if the scan has no volume geometry, or, for a segmentation, is not DICOM or
-    /// has an empty mask.
+    /// has an empty mask. `corrected`: a person edited a mask.
     ///
     /// # Errors
     /// If `file` is unknown, or an explanation does not match the scan.
-    pub fn write(&self, file: &str, explained: &mut Explained, model: &str) -> Result<Option<Uint8Array>, Error> {
+    pub fn write(
+        &self,
+        file: &str,
+        explained: &mut Explained,
+        model: &str,
+        corrected: bool,
+    ) -> Result<Option<Uint8Array>, Error> {
+        let correction = if corrected { Correction::ByHand } else { Correction::None };
         let Some(mut volume) = CounterfactualVolume::of(&self.0) else { return Ok(None) };
         // Taken, because two copies of a large volume may not fit into memory.
         for (index, hu, mask) in std::mem::take(&mut explained.0) {
@@ -112,8 +119,8 @@ impl Scan {
         }
         let bytes = match file {
             "counterfactual" => volume.nifti().map_err(sentence)?,
-            "mask" => volume.mask_nifti().map_err(sentence)?,
-            "segmentation" => segmentation(&volume, model)?,
+            "mask" => volume.mask_nifti(correction).map_err(sentence)?,
+            "segmentation" => segmentation(&volume, model, correction)?,
             _ => return Err(Error::new("unknown file; use counterfactual, mask or segmentation")),
         };
         Ok(bytes.map(|bytes| Uint8Array::from(&bytes[..])))
@@ -163,7 +170,11 @@ impl Explained {
     }
 }
 
-fn segmentation(volume: &CounterfactualVolume<'_>, model: &str) -> Result<Option<Vec<u8>>, Error> {
+fn segmentation(
+    volume: &CounterfactualVolume<'_>,
+    model: &str,
+    correction: Correction,
+) -> Result<Option<Vec<u8>>, Error> {
     // 2026-01-02T03:04:05.678Z
     let now: String = Date::new_0().to_iso_string().into();
     let digits: String = now.chars().filter(char::is_ascii_digit).collect();
@@ -171,6 +182,6 @@ fn segmentation(volume: &CounterfactualVolume<'_>, model: &str) -> Result<Option
     let mut unique = [0; 16];
     getrandom::fill(&mut unique).map_err(sentence)?;
     let unique = u128::from_le_bytes(unique);
-    let author = Author { model, version: env!("CARGO_PKG_VERSION"), date, time, unique };
+    let author = Author { model, version: env!("CARGO_PKG_VERSION"), date, time, correction, unique };
     volume.segmentation(&author).map_err(sentence)
 }

@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use nifti::NiftiType;
 
-use super::DESCRIPTION;
+use super::{CORRECTED, Correction, DESCRIPTION};
 use crate::Error;
 use crate::Geometry;
 use crate::geometry::NIFTI_DATA_OFFSET;
@@ -51,6 +51,22 @@ mod sealed {
 /// # Errors
 /// If the number or size of the slices does not match the grid.
 pub fn nifti<T: Voxel>(slices: &[impl AsRef<[T]>], geometry: &Geometry) -> Result<Vec<u8>, Error> {
+    encode(slices, geometry, DESCRIPTION)
+}
+
+/// [`nifti`] of masks, whose description states whether a person corrected them.
+///
+/// # Errors
+/// If the number or size of the slices does not match the grid.
+pub fn nifti_mask(slices: &[impl AsRef<[u8]>], geometry: &Geometry, correction: Correction) -> Result<Vec<u8>, Error> {
+    let description = match correction {
+        Correction::None => DESCRIPTION,
+        Correction::ByHand => CORRECTED,
+    };
+    encode(slices, geometry, description)
+}
+
+fn encode<T: Voxel>(slices: &[impl AsRef<[T]>], geometry: &Geometry, description: &str) -> Result<Vec<u8>, Error> {
     let (given, expected) = (slices.len(), geometry.depth());
     if given != expected {
         return Err(Error::VolumeSlices { given, expected });
@@ -66,7 +82,7 @@ pub fn nifti<T: Voxel>(slices: &[impl AsRef<[T]>], geometry: &Geometry) -> Resul
             volume[position] = value;
         }
     }
-    compress(&header(geometry, T::TYPE), &volume, geometry.big_endian())
+    compress(&header(geometry, T::TYPE, description), &volume, geometry.big_endian())
         .map_err(|reason| Error::Encoding { format: "NIfTI volume", reason: reason.to_string() })
 }
 
@@ -87,11 +103,11 @@ fn compress<T: Voxel>(header: &[u8], volume: &[T], big_endian: bool) -> io::Resu
 const TEXT_FIELDS: [Range<usize>; 3] = [4..32, 148..252, 328..344];
 
 /// The original header with the new voxel type, unscaled values, one volume, no extensions, and only our description.
-fn header(geometry: &Geometry, voxel: NiftiType) -> Vec<u8> {
+fn header(geometry: &Geometry, voxel: NiftiType, description: &str) -> Vec<u8> {
     let mut bytes = geometry.header().to_vec();
     bytes.resize(NIFTI_DATA_OFFSET.into(), 0);
     TEXT_FIELDS.into_iter().for_each(|field| bytes[field].fill(0));
-    bytes[148..148 + DESCRIPTION.len()].copy_from_slice(DESCRIPTION.as_bytes());
+    bytes[148..148 + description.len()].copy_from_slice(description.as_bytes());
     let mut put_u16 = |offset: usize, value: u16| {
         let value = if geometry.big_endian() { value.to_be_bytes() } else { value.to_le_bytes() };
         bytes[offset..offset + 2].copy_from_slice(&value);

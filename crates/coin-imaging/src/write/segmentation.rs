@@ -7,6 +7,7 @@ use dicom_core::{DataElement, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 
+use super::Correction;
 use crate::Error;
 use crate::read::dicom::Reference;
 use crate::stack::Source;
@@ -23,6 +24,8 @@ pub struct Author<'a> {
     pub date: &'a str,
     /// `HHMMSS`.
     pub time: &'a str,
+    /// Whether a person corrected the masks.
+    pub correction: Correction,
     /// A random number; the UIDs of the segmentation are derived from it.
     pub unique: u128,
 }
@@ -102,8 +105,13 @@ fn segment(author: &Author<'_>) -> InMemDicomObject {
     Object::with(|segment| {
         segment.short(tags::SEGMENT_NUMBER, 1);
         segment.text(tags::SEGMENT_LABEL, VR::LO, "Changed by the counterfactual");
-        segment.text(tags::SEGMENT_DESCRIPTION, VR::ST, "Research use only. What the model changed, not a finding.");
-        segment.text(tags::SEGMENT_ALGORITHM_TYPE, VR::CS, "AUTOMATIC");
+        // PS3.3, section C.8.20.2.
+        let (kind, description) = match author.correction {
+            Correction::None => ("AUTOMATIC", "Research use only. What the model changed, not a finding."),
+            Correction::ByHand => ("SEMIAUTOMATIC", "Research use only. What the model changed, corrected by hand."),
+        };
+        segment.text(tags::SEGMENT_DESCRIPTION, VR::ST, description);
+        segment.text(tags::SEGMENT_ALGORITHM_TYPE, VR::CS, kind);
         segment.text(tags::SEGMENT_ALGORITHM_NAME, VR::LO, &format!("COIN {}", author.model));
         let category = code("49755003", "SCT", "Morphologically Abnormal Structure");
         segment.sequence(tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE, vec![category]);

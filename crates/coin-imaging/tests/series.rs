@@ -3,10 +3,14 @@
 
 mod samples;
 
-use coin_imaging::{File, Limits, Opened, Scan, Window, open_all};
+use std::io::{Cursor, Write as _};
+
+use coin_imaging::{File, Limits, Opened, Scan, Window, data_file, open_all};
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 use samples::{Dicom, small_nifti};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 const UPRIGHT: &str = "1\\0\\0\\0\\1\\0";
 
@@ -401,4 +405,95 @@ fn fragmented_frames_follow_the_offset_table() {
     let items: Vec<&[u8]> = std::iter::once(&table[..]).chain(nothing).collect();
     let message = open_within(&[("frames", rle("2 ", &[], &items))], &Limits::default()).unwrap_err().to_string();
     assert!(message.contains("400000 fragments for 2 frames"), "{message}");
+}
+
+/// A ZIP archive of the files, with a folder and a hidden file.
+fn archive(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    archive.add_directory("study", SimpleFileOptions::default()).unwrap();
+    let hidden = ("study/.hidden", b"not a slice".to_vec());
+    for (index, (name, bytes)) in files.iter().chain([&hidden]).enumerate() {
+        let name = if name.contains('/') { (*name).to_owned() } else { format!("study/{index}-{name}") };
+        archive.start_file(name, SimpleFileOptions::default()).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+#[test]
+fn an_archive_gives_the_same_as_its_files() {
+    let files = upright(&[20.0, 0.0, 10.0]);
+    let [loose, packed] = [open(&files), open(&[("study.zip", archive(&files))])];
+    assert_eq!(numbers(&packed.scans[0]), numbers(&loose.scans[0]));
+    assert_eq!((packed.scans.len(), packed.notes.len()), (1, 0), "folders and hidden files are passed over");
+    // The notes name the file in the archive.
+    let mut mixed = files.clone();
+    mixed.push(("report.txt", b"a report".to_vec()));
+    let notes = open(&[("study.zip", archive(&mixed))]).notes;
+    assert!(notes[0].starts_with("study.zip/study/3-report.txt: "), "{notes:?}");
+}
+
+#[test]
+fn archives_have_limits() {
+    let entries = |count: usize| -> Vec<(&str, Vec<u8>)> { (0..count).map(|_| ("note", b"text".to_vec())).collect() };
+    let limits = Limits { slices: 4, ..Limits::default() };
+    // With the folder and the hidden file, 8 and 9 entries.
+    let mut files = entries(5);
+    files.push(("slice", slice("1.2", UPRIGHT, [0.0; 3], 7)));
+    assert_eq!(numbers(&open_within(&[("a.zip", archive(&files))], &limits).unwrap().scans[0]), [7.0]);
+    files.push(("note", b"text".to_vec()));
+    let message = open_within(&[("a.zip", archive(&files))], &limits).unwrap_err().to_string();
+    assert!(message.contains("number of files") && message.contains('8'), "{message}");
+
+    // Both together: zeros compress well.
+    let long = |number: u16| {
+        let mut file = dicom("1.2", UPRIGHT, [0.0, 0.0, f64::from(number)], number);
+        file.text(tags::IMAGE_COMMENTS, VR::LT, &" x".repeat(5000));
+        vec![("slice", file.bytes())]
+    };
+    let packed = [("a.zip", archive(&long(1))), ("b.zip", archive(&long(2)))];
+    let stored: usize = packed.iter().map(|(_, bytes)| bytes.len()).sum();
+    let unpacked = long(1)[0].1.len();
+    // An archive may unpack to what remains.
+    let exact = Limits { bytes: 2 * unpacked as u64, ..Limits::default() };
+    assert!(stored < unpacked);
+    assert_eq!(open_within(&packed, &exact).unwrap().scans[0].slice_count(), 2);
+    let short = Limits { bytes: exact.bytes - 1, ..exact };
+    let opened = open_within(&packed, &short).unwrap();
+    assert_eq!(opened.scans[0].slice_count(), 1);
+    assert!(opened.notes[0].contains("b.zip") && opened.notes[0].contains("unpacked size"), "{:?}", opened.notes);
+}
+
+#[test]
+fn files_that_are_too_large_together_are_told_from_one_that_is() {
+    // Each slice has 6 pixels.
+    let files = upright(&[0.0, 10.0]);
+    let refusal = |limits: Limits, files: &[(&str, Vec<u8>)]| open_within(files, &limits).unwrap_err().to_string();
+    let fits = Limits { voxels: 12, slices: 2, ..Limits::default() };
+    assert_eq!(open_within(&files, &fits).unwrap().scans[0].slice_count(), 2);
+    let together = "voxels of the files together";
+    assert!(refusal(Limits { voxels: 11, ..fits }, &files).contains(together));
+    assert!(refusal(Limits { slices: 1, ..fits }, &files).contains(together));
+    let alone = refusal(Limits { voxels: 5, ..fits }, &files[..1]);
+    assert!(alone.contains("PixelData") && !alone.contains(together), "{alone}");
+}
+
+#[test]
+fn a_hidden_file_that_is_opened_alone_is_read() {
+    let hidden = (".slice", slice("1.2", UPRIGHT, [0.0; 3], 7));
+    assert_eq!(numbers(&open(std::slice::from_ref(&hidden)).scans[0]), [7.0]);
+    let two = open(&[hidden, ("slice", slice("1.3", UPRIGHT, [0.0; 3], 8))]);
+    assert_eq!((two.scans.len(), numbers(&two.scans[0])), (1, vec![8.0]));
+}
+
+#[test]
+fn detached_headers_name_their_voxels() {
+    let meta = b"ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementDataFile = sub/voxels.raw\n";
+    assert_eq!(data_file(meta).as_deref(), Some("voxels.raw"));
+    assert_eq!(data_file(b"NRRD0004\ntype: short\ndata file: ./voxels.raw.gz\n").as_deref(), Some("voxels.raw.gz"));
+    for other in
+        [&b"NRRD0004\ntype: short\n\n"[..], b"ElementDataFile: a text", b"", &slice("1.2", UPRIGHT, [0.0; 3], 1)]
+    {
+        assert_eq!(data_file(other), None);
+    }
 }

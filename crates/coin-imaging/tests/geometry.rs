@@ -1,0 +1,90 @@
+//! Distances between the grids of two files.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod samples;
+
+use coin_imaging::{Geometry, Limits, Scan, Window};
+use samples::Nifti;
+
+type Affine = [[f32; 4]; 3];
+
+const SIDES: [u16; 3] = [4, 3, 5];
+/// Voxels of 2 x 1.5 x 3 mm.
+const STRAIGHT: Affine = [[2.0, 0.0, 0.0, -10.0], [0.0, 1.5, 0.0, 4.0], [0.0, 0.0, 3.0, 7.0]];
+
+fn geometry(sides: [u16; 3], affine: Affine) -> Geometry {
+    let voxels = vec![0; sides.iter().map(|side| usize::from(*side)).product()];
+    let file = Nifti::new(sides, affine, &voxels);
+    let scan = Scan::open(&file.bytes(), "scan", Window::ABDOMEN, &Limits::default()).unwrap();
+    scan.geometry().unwrap().clone()
+}
+
+/// The largest distance over all voxels, in mm.
+fn farthest(a: &Affine, b: &Affine) -> f64 {
+    let mut most: f64 = 0.0;
+    for x in 0..SIDES[0] {
+        for y in 0..SIDES[1] {
+            for z in 0..SIDES[2] {
+                let at = |affine: &Affine| {
+                    affine.map(|[i, j, k, origin]| {
+                        f64::from(i) * f64::from(x)
+                            + f64::from(j) * f64::from(y)
+                            + f64::from(k) * f64::from(z)
+                            + f64::from(origin)
+                    })
+                };
+                let (a, b) = (at(a), at(b));
+                most = most.max((0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f64>().sqrt());
+            }
+        }
+    }
+    most
+}
+
+#[test]
+fn the_distance_is_the_largest_between_voxels_of_the_same_index_in_voxel_sides() {
+    let (sine, cosine) = 0.2_f32.sin_cos();
+    let turned = [[2.0 * cosine, -1.5 * sine, 0.0, -10.0], [2.0 * sine, 1.5 * cosine, 0.0, 4.0], [0.0, 0.0, 3.0, 7.0]];
+    let tilted = [[2.0, 0.0, 0.0, -9.0], [0.0, 1.5 * cosine, -3.0 * sine, 4.5], [0.0, 1.5 * sine, 3.0 * cosine, 6.0]];
+    let mirrored = [[-2.0, 0.0, 0.0, -4.0], [0.0, 1.5, 0.0, 4.0], [0.0, 0.0, 3.0, 7.0]];
+    let coarser = [[2.2, 0.0, 0.0, -10.0], [0.0, 1.7, 0.0, 4.0], [0.0, 0.0, 3.4, 7.0]];
+    let mut others = vec![STRAIGHT, turned, tilted, mirrored, coarser];
+    for axis in 0..3 {
+        let mut shifted = STRAIGHT;
+        shifted[axis][3] += 0.75;
+        others.push(shifted);
+        let mut stretched = STRAIGHT;
+        stretched[axis][axis] *= 1.1;
+        others.push(stretched);
+    }
+    for other in others {
+        let (own, given) = (geometry(SIDES, STRAIGHT), geometry(SIDES, other));
+        let expected = farthest(&STRAIGHT, &other) / 1.5;
+        assert!(
+            (own.distance(&given) - expected).abs() < 1e-5,
+            "{} is not {expected}: {other:?}",
+            own.distance(&given)
+        );
+    }
+}
+
+#[test]
+fn grids_of_other_lengths_are_infinitely_far_apart() {
+    let own = geometry(SIDES, STRAIGHT);
+    for axis in 0..3 {
+        let mut sides = SIDES;
+        sides[axis] += 1;
+        assert_eq!(own.distance(&geometry(sides, STRAIGHT)), f64::INFINITY);
+    }
+}
+
+#[test]
+fn an_axis_without_length_is_refused() {
+    for axis in 0..3 {
+        let mut flat = STRAIGHT;
+        flat[axis][axis] = 0.0;
+        let file = Nifti::new(SIDES, flat, &[0; 60]);
+        let message = Scan::open(&file.bytes(), "scan", Window::ABDOMEN, &Limits::default()).unwrap_err().to_string();
+        assert!(message.contains("an axis has no length in mm"), "{message}");
+    }
+}

@@ -71,6 +71,25 @@ export function drawMask(canvas, mask, size, colour, opacity = 0.4) {
 }
 
 /**
+ * Draws the outline of a mask, thin and dashed.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {Uint8Array} mask of 0 and 1, `size` x `size`
+ * @param {number} size
+ * @param {string} line colour
+ */
+export function drawOutline(canvas, mask, size, line) {
+  const context = contextOf(canvas);
+  const unit = canvas.width / LINE_SIDE;
+  context.save();
+  context.strokeStyle = line;
+  context.lineWidth = unit;
+  context.setLineDash([4 * unit, 3 * unit]);
+  context.stroke(outlineOf(mask, size, canvas.width / size));
+  context.restore();
+}
+
+/**
  * Outline of a mask: closed curves around its parts and holes, by marching squares. Pixels that touch at a corner are apart.
  *
  * @param {Uint8Array} mask of 0 and 1, `size` x `size`

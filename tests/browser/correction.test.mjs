@@ -153,4 +153,33 @@ describe("Correction of a mask", () => {
     assert.match((await saved("#save-mask")).name, /-2-mask\.nii\.gz$/);
     visitor.assertNoErrors();
   });
+
+  test("dashed outlines show the mask at nearby thresholds", async () => {
+    await visitor.explain(() => page.locator("#samples").selectOption("phantom-abnormal"));
+    const picture = () => page.locator("#pane-mask").evaluate((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL());
+    const plain = await picture();
+    await page.locator("#stability").check();
+    await page.waitForFunction((plain) => /** @type {HTMLCanvasElement} */ (document.getElementById("pane-mask")).toDataURL() !== plain, plain);
+    await page.locator("#stability").uncheck();
+    await page.waitForFunction((plain) => /** @type {HTMLCanvasElement} */ (document.getElementById("pane-mask")).toDataURL() === plain, plain);
+  });
+
+  test("the report is one page with images, components, model and notice", async () => {
+    await page.evaluate(() => Object.assign(window, { print: () => {} }));
+    await page.locator("#print-report").click();
+    await page.locator("#report canvas").first().waitFor({ state: "attached" });
+    assert.ok(!(await page.locator("#report").isVisible()), "it is on paper only");
+    const pdf = await page.pdf({ preferCSSPageSize: true });
+    assert.equal((pdf.toString("latin1").match(/\/Type\s*\/Page\b/g) ?? []).length, 1, "one page");
+    await page.emulateMedia({ media: "print" });
+    const text = await page.locator("#report").innerText();
+    for (const part of [/RESEARCH USE ONLY/, /Classifier: abnormal/, /\d+ mm²\s+\d+ × \d+ mm/, /Threshold\s*0\.25/, /synthetic lesion inserted/]) assert.match(text, part);
+    assert.ok(!(await page.locator("#viewer").isVisible()));
+    assert.ok((await page.locator("#report canvas").count()) === 4);
+    if (process.env.COIN_SCREENSHOTS) await page.screenshot({ path: `${process.env.COIN_SCREENSHOTS}/report.png`, fullPage: true });
+    await page.emulateMedia({ media: null });
+    await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+    assert.ok(await page.locator("#viewer").isVisible());
+    visitor.assertNoErrors();
+  });
 });

@@ -57,7 +57,7 @@ function rowOf(result, component, index) {
  * @param {Result} result
  * @param {Component} component
  */
-function textsOf({ explanation, model, input }, { pixels, longest, perpendicular, before, after }) {
+export function textsOf({ explanation, model, input }, { pixels, longest, perpendicular, before, after }) {
   const unit = unitOf(model, input.source.scan);
   const [low, high] = explanation.window;
   const { pixelMm } = explanation.square;

@@ -133,6 +133,16 @@ export const VIEWPORT = {
   zoom: (/** @type {number} */ zoom) => percent(zoom),
 };
 
+export const REPORT = {
+  title: "COIN: counterfactual inpainting",
+  columns: ["No.", "Area", "Diameters", "Intensity before → after", "Mean difference"],
+  image: "Image",
+  model: "Model",
+  threshold: "Threshold",
+  engine: "Computed on",
+  made: "Made",
+};
+
 export const CALLOUTS = {
   title: "First steps",
   insert: "Drag here to insert a synthetic lesion; COIN removes it again.",

@@ -5,6 +5,7 @@ import { editsOf } from "./edits.js";
 import { drawFigureOf, isInserted, save, saveFigure, stem, stemOf } from "./figure.js";
 import { lengthOf, measuredComponents } from "./measurements.js";
 import { canvases } from "./panes.js";
+import { printReport } from "./report.js";
 import { EXPORT } from "./strings.js";
 import { unitOf } from "./units.js";
 
@@ -15,6 +16,7 @@ const buttons = {
   figure: element("save-figure", HTMLButtonElement),
   summary: element("save-summary", HTMLButtonElement),
   components: element("save-components", HTMLButtonElement),
+  report: element("print-report", HTMLButtonElement),
 };
 
 /** File name suffixes of the files on the scan's grid. */
@@ -46,6 +48,10 @@ export function initExport(current, showError) {
         save(new Blob([text], { type: "application/json" }), `${stem(result)}.json`);
       })
       .catch(showError);
+  });
+  buttons.report.addEventListener("click", () => {
+    const result = current();
+    if (result) printReport(result).catch(showError);
   });
   buttons.components.addEventListener("click", () => {
     const result = current();

@@ -133,6 +133,16 @@ export const VIEWPORT = {
   zoom: (/** @type {number} */ zoom) => percent(zoom),
 };
 
+export const REPORT = {
+  title: "COIN: Counterfactual Inpainting",
+  columns: ["Nr.", "Fläche", "Durchmesser", "Intensität vorher → nachher", "Mittlere Differenz"],
+  image: "Bild",
+  model: "Modell",
+  threshold: "Schwellenwert",
+  engine: "Berechnet auf",
+  made: "Erstellt",
+};
+
 export const CALLOUTS = {
   title: "Erste Schritte",
   insert: "Hier ziehen, um eine synthetische Läsion einzufügen; COIN entfernt sie wieder.",
@@ -298,6 +308,9 @@ export const PAGE = {
   "Input slice: insert a lesion or measure": "Eingabe: Läsion einfügen oder messen",
   Components: "Komponenten",
   "Click or tap the input to insert a synthetic lesion; drag to set its diameter.": "In die Eingabe klicken oder tippen, um eine synthetische Läsion einzufügen; ziehen, um den Durchmesser festzulegen.",
+  "Stability: threshold ± 0.05": "Stabilität: Schwellenwert ± 0,05",
+  "Dashed outlines of the mask at thresholds that are 0.05 lower and higher": "Gestrichelte Umrisse der Maske bei um 0,05 niedrigerem und höherem Schwellenwert",
+  "Report (print, PDF)": "Bericht (Drucken, PDF)",
   Brush: "Pinsel",
   Eraser: "Radierer",
   Component: "Komponente",

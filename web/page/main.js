@@ -100,6 +100,7 @@ import { initVolume, showVolume, updateVolume } from "./volume.js";
  * @property {Float32Array | null} counterfactualHu on the slice's grid; computed when needed
  * @property {Uint8Array | null} mask with edits by hand
  * @property {Uint8Array | null} computedMask without them
+ * @property {Uint8Array[]} band masks at nearby thresholds, if they are shown
  * @property {{threshold: number, seedThreshold: number, postprocess: boolean} | null} maskRule options of the mask
  * @property {import("./overlap.js").Overlap | null} overlap of the mask and the truth
  */
@@ -145,7 +146,7 @@ const show = coalesce(async (/** @type {LoadInput} */ load) => {
     const explanation = await explaining;
     const truth = input.truth && (await maskOnGrid(input.slice, input.truth, explanation));
     if (result && result.input.source !== input.source) result.input.source.close();
-    result = { input, explanation, truth, model: info, explainer, device: explainer.device, view: null, counterfactualHu: null, mask: null, computedMask: null, maskRule: null, overlap: null };
+    result = { input, explanation, truth, model: info, explainer, device: explainer.device, view: null, counterfactualHu: null, mask: null, computedMask: null, band: [], maskRule: null, overlap: null };
     recordTime("explanation", explanation.milliseconds);
     await render(result);
     await updateMask(result);

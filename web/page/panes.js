@@ -1,4 +1,4 @@
-import { FALSE_NEGATIVE_COLOUR, MASK_COLOUR, TRUE_POSITIVE_COLOUR, clear, drawColours, drawMask as overlay, drawSlice } from "../pictures.js";
+import { FALSE_NEGATIVE_COLOUR, MASK_COLOUR, TRUE_POSITIVE_COLOUR, clear, drawColours, drawMask as overlay, drawOutline, drawSlice } from "../pictures.js";
 import { wholeSquare } from "../geometry.js";
 import { element } from "./dom.js";
 
@@ -14,6 +14,9 @@ const panes = {
 };
 /** A copy of the input over the counterfactual; a slider reveals it. */
 const before = canvasOf("pane-before");
+
+/** Outlines of the mask at nearby thresholds. */
+const BAND_COLOUR = "rgb(255 255 255 / 60%)";
 
 /** Range of the sides of the canvases, in pixels. */
 const SIDES = [512, 2048];
@@ -84,9 +87,10 @@ export function drawDifference({ size }, colours) {
  * @param {Explanation} explanation
  * @param {Uint8Array} mask
  * @param {import("./overlap.js").Overlap | null} overlap with the ground truth
- * @param {{view: View, opacity: number, highlighted: Uint8Array | null}} style `highlighted`: the selected component
+ * @param {{view: View, opacity: number, highlighted: Uint8Array | null, band: Uint8Array[]}} style `highlighted`: the selected
+ *   component; `band`: masks at nearby thresholds
  */
-export function drawMask(explanation, mask, overlap, { view, opacity, highlighted }) {
+export function drawMask(explanation, mask, overlap, { view, opacity, highlighted, band }) {
   const { size, square } = explanation;
   drawInput(panes.mask, square, view);
   overlay(panes.mask, overlap?.falsePositive ?? mask, size, MASK_COLOUR, opacity);
@@ -94,6 +98,7 @@ export function drawMask(explanation, mask, overlap, { view, opacity, highlighte
     overlay(panes.mask, overlap.falseNegative, size, FALSE_NEGATIVE_COLOUR, opacity / 2);
     overlay(panes.mask, overlap.truePositive, size, TRUE_POSITIVE_COLOUR, opacity);
   }
+  for (const nearby of band) drawOutline(panes.mask, nearby, size, BAND_COLOUR);
   if (highlighted) overlay(panes.mask, highlighted, size, { ...MASK_COLOUR, line: "#ffffff" }, 0);
 }
 

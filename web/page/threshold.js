@@ -15,6 +15,10 @@ import { measureTime } from "./times.js";
 const slider = element("threshold", HTMLInputElement);
 const postprocess = element("postprocess", HTMLInputElement);
 const opacity = element("mask-opacity", HTMLInputElement);
+const stability = element("stability", HTMLInputElement);
+
+/** Change of the threshold to either side whose masks show how stable the mask is. */
+const BAND = 0.05;
 
 /** Mask of the selected component. @type {Uint8Array | null} */
 let highlighted = null;
@@ -27,6 +31,15 @@ let seedThreshold = 0;
 /** The mask options that the user selected. @returns {{threshold: number, seedThreshold: number, postprocess: boolean}} */
 export function maskOptions() {
   return { threshold: slider.valueAsNumber, seedThreshold: hysteresis.checked ? seedThreshold : 0, postprocess: postprocess.checked };
+}
+
+/**
+ * Mask options with a lower and a higher threshold.
+ *
+ * @param {ReturnType<typeof maskOptions>} options
+ */
+function bandOf(options) {
+  return [-BAND, BAND].map((change) => ({ ...options, threshold: options.threshold + change })).filter(({ threshold }) => threshold > 0 && threshold < 1);
 }
 
 /**
@@ -51,7 +64,7 @@ export function setMaskOptions(options, withHysteresis = true) {
  * @param {() => void} onOpacity only its opacity changes
  */
 export function onMaskOptions(onChange, onOpacity) {
-  for (const input of [slider, hysteresis, postprocess]) {
+  for (const input of [slider, hysteresis, postprocess, stability]) {
     input.addEventListener("input", () => {
       showThreshold();
       onChange();
@@ -78,6 +91,7 @@ export const updateMask = coalesce(async (/** @type {Result} */ result) => {
   const options = maskOptions();
   result.computedMask = await measureTime("mask", () => maskOf(result.explanation, options));
   result.maskRule = options;
+  result.band = stability.checked ? await Promise.all(bandOf(options).map((nearby) => maskOf(result.explanation, nearby))) : [];
   const mask = editsOf(result).apply(result.computedMask);
   setMask(result, mask);
   await yieldToBrowser();
@@ -92,8 +106,8 @@ export const updateMask = coalesce(async (/** @type {Result} */ result) => {
  *
  * @param {Result} result
  */
-export function redrawMask({ explanation, mask, overlap, view }) {
-  if (mask && view) drawMask(explanation, mask, overlap, { view, opacity: opacity.valueAsNumber, highlighted });
+export function redrawMask({ explanation, mask, overlap, view, band }) {
+  if (mask && view) drawMask(explanation, mask, overlap, { view, opacity: opacity.valueAsNumber, highlighted, band });
 }
 
 /**

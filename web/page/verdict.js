@@ -51,7 +51,7 @@ export function showVerdict(explanation, model, scan) {
  * @param {import("../coin.js").ModelInfo} model
  * @param {import("../coin.js").Scan | null | undefined} scan
  */
-function warningOf({ oodScore, oodWarning }, model, scan) {
+export function warningOf({ oodScore, oodWarning }, model, scan) {
   const other = otherModality(model, scan);
   if (other) return VERDICT.otherModality(other, model.modality);
   return oodScore !== null && oodWarning ? VERDICT.ood(oodScore) : null;

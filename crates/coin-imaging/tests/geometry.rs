@@ -88,3 +88,18 @@ fn an_axis_without_length_is_refused() {
         assert!(message.contains("an axis has no length in mm"), "{message}");
     }
 }
+
+#[test]
+fn grids_are_described_by_voxels_directions_and_first_voxel() {
+    let straight = geometry(SIDES, STRAIGHT).to_string();
+    assert_eq!(straight, "4 x 3 x 5 voxels of 2.000 x 1.500 x 3.000 mm along RAS from (-10.00, 4.00, 7.00)");
+    let swapped = geometry(SIDES, [[0.0, -1.5, 0.0, 1.0], [0.0, 0.0, -3.0, 2.0], [-2.0, 0.0, 0.0, 3.0]]).to_string();
+    assert_eq!(swapped, "4 x 3 x 5 voxels of 2.000 x 1.500 x 3.000 mm along ILP from (1.00, 2.00, 3.00)");
+}
+
+#[test]
+fn axes_are_assigned_by_direction_not_by_length() {
+    // Long steps across the slices must not decide for the axes in their plane.
+    let oblique = [[-0.37, 0.48, -2.89, 0.0], [-0.04, -0.77, -3.78, 0.0], [-0.34, -0.42, 3.65, 0.0]];
+    assert_eq!(geometry(SIDES, oblique).shape(), [4, 3, 5]);
+}

@@ -5,7 +5,7 @@ mod samples;
 
 use std::io::{Cursor, Write as _};
 
-use coin_imaging::{File, Limits, Opened, Scan, Window, data_file, open_all};
+use coin_imaging::{File, Limits, Opened, Scan, Window, data_file, open_all, write};
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 use samples::{Dicom, small_nifti};
@@ -496,4 +496,16 @@ fn detached_headers_name_their_voxels() {
     {
         assert_eq!(data_file(other), None);
     }
+}
+
+#[test]
+fn a_volume_of_a_series_lies_where_the_series_lies() {
+    let opened = open(&upright(&[0.0, 3.0, 6.0, 9.0]));
+    let [scan] = &opened.scans[..] else { unreachable!("{} scans", opened.scans.len()) };
+    let hu: Vec<&[f32]> = (0..4).map(|index| scan.slice(index).unwrap().hu()).collect();
+    let written = write::nifti::<f32>(&hu, scan.geometry().unwrap()).unwrap();
+    let read = Scan::open(&written, "written", Window::ABDOMEN, &Limits::default()).unwrap();
+    assert_eq!(read.geometry().unwrap().distance(scan.geometry().unwrap()), 0.0);
+    assert_eq!(read.geometry().unwrap().to_string(), scan.geometry().unwrap().to_string());
+    assert_eq!(numbers(&read), numbers(scan));
 }

@@ -116,16 +116,23 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
     }
 }
 
-/// The name of the file with the voxels of a detached NRRD or MetaImage header (`.nhdr`, `.mhd`), without its folder; `None` for
-/// other files.
+/// Where the voxels of a detached NRRD or MetaImage header (`.nhdr`, `.mhd`) may lie, relative to the header's folder and with
+/// `/`: the stated file, unless that leads out of the folder, and a file of that name beside the header. Empty for other files.
 #[must_use]
-pub fn data_file(header: &[u8]) -> Option<String> {
+pub fn data_files(header: &[u8]) -> Vec<String> {
     let file = match nrrd::is_nrrd(header) {
         true => nrrd::data_file(header),
         false if metaimage::is_metaimage(header) => metaimage::data_file(header),
         false => None,
     };
-    file.as_deref().and_then(|file| file.rsplit(['/', '\\']).next()).map(str::to_owned)
+    let Some(stated) = file.map(|file| file.replace('\\', "/")) else { return Vec::new() };
+    let inside = stated.strip_prefix("./").unwrap_or(&stated);
+    let leads_out = inside.split('/').any(|part| part.is_empty() || part == ".." || part.contains(':'));
+    let beside = inside.rsplit('/').next().unwrap_or_default();
+    match leads_out || inside == beside {
+        true => vec![beside.to_owned()],
+        false => vec![inside.to_owned(), beside.to_owned()],
+    }
 }
 
 /// Headers whose voxels are in other files, with those.
@@ -135,20 +142,20 @@ struct Images<'a, 'b> {
 
 impl<'a, 'b> Images<'a, 'b> {
     fn of(files: &'b [File<'a>]) -> Self {
-        let folder = |name: &'a str| name.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
-        let file_name = |name: &'a str| name.rsplit(['/', '\\']).next().unwrap_or_default();
+        let path = |name: &str| name.replace('\\', "/");
         let by_stem: BTreeMap<&str, &File<'_>> = files
             .iter()
             .filter(|file| !nifti::is_header(file.bytes))
             .filter_map(|file| stem(file.name).map(|stem| (stem, file)))
             .collect();
-        let by_name: BTreeMap<(&str, &str), &File<'_>> =
-            files.iter().map(|file| ((folder(file.name), file_name(file.name)), file)).collect();
+        let by_path: BTreeMap<String, &File<'_>> = files.iter().map(|file| (path(file.name), file)).collect();
         let image = |header: &File<'a>| match nifti::is_header(header.bytes) {
             true => stem(header.name).and_then(|stem| by_stem.get(stem).copied()),
-            false => {
-                data_file(header.bytes).and_then(|name| by_name.get(&(folder(header.name), name.as_str())).copied())
-            }
+            false => data_files(header.bytes).into_iter().find_map(|place| {
+                let own = path(header.name);
+                let at = own.rsplit_once('/').map_or(place.clone(), |(folder, _)| format!("{folder}/{place}"));
+                by_path.get(&at).copied()
+            }),
         };
         Self { pairs: files.iter().filter_map(|file| image(file).map(|image| (file, image))).collect() }
     }

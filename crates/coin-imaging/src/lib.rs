@@ -59,7 +59,7 @@ pub use archive::is_passed_over;
 pub use body::body;
 pub use counterfactual::{CounterfactualVolume, counterfactual_hu};
 pub use error::Error;
-pub use files::{File, Opened, data_file, open_all};
+pub use files::{File, Opened, data_files, open_all};
 pub use geometry::Geometry;
 pub use input_transform::InputTransform;
 pub use limits::Limits;

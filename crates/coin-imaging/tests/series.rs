@@ -5,7 +5,7 @@ mod samples;
 
 use std::io::{Cursor, Write as _};
 
-use coin_imaging::{File, Limits, Opened, Scan, Window, data_file, open_all, write};
+use coin_imaging::{File, Limits, Opened, Scan, Window, data_files, open_all, write};
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 use samples::{Dicom, small_nifti};
@@ -489,12 +489,17 @@ fn a_hidden_file_that_is_opened_alone_is_read() {
 #[test]
 fn detached_headers_name_their_voxels() {
     let meta = b"ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementDataFile = sub/voxels.raw\n";
-    assert_eq!(data_file(meta).as_deref(), Some("voxels.raw"));
-    assert_eq!(data_file(b"NRRD0004\ntype: short\ndata file: ./voxels.raw.gz\n").as_deref(), Some("voxels.raw.gz"));
+    assert_eq!(data_files(meta), ["sub/voxels.raw", "voxels.raw"]);
+    assert_eq!(data_files(b"NRRD0004\ntype: short\ndata file: ./voxels.raw.gz\n"), ["voxels.raw.gz"]);
+    // A path of another computer, or out of the folder.
+    for stated in ["/home/someone/voxels.raw", "C:\\scans\\voxels.raw", "../other/voxels.raw"] {
+        let header = format!("NRRD0004\ntype: short\ndata file: {stated}\n");
+        assert_eq!(data_files(header.as_bytes()), ["voxels.raw"], "{stated}");
+    }
     for other in
         [&b"NRRD0004\ntype: short\n\n"[..], b"ElementDataFile: a text", b"", &slice("1.2", UPRIGHT, [0.0; 3], 1)]
     {
-        assert_eq!(data_file(other), None);
+        assert!(data_files(other).is_empty());
     }
 }
 
@@ -508,4 +513,22 @@ fn a_volume_of_a_series_lies_where_the_series_lies() {
     assert_eq!(read.geometry().unwrap().distance(scan.geometry().unwrap()), 0.0);
     assert_eq!(read.geometry().unwrap().to_string(), scan.geometry().unwrap().to_string());
     assert_eq!(numbers(&read), numbers(scan));
+}
+
+#[test]
+fn voxels_are_found_below_their_header() {
+    let header = |file: &str| {
+        let text = "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 1 1\nspacings: 1 1 1\nencoding: raw\n";
+        format!("{text}data file: {file}\n").into_bytes()
+    };
+    // Two headers name files of one name in different folders.
+    let files = [
+        ("study/a.nhdr", header("a/voxels.raw")),
+        ("study/b.nhdr", header("b/voxels.raw")),
+        ("study/a/voxels.raw", vec![1, 2]),
+        ("study/b/voxels.raw", vec![3, 4]),
+    ];
+    let opened = open(&files);
+    assert_eq!(opened.scans.iter().map(numbers).collect::<Vec<_>>(), [[1.0], [3.0]]);
+    assert!(opened.notes.is_empty(), "{:?}", opened.notes);
 }

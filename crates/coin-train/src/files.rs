@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use coin_imaging::data_file;
+use coin_imaging::data_files;
 
 use crate::Error;
 
@@ -50,7 +50,7 @@ fn without_ending_of<'a>(name: &'a str, endings: &[&str]) -> Option<&'a str> {
     endings.iter().any(|known| known.eq_ignore_ascii_case(ending)).then_some(stem)
 }
 
-/// The file with the voxels of a detached header, `.hdr`, `.nhdr` or `.mhd`, in the same folder.
+/// The file with the voxels of a detached header, `.hdr`, `.nhdr` or `.mhd`, in the same folder or, if the header says so, below.
 pub fn detached_voxels(header: &Path) -> Option<PathBuf> {
     let name = header.file_name()?.to_string_lossy();
     let stem = without_ending(&name)?;
@@ -62,7 +62,8 @@ pub fn detached_voxels(header: &Path) -> Option<PathBuf> {
         ".nhdr" | ".mhd" => {
             let mut start = Vec::new();
             std::fs::File::open(header).and_then(|file| file.take(MAX_HEADER).read_to_end(&mut start)).ok()?;
-            header.with_file_name(data_file(&start)?)
+            let places = data_files(&start).into_iter().map(|place| header.with_file_name(place));
+            places.into_iter().find(|place| place.exists())?
         }
         _ => return None,
     };

@@ -532,3 +532,77 @@ fn voxels_are_found_below_their_header() {
     assert_eq!(opened.scans.iter().map(numbers).collect::<Vec<_>>(), [[1.0], [3.0]]);
     assert!(opened.notes.is_empty(), "{:?}", opened.notes);
 }
+
+#[test]
+fn acquisitions_whose_ends_have_one_place_overlap() {
+    // The third slice of one and the first of the other are at the same place but for rounding.
+    for slices in [
+        [(0.0, "1"), (3.0, "1"), (6.0, "1"), (6.0005, "2"), (9.0005, "2"), (12.0005, "2")],
+        [(6.0005, "1"), (9.0005, "1"), (12.0005, "1"), (0.0, "2"), (3.0, "2"), (6.0, "2")],
+    ] {
+        let opened = open(&acquired(&slices));
+        assert_eq!(opened.scans.iter().map(Scan::slice_count).collect::<Vec<_>>(), [3, 3], "{slices:?}");
+    }
+    let absent = open(&acquired(&[(0.0, ""), (3.0, ""), (0.0, "1"), (3.0, "1")]));
+    assert!(absent.scans[0].notes()[0].ends_with("AcquisitionNumber is absent"), "{:?}", absent.scans[0].notes());
+}
+
+#[test]
+fn notes_of_several_files_are_listed_once() {
+    let explicit = uids::EXPLICIT_VR_LITTLE_ENDIAN;
+    let deviating = |place: f64| {
+        let file = dicom("1.2", UPRIGHT, [0.0, 0.0, place], 1);
+        let (right, elements) = (file.bytes_as(explicit), file.bare_bytes(explicit));
+        let head = right[..right.len() - elements.len()].to_vec();
+        ("slice", [head, file.bare_bytes(uids::IMPLICIT_VR_LITTLE_ENDIAN)].concat())
+    };
+    let plain = ("slice", slice("1.2", UPRIGHT, [0.0; 3], 0));
+    for files in [vec![plain.clone(), deviating(3.0), deviating(6.0)], vec![deviating(3.0), deviating(6.0), plain]] {
+        let opened = open(&files);
+        assert_eq!(opened.scans[0].notes(), ["it is not encoded as its transfer syntax says; it was read"]);
+    }
+}
+
+#[test]
+fn turned_and_reformatted_slices_are_described() {
+    let series = |orientation: &str, step: [f64; 3], count: u16| {
+        let slice = |i: u16| ("slice", slice("1.2", orientation, step.map(|mm| mm * f64::from(i)), i));
+        open(&(0..count).map(slice).collect::<Vec<_>>()).scans.remove(0)
+    };
+    let turned = series("0.8660254\\0.5\\0\\-0.5\\0.8660254\\0", [0.0, 0.0, 3.0], 3);
+    assert_eq!(turned.notes(), ["the slices are turned by 30 degrees in their plane"]);
+    let slightly = series("0.9961947\\0.0871557\\0\\-0.0871557\\0.9961947\\0", [0.0, 0.0, 3.0], 3);
+    assert!(slightly.notes().is_empty(), "{:?}", slightly.notes());
+    for (orientation, step, kind) in [
+        ("1\\0\\0\\0\\0\\-1", [0.0, 4.0, 0.0], "coronal"),
+        ("0\\1\\0\\0\\0\\-1", [-4.0, 0.0, 0.0], "sagittal"),
+        ("1\\0\\0\\0\\0.7071068\\-0.7071068", [0.0, 2.8284271, 2.8284271], "oblique"),
+    ] {
+        let note = format!("the series is {kind}; its axial slices are cut from the volume");
+        assert_eq!(series(orientation, step, 10).notes(), [note]);
+    }
+}
+
+#[test]
+fn a_mirrored_series_lies_where_the_straight_one_lies() {
+    // 3 columns and 2 rows of 0.75 x 0.5 mm; the first pixel of a mirrored slice is the last of a straight one.
+    let series = |orientation: &str, [x, y]: [f64; 2]| {
+        let slice = |z: u16| ("slice", slice("1.2", orientation, [x, y, 3.0 * f64::from(z)], z));
+        open(&(0..4).map(slice).collect::<Vec<_>>()).scans.remove(0)
+    };
+    let straight = series(UPRIGHT, [10.0, 20.0]);
+    for (orientation, corner) in
+        [("-1\\0\\0\\0\\-1\\0", [11.5, 20.5]), ("0\\1\\0\\-1\\0\\0", [10.5, 20.0]), ("0\\-1\\0\\1\\0\\0", [10.0, 21.5])]
+    {
+        let mirrored = series(orientation, corner);
+        let (own, other) = (straight.geometry().unwrap(), mirrored.geometry().unwrap());
+        assert_eq!(mirrored.slice_count(), 4);
+        if own.shape() == other.shape() {
+            assert!(own.distance(other) < 1e-6, "{orientation}: {own}, {other}");
+        } else {
+            // Turned by a right angle: 2 columns and 3 rows, with their corner in the same place.
+            assert_eq!(other.shape(), [2, 3, 4]);
+            assert!(other.to_string().ends_with("from (-10.00, -20.00, 0.00)"), "{orientation}: {other}");
+        }
+    }
+}

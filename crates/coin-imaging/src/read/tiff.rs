@@ -61,10 +61,12 @@ pub(crate) fn read(
             let orientation = decoder.find_tag_unsigned(Tag::Orientation).map_err(damaged)?;
             let values = values(decoder.read_image().map_err(damaged)?, intensities);
             let page = Page::from_raw(width, height, values);
-            let page = page.ok_or_else(|| Error::invalid(name, "picture", "a page is incomplete; save it again"))?;
+            let number = slices.len() + 1;
+            let incomplete = || format!("page {number} has other than {width} x {height} pixels; save it again");
+            let page = page.ok_or_else(|| Error::invalid(name, "picture", incomplete()))?;
             let page = upright(page, orientation.unwrap_or(1));
             let slice = Slice::new(page.width() as usize, page.height() as usize, page.into_raw(), None);
-            slices.push(slice.map_err(|reason| Error::invalid(name, &format!("page {}", slices.len() + 1), reason))?);
+            slices.push(slice.map_err(|reason| Error::invalid(name, &format!("page {number}"), reason))?);
         }
         if !decoder.more_images() {
             break;

@@ -77,15 +77,16 @@ pub(super) trait Fields {
 
 /// Checks the lengths of the three axes, which the file states in `field`, against the limits.
 pub(super) fn lengths(file: &impl Fields, field: &str, stated: &[i64], limits: &Limits) -> Result<[usize; 3], Error> {
+    let found = || stated.iter().map(i64::to_string).collect::<Vec<_>>().join(" x ");
     if stated.len() > MAX_AXES || stated.iter().skip(3).any(|&length| length > 1) {
-        return Err(file.invalid(field, "the file holds several volumes; save one of them"));
+        return Err(file.invalid(field, format!("the file holds several volumes, {}; save one of them", found())));
     }
     let mut lengths = [1; 3];
     for (length, &stated) in lengths.iter_mut().zip(stated) {
         *length = usize::try_from(stated).unwrap_or(0);
     }
     if lengths.contains(&0) {
-        return Err(file.invalid(field, "an axis has no voxels; export the volume again"));
+        return Err(file.invalid(field, format!("an axis has no voxels, {}; export the volume again", found())));
     }
     let voxels = lengths.iter().try_fold(1_u64, |voxels, &length| voxels.checked_mul(length as u64));
     if voxels.is_none_or(|voxels| voxels > limits.voxels) {

@@ -54,7 +54,7 @@ pub fn nifti<T: Voxel>(slices: &[impl AsRef<[T]>], geometry: &Geometry) -> Resul
     encode(slices, geometry, DESCRIPTION)
 }
 
-/// [`nifti`] of masks, whose description states whether a person corrected them.
+/// [`nifti()`] of masks, whose description states whether a person corrected them.
 ///
 /// # Errors
 /// If the number or size of the slices does not match the grid.

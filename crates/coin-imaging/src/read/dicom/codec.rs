@@ -73,17 +73,19 @@ fn widen(raster: Raster, pixels: usize, bytes: usize) -> Result<Vec<u8>, String>
 
 /// Decodes RLE (DICOM PS3.5, annex G): one segment per byte of a pixel, most significant first.
 fn rle(frame: &[u8], pixels: usize, bytes: usize) -> Result<Vec<u8>, String> {
-    let damaged = || "its RLE data is damaged".to_owned();
-    let (header, _) = frame.get(..RLE_HEADER).ok_or_else(damaged)?.as_chunks();
+    let header =
+        frame.get(..RLE_HEADER).ok_or_else(|| format!("its frame has {} bytes, no RLE header", frame.len()))?;
+    let (header, _) = header.as_chunks();
     let header: Vec<usize> = header.iter().map(|word| u32::from_le_bytes(*word) as usize).collect();
-    let [segments, offsets @ ..] = &header[..] else { return Err(damaged()) };
+    let (segments, offsets) = header.split_first().unwrap_or((&0, &[]));
     if *segments != bytes {
         return Err(format!("its frame has {segments} segments instead of {bytes}"));
     }
     let mut decoded = vec![0; pixels * bytes];
     for (i, &start) in offsets.iter().take(bytes).enumerate() {
         let end = if i + 1 < bytes { offsets.get(i + 1).copied().unwrap_or_default() } else { frame.len() };
-        let segment = frame.get(start..end).ok_or_else(damaged)?;
+        let segment = frame.get(start..end);
+        let segment = segment.ok_or_else(|| format!("its RLE segment from {start} to {end} is not in the frame"))?;
         let places = decoded.iter_mut().skip(bytes - 1 - i).step_by(bytes);
         let mut unpacked = 0;
         for (place, value) in places.zip(unpack(segment)) {
@@ -91,7 +93,7 @@ fn rle(frame: &[u8], pixels: usize, bytes: usize) -> Result<Vec<u8>, String> {
             unpacked += 1;
         }
         if unpacked < pixels {
-            return Err(damaged());
+            return Err(format!("RLE segment {} has {unpacked} bytes instead of {pixels}", i + 1));
         }
     }
     Ok(decoded)

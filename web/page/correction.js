@@ -1,7 +1,7 @@
 import { maskOf } from "../coin.js";
 import { element } from "./dom.js";
 import { connectedTo, editsOf, editsOfSlice } from "./edits.js";
-import { CORRECTION } from "./strings.js";
+import { INSERT } from "./strings.js";
 import { maskOptions, setMask } from "./threshold.js";
 
 /** @typedef {import("./main.js").Result} Result */
@@ -132,7 +132,7 @@ export function showButtons(edits) {
 }
 
 function showSize() {
-  sizeNumber.value = CORRECTION.size(size.valueAsNumber);
+  sizeNumber.value = INSERT.size(size.valueAsNumber);
 }
 
 /** @param {EventTarget | null} target */

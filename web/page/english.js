@@ -151,10 +151,6 @@ export const CALLOUTS = {
   close: "Got it",
 };
 
-export const CORRECTION = {
-  size: (/** @type {number} */ mm) => `${mm} mm`,
-};
-
 export const INSERT = {
   size: (/** @type {number} */ mm) => `${mm} mm`,
 };

@@ -151,10 +151,6 @@ export const CALLOUTS = {
   close: "Verstanden",
 };
 
-export const CORRECTION = {
-  size: (/** @type {number} */ mm) => `${mm} mm`,
-};
-
 export const INSERT = {
   size: (/** @type {number} */ mm) => `${mm} mm`,
 };

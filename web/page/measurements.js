@@ -39,26 +39,37 @@ export async function measuredComponents(result) {
   const { size, square, difference } = explanation;
   const [numbers, diameters] = await Promise.all([componentNumbers(mask, size), componentDiameters(mask, size, MOST_COMPONENTS)]);
   const all = numbers.reduce((most, number) => Math.max(most, number), 0);
-  const components = diameters.map((lines, i) => {
-    const own = numbers.map((number) => Number(number === i + 1));
-    const box = { left: size, top: size, right: 0, bottom: 0 };
-    let [pixels, changed] = [0, 0];
-    const [before, after] = [new Moments(), new Moments()];
-    own.forEach((inside, at) => {
-      if (!inside) return;
-      const [x, y] = [at % size, Math.floor(at / size)];
-      Object.assign(box, { left: Math.min(box.left, x), top: Math.min(box.top, y), right: Math.max(box.right, x), bottom: Math.max(box.bottom, y) });
-      pixels += 1;
-      changed += difference[at];
-      // Padding of the model's grid is not on the slice.
-      const pixel = pixelAt(input.slice, square, (x + 0.5) / size, (y + 0.5) / size);
-      if (!pixel) return;
-      const on = pixel.y * input.slice.width + pixel.x;
-      before.add(input.slice.hu[on]);
-      after.add(counterfactualHu[on]);
-    });
-    return { ...lines, mask: Uint8Array.from(own), pixels, box, difference: changed / pixels, before: before.statistics, after: after.statistics };
+  const measured = diameters.map((lines) => ({
+    ...lines,
+    mask: new Uint8Array(numbers.length),
+    pixels: 0,
+    changed: 0,
+    before: new Moments(),
+    after: new Moments(),
+    box: { left: size, top: size, right: 0, bottom: 0 },
+  }));
+  numbers.forEach((number, at) => {
+    const component = measured[number - 1];
+    if (!component) return;
+    const { mask: own, box, before, after } = component;
+    const [x, y] = [at % size, Math.floor(at / size)];
+    own[at] = 1;
+    Object.assign(box, { left: Math.min(box.left, x), top: Math.min(box.top, y), right: Math.max(box.right, x), bottom: Math.max(box.bottom, y) });
+    component.pixels += 1;
+    component.changed += difference[at];
+    // Padding of the model's grid is not on the slice.
+    const pixel = pixelAt(input.slice, square, (x + 0.5) / size, (y + 0.5) / size);
+    if (!pixel) return;
+    const on = pixel.y * input.slice.width + pixel.x;
+    before.add(input.slice.hu[on]);
+    after.add(counterfactualHu[on]);
   });
+  const components = measured.map(({ changed, before, after, ...component }) => ({
+    ...component,
+    difference: changed / component.pixels,
+    before: before.statistics,
+    after: after.statistics,
+  }));
   return { components, others: all - components.length };
 }
 

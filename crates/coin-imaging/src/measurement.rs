@@ -54,11 +54,13 @@ impl Diameters {
             let (x, y) = (x - longest.from[0], y - longest.from[1]);
             [x * along[0] + y * along[1], y * along[0] - x * along[1]]
         };
-        let places: Vec<[f32; 2]> = outline.iter().map(place).collect();
+        let mut places: Vec<[f32; 2]> = outline.iter().map(place).collect();
+        // In their order along the diameter, only neighbours are opposite: a mask of noise has thousands of points.
+        places.sort_by(|a, b| a[0].total_cmp(&b[0]));
         let mut widest = ([0.0_f32; 2], [0.0_f32; 2]);
         for (index, a) in places.iter().enumerate() {
-            for b in places.iter().skip(index + 1) {
-                if (a[0] - b[0]).abs() <= OPPOSITE && (a[1] - b[1]).abs() > (widest.0[1] - widest.1[1]).abs() {
+            for b in places.iter().skip(index + 1).take_while(|b| b[0] - a[0] <= OPPOSITE) {
+                if (a[1] - b[1]).abs() > (widest.0[1] - widest.1[1]).abs() {
                     widest = (*a, *b);
                 }
             }

@@ -80,6 +80,8 @@ export { EngineStopped, engineEvents };
  * @property {number} threshold mask threshold
  * @property {number} seedThreshold components of the mask that do not exceed it are removed; 0 keeps all
  * @property {boolean} postprocess
+ * @property {{threshold: number, margin: number, most: number} | null} verification rule that keeps only changes that matter to the
+ *   classifier: components above the threshold that raise its probability by more than the margin when they are put back
  * @property {string} licence
  * @property {unknown} recipe
  * @property {string} data training data
@@ -131,6 +133,26 @@ export { EngineStopped, engineEvents };
  * @property {number} index
  * @property {Pick<Explanation, "size" | "window" | "square" | "input" | "counterfactual">} explanation
  * @property {Uint8Array} mask from `maskOf`
+ */
+
+/**
+ * A component of the masks of a scan. Lengths are in mm, or in pixels if the scan has no spacing.
+ *
+ * @typedef {Object} VolumeComponent
+ * @property {number} voxels
+ * @property {[number, number]} slices first and last, from 0
+ * @property {number} keySlice where its area is largest, from 0
+ * @property {number} longest longest diameter in the key slice
+ * @property {number} perpendicular longest diameter at a right angle to it
+ * @property {[number, number]} before mean and standard deviation of its intensities
+ * @property {[number, number]} after the same in the counterfactual
+ */
+
+/**
+ * @typedef {Object} VolumeComponents
+ * @property {VolumeComponent[]} largest in descending order of size
+ * @property {number} total number of components
+ * @property {number} voxels of all components
  */
 
 /** @typedef {"rise" | "score-cam" | "layer-cam" | "grad-cam"} SaliencyMethod */
@@ -286,18 +308,30 @@ export class Scan {
 
   /**
    * Writes explained slices to a file on the grid of the scan: the scan with the counterfactual of these slices (`counterfactual`,
-   * NIfTI in HU), the mask (`mask`, NIfTI of 0 and 1) or the mask as DICOM SEG (`segmentation`). Null if the scan has no patient
-   * coordinate system, is not DICOM, or if the mask is empty. The file states whether a person corrected a mask.
+   * NIfTI in HU), the mask (`mask`, NIfTI of 0 and 1), the mask as DICOM SEG (`segmentation`), or that of the first slice as a
+   * picture (`picture`, PNG of 0 and 255). Null if the scan has no patient coordinate system, is not DICOM, or if the mask is
+   * empty. The file states whether a person corrected a mask.
    *
-   * @param {"counterfactual" | "mask" | "segmentation"} file
+   * @param {"counterfactual" | "mask" | "segmentation" | "picture"} file
    * @param {ExplainedSlice[]} slices
    * @param {{model: Pick<ModelInfo, "name">, corrected?: boolean, signal?: AbortSignal}} options
    * @returns {Promise<Uint8Array<ArrayBuffer> | null>}
    */
   async write(file, slices, { model: { name }, corrected = false, signal }) {
     const scan = await this.#handle(signal);
-    const plain = slices.map(({ index, mask, explanation: { size, window, square, input, counterfactual } }) => ({ index, mask, explanation: { size, window, square, input, counterfactual } }));
-    return files.call("write", { file, scan, slices: plain, model: name, corrected }, signal);
+    return files.call("write", { file, scan, slices: slices.map(plainOf), model: name, corrected }, signal);
+  }
+
+  /**
+   * Measures the components of the masks in three dimensions, on the grid of the scan. A missing slice separates components.
+   *
+   * @param {ExplainedSlice[]} slices
+   * @param {{count?: number, signal?: AbortSignal}} [options] `count`: how many to measure, largest first
+   * @returns {Promise<VolumeComponents>}
+   */
+  async components(slices, { count = 50, signal } = {}) {
+    const scan = await this.#handle(signal);
+    return files.call("components", { scan, slices: slices.map(plainOf), count }, signal);
   }
 
   /**
@@ -318,6 +352,26 @@ export class Scan {
     // If the worker stops first, the memory is released as well.
     await files.call("close", { scan: opened.id }).catch(() => {});
   }
+}
+
+/**
+ * Packs files into a ZIP archive.
+ *
+ * @param {{name: string, content: Uint8Array}[]} packed with paths as names
+ * @returns {Promise<Uint8Array<ArrayBuffer>>}
+ */
+export function packFiles(packed) {
+  return files.call("pack", { names: packed.map(({ name }) => name), contents: packed.map(({ content }) => content) });
+}
+
+/**
+ * What the file reader needs of an explained slice.
+ *
+ * @param {ExplainedSlice} slice
+ * @returns {ExplainedSlice}
+ */
+function plainOf({ index, mask, explanation: { size, window, square, input, counterfactual } }) {
+  return { index, mask, explanation: { size, window, square, input, counterfactual } };
 }
 
 /** A loaded model, which explains slices. */

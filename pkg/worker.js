@@ -186,18 +186,13 @@ const methods = {
   },
 
   /** @param {{file: string, scan: number, slices: import("./coin.js").ExplainedSlice[], model: string, corrected: boolean}} args */
-  write({ file, scan, slices, model, corrected }) {
-    const explained = new bindings.Explained();
-    try {
-      for (const { index, mask, explanation } of slices) {
-        const { size, window: [low, high], square, input, counterfactual } = explanation;
-        explained.put(scans.get(scan), index, low, high, size, square.aroundBody, input, counterfactual, mask);
-      }
-      return scans.get(scan).write(file, explained, model, corrected);
-    } finally {
-      explained.free();
-    }
-  },
+  write: ({ file, scan, slices, model, corrected }) => withExplained(scan, slices, (opened, explained) => opened.write(file, explained, model, corrected)),
+
+  /** @param {{scan: number, slices: import("./coin.js").ExplainedSlice[], count: number}} args */
+  components: ({ scan, slices, count }) => withExplained(scan, slices, (opened, explained) => opened.components(explained, count)),
+
+  /** @param {{names: string[], contents: Uint8Array[]}} args */
+  pack: ({ names, contents }) => bindings.pack(names, contents),
 
   /** @param {{slice: PlainSlice, window: [number, number], size: number, aroundBody: boolean, input: Float32Array, counterfactual: Float32Array}} args */
   counterfactualHu: ({ slice, window: [low, high], size, aroundBody, input, counterfactual }) =>
@@ -247,6 +242,28 @@ const methods = {
 
   memory: () => memory.buffer.byteLength,
 };
+
+/**
+ * Calls `use` with a scan and explanations of its slices in the engine's memory.
+ *
+ * @template T
+ * @param {number} scan
+ * @param {import("./coin.js").ExplainedSlice[]} slices
+ * @param {(scan: any, explained: any) => T} use
+ * @returns {T}
+ */
+function withExplained(scan, slices, use) {
+  const [opened, explained] = [scans.get(scan), new bindings.Explained()];
+  try {
+    for (const { index, mask, explanation } of slices) {
+      const { size, window: [low, high], square, input, counterfactual } = explanation;
+      explained.put(opened, index, low, high, size, square.aroundBody, input, counterfactual, mask);
+    }
+    return use(opened, explained);
+  } finally {
+    explained.free();
+  }
+}
 
 /**
  * Intensities of a scan at two percentiles, computed once.

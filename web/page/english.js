@@ -1,6 +1,6 @@
 /** All sentences that the page composes, in English; index.html has the fixed text. */
 
-import { decimal, duration, intensities, intensity, kilobytes, megabytes, metric, percent, plural, scientific, windowRange } from "./numbers.js";
+import { decimal, duration, intensities, intensity, kilobytes, megabytes, metric, percent, plural, scientific, volume, windowRange } from "./numbers.js";
 
 export const DEVICE = { cpu: "CPU", webgpu: "WebGPU", none: "No engine", offer: "Continue on the CPU" };
 
@@ -99,6 +99,9 @@ export const MODEL = {
   iouMean: "Mean IoU, abnormal slices",
   seedThreshold: "Seed threshold",
   seedThresholdOf: (/** @type {number} */ seedThreshold) => `${decimal(seedThreshold, 2)}; components that do not exceed it are removed`,
+  verification: "Verified changes",
+  verificationOf: (/** @type {{threshold: number, margin: number, most: number}} */ { threshold, margin }) =>
+    `only components above ${decimal(threshold, 2)} that raise the probability by more than ${decimal(margin, 2)} when they are put back`,
   interval: "95% CI",
   intervalOf: (/** @type {number} */ low, /** @type {number} */ high) => `${metric(low)} to ${metric(high)}`,
   ceiling: "IoU of a perfect inpainting",
@@ -164,6 +167,9 @@ export const COMPONENTS = {
   component: (/** @type {number} */ number) => `Component ${number}`,
   area: (/** @type {number} */ mm2) => `${decimal(mm2, 0)} mm²`,
   pixels: (/** @type {number} */ pixels) => plural(pixels, "pixel", "pixels"),
+  volume,
+  voxels: (/** @type {number} */ voxels) => plural(voxels, "voxel", "voxels"),
+  inSlice: (/** @type {number} */ number, /** @type {number} */ slice) => `Component ${number}: open slice ${slice + 1}`,
   diameters: (/** @type {number} */ long, /** @type {number} */ short) => `${decimal(long, 0)} × ${decimal(short, 0)} mm`,
   diametersInPixels: (/** @type {number} */ long, /** @type {number} */ short) => `${decimal(long, 1)} × ${decimal(short, 1)}`,
   intensities,
@@ -261,4 +267,19 @@ export const EXPORT = {
     `model ${model}, display window ${range(window, unit)}, threshold ${decimal(threshold, 2)}${seedThreshold > threshold ? `, seed threshold ${decimal(seedThreshold, 2)}` : ""}${postprocess ? ", post-processed" : ""}`,
   nothing: "The mask is empty, so there is no segmentation to save. Lower the threshold.",
   use: "Research use only. Not a medical device.",
+};
+
+export const BATCH = {
+  waiting: "waiting",
+  running: "running",
+  paused: "Paused. The interrupted case starts again.",
+  opening: (/** @type {number} */ number, /** @type {number} */ count, /** @type {string} */ label) => `Case ${number} of ${count}: opening ${label}`,
+  progress: (/** @type {number} */ number, /** @type {number} */ count, /** @type {string} */ label, /** @type {number} */ done, /** @type {number} */ all) =>
+    `Case ${number} of ${count}: ${label}, slice ${done} of ${all}`,
+  done: (/** @type {number} */ done, /** @type {number} */ failed, /** @type {string} */ time) =>
+    `${plural(done, "case", "cases")} explained${failed > 0 ? `, ${failed} failed` : ""}; ${time}.`,
+  ood: (/** @type {number} */ slices) => `${plural(slices, "slice is", "slices are")} out of distribution`,
+  otherModality: (/** @type {string} */ modality) => `the model was not trained on ${modality}`,
+  remove: (/** @type {string} */ label) => `Remove ${label}`,
+  notKept: (/** @type {string} */ reason) => `The batch is too large to keep in this browser (${reason}). It lasts until the page is closed.`,
 };

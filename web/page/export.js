@@ -1,5 +1,6 @@
 import { FALSE_NEGATIVE_COLOUR, MASK_COLOUR, TRUE_POSITIVE_COLOUR } from "../pictures.js";
 import { countPixels } from "../geometry.js";
+import { csvOf } from "./csv.js";
 import { element } from "./dom.js";
 import { editsOf } from "./edits.js";
 import { drawFigureOf, isInserted, save, saveFigure, stem, stemOf } from "./figure.js";
@@ -145,12 +146,6 @@ async function componentsOf(result) {
 /** To the precision of a table. @param {number} value */
 function round(value) {
   return Number(value.toFixed(3));
-}
-
-/** @param {Record<string, number | null>[]} rows */
-function csvOf(rows) {
-  const columns = Object.keys(rows[0] ?? { component: 0 });
-  return [columns, ...rows.map((row) => columns.map((column) => row[column] ?? ""))].map((cells) => `${cells.join(",")}\n`).join("");
 }
 
 /** Content of the JSON summary. @param {Result} result */

@@ -79,6 +79,7 @@ const windowCustom = element("window-custom", HTMLElement);
 const windowLow = element("window-low", HTMLInputElement);
 const windowHigh = element("window-high", HTMLInputElement);
 const dropHint = element("drop-hint", HTMLElement);
+const dropTargets = [...dropHint.querySelectorAll("[data-drop]")].filter((target) => target instanceof HTMLElement);
 
 /** Set with the first slice. @type {ModelInfo["window"]} */
 let modelWindow = [0, 255];
@@ -92,8 +93,9 @@ let shownSource = null;
  *
  * @param {(load: LoadInput) => void} open
  * @param {(model: import("./models.js").ModelEntry) => void} openModel
+ * @param {(transfer: DataTransfer) => Promise<void>} openBatch
  */
-export function initFiles(open, openModel) {
+export function initFiles(open, openModel, openBatch) {
   const openTogether = (/** @type {{source: File, name: string}[]} */ files) => {
     const model = ownModel(files);
     showViewer();
@@ -109,6 +111,7 @@ export function initFiles(open, openModel) {
   addEventListener("dragover", (event) => {
     event.preventDefault();
     dropHint.hidden = !event.dataTransfer?.types.includes("Files");
+    for (const target of dropTargets) target.classList.toggle("chosen", target === (targetOf(event) ?? dropTargets[0]));
   });
   addEventListener("dragleave", (event) => {
     if (!event.relatedTarget) dropHint.hidden = true;
@@ -116,12 +119,10 @@ export function initFiles(open, openModel) {
   addEventListener("drop", (event) => {
     event.preventDefault();
     dropHint.hidden = true;
+    if (!event.dataTransfer) return;
     // The dropped items are only accessible during the event.
-    const dropped = event.dataTransfer && droppedFiles(event.dataTransfer);
-    dropped?.then(
-      openTogether,
-      (error) => showNotice(FILE.unreadable(error)),
-    );
+    const opened = targetOf(event)?.dataset.drop === "batch" ? openBatch(event.dataTransfer) : droppedFiles(event.dataTransfer).then(openTogether);
+    opened.catch((error) => showNotice(FILE.unreadable(error)));
   });
 
   seriesChoice.addEventListener("change", () => {
@@ -152,6 +153,11 @@ export function initFiles(open, openModel) {
       else showNotice(FILE.windowOrder);
     });
   }
+}
+
+/** Where files are dragged to. @param {DragEvent} event */
+function targetOf({ target }) {
+  return dropTargets.find((known) => target instanceof Node && known.contains(target));
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The page in German: the sentences of english.js, the fixed text of index.html and the messages of the engines. */
 
-import { decimal, duration, intensities, intensity, kilobytes, megabytes, metric, percent, plural, scientific, windowRange } from "./numbers.js";
+import { decimal, duration, intensities, intensity, kilobytes, megabytes, metric, percent, plural, scientific, volume, windowRange } from "./numbers.js";
 
 export const DEVICE = { cpu: "CPU", webgpu: "WebGPU", none: "Keine Engine", offer: "Auf der CPU weiterrechnen" };
 
@@ -99,6 +99,9 @@ export const MODEL = {
   iouMean: "Mittlere IoU, auffällige Schichten",
   seedThreshold: "Keimschwelle",
   seedThresholdOf: (/** @type {number} */ seedThreshold) => `${decimal(seedThreshold, 2)}; Komponenten, die sie nicht überschreiten, werden entfernt`,
+  verification: "Geprüfte Änderungen",
+  verificationOf: (/** @type {{threshold: number, margin: number, most: number}} */ { threshold, margin }) =>
+    `nur Komponenten über ${decimal(threshold, 2)}, die zurückgesetzt die Wahrscheinlichkeit um mehr als ${decimal(margin, 2)} erhöhen`,
   interval: "95-%-KI",
   intervalOf: (/** @type {number} */ low, /** @type {number} */ high) => `${metric(low)} bis ${metric(high)}`,
   ceiling: "IoU bei perfektem Inpainting",
@@ -164,6 +167,9 @@ export const COMPONENTS = {
   component: (/** @type {number} */ number) => `Komponente ${number}`,
   area: (/** @type {number} */ mm2) => `${decimal(mm2, 0)} mm²`,
   pixels: (/** @type {number} */ pixels) => plural(pixels, "Pixel", "Pixel"),
+  volume,
+  voxels: (/** @type {number} */ voxels) => plural(voxels, "Voxel", "Voxel"),
+  inSlice: (/** @type {number} */ number, /** @type {number} */ slice) => `Komponente ${number}: Schicht ${slice + 1} öffnen`,
   diameters: (/** @type {number} */ long, /** @type {number} */ short) => `${decimal(long, 0)} × ${decimal(short, 0)} mm`,
   diametersInPixels: (/** @type {number} */ long, /** @type {number} */ short) => `${decimal(long, 1)} × ${decimal(short, 1)}`,
   intensities,
@@ -261,6 +267,21 @@ export const EXPORT = {
     `Modell ${model}, Anzeigefenster ${range(window, unit)}, Schwellenwert ${decimal(threshold, 2)}${seedThreshold > threshold ? `, Keimschwelle ${decimal(seedThreshold, 2)}` : ""}${postprocess ? ", nachverarbeitet" : ""}`,
   nothing: "Die Maske ist leer, daher gibt es keine Segmentierung zu speichern. Senken Sie den Schwellenwert.",
   use: "Research use only. Not a medical device.",
+};
+
+export const BATCH = {
+  waiting: "wartet",
+  running: "läuft",
+  paused: "Angehalten. Der unterbrochene Fall beginnt von vorn.",
+  opening: (/** @type {number} */ number, /** @type {number} */ count, /** @type {string} */ label) => `Fall ${number} von ${count}: ${label} wird geöffnet`,
+  progress: (/** @type {number} */ number, /** @type {number} */ count, /** @type {string} */ label, /** @type {number} */ done, /** @type {number} */ all) =>
+    `Fall ${number} von ${count}: ${label}, Schicht ${done} von ${all}`,
+  done: (/** @type {number} */ done, /** @type {number} */ failed, /** @type {string} */ time) =>
+    `${plural(done, "Fall", "Fälle")} erklärt${failed > 0 ? `, ${failed} fehlgeschlagen` : ""}; ${time}.`,
+  ood: (/** @type {number} */ slices) => `${plural(slices, "Schicht liegt", "Schichten liegen")} außerhalb der Trainingsverteilung`,
+  otherModality: (/** @type {string} */ modality) => `das Modell wurde nicht mit ${modality} trainiert`,
+  remove: (/** @type {string} */ label) => `${label} entfernen`,
+  notKept: (/** @type {string} */ reason) => `Der Stapel ist zu groß, um in diesem Browser zu bleiben (${reason}). Er besteht, bis die Seite geschlossen wird.`,
 };
 
 const ENGINES = /** @type {Record<string, string>} */ ({ "CPU engine": "Die CPU-Engine", "WebGPU engine": "Die WebGPU-Engine", "file reader": "Der Dateileser" });
@@ -459,5 +480,29 @@ export const PAGE = {
     "Eingabe fokussieren. Pfeiltasten bewegen dann das Fadenkreuz, verschieben das Bild oder stellen das Fenster ein; die Eingabetaste fügt ein, misst oder malt.",
   "Show this list": "Diese Liste anzeigen",
   "Enable single-key shortcuts": "Kürzel mit einzelnen Tasten aktivieren",
-  "Drop files, a folder or a model to open them": "Dateien, Ordner oder Modell hier ablegen, um sie zu öffnen",
+  Open: "Öffnen",
+  "A slice, a series, a volume, an archive or a model: it replaces what is shown": "Eine Schicht, eine Serie, ein Volumen, ein Archiv oder ein Modell: ersetzt die Anzeige",
+  "Add to the batch": "Zum Stapel hinzufügen",
+  "Every folder or file becomes a case in the table": "Jeder Ordner und jede Datei wird ein Fall in der Tabelle",
+  "In the volume": "Im Volumen",
+  Slices: "Schichten",
+  "All slices: components (CSV)": "Alle Schichten: Komponenten (CSV)",
+  Batch: "Stapel",
+  "Explains all slices of many cases with the chosen model and mask options. Each folder, volume, picture or archive is a case.": "Erklärt alle Schichten vieler Fälle mit dem gewählten Modell und den gewählten Maskenoptionen. Jeder Ordner, jedes Volumen, Bild oder Archiv ist ein Fall.",
+  "Add a folder": "Ordner hinzufügen",
+  "Add files": "Dateien hinzufügen",
+  "Keep files and results in this browser until they are removed, to continue after a reload": "Dateien und Ergebnisse in diesem Browser aufbewahren, bis sie entfernt werden, um nach dem Neuladen fortzufahren",
+  Start: "Starten",
+  Pause: "Anhalten",
+  "Remove all": "Alle entfernen",
+  Cases: "Fälle",
+  Case: "Fall",
+  "Abnormal slices": "Auffällige Schichten",
+  "Highest probability": "Höchste Wahrscheinlichkeit",
+  "After inpainting": "Nach Inpainting",
+  "Largest component": "Größte Komponente",
+  Notes: "Hinweise",
+  "Table (CSV)": "Tabelle (CSV)",
+  "Masks (ZIP)": "Masken (ZIP)",
+  "A row opens in the viewer at the largest component. Corrections in the viewer do not change the batch.": "Eine Zeile öffnet sich in der Bildansicht bei der größten Komponente. Korrekturen dort ändern den Stapel nicht.",
 };

@@ -17,6 +17,7 @@
 import { EngineStopped, Explainer, engineEvents, maskOnGrid } from "../coin.js";
 import { queryNumber, queryParameter, setQueryParameters } from "./address.js";
 import { initAppearance } from "./appearance.js";
+import { dropOnBatch, initBatch } from "./batch.js";
 import { showCallouts } from "./callouts.js";
 import { initComparison, resetComparison } from "./comparison.js";
 import { initCorrection, showButtons } from "./correction.js";
@@ -448,7 +449,7 @@ initAppearance(() => result && remask(result).catch(showError));
 setDisplayOptions({ display: queryParameter("display"), colours: queryParameter("colours") });
 addPhantoms(showWithModel, show);
 initModelList(chooseModel);
-initFiles(show, addModel);
+initFiles(show, addModel, dropOnBatch);
 initTabs();
 initLayout();
 initInspector();
@@ -484,6 +485,7 @@ initDiagnostics(() => ({ result, device: explainer?.device ?? null }));
 initComparison(current, () => models);
 const methods = initMethods(current, ({ input, explainer }, method, options) => explainer.attribute(input.slice, method, options), updateAddress, showError);
 initVolume(show, showError);
+initBatch(async () => (await ready(new AbortController().signal)).explainer, show).catch(showError);
 initRequestLog();
 onDisplay(() => redraw(undefined));
 onMaskOptions(

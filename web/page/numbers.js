@@ -66,6 +66,11 @@ export function probability(p) {
   return decimal(p, 2);
 }
 
+/** A volume, in cm³ from 1 cm³ on. @param {number} mm3 */
+export function volume(mm3) {
+  return mm3 < 1000 ? `${decimal(mm3, 0)} mm³` : `${decimal(mm3 / 1000, 1)} cm³`;
+}
+
 /** A metric of an evaluation, with three digits. @param {number} value */
 export function metric(value) {
   return decimal(value, 3);

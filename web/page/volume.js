@@ -3,11 +3,13 @@ import { MASK_COLOUR, raster } from "../pictures.js";
 import { editedMasks } from "./correction.js";
 import { element } from "./dom.js";
 import { saveScan } from "./export.js";
+import { save, stemOf } from "./figure.js";
 import { coalesce } from "./coalesce.js";
 import { yieldToBrowser } from "./yield.js";
 import { VOLUME, duration } from "./strings.js";
 import { ABNORMAL } from "./verdict.js";
 import { Task } from "./task.js";
+import { componentsCsv, showVolumeComponents } from "./volume-components.js";
 
 /** @typedef {import("./main.js").Result} Result */
 /** @typedef {import("./main.js").LoadInput} LoadInput */
@@ -34,6 +36,8 @@ const task = new Task("explain-all", "volume");
 
 /** The shown volume. @type {Volume | null} */
 let volume = null;
+/** Shows a slice of the volume. @type {(index: number) => void} */
+let openSlice = () => {};
 /** Index of the shown slice. */
 let index = 0;
 
@@ -44,6 +48,10 @@ let index = 0;
  * @param {(error: unknown) => void} showError
  */
 export function initVolume(open, showError) {
+  openSlice = (i) => {
+    const source = volume?.source;
+    if (source) open((info, signal) => source.load(i, info, signal));
+  };
   element("explain-all", HTMLButtonElement).addEventListener("click", () => {
     if (!volume) return;
     const { source, slices, explainer } = volume;
@@ -65,7 +73,7 @@ export function initVolume(open, showError) {
           if (done < missing.length) task.progress(VOLUME.explaining(missing[done], duration(left)), done, missing.length);
           drawCurve();
         }
-        await drawProjection(undefined);
+        await Promise.all([drawProjection(undefined), showComponents()]);
         const abnormal = [...slices.values()].filter(({ before }) => before >= ABNORMAL).length;
         return VOLUME.done(source.count, abnormal, duration(performance.now() - start));
       } finally {
@@ -77,8 +85,7 @@ export function initVolume(open, showError) {
   curve.addEventListener("click", ({ offsetX }) => {
     const source = volume?.source;
     if (!source) return;
-    const i = Math.min(source.count - 1, Math.max(0, Math.floor((offsetX / curve.clientWidth) * source.count)));
-    open((info, signal) => source.load(i, info, signal));
+    openSlice(Math.min(source.count - 1, Math.max(0, Math.floor((offsetX / curve.clientWidth) * source.count))));
   });
 
   for (const button of saves) {
@@ -87,7 +94,10 @@ export function initVolume(open, showError) {
       const { source, model } = volume;
       button.disabled = true;
       await editedMasks(volume)
-        .then(({ explained, corrected }) => saveScan(source, /** @type {any} */ (button.value), explained, model, "all", corrected))
+        .then(async ({ explained, corrected }) => {
+          if (button.value !== "components") return saveScan(source, /** @type {any} */ (button.value), explained, model, "all", corrected);
+          save(new Blob([await componentsCsv(source.scan, explained)], { type: "text/csv" }), `${stemOf(source, "all")}-components.csv`);
+        })
         .catch(showError);
       drawCurve();
     });
@@ -105,7 +115,7 @@ export async function showVolume({ input, explanation, model, explainer }, sourc
   if (!source) {
     volume = null;
     task.reset();
-    return;
+    return showComponents();
   }
   if (volume?.source !== source || volume.model !== model) {
     task.reset(VOLUME.unknown(source.count));
@@ -115,14 +125,21 @@ export async function showVolume({ input, explanation, model, explainer }, sourc
   index = input.index;
   if (!input.edited) volume.slices.set(index, explanation);
   const { isVolume, isSegmentable } = source.scan.info;
-  for (const button of saves) button.hidden = button.value === "segmentation" ? !isSegmentable : !isVolume;
+  const isHidden = (/** @type {string} */ file) => (file === "segmentation" ? !isSegmentable : file !== "components" && !isVolume);
+  for (const button of saves) button.hidden = isHidden(button.value);
   await updateVolume();
 }
 
-/** Redraws curve and projection with the current mask options and theme. */
+/** Redraws curve and projection with the current mask options and theme, and measures the components. */
 export async function updateVolume() {
   drawCurve();
-  if (volume && !projection.hidden) await drawProjection(undefined);
+  await Promise.all([volume && !projection.hidden ? drawProjection(undefined) : undefined, showComponents()]);
+}
+
+/** Lists the components of the volume once all its slices are explained. */
+function showComponents() {
+  const complete = volume && volume.slices.size === volume.source.count ? volume : null;
+  return showVolumeComponents(complete && { volume: complete, open: openSlice });
 }
 
 /** Draws the probability of "abnormal" of each slice and of its counterfactual. */

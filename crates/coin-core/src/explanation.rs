@@ -9,6 +9,7 @@ use crate::Error;
 use crate::method::Method;
 use crate::networks::{Classifier, Inpainter};
 use crate::ood::{OodDetector, OodScore};
+use crate::verification::Verification;
 
 /// Inpainter and classifier with inference weights on one device.
 ///
@@ -34,6 +35,7 @@ use crate::ood::{OodDetector, OodScore};
 ///     classifier: ClassifierArchitecture::resnet_18(4).init(&device),
 ///     method: Method::Coin,
 ///     ood: None,
+///     verification: None,
 /// };
 /// let slice = vec![0.5; 32 * 32];
 /// let explanations = explainer.explain(slice.clone(), 32, &device).unwrap().read().unwrap();
@@ -50,6 +52,9 @@ pub struct Explainer {
     pub method: Method,
     /// Out-of-distribution detector, if the model has one.
     pub ood: Option<OodDetector>,
+    /// Rule that selects the changes to keep, if the model has one. It needs the components of the difference map, so callers
+    /// of [`Self::explain`] apply it.
+    pub verification: Option<Verification>,
 }
 
 /// The explanation of one image.
@@ -63,6 +68,13 @@ pub struct Explanation {
     pub counterfactual: Vec<f32>,
     /// The difference map `|x - x_cf| / 2` in [0, 1], row-major; NaN where the counterfactual is NaN.
     pub difference: Vec<f32>,
+}
+
+impl Explanation {
+    /// `|x - x_cf| / 2` of an image and its counterfactual in [-1, 1].
+    pub(crate) fn difference_of(image: &[f32], counterfactual: &[f32]) -> Vec<f32> {
+        image.iter().zip(counterfactual).map(|(x, cf)| ((x - cf).abs() / 2.0).clamp(0.0, 1.0)).collect()
+    }
 }
 
 /// Returns the largest absolute difference of the pairs; NaN if any difference is NaN, unlike a fold with `f32::max`.
@@ -91,13 +103,9 @@ impl Explainer {
     /// # Errors
     /// If the number of values is not a positive multiple of `size * size`.
     pub fn explain(&self, images: Vec<f32>, size: usize, device: &Device) -> Result<Pending, Error> {
-        let pixels = size * size;
-        if pixels == 0 || images.is_empty() || !images.len().is_multiple_of(pixels) {
-            return Err(Error::Input { found: images.len(), size });
-        }
         let _awake = Awake::on(device);
-        let batch = images.len() / pixels;
-        let x = Tensor::<4>::from_data(TensorData::new(images.clone(), [batch, 1, size, size]), device);
+        let x = tensor(images.clone(), size, device)?;
+        let (batch, pixels) = (x.dims()[0], size * size);
         let logits = self.classifier.forward(x.clone());
         let condition = self.method.condition(|| logits.clone(), self.inpainter.conditions());
         let (before, counterfactual) = (sigmoid(logits), self.inpainter.forward(x, &condition));
@@ -105,6 +113,54 @@ impl Explainer {
         let output = Tensor::cat(vec![counterfactual.reshape([batch, pixels]), before, after], 1);
         Ok(Pending { input: images, pixels, output })
     }
+
+    /// Starts the classification of a batch of `images`, as in [`Self::explain`].
+    ///
+    /// # Errors
+    /// If the number of values is not a positive multiple of `size * size`.
+    pub fn probabilities(&self, images: Vec<f32>, size: usize, device: &Device) -> Result<PendingProbabilities, Error> {
+        let _awake = Awake::on(device);
+        Ok(PendingProbabilities(sigmoid(self.classifier.forward(tensor(images, size, device)?))))
+    }
+}
+
+/// A batch `[batch, 1, size, size]` of images.
+fn tensor(images: Vec<f32>, size: usize, device: &Device) -> Result<Tensor<4>, Error> {
+    let pixels = size * size;
+    if pixels == 0 || images.is_empty() || !images.len().is_multiple_of(pixels) {
+        return Err(Error::Input { found: images.len(), size });
+    }
+    let batch = images.len() / pixels;
+    Ok(Tensor::from_data(TensorData::new(images, [batch, 1, size, size]), device))
+}
+
+/// The classifier's probabilities of images that are being computed on the device.
+pub struct PendingProbabilities(Tensor<2>);
+
+impl PendingProbabilities {
+    /// Blocks until the device is done and returns the probability of "abnormal" of each image.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub fn read(self) -> Result<Vec<f32>, Error> {
+        values(self.0.try_into_data().map_err(failed)?)
+    }
+
+    /// [`Self::read`] without blocking.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub async fn read_async(self) -> Result<Vec<f32>, Error> {
+        values(self.0.into_data_async().await.map_err(failed)?)
+    }
+}
+
+fn failed(reason: impl std::fmt::Debug) -> Error {
+    Error::Device(format!("{reason:?}"))
+}
+
+fn values(data: TensorData) -> Result<Vec<f32>, Error> {
+    data.try_into_vec_as::<f32>().map_err(failed)
 }
 
 impl Pending {
@@ -113,8 +169,7 @@ impl Pending {
     /// # Errors
     /// If the device failed.
     pub fn read(self) -> Result<Vec<Explanation>, Error> {
-        let data = self.output.try_into_data().map_err(|reason| Error::Device(format!("{reason:?}")))?;
-        explanations(&self.input, self.pixels, data)
+        explanations(&self.input, self.pixels, self.output.try_into_data().map_err(failed)?)
     }
 
     /// [`Self::read`] without blocking, as browsers require.
@@ -122,23 +177,20 @@ impl Pending {
     /// # Errors
     /// If the device failed.
     pub async fn read_async(self) -> Result<Vec<Explanation>, Error> {
-        let data = self.output.into_data_async().await;
-        let data = data.map_err(|reason| Error::Device(format!("{reason:?}")))?;
-        explanations(&self.input, self.pixels, data)
+        explanations(&self.input, self.pixels, self.output.into_data_async().await.map_err(failed)?)
     }
 }
 
 fn explanations(input: &[f32], pixels: usize, data: TensorData) -> Result<Vec<Explanation>, Error> {
-    let values = data.try_into_vec_as::<f32>().map_err(|reason| Error::Device(format!("{reason:?}")))?;
+    let values = values(data)?;
     let rows = values.chunks_exact(pixels + 2).zip(input.chunks_exact(pixels));
     let one = |(row, x): (&[f32], &[f32])| {
         let (counterfactual, probabilities) = row.split_at(pixels);
-        let difference = x.iter().zip(counterfactual).map(|(x, cf)| ((x - cf).abs() / 2.0).clamp(0.0, 1.0)).collect();
         Explanation {
             before: probabilities[0],
             after: probabilities[1],
             counterfactual: counterfactual.to_vec(),
-            difference,
+            difference: Explanation::difference_of(x, counterfactual),
         }
     };
     Ok(rows.map(one).collect())

@@ -44,6 +44,7 @@ fn card() -> Card {
         results: Value::Null,
         limits: String::new(),
         ood: None,
+        verification: None,
         licence: "MIT".into(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),

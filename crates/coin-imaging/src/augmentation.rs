@@ -1,4 +1,4 @@
-//! Random affine augmentation of a slice and its masks (paper section 4).
+//! Random augmentation: affine transforms of a slice and its masks (paper section 4), and gain of its intensities.
 
 use image::{ImageBuffer, Luma, Pixel, Primitive};
 use imageproc::definitions::Clamp;
@@ -6,7 +6,7 @@ use imageproc::geometric_transformations::{Border, Interpolation, Projection, wa
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use crate::{Mask, Slice};
+use crate::{Mask, Slice, Window};
 
 /// Probabilities of the transforms, and bounds of their uniformly drawn parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,16 +23,25 @@ pub struct Augmentation {
     pub scale: f32,
     /// Largest rotation in degrees.
     pub rotate: f32,
+    /// Largest relative change of the intensities above the lower end of the window, for images whose brightness differs between
+    /// scanners.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gain: f32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(value: &f32) -> bool {
+    *value == 0.0
 }
 
 impl Augmentation {
     /// The paper's parameters for classifiers.
     pub const PAPER: Self =
-        Self { horizontal_flip: 0.5, vertical_flip: 0.1, affine: 0.5, shift: 0.07, scale: 0.1, rotate: 10.0 };
+        Self { horizontal_flip: 0.5, vertical_flip: 0.1, affine: 0.5, shift: 0.07, scale: 0.1, rotate: 10.0, gain: 0.0 };
 
     /// Returns what is invalid, if anything, as `key: reason`.
     pub fn problem(&self) -> Option<String> {
-        let Self { horizontal_flip, vertical_flip, affine, shift, scale, rotate } = *self;
+        let Self { horizontal_flip, vertical_flip, affine, shift, scale, rotate, gain } = *self;
         let shares = [("horizontal_flip", horizontal_flip), ("vertical_flip", vertical_flip), ("affine", affine)];
         let beyond = |(name, value): (&str, f64), most: f64| {
             (!(0.0..=most).contains(&value)).then(|| format!("{name}: {value} is not between 0 and {most}"))
@@ -43,6 +52,17 @@ impl Augmentation {
             .or_else(|| beyond(("shift", shift.into()), 1.0))
             .or_else(|| beyond(("scale", scale.into()), 0.9))
             .or_else(|| beyond(("rotate", rotate.into()), 180.0))
+            .or_else(|| beyond(("gain", gain.into()), 0.9))
+    }
+
+    /// Draws the window that changes the intensities by a random gain. Without gain, it draws nothing, so that the random streams
+    /// of recipes without it stay the same.
+    pub fn draw_window(&self, window: Window, rng: &mut impl Rng) -> Window {
+        if self.gain == 0.0 {
+            return window;
+        }
+        let gain = 1.0 + (2.0 * rng.random::<f32>() - 1.0) * self.gain;
+        Window::new(window.low(), window.low() + (window.high() - window.low()) / gain).unwrap_or(window)
     }
 
     /// Draws a transform for an image of `width` x `height` pixels.
@@ -112,8 +132,15 @@ mod tests {
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha8Rng;
 
-    const STILL: Augmentation =
-        Augmentation { horizontal_flip: 0.0, vertical_flip: 0.0, affine: 0.0, shift: 0.0, scale: 0.0, rotate: 0.0 };
+    const STILL: Augmentation = Augmentation {
+        horizontal_flip: 0.0,
+        vertical_flip: 0.0,
+        affine: 0.0,
+        shift: 0.0,
+        scale: 0.0,
+        rotate: 0.0,
+        gain: 0.0,
+    };
 
     fn moved(augmentation: Augmentation, seed: u64) -> (Slice, Slice, Mask, Mask) {
         let phantom = Phantom::generate(3, 64);
@@ -139,6 +166,24 @@ mod tests {
         }
         let (down, before, _, _) = flipped(0.0, 1.0);
         assert!((down.hu()[5 * 64 + 30] - before.hu()[58 * 64 + 30]).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_gain_scales_intensities_from_the_lower_end_of_the_window() {
+        let window = Window::new(-100.0, 300.0).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let gains: Vec<f32> = (0..200)
+            .map(|_| Augmentation { gain: 0.25, ..STILL }.draw_window(window, &mut rng))
+            .map(|drawn| {
+                assert_eq!(drawn.low(), window.low());
+                400.0 / (drawn.high() - drawn.low())
+            })
+            .collect();
+        let (least, most) = gains.iter().fold((f32::MAX, f32::MIN), |(a, b), &gain| (a.min(gain), b.max(gain)));
+        assert!((0.75..0.76).contains(&least) && (1.24..=1.2501).contains(&most), "{least} to {most}");
+        let (mut drawn, mut untouched) = (rng.clone(), rng);
+        assert_eq!(STILL.draw_window(window, &mut drawn), window);
+        assert_eq!(drawn.random::<u64>(), untouched.random::<u64>(), "no random number is drawn");
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::Error;
+use crate::components::{self, Components, MaskedSlice};
 use crate::write::{self, Author, Correction};
-use crate::{Format, InputTransform, Mask, Scan, Slice, Window};
+use crate::{Error, InputTransform, Mask, Scan, Slice, Window};
 
 /// Returns the counterfactual of `slice` in HU on its own grid.
 ///
@@ -34,17 +34,29 @@ pub struct CounterfactualVolume<'a> {
 }
 
 impl<'a> CounterfactualVolume<'a> {
-    /// Starts without explanations; `None` for a picture, which has no position in the patient.
+    /// Starts without explanations.
     #[must_use]
-    pub fn of(scan: &'a Scan) -> Option<Self> {
-        let (slices, masks) = (BTreeMap::new(), BTreeMap::new());
-        (scan.format() != Format::Picture).then_some(Self { scan, slices, masks })
+    pub fn new(scan: &'a Scan) -> Self {
+        Self { scan, slices: BTreeMap::new(), masks: BTreeMap::new() }
     }
 
     /// Sets counterfactual (in HU) and mask of slice `index`, both on the scan's own grid.
     pub fn put(&mut self, index: usize, counterfactual_hu: Vec<f32>, mask: Mask) {
         self.slices.insert(index, counterfactual_hu);
         self.masks.insert(index, mask);
+    }
+
+    /// Measures the masks' `count` largest components. A slice that does not match its explanation counts as missing.
+    #[must_use]
+    pub fn components(&self, count: usize) -> Components {
+        let of_slice = |(&index, mask)| {
+            let (before, after) = (self.scan.slice(index).ok()?.hu(), self.slices.get(&index)?);
+            let size = mask.as_slice().len();
+            (before.len() == size && after.len() == size).then_some((index, MaskedSlice { before, after, mask }))
+        };
+        let spacing = self.scan.slice(0).ok().and_then(Slice::spacing);
+        let pixel = spacing.map_or([1.0; 2], |spacing| [spacing.column_mm(), spacing.row_mm()]);
+        components::measure(&self.masks.iter().filter_map(of_slice).collect(), pixel, count)
     }
 
     /// Encodes the counterfactual as `.nii.gz` in HU; `None` if the scan has no volume geometry.
@@ -71,6 +83,16 @@ impl<'a> CounterfactualVolume<'a> {
         let slice = |index| masks.get(&index).unwrap_or(&unmasked);
         let slices: Vec<&Vec<u8>> = (0..self.scan.slice_count()).map(slice).collect();
         write::nifti_mask(&slices, geometry, correction).map(Some)
+    }
+
+    /// Encodes the first slice's mask as PNG of 0 and 255; `None` without an explanation.
+    ///
+    /// # Errors
+    /// If the mask does not match the scan.
+    pub fn mask_png(&self) -> Result<Option<Vec<u8>>, Error> {
+        let Some(mask) = self.masks.values().next() else { return Ok(None) };
+        let levels: Vec<u8> = mask.as_slice().iter().map(|&inside| if inside { 255 } else { 0 }).collect();
+        write::png_8bit(mask.width(), mask.height(), &levels).map(Some)
     }
 
     /// Encodes the masks as a DICOM segmentation; `None` for other formats, for DICOM files without identifiers or

@@ -7,7 +7,7 @@
 //! - `read`, `scan`, `files`, `archive`, `series`, `stack`: file formats, series and archives
 //! - `slice`, `spacing`, `geometry`, `plane`, `modality`: slices in the patient
 //! - `window`, `normalisation`, `input_transform`, `resample`, `body`: from a slice to the model input and back
-//! - `mask`, `counterfactual`, [`mod@write`], [`picture`], [`colour`]: results
+//! - `mask`, `measurement`, `components`, `counterfactual`, [`mod@write`], [`picture`], [`colour`]: results
 //! - [`phantom`], [`anomaly`], [`lesion`], [`augmentation`]: training data
 //!
 //! # Example
@@ -30,6 +30,7 @@ mod archive;
 pub mod augmentation;
 mod body;
 pub mod colour;
+mod components;
 mod counterfactual;
 mod error;
 mod files;
@@ -57,6 +58,7 @@ pub mod write;
 
 pub use archive::is_passed_over;
 pub use body::body;
+pub use components::{Component, Components, Statistics};
 pub use counterfactual::{CounterfactualVolume, counterfactual_hu};
 pub use error::Error;
 pub use files::{File, Opened, data_files, open_all};

@@ -3,7 +3,7 @@
 
 use crate::Mask;
 
-/// A line in pixels of the grid, whose pixel (0, 0) has its centre at (0.5, 0.5).
+/// A line in the unit of the pixel's sides. The centre of the first pixel is half a side from the origin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Diameter {
     /// First end: x, y.
@@ -13,7 +13,7 @@ pub struct Diameter {
 }
 
 impl Diameter {
-    /// In pixels.
+    /// In the same unit.
     #[must_use]
     pub fn length(&self) -> f32 {
         distance(self.from, self.to)
@@ -29,23 +29,24 @@ pub struct Diameters {
     pub perpendicular: Diameter,
 }
 
-/// Points of the outline at most this far apart along the longest diameter, in pixels, count as opposite.
+/// Points of the outline at most this far apart along the longest diameter count as opposite; a share of the pixel's longer side.
 const OPPOSITE: f32 = 0.5;
 
 impl Diameters {
-    /// Measures a mask with a single component; `None` if it is empty. The outline runs half-way between the centres of pixels
-    /// inside and outside, so that a single pixel has a diameter of 1.
+    /// Measures a mask with a single component; `None` if it is empty. `pixel` is the width and height of a pixel. The outline
+    /// runs half-way between the centres of pixels inside and outside, so that a single square pixel has its side as diameter.
     ///
     /// ```
     /// use coin_imaging::{Diameters, Mask};
     ///
-    /// let inside = [false, true, true, true, true, false];
-    /// let measured = Diameters::of(&Mask::new(6, 1, inside.to_vec()).unwrap()).unwrap();
-    /// assert_eq!((measured.longest.length(), measured.perpendicular.length()), (4.0, 1.0));
+    /// let mask = Mask::new(6, 1, vec![false, true, true, true, true, false]).unwrap();
+    /// let measured = Diameters::of(&mask, [0.5, 2.0]).unwrap();
+    /// assert_eq!((measured.longest.length(), measured.perpendicular.length()), (2.0, 2.0));
     /// ```
     #[must_use]
-    pub fn of(mask: &Mask) -> Option<Self> {
-        let outline = outline(mask);
+    pub fn of(mask: &Mask, pixel: [f32; 2]) -> Option<Self> {
+        let outline = outline(mask, pixel);
+        let opposite = OPPOSITE * pixel[0].max(pixel[1]);
         let longest = farthest(&outline)?;
         let length = longest.length();
         let along = [(longest.to[0] - longest.from[0]) / length, (longest.to[1] - longest.from[1]) / length];
@@ -59,7 +60,7 @@ impl Diameters {
         places.sort_by(|a, b| a[0].total_cmp(&b[0]));
         let mut widest = ([0.0_f32; 2], [0.0_f32; 2]);
         for (index, a) in places.iter().enumerate() {
-            for b in places.iter().skip(index + 1).take_while(|b| b[0] - a[0] <= OPPOSITE) {
+            for b in places.iter().skip(index + 1).take_while(|b| b[0] - a[0] <= opposite) {
                 if (a[1] - b[1]).abs() > (widest.0[1] - widest.1[1]).abs() {
                     widest = (*a, *b);
                 }
@@ -75,7 +76,7 @@ impl Diameters {
 }
 
 /// Midpoints between neighbouring pixels inside and outside the mask.
-fn outline(mask: &Mask) -> Vec<[f32; 2]> {
+fn outline(mask: &Mask, [width, height]: [f32; 2]) -> Vec<[f32; 2]> {
     let outside = |x: usize, y: usize, right: isize, down: isize| {
         let (Some(x), Some(y)) = (x.checked_add_signed(right), y.checked_add_signed(down)) else { return true };
         !mask.get(x, y)
@@ -84,7 +85,8 @@ fn outline(mask: &Mask) -> Vec<[f32; 2]> {
     for (x, y) in mask.pixels() {
         for (right, down) in [(1, 0), (-1, 0), (0, 1), (0, -1)] {
             if outside(x, y, right, down) {
-                points.push([x as f32 + 0.5 + right as f32 / 2.0, y as f32 + 0.5 + down as f32 / 2.0]);
+                let (x, y) = (x as f32 + 0.5 + right as f32 / 2.0, y as f32 + 0.5 + down as f32 / 2.0);
+                points.push([x * width, y * height]);
             }
         }
     }
@@ -143,7 +145,7 @@ mod tests {
     #[test]
     fn the_diameters_of_ellipses_are_their_axes() {
         for angle in [0.0, 0.3, 0.8, 1.4, 2.2] {
-            let Diameters { longest, perpendicular } = Diameters::of(&ellipse(24.0, 11.0, angle)).unwrap();
+            let Diameters { longest, perpendicular } = Diameters::of(&ellipse(24.0, 11.0, angle), [1.0; 2]).unwrap();
             assert!((longest.length() - 48.0).abs() < 1.0, "{angle}: {}", longest.length());
             assert!((perpendicular.length() - 22.0).abs() < 1.2, "{angle}: {}", perpendicular.length());
             let [u, v] = [longest, perpendicular].map(|line| [line.to[0] - line.from[0], line.to[1] - line.from[1]]);
@@ -156,9 +158,9 @@ mod tests {
         let shape = ["##......", "###.....", "..##....", "...#####", "......##"];
         let inside = shape.iter().flat_map(|row| row.bytes().map(|pixel| pixel == b'#')).collect();
         let mask = Mask::new(8, 5, inside).unwrap();
-        let points = outline(&mask);
+        let points = outline(&mask, [1.0; 2]);
         let most = points.iter().flat_map(|&a| points.iter().map(move |&b| distance(a, b))).fold(0.0, f32::max);
-        assert_eq!(Diameters::of(&mask).unwrap().longest.length(), most);
-        assert_eq!(Diameters::of(&Mask::new(3, 1, vec![false; 3]).unwrap()), None);
+        assert_eq!(Diameters::of(&mask, [1.0; 2]).unwrap().longest.length(), most);
+        assert_eq!(Diameters::of(&Mask::new(3, 1, vec![false; 3]).unwrap(), [1.0; 2]), None);
     }
 }

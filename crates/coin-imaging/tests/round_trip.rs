@@ -453,7 +453,7 @@ fn a_counterfactual_adds_the_models_change_to_its_slice_only() {
     let darker = counterfactual_hu(slice, &transform, window, &input, &[0.4; 16]);
     assert!(darker.iter().zip(slice.hu()).all(|(after, before)| (before - after - 20.0).abs() < 1e-3), "{darker:?}");
 
-    let mut volume = CounterfactualVolume::of(&scan).unwrap();
+    let mut volume = CounterfactualVolume::new(&scan);
     volume.put(1, darker.clone(), transform.undo_mask(&Mask::new(4, 4, vec![true; 16]).unwrap()));
     let written = open(&volume.nifti().unwrap().unwrap());
     assert_eq!(slices(&written)[0], slices(&scan)[0]);

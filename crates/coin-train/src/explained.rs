@@ -10,7 +10,7 @@ use coin_imaging::picture::Picture;
 use coin_imaging::write::{Author, Correction};
 use coin_imaging::{CounterfactualVolume, InputTransform, Mask, Slice, Window, counterfactual_hu, write};
 
-use crate::evaluation::MaskRule;
+use crate::evaluation::{self, MaskRule};
 use crate::files;
 use crate::model::Model;
 use npyz::{WriteOptions, WriterBuilder as _};
@@ -39,7 +39,7 @@ impl ExplainedSlice {
         let size = model.card.size;
         let transform = InputTransform::for_model(slice, size, model.card.crop_to_body);
         let input = transform.input(slice, window);
-        let explanations = model.explainer.explain(input.clone(), size, &model.device)?.read()?;
+        let explanations = evaluation::explain(&model.explainer, &[&input], size, &model.device)?;
         let explanation = explanations.into_iter().next().context("the device gave no explanation")?;
         let mask = mask_rule.apply(&explanation.difference, size).context("the model's size is 0")?;
         let ood_score = model.explainer.ood_score(&input);

@@ -2,6 +2,7 @@
 //! selects the shard of one machine.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -202,6 +203,13 @@ impl Shard {
     /// Selects this shard's items of `work`. Items are interleaved, so that similar neighbours spread over all shards.
     pub fn take<T>(self, work: Vec<T>) -> impl Iterator<Item = T> {
         work.into_iter().skip(self.index).step_by(self.of)
+    }
+}
+
+/// For file names: `3-of-16`.
+impl fmt::Display for Shard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-of-{}", self.index + 1, self.of)
     }
 }
 

@@ -26,6 +26,7 @@ pub mod provenance;
 pub mod recipe;
 pub mod report;
 pub mod run;
+pub mod scan_table;
 pub mod stage;
 
 /// The notice in every output of this crate.

@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use coin_core::explanation::Explanation;
 use coin_imaging::{File, InputTransform, Limits, Scan, open_all};
 
 use crate::Error;
 use crate::data::Cases;
-use crate::evaluation::{MaskRule, NegativeControl, NegativeControlTally};
+use crate::evaluation::{self, MaskRule, NegativeControl, NegativeControlTally};
 use crate::inputs::{self, Input};
 use crate::model::{self, Model};
 
@@ -93,7 +92,7 @@ pub fn of_files(model: &Model, images: &ControlFiles, mask_rule: MaskRule) -> an
 
 fn add(tally: &mut NegativeControlTally, model: &Model, input: Vec<f32>, mask_rule: MaskRule) -> anyhow::Result<()> {
     let (size, ood_score) = (model.card.size, model.explainer.ood_score(&input));
-    let found: Vec<Explanation> = model.explainer.explain(input, size, &model.device)?.read()?;
+    let found = evaluation::explain(&model.explainer, &[&input], size, &model.device)?;
     found.iter().for_each(|explanation| tally.add(explanation, size, mask_rule, ood_score));
     Ok(())
 }

@@ -68,6 +68,7 @@ fn bundle(family: Family, method: Method, fuse: Fuse, upsampling: Upsampling) ->
         results: Value::Null,
         limits: String::new(),
         ood: None,
+        verification: None,
         licence: String::new(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),

@@ -4,6 +4,7 @@
 
 mod tiny;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -357,7 +358,20 @@ fn results_of_a_volume_have_its_original_grid() {
         assert!(mask.slice(untouched).unwrap().hu().iter().all(|&value| value == 0.0));
     }
     assert_ne!(after.slice(1).unwrap().hu(), before.slice(1).unwrap().hu());
-    assert!(mask.slice(1).unwrap().hu().contains(&1.0), "threshold 0 marks every change");
+    let masked = mask.slice(1).unwrap().hu().iter().filter(|&&value| value == 1.0).count();
+    assert!(masked > 0, "threshold 0 marks every change");
+    let [scan] = &table(&out.join("scans.csv"))[..] else { panic!("one scan, one row") };
+    let row = [&scan["slices"], &scan["most_abnormal_slice"], &scan["largest_key_slice"], &scan["mask_voxels"]];
+    assert_eq!(row, ["1", "2", "2", &masked.to_string()]);
+    let components = table(&out.join("volume/components.csv"));
+    let number = |row: &BTreeMap<String, String>, column: &str| row[column].parse::<f64>().unwrap();
+    let spacing = before.slice(1).unwrap().spacing().unwrap();
+    let voxel_mm3 = spacing.row_mm() * spacing.column_mm() * before.geometry().unwrap().slice_mm();
+    for component in &components {
+        assert!((number(component, "volume_mm3") / number(component, "voxels") - f64::from(voxel_mm3)).abs() < 1e-3);
+    }
+    assert!(components.len() == 50 || components.iter().map(|row| number(row, "voxels")).sum::<f64>() == masked as f64);
+    assert_eq!(scan["largest_mm3"], components[0]["volume_mm3"]);
 }
 
 /// A NIfTI-1 file of f32 voxels of 2 x 2 x 5 mm.
@@ -445,6 +459,11 @@ fn errors_are_one_line_and_name_the_remedy() {
     assert!(!Path::new(out).join("report.json").exists());
 }
 
+/// Rows of a CSV file by column.
+fn table(path: &Path) -> Vec<BTreeMap<String, String>> {
+    csv::Reader::from_path(path).unwrap().deserialize().map(Result::unwrap).collect()
+}
+
 #[test]
 fn shards_of_an_archive_are_explained_once_and_unreadable_files_skipped() {
     let folder = tempfile::tempdir().unwrap();
@@ -485,5 +504,11 @@ fn shards_of_an_archive_are_explained_once_and_unreadable_files_skipped() {
     std::fs::remove_file(out.join("images/phantom_00000/complete.txt")).unwrap();
     left_out(explain_shard("1/2"));
     assert!(done()[0].1 > first[0].1, "incomplete results are computed again");
+    let scans = |name: &str| {
+        let name_of = |row: &BTreeMap<String, String>| row["scan"].rsplit_once("phantom_").unwrap().1.to_owned();
+        table(&out.join(name)).iter().map(name_of).collect::<Vec<_>>()
+    };
+    assert_eq!(scans("scans-1-of-2.csv"), ["00000.png", "00003.png"], "rows of skipped inputs stay");
+    assert_eq!(scans("scans-2-of-2.csv"), ["00001.png", "00002.png"]);
     refused(&explain_shard("3/2"), &[]);
 }

@@ -4,7 +4,8 @@ use coin_core::attribution::{SALIENCY_THRESHOLD, SaliencyMethod};
 use coin_core::bundle::{Bundle, Card, Normalisation, Over, SELF_TEST_TOLERANCE};
 use coin_core::explanation::{Explainer, Explanation};
 use coin_core::ood::OodScore;
-use coin_imaging::{InputTransform, Window, modality};
+use coin_core::verification::Candidates;
+use coin_imaging::{InputTransform, Mask, Window, modality};
 use js_sys::{Error, Float32Array, Object, Promise};
 use serde::Serialize as _;
 use serde_wasm_bindgen::Serializer;
@@ -118,7 +119,7 @@ impl Engine {
         let transform = model.input_transform(&slice.0);
         let window = model.window(slice)?;
         let input = transform.input(&slice.0, window);
-        let explanation = self.run(&model.explainer, input.clone(), size).await?;
+        let explanation = self.verified(&model.explainer, &input, size).await?;
         let ood_score = model.explainer.ood_score(&input);
         object([
             ("size", size.into()),
@@ -163,6 +164,29 @@ impl Engine {
         self.model.as_ref().ok_or_else(|| Error::new("no model is loaded; load one first"))
     }
 
+    /// Explains an image and applies the model's verification.
+    async fn verified(&self, explainer: &Explainer, image: &[f32], size: usize) -> Result<Explanation, Error> {
+        let explanation = self.run(explainer, image.to_vec(), size).await?;
+        let Some(rule) = explainer.verification else { return Ok(explanation) };
+        let mask = Mask::from_threshold(&explanation.difference, size, size, rule.threshold);
+        let components = mask.map_or_else(Vec::new, |mask| mask.component_numbers());
+        let candidates = Candidates::new(&components, size);
+        let probabilities = match candidates.count() {
+            0 => Vec::new(),
+            _ => self.probabilities(explainer, candidates.images(image, &explanation.counterfactual), size).await?,
+        };
+        let kept = rule.kept(explanation.after, &probabilities);
+        let counterfactual = candidates.counterfactual(&kept, image, &explanation.counterfactual);
+        let after = self.probabilities(explainer, counterfactual.clone(), size).await?;
+        let after = after.first().copied().ok_or_else(|| Error::new("the device returned no probability"))?;
+        Ok(explanation.with_counterfactual(image, counterfactual, after))
+    }
+
+    async fn probabilities(&self, explainer: &Explainer, images: Vec<f32>, size: usize) -> Result<Vec<f32>, Error> {
+        let pending = explainer.probabilities(images, size, &self.on.device).map_err(sentence)?;
+        pending.read_async().await.map_err(sentence)
+    }
+
     async fn run(&self, explainer: &Explainer, input: Vec<f32>, size: usize) -> Result<Explanation, Error> {
         let pending = explainer.explain(input, size, &self.on.device).map_err(sentence)?;
         let explanations = pending.read_async().await.map_err(sentence)?;
@@ -202,6 +226,15 @@ fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
         Normalisation::Percentiles { percentiles, over: Over::Case } => bounds(percentiles),
         Normalisation::Window(_) | Normalisation::Percentiles { .. } => JsValue::NULL,
     };
+    let verification = match card.verification {
+        Some(rule) => object([
+            ("threshold", rule.threshold.into()),
+            ("margin", rule.margin.into()),
+            ("most", rule.most.into()),
+        ])?
+        .into(),
+        None => JsValue::NULL,
+    };
     let modality = if card.modality.is_empty() { "CT" } else { card.modality.as_str() };
     object([
         ("name", card.name.as_str().into()),
@@ -214,6 +247,7 @@ fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
         ("threshold", card.threshold.into()),
         ("seedThreshold", card.seed_threshold.into()),
         ("postprocess", card.postprocess.into()),
+        ("verification", verification),
         ("licence", card.licence.as_str().into()),
         ("recipe", json(&card.recipe["name"])?),
         ("anomaly", json(&card.recipe["anomaly"])?),

@@ -84,7 +84,7 @@ pub fn component_diameters(mask: &[u8], size: usize, count: usize) -> Result<Flo
     let mask = Mask::new(size, size, mask.iter().map(|&inside| inside > 0).collect());
     let mask = mask.ok_or_else(|| Error::new("the mask does not have size x size values"))?;
     let measured = mask.largest_components(count);
-    let measured = measured.iter().filter_map(Diameters::of);
+    let measured = measured.iter().filter_map(|component| Diameters::of(component, [1.0; 2]));
     let ends = measured.flat_map(|Diameters { longest, perpendicular }| {
         [longest.from, longest.to, perpendicular.from, perpendicular.to].into_iter().flatten()
     });

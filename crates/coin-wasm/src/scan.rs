@@ -2,7 +2,8 @@
 
 use coin_imaging::write::{Author, Correction};
 use coin_imaging::{
-    CounterfactualVolume, File, Format, InputTransform, Limits, Mask, Opened, Window, counterfactual_hu,
+    Component, Components, CounterfactualVolume, File, Format, InputTransform, Limits, Mask, Opened, Statistics, Window,
+    counterfactual_hu, write,
 };
 use js_sys::{Array, Date, Error, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -28,6 +29,18 @@ pub fn open_all(
     let Opened { scans, notes } = coin_imaging::open_all(&files, window, &Limits::default()).map_err(sentence)?;
     let scans: Array = scans.into_iter().map(|scan| JsValue::from(Scan(scan))).collect();
     object([("scans", scans.into()), ("notes", texts(&notes).into())])
+}
+
+/// Packs files into a ZIP archive.
+///
+/// # Errors
+/// If a name is used twice or the archive is too large.
+#[wasm_bindgen]
+pub fn pack(names: Vec<String>, contents: Vec<Uint8Array>) -> Result<Uint8Array, Error> {
+    let contents: Vec<Vec<u8>> = contents.iter().map(Uint8Array::to_vec).collect();
+    let files: Vec<File<'_>> = names.iter().zip(&contents).map(|(name, bytes)| File { name, bytes }).collect();
+    let archive = write::archive(&files).map_err(sentence)?;
+    Ok(Uint8Array::from(&archive[..]))
 }
 
 fn texts(texts: &[String]) -> Array {
@@ -98,9 +111,34 @@ impl Scan {
         Ok(self.0.slice(index).map_err(sentence)?.clone().into())
     }
 
-    /// Encodes a file on the scan's own grid: `counterfactual` (NIfTI in HU), `mask` (NIfTI of 0 and 1) or
-    /// `segmentation` (DICOM). Returns null if the scan has no volume geometry, or, for a segmentation, is not DICOM or
-    /// has an empty mask. `corrected`: a person edited a mask.
+    /// Measures the `count` largest components of the masks and returns `{largest, total, voxels}`; each of `largest` is
+    /// `{voxels, slices, keySlice, longest, perpendicular, before, after}`, with slices from 0, lengths in mm, or in pixels if the
+    /// spacing is unknown, and intensities as `[mean, standard deviation]`.
+    ///
+    /// # Errors
+    /// If an object cannot be made.
+    pub fn components(&self, explained: &mut Explained, count: usize) -> Result<Object, Error> {
+        let Components { largest, total, voxels } = explained.take_volume(&self.0).components(count);
+        let pair = |[first, second]: [f64; 2]| Array::of2(&first.into(), &second.into());
+        let statistics = |Statistics { mean, sd }: Statistics| pair([mean, sd]).into();
+        let component = |component: &Component| {
+            object([
+                ("voxels", component.voxels.into()),
+                ("slices", pair(component.slices.map(|slice| slice as f64)).into()),
+                ("keySlice", component.key_slice.into()),
+                ("longest", component.diameters.longest.length().into()),
+                ("perpendicular", component.diameters.perpendicular.length().into()),
+                ("before", statistics(component.before)),
+                ("after", statistics(component.after)),
+            ])
+        };
+        let largest: Array = largest.iter().map(component).collect::<Result<_, _>>()?;
+        object([("largest", largest.into()), ("total", total.into()), ("voxels", voxels.into())])
+    }
+
+    /// Encodes a file on the scan's own grid: `counterfactual` (NIfTI in HU), `mask` (NIfTI of 0 and 1), `segmentation`
+    /// (DICOM) or `picture` (PNG of 0 and 255, of the first explained slice). Returns null if the scan has no volume geometry,
+    /// or, for a segmentation, is not DICOM or has an empty mask. `corrected`: a person edited a mask.
     ///
     /// # Errors
     /// If `file` is unknown, or an explanation does not match the scan.
@@ -112,16 +150,13 @@ impl Scan {
         corrected: bool,
     ) -> Result<Option<Uint8Array>, Error> {
         let correction = if corrected { Correction::ByHand } else { Correction::None };
-        let Some(mut volume) = CounterfactualVolume::of(&self.0) else { return Ok(None) };
-        // Taken, because two copies of a large volume may not fit into memory.
-        for (index, hu, mask) in std::mem::take(&mut explained.0) {
-            volume.put(index, hu, mask);
-        }
+        let volume = explained.take_volume(&self.0);
         let bytes = match file {
             "counterfactual" => volume.nifti().map_err(sentence)?,
             "mask" => volume.mask_nifti(correction).map_err(sentence)?,
             "segmentation" => segmentation(&volume, model, correction)?,
-            _ => return Err(Error::new("unknown file; use counterfactual, mask or segmentation")),
+            "picture" => volume.mask_png().map_err(sentence)?,
+            _ => return Err(Error::new("unknown file; use counterfactual, mask, segmentation or picture")),
         };
         Ok(bytes.map(|bytes| Uint8Array::from(&bytes[..])))
     }
@@ -167,6 +202,17 @@ impl Explained {
         let hu = counterfactual_hu(slice, &transform, window, input, counterfactual);
         self.0.push((index, hu, transform.undo_mask(&mask)));
         Ok(())
+    }
+}
+
+impl Explained {
+    /// Moves the explanations to a volume, because two copies of a large one may not fit into memory.
+    fn take_volume<'a>(&mut self, scan: &'a coin_imaging::Scan) -> CounterfactualVolume<'a> {
+        let mut volume = CounterfactualVolume::new(scan);
+        for (index, hu, mask) in std::mem::take(&mut self.0) {
+            volume.put(index, hu, mask);
+        }
+        volume
     }
 }
 

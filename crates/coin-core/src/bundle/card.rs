@@ -9,9 +9,10 @@ use crate::Error;
 use crate::method::Method;
 use crate::networks::{ClassifierArchitecture, InpainterConfig};
 use crate::ood::OodDetector;
+use crate::verification::Verification;
 
 /// Format version that is written, and the newest that is read.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 /// Maximum side of the model input in pixels.
 const LARGEST_SIZE: usize = 2048;
 
@@ -68,6 +69,9 @@ pub struct Card {
     /// The out-of-distribution detector, if one was fitted. `familiarity` in older files.
     #[serde(default, alias = "familiarity", skip_serializing_if = "Option::is_none")]
     pub ood: Option<OodDetector>,
+    /// The rule that selects the changes of a counterfactual to keep, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
     /// Licence of the weights.
     pub licence: String,
     /// SHA-256 over all tensors, sorted by name.
@@ -127,6 +131,7 @@ pub(super) fn check(card: &Card) -> Result<(), Error> {
     Error::refuse("threshold", (!threshold).then(|| format!("{} is not in 0..1", card.threshold)))?;
     let seed_threshold = (0.0..1.0).contains(&card.seed_threshold);
     Error::refuse("seed_threshold", (!seed_threshold).then(|| format!("{} is not in 0..1", card.seed_threshold)))?;
+    Error::refuse("verification", card.verification.as_ref().and_then(Verification::problem))?;
     Error::refuse("ood", card.ood.as_ref().and_then(OodDetector::problem))
 }
 

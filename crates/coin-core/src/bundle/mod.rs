@@ -119,6 +119,7 @@ impl Bundle {
             classifier: classifier.fused(),
             method: self.card.method,
             ood: self.card.ood.clone(),
+            verification: self.card.verification,
         })
     }
 

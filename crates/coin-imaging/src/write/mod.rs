@@ -14,10 +14,12 @@ pub enum Correction {
     ByHand,
 }
 
+mod archive;
 mod nifti;
 mod png;
 mod segmentation;
 
+pub use archive::archive;
 pub use nifti::{Voxel, nifti, nifti_mask};
 pub use png::{png, png_8bit, png_16bit};
 pub use segmentation::{Author, segmentation};

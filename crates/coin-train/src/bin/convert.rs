@@ -15,6 +15,7 @@ use coin_imaging::anomaly::AnomalyStyle;
 use coin_train::Error;
 use coin_train::data::{DataOptions, Dataset, Subset};
 use coin_train::device::DeviceChoice;
+use coin_train::evaluation::{MaskRule, PAPER_THRESHOLD, Rules, choose_rules};
 use coin_train::model::Model;
 use coin_train::pretrained::Pretrained;
 use coin_train::program;
@@ -67,6 +68,20 @@ enum Command {
         /// Known limitations of the model, shown to its users.
         #[arg(long, value_name = "TEXT")]
         limits: Option<String>,
+        /// Output file.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Choose the mask rule of a model file on the validation slices of its data, as `train` does: threshold, seed threshold and
+    /// verification of candidates. The weights do not change.
+    MaskRule {
+        /// The model file.
+        model: PathBuf,
+        #[command(flatten)]
+        data: DataOptions,
+        /// Compute device: auto, cpu, vulkan or cuda; a number chooses one of several, as in cuda:1.
+        #[arg(long, default_value = "cpu")]
+        device: DeviceChoice,
         /// Output file.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
@@ -128,6 +143,7 @@ fn main() -> ExitCode {
         Command::Import(import) => self::import(&import),
         Command::Onnx { model, out } => export(&model, &out),
         Command::Ood { model, data, limits, out } => calibrate_ood(&model, &data, limits, &out),
+        Command::MaskRule { model, data, device, out } => choose_mask_rule(&model, &data, device, &out),
         Command::Verify { model, against, device } => verify(&model, against.as_deref(), device),
     })
 }
@@ -154,13 +170,14 @@ fn import(import: &Import) -> anyhow::Result<()> {
         finding: String::new(),
         modality: String::new(),
         unit: String::new(),
-        threshold: coin_train::evaluation::PAPER_THRESHOLD,
+        threshold: PAPER_THRESHOLD,
         postprocess: false,
         recipe: protocol(import, window),
         data: import.trained_on.clone(),
         results: Value::Null,
         limits: String::new(),
         ood: None,
+        verification: None,
         licence: import.licence.clone(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),
@@ -208,6 +225,23 @@ fn calibrate_ood(path: &Path, data: &DataOptions, limits: Option<String>, out: &
     if let Some(limits) = limits {
         card.limits = limits;
     }
+    Ok(files::write(out, &bundle.write()?)?)
+}
+
+fn choose_mask_rule(path: &Path, data: &DataOptions, device: DeviceChoice, out: &Path) -> anyhow::Result<()> {
+    let mut bundle = Model::bundle(path)?;
+    let protocol = Protocol::of(&bundle.card)?;
+    let table = data.table(&protocol.wanted())?;
+    let data = Dataset::open(&protocol, table.as_ref(), &[Subset::Validation])?;
+    let samples = data.samples(&[Subset::Validation], &protocol.anomaly, INSERTION_SEED);
+    let Model { explainer, device, .. } = Model::open(path, device)?;
+    let usual = MaskRule::at(PAPER_THRESHOLD);
+    let Rules { mask, verification } = choose_rules(&explainer, &device, bundle.card.size, &samples, usual)?;
+    eprintln!("{}: {mask:?}, {verification:?}", out.display());
+    bundle.card.format = FORMAT;
+    bundle.card.threshold = mask.threshold;
+    bundle.card.seed_threshold = mask.seed_threshold;
+    bundle.card.verification = verification;
     Ok(files::write(out, &bundle.write()?)?)
 }
 

@@ -201,7 +201,8 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
         let Model { explainer, device, .. } = other;
         let mask_rule = other.mask_rule();
         let found = evaluation::evaluate(explainer, device, card.size, &samples, mask_rule, distances)?;
-        let maps = evaluation::explain(explainer, device, card.size, pictured.iter())?;
+        let images: Vec<&[f32]> = pictured.iter().map(|sample| &sample.input[..]).collect();
+        let maps = evaluation::explain(explainer, &images, card.size, device)?;
         let maps: Vec<_> = maps.into_iter().map(|explanation| Some(explanation.difference)).collect();
         sheet = sheet.with_maps(name, &maps);
         models.insert((*name).clone(), found.coin);

@@ -15,8 +15,12 @@ use coin_train::files;
 use coin_train::inputs::{self, Input, Shard};
 use coin_train::model::{self, Model, ModelOptions};
 use coin_train::program;
+use coin_train::scan_table::{self, MOST_COMPONENTS, ScanRow, ScanTable, VoxelSize};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+
+/// A slice with at least this probability counts as abnormal.
+const ABNORMAL: f32 = 0.5;
 
 /// Marker file, written last, of the complete results of an input; it contains their fingerprint.
 const COMPLETE: &str = "complete.txt";
@@ -107,8 +111,11 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
         let folders: Vec<String> = arguments.inputs.iter().map(|input| input.display().to_string()).collect();
         return Err(Error::Usage(format!("{}: no file is in it", folders.join(", "))).into());
     }
+    // Shards may share the output folder.
+    let table = arguments.shard.map_or("scans.csv".into(), |shard| format!("scans-{shard}.csv"));
+    let mut table = ScanTable::open(&arguments.out.join(table))?;
     let inputs = arguments.shard.unwrap_or(Shard::WHOLE).take(inputs);
-    let (summaries, _) = usable(inputs.map(|input| settings.explain(&input)))?;
+    let (summaries, _) = usable(inputs.map(|input| settings.explain(&input, &mut table)))?;
     if arguments.json {
         println!("{}", serde_json::to_string(&summaries)?);
     }
@@ -163,7 +170,7 @@ struct Settings<'a> {
 
 impl Settings<'_> {
     /// Explains an input and returns its summaries; none if complete results already exist.
-    fn explain(&self, input: &Input) -> anyhow::Result<Vec<Summary>> {
+    fn explain(&self, input: &Input, table: &mut ScanTable) -> anyhow::Result<Vec<Summary>> {
         let folder = self.arguments.out.join(&input.folder);
         let (name, limits) = (input.name.display().to_string(), Limits::VOLUMES);
         let read = input.read(limits.bytes)?;
@@ -188,7 +195,7 @@ impl Settings<'_> {
                 1 => (name.clone(), folder.clone()),
                 _ => (format!("{name} volume {}", i + 1), folder.join(format!("series-{}", i + 1))),
             };
-            self.explain_scan(&name, scan, &folder)
+            self.explain_scan(&name, scan, &folder, table)
         });
         let (summaries, all) = usable(explained)?;
         if let Some(fingerprint) = fingerprint.filter(|_| all) {
@@ -197,12 +204,18 @@ impl Settings<'_> {
         Ok(summaries)
     }
 
-    fn explain_scan(&self, name: &str, scan: &Scan, folder: &Path) -> anyhow::Result<Vec<Summary>> {
+    fn explain_scan(
+        &self,
+        name: &str,
+        scan: &Scan,
+        folder: &Path,
+        table: &mut ScanTable,
+    ) -> anyhow::Result<Vec<Summary>> {
         let wanted = self.arguments.slice.map_or(1..=scan.slice_count(), |slice| slice.get()..=slice.get());
         for note in scan.notes() {
             tracing::warn!("{name}: {note}");
         }
-        let mut volume = CounterfactualVolume::of(scan);
+        let mut volume = CounterfactualVolume::new(scan);
         let mut summaries = Vec::new();
         if let Some(warning) = self.model.other_modality(scan.modality()) {
             tracing::warn!("{name}: {warning}");
@@ -219,9 +232,7 @@ impl Settings<'_> {
             let explained = ExplainedSlice::of(&self.model, slice, window(index)?, self.mask_rule)?;
             let seconds = started.elapsed().as_secs_f64();
             explained.write(&folder)?;
-            if let Some(volume) = &mut volume {
-                explained.put(volume, index, slice);
-            }
+            explained.put(&mut volume, index, slice);
             if explained.ood_score.is_some_and(OodScore::is_warning) {
                 tracing::warn!(
                     "{name} slice {number}: out of distribution; the model was not trained on similar images, so its result may be wrong"
@@ -253,8 +264,33 @@ impl Settings<'_> {
             );
             summaries.push(summary);
         }
-        if let Some(volume) = volume {
-            explained::write_volume(&volume, folder, &self.model.card.name)?;
+        explained::write_volume(&volume, folder, &self.model.card.name)?;
+        let (components, size) = (volume.components(MOST_COMPONENTS), VoxelSize::of(scan));
+        files::write(&folder.join("components.csv"), &scan_table::components_csv(&components, size)?)?;
+        let most_abnormal = summaries.iter().reduce(|most, next| if next.before > most.before { next } else { most });
+        if let Some(most_abnormal) = most_abnormal {
+            let largest = components.largest.first();
+            table.put(ScanRow {
+                scan: name.to_owned(),
+                model: self.model.card.name.clone(),
+                slices: summaries.len(),
+                abnormal_slices: summaries.iter().filter(|summary| summary.before >= ABNORMAL).count(),
+                most_abnormal_slice: most_abnormal.slice,
+                before: most_abnormal.before,
+                after: most_abnormal.after,
+                mask_mm3: size.volume(components.voxels),
+                mask_mm2: size.area(components.voxels),
+                mask_voxels: components.voxels,
+                components: components.total,
+                largest_key_slice: largest.map(|largest| largest.key_slice + 1),
+                largest_mm3: largest.and_then(|largest| size.volume(largest.voxels)),
+                largest_longest_mm: largest.and_then(|largest| size.length(largest.diameters.longest.length())),
+                largest_perpendicular_mm: largest
+                    .and_then(|largest| size.length(largest.diameters.perpendicular.length())),
+                ood_warnings: summaries.iter().filter(|summary| summary.ood_score.is_some_and(OodScore::is_warning)).count(),
+                other_modality: self.model.other_modality(scan.modality()).is_some(),
+                seconds: summaries.iter().map(|summary| summary.seconds).sum(),
+            })?;
         }
         Ok(summaries)
     }

@@ -78,14 +78,14 @@ fn synthetic_lesion(case: &Case, seed: u64) -> Option<Inserted> {
 }
 
 impl Case {
-    /// Applies a random affine augmentation; pixels from outside the image get the lower end of the window.
+    /// Applies a random augmentation; pixels from outside the image get the lower end of the window.
     pub(super) fn augmented(&self, augmentation: &Augmentation, rng: &mut impl Rng) -> Self {
         let affine = augmentation.draw(self.slice.width(), self.slice.height(), rng);
         Self {
             name: self.name.clone(),
             patient: self.patient.clone(),
             slice: affine.slice(&self.slice, self.window.low()),
-            window: self.window,
+            window: augmentation.draw_window(self.window, rng),
             unit: self.unit,
             organ: affine.mask(&self.organ),
             finding: self.finding.as_ref().map(|finding| affine.mask(finding)),

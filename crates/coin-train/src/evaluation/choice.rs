@@ -1,52 +1,111 @@
-//! The mask rule that a model ships with, chosen on validation.
+//! The rules that a model ships with, chosen on validation: which changes are kept, and how the difference map becomes a mask.
 
 use burn::tensor::Device;
-use coin_core::explanation::Explainer;
+use coin_core::explanation::{Explainer, Explanation};
 use coin_core::metrics::Overlap;
+use coin_core::verification::{MOST_CANDIDATES, Verification};
 use coin_imaging::Mask;
 use rayon::prelude::*;
 
+use super::verification::{Tested, test_candidates};
 use super::{BATCH, MaskRule, explain};
 use crate::data::Samples;
 
-/// Gain of IoU for which a model gets a mask rule of its own: on few samples the best one is partly chance, and numbers at the
+/// Gain of IoU for which a model gets a rule of its own: on few samples the best one is partly chance, and numbers at the
 /// paper's threshold can be compared.
 const CLEARLY_BETTER: f64 = 0.01;
 /// Thresholds looked at, in hundredths.
 const THRESHOLDS: std::ops::RangeInclusive<u8> = 10..=40;
-/// Peaks looked at, in hundredths.
-const PEAKS: [u8; 9] = [0, 30, 35, 40, 45, 50, 55, 60, 65];
+/// Seed thresholds looked at, in hundredths.
+const SEED_THRESHOLDS: [u8; 9] = [0, 30, 35, 40, 45, 50, 55, 60, 65];
+/// Thresholds of candidates looked at; the mask has the same threshold.
+const CANDIDATE_THRESHOLDS: [f32; 8] = [0.04, 0.05, 0.06, 0.07, 0.08, 0.1, 0.15, 0.2];
+/// Margins of candidates looked at.
+const MARGINS: [f32; 6] = [0.0, 0.02, 0.05, 0.1, 0.2, 0.3];
+/// Numbers of kept candidates looked at.
+const MOST_KEPT: [usize; 3] = [1, 2, MOST_CANDIDATES];
 
-/// The mask rule of the best pooled IoU, or `usual` where that is not clearly worse. It keeps the difference maps of all samples,
-/// four bytes a pixel.
+/// The rules of a model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rules {
+    /// How difference maps become masks.
+    pub mask: MaskRule,
+    /// Which changes are kept.
+    pub verification: Option<Verification>,
+}
+
+/// The rules of the best pooled IoU: `usual` where no other mask rule is clearly better, and verification of candidates only where
+/// it is clearly better than that. Keeps the explanations of all samples.
 ///
 /// # Errors
-/// When a slice cannot be read any more, or the device gives nothing back.
-pub fn choose_mask_rule(
+/// If a slice cannot be read, or the device fails.
+pub fn choose_rules(
     explainer: &Explainer,
     device: &Device,
     size: usize,
     samples: &Samples<'_>,
     usual: MaskRule,
-) -> anyhow::Result<MaskRule> {
-    let mut maps = Vec::new();
+) -> anyhow::Result<Rules> {
+    let explainer = Explainer { verification: None, ..explainer.clone() };
+    let mut known = Vec::new();
     for batch in samples.batches(BATCH) {
         let batch = batch?;
-        let explanations = explain(explainer, device, size, batch.iter().map(|(_, sample)| sample))?;
-        let known = batch.into_iter().zip(explanations);
-        maps.extend(known.filter_map(|((_, sample), explanation)| Some((explanation.difference, sample.truth?))));
+        let images: Vec<&[f32]> = batch.iter().map(|(_, sample)| &sample.input[..]).collect();
+        let explanations = explain(&explainer, &images, size, device)?;
+        let pairs = batch.into_iter().zip(explanations);
+        known.extend(pairs.filter_map(|((_, sample), explanation)| Some((sample.input, explanation, sample.truth?))));
     }
-    Ok(best(&maps, size, usual))
+    let maps: Vec<(&[f32], &Mask)> =
+        known.iter().map(|(_, explanation, truth)| (&explanation.difference[..], truth)).collect();
+    let mask = best(&maps, size, usual);
+    let without = maps.iter().map(|(map, truth)| mask.overlap(map, size, truth)).sum::<Overlap>().iou();
+    let mut rules = Rules { mask, verification: None };
+    let mut highest = without.map_or(f64::INFINITY, |iou| iou + CLEARLY_BETTER);
+    for threshold in CANDIDATE_THRESHOLDS {
+        for (rule, iou) in verifications(&explainer, device, size, &known, threshold)? {
+            if iou > highest {
+                highest = iou;
+                rules = Rules { mask: MaskRule::at(threshold), verification: Some(rule) };
+            }
+        }
+    }
+    Ok(rules)
 }
 
-fn best(maps: &[(Vec<f32>, Mask)], size: usize, usual: MaskRule) -> MaskRule {
+/// The pooled IoU of the rules with candidates above `threshold`.
+fn verifications(
+    explainer: &Explainer,
+    device: &Device,
+    size: usize,
+    known: &[(Vec<f32>, Explanation, Mask)],
+    threshold: f32,
+) -> anyhow::Result<Vec<(Verification, f64)>> {
+    let tested = known.iter().map(|(image, explanation, _)| {
+        test_candidates(explainer, threshold, image, explanation, size, device)
+    });
+    let tested = tested.collect::<anyhow::Result<Vec<Tested>>>()?;
+    let rules = MOST_KEPT.into_iter().flat_map(|most| MARGINS.map(|margin| Verification { threshold, margin, most }));
+    let scored = rules.filter_map(|rule| {
+        let overlap = |((image, explanation, truth), tested): (&(Vec<f32>, Explanation, Mask), &Tested)| {
+            let kept = rule.kept(explanation.after, &tested.probabilities);
+            let changed = tested.candidates.counterfactual(&kept, image, &explanation.counterfactual);
+            let explanation = explanation.with_counterfactual(image, changed, explanation.after);
+            MaskRule::at(threshold).overlap(&explanation.difference, size, truth)
+        };
+        let pooled: Overlap = known.par_iter().zip(&tested).map(overlap).sum();
+        Some((rule, pooled.iou()?))
+    });
+    Ok(scored.collect())
+}
+
+fn best(maps: &[(&[f32], &Mask)], size: usize, usual: MaskRule) -> MaskRule {
     let pooled = |mask_rule: MaskRule| -> Overlap {
         maps.par_iter().map(|(map, truth)| mask_rule.overlap(map, size, truth)).sum()
     };
     let hundredths = |value: u8| f32::from(value) / 100.0;
     // A seed threshold below the threshold is none.
     let pairs =
-        PEAKS.into_iter().flat_map(|seed_threshold| THRESHOLDS.map(move |threshold| (threshold, seed_threshold)));
+        SEED_THRESHOLDS.into_iter().flat_map(|seed_threshold| THRESHOLDS.map(move |threshold| (threshold, seed_threshold)));
     let pairs = pairs.filter(|(threshold, seed_threshold)| *seed_threshold == 0 || seed_threshold > threshold);
     let all = pairs.map(|(threshold, seed_threshold)| MaskRule {
         threshold: hundredths(threshold),
@@ -79,16 +138,21 @@ mod tests {
         (map, truth)
     }
 
+    fn best(slices: &[(Vec<f32>, Mask)], usual: MaskRule) -> MaskRule {
+        let maps: Vec<(&[f32], &Mask)> = slices.iter().map(|(map, truth)| (&map[..], truth)).collect();
+        super::best(&maps, 8, usual)
+    }
+
     #[test]
     fn a_mask_rule_of_its_own_must_be_worth_it() {
         let usual = MaskRule::at(0.25);
-        assert_eq!(best(&[slice(0.8, 0.1)], 8, usual), usual, "nothing to gain");
-        assert_eq!(best(&[], 8, usual), usual, "nothing known");
-        let found = best(&[slice(0.8, 0.3), slice(0.35, 0.1)], 8, usual);
+        assert_eq!(best(&[slice(0.8, 0.1)], usual), usual, "nothing to gain");
+        assert_eq!(best(&[], usual), usual, "nothing known");
+        let found = best(&[slice(0.8, 0.3), slice(0.35, 0.1)], usual);
         assert_eq!((found.threshold, found.seed_threshold), (0.1, 0.3), "the false change never rises above .3");
-        let found = best(&[slice(0.8, 0.6), slice(0.75, 0.6)], 8, usual);
+        let found = best(&[slice(0.8, 0.6), slice(0.75, 0.6)], usual);
         assert_eq!(found.seed_threshold, 0.6);
-        let found = best(&[slice(0.3, 0.05)], 8, usual);
+        let found = best(&[slice(0.3, 0.05)], usual);
         assert_eq!((found.threshold, found.seed_threshold), (0.1, 0.0), "a threshold alone will do");
     }
 }

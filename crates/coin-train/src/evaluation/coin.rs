@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::features::{FeatureDistance, FeatureExtractor};
 use super::overlaps::Overlaps;
-use super::{BATCH, MaskRule, MethodReport, NegativeControl, NegativeControlTally, SliceResult};
+use super::{BATCH, MaskRule, MethodReport, NegativeControl, NegativeControlTally, SliceResult, explain};
 use crate::data::{Sample, Samples};
 
 /// Slices looked at.
@@ -43,17 +43,6 @@ pub struct Evaluation {
     pub first_normal: Option<usize>,
 }
 
-/// Explains a batch.
-pub fn explain<'a>(
-    explainer: &Explainer,
-    device: &Device,
-    size: usize,
-    samples: impl Iterator<Item = &'a Sample>,
-) -> anyhow::Result<Vec<Explanation>> {
-    let images = samples.flat_map(|sample| sample.input.iter().copied()).collect();
-    Ok(explainer.explain(images, size, device)?.read()?)
-}
-
 /// Which Frechet distances are wanted.
 #[derive(Clone, Copy)]
 pub enum Distances<'a> {
@@ -83,8 +72,9 @@ pub fn evaluate(
     };
     for batch in samples.batches(BATCH) {
         let batch = batch?;
-        let explanations = explain(explainer, device, size, batch.iter().map(|(_, sample)| sample))?;
-        let images: Vec<f32> = batch.iter().flat_map(|(_, sample)| sample.input.iter().copied()).collect();
+        let images: Vec<&[f32]> = batch.iter().map(|(_, sample)| &sample.input[..]).collect();
+        let explanations = explain(explainer, &images, size, device)?;
+        let images = images.concat();
         let counterfactuals: Vec<f32> =
             explanations.iter().flat_map(|explanation| explanation.counterfactual.iter().copied()).collect();
         for extractor in features.iter_mut().chain(&mut inception) {

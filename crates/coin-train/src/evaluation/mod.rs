@@ -9,17 +9,19 @@ mod overlaps;
 mod saliency;
 mod segmenter;
 mod slice_result;
+mod verification;
 
 use coin_core::metrics::{Overlap, best_threshold};
 use coin_imaging::Mask;
 use serde::{Deserialize, Serialize};
 
-pub use choice::choose_mask_rule;
-pub use coin::{Distances, Evaluation, SliceCounts, evaluate, explain};
+pub use choice::{Rules, choose_rules};
+pub use coin::{Distances, Evaluation, SliceCounts, evaluate};
 pub use control::{NegativeControl, NegativeControlTally};
 pub use saliency::{Saliency, SaliencyFound};
 pub use segmenter::{SEGMENTER_MASK_RULE, evaluate_segmenter};
 pub use slice_result::SliceResult;
+pub use verification::explain;
 
 /// The paper's threshold on the difference map (section 4).
 pub const PAPER_THRESHOLD: f32 = 0.25;

@@ -17,7 +17,7 @@ pub fn pictures(
     sample: &Sample,
     mask_rule: MaskRule,
 ) -> anyhow::Result<Vec<Picture>> {
-    let found = evaluation::explain(explainer, device, size, std::iter::once(sample))?;
+    let found = evaluation::explain(explainer, &[&sample.input], size, device)?;
     let explanation = found.into_iter().next().context("the device gave no explanation back")?;
     let input = Picture::of_normalised(&sample.input, size, size);
     let none = || Mask::new(size, size, vec![false; size * size]);

@@ -32,6 +32,7 @@ pub fn card(recipe: &Recipe) -> serde_json::Result<Card> {
         results: Value::Null,
         limits: recipe.limits.clone(),
         ood: None,
+        verification: None,
         licence: recipe.licence.clone(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),

@@ -12,7 +12,7 @@ use super::card::card;
 use super::context::TrainingContext;
 use super::training::Training;
 use crate::data::Subset;
-use crate::evaluation::{self, Distances, MaskRule, MethodReport, PAPER_THRESHOLD, SEGMENTER_MASK_RULE};
+use crate::evaluation::{self, Distances, MaskRule, MethodReport, PAPER_THRESHOLD, Rules, SEGMENTER_MASK_RULE};
 use crate::files;
 use crate::ood;
 use crate::report::{self, Report, Sheet, Thumbnails};
@@ -21,7 +21,7 @@ use crate::report::{self, Report, Sheet, Thumbnails};
 pub const TEST_SEED: u64 = 7;
 
 impl Training<'_> {
-    /// Packs the model file, chooses its mask rule on the validation set and evaluates it once on the test set. The report
+    /// Packs the model file, chooses its rules on the validation set and evaluates it once on the test set. The report
     /// compares it with the results in `saliency`.
     ///
     /// # Errors
@@ -43,7 +43,9 @@ impl Training<'_> {
 
         let mut explainer = bundle.explainer(device)?;
         let (usual, validation) = (MaskRule::at(PAPER_THRESHOLD), self.context.validation_samples());
-        let mask_rule = evaluation::choose_mask_rule(&explainer, device, recipe.input.size, &validation, usual)?;
+        let Rules { mask: mask_rule, verification } =
+            evaluation::choose_rules(&explainer, device, recipe.input.size, &validation, usual)?;
+        explainer.verification = verification;
         explainer.ood = ood::of(&recipe.protocol(), recipe.seed, data)?;
         let started = Instant::now();
         let samples = data.samples(&[Subset::Test], &recipe.anomaly, TEST_SEED);
@@ -69,6 +71,7 @@ impl Training<'_> {
         report.write(self.run.folder(), &sheet, &thumbnails)?;
 
         bundle.card.ood = explainer.ood;
+        bundle.card.verification = verification;
         bundle.card.threshold = mask_rule.threshold;
         bundle.card.seed_threshold = mask_rule.seed_threshold;
         bundle.card.results = serde_json::to_value(report.clone().without_slices())?;

@@ -1,0 +1,327 @@
+/** Explains many cases one after the other and lists their results. */
+
+import { packFiles } from "../coin.js";
+import { forgetAll, forgetCase, keepCase, keptCases } from "./batch-store.js";
+import { casesOf } from "./cases.js";
+import { csvOf } from "./csv.js";
+import { create, element } from "./dom.js";
+import { droppedFiles } from "./dropped.js";
+import { save } from "./figure.js";
+import { openStudy } from "./files.js";
+import { loadPreference, savePreference } from "./preferences.js";
+import { showNotice } from "./progress.js";
+import { explainCase } from "./scan-summary.js";
+import { BATCH, COMPONENTS, duration, probability } from "./strings.js";
+import { showTab, showViewer } from "./tabs.js";
+import { Task } from "./task.js";
+import { maskOptions } from "./threshold.js";
+
+/** @typedef {import("./main.js").LoadInput} LoadInput */
+/** @typedef {import("./cases.js").NamedFile} NamedFile */
+/** @typedef {import("./scan-summary.js").ScanSummary} ScanSummary */
+
+/**
+ * @typedef {Object} BatchCase
+ * @property {number} id
+ * @property {string} label
+ * @property {NamedFile[]} files
+ * @property {"waiting" | "done" | "failed"} state
+ * @property {string} reason of a failure
+ * @property {ScanSummary[]} scans
+ * @property {string[]} notes of the reader
+ */
+
+/** A row of the table: a scan of a case, or a case without results. @typedef {{of: BatchCase, scan: ScanSummary | null}} Row */
+
+/** Columns that sort the table, by the id of their button. @type {Record<string, (row: Row) => string | number>} */
+const SORTS = {
+  case: ({ of, scan }) => scan?.label ?? of.label,
+  slices: ({ scan }) => scan?.slices ?? -1,
+  abnormal: ({ scan }) => scan?.abnormalSlices ?? -1,
+  before: ({ scan }) => scan?.before ?? -1,
+  after: ({ scan }) => scan?.after ?? -1,
+  mask: ({ scan }) => scan?.maskMm3 ?? scan?.maskMm2 ?? scan?.maskVoxels ?? -1,
+  components: ({ scan }) => scan?.components ?? -1,
+  largest: ({ scan }) => scan?.largest?.longestMm ?? -1,
+  warnings: ({ of, scan }) => (of.state === "failed" ? 3 : 0) + (scan?.otherModality ? 2 : 0) + (scan && scan.oodWarnings > 0 ? 1 : 0),
+};
+
+const task = new Task("batch-start", "batch");
+const body = element("batch-rows", HTMLTableSectionElement);
+const keep = element("batch-keep", HTMLInputElement);
+const removeAll = element("batch-remove", HTMLButtonElement);
+const saves = { table: element("batch-save-table", HTMLButtonElement), masks: element("batch-save-masks", HTMLButtonElement) };
+
+/** @type {BatchCase[]} */
+let cases = [];
+let lastId = 0;
+/** The case that is being explained, and the controller that interrupts it. @type {{id: number, controller: AbortController} | null} */
+let running = null;
+let sort = { by: "", descending: false };
+
+/**
+ * Sets up the batch.
+ *
+ * @param {() => Promise<import("../coin.js").Explainer>} explainerOf the explainer of the chosen model
+ * @param {(load: LoadInput) => void} open shows a slice
+ */
+export async function initBatch(explainerOf, open) {
+  for (const id of ["batch-folder", "batch-files"]) {
+    const picker = element(id, HTMLInputElement);
+    picker.addEventListener("change", () => {
+      addToBatch([...(picker.files ?? [])].map((source) => ({ source, name: source.webkitRelativePath || source.name })));
+      picker.value = "";
+    });
+  }
+  element("batch-start", HTMLButtonElement).addEventListener("click", () => task.run((signal) => explainWaiting(explainerOf, signal), BATCH.paused));
+  removeAll.addEventListener("click", () => remove(cases));
+  saves.table.addEventListener("click", () => save(new Blob([tableOf(rows())], { type: "text/csv" }), "coin-scans.csv"));
+  saves.masks.addEventListener("click", () => saveMasks().catch(showError));
+  for (const by of Object.keys(SORTS)) element(`batch-sort-${by}`, HTMLButtonElement).addEventListener("click", () => sortBy(by));
+  body.addEventListener("click", ({ target }) => {
+    const button = target instanceof Element && target.closest("button");
+    const row = button && shown[Number(button.dataset.row)];
+    if (!row) return;
+    if (button.dataset.action === "remove") remove([row.of]);
+    else openRow(row, open);
+  });
+  keep.checked = loadPreference("batch") === "kept";
+  keep.addEventListener("change", () => {
+    savePreference("batch", keep.checked ? "kept" : "");
+    keepOrForget().catch(showError);
+  });
+  if (!keep.checked) return;
+  cases = await keptCases();
+  lastId = cases.reduce((last, { id }) => Math.max(last, id), 0);
+  render();
+}
+
+/**
+ * Adds files to the batch, and shows it.
+ *
+ * @param {NamedFile[]} files
+ */
+export function addToBatch(files) {
+  const added = casesOf(files).map(({ label, files }) => {
+    lastId += 1;
+    return /** @type {BatchCase} */ ({ id: lastId, label, files, state: "waiting", reason: "", scans: [], notes: [] });
+  });
+  cases = [...cases, ...added];
+  showTab("tab-batch");
+  render();
+  if (keep.checked) keepAll(added).catch(showError);
+}
+
+/**
+ * Adds dropped files and folders to the batch.
+ *
+ * @param {DataTransfer} transfer
+ */
+export async function dropOnBatch(transfer) {
+  addToBatch(await droppedFiles(transfer));
+}
+
+/**
+ * Explains the waiting cases.
+ *
+ * @param {() => Promise<import("../coin.js").Explainer>} explainerOf
+ * @param {AbortSignal} signal
+ */
+async function explainWaiting(explainerOf, signal) {
+  const start = performance.now();
+  for (let next = firstWaiting(); next; next = firstWaiting()) {
+    signal.throwIfAborted();
+    const explainer = await explainerOf();
+    const one = next;
+    const controller = new AbortController();
+    running = { id: one.id, controller };
+    const both = AbortSignal.any([signal, controller.signal]);
+    render();
+    const done = () => cases.filter(({ state }) => state !== "waiting").length;
+    const onSlice = (/** @type {number} */ slices, /** @type {number} */ all) => task.progress(BATCH.progress(done() + 1, cases.length, one.label, slices, all), done() + slices / all, cases.length);
+    task.progress(BATCH.opening(done() + 1, cases.length, one.label), done(), cases.length);
+    try {
+      Object.assign(one, await explainCase(one, explainer, maskOptions(), { signal: both, onSlice }), { state: "done" });
+    } catch (error) {
+      if (!both.aborted) Object.assign(one, { state: "failed", reason: error instanceof Error ? error.message : String(error) });
+    } finally {
+      running = null;
+      render();
+    }
+    signal.throwIfAborted();
+    if (keep.checked && cases.includes(one)) await keepAll([one]);
+  }
+  const failed = cases.filter(({ state }) => state === "failed").length;
+  return BATCH.done(cases.length - failed, failed, duration(performance.now() - start));
+}
+
+function firstWaiting() {
+  return cases.find(({ state }) => state === "waiting");
+}
+
+/** Removes cases; a running one is interrupted. @param {BatchCase[]} removed */
+function remove(removed) {
+  if (running && removed.some(({ id }) => id === running?.id)) running.controller.abort();
+  cases = cases.filter((one) => !removed.includes(one));
+  render();
+  if (!keep.checked) return;
+  const forgotten = cases.length === 0 ? forgetAll() : Promise.all(removed.map(({ id }) => forgetCase(id)));
+  forgotten.catch(showError);
+}
+
+async function keepOrForget() {
+  if (keep.checked) await keepAll(cases);
+  else await forgetAll();
+}
+
+/** Keeps cases in the browser; if it has no room, nothing is kept. @param {BatchCase[]} changed */
+async function keepAll(changed) {
+  try {
+    for (const one of changed) await keepCase(one);
+  } catch (error) {
+    keep.checked = false;
+    await forgetAll().catch(() => {});
+    showNotice(BATCH.notKept(error instanceof Error ? error.message : String(error)));
+  }
+}
+
+/** The rows that the table shows, in its order. @type {Row[]} */
+let shown = [];
+
+/** @returns {Row[]} */
+function rows() {
+  const all = cases.flatMap((of) => (of.scans.length > 0 ? of.scans.map((scan) => ({ of, scan })) : [{ of, scan: null }]));
+  const value = SORTS[sort.by];
+  if (!value) return all;
+  const compared = all.sort((a, b) => {
+    const [x, y] = [value(a), value(b)];
+    return typeof x === "string" && typeof y === "string" ? x.localeCompare(y, undefined, { numeric: true }) : Number(x) - Number(y);
+  });
+  return sort.descending ? compared.reverse() : compared;
+}
+
+/** Sorts by a column; the same one again reverses the order. @param {string} by */
+function sortBy(by) {
+  // The largest values are of interest first.
+  sort = sort.by === by ? { by, descending: !sort.descending } : { by, descending: by !== "case" };
+  for (const name of Object.keys(SORTS)) {
+    const header = element(`batch-sort-${name}`, HTMLButtonElement).closest("th");
+    if (header) header.ariaSort = name !== by ? "none" : sort.descending ? "descending" : "ascending";
+  }
+  render();
+}
+
+function render() {
+  shown = rows();
+  body.replaceChildren(...shown.map(rowOf));
+  element("batch-results", HTMLElement).hidden = cases.length === 0;
+  const done = cases.some(({ scans }) => scans.length > 0);
+  for (const button of Object.values(saves)) button.disabled = !done;
+  removeAll.disabled = cases.length === 0;
+}
+
+/**
+ * @param {Row} row
+ * @param {number} index
+ */
+function rowOf({ of, scan }, index) {
+  const label = scan?.label ?? of.label;
+  const button = (/** @type {string} */ text, /** @type {string} */ action, name = text) => {
+    const made = create("button", { type: "button", ariaLabel: name }, text);
+    Object.assign(made.dataset, { row: String(index), action });
+    return made;
+  };
+  const cells = scan
+    ? [String(scan.slices), String(scan.abnormalSlices), probability(scan.before), probability(scan.after), maskSize(scan), String(scan.components), largestOf(scan), warningsOf(of, scan)]
+    : ["", "", "", "", "", "", "", of.id === running?.id ? BATCH.running : of.state === "failed" ? of.reason : BATCH.waiting];
+  const remove = create("td", {}, button("\u00d7", "remove", BATCH.remove(label)));
+  return create("tr", {}, create("th", { scope: "row" }, button(label, "open")), ...cells.map((text) => create("td", {}, text)), remove);
+}
+
+/** Volume or area of the mask. @param {ScanSummary} scan */
+function maskSize({ maskMm3, maskMm2, maskVoxels }) {
+  if (maskMm3 !== null) return COMPONENTS.volume(maskMm3);
+  return maskMm2 !== null ? COMPONENTS.area(maskMm2) : COMPONENTS.pixels(maskVoxels);
+}
+
+/** Volume and diameters of the largest component. @param {ScanSummary} scan */
+function largestOf({ largest }) {
+  const { mm3, longestMm, perpendicularMm } = largest ?? { mm3: null, longestMm: null, perpendicularMm: null };
+  const diameters = longestMm !== null && perpendicularMm !== null ? COMPONENTS.diameters(longestMm, perpendicularMm) : "";
+  return [mm3 !== null ? COMPONENTS.volume(mm3) : "", diameters].filter(Boolean).join(", ");
+}
+
+/**
+ * @param {BatchCase} of
+ * @param {ScanSummary} scan
+ */
+function warningsOf({ notes }, { otherModality, oodWarnings }) {
+  return [otherModality ? BATCH.otherModality(otherModality) : "", oodWarnings > 0 ? BATCH.ood(oodWarnings) : "", ...notes].filter(Boolean).join("; ");
+}
+
+/**
+ * Opens a row in the viewer, at the key slice of the largest component.
+ *
+ * @param {Row} row
+ * @param {(load: LoadInput) => void} open
+ */
+function openRow({ of, scan }, open) {
+  showViewer();
+  open(async (info, signal) => {
+    const start = scan ? (scan.largest?.keySlice ?? scan.slice) : undefined;
+    const { source } = await openStudy(of.files, info.window, signal, { series: scan?.series ?? 0, start });
+    return source.load(source.start, info, signal);
+  });
+}
+
+/** The table as CSV, with the columns of the program `explain`. @param {Row[]} rows */
+function tableOf(rows) {
+  const scans = rows.flatMap(({ scan }) => (scan ? [scan] : []));
+  return csvOf(
+    scans.map(({ label, model, maskRule, largest, ...scan }) => ({
+      scan: label,
+      model,
+      threshold: maskRule.threshold,
+      slices: scan.slices,
+      abnormal_slices: scan.abnormalSlices,
+      most_abnormal_slice: scan.slice + 1,
+      before: scan.before,
+      after: scan.after,
+      mask_mm3: scan.maskMm3,
+      mask_mm2: scan.maskMm2,
+      mask_voxels: scan.maskVoxels,
+      components: scan.components,
+      largest_key_slice: largest && largest.keySlice + 1,
+      largest_mm3: largest?.mm3 ?? null,
+      largest_longest_mm: largest?.longestMm ?? null,
+      largest_perpendicular_mm: largest?.perpendicularMm ?? null,
+      ood_warnings: scan.oodWarnings,
+      other_modality: scan.otherModality !== null,
+      seconds: scan.seconds,
+    })),
+  );
+}
+
+/** Saves the masks of all scans and the table in an archive. */
+async function saveMasks() {
+  const taken = new Set();
+  const folderOf = (/** @type {string} */ label) => {
+    const name = label.replace(/[^\p{L}\p{N}._-]+/gu, "-").replace(/^[.-]+|[.-]+$/g, "") || "scan";
+    let folder = name;
+    for (let i = 2; taken.has(folder); i++) folder = `${name}-${i}`;
+    taken.add(folder);
+    return folder;
+  };
+  const all = rows();
+  const files = all.flatMap(({ scan }) => {
+    const folder = scan && folderOf(scan.label);
+    return scan ? scan.masks.map(({ name, content }) => ({ name: `${folder}/${name}`, content })) : [];
+  });
+  files.push({ name: "scans.csv", content: new TextEncoder().encode(tableOf(all)) });
+  save(new Blob([await packFiles(files)], { type: "application/zip" }), "coin-masks.zip");
+}
+
+/** @param {unknown} error */
+function showError(error) {
+  showNotice(error instanceof Error ? error.message : String(error));
+}

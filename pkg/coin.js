@@ -323,6 +323,18 @@ export class Scan {
   }
 
   /**
+   * Encodes a picture as DICOM secondary capture. If the scan is DICOM, it belongs to its study and refers to a slice.
+   *
+   * @param {ImageData} picture
+   * @param {number} index of the slice
+   * @param {Pick<ModelInfo, "name">} model
+   * @returns {Promise<Uint8Array<ArrayBuffer>>}
+   */
+  async capture({ data, width, height }, index, { name }) {
+    return files.call("capture", { scan: await this.#handle(undefined), index, rgba: data, width, height, model: name });
+  }
+
+  /**
    * Measures the components of the masks in three dimensions, on the grid of the scan. A missing slice separates components.
    *
    * @param {ExplainedSlice[]} slices
@@ -352,6 +364,17 @@ export class Scan {
     // If the worker stops first, the memory is released as well.
     await files.call("close", { scan: opened.id }).catch(() => {});
   }
+}
+
+/**
+ * Encodes a picture as DICOM secondary capture, in a study of its own.
+ *
+ * @param {ImageData} picture
+ * @param {Pick<ModelInfo, "name">} model
+ * @returns {Promise<Uint8Array<ArrayBuffer>>}
+ */
+export function captureOf({ data, width, height }, { name }) {
+  return files.call("capture", { scan: null, index: 0, rgba: data, width, height, model: name });
 }
 
 /**

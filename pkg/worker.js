@@ -191,6 +191,12 @@ const methods = {
   /** @param {{scan: number, slices: import("./coin.js").ExplainedSlice[], count: number}} args */
   components: ({ scan, slices, count }) => withExplained(scan, slices, (opened, explained) => opened.components(explained, count)),
 
+  /** @param {{scan: number | null, index: number, rgba: Uint8ClampedArray, width: number, height: number, model: string}} args */
+  capture({ scan, index, rgba, width, height, model }) {
+    const pixels = new Uint8Array(rgba.buffer);
+    return scan === null ? bindings.capture(pixels, width, height, model) : scans.get(scan).capture(pixels, width, height, model, index);
+  },
+
   /** @param {{names: string[], contents: Uint8Array[]}} args */
   pack: ({ names, contents }) => bindings.pack(names, contents),
 

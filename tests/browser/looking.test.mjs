@@ -265,6 +265,31 @@ describe("Viewer", () => {
     assert.equal(await known(), SLICES);
     assert.ok(await page.locator("#projection").isVisible());
     assert.ok((await visitor.brightness("projection")) > 1, "the projection is not empty");
+
+    // What is painted on the left appears on the right from behind.
+    await page.locator("input[name=tool][value=brush]").check();
+    const pane = await page.locator("#pane-mask").boundingBox();
+    assert.ok(pane);
+    await page.mouse.click(pane.x + 0.3 * pane.width, pane.y + 0.5 * pane.height);
+    /** Mean position of the mask's colour, from 0 to 1. */
+    const painted = () =>
+      page.locator("#projection").evaluate((element) => {
+        const canvas = /** @type {HTMLCanvasElement} */ (element);
+        const pixels = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+        const columns = Array.from({ length: canvas.width * canvas.height }, (_, i) => i).filter((i) => Math.abs(pixels[4 * i] - pixels[4 * i + 2]) > 40);
+        return columns.reduce((sum, i) => sum + (i % canvas.width), 0) / columns.length / canvas.width;
+      });
+    await waitUntil(async () => (await painted()) > 0, "a mask in the projection");
+    const front = await painted();
+    assert.ok(front > 0.2 && front < 0.4, `${front}`);
+    await page.locator("#projection-angle").fill("180");
+    await waitUntil(async () => Math.abs((await painted()) - (1 - front)) < 0.02, "the view from behind");
+    await page.locator("#projection-large").check();
+    const large = await page.locator("#projection").boundingBox();
+    assert.ok(large && large.height > 400, `${large?.height}`);
+    if (process.env.COIN_SCREENSHOTS) await page.screenshot({ path: `${process.env.COIN_SCREENSHOTS}/projection.png` });
+    await page.locator("#projection-large").uncheck();
+    await page.locator("#undo").click();
     const curve = await page.locator("#curve").boundingBox();
     assert.ok(curve);
     await visitor.explain(() => page.locator("#curve").click({ position: { x: (2.5 / SLICES) * curve.width, y: 20 } }));

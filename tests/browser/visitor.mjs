@@ -91,7 +91,7 @@ export class Visitor {
     await this.settled();
   }
 
-  /** Shows a tab. @param {"viewer" | "comparison" | "how" | "privacy" | "device"} name */
+  /** Shows a tab. @param {"viewer" | "batch" | "comparison" | "how" | "privacy" | "device"} name */
   async tab(name) {
     await this.page.locator(`#tab-${name}`).click();
   }

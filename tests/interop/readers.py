@@ -515,6 +515,27 @@ def segmentation(at, ours):
             yield f"highdicom sees the mask elsewhere:\n{affine}\n{mine}"
 
 
+def capture(at):
+    """What pydicom says of the secondary capture that we wrote."""
+    found = pydicom.dcmread(at + "/capture.dcm")
+    for keyword in ("PatientName", "PatientID", "PatientBirthDate"):
+        if found.get(keyword):
+            yield f"the capture names the patient: {keyword}"
+    pixels = np.arange(15).reshape(3, 5, 1) + np.array([0, 100, 200])
+    if not np.array_equal(found.pixel_array, pixels):
+        yield "pydicom sees another picture"
+    if found.SOPClassUID != pydicom.uid.SecondaryCaptureImageStorage or found.BurnedInAnnotation != "YES":
+        yield "the capture is something else"
+    files = [file for file in glob.glob(at + "/files/**/*", recursive=True) if not file.endswith(".zip")]
+    sources = [pydicom.dcmread(file, stop_before_pixels=True) for file in files]
+    if sources and found.StudyInstanceUID not in {ds.StudyInstanceUID for ds in sources}:
+        yield "the capture is in another study"
+    if sources and found.SourceImageSequence[0].ReferencedSOPInstanceUID not in {ds.SOPInstanceUID for ds in sources}:
+        yield "the capture refers to another slice"
+    if not found.StudyInstanceUID or found.SOPInstanceUID == found.SeriesInstanceUID:
+        yield "the capture has no identifiers of its own"
+
+
 def shown(at):
     """Whether pydicom shows black and white where we say that the window ends."""
     files = glob.glob(at + "/files/**/*.dcm", recursive=True)
@@ -568,6 +589,8 @@ def compare(root):
             if os.path.exists(at + "/segmentation.dcm"):
                 segmented += 1
                 says.extend(segmentation(at, ours))
+            if os.path.exists(at + "/capture.dcm"):
+                says.extend(capture(at))
         wrong += bool(says)
         for line in says:
             print(f"{case}: {line}")

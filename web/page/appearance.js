@@ -1,6 +1,6 @@
 import { setQueryParameters, writeAddress } from "./address.js";
-import { element } from "./dom.js";
-import { LANGUAGE } from "./locale.js";
+import { create, element } from "./dom.js";
+import { LANGUAGE, LANGUAGES } from "./locale.js";
 import { loadPreference, savePreference } from "./preferences.js";
 
 /**
@@ -18,6 +18,8 @@ export function initAppearance(onThemeChange) {
     onThemeChange();
   });
   const language = element("language", HTMLSelectElement);
+  const nameOf = (/** @type {string} */ code) => new Intl.DisplayNames([code], { type: "language" }).of(code) ?? code;
+  language.replaceChildren(...LANGUAGES.map((code) => create("option", { value: code, lang: code }, nameOf(code))));
   language.value = LANGUAGE;
   language.addEventListener("change", () => {
     setQueryParameters({ lang: language.value });

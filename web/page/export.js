@@ -1,3 +1,4 @@
+import { captureOf } from "../coin.js";
 import { FALSE_NEGATIVE_COLOUR, MASK_COLOUR, TRUE_POSITIVE_COLOUR } from "../pictures.js";
 import { countPixels } from "../geometry.js";
 import { csvOf } from "./csv.js";
@@ -15,6 +16,7 @@ import { unitOf } from "./units.js";
 
 const buttons = {
   figure: element("save-figure", HTMLButtonElement),
+  capture: element("save-capture", HTMLButtonElement),
   summary: element("save-summary", HTMLButtonElement),
   components: element("save-components", HTMLButtonElement),
   report: element("print-report", HTMLButtonElement),
@@ -39,6 +41,10 @@ export function initExport(current, showError) {
   buttons.figure.addEventListener("click", () => {
     const result = current();
     if (result) saveFigure(result, drawFigure(result)).catch(showError);
+  });
+  buttons.capture.addEventListener("click", () => {
+    const result = current();
+    if (result) saveCapture(result).catch(showError);
   });
   buttons.summary.addEventListener("click", () => {
     const result = current();
@@ -170,6 +176,16 @@ function summaryOf(result) {
     dice: overlap?.dice ?? null,
     milliseconds: explanation.milliseconds,
   };
+}
+
+/** Saves the figure as DICOM secondary capture. @param {Result} result */
+async function saveCapture(result) {
+  const { input: { source, index }, model } = result;
+  const figure = drawFigure(result);
+  const picture = figure.getContext("2d")?.getImageData(0, 0, figure.width, figure.height);
+  if (!picture) return;
+  const content = await (source.scan ? source.scan.capture(picture, index, model) : captureOf(picture, model));
+  save(new Blob([content], { type: "application/dicom" }), `${stem(result)}-figure.dcm`);
 }
 
 /** Draws the four panes as a figure. @param {Result} result */

@@ -286,20 +286,20 @@ export const BATCH = {
 
 const ENGINES = /** @type {Record<string, string>} */ ({ "CPU engine": "Die CPU-Engine", "WebGPU engine": "Die WebGPU-Engine", "file reader": "Der Dateileser" });
 
-/** Messages of the engines and their hosts. @type {{pattern: RegExp, german: (match: string, ...groups: string[]) => string}[]} */
+/** Messages of the engines and their hosts. @type {{pattern: RegExp, translated: (match: string, ...groups: string[]) => string}[]} */
 export const MESSAGES = [
-  { pattern: /^WebGPU will be tested after the first result\.$/, german: () => "WebGPU wird nach dem ersten Ergebnis getestet." },
-  { pattern: /^Selected manually\.$/, german: () => "Manuell ausgewählt." },
-  { pattern: /^Testing WebGPU\.$/, german: () => "WebGPU wird getestet." },
-  { pattern: /^WebGPU is not available in this browser\.$/, german: () => "WebGPU ist in diesem Browser nicht verfügbar." },
-  { pattern: /^Only a software emulation of WebGPU is available\.$/, german: () => "Nur eine Software-Emulation von WebGPU ist verfügbar." },
-  { pattern: /^WebGPU works, but is slower than the CPU\.$/, german: () => "WebGPU funktioniert, ist aber langsamer als die CPU." },
-  { pattern: /^WebGPU took too long to start\.$/, german: () => "Der Start von WebGPU hat zu lange gedauert." },
-  { pattern: /^WebGPU is ([\d.]+) times as fast as the CPU\.$/, german: (_, times) => `WebGPU ist ${times.replace(".", ",")}-mal so schnell wie die CPU.` },
-  { pattern: /^WebGPU failed its check: its results differ from the CPU’s\.$/, german: () => "WebGPU hat die Prüfung nicht bestanden: Die Ergebnisse weichen von denen der CPU ab." },
-  { pattern: /^WebGPU failed \((.*)\)\.$/, german: (_, cause) => `WebGPU ist ausgefallen (${cause}).` },
-  { pattern: /^The (CPU engine|WebGPU engine|file reader) stopped \((.*)\)\. It restarts with the next request\.$/, german: (_, engine, cause) => `${ENGINES[engine]} ist ausgefallen (${cause}). Der Neustart erfolgt mit der nächsten Anfrage.` },
-  { pattern: /^(.*): the (file exceeds|files together exceed) the limit of (\d+) MiB; split or shrink it$/, german: (_, name, what, limit) => `${name}: ${what === "file exceeds" ? "Die Datei überschreitet" : "Die Dateien überschreiten zusammen"} die Grenze von ${limit} MiB. Teilen oder verkleinern Sie die Daten.` },
+  { pattern: /^WebGPU will be tested after the first result\.$/, translated: () => "WebGPU wird nach dem ersten Ergebnis getestet." },
+  { pattern: /^Selected manually\.$/, translated: () => "Manuell ausgewählt." },
+  { pattern: /^Testing WebGPU\.$/, translated: () => "WebGPU wird getestet." },
+  { pattern: /^WebGPU is not available in this browser\.$/, translated: () => "WebGPU ist in diesem Browser nicht verfügbar." },
+  { pattern: /^Only a software emulation of WebGPU is available\.$/, translated: () => "Nur eine Software-Emulation von WebGPU ist verfügbar." },
+  { pattern: /^WebGPU works, but is slower than the CPU\.$/, translated: () => "WebGPU funktioniert, ist aber langsamer als die CPU." },
+  { pattern: /^WebGPU took too long to start\.$/, translated: () => "Der Start von WebGPU hat zu lange gedauert." },
+  { pattern: /^WebGPU is ([\d.]+) times as fast as the CPU\.$/, translated: (_, times) => `WebGPU ist ${times.replace(".", ",")}-mal so schnell wie die CPU.` },
+  { pattern: /^WebGPU failed its check: its results differ from the CPU’s\.$/, translated: () => "WebGPU hat die Prüfung nicht bestanden: Die Ergebnisse weichen von denen der CPU ab." },
+  { pattern: /^WebGPU failed \((.*)\)\.$/, translated: (_, cause) => `WebGPU ist ausgefallen (${cause}).` },
+  { pattern: /^The (CPU engine|WebGPU engine|file reader) stopped \((.*)\)\. It restarts with the next request\.$/, translated: (_, engine, cause) => `${ENGINES[engine]} ist ausgefallen (${cause}). Der Neustart erfolgt mit der nächsten Anfrage.` },
+  { pattern: /^(.*): the (file exceeds|files together exceed) the limit of (\d+) MiB; split or shrink it$/, translated: (_, name, what, limit) => `${name}: ${what === "file exceeds" ? "Die Datei überschreitet" : "Die Dateien überschreiten zusammen"} die Grenze von ${limit} MiB. Teilen oder verkleinern Sie die Daten.` },
 ];
 
 /** The fixed text of index.html. @type {Record<string, string>} */
@@ -413,7 +413,10 @@ export const PAGE = {
   "after inpainting": "nach Inpainting",
   "Line: probability 0.5. Click the curve to open a slice.": "Linie: Wahrscheinlichkeit 0,5. Klicken Sie auf die Kurve, um eine Schicht zu öffnen.",
   "Explain all slices": "Alle Schichten erklären",
-  "Coronal maximum intensity projection of all explained slices, with the mask in colour": "Koronale Maximumintensitätsprojektion aller erklärten Schichten mit farbiger Maske",
+  "Maximum intensity projection of all explained slices, with the mask in colour": "Maximumintensitätsprojektion aller erklärten Schichten mit farbiger Maske",
+  "Drag to turn": "Zum Drehen ziehen",
+  Direction: "Blickrichtung",
+  Large: "Groß",
   Image: "Bild",
   "New phantom": "Neues Phantom",
   "Open files": "Dateien öffnen",
@@ -424,6 +427,7 @@ export const PAGE = {
   "To use your own model, drop its .safetensors file on this page or open it like an image.": "Um ein eigenes Modell zu verwenden, ziehen Sie die .safetensors-Datei auf diese Seite oder öffnen Sie sie wie ein Bild.",
   Save: "Speichern",
   "Figure (PNG)": "Abbildung (PNG)",
+  "Figure (DICOM)": "Abbildung (DICOM)",
   "Summary (JSON)": "Zusammenfassung (JSON)",
   "Components (CSV)": "Komponenten (CSV)",
   "Counterfactual (NIfTI)": "Kontrafaktisches Bild (NIfTI)",

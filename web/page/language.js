@@ -1,4 +1,4 @@
-import { PAGE } from "./german.js";
+import { TRANSLATIONS } from "./languages.js";
 import { LANGUAGE } from "./locale.js";
 
 /** Attributes whose text is shown or read aloud. */
@@ -7,21 +7,23 @@ const ATTRIBUTES = ["aria-label", "title", "content", "placeholder"];
 /** Translates the fixed text of index.html, which is English, into the language of the page. */
 export function translatePage() {
   document.documentElement.lang = LANGUAGE;
-  if (LANGUAGE === "en") return;
+  const translation = TRANSLATIONS[LANGUAGE];
+  if (!translation) return;
   for (const { node, read, write } of fixedTexts(document)) {
     const text = read();
-    const translation = PAGE[normalised(text)];
-    if (translation && node.isConnected) write(text.replace(text.trim(), translation));
+    const translated = translation.PAGE[normalised(text)];
+    if (translated && node.isConnected) write(text.replace(text.trim(), translated));
   }
 }
 
 /**
- * Lists the fixed texts that have no German translation; used by a test.
+ * Lists the fixed texts without a translation into any of the languages; used by a test.
  *
  * @param {Document} page as served
  */
 export function untranslated(page) {
-  return fixedTexts(page).map(({ read }) => normalised(read())).filter((text) => /[A-Za-z]{2}/.test(text) && !(text in PAGE));
+  const texts = fixedTexts(page).map(({ read }) => normalised(read())).filter((text) => /[A-Za-z]{2}/.test(text));
+  return Object.entries(TRANSLATIONS).flatMap(([code, { PAGE }]) => texts.filter((text) => !(text in PAGE)).map((text) => `${code}: ${text}`));
 }
 
 /**

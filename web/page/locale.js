@@ -1,4 +1,9 @@
 import { queryParameter } from "./address.js";
 
-/** Language of the page: the query parameter `lang`, else the browser's language, else English. @type {"en" | "de"} */
-export const LANGUAGE = (queryParameter("lang") ?? navigator.language.slice(0, 2)) === "de" ? "de" : "en";
+/** Codes of the page's languages; languages.js has their texts. English is the first. */
+export const LANGUAGES = ["en", "de"];
+
+const wanted = queryParameter("lang") ?? navigator.language.slice(0, 2);
+
+/** Language of the page: the query parameter `lang`, else the browser's language, else English. */
+export const LANGUAGE = LANGUAGES.includes(wanted) ? wanted : LANGUAGES[0];

@@ -1,13 +1,13 @@
 /** All sentences that the page composes, in the page's language. */
 
 import * as english from "./english.js";
-import * as german from "./german.js";
+import { TRANSLATIONS } from "./languages.js";
 import { LANGUAGE } from "./locale.js";
 
 export { bytesOf, decimal, duration, list, metric, probability } from "./numbers.js";
 
 /** @type {Omit<typeof english, never>} */
-const strings = LANGUAGE === "de" ? german : english;
+const strings = TRANSLATIONS[LANGUAGE] ?? english;
 
 export const { DEVICE, LOADING, STATUS, VERDICT, MASK, SAMPLE, FILE, WINDOW, MODEL, HOW, READOUT, VIEWPORT, REPORT, CALLOUTS, INSERT, RULER, COMPONENTS, VOLUME, METHODS, COMPARISON, DIAGNOSTICS, OFFLINE, PRIVACY, TIMES, EXPORT, BATCH } = strings;
 
@@ -17,7 +17,6 @@ export const { DEVICE, LOADING, STATUS, VERDICT, MASK, SAMPLE, FILE, WINDOW, MOD
  * @param {string} message
  */
 export function translated(message) {
-  if (LANGUAGE === "en") return message;
-  const known = german.MESSAGES.find(({ pattern }) => pattern.test(message));
-  return known ? message.replace(known.pattern, known.german) : message;
+  const known = TRANSLATIONS[LANGUAGE]?.MESSAGES.find(({ pattern }) => pattern.test(message));
+  return known ? message.replace(known.pattern, known.translated) : message;
 }

@@ -31,6 +31,8 @@ const MARGIN = { top: 6, bottom: 6 };
 
 const curve = element("curve", HTMLCanvasElement);
 const projection = element("projection", HTMLCanvasElement);
+const projectionBox = element("projection-box", HTMLElement);
+const turn = element("projection-angle", HTMLInputElement);
 const saves = [...document.querySelectorAll("#volume-saves button")].filter((button) => button instanceof HTMLButtonElement);
 const task = new Task("explain-all", "volume");
 
@@ -88,6 +90,14 @@ export function initVolume(open, showError) {
     openSlice(Math.min(source.count - 1, Math.max(0, Math.floor((offsetX / curve.clientWidth) * source.count))));
   });
 
+  turn.addEventListener("input", () => drawProjection(undefined));
+  // A drag across the projection turns it once around.
+  projection.addEventListener("pointermove", ({ buttons, movementX }) => {
+    if (buttons !== 1) return;
+    turn.value = String((turn.valueAsNumber - Math.round((360 * movementX) / projection.clientWidth) + 360) % 360);
+    drawProjection(undefined);
+  });
+
   for (const button of saves) {
     button.addEventListener("click", async () => {
       if (!volume) return;
@@ -120,7 +130,7 @@ export async function showVolume({ input, explanation, model, explainer }, sourc
   if (volume?.source !== source || volume.model !== model) {
     task.reset(VOLUME.unknown(source.count));
     volume = { source, model, explainer, slices: new Map() };
-    projection.hidden = true;
+    projectionBox.hidden = true;
   }
   index = input.index;
   if (!input.edited) volume.slices.set(index, explanation);
@@ -133,7 +143,7 @@ export async function showVolume({ input, explanation, model, explainer }, sourc
 /** Redraws curve and projection with the current mask options and theme, and measures the components. */
 export async function updateVolume() {
   drawCurve();
-  await Promise.all([volume && !projection.hidden ? drawProjection(undefined) : undefined, showComponents()]);
+  await Promise.all([volume && !projectionBox.hidden ? drawProjection(undefined) : undefined, showComponents()]);
 }
 
 /** Lists the components of the volume once all its slices are explained. */
@@ -167,7 +177,7 @@ function drawCurve() {
   curve.ariaLabel = VOLUME.curve(slices.size, source.count);
 }
 
-/** Draws the coronal maximum intensity projection, with the mask in colour. */
+/** Draws the maximum intensity projection from the chosen direction, with the mask in colour. */
 const drawProjection = coalesce(async () => {
   const drawnVolume = volume;
   if (!drawnVolume) return;
@@ -179,23 +189,16 @@ const drawProjection = coalesce(async () => {
   const { spacing, sliceMm, width, height } = source.scan.info;
   const whole = wholeSquare({ width, height, rowMm: spacing?.[0], columnMm: spacing?.[1] });
   const rgba = new Uint8ClampedArray(size * source.count * 4).fill(255);
+  const degrees = turn.valueAsNumber;
   for (let i = 0; i < source.count; i++) {
     const explanation = slices.get(i);
-    const mask = masks.get(i);
     if (i % 8 === 7) await yieldToBrowser();
     // The last slice is at the top, as in most scans.
     const row = source.count - 1 - i;
+    const rays = explanation && projected(explanation, masks.get(i), whole, degrees);
     for (let x = 0; x < size; x++) {
-      let brightest = -1;
-      let masked = false;
-      // The square of the model differs between slices.
-      const column = explanation ? columnAt(explanation, whole, (x + 0.5) / size) : null;
-      for (let y = 0; y < size && column !== null; y++) {
-        brightest = Math.max(brightest, explanation?.input[y * size + column] ?? -1);
-        masked ||= mask?.[y * size + column] === 1;
-      }
-      const grey = ((brightest + 1) / 2) * 255;
-      const colour = masked ? MASK_COLOUR.fill.map((channel) => 0.35 * grey + 0.65 * channel) : [grey, grey, grey];
+      const grey = rays ? ((rays.brightest[x] + 1) / 2) * 255 : 0;
+      const colour = rays?.masked[x] ? MASK_COLOUR.fill.map((channel) => 0.35 * grey + 0.65 * channel) : [grey, grey, grey];
       rgba.set(colour, (row * size + x) * 4);
     }
   }
@@ -204,17 +207,35 @@ const drawProjection = coalesce(async () => {
   projection.width = 512;
   projection.height = sideMm && sliceMm ? Math.round((512 * source.count * sliceMm) / sideMm) : 256;
   projection.getContext("2d")?.drawImage(raster(rgba, size, source.count), 0, 0, projection.width, projection.height);
-  projection.hidden = false;
+  projectionBox.hidden = false;
+  element("projection-angle-number", HTMLOutputElement).value = `${degrees}°`;
 });
 
 /**
- * Column of the model's grid at a point of the whole slice; null outside the grid.
+ * The brightest value along each ray through a slice, and whether the ray meets the mask.
  *
- * @param {Pick<import("../coin.js").Explanation, "size" | "square">} explanation
- * @param {{left: number, width: number}} whole
- * @param {number} across from 0 at the left edge of `whole` to 1 at its right edge
+ * @param {Explanation} explanation
+ * @param {Uint8Array | undefined} mask
+ * @param {{left: number, top: number, width: number, height: number}} whole square around the slice; the square of the model differs between slices
+ * @param {number} degrees direction of the rays; 0 is from the front
  */
-function columnAt({ size, square }, whole, across) {
-  const column = Math.floor(((whole.left + across * whole.width - square.left) / square.width) * size);
-  return column >= 0 && column < size ? column : null;
+function projected({ size, square, input }, mask, whole, degrees) {
+  const brightest = new Float32Array(size).fill(-1);
+  const masked = new Uint8Array(size);
+  const [cos, sin] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
+  const toGrid = { x: (size * whole.width) / square.width, y: (size * whole.height) / square.height };
+  const origin = { x: (size * (whole.left - square.left)) / square.width, y: (size * (whole.top - square.top)) / square.height };
+  for (let u = 0; u < size; u++) {
+    const across = (u + 0.5) / size - 0.5;
+    for (let v = 0; v < size; v++) {
+      const along = (v + 0.5) / size - 0.5;
+      const x = Math.floor(origin.x + toGrid.x * (0.5 + across * cos - along * sin));
+      const y = Math.floor(origin.y + toGrid.y * (0.5 + across * sin + along * cos));
+      if (x < 0 || y < 0 || x >= size || y >= size) continue;
+      const at = y * size + x;
+      if (input[at] > brightest[u]) brightest[u] = input[at];
+      if (mask && mask[at] === 1) masked[u] = 1;
+    }
+  }
+  return { brightest, masked };
 }

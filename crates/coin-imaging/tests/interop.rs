@@ -79,6 +79,8 @@ fn leave(case: &Path, scan: &Scan) {
         if let Some(written) = write::segmentation(&masks, scan, &author).unwrap() {
             fs::write(case.join("segmentation.dcm"), written).unwrap();
         }
+        let rgb: Vec<u8> = (0..5 * 3).flat_map(|pixel| [pixel, 100 + pixel, 200 + pixel]).collect();
+        fs::write(case.join("capture.dcm"), write::capture(&rgb, 5, 3, Some((scan, 0)), &author).unwrap()).unwrap();
     }
     if let Some(geometry) = scan.geometry() {
         let hu: Vec<&[f32]> = slices.iter().map(|slice| slice.hu()).collect();

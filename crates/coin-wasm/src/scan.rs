@@ -136,6 +136,14 @@ impl Scan {
         object([("largest", largest.into()), ("total", total.into()), ("voxels", voxels.into())])
     }
 
+    /// Encodes `width` x `height` RGBA pixels as a DICOM secondary capture that refers to slice `index` if the scan is DICOM.
+    ///
+    /// # Errors
+    /// If the pixels do not fill the picture.
+    pub fn capture(&self, rgba: &[u8], width: u16, height: u16, model: &str, index: usize) -> Result<Uint8Array, Error> {
+        captured(rgba, width, height, model, Some((&self.0, index)))
+    }
+
     /// Encodes a file on the scan's own grid: `counterfactual` (NIfTI in HU), `mask` (NIfTI of 0 and 1), `segmentation`
     /// (DICOM) or `picture` (PNG of 0 and 255, of the first explained slice). Returns null if the scan has no volume geometry,
     /// or, for a segmentation, is not DICOM or has an empty mask. `corrected`: a person edited a mask.
@@ -154,7 +162,10 @@ impl Scan {
         let bytes = match file {
             "counterfactual" => volume.nifti().map_err(sentence)?,
             "mask" => volume.mask_nifti(correction).map_err(sentence)?,
-            "segmentation" => segmentation(&volume, model, correction)?,
+            "segmentation" => {
+                let now = Now::read();
+                volume.segmentation(&now.author(model, correction)?).map_err(sentence)?
+            }
             "picture" => volume.mask_png().map_err(sentence)?,
             _ => return Err(Error::new("unknown file; use counterfactual, mask, segmentation or picture")),
         };
@@ -216,18 +227,44 @@ impl Explained {
     }
 }
 
-fn segmentation(
-    volume: &CounterfactualVolume<'_>,
+/// Encodes `width` x `height` RGBA pixels as a DICOM secondary capture of a study of its own.
+///
+/// # Errors
+/// If the pixels do not fill the picture.
+#[wasm_bindgen]
+pub fn capture(rgba: &[u8], width: u16, height: u16, model: &str) -> Result<Uint8Array, Error> {
+    captured(rgba, width, height, model, None)
+}
+
+fn captured(
+    rgba: &[u8],
+    width: u16,
+    height: u16,
     model: &str,
-    correction: Correction,
-) -> Result<Option<Vec<u8>>, Error> {
-    // 2026-01-02T03:04:05.678Z
-    let now: String = Date::new_0().to_iso_string().into();
-    let digits: String = now.chars().filter(char::is_ascii_digit).collect();
-    let (date, time) = (digits.get(..8).unwrap_or_default(), digits.get(8..14).unwrap_or_default());
-    let mut unique = [0; 16];
-    getrandom::fill(&mut unique).map_err(sentence)?;
-    let unique = u128::from_le_bytes(unique);
-    let author = Author { model, version: env!("CARGO_PKG_VERSION"), date, time, correction, unique };
-    volume.segmentation(&author).map_err(sentence)
+    source: Option<(&coin_imaging::Scan, usize)>,
+) -> Result<Uint8Array, Error> {
+    let rgb: Vec<u8> = rgba.chunks_exact(4).flat_map(|pixel| &pixel[..3]).copied().collect();
+    let now = Now::read();
+    let bytes = write::capture(&rgb, width, height, source, &now.author(model, Correction::None)?).map_err(sentence)?;
+    Ok(Uint8Array::from(&bytes[..]))
+}
+
+/// Date and time in DICOM's notation.
+struct Now(String);
+
+impl Now {
+    fn read() -> Self {
+        // 2026-01-02T03:04:05.678Z
+        let now: String = Date::new_0().to_iso_string().into();
+        Self(now.chars().filter(char::is_ascii_digit).collect())
+    }
+
+    /// The author of a new file.
+    fn author<'a>(&'a self, model: &'a str, correction: Correction) -> Result<Author<'a>, Error> {
+        let (date, time) = (self.0.get(..8).unwrap_or_default(), self.0.get(8..14).unwrap_or_default());
+        let mut unique = [0; 16];
+        getrandom::fill(&mut unique).map_err(sentence)?;
+        let unique = u128::from_le_bytes(unique);
+        Ok(Author { model, version: env!("CARGO_PKG_VERSION"), date, time, correction, unique })
+    }
 }

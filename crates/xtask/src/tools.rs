@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 
 use crate::command::{has, output, run, run_in};
-use crate::root;
+use crate::{root, target};
 
 /// Oldest supported major version of Node for the browser tests.
 const NODE: u32 = 20;
@@ -63,7 +63,11 @@ pub fn for_dependencies() -> anyhow::Result<()> {
 
 fn install(package: &str, version: &str, options: &[&str]) -> anyhow::Result<()> {
     let cheap = CHEAP.map(|(key, value)| (key, Path::new(value)));
-    run_in(&root(), "cargo", &[&["install", package, "--version", version], options].concat(), &cheap)
+    // One folder, because the tools have dependencies in common.
+    let folder = target().join("tools");
+    let folder = folder.to_string_lossy();
+    let named = ["install", package, "--version", version, "--target-dir", &folder];
+    run_in(&root(), "cargo", &[&named[..], options].concat(), &cheap)
 }
 
 /// Checks for Node and npm, and returns the path of Chromium: from the variable CHROMIUM, from PATH, or installed with

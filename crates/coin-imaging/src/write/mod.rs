@@ -15,11 +15,15 @@ pub enum Correction {
 }
 
 mod archive;
+mod capture;
+mod dicom;
 mod nifti;
 mod png;
 mod segmentation;
 
 pub use archive::archive;
+pub use capture::capture;
+pub use dicom::Author;
 pub use nifti::{Voxel, nifti, nifti_mask};
 pub use png::{png, png_8bit, png_16bit};
-pub use segmentation::{Author, segmentation};
+pub use segmentation::segmentation;

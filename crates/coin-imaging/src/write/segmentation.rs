@@ -2,33 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use dicom_core::value::{DataSetSequence, PrimitiveValue};
+use dicom_core::value::PrimitiveValue;
 use dicom_core::{DataElement, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
-use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
+use dicom_object::InMemDicomObject;
 
 use super::Correction;
+use super::dicom::{Author, Object, code, instance};
 use crate::Error;
 use crate::read::dicom::Reference;
 use crate::stack::Source;
 use crate::{Mask, Scan};
-
-/// Creator and time of a segmentation.
-#[derive(Clone, Debug)]
-pub struct Author<'a> {
-    /// Name of the model.
-    pub model: &'a str,
-    /// Version of the program.
-    pub version: &'a str,
-    /// `YYYYMMDD`.
-    pub date: &'a str,
-    /// `HHMMSS`.
-    pub time: &'a str,
-    /// Whether a person corrected the masks.
-    pub correction: Correction,
-    /// A random number; the UIDs of the segmentation are derived from it.
-    pub unique: u128,
-}
 
 /// Encodes `masks`, by slice index, as a DICOM segmentation (SEG) that refers to the slices of `scan`, with one frame
 /// per non-empty mask. Patient data is left empty; the referenced series has it.
@@ -53,7 +37,10 @@ pub fn segmentation(masks: &BTreeMap<usize, Mask>, scan: &Scan, author: &Author<
     let spacing = slice.spacing_or_assumed();
 
     let mut object = Object::new();
-    object.of_series(&first.reference, author);
+    object.of_series(Some(&first.reference), author);
+    object.text(tags::SOP_CLASS_UID, VR::UI, uids::SEGMENTATION_STORAGE);
+    object.text(tags::MODALITY, VR::CS, "SEG");
+    object.text(tags::SERIES_DESCRIPTION, VR::LO, "COIN segmentation, research use only");
     object.of_image(width, height, found.len(), author);
     object.sequence(tags::SEGMENT_SEQUENCE, vec![segment(author)]);
     object.sequence(tags::REFERENCED_SERIES_SEQUENCE, vec![referenced_series(&found)]);
@@ -80,15 +67,7 @@ pub fn segmentation(masks: &BTreeMap<usize, Mask>, scan: &Scan, author: &Author<
     let bits = packed(found.iter().map(|(mask, _)| *mask));
     object.0.put(DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::from(bits)));
 
-    let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
-    let file = object
-        .0
-        .with_meta(meta)
-        .map_err(|reason| Error::Encoding { format: "DICOM segmentation", reason: reason.to_string() })?;
-    let mut bytes = Vec::new();
-    file.write_all(&mut bytes)
-        .map_err(|reason| Error::Encoding { format: "DICOM segmentation", reason: reason.to_string() })?;
-    Ok(Some(bytes))
+    object.file("DICOM segmentation").map(Some)
 }
 
 /// Packs the masks of all frames into bits, the first pixel in the lowest bit, padded to even length (PS3.5, section
@@ -130,13 +109,6 @@ fn referenced_series(found: &[(&Mask, &Source)]) -> InMemDicomObject {
     })
 }
 
-fn instance(reference: &Reference) -> InMemDicomObject {
-    Object::with(|instance| {
-        instance.text(tags::REFERENCED_SOP_CLASS_UID, VR::UI, &reference.class);
-        instance.text(tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, &reference.instance);
-    })
-}
-
 fn frame(index: usize, source: &Source) -> InMemDicomObject {
     Object::with(|groups| {
         let content = Object::with(|content| {
@@ -160,84 +132,7 @@ fn frame(index: usize, source: &Source) -> InMemDicomObject {
     })
 }
 
-fn code(value: &str, scheme: &str, meaning: &str) -> InMemDicomObject {
-    Object::with(|code| {
-        code.text(tags::CODE_VALUE, VR::SH, value);
-        code.text(tags::CODING_SCHEME_DESIGNATOR, VR::SH, scheme);
-        code.text(tags::CODE_MEANING, VR::LO, meaning);
-    })
-}
-
-/// A data set under construction.
-struct Object(InMemDicomObject);
-
 impl Object {
-    fn new() -> Self {
-        Self(InMemDicomObject::new_empty())
-    }
-
-    fn with(fill: impl FnOnce(&mut Self)) -> InMemDicomObject {
-        let mut object = Self::new();
-        fill(&mut object);
-        object.0
-    }
-
-    fn text(&mut self, tag: Tag, vr: VR, value: &str) {
-        self.0.put(DataElement::new(tag, vr, PrimitiveValue::from(value)));
-    }
-
-    fn short(&mut self, tag: Tag, value: u16) {
-        self.0.put(DataElement::new(tag, VR::US, PrimitiveValue::from(value)));
-    }
-
-    fn sequence(&mut self, tag: Tag, items: Vec<InMemDicomObject>) {
-        self.0.put(DataElement::new(tag, VR::SQ, DataSetSequence::from(items)));
-    }
-
-    /// Writes decimal strings, of at most 16 characters each (VR DS).
-    fn decimals(&mut self, tag: Tag, values: &[f64]) {
-        let decimal = |value: &f64| {
-            let short = (2..=14).rev().map(|digits| format!("{value:.digits$}")).find(|text| text.len() <= 16);
-            short.unwrap_or_else(|| format!("{value:.8e}"))
-        };
-        let text = values.iter().map(decimal).collect::<Vec<_>>().join("\\");
-        self.text(tag, VR::DS, &text);
-    }
-
-    /// Patient, study, series and instance modules, with patient data left empty.
-    fn of_series(&mut self, source: &Reference, author: &Author<'_>) {
-        for (tag, vr) in [
-            (tags::PATIENT_NAME, VR::PN),
-            (tags::PATIENT_ID, VR::LO),
-            (tags::PATIENT_BIRTH_DATE, VR::DA),
-            (tags::PATIENT_SEX, VR::CS),
-            (tags::STUDY_DATE, VR::DA),
-            (tags::STUDY_TIME, VR::TM),
-            (tags::REFERRING_PHYSICIAN_NAME, VR::PN),
-            (tags::STUDY_ID, VR::SH),
-            (tags::ACCESSION_NUMBER, VR::SH),
-            (tags::POSITION_REFERENCE_INDICATOR, VR::LO),
-            (tags::CONTENT_CREATOR_NAME, VR::PN),
-        ] {
-            self.text(tag, vr, "");
-        }
-        self.text(tags::STUDY_INSTANCE_UID, VR::UI, &source.study);
-        if !source.frame_of_reference.is_empty() {
-            self.text(tags::FRAME_OF_REFERENCE_UID, VR::UI, &source.frame_of_reference);
-        }
-        self.text(tags::SOP_CLASS_UID, VR::UI, uids::SEGMENTATION_STORAGE);
-        self.text(tags::SOP_INSTANCE_UID, VR::UI, &author.identifier(0));
-        self.text(tags::SERIES_INSTANCE_UID, VR::UI, &author.identifier(1));
-        self.text(tags::MODALITY, VR::CS, "SEG");
-        self.text(tags::SERIES_NUMBER, VR::IS, "1");
-        self.text(tags::INSTANCE_NUMBER, VR::IS, "1");
-        self.text(tags::SERIES_DESCRIPTION, VR::LO, "COIN segmentation, research use only");
-        self.text(tags::MANUFACTURER, VR::LO, "COIN");
-        self.text(tags::MANUFACTURER_MODEL_NAME, VR::LO, author.model);
-        self.text(tags::DEVICE_SERIAL_NUMBER, VR::LO, "0");
-        self.text(tags::SOFTWARE_VERSIONS, VR::LO, author.version);
-    }
-
     fn of_image(&mut self, width: usize, height: usize, frames: usize, author: &Author<'_>) {
         self.text(tags::IMAGE_TYPE, VR::CS, "DERIVED\\PRIMARY");
         self.text(tags::CONTENT_DATE, VR::DA, author.date);
@@ -279,12 +174,5 @@ impl Object {
         let by_segment = index(tags::REFERENCED_SEGMENT_NUMBER, tags::SEGMENT_IDENTIFICATION_SEQUENCE);
         let by_place = index(tags::IMAGE_POSITION_PATIENT, tags::PLANE_POSITION_SEQUENCE);
         self.sequence(tags::DIMENSION_INDEX_SEQUENCE, vec![by_segment, by_place]);
-    }
-}
-
-impl Author<'_> {
-    /// A UID of the segmentation; the 2.25 root needs no registration (PS3.5, annex B.2).
-    fn identifier(&self, of: u128) -> String {
-        format!("2.25.{}", self.unique.wrapping_mul(4).wrapping_add(of))
     }
 }

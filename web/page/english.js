@@ -99,7 +99,7 @@ export const MODEL = {
   iouMean: "Mean IoU, abnormal slices",
   seedThreshold: "Seed threshold",
   seedThresholdOf: (/** @type {number} */ seedThreshold) => `${decimal(seedThreshold, 2)}; components that do not exceed it are removed`,
-  verification: "Verified changes",
+  verification: "Verified differences",
   verificationOf: (/** @type {{threshold: number, margin: number, most: number}} */ { threshold, margin }) =>
     `only components above ${decimal(threshold, 2)} that raise the probability by more than ${decimal(margin, 2)} when they are put back`,
   interval: "95% CI",

@@ -99,7 +99,7 @@ export const MODEL = {
   iouMean: "Mittlere IoU, auffällige Schichten",
   seedThreshold: "Keimschwelle",
   seedThresholdOf: (/** @type {number} */ seedThreshold) => `${decimal(seedThreshold, 2)}; Komponenten, die sie nicht überschreiten, werden entfernt`,
-  verification: "Geprüfte Änderungen",
+  verification: "Geprüfte Differenzen",
   verificationOf: (/** @type {{threshold: number, margin: number, most: number}} */ { threshold, margin }) =>
     `nur Komponenten über ${decimal(threshold, 2)}, die zurückgesetzt die Wahrscheinlichkeit um mehr als ${decimal(margin, 2)} erhöhen`,
   interval: "95-%-KI",

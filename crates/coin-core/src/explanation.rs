@@ -52,7 +52,7 @@ pub struct Explainer {
     pub method: Method,
     /// Out-of-distribution detector, if the model has one.
     pub ood: Option<OodDetector>,
-    /// Rule that selects the changes to keep, if the model has one. It needs the components of the difference map, so callers
+    /// Rule that selects the differences to keep, if the model has one. It needs the components of the difference map, so callers
     /// of [`Self::explain`] apply it.
     pub verification: Option<Verification>,
 }
@@ -66,15 +66,9 @@ pub struct Explanation {
     pub after: f32,
     /// The counterfactual in [-1, 1], row-major.
     pub counterfactual: Vec<f32>,
-    /// The difference map `|x - x_cf| / 2` in [0, 1], row-major; NaN where the counterfactual is NaN.
+    /// The difference map `|x - x_cf| / 2` in [0, 1], row-major; NaN where the counterfactual is NaN. Verification leaves out what
+    /// does not matter to the classifier.
     pub difference: Vec<f32>,
-}
-
-impl Explanation {
-    /// `|x - x_cf| / 2` of an image and its counterfactual in [-1, 1].
-    pub(crate) fn difference_of(image: &[f32], counterfactual: &[f32]) -> Vec<f32> {
-        image.iter().zip(counterfactual).map(|(x, cf)| ((x - cf).abs() / 2.0).clamp(0.0, 1.0)).collect()
-    }
 }
 
 /// Returns the largest absolute difference of the pairs; NaN if any difference is NaN, unlike a fold with `f32::max`.
@@ -186,11 +180,12 @@ fn explanations(input: &[f32], pixels: usize, data: TensorData) -> Result<Vec<Ex
     let rows = values.chunks_exact(pixels + 2).zip(input.chunks_exact(pixels));
     let one = |(row, x): (&[f32], &[f32])| {
         let (counterfactual, probabilities) = row.split_at(pixels);
+        let difference = x.iter().zip(counterfactual).map(|(x, cf)| ((x - cf).abs() / 2.0).clamp(0.0, 1.0)).collect();
         Explanation {
             before: probabilities[0],
             after: probabilities[1],
             counterfactual: counterfactual.to_vec(),
-            difference: Explanation::difference_of(x, counterfactual),
+            difference,
         }
     };
     Ok(rows.map(one).collect())

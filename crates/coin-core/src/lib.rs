@@ -8,7 +8,7 @@
 //! - [`networks`]: inpainter, discriminator, classifiers and the supervised U-Net
 //! - [`method`] and [`condition`]: what COIN, COIN v2 and Singla et al. ask of a counterfactual
 //! - [`explanation`]: probabilities, counterfactual and difference map of a slice
-//! - [`verification`]: which changes of a counterfactual matter to the classifier
+//! - [`verification`]: which differences matter to the classifier
 //! - [`attribution`]: saliency baselines (RISE, Grad-CAM, LayerCAM, Score-CAM)
 //! - [`metrics`]: overlap, counterfactual validity, AUROC, FID
 //! - [`ood`]: out-of-distribution score

@@ -1,19 +1,18 @@
-//! Candidate verification: keeps only the changes that matter to the classifier.
+//! Candidate verification: keeps only the differences that matter to the classifier.
 //!
 //! Each component of the difference map is put back into the counterfactual on its own. If the classifier's probability of
-//! "abnormal" does not rise, the change there did not remove what made the image abnormal, and is undone. This is the hiding test
-//! of hide-and-seek attribution (<https://arxiv.org/abs/2512.06849>), reversed: everything but one candidate is hidden.
+//! "abnormal" does not rise, the change there did not remove what made the image abnormal, and is left out of the difference map.
+//! This is the hiding test of hide-and-seek attribution (<https://arxiv.org/abs/2512.06849>), reversed: everything but one
+//! candidate is hidden. The counterfactual and its probability stay as they are.
 
 use serde::{Deserialize, Serialize};
 
-use crate::explanation::Explanation;
-
 /// Width in pixels of the soft edge of a component that is put back: a hard edge would be a structure of its own.
 const EDGE: usize = 2;
-/// Components that are tested, largest first; the smaller ones are undone. Each costs a pass of the classifier.
+/// Components that are tested, largest first; the smaller ones are left out. Each costs a pass of the classifier.
 pub const MOST_CANDIDATES: usize = 16;
 
-/// A rule that selects the changes to keep.
+/// A rule that selects the differences to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Verification {
@@ -69,33 +68,19 @@ impl Candidates {
         self.weights.iter().flat_map(|weights| blend(counterfactual, image, weights)).collect()
     }
 
-    /// The counterfactual that changes only the candidates that are `kept`.
-    pub fn counterfactual(&self, kept: &[usize], image: &[f32], counterfactual: &[f32]) -> Vec<f32> {
-        let mut changed = vec![0.0_f32; self.size * self.size];
+    /// The difference map of the candidates that are `kept`, 0 elsewhere.
+    pub fn difference(&self, kept: &[usize], difference: &[f32]) -> Vec<f32> {
+        let mut shown = vec![0.0_f32; self.size * self.size];
         for weights in kept.iter().filter_map(|index| self.weights.get(*index)) {
-            changed.iter_mut().zip(weights).for_each(|(all, weight)| *all = all.max(*weight));
+            shown.iter_mut().zip(weights).for_each(|(all, weight)| *all = all.max(*weight));
         }
-        blend(image, counterfactual, &changed).collect()
-    }
-}
-
-impl Explanation {
-    /// The explanation with another counterfactual of `image`, and its probability.
-    #[must_use]
-    pub fn with_counterfactual(&self, image: &[f32], counterfactual: Vec<f32>, after: f32) -> Self {
-        Self { before: self.before, after, difference: Self::difference_of(image, &counterfactual), counterfactual }
+        shown.iter().zip(difference).map(|(weight, difference)| weight * difference).collect()
     }
 }
 
 /// `from`, replaced by `to` with the weights.
 fn blend<'a>(from: &'a [f32], to: &'a [f32], weights: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
-    // Exact where the weight is 0 or 1, so that what is kept or undone has no rounding error.
-    let mixed = |(from, to, weight): (f32, f32, f32)| match weight {
-        0.0 => from,
-        1.0 => to,
-        _ => from + weight * (to - from),
-    };
-    from.iter().zip(to).zip(weights).map(move |((from, to), weight)| mixed((*from, *to, *weight)))
+    from.iter().zip(to).zip(weights).map(|((from, to), weight)| from * (1.0 - weight) + to * weight)
 }
 
 /// 1 inside a component, falling to 0 over its edge.
@@ -149,9 +134,10 @@ mod tests {
         assert_eq!([first[2 * size + 2], first[9 * size + 9], first[6 * size + 3]], [0.9, -0.3, -0.3]);
         // One pixel beside the square: two thirds of the image.
         assert!((first[2 * size + 4] - 0.5).abs() < 1e-6, "{}", first[2 * size + 4]);
-        let none = candidates.counterfactual(&[], &image, &counterfactual);
-        assert_eq!(none, image, "without candidates, nothing is changed");
-        let one = candidates.counterfactual(&[1], &image, &counterfactual);
-        assert_eq!([one[9 * size + 9], one[2 * size + 2]], [-0.3, 0.9]);
+        let difference = vec![0.6; size * size];
+        assert_eq!(candidates.difference(&[], &difference), vec![0.0; size * size]);
+        let one = candidates.difference(&[1], &difference);
+        assert_eq!([one[9 * size + 9], one[2 * size + 2]], [0.6, 0.0]);
+        assert!((one[9 * size + 8] - 0.4).abs() < 1e-6, "{}", one[9 * size + 8]);
     }
 }

@@ -49,14 +49,14 @@ impl<'a> CounterfactualVolume<'a> {
     /// Measures the masks' `count` largest components. A slice that does not match its explanation counts as missing.
     #[must_use]
     pub fn components(&self, count: usize) -> Components {
-        let of_slice = |(&index, mask)| {
-            let (before, after) = (self.scan.slice(index).ok()?.hu(), self.slices.get(&index)?);
+        let slices = self.masks.iter().filter_map(|(&index, mask)| {
+            let (before, after) = (self.scan.slice(index).ok()?.hu(), &self.slices.get(&index)?[..]);
             let size = mask.as_slice().len();
             (before.len() == size && after.len() == size).then_some((index, MaskedSlice { before, after, mask }))
-        };
+        });
         let spacing = self.scan.slice(0).ok().and_then(Slice::spacing);
         let pixel = spacing.map_or([1.0; 2], |spacing| [spacing.column_mm(), spacing.row_mm()]);
-        components::measure(&self.masks.iter().filter_map(of_slice).collect(), pixel, count)
+        components::measure(&slices.collect(), pixel, count)
     }
 
     /// Encodes the counterfactual as `.nii.gz` in HU; `None` if the scan has no volume geometry.

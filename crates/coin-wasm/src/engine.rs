@@ -173,18 +173,14 @@ impl Engine {
         let candidates = Candidates::new(&components, size);
         let probabilities = match candidates.count() {
             0 => Vec::new(),
-            _ => self.probabilities(explainer, candidates.images(image, &explanation.counterfactual), size).await?,
+            _ => {
+                let images = candidates.images(image, &explanation.counterfactual);
+                let pending = explainer.probabilities(images, size, &self.on.device).map_err(sentence)?;
+                pending.read_async().await.map_err(sentence)?
+            }
         };
         let kept = rule.kept(explanation.after, &probabilities);
-        let counterfactual = candidates.counterfactual(&kept, image, &explanation.counterfactual);
-        let after = self.probabilities(explainer, counterfactual.clone(), size).await?;
-        let after = after.first().copied().ok_or_else(|| Error::new("the device returned no probability"))?;
-        Ok(explanation.with_counterfactual(image, counterfactual, after))
-    }
-
-    async fn probabilities(&self, explainer: &Explainer, images: Vec<f32>, size: usize) -> Result<Vec<f32>, Error> {
-        let pending = explainer.probabilities(images, size, &self.on.device).map_err(sentence)?;
-        pending.read_async().await.map_err(sentence)
+        Ok(Explanation { difference: candidates.difference(&kept, &explanation.difference), ..explanation })
     }
 
     async fn run(&self, explainer: &Explainer, input: Vec<f32>, size: usize) -> Result<Explanation, Error> {

@@ -69,7 +69,7 @@ pub struct Card {
     /// The out-of-distribution detector, if one was fitted. `familiarity` in older files.
     #[serde(default, alias = "familiarity", skip_serializing_if = "Option::is_none")]
     pub ood: Option<OodDetector>,
-    /// The rule that selects the changes of a counterfactual to keep, if there is one.
+    /// The rule that selects the differences to keep, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
     /// Licence of the weights.

@@ -1,4 +1,4 @@
-//! The rules that a model ships with, chosen on validation: which changes are kept, and how the difference map becomes a mask.
+//! The rules that a model ships with, chosen on validation: which differences are kept, and how the difference map becomes a mask.
 
 use burn::tensor::Device;
 use coin_core::explanation::{Explainer, Explanation};
@@ -21,7 +21,7 @@ const SEED_THRESHOLDS: [u8; 9] = [0, 30, 35, 40, 45, 50, 55, 60, 65];
 /// Thresholds of candidates looked at; the mask has the same threshold.
 const CANDIDATE_THRESHOLDS: [f32; 8] = [0.04, 0.05, 0.06, 0.07, 0.08, 0.1, 0.15, 0.2];
 /// Margins of candidates looked at.
-const MARGINS: [f32; 6] = [0.0, 0.02, 0.05, 0.1, 0.2, 0.3];
+const MARGINS: [f32; 5] = [0.02, 0.05, 0.1, 0.2, 0.3];
 /// Numbers of kept candidates looked at.
 const MOST_KEPT: [usize; 3] = [1, 2, MOST_CANDIDATES];
 
@@ -30,7 +30,7 @@ const MOST_KEPT: [usize; 3] = [1, 2, MOST_CANDIDATES];
 pub struct Rules {
     /// How difference maps become masks.
     pub mask: MaskRule,
-    /// Which changes are kept.
+    /// Which differences are kept.
     pub verification: Option<Verification>,
 }
 
@@ -86,11 +86,10 @@ fn verifications(
     let tested = tested.collect::<anyhow::Result<Vec<Tested>>>()?;
     let rules = MOST_KEPT.into_iter().flat_map(|most| MARGINS.map(|margin| Verification { threshold, margin, most }));
     let scored = rules.filter_map(|rule| {
-        let overlap = |((image, explanation, truth), tested): (&(Vec<f32>, Explanation, Mask), &Tested)| {
+        let overlap = |((_, explanation, truth), tested): (&(Vec<f32>, Explanation, Mask), &Tested)| {
             let kept = rule.kept(explanation.after, &tested.probabilities);
-            let changed = tested.candidates.counterfactual(&kept, image, &explanation.counterfactual);
-            let explanation = explanation.with_counterfactual(image, changed, explanation.after);
-            MaskRule::at(threshold).overlap(&explanation.difference, size, truth)
+            let difference = tested.candidates.difference(&kept, &explanation.difference);
+            MaskRule::at(threshold).overlap(&difference, size, truth)
         };
         let pooled: Overlap = known.par_iter().zip(&tested).map(overlap).sum();
         Some((rule, pooled.iou()?))

@@ -54,7 +54,7 @@ pub fn test_candidates(
     Ok(Tested { candidates, probabilities })
 }
 
-/// Keeps the changes that `rule` selects.
+/// Keeps the differences that `rule` selects.
 fn verified(
     explainer: &Explainer,
     rule: Verification,
@@ -66,8 +66,5 @@ fn verified(
     let Tested { candidates, probabilities } =
         test_candidates(explainer, rule.threshold, image, &explanation, size, device)?;
     let kept = rule.kept(explanation.after, &probabilities);
-    let counterfactual = candidates.counterfactual(&kept, image, &explanation.counterfactual);
-    let after = explainer.probabilities(counterfactual.clone(), size, device)?.read()?;
-    let after = after.first().copied().context("the device gave no probability")?;
-    Ok(explanation.with_counterfactual(image, counterfactual, after))
+    Ok(Explanation { difference: candidates.difference(&kept, &explanation.difference), ..explanation })
 }

@@ -7,7 +7,7 @@ import { gunzipSync } from "node:zlib";
 import { casesOf } from "../../web/page/cases.js";
 import { csvOf } from "../../web/page/csv.js";
 import { discDicom, discNifti, discPng } from "./files.mjs";
-import { MODEL, openSite } from "./site.mjs";
+import { openSite } from "./site.mjs";
 import { Visitor, launch } from "./visitor.mjs";
 
 test("each folder, volume, picture and archive is a case, and the rest is one", () => {
@@ -49,7 +49,7 @@ describe("Batch", () => {
     }
     site = await openSite();
     browser = await launch(["--disable-gpu"]);
-    visitor = await Visitor.open(browser, `${site.address}#device=cpu&model=${MODEL}&threshold=0.05`);
+    visitor = await Visitor.open(browser, `${site.address}#device=cpu&model=coin-kidney-tumour&threshold=0.02`);
     page = visitor.page;
     await visitor.tab("batch");
   });
@@ -73,10 +73,10 @@ describe("Batch", () => {
     await page.locator("#batch-rows tr").nth(3).waitFor();
     assert.deepEqual((await rows()).map(([label, , , , , , , , note]) => [label, note]), [["anna", "waiting"], ["ben", "waiting"], ["clara", "waiting"], ["dora", "waiting"]]);
     await page.locator("#batch-start").click();
-    await status(/^3 cases explained, 1 failed; .* s\.$/);
+    await status(/^3 cases explained, 1 failed; /);
     const [anna, ben, clara, dora] = await rows();
     assert.deepEqual([anna[0], anna[1], ben[1], clara[1]], ["anna", "3", "1", "4"]);
-    assert.match(anna[5], /mm³|cm³/);
+    assert.match(anna[5], /^[1-9].*(mm³|cm³)$/);
     assert.match(dora[8], /dora\.nii: /);
     assert.equal(dora[3], "");
     await page.locator("#batch-sort-slices").click();
@@ -169,12 +169,15 @@ describe("Batch", () => {
     await hint.waitFor();
     assert.match(await hint.innerText(), /Open\s+A slice, a series.*Add to the batch/s);
     const chosen = () => page.locator("#drop-hint .chosen").getAttribute("data-drop");
+    await page.waitForFunction(() => document.querySelector("#drop-hint .chosen"));
     assert.equal(await chosen(), "viewer");
     const target = await page.locator("#drop-hint [data-drop=batch]").boundingBox();
     assert.ok(target);
     const at = { x: target.x + target.width / 2, y: target.y + target.height / 2 };
+    // The first event over a new target only enters it.
+    await drag("dragOver", { ...at, x: at.x - 10 });
     await drag("dragOver", at);
-    assert.equal(await chosen(), "batch");
+    await page.locator("#drop-hint [data-drop=batch].chosen").waitFor();
     if (process.env.COIN_SCREENSHOTS) await page.screenshot({ path: `${process.env.COIN_SCREENSHOTS}/drop.png` });
     await drag("drop", at);
     await page.locator("#batch-rows tr").nth(3).waitFor();

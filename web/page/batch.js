@@ -190,7 +190,8 @@ let shown = [];
 
 /** @returns {Row[]} */
 function rows() {
-  const all = cases.flatMap((of) => (of.scans.length > 0 ? of.scans.map((scan) => ({ of, scan })) : [{ of, scan: null }]));
+  /** @type {Row[]} */
+  const all = cases.flatMap((of) => [...of.scans, ...(of.scans.length > 0 ? [] : [null])].map((scan) => ({ of, scan })));
   const value = SORTS[sort.by];
   if (!value) return all;
   const compared = all.sort((a, b) => {
@@ -314,8 +315,9 @@ async function saveMasks() {
   };
   const all = rows();
   const files = all.flatMap(({ scan }) => {
-    const folder = scan && folderOf(scan.label);
-    return scan ? scan.masks.map(({ name, content }) => ({ name: `${folder}/${name}`, content })) : [];
+    if (!scan) return [];
+    const folder = folderOf(scan.label);
+    return scan.masks.map(({ name, content }) => ({ name: `${folder}/${name}`, content }));
   });
   files.push({ name: "scans.csv", content: new TextEncoder().encode(tableOf(all)) });
   save(new Blob([await packFiles(files)], { type: "application/zip" }), "coin-masks.zip");

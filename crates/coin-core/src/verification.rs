@@ -113,7 +113,10 @@ mod tests {
         assert_eq!(kept(&[0.2, 0.1, 0.29]), [0_usize; 0]);
         assert_eq!(kept(&[]), [0_usize; 0]);
         assert_eq!(rule.problem(), None);
-        assert_eq!(Verification { most: 0, ..rule }.problem().as_deref(), Some("most: at least one candidate must be kept"));
+        assert_eq!(
+            Verification { most: 0, ..rule }.problem().as_deref(),
+            Some("most: at least one candidate must be kept")
+        );
         assert_eq!(Verification { margin: -0.5, ..rule }.problem().as_deref(), Some("margin: -0.5 is not in 0..1"));
     }
 

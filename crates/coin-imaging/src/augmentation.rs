@@ -36,8 +36,15 @@ fn is_zero(value: &f32) -> bool {
 
 impl Augmentation {
     /// The paper's parameters for classifiers.
-    pub const PAPER: Self =
-        Self { horizontal_flip: 0.5, vertical_flip: 0.1, affine: 0.5, shift: 0.07, scale: 0.1, rotate: 10.0, gain: 0.0 };
+    pub const PAPER: Self = Self {
+        horizontal_flip: 0.5,
+        vertical_flip: 0.1,
+        affine: 0.5,
+        shift: 0.07,
+        scale: 0.1,
+        rotate: 10.0,
+        gain: 0.0,
+    };
 
     /// Returns what is invalid, if anything, as `key: reason`.
     pub fn problem(&self) -> Option<String> {

@@ -100,7 +100,9 @@ impl Labels {
         let (x, y) = (at % self.width, at / self.width);
         let rows = y.saturating_sub(1)..self.height.min(y + 2);
         let columns = x.saturating_sub(1)..self.width.min(x + 2);
-        rows.flat_map(move |v| columns.clone().filter_map(move |u| self.parts.get(v * self.width + u).copied().flatten()))
+        rows.flat_map(move |v| {
+            columns.clone().filter_map(move |u| self.parts.get(v * self.width + u).copied().flatten())
+        })
     }
 }
 
@@ -251,7 +253,10 @@ mod tests {
             .collect();
         let before: Vec<[f32; 18]> = masks.iter().map(|(index, _)| [10.0 * *index as f32; 18]).collect();
         let after = [1.0; 18];
-        let slices = masks.iter().zip(&before).map(|((index, mask), before)| (*index, MaskedSlice { before, after: &after, mask }));
+        let slices = masks
+            .iter()
+            .zip(&before)
+            .map(|((index, mask), before)| (*index, MaskedSlice { before, after: &after, mask }));
         measure(&slices.collect(), [2.0, 3.0], count)
     }
 
@@ -305,7 +310,10 @@ mod tests {
             let masks: Vec<Mask> =
                 volume.chunks(width * height).map(|slice| Mask::new(width, height, slice.to_vec()).unwrap()).collect();
             let zero = vec![0.0; width * height];
-            let slices = masks.iter().enumerate().map(|(index, mask)| (index, MaskedSlice { before: &zero, after: &zero, mask }));
+            let slices = masks
+                .iter()
+                .enumerate()
+                .map(|(index, mask)| (index, MaskedSlice { before: &zero, after: &zero, mask }));
             let found = measure(&slices.collect(), [1.0, 1.0], usize::MAX);
             let sizes: Vec<usize> = found.largest.iter().map(|component| component.voxels).collect();
             assert_eq!(sizes, flood_fill(&volume, [width, height, depth]), "{share} %");

@@ -223,12 +223,10 @@ fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
         Normalisation::Window(_) | Normalisation::Percentiles { .. } => JsValue::NULL,
     };
     let verification = match card.verification {
-        Some(rule) => object([
-            ("threshold", rule.threshold.into()),
-            ("margin", rule.margin.into()),
-            ("most", rule.most.into()),
-        ])?
-        .into(),
+        Some(rule) => {
+            object([("threshold", rule.threshold.into()), ("margin", rule.margin.into()), ("most", rule.most.into())])?
+                .into()
+        }
         None => JsValue::NULL,
     };
     let modality = if card.modality.is_empty() { "CT" } else { card.modality.as_str() };

@@ -2,8 +2,8 @@
 
 use coin_imaging::write::{Author, Correction};
 use coin_imaging::{
-    Component, Components, CounterfactualVolume, File, Format, InputTransform, Limits, Mask, Opened, Statistics, Window,
-    counterfactual_hu, write,
+    Component, Components, CounterfactualVolume, File, Format, InputTransform, Limits, Mask, Opened, Statistics,
+    Window, counterfactual_hu, write,
 };
 use js_sys::{Array, Date, Error, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -140,7 +140,14 @@ impl Scan {
     ///
     /// # Errors
     /// If the pixels do not fill the picture.
-    pub fn capture(&self, rgba: &[u8], width: u16, height: u16, model: &str, index: usize) -> Result<Uint8Array, Error> {
+    pub fn capture(
+        &self,
+        rgba: &[u8],
+        width: u16,
+        height: u16,
+        model: &str,
+        index: usize,
+    ) -> Result<Uint8Array, Error> {
         captured(rgba, width, height, model, Some((&self.0, index)))
     }
 

@@ -29,7 +29,8 @@ mod tests {
     #[test]
     fn a_packed_archive_opens_as_a_scan() {
         let png = crate::write::png_8bit(2, 2, &[0, 50, 100, 150]).unwrap();
-        let packed = archive(&[File { name: "a/slice.png", bytes: &png }, File { name: "table.csv", bytes: b"x\n" }]).unwrap();
+        let packed =
+            archive(&[File { name: "a/slice.png", bytes: &png }, File { name: "table.csv", bytes: b"x\n" }]).unwrap();
         let opened = crate::open_all(
             &[File { name: "all.zip", bytes: &packed }],
             crate::Window::ABDOMEN,

@@ -20,7 +20,10 @@ pub fn capture(
     author: &Author<'_>,
 ) -> Result<Vec<u8>, Error> {
     if rgb.len() != 3 * usize::from(width) * usize::from(height) {
-        return Err(Error::Encoding { format: "DICOM capture", reason: format!("the pixels do not fill {width} x {height}") });
+        return Err(Error::Encoding {
+            format: "DICOM capture",
+            reason: format!("the pixels do not fill {width} x {height}"),
+        });
     }
     let source = source.and_then(|(scan, index)| scan.sources()?.get(index));
     let reference = source.map(|source| &source.reference);

@@ -287,7 +287,10 @@ impl Settings<'_> {
                 largest_longest_mm: largest.and_then(|largest| size.length(largest.diameters.longest.length())),
                 largest_perpendicular_mm: largest
                     .and_then(|largest| size.length(largest.diameters.perpendicular.length())),
-                ood_warnings: summaries.iter().filter(|summary| summary.ood_score.is_some_and(OodScore::is_warning)).count(),
+                ood_warnings: summaries
+                    .iter()
+                    .filter(|summary| summary.ood_score.is_some_and(OodScore::is_warning))
+                    .count(),
                 other_modality: self.model.other_modality(scan.modality()).is_some(),
                 seconds: summaries.iter().map(|summary| summary.seconds).sum(),
             })?;

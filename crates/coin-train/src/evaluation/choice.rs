@@ -80,9 +80,9 @@ fn verifications(
     known: &[(Vec<f32>, Explanation, Mask)],
     threshold: f32,
 ) -> anyhow::Result<Vec<(Verification, f64)>> {
-    let tested = known.iter().map(|(image, explanation, _)| {
-        test_candidates(explainer, threshold, image, explanation, size, device)
-    });
+    let tested = known
+        .iter()
+        .map(|(image, explanation, _)| test_candidates(explainer, threshold, image, explanation, size, device));
     let tested = tested.collect::<anyhow::Result<Vec<Tested>>>()?;
     let rules = MOST_KEPT.into_iter().flat_map(|most| MARGINS.map(|margin| Verification { threshold, margin, most }));
     let scored = rules.filter_map(|rule| {
@@ -103,8 +103,9 @@ fn best(maps: &[(&[f32], &Mask)], size: usize, usual: MaskRule) -> MaskRule {
     };
     let hundredths = |value: u8| f32::from(value) / 100.0;
     // A seed threshold below the threshold is none.
-    let pairs =
-        SEED_THRESHOLDS.into_iter().flat_map(|seed_threshold| THRESHOLDS.map(move |threshold| (threshold, seed_threshold)));
+    let pairs = SEED_THRESHOLDS
+        .into_iter()
+        .flat_map(|seed_threshold| THRESHOLDS.map(move |threshold| (threshold, seed_threshold)));
     let pairs = pairs.filter(|(threshold, seed_threshold)| *seed_threshold == 0 || seed_threshold > threshold);
     let all = pairs.map(|(threshold, seed_threshold)| MaskRule {
         threshold: hundredths(threshold),

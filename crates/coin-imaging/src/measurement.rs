@@ -40,8 +40,8 @@ impl Diameters {
     /// use coin_imaging::{Diameters, Mask};
     ///
     /// let mask = Mask::new(6, 1, vec![false, true, true, true, true, false]).unwrap();
-    /// let measured = Diameters::of(&mask, [0.5, 2.0]).unwrap();
-    /// assert_eq!((measured.longest.length(), measured.perpendicular.length()), (2.0, 2.0));
+    /// let measured = Diameters::of(&mask, [0.5, 0.5]).unwrap();
+    /// assert_eq!((measured.longest.length(), measured.perpendicular.length()), (2.0, 0.5));
     /// ```
     #[must_use]
     pub fn of(mask: &Mask, pixel: [f32; 2]) -> Option<Self> {

@@ -23,6 +23,9 @@
 /** Names of engines in messages. @type {Record<EngineKind, string>} */
 const ENGINE_LABEL = { cpu: "CPU engine", webgpu: "WebGPU engine", files: "file reader" };
 
+/** Time for a worker to start; afterwards, it is replaced with the next request. */
+const START_TIMEOUT_MS = 30_000;
+
 /** Compiled modules, shared by all workers of a kind. @type {Map<EngineKind, WebAssembly.Module>} */
 const compiled = new Map();
 
@@ -187,8 +190,11 @@ export class EngineHost {
   #spawn() {
     const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: this.name });
     worker.postMessage({ module: compiled.get(this.kind) ?? null });
+    const silent = setTimeout(() => worker === this.#worker && this.#fail("it did not start"), START_TIMEOUT_MS);
     worker.addEventListener("message", ({ data }) => {
+      clearTimeout(silent);
       if (worker !== this.#worker) return;
+      if (data.started) return;
       if (data.compiled) {
         compiled.set(this.kind, data.compiled);
         return;

@@ -3,7 +3,8 @@
  *
  *   in   {module}             first message: the compiled WebAssembly module, or null to compile it here
  *        {id, method, args}   a call; calls run one after the other
- *   out  {compiled}           the module compiled here
+ *   out  {started}            this script runs
+ *        {compiled}           the module compiled here
  *        {progress}           of the start
  *        {requests}           network requests of this worker
  *        {id, step}           progress of a call
@@ -53,6 +54,8 @@ new PerformanceObserver((list) => {
 /** @type {Promise<void>} */
 let started;
 let queue = Promise.resolve();
+
+self.postMessage({ started: true });
 
 self.addEventListener("message", ({ data: { id, method, args, module } }) => {
   if (module !== undefined) started = start(module);

@@ -91,7 +91,9 @@ async function activateFor(source) {
  * @param {string} clientId of the requesting page or worker; empty for navigation
  */
 async function answer(request, clientId) {
-  const client = await worker.clients.get(clientId);
+  // A worker that still loads its imports is not a client yet: Firefox would wait for it, and it for them.
+  const isImport = request.destination === "worker" && (pathOf(request.url) ?? "") in files;
+  const client = isImport ? null : await worker.clients.get(clientId);
   if (client && ![...PAGES, ...ENGINES].includes(pathOf(client.url) ?? "")) return fetch(request);
   const path = pathOf(request.url);
   const body = (await request.clone().arrayBuffer()).byteLength;

@@ -6,8 +6,8 @@ import { after, before, describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { casesOf } from "../../web/page/cases.js";
 import { csvOf } from "../../web/page/csv.js";
-import { discDicom, discNifti, discPng } from "./files.mjs";
-import { openSite } from "./site.mjs";
+import { discDicom, discNifti, discPng, withMetadata } from "./files.mjs";
+import { DIST, MODEL, openSite } from "./site.mjs";
 import { Visitor, launch } from "./visitor.mjs";
 
 test("each folder, volume, picture and archive is a case, and the rest is one", () => {
@@ -49,8 +49,13 @@ describe("Batch", () => {
     }
     site = await openSite();
     browser = await launch(["--disable-gpu"]);
-    visitor = await Visitor.open(browser, `${site.address}#device=cpu&model=coin-kidney-tumour&threshold=0.02`);
+    visitor = await Visitor.open(browser, `${site.address}#device=cpu&model=${MODEL}`);
     page = visitor.page;
+    // It marks something in every image, if nothing is verified.
+    const model = await readFile(join(DIST, "models/coin-kidney-tumour.safetensors"));
+    const buffer = withMetadata(model, { format: 6, normalisation: { window: [-100, 300] }, verification: undefined });
+    await visitor.openFiles({ name: "every.safetensors", mimeType: "application/octet-stream", buffer });
+    await page.locator("#threshold").fill("0.02");
     await visitor.tab("batch");
   });
   after(async () => {

@@ -78,7 +78,7 @@ describe("Layout", () => {
     const { page } = visitor;
     await page.locator("#tab-viewer").focus();
     await page.keyboard.press("ArrowRight");
-    assert.ok(await page.locator("#comparisons").isVisible());
+    assert.ok(await page.locator("#batch").isVisible());
     assert.ok(!(await page.locator("#viewer").isVisible()));
     await page.keyboard.press("End");
     assert.ok(await page.locator("#device").isVisible());

@@ -23,6 +23,10 @@ const CARGO_ABOUT: &str = "0.9.3";
 /// Checks licences, sources and known vulnerabilities.
 const CARGO_DENY: &str = "0.20.2";
 
+/// The browsers that are optional for the browser tests, and their display: programs and Debian packages.
+const OTHER_BROWSERS: [(&str, &str); 3] =
+    [("firefox-esr", "firefox-esr"), ("WebKitWebDriver", "webkit2gtk-driver"), ("Xvfb", "xvfb")];
+
 /// Build settings for tools, which take longer to compile than to run.
 const CHEAP: [(&str, &str); 3] = [
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
@@ -71,12 +75,16 @@ fn install(package: &str, version: &str, options: &[&str]) -> anyhow::Result<()>
 }
 
 /// Checks for Node and npm, and returns the path of Chromium: from the variable CHROMIUM, from PATH, or installed with
-/// apt-get if run as root.
+/// apt-get if run as root. As root, it also installs the other browsers.
 pub fn for_browser_tests() -> anyhow::Result<PathBuf> {
     let major = |version: String| version.trim().trim_start_matches('v').split('.').next()?.parse::<u32>().ok();
     let node = output("node", &["--version"]).ok().and_then(major);
     if node.is_none_or(|major| major < NODE) || !has("npm", "") {
         bail!("the browser tests need Node {NODE} or newer with npm; install it from https://nodejs.org");
+    }
+    let is_root = output("id", &["-u"]).is_ok_and(|id| id.trim() == "0");
+    if is_root {
+        install_other_browsers();
     }
     if let Some(named) = std::env::var_os("CHROMIUM") {
         return Ok(named.into());
@@ -85,7 +93,7 @@ pub fn for_browser_tests() -> anyhow::Result<PathBuf> {
     if let Ok(path) = in_path() {
         return Ok(path);
     }
-    if output("id", &["-u"])?.trim() != "0" {
+    if !is_root {
         bail!(
             "the browser tests need Chromium; run sudo apt-get install --no-install-recommends chromium, or set CHROMIUM to its path"
         );
@@ -93,4 +101,20 @@ pub fn for_browser_tests() -> anyhow::Result<PathBuf> {
     run("apt-get", &["update"])?;
     run("apt-get", &["install", "--yes", "--no-install-recommends", "chromium"])?;
     in_path()
+}
+
+/// Installs Firefox and WebKit with apt-get. Without them, their tests are skipped.
+fn install_other_browsers() {
+    let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
+    for (program, package) in OTHER_BROWSERS {
+        if output("which", &[program]).is_err() {
+            arguments.push(package);
+        }
+    }
+    if arguments.len() == 3 {
+        return;
+    }
+    if let Err(reason) = run("apt-get", &["update"]).and_then(|()| run("apt-get", &arguments)) {
+        eprintln!("SKIPPED: tests in browsers that could not be installed; {reason}");
+    }
 }

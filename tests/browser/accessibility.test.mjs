@@ -31,6 +31,15 @@ test("axe reports no violations in both themes, on desktop and phone, with dialo
     await visitor.tab(tab);
     await assertNoViolations(`the tab ${tab}`);
   }
+  await visitor.tab("batch");
+  await page.locator("#batch-files").setInputFiles([{ name: "image.png", mimeType, buffer: discPng(64) }, { name: "damaged.nii", mimeType, buffer: Buffer.from("no volume") }]);
+  await page.locator("#batch-start").click();
+  await page.waitForFunction(() => /^1 case explained, 1 failed/.test(document.getElementById("batch-status")?.textContent ?? ""), undefined, { timeout: 60_000 });
+  await assertNoViolations("a batch");
+  await page.locator("#drop-hint").evaluate((hint) => hint.removeAttribute("hidden"));
+  await assertNoViolations("the targets of a drop");
+  await page.locator("#drop-hint").evaluate((hint) => hint.setAttribute("hidden", ""));
+  await visitor.tab("comparison");
   await page.locator("#compare-models").click();
   await page.waitForFunction(() => document.querySelectorAll("#comparison figure").length === 2, undefined, { timeout: 60_000 });
   await assertNoViolations("two models side by side");

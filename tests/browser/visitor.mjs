@@ -136,6 +136,8 @@ export class Visitor {
     await this.explain(async () => {
       await drag("dragEnter");
       await drag("dragOver");
+      // The hint appears under the pointer; the first event over it only enters it.
+      await drag("dragOver");
       await drag("drop");
     });
     await browser.detach();

@@ -485,6 +485,7 @@ export const PAGE = {
   "Show this list": "Diese Liste anzeigen",
   "Enable single-key shortcuts": "Kürzel mit einzelnen Tasten aktivieren",
   Open: "Öffnen",
+  "Drop files": "Dateien ablegen",
   "A slice, a series, a volume, an archive or a model: it replaces what is shown": "Eine Schicht, eine Serie, ein Volumen, ein Archiv oder ein Modell: ersetzt die Anzeige",
   "Add to the batch": "Zum Stapel hinzufügen",
   "Every folder or file becomes a case in the table": "Jeder Ordner und jede Datei wird ein Fall in der Tabelle",

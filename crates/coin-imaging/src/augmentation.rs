@@ -25,13 +25,8 @@ pub struct Augmentation {
     pub rotate: f32,
     /// Largest relative change of the intensities above the lower end of the window, for images whose brightness differs between
     /// scanners.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub gain: f32,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn is_zero(value: &f32) -> bool {
-    *value == 0.0
 }
 
 impl Augmentation {

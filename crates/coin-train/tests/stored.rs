@@ -50,6 +50,24 @@ fn recipes_in_shipped_models_are_read() {
 }
 
 #[test]
+fn models_of_other_images_keep_their_task() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+    for (name, recipe, organ, finding) in [
+        ("coin-glioma", "lgg-tumour", "head", "tumour"),
+        ("coin-lung-nodule", "lidc-nodule", "patch", "nodule"),
+    ] {
+        let bundle = Model::bundle(&models.join(name).join(format!("{name}.safetensors"))).unwrap();
+        let Protocol { task, input, .. } = Protocol::of(&bundle.card).unwrap();
+        assert_eq!((task.organ.0, task.finding_name()), (vec![organ.to_owned()], finding.to_owned()));
+        assert!(matches!(input.normalisation, Normalisation::Percentiles { .. }), "{name}");
+        // The recipe that ships today gives this model.
+        let recipe = Recipe::load(recipe, &[]).unwrap();
+        let own: Recipe = serde_json::from_value(bundle.card.recipe.clone()).unwrap();
+        assert_eq!(own, recipe);
+    }
+}
+
+#[test]
 fn slice_folders_without_a_description_contain_kidney_ct() {
     let folder = tempfile::tempdir().unwrap();
     let table = "file,case,grid,split,kidney_px,tumour_px,cyst_px,spacing_xy_mm,spacing_row_mm,low_hu,high_hu,label\n\

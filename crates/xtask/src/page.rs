@@ -11,7 +11,8 @@ use crate::tools::{self, WASM};
 use crate::{bundle, dependencies, precache, root, samples};
 
 /// The models on the page; it opens with the first one.
-const MODELS: [&str; 3] = ["coin-phantom", "coin-kidney-anomaly", "coin-kidney-tumour"];
+const MODELS: [&str; 5] =
+    ["coin-phantom", "coin-kidney-anomaly", "coin-glioma", "coin-lung-nodule", "coin-kidney-tumour"];
 
 /// An engine: its cargo feature, which is also its folder, and its cargo profile.
 type Engine = (&'static str, &'static str);

@@ -20,6 +20,9 @@ const NO_BUNDLE: (&str, &str) = ("DOCS_RS", "1");
 /// The driver of a software adapter for Vulkan (SwiftShader in Debian's Chromium).
 const SOFTWARE_ADAPTER: &str = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
+/// A model that verifies the candidates of its difference map.
+const VERIFIED_MODEL: &str = "coin-kidney-tumour";
+
 /// Checks formatting and lints and runs the native tests; needs neither browser nor network.
 pub fn native() -> anyhow::Result<()> {
     lint()?;
@@ -114,6 +117,7 @@ fn expected() -> anyhow::Result<PathBuf> {
     if let Some(volume) = samples::volume() {
         let slice = Some(samples::VOLUME_SLICE);
         explain(&folder.join("volume"), samples::REAL_CT_MODEL, &volume, "input.nii.gz", slice)?;
+        explain(&folder.join("verified"), VERIFIED_MODEL, &volume, "input.nii.gz", slice)?;
     }
     if let Some(dicom) = samples::dicom() {
         explain(&folder.join("dicom"), "coin-phantom", &dicom, "input.dcm", None)?;

@@ -52,13 +52,12 @@ fn recipes_in_shipped_models_are_read() {
 #[test]
 fn models_of_other_images_keep_their_task() {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
-    for (name, recipe, organ, finding) in [
-        ("coin-glioma", "lgg-tumour", "head", "tumour"),
-        ("coin-lung-nodule", "lidc-nodule", "patch", "nodule"),
-    ] {
+    for (name, recipe, organ, finding) in
+        [("coin-glioma", "lgg-tumour", "head", "tumour"), ("coin-lung-nodule", "lidc-nodule", "patch", "nodule")]
+    {
         let bundle = Model::bundle(&models.join(name).join(format!("{name}.safetensors"))).unwrap();
         let Protocol { task, input, .. } = Protocol::of(&bundle.card).unwrap();
-        assert_eq!((task.organ.0, task.finding_name()), (vec![organ.to_owned()], finding.to_owned()));
+        assert_eq!((task.finding_name(), task.organ.0), (finding.to_owned(), vec![organ.to_owned()]));
         assert!(matches!(input.normalisation, Normalisation::Percentiles { .. }), "{name}");
         // The recipe that ships today gives this model.
         let recipe = Recipe::load(recipe, &[]).unwrap();

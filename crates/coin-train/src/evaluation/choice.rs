@@ -14,15 +14,15 @@ use crate::data::Samples;
 /// Gain of IoU for which a model gets a rule of its own: on few samples the best one is partly chance, and numbers at the
 /// paper's threshold can be compared.
 const CLEARLY_BETTER: f64 = 0.01;
-/// Thresholds looked at, in hundredths.
+/// Candidate thresholds, in hundredths.
 const THRESHOLDS: std::ops::RangeInclusive<u8> = 10..=40;
-/// Seed thresholds looked at, in hundredths.
+/// Candidate seed thresholds, in hundredths.
 const SEED_THRESHOLDS: [u8; 9] = [0, 30, 35, 40, 45, 50, 55, 60, 65];
-/// Thresholds of candidates looked at; the mask has the same threshold.
+/// Thresholds for verification; the mask has the same threshold.
 const CANDIDATE_THRESHOLDS: [f32; 8] = [0.04, 0.05, 0.06, 0.07, 0.08, 0.1, 0.15, 0.2];
-/// Margins of candidates looked at.
+/// Margins for verification.
 const MARGINS: [f32; 5] = [0.02, 0.05, 0.1, 0.2, 0.3];
-/// Numbers of kept candidates looked at.
+/// Numbers of candidates to keep.
 const MOST_KEPT: [usize; 3] = [1, 2, MOST_CANDIDATES];
 
 /// The rules of a model.

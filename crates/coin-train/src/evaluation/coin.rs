@@ -1,9 +1,10 @@
-//! COIN's numbers, and the classifier's.
+//! Metrics of COIN and of the classifier.
 
 use burn::tensor::Device;
 use coin_core::explanation::{Explainer, Explanation};
 use coin_core::metrics::{Overlap, Ranking, RankingCurves, RankingSummary, Validity};
 use coin_core::networks::Inception;
+use coin_core::verification::Verification;
 use serde::{Deserialize, Serialize};
 
 use super::features::{FeatureDistance, FeatureExtractor};
@@ -11,31 +12,33 @@ use super::overlaps::Overlaps;
 use super::{BATCH, MaskRule, MethodReport, NegativeControl, NegativeControlTally, SliceResult, explain};
 use crate::data::{Sample, Samples};
 
-/// Slices looked at.
+/// Number of evaluated slices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SliceCounts {
-    /// All.
+    /// All slices.
     pub total: usize,
-    /// With an anomaly.
+    /// Abnormal slices.
     pub abnormal: usize,
 }
 
-/// What an evaluation found.
+/// Results of an evaluation.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
-    /// Slices looked at.
+    /// Rule of the model that selects the differences to keep, if it has one.
+    pub verification: Option<Verification>,
+    /// Number of evaluated slices.
     pub slices: SliceCounts,
-    /// The classifier's numbers.
+    /// Metrics of the classifier.
     pub classifier: RankingSummary,
-    /// The curves behind them.
+    /// Its ROC and calibration curves.
     pub curves: RankingCurves,
-    /// Slices that are unlike the training data, where the model knows that.
+    /// Number of out-of-distribution warnings; `None` without a detector.
     pub ood_warnings: Option<usize>,
-    /// COIN's numbers.
+    /// Metrics of COIN.
     pub coin: MethodReport,
-    /// What it did to the normal slices.
+    /// Results on the normal slices.
     pub normal: Option<NegativeControl>,
-    /// Each sample's result, in the samples' order.
+    /// Result of each sample, in their order.
     pub cases: Vec<SliceResult>,
     /// IoU of each abnormal sample, with its index.
     pub iou_by_sample: Vec<(usize, f64)>,
@@ -43,16 +46,19 @@ pub struct Evaluation {
     pub first_normal: Option<usize>,
 }
 
-/// Which Frechet distances are wanted.
+/// Which Fréchet distances to compute.
 #[derive(Clone, Copy)]
 pub enum Distances<'a> {
-    /// None: they take longer than all else.
+    /// None; they take longer than everything else.
     None,
-    /// In the classifier's features, and FID where there is an Inception to see the pictures.
+    /// In the classifier's features, and FID if there is an Inception network.
     Features(Option<&'a Inception>),
 }
 
-/// The paper's numbers for `samples`.
+/// Computes the paper's metrics on `samples`.
+///
+/// # Errors
+/// If a slice cannot be read or the device fails.
 pub fn evaluate(
     explainer: &Explainer,
     device: &Device,
@@ -88,7 +94,7 @@ pub fn evaluate(
     Ok(found)
 }
 
-/// What is counted while samples go by.
+/// Accumulates the results of samples.
 struct Tally<'a> {
     explainer: &'a Explainer,
     size: usize,
@@ -142,7 +148,7 @@ impl<'a> Tally<'a> {
         self.ranking.add(&sample.patient, before, sample.abnormal);
         let Explainer { method, inpainter, .. } = self.explainer;
         self.validity.add(before, after, method.reached(before, after, inpainter.conditions()));
-        // Where an anomaly is unknown, so is what lies outside it.
+        // Without a reference mask, the outside of the anomaly is unknown.
         if sample.truth.is_some() || !sample.abnormal {
             let truth = |pixel: usize| sample.truth.as_ref().is_some_and(|truth| truth.as_slice()[pixel]);
             for (_, difference) in explanation.difference.iter().enumerate().filter(|(pixel, _)| !truth(*pixel)) {
@@ -160,6 +166,7 @@ impl<'a> Tally<'a> {
     fn evaluation(self) -> Evaluation {
         let (sum, count) = self.outside;
         Evaluation {
+            verification: self.explainer.verification,
             slices: self.slices,
             ood_warnings: self.ood_warnings,
             classifier: self.ranking.summary(),

@@ -1,4 +1,4 @@
-//! Images in which there is nothing to be found: whatever a model finds or changes there is false.
+//! Negative controls: images without a finding, in which every mask and every change is false.
 
 use coin_core::explanation::Explanation;
 use coin_core::ood::OodScore;
@@ -6,36 +6,36 @@ use serde::{Deserialize, Serialize};
 
 use super::MaskRule;
 
-/// What a model did to such images.
+/// Results of a model on a negative control.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NegativeControl {
-    /// Images looked at.
+    /// Number of images.
     pub slices: usize,
-    /// Share that the classifier calls abnormal, with a probability of half or more.
+    /// Fraction that the classifier calls abnormal, with a probability of at least 0.5.
     pub called_abnormal: f64,
-    /// Share in which the mask is not empty.
+    /// Fraction with a non-empty mask.
     pub masked: f64,
-    /// Share with an out-of-distribution warning, where the model can give one. `unfamiliar` in older reports.
+    /// Fraction with an out-of-distribution warning; `None` without a detector. `unfamiliar` in older reports.
     #[serde(default, alias = "unfamiliar", skip_serializing_if = "Option::is_none")]
     pub ood_warnings: Option<f64>,
     /// Mean difference between image and counterfactual, in [0, 1].
     pub mean_change: f64,
 }
 
-/// Adds images up.
+/// Accumulates the results of images.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NegativeControlTally {
     slices: usize,
     called_abnormal: usize,
     masked: usize,
-    /// Whether it is known at all, and of how many.
+    /// Number of warnings; `None` without a detector.
     ood_warnings: Option<usize>,
-    /// Sum of the images' mean differences.
+    /// Sum of the mean differences.
     change: f64,
 }
 
 impl NegativeControlTally {
-    /// Adds an image of `size * size` pixels, and how unlike the training data it is.
+    /// Adds an image of `size * size` pixels and its out-of-distribution score.
     pub fn add(&mut self, explanation: &Explanation, size: usize, mask_rule: MaskRule, ood_score: Option<OodScore>) {
         self.slices += 1;
         self.called_abnormal += usize::from(explanation.before >= 0.5);

@@ -1,5 +1,5 @@
-//! How far counterfactuals are from images in the features of a network: the Frechet distance of its features. It is FID where they
-//! are Inception's, and no FID where they are the classifier's.
+//! Fréchet distance between images and counterfactuals in the features of a network: FID for Inception, another metric for the
+//! classifier.
 
 use burn::tensor::{Device, Tensor};
 use coin_core::metrics::Features;
@@ -7,12 +7,12 @@ use coin_core::networks::{Classifier, Inception};
 
 use crate::pictures;
 
-/// Whose features.
+/// The network that computes the features.
 #[derive(Clone, Copy)]
 pub enum FeatureExtractor<'a> {
-    /// Those of the classifier, on this device.
+    /// The classifier, on this device.
     Classifier(&'a Classifier, &'a Device),
-    /// Those of Inception.
+    /// Inception.
     Inception(&'a Inception),
 }
 
@@ -24,12 +24,12 @@ pub struct FeatureDistance<'a> {
 }
 
 impl<'a> FeatureDistance<'a> {
-    /// Of images of `size` x `size`.
+    /// Starts without images of `size` x `size` pixels.
     pub fn new(extractor: FeatureExtractor<'a>, size: usize) -> Self {
         Self { extractor, size, sets: None }
     }
 
-    /// Adds a batch of images and one of counterfactuals, each `size * size` values in [-1, 1] an image.
+    /// Adds a batch of images and their counterfactuals, `size * size` values in [-1, 1] each.
     pub fn add(&mut self, images: &[f32], counterfactuals: &[f32]) -> anyhow::Result<()> {
         for (set, seen) in [images, counterfactuals].into_iter().enumerate() {
             let features = self.features(seen);

@@ -1,5 +1,4 @@
-//! How good an explanation is: the paper's numbers over samples whose truth is known, for COIN and for the saliency
-//! methods and the supervised segmenter it is compared with.
+//! The paper's metrics over samples with a known label, for COIN, the saliency methods and the supervised segmenter.
 
 mod choice;
 mod coin;
@@ -28,19 +27,19 @@ pub const PAPER_THRESHOLD: f32 = 0.25;
 /// Slices computed at once.
 const BATCH: usize = 8;
 
-/// How a map becomes a mask.
+/// Rule that turns a map into a mask.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MaskRule {
-    /// The mask is where the map exceeds this.
+    /// The mask consists of the pixels above this.
     pub threshold: f32,
-    /// Only components are kept in which the map exceeds this somewhere; 0 keeps all.
+    /// Components that do not exceed this somewhere are removed; 0 keeps all.
     pub seed_threshold: f32,
     /// Opening, closing, largest component.
     pub postprocess: bool,
 }
 
 impl MaskRule {
-    /// Where the map exceeds `threshold`, and nothing more to it.
+    /// A threshold alone.
     pub const fn at(threshold: f32) -> Self {
         Self { threshold, seed_threshold: 0.0, postprocess: false }
     }
@@ -60,7 +59,7 @@ impl MaskRule {
     }
 }
 
-/// The paper's numbers of one method; a number that cannot be computed, or that the method does not have, is `None`.
+/// Metrics of one method; `None` if a metric cannot be computed or does not apply.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MethodReport {
     /// Threshold of the masks.
@@ -71,7 +70,7 @@ pub struct MethodReport {
     pub seed_threshold: f32,
     /// Pooled over all pixels of all abnormal slices.
     pub iou: Option<f64>,
-    /// Bootstrap interval of it, 95 %, over patients.
+    /// Its 95 % bootstrap interval over patients.
     #[serde(default)]
     pub iou_ci95: Option<[f64; 2]>,
     /// Pooled Dice.
@@ -82,30 +81,30 @@ pub struct MethodReport {
     pub recall: Option<f64>,
     /// Mean over abnormal slices.
     pub iou_mean: Option<f64>,
-    /// Bootstrap interval of that mean, 95 %, over patients.
+    /// Its 95 % bootstrap interval over patients.
     pub iou_mean_ci95: Option<[f64; 2]>,
     /// Pooled IoU by the threshold alone.
     pub iou_by_threshold: Vec<(f32, f64)>,
     /// Counterfactual validity.
     pub cv: Option<f64>,
-    /// The same of all slices, sure or not, as Singla et al. count it.
+    /// The same over all slices, confident or not, as in Singla et al.
     #[serde(default)]
     pub cv_all_slices: Option<f64>,
-    /// Share of counterfactuals with the verdict that was wanted, COIN's being "normal".
+    /// Fraction of counterfactuals with the wanted classification, which is "normal" for COIN.
     pub counterfactual_accuracy: Option<f64>,
-    /// Frechet inception distance; needs a network that is not shipped.
+    /// Fréchet inception distance; needs a network that is not shipped.
     pub fid: Option<f64>,
-    /// Frechet distance between images and counterfactuals in the classifier's own features; no FID.
+    /// Fréchet distance between images and counterfactuals in the classifier's features, which is not FID.
     #[serde(default)]
     pub frechet_classifier: Option<f64>,
     /// Mean difference, in [0, 1], outside the anomaly.
     pub change_outside: Option<f64>,
-    /// Pooled IoU of a perfect inpainter with the same mask rule: the protocol's ceiling.
+    /// Pooled IoU of a perfect inpainter under the same mask rule.
     pub ceiling_iou: Option<f64>,
 }
 
 impl MethodReport {
-    /// Threshold that alone gives the best pooled IoU; the lowest such, and that IoU.
+    /// The lowest threshold with the best pooled IoU, and that IoU.
     pub fn best(&self) -> Option<(f32, f64)> {
         best_threshold(&self.iou_by_threshold)
     }

@@ -1,4 +1,4 @@
-//! Masks of one method against the truth, added up over abnormal slices.
+//! Overlap of the masks of one method with the reference masks, pooled over abnormal slices.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use coin_imaging::Mask;
 
 use super::{MaskRule, MethodReport};
 
-/// See the module.
+/// Accumulates the overlaps of one method.
 pub struct Overlaps {
     mask_rule: MaskRule,
     size: usize,
@@ -19,7 +19,7 @@ pub struct Overlaps {
 }
 
 impl Overlaps {
-    /// Of maps of `size * size` pixels.
+    /// Starts without slices; maps have `size * size` pixels.
     pub fn new(mask_rule: MaskRule, size: usize) -> Self {
         let sweep = ThresholdSweep::hundredths();
         Self { mask_rule, size, sweep, by_patient: BTreeMap::new(), iou_by_sample: Vec::new() }
@@ -33,7 +33,7 @@ impl Overlaps {
         self.iou_by_sample.extend(found.iou().map(|iou| (index, iou)));
     }
 
-    /// The numbers that masks alone give.
+    /// The metrics that need masks only.
     pub fn report(&self) -> MethodReport {
         let pooled: Overlap = self.by_patient.values().flatten().copied().sum();
         let patients: Vec<&Vec<Overlap>> = self.by_patient.values().collect();

@@ -1,4 +1,4 @@
-//! The numbers of the saliency methods, over abnormal samples: they explain the same classifier without COIN.
+//! Metrics of the saliency methods, which explain the same classifier, over abnormal samples.
 
 use anyhow::Context as _;
 use burn::tensor::Device;
@@ -12,7 +12,7 @@ use crate::Error;
 use crate::data::Samples;
 use crate::pictures;
 
-/// A classifier whose decisions are looked at.
+/// A classifier and the settings of its saliency methods.
 pub struct Saliency {
     classifier: Classifier,
     layer: Layer,
@@ -21,16 +21,16 @@ pub struct Saliency {
     device: Device,
 }
 
-/// What a method found.
+/// Results of a method.
 pub struct SaliencyFound {
-    /// Its numbers.
+    /// Its metrics.
     pub report: MethodReport,
-    /// The maps of the samples that were asked for, in their order; `None` for normal ones.
+    /// Maps of the requested samples, in their order; `None` for normal ones.
     pub maps: Vec<Option<Vec<f32>>>,
 }
 
 impl Saliency {
-    /// Looks at the layer of that name, or the last one; RISE with so many masks.
+    /// Uses the layer of that name, or the last one, and RISE with `masks` masks.
     pub fn of(
         classifier: Classifier,
         layer: Option<&str>,
@@ -65,7 +65,7 @@ impl Saliency {
         pictures::values(map.context("the map was stopped")?, "the map")
     }
 
-    /// The numbers of a method, keeping the maps of the samples `kept`; `bar` moves with each sample.
+    /// Evaluates a method and keeps the maps of the samples `kept`; `bar` advances with each sample.
     pub fn evaluate(
         &self,
         method: SaliencyMethod,

@@ -1,4 +1,4 @@
-//! The numbers of the supervised segmenter, over abnormal samples.
+//! Metrics of the supervised segmenter over abnormal samples.
 
 use burn::tensor::Device;
 use burn::tensor::activation::sigmoid;
@@ -9,10 +9,10 @@ use super::{BATCH, MaskRule, MethodReport};
 use crate::data::{Sample, Samples};
 use crate::pictures;
 
-/// Where a probability means lesion.
+/// A pixel belongs to the lesion from this probability on.
 pub const SEGMENTER_MASK_RULE: MaskRule = MaskRule::at(0.5);
 
-/// How well `segmenter` finds what is abnormal in `samples` of `size` x `size`.
+/// Evaluates `segmenter` on `samples` of `size` x `size` pixels.
 pub fn evaluate_segmenter(
     segmenter: &UNet,
     device: &Device,

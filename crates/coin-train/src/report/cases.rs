@@ -10,10 +10,10 @@ use crate::evaluation::SliceResult;
 
 /// Rows of the table at most, which a browser still sorts at once.
 const MOST_ROWS: usize = 2000;
-/// What the pictures of a slice show.
+/// Captions of the pictures of a slice.
 const PICTURES: [&str; 4] = ["Input", "Counterfactual", "Difference", "Mask and reference"];
 
-/// The section; nothing for reports without slices.
+/// The section; empty for reports without slices.
 pub fn section(report: &Report, thumbnails: &Thumbnails) -> Markup {
     html! {
         @if !report.cases.is_empty() {

@@ -1,4 +1,4 @@
-//! What an evaluation leaves behind: `report.json`, `report.html` and the picture sheet.
+//! Files of an evaluation: `report.json`, `report.html` and the picture sheet.
 
 mod cases;
 mod classifier;
@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use coin_core::metrics::{RankingCurves, RankingSummary};
+use coin_core::verification::Verification;
 use coin_imaging::write;
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +36,7 @@ pub use thumbnails::Thumbnails;
 pub struct Methods {
     /// COIN itself.
     pub coin: MethodReport,
-    /// The supervised segmenter, where one was trained: the bound of what masks give.
+    /// The supervised segmenter, if one was trained: the supervised upper bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unet: Option<MethodReport>,
     /// Other models on the same slices, by the names they were given.
@@ -47,7 +48,7 @@ pub struct Methods {
 }
 
 impl Methods {
-    /// What COIN is compared with, with names as papers write them.
+    /// The methods other than COIN, with their names in papers.
     pub fn others(&self) -> impl Iterator<Item = (&str, &MethodReport)> {
         let bound = self.unet.iter().map(|found| ("Supervised upper bound (U-Net)", found));
         let models = self.models.iter().map(|(name, found)| (name.as_str(), found));
@@ -66,7 +67,7 @@ impl Methods {
 pub struct Report {
     /// Name of the model.
     pub model: String,
-    /// What it was evaluated on.
+    /// Description of the evaluated data.
     pub data: String,
     /// Where it ran.
     pub device: String,
@@ -75,25 +76,28 @@ pub struct Report {
     /// Whether masks were opened and closed and only their largest component kept; `None` in older reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postprocess: Option<bool>,
+    /// Rule of the model that selects the differences to keep, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
     /// Hash of the model's weights, where they were read from a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights_sha256: Option<String>,
     /// Version and revision of this program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub software: Option<String>,
-    /// Slices looked at.
+    /// Number of evaluated slices.
     pub slices: SliceCounts,
-    /// Slices with an out-of-distribution warning, where the model can give one. `unfamiliar` in older reports.
+    /// Number of out-of-distribution warnings; `None` without a detector. `unfamiliar` in older reports.
     #[serde(default, alias = "unfamiliar", skip_serializing_if = "Option::is_none")]
     pub ood_warnings: Option<usize>,
-    /// The classifier's numbers.
+    /// Metrics of the classifier.
     pub classifier: RankingSummary,
     /// Its ROC curve and reliability diagram.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classifier_curves: Option<RankingCurves>,
-    /// The explanations' numbers.
+    /// Metrics of each method.
     pub methods: Methods,
-    /// What was done to images in which there is nothing to be found, by what they are.
+    /// Negative controls by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub controls: BTreeMap<String, NegativeControl>,
     /// Each evaluated slice.
@@ -101,12 +105,12 @@ pub struct Report {
     pub cases: Vec<SliceResult>,
     /// Time the evaluation took.
     pub seconds: f64,
-    /// What it is for.
+    /// Intended use.
     #[serde(default = "notice")]
     pub notice: String,
 }
 
-/// What the evaluated slices that are normal are called among the negative controls.
+/// Name of the negative control of evaluated normal slices.
 pub const NORMAL: &str = "normal slices";
 
 fn notice() -> String {
@@ -122,6 +126,7 @@ impl Report {
             device: device.into(),
             threshold: mask_rule.threshold,
             postprocess: Some(mask_rule.postprocess),
+            verification: found.verification,
             weights_sha256: None,
             software: Some(format!("COIN {}, revision {}", env!("CARGO_PKG_VERSION"), env!("COIN_REVISION"))),
             slices: found.slices,
@@ -172,7 +177,7 @@ impl Report {
         });
         let controls = self.controls.iter().map(|(name, control)| {
             format!(
-                "{name}: {} images with nothing to be found, {:.3} called abnormal, {:.3} with a mask, {} warned of, mean change {:.4}",
+                "{name}: {} images without a finding, {:.3} called abnormal, {:.3} with a mask, {} with an OOD warning, mean change {:.4}",
                 control.slices,
                 control.called_abnormal,
                 control.masked,

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::decimal::{decimal, with_places};
 use super::{Report, table};
 
-/// The section; nothing without such images.
+/// The section; empty without negative controls.
 pub fn section(report: &Report) -> Markup {
     let caption = html! {
         "Images without a finding, and the shares of them that are called abnormal, have a non-empty mask or trigger an "

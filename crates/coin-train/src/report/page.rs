@@ -127,6 +127,10 @@ fn mask_rule(report: &Report) -> Markup {
         @if report.methods.coin.seed_threshold > 0.0 {
             "; components that exceed the seed threshold " (report.methods.coin.seed_threshold)
         }
+        @if let Some(rule) = report.verification {
+            "; verified: of the components above " (rule.threshold) ", at most " (rule.most)
+            " that raise the probability by more than " (rule.margin)
+        }
         @if report.postprocess == Some(true) { "; opened, closed, largest component" }
     }
 }

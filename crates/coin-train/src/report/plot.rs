@@ -48,7 +48,7 @@ impl Plot {
         points.map(|(x, y)| format!("{},{}", self.x(x), self.y(y))).collect::<Vec<_>>().join(" ")
     }
 
-    /// The axes with marks on them; `label` says what is seen, for screen readers.
+    /// Axes with marks; `label` describes the plot for screen readers.
     pub fn draw(&self, label: &str, marks: &Markup) -> Markup {
         let (width, height) = (LEFT + WIDTH + RIGHT, TOP + self.height + BOTTOM);
         let (foot, middle) = (self.y(0.0), TOP + self.height / 2.0);

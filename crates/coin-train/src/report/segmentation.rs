@@ -1,4 +1,4 @@
-//! The section on segmentation: methods compared, what counterfactuals do, and IoU by threshold.
+//! The section on segmentation: comparison of methods, metrics of the counterfactuals, and IoU by threshold.
 
 use maud::{Markup, html};
 

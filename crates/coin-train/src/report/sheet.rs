@@ -58,7 +58,7 @@ impl Sheet {
         })
     }
 
-    /// With a column of another method's maps, one a row; nothing is drawn where there is none.
+    /// Adds a column with the maps of another method, one per row; rows without a map stay empty.
     pub fn with_maps(mut self, caption: &str, maps: &[Option<Vec<f32>>]) -> Self {
         let nothing = vec![0.0; self.size * self.size];
         self.captions.push(caption.to_owned());

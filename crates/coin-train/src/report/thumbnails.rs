@@ -34,7 +34,7 @@ impl Thumbnails {
     /// Of the samples that were evaluated, as many as transform.
     ///
     /// # Errors
-    /// When a slice cannot be read any more, the device gives nothing back, or a picture cannot be encoded.
+    /// If a slice cannot be read, the device fails, or a picture cannot be encoded.
     pub fn of(
         explainer: &Explainer,
         device: &Device,

@@ -92,10 +92,10 @@ async function activateFor(source) {
  */
 async function answer(request, clientId) {
   // A worker that still loads its imports is not a client yet: Firefox would wait for it, and it for them.
-  const isImport = request.destination === "worker" && (pathOf(request.url) ?? "") in files;
+  const path = pathOf(request.url);
+  const isImport = request.destination === "worker" && path !== null && path in files;
   const client = isImport ? null : await worker.clients.get(clientId);
   if (client && ![...PAGES, ...ENGINES].includes(pathOf(client.url) ?? "")) return fetch(request);
-  const path = pathOf(request.url);
   const body = (await request.clone().arrayBuffer()).byteLength;
   // The query of a navigation comes from the link, not from the page.
   const sent = body + (request.mode === "navigate" ? 0 : new URL(request.url).search.length);

@@ -58,14 +58,18 @@ let lastId = 0;
 /** The case that is being explained, and the controller that interrupts it. @type {{id: number, controller: AbortController} | null} */
 let running = null;
 let sort = { by: "", descending: false };
+/** Shows an error. @type {(error: unknown) => void} */
+let showError = () => {};
 
 /**
  * Sets up the batch.
  *
  * @param {() => Promise<import("../coin.js").Explainer>} explainerOf the explainer of the chosen model
  * @param {(load: LoadInput) => void} open shows a slice
+ * @param {(error: unknown) => void} onError
  */
-export async function initBatch(explainerOf, open) {
+export async function initBatch(explainerOf, open, onError) {
+  showError = onError;
   for (const id of ["batch-folder", "batch-files"]) {
     const picker = element(id, HTMLInputElement);
     picker.addEventListener("change", () => {
@@ -321,9 +325,4 @@ async function saveMasks() {
   });
   files.push({ name: "scans.csv", content: new TextEncoder().encode(tableOf(all)) });
   save(new Blob([await packFiles(files)], { type: "application/zip" }), "coin-masks.zip");
-}
-
-/** @param {unknown} error */
-function showError(error) {
-  showNotice(error instanceof Error ? error.message : String(error));
 }

@@ -2,9 +2,10 @@
  * Encodes a table as CSV (RFC 4180); missing values are empty.
  *
  * @param {Record<string, string | number | boolean | null>[]} rows with the same keys, which are the columns
+ * @param {string[]} [columns] those of a table without rows
  */
-export function csvOf(rows) {
-  const columns = Object.keys(rows[0] ?? {});
+export function csvOf(rows, columns = []) {
+  if (rows.length > 0) columns = Object.keys(rows[0]);
   const cell = (/** @type {string | number | boolean | null} */ value) => {
     const text = String(value ?? "");
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

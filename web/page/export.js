@@ -64,7 +64,7 @@ export function initExport(current, showError) {
     const result = current();
     if (!result) return;
     componentsOf(result)
-      .then((components) => save(new Blob([csvOf(components)], { type: "text/csv" }), `${stem(result)}-components.csv`))
+      .then((components) => save(new Blob([csvOf(components, ["component"])], { type: "text/csv" }), `${stem(result)}-components.csv`))
       .catch(showError);
   });
   for (const { button, file } of FILES) {

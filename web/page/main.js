@@ -485,7 +485,7 @@ initDiagnostics(() => ({ result, device: explainer?.device ?? null }));
 initComparison(current, () => models);
 const methods = initMethods(current, ({ input, explainer }, method, options) => explainer.attribute(input.slice, method, options), updateAddress, showError);
 initVolume(show, showError);
-initBatch(async () => (await ready(new AbortController().signal)).explainer, show).catch(showError);
+initBatch(async () => (await ready(new AbortController().signal)).explainer, show, showError).catch(showError);
 initRequestLog();
 onDisplay(() => redraw(undefined));
 onMaskOptions(

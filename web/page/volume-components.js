@@ -67,5 +67,6 @@ export async function componentsCsv(scan, explained) {
       mean_after: after[0],
       sd_after: after[1],
     })),
+    ["component"],
   );
 }

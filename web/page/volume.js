@@ -133,11 +133,14 @@ export async function showVolume({ input, explanation, model, explainer }, sourc
     projectionBox.hidden = true;
   }
   index = input.index;
+  const isNew = !input.edited && !volume.slices.has(index);
   if (!input.edited) volume.slices.set(index, explanation);
   const { isVolume, isSegmentable } = source.scan.info;
   const isHidden = (/** @type {string} */ file) => (file === "segmentation" ? !isSegmentable : file !== "components" && !isVolume);
   for (const button of saves) button.hidden = isHidden(button.value);
-  await updateVolume();
+  // A slice that was explained before changes neither projection nor components, which take as long as a slice takes to show.
+  if (isNew) await updateVolume();
+  else drawCurve();
 }
 
 /** Redraws curve and projection with the current mask options and theme, and measures the components. */

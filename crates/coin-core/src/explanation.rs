@@ -57,6 +57,9 @@ pub struct Explainer {
     pub verification: Option<Verification>,
 }
 
+/// The classifier calls an image abnormal from this probability on.
+pub const ABNORMAL: f32 = 0.5;
+
 /// The explanation of one image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {

@@ -88,11 +88,9 @@ impl<'a> CounterfactualVolume<'a> {
     /// Encodes the first slice's mask as PNG of 0 and 255; `None` without an explanation.
     ///
     /// # Errors
-    /// If the mask does not match the scan.
+    /// If the encoder fails.
     pub fn mask_png(&self) -> Result<Option<Vec<u8>>, Error> {
-        let Some(mask) = self.masks.values().next() else { return Ok(None) };
-        let levels: Vec<u8> = mask.as_slice().iter().map(|&inside| if inside { 255 } else { 0 }).collect();
-        write::png_8bit(mask.width(), mask.height(), &levels).map(Some)
+        self.masks.values().next().map(write::mask_png).transpose()
     }
 
     /// Encodes the masks as a DICOM segmentation; `None` for other formats, for DICOM files without identifiers or

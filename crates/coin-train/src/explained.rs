@@ -65,8 +65,7 @@ impl ExplainedSlice {
         save("counterfactual.png", Picture::of_normalised(&self.explanation.counterfactual, size, size))?;
         save("difference.png", Picture::of_difference(&self.explanation.difference, size, size))?;
         save("overlay.png", shown.with_mask(&self.mask, None))?;
-        let mask: Vec<u8> = self.mask.as_slice().iter().map(|&inside| if inside { 255 } else { 0 }).collect();
-        files::write(&folder.join("mask.png"), &write::png_8bit(size, size, &mask)?)?;
+        files::write(&folder.join("mask.png"), &write::mask_png(&self.mask)?)?;
         Ok(files::write(&folder.join("difference.npy"), &npy(&self.explanation.difference, size)?)?)
     }
 

@@ -25,5 +25,5 @@ pub use archive::archive;
 pub use capture::capture;
 pub use dicom::Author;
 pub use nifti::{Voxel, nifti, nifti_mask};
-pub use png::{png, png_8bit, png_16bit};
+pub use png::{mask_png, png, png_8bit, png_16bit};
 pub use segmentation::segmentation;

@@ -5,8 +5,8 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, ImageBuffer, Luma};
 
 use super::DESCRIPTION;
-use crate::Error;
 use crate::picture::Picture;
+use crate::{Error, Mask};
 
 /// Encodes a colour picture as PNG.
 ///
@@ -31,6 +31,15 @@ pub fn png_8bit(width: usize, height: usize, levels: &[u8]) -> Result<Vec<u8>, E
     let written = described.and_then(|()| encoder.write_header()?.write_image_data(levels));
     written.map_err(png_error)?;
     Ok(bytes)
+}
+
+/// Encodes a mask as 8-bit PNG of 0 and 255.
+///
+/// # Errors
+/// If the encoder fails.
+pub fn mask_png(mask: &Mask) -> Result<Vec<u8>, Error> {
+    let levels: Vec<u8> = mask.as_slice().iter().map(|&inside| if inside { 255 } else { 0 }).collect();
+    png_8bit(mask.width(), mask.height(), &levels)
 }
 
 /// Encodes `width * height` intensities as 16-bit PNG.

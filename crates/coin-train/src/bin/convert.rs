@@ -15,7 +15,7 @@ use coin_imaging::anomaly::AnomalyStyle;
 use coin_train::Error;
 use coin_train::data::{DataOptions, Dataset, Subset};
 use coin_train::device::DeviceChoice;
-use coin_train::evaluation::{MaskRule, PAPER_THRESHOLD, Rules, choose_rules};
+use coin_train::evaluation::{MaskRule, PAPER_THRESHOLD, choose_rules};
 use coin_train::model::Model;
 use coin_train::pretrained::Pretrained;
 use coin_train::program;
@@ -236,12 +236,10 @@ fn choose_mask_rule(path: &Path, data: &DataOptions, device: DeviceChoice, out: 
     let samples = data.samples(&[Subset::Validation], &protocol.anomaly, INSERTION_SEED);
     let Model { explainer, device, .. } = Model::open(path, device)?;
     let usual = MaskRule::at(PAPER_THRESHOLD);
-    let Rules { mask, verification } = choose_rules(&explainer, &device, bundle.card.size, &samples, usual)?;
-    eprintln!("{}: {mask:?}, {verification:?}", out.display());
+    let rules = choose_rules(&explainer, &device, bundle.card.size, &samples, usual)?;
+    eprintln!("{}: {:?}, {:?}", out.display(), rules.mask, rules.verification);
     bundle.card.format = FORMAT;
-    bundle.card.threshold = mask.threshold;
-    bundle.card.seed_threshold = mask.seed_threshold;
-    bundle.card.verification = verification;
+    rules.put(&mut bundle.card);
     Ok(files::write(out, &bundle.write()?)?)
 }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use coin_core::explanation::ABNORMAL;
 use coin_core::ood::OodScore;
 use coin_imaging::{CounterfactualVolume, File, Limits, Opened, Scan, Window, open_all};
 use coin_train::Error;
@@ -18,9 +19,6 @@ use coin_train::program;
 use coin_train::scan_table::{self, MOST_COMPONENTS, ScanRow, ScanTable, VoxelSize};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-
-/// A slice with at least this probability counts as abnormal.
-const ABNORMAL: f32 = 0.5;
 
 /// Marker file, written last, of the complete results of an input; it contains their fingerprint.
 const COMPLETE: &str = "complete.txt";

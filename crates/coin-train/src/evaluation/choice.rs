@@ -1,6 +1,7 @@
 //! The rules that a model ships with, chosen on validation: which differences are kept, and how the difference map becomes a mask.
 
 use burn::tensor::Device;
+use coin_core::bundle::Card;
 use coin_core::explanation::{Explainer, Explanation};
 use coin_core::metrics::Overlap;
 use coin_core::verification::{MOST_CANDIDATES, Verification};
@@ -32,6 +33,15 @@ pub struct Rules {
     pub mask: MaskRule,
     /// Which differences are kept.
     pub verification: Option<Verification>,
+}
+
+impl Rules {
+    /// Stores the rules in a model card.
+    pub fn put(self, card: &mut Card) {
+        card.threshold = self.mask.threshold;
+        card.seed_threshold = self.mask.seed_threshold;
+        card.verification = self.verification;
+    }
 }
 
 /// The rules of the best pooled IoU: `usual` where no other mask rule is clearly better, and verification of candidates only where

@@ -1,6 +1,6 @@
 //! Negative controls: images without a finding, in which every mask and every change is false.
 
-use coin_core::explanation::Explanation;
+use coin_core::explanation::{ABNORMAL, Explanation};
 use coin_core::ood::OodScore;
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ impl NegativeControlTally {
     /// Adds an image of `size * size` pixels and its out-of-distribution score.
     pub fn add(&mut self, explanation: &Explanation, size: usize, mask_rule: MaskRule, ood_score: Option<OodScore>) {
         self.slices += 1;
-        self.called_abnormal += usize::from(explanation.before >= 0.5);
+        self.called_abnormal += usize::from(explanation.before >= ABNORMAL);
         let mask = mask_rule.apply(&explanation.difference, size);
         self.masked += usize::from(mask.is_some_and(|mask| mask.count() > 0));
         if let Some(score) = ood_score {

@@ -1,6 +1,6 @@
 //! The result of one evaluated slice.
 
-use coin_core::explanation::Explanation;
+use coin_core::explanation::{ABNORMAL, Explanation};
 use coin_core::metrics::Overlap;
 use coin_core::ood::OodScore;
 use coin_imaging::Mask;
@@ -62,7 +62,7 @@ impl SliceResult {
 
     /// Whether the classifier calls it abnormal.
     pub fn called_abnormal(&self) -> bool {
-        self.probability_before >= 0.5
+        self.probability_before >= ABNORMAL
     }
 
     /// Whether it triggers an out-of-distribution warning.

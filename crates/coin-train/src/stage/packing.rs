@@ -12,7 +12,7 @@ use super::card::card;
 use super::context::TrainingContext;
 use super::training::Training;
 use crate::data::Subset;
-use crate::evaluation::{self, Distances, MaskRule, MethodReport, PAPER_THRESHOLD, Rules, SEGMENTER_MASK_RULE};
+use crate::evaluation::{self, Distances, MaskRule, MethodReport, PAPER_THRESHOLD, SEGMENTER_MASK_RULE};
 use crate::files;
 use crate::ood;
 use crate::report::{self, Report, Sheet, Thumbnails};
@@ -43,9 +43,9 @@ impl Training<'_> {
 
         let mut explainer = bundle.explainer(device)?;
         let (usual, validation) = (MaskRule::at(PAPER_THRESHOLD), self.context.validation_samples());
-        let Rules { mask: mask_rule, verification } =
-            evaluation::choose_rules(&explainer, device, recipe.input.size, &validation, usual)?;
-        explainer.verification = verification;
+        let rules = evaluation::choose_rules(&explainer, device, recipe.input.size, &validation, usual)?;
+        let mask_rule = rules.mask;
+        explainer.verification = rules.verification;
         explainer.ood = ood::of(&recipe.protocol(), recipe.seed, data)?;
         let started = Instant::now();
         let samples = data.samples(&[Subset::Test], &recipe.anomaly, TEST_SEED);
@@ -71,9 +71,7 @@ impl Training<'_> {
         report.write(self.run.folder(), &sheet, &thumbnails)?;
 
         bundle.card.ood = explainer.ood;
-        bundle.card.verification = verification;
-        bundle.card.threshold = mask_rule.threshold;
-        bundle.card.seed_threshold = mask_rule.seed_threshold;
+        rules.put(&mut bundle.card);
         bundle.card.results = serde_json::to_value(report.clone().without_slices())?;
         files::write(&self.run.folder().join(format!("{}.safetensors", recipe.model)), &bundle.write()?)?;
         Ok(report)

@@ -78,6 +78,13 @@ impl Candidates {
     }
 }
 
+/// `image` without the region `inside`: replaced by the counterfactual there, with a soft edge. If the classifier calls the
+/// result normal, the region contains all that made the image abnormal to it.
+pub fn without_region(inside: &[bool], size: usize, image: &[f32], counterfactual: &[f32]) -> Vec<f32> {
+    let region: Vec<u32> = inside.iter().map(|&inside| inside.into()).collect();
+    blend(image, counterfactual, &soft(&region, size, 1)).collect()
+}
+
 /// `from`, replaced by `to` with the weights.
 fn blend<'a>(from: &'a [f32], to: &'a [f32], weights: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
     from.iter().zip(to).zip(weights).map(|((from, to), weight)| from * (1.0 - weight) + to * weight)
@@ -137,6 +144,10 @@ mod tests {
         assert_eq!([first[2 * size + 2], first[9 * size + 9], first[6 * size + 3]], [0.9, -0.3, -0.3]);
         // One pixel beside the square: two thirds of the image.
         assert!((first[2 * size + 4] - 0.5).abs() < 1e-6, "{}", first[2 * size + 4]);
+        let inside: Vec<bool> = components.iter().map(|&number| number == 1).collect();
+        let without = without_region(&inside, size, &image, &counterfactual);
+        assert_eq!([without[2 * size + 2], without[9 * size + 9], without[6 * size + 3]], [-0.3, 0.9, 0.9]);
+        assert!((without[2 * size + 4] - 0.1).abs() < 1e-6, "{}", without[2 * size + 4]);
         let difference = vec![0.6; size * size];
         assert_eq!(candidates.difference(&[], &difference), vec![0.0; size * size]);
         let one = candidates.difference(&[1], &difference);

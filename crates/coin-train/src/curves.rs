@@ -35,7 +35,7 @@ struct Chart {
     lines: &'static [Line],
 }
 
-const CHARTS: [Chart; 7] = [
+const CHARTS: [Chart; 8] = [
     Chart {
         stage: "localisation-pretraining",
         title: "Localisation pretraining: loss and validation",
@@ -77,6 +77,11 @@ const CHARTS: [Chart; 7] = [
             ("precision", "/validation/precision"),
             ("recall", "/validation/recall"),
         ],
+    },
+    Chart {
+        stage: "distillation",
+        title: "Distillation: loss and validation",
+        lines: &[("loss", "/loss"), ("IoU", "/validation/iou")],
     },
     Chart {
         stage: "segmenter",

@@ -35,6 +35,8 @@ enum Source {
     },
     /// A slice on disk.
     Row(Row, Arc<Preprocessing>),
+    /// A slice in memory.
+    Memory(Arc<Case>),
 }
 
 /// How slices on disk are converted to cases.
@@ -71,6 +73,13 @@ impl Cases {
             entries: rows.into_iter().map(|row| Entry::of(row, false, preprocessing)).collect(),
             size: preprocessing.grid.size,
         }
+    }
+
+    /// Slices in memory, with their labels.
+    pub fn in_memory(cases: impl IntoIterator<Item = (Case, bool)>, size: usize) -> Self {
+        let entry =
+            |(case, abnormal)| Entry { source: Source::Memory(Arc::new(case)), abnormal, kept: OnceLock::new() };
+        Self { entries: cases.into_iter().map(entry).collect(), size }
     }
 
     /// Number of slices.
@@ -111,6 +120,7 @@ impl Cases {
                 row.case(*grid, windows.window(row)?, task, entry.abnormal)?
             }
             Source::Phantom { seed, window } => phantoms::case(*seed, self.size, *window),
+            Source::Memory(case) => return Ok(case.clone()),
         });
         // Per pixel, 4 bytes of intensity and up to 2 bytes of masks.
         if index < KEPT_BYTES / (6 * self.size * self.size).max(1) {

@@ -37,8 +37,8 @@ pub struct Dataset {
     /// Intensities that are mapped to -1 and 1. Percentiles over the data set are already resolved to a window.
     pub normalisation: Normalisation,
     train: Cases,
-    validation: Cases,
-    test: Cases,
+    validation: Arc<Cases>,
+    test: Arc<Cases>,
     insertions: u64,
     /// Whether synthetic anomalies are inserted for evaluation.
     inserts: bool,
@@ -77,8 +77,8 @@ impl Dataset {
                     normalisation,
                     normal: trained.of_label(false),
                     train: trained,
-                    validation: cases(Subset::Validation),
-                    test: cases(Subset::Test),
+                    validation: Arc::new(cases(Subset::Validation)),
+                    test: Arc::new(cases(Subset::Test)),
                     insertions: 1,
                     inserts: true,
                     inserts_in_training: true,
@@ -145,12 +145,33 @@ impl Dataset {
             normalisation,
             normal: train.of_label(false),
             train,
-            validation,
-            test,
+            validation: Arc::new(validation),
+            test: Arc::new(test),
             insertions: if inserts { INSERTIONS } else { 1 },
             inserts,
             inserts_in_training: task.inserts_in_training(),
             balance,
+        })
+    }
+
+    /// The same data with `samples` as training slices, which are kept in memory. Nothing is inserted into them in training.
+    ///
+    /// # Errors
+    /// If a sample is not as large as its organ mask.
+    pub fn trained_on(&self, samples: Vec<Sample>, size: usize) -> Result<Self, Error> {
+        let cases = samples.into_iter().map(Sample::into_case).collect::<Result<Vec<_>, _>>()?;
+        let train = Cases::in_memory(cases, size);
+        Ok(Self {
+            description: self.description.clone(),
+            digest: self.digest.clone(),
+            modality: self.modality.clone(),
+            validation: self.validation.clone(),
+            test: self.test.clone(),
+            inserts_in_training: false,
+            normal: train.of_label(false),
+            balance: self.balance.is_some().then(|| [false, true].map(|abnormal| train.of_label(abnormal))),
+            train,
+            ..*self
         })
     }
 

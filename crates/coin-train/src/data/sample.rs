@@ -2,7 +2,7 @@
 
 use coin_imaging::anomaly::{self, AnomalyStyle, Inserted};
 use coin_imaging::augmentation::Augmentation;
-use coin_imaging::{Mask, Window, lesion};
+use coin_imaging::{Mask, Slice, Window, lesion};
 use rand::{Rng, RngExt};
 
 use super::Case;
@@ -29,6 +29,14 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// The sample as a case whose finding is the sample's mask, and whose intensities are those of the network input.
+    pub(super) fn into_case(self) -> Result<(Case, bool), coin_imaging::Error> {
+        let Self { name, patient, input, abnormal, truth, organ, .. } = self;
+        let slice = Slice::new(organ.width(), organ.height(), input, None)?;
+        let window = Window::new(-1.0, 1.0)?;
+        Ok((Case { name, patient, slice, window, unit: Unit::Arbitrary, organ, finding: truth }, abnormal))
+    }
+
     /// Makes a sample from a case. A normal case gets a synthetic anomaly with the recipe's probability if `anomaly` is given
     /// and the organ has room for it.
     pub(super) fn of(case: &Case, abnormal: bool, anomaly: Option<&AnomalyRecipe>, rng: &mut impl Rng) -> Self {

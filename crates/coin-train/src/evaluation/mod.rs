@@ -25,7 +25,7 @@ pub use verification::explain;
 /// The paper's threshold on the difference map (section 4).
 pub const PAPER_THRESHOLD: f32 = 0.25;
 /// Slices computed at once.
-const BATCH: usize = 8;
+pub const BATCH: usize = 8;
 
 /// Rule that turns a map into a mask.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -59,6 +59,9 @@ pub struct Recipe {
     pub inpainting_pretraining: Option<PretrainingStage<InpaintingConfig>>,
     /// The counterfactual stage.
     pub counterfactual: CounterfactualStage,
+    /// A segmenter that trains on COIN's masks; optional.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distillation: Option<SegmenterStage>,
     /// The supervised segmenter, an upper bound that trains on masks; optional.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segmenter: Option<SegmenterStage>,
@@ -141,12 +144,18 @@ impl Recipe {
         self.segmenter.as_ref().filter(|_| self.task.finding != Finding::Labelled)
     }
 
+    /// The distillation stage, as [`Self::segmenter`]: its best state is chosen by the masks of validation.
+    pub fn distillation(&self) -> Option<&SegmenterStage> {
+        self.distillation.as_ref().filter(|_| self.task.finding != Finding::Labelled)
+    }
+
     /// Whether the recipe has a stage.
     pub fn has(&self, stage: StageName) -> bool {
         match stage {
             StageName::LocalisationPretraining => self.localisation_pretraining.is_some(),
             StageName::Classifier | StageName::Counterfactual => true,
             StageName::InpaintingPretraining => self.inpainting_pretraining.is_some(),
+            StageName::Distillation => self.distillation().is_some(),
             StageName::Segmenter => self.segmenter().is_some(),
         }
     }
@@ -213,6 +222,7 @@ impl Recipe {
                 within(stage.and_then(|stage| stage.problem(InpaintingConfig::problem)), "inpainting_pretraining")
             })
             .or_else(|| within(self.counterfactual.problem(self.input.size), "counterfactual"))
+            .or_else(|| within(self.distillation.as_ref().and_then(SegmenterStage::problem), "distillation"))
             .or_else(|| within(self.segmenter.as_ref().and_then(SegmenterStage::problem), "segmenter"))
             .or_else(|| within(self.data.problem(), "data"))
     }

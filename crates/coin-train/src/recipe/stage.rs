@@ -25,23 +25,27 @@ pub enum StageName {
     InpaintingPretraining,
     /// COIN or a related method.
     Counterfactual,
+    /// A segmenter trained on COIN's masks.
+    Distillation,
     /// The supervised segmenter (upper bound).
     Segmenter,
 }
 
 impl StageName {
     /// All stages.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::LocalisationPretraining,
         Self::Classifier,
         Self::InpaintingPretraining,
         Self::Counterfactual,
+        Self::Distillation,
         Self::Segmenter,
     ];
     /// The stages that train a classifier.
     pub const UP_TO_CLASSIFIER: [Self; 2] = [Self::LocalisationPretraining, Self::Classifier];
     /// The stages that need a trained classifier, or come after it.
-    pub const AFTER_CLASSIFIER: [Self; 3] = [Self::InpaintingPretraining, Self::Counterfactual, Self::Segmenter];
+    pub const AFTER_CLASSIFIER: [Self; 4] =
+        [Self::InpaintingPretraining, Self::Counterfactual, Self::Distillation, Self::Segmenter];
 }
 
 /// Length, batch size and learning-rate schedule of a stage.
@@ -206,19 +210,25 @@ impl CounterfactualStage {
     }
 }
 
-/// The segmenter stage; its network is a U-Net with the widths of the inpainter.
+/// A stage that trains a U-Net with the widths of the inpainter on masks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SegmenterStage {
     /// Steps and batches.
     #[serde(flatten, deserialize_with = "Schedule::flattened")]
     pub schedule: Schedule,
+    /// Affine augmentation of the slices; optional.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augmentation: Option<Augmentation>,
     /// Optimizer and loss.
     pub training: SegmenterConfig,
 }
 
 impl SegmenterStage {
     pub(super) fn problem(&self) -> Option<String> {
-        self.schedule.problem().or_else(|| within(self.training.problem(), "training"))
+        self.schedule
+            .problem()
+            .or_else(|| augmentation_problem(self.augmentation.as_ref()))
+            .or_else(|| within(self.training.problem(), "training"))
     }
 }
 

@@ -31,11 +31,17 @@ use decimal::decimal;
 pub use sheet::{Sheet, representative};
 pub use thumbnails::Thumbnails;
 
+/// The segmenter trained on COIN's masks.
+const DISTILLED: &str = "COIN + distillation (U-Net)";
+
 /// Numbers by method name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Methods {
     /// COIN itself.
     pub coin: MethodReport,
+    /// The segmenter trained on COIN's masks, if one was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distilled: Option<MethodReport>,
     /// The supervised segmenter, if one was trained: the supervised upper bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unet: Option<MethodReport>,
@@ -50,10 +56,11 @@ pub struct Methods {
 impl Methods {
     /// The methods other than COIN, with their names in papers.
     pub fn others(&self) -> impl Iterator<Item = (&str, &MethodReport)> {
+        let distilled = self.distilled.iter().map(|found| (DISTILLED, found));
         let bound = self.unet.iter().map(|found| ("Supervised upper bound (U-Net)", found));
         let models = self.models.iter().map(|(name, found)| (name.as_str(), found));
         let saliency = self.saliency.iter().map(|(method, found)| (method.title(), found));
-        bound.chain(models).chain(saliency)
+        distilled.chain(bound).chain(models).chain(saliency)
     }
 
     /// COIN and the others.

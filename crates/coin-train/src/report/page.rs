@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::decimal::{decimal, with_interval, with_places};
 use super::thumbnails::Thumbnails;
-use super::{Report, cases, classifier, negative_controls, segmentation};
+use super::{DISTILLED, Report, cases, classifier, negative_controls, segmentation};
 
 /// Print comes last: it overrides what screens have.
 const STYLE: &str = concat!(
@@ -74,6 +74,9 @@ fn key_figures(report: &Report) -> Markup {
                 (figure("Pooled IoU", &decimal(coin.iou), &interval(coin.iou_ci95)))
                 (figure("Dice", &decimal(coin.dice), ""))
                 (figure("Ceiling IoU", &decimal(coin.ceiling_iou), "perfect inpainting"))
+                @if let Some(distilled) = &report.methods.distilled {
+                    (figure(DISTILLED, &decimal(distilled.iou), &interval(distilled.iou_ci95)))
+                }
                 @if let Some(unet) = &report.methods.unet {
                     (figure("Supervised upper bound (U-Net)", &decimal(unet.iou), &interval(unet.iou_ci95)))
                 }
@@ -138,6 +141,7 @@ fn mask_rule(report: &Report) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluation::MethodReport;
 
     #[test]
     fn a_report_without_slices_is_read_and_shown() {
@@ -146,11 +150,13 @@ mod tests {
         assert!(report.cases.is_empty() && report.classifier_curves.is_none());
         report.model = "<b>name</b>".into();
         report.methods.unet = Some(report.methods.coin.clone());
+        report.methods.distilled = Some(MethodReport { iou: Some(0.4321), ..MethodReport::default() });
         report.methods.coin.iou = None;
         report.classifier.f1 = Some(f64::NAN);
         let page = html(&report, &Thumbnails::default());
         assert!(page.contains("<h1>&lt;b&gt;name&lt;/b&gt;</h1>") && !page.contains("<b>"));
         assert!(page.contains("Supervised upper bound (U-Net)") && page.contains("0.753"));
+        assert!(page.contains("COIN + distillation (U-Net)") && page.contains("0.432"));
         assert!(!page.contains("NaN") && !page.contains(">Cases<"));
     }
 }

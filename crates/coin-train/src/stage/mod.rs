@@ -1,5 +1,5 @@
-//! The training stages: localisation pretraining, classifier, inpainting pretraining, counterfactual, and the supervised
-//! segmenter (upper bound).
+//! The training stages: localisation pretraining, classifier, inpainting pretraining, counterfactual, distillation, and the
+//! supervised segmenter (upper bound).
 
 mod capacity;
 mod card;
@@ -7,6 +7,7 @@ mod classifier;
 mod context;
 mod counterfactual;
 mod definition;
+mod distillation;
 mod inpainting;
 mod learning_rate;
 mod localisation;
@@ -38,7 +39,7 @@ use counterfactual::CounterfactualStage;
 use definition::Stage as _;
 use inpainting::Inpainting;
 use localisation::Localisation;
-use segmenter::Segmentation;
+use segmenter::{CoinMasks, ReferenceMasks, Segmentation, Supervision};
 use supervised::{SupervisedStage, Task, Trainer};
 
 /// Separates the random numbers of calibration batches from those of training.
@@ -57,7 +58,8 @@ impl TrainingContext<'_> {
             StageName::LocalisationPretraining => capacity::check::<SupervisedStage<'_, Localisation>>(self),
             StageName::InpaintingPretraining => capacity::check::<SupervisedStage<'_, Inpainting>>(self),
             StageName::Counterfactual => capacity::check::<CounterfactualStage<'_>>(self),
-            StageName::Segmenter => capacity::check::<SupervisedStage<'_, Segmentation>>(self),
+            StageName::Distillation => capacity::check::<SupervisedStage<'_, Segmentation<CoinMasks>>>(self),
+            StageName::Segmenter => capacity::check::<SupervisedStage<'_, Segmentation<ReferenceMasks>>>(self),
         })
     }
 }
@@ -73,7 +75,8 @@ impl Training<'_> {
             StageName::Classifier => self.supervised(Classification),
             StageName::InpaintingPretraining => self.inpainting(),
             StageName::Counterfactual => self.counterfactual(),
-            StageName::Segmenter => self.supervised(Segmentation),
+            StageName::Distillation => self.distillation(),
+            StageName::Segmenter => self.supervised(Segmentation::<ReferenceMasks>::TASK),
         }
     }
 
@@ -109,6 +112,16 @@ impl Training<'_> {
         steps::run(&mut stage, self, &self.context.recipe.counterfactual.schedule)
     }
 
+    /// Trains a U-Net on COIN's masks of the training slices.
+    fn distillation(&self) -> anyhow::Result<Ending> {
+        if self.context.recipe.distillation().is_none() {
+            return Ok(Ending::Done);
+        }
+        let data = distillation::with_own_masks(&self.context, &self.trained()?)?;
+        let context = TrainingContext { data: &data, ..self.context };
+        Training { context, run: self.run }.supervised(Segmentation::<CoinMasks>::TASK)
+    }
+
     /// Trains a supervised task from its newest checkpoint or from its initial weights.
     fn supervised<T: Task>(&self, task: T) -> anyhow::Result<Ending> {
         let Some(plan) = T::plan(self.context.recipe) else { return Ok(Ending::Done) };
@@ -141,8 +154,8 @@ impl Training<'_> {
     }
 
     /// The best segmenter, if one is trained.
-    fn trained_segmenter(&self) -> anyhow::Result<Option<UNet>> {
-        Ok(self.best::<Segmentation>()?.map(|trainer| trainer.trained()))
+    fn trained_segmenter<S: Supervision>(&self) -> anyhow::Result<Option<UNet>> {
+        Ok(self.best::<Segmentation<S>>()?.map(|trainer| trainer.trained()))
     }
 
     /// The networks of the best states, on the first training device.

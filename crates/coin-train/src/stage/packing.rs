@@ -7,9 +7,11 @@ use burn::module::Module as _;
 use burn::tensor::Device;
 use coin_core::attribution::SaliencyMethod;
 use coin_core::bundle::{Bundle, Card};
+use coin_core::networks::UNet;
 
 use super::card::card;
 use super::context::TrainingContext;
+use super::segmenter::{CoinMasks, ReferenceMasks};
 use super::training::Training;
 use crate::data::Subset;
 use crate::evaluation::{self, Distances, MaskRule, MethodReport, PAPER_THRESHOLD, SEGMENTER_MASK_RULE};
@@ -57,12 +59,15 @@ impl Training<'_> {
             mask_rule,
             Distances::Features(None),
         )?;
-        let supervised = self.trained_segmenter()?.map(|segmenter| {
+        let segmented = |segmenter: UNet| {
             evaluation::evaluate_segmenter(&segmenter, device, recipe.input.size, &samples, SEGMENTER_MASK_RULE)
-        });
+        };
+        let distilled = self.trained_segmenter::<CoinMasks>()?.map(segmented);
+        let supervised = self.trained_segmenter::<ReferenceMasks>()?.map(segmented);
         let description = format!("test split; {}", data.description);
         let seconds = started.elapsed().as_secs_f64();
         let mut report = Report::new(&recipe.model, &description, devices.first_name(), mask_rule, &found, seconds);
+        report.methods.distilled = distilled.transpose()?;
         report.methods.unet = supervised.transpose()?;
         report.methods.saliency = saliency;
         let shown = samples.at(&report::representative(&found))?;

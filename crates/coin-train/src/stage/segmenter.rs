@@ -1,4 +1,7 @@
-//! The segmenter stage: a U-Net trained on masks, which COIN never sees. It is the supervised upper bound.
+//! A U-Net trained on masks: the reference masks, which COIN never sees (the supervised upper bound), or COIN's own
+//! (distillation).
+
+use std::marker::PhantomData;
 
 use burn::module::Module as _;
 use coin_core::networks::UNet;
@@ -17,17 +20,52 @@ use crate::recipe::{Recipe, Schedule, SegmenterStage};
 /// Separates the random numbers of this stage from those of the others.
 const STREAM: u64 = 1 << 55;
 
-/// Supervised segmentation of the finding.
-pub struct Segmentation;
+/// The masks that a U-Net is trained on.
+pub trait Supervision {
+    /// Name of the stage.
+    const STAGE: &'static str;
 
-impl Task for Segmentation {
-    const NAME: &'static str = "segmenter";
+    /// The recipe section.
+    fn plan(recipe: &Recipe) -> Option<&SegmenterStage>;
+}
+
+/// Those of the data.
+pub struct ReferenceMasks;
+
+impl Supervision for ReferenceMasks {
+    const STAGE: &'static str = "segmenter";
+
+    fn plan(recipe: &Recipe) -> Option<&SegmenterStage> {
+        recipe.segmenter()
+    }
+}
+
+/// COIN's.
+pub struct CoinMasks;
+
+impl Supervision for CoinMasks {
+    const STAGE: &'static str = "distillation";
+
+    fn plan(recipe: &Recipe) -> Option<&SegmenterStage> {
+        recipe.distillation()
+    }
+}
+
+/// Segmentation of the finding.
+pub struct Segmentation<S>(PhantomData<S>);
+
+impl<S> Segmentation<S> {
+    pub const TASK: Self = Self(PhantomData);
+}
+
+impl<S: Supervision> Task for Segmentation<S> {
+    const NAME: &'static str = S::STAGE;
     type Plan = SegmenterStage;
     type Network = UNet;
     type Config = SegmenterConfig;
 
     fn plan(recipe: &Recipe) -> Option<&SegmenterStage> {
-        recipe.segmenter()
+        S::plan(recipe)
     }
 
     fn schedule(plan: &SegmenterStage) -> &Schedule {
@@ -46,14 +84,15 @@ impl Task for Segmentation {
 
     fn step(
         context: &TrainingContext<'_>,
-        _: &SegmenterStage,
+        stage: &SegmenterStage,
         trainer: &mut SegmenterTrainer,
         size: usize,
         rate: f64,
     ) -> anyhow::Result<f32> {
         let TrainingContext { recipe, data, .. } = context;
         let (step, seed) = (trainer.steps(), recipe.seed ^ STREAM);
-        let batch = data.batch(&recipe.anomaly, None, BatchRequest { seed, step, size, normal: false })?;
+        let batch =
+            data.batch(&recipe.anomaly, stage.augmentation.as_ref(), BatchRequest { seed, step, size, normal: false })?;
         let images = context.tensor(&batch);
         let masks = context.truths(&batch);
         Ok(trainer.step(images, masks, rate)?)

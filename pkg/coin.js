@@ -82,6 +82,7 @@ export { EngineStopped, engineEvents };
  * @property {boolean} postprocess
  * @property {{threshold: number, margin: number, most: number} | null} verification rule that keeps only changes that matter to the
  *   classifier: components above the threshold that raise its probability by more than the margin when they are put back
+ * @property {number | null} temperature that calibrated the probabilities; null if they are not calibrated
  * @property {string} licence
  * @property {unknown} recipe
  * @property {string} data training data

@@ -25,6 +25,7 @@ export const STATUS = {
 
 export const VERDICT = {
   before: "Classifier:",
+  calibrated: "Classifier, calibrated:",
   after: "after inpainting:",
   abnormal: (/** @type {string} */ p) => `abnormal ${p}`,
   normal: (/** @type {string} */ p) => `normal (probability of abnormal ${p})`,
@@ -102,6 +103,8 @@ export const MODEL = {
   verification: "Verified differences",
   verificationOf: (/** @type {{threshold: number, margin: number, most: number}} */ { threshold, margin }) =>
     `only components above ${decimal(threshold, 2)} that raise the probability by more than ${decimal(margin, 2)} when they are put back`,
+  temperature: "Probabilities",
+  temperatureOf: (/** @type {number} */ temperature) => `calibrated on validation patients: logits divided by ${decimal(temperature, 2)}`,
   interval: "95% CI",
   intervalOf: (/** @type {number} */ low, /** @type {number} */ high) => `${metric(low)} to ${metric(high)}`,
   ceiling: "IoU of a perfect inpainting",

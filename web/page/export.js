@@ -166,6 +166,7 @@ function summaryOf(result) {
     device: { engine: device.engine, name: device.name },
     before: explanation.before,
     after: explanation.after,
+    temperature: model.temperature,
     oodScore: explanation.oodScore,
     ...maskRule,
     corrected: !editsOf(result).isEmpty,

@@ -1,7 +1,7 @@
 import { editsOf } from "./edits.js";
 import { nameOf } from "./files.js";
 import { EXPORT, VERDICT } from "./strings.js";
-import { verdictOf } from "./verdict.js";
+import { leadOf, verdictOf } from "./verdict.js";
 import { create } from "./dom.js";
 import { unitOf } from "./units.js";
 
@@ -45,7 +45,7 @@ export function drawFigureOf(result, panes, key = []) {
   };
   const whole = width - 2 * GAP;
   const { before, after } = verdictOf(explanation);
-  write(`${VERDICT.before} ${before.text} \u2192 ${VERDICT.after} ${after.text}`, GAP, STRIP + LINE * 0.6, whole);
+  write(`${leadOf(model)} ${before.text} \u2192 ${VERDICT.after} ${after.text}`, GAP, STRIP + LINE * 0.6, whole);
   const burnt = isInserted(input) ? [EXPORT.burnt, EXPORT.inserted] : [EXPORT.burnt];
   panes.forEach(({ canvas: pane, name }, i) => {
     const x = GAP + i * (PANE + GAP);

@@ -25,6 +25,7 @@ export const STATUS = {
 
 export const VERDICT = {
   before: "Klassifikator:",
+  calibrated: "Klassifikator, kalibriert:",
   after: "nach Inpainting:",
   abnormal: (/** @type {string} */ p) => `auffällig ${p}`,
   normal: (/** @type {string} */ p) => `normal (Wahrscheinlichkeit für auffällig ${p})`,
@@ -102,6 +103,8 @@ export const MODEL = {
   verification: "Geprüfte Differenzen",
   verificationOf: (/** @type {{threshold: number, margin: number, most: number}} */ { threshold, margin }) =>
     `nur Komponenten über ${decimal(threshold, 2)}, die zurückgesetzt die Wahrscheinlichkeit um mehr als ${decimal(margin, 2)} erhöhen`,
+  temperature: "Wahrscheinlichkeiten",
+  temperatureOf: (/** @type {number} */ temperature) => `an Validierungspatienten kalibriert: Logits durch ${decimal(temperature, 2)} geteilt`,
   interval: "95-%-KI",
   intervalOf: (/** @type {number} */ low, /** @type {number} */ high) => `${metric(low)} bis ${metric(high)}`,
   ceiling: "IoU bei perfektem Inpainting",

@@ -73,7 +73,7 @@ export function anomalyOf({ anomaly, window }) {
 }
 
 /** Lists the details of a model. @param {ModelInfo} info */
-export function showModel({ size, window, unit, modality, finding, threshold, seedThreshold, verification, licence, data, results, limits }) {
+export function showModel({ size, window, unit, modality, finding, threshold, seedThreshold, verification, temperature, licence, data, results, limits }) {
   const { slices, classifier, methods } = results ?? {};
   const { iou, iou_ci95, iou_mean, iou_mean_ci95, ceiling_iou, dice, cv } = methods?.coin ?? {};
   /** @type {[string, string | null][]} */
@@ -89,6 +89,7 @@ export function showModel({ size, window, unit, modality, finding, threshold, se
     [MODEL.slices, known(slices, ({ total, abnormal }) => MODEL.slicesOf(total, abnormal))],
     [MODEL.seedThreshold, seedThreshold > 0 ? MODEL.seedThresholdOf(seedThreshold) : null],
     [MODEL.verification, verification && MODEL.verificationOf(verification)],
+    [MODEL.temperature, known(temperature, MODEL.temperatureOf)],
     [MODEL.limits, limits],
     [MODEL.data, data],
     [MODEL.finding, finding],

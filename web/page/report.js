@@ -6,7 +6,7 @@ import { isInserted } from "./figure.js";
 import { nameOf } from "./files.js";
 import { canvases } from "./panes.js";
 import { COMPONENTS, EXPORT, REPORT, VERDICT, decimal } from "./strings.js";
-import { warningOf, verdictOf } from "./verdict.js";
+import { leadOf, verdictOf, warningOf } from "./verdict.js";
 
 /** @typedef {import("./main.js").Result} Result */
 
@@ -52,7 +52,7 @@ export async function printReport(result) {
   report.replaceChildren(
     create("p", { className: "banner" }, EXPORT.burnt),
     create("h1", {}, REPORT.title),
-    create("p", { className: "numbers" }, `${VERDICT.before} ${before.text} \u2192 ${VERDICT.after} ${after.text}`),
+    create("p", { className: "numbers" }, `${leadOf(model)} ${before.text} \u2192 ${VERDICT.after} ${after.text}`),
     create("p", {}, sentence),
     create("div", { className: "pictures" }, ...pictures),
     ...(rows.length > 0 ? [create("table", { className: "numbers-table" }, create("thead", {}, head), create("tbody", {}, ...rows))] : []),

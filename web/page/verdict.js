@@ -22,6 +22,11 @@ export function verdictOf({ before, after }) {
   };
 }
 
+/** What precedes the classification. @param {import("../coin.js").ModelInfo} model */
+export function leadOf({ temperature }) {
+  return temperature === null ? VERDICT.before : VERDICT.calibrated;
+}
+
 /**
  * Shows the classification, and a warning if modality or slice are out of distribution.
  *
@@ -33,7 +38,7 @@ export function showVerdict(explanation, model, scan) {
   const { before, after, sentence } = verdictOf(explanation);
   const strong = (/** @type {typeof before} */ { abnormal, text }) => create("strong", { className: abnormal ? "abnormal" : "normal" }, text);
   element("verdict", HTMLElement).replaceChildren(
-    create("span", {}, `${VERDICT.before} `, strong(before)),
+    create("span", {}, `${leadOf(model)} `, strong(before)),
     create("span", { className: "arrow" }, " \u2192 "),
     create("span", {}, `${VERDICT.after} `, strong(after)),
   );

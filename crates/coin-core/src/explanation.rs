@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use coin_kernels::Awake;
 
 use crate::Error;
+use crate::calibration::Temperature;
 use crate::method::Method;
 use crate::networks::{Classifier, Inpainter};
 use crate::ood::{OodDetector, OodScore};
@@ -30,13 +31,8 @@ use crate::verification::Verification;
 ///     spectral_norm: false,
 ///     zero_head: true,
 /// };
-/// let explainer = Explainer {
-///     inpainter: inpainter.init(&device),
-///     classifier: ClassifierArchitecture::resnet_18(4).init(&device),
-///     method: Method::Coin,
-///     ood: None,
-///     verification: None,
-/// };
+/// let classifier = ClassifierArchitecture::resnet_18(4).init(&device);
+/// let explainer = Explainer::new(inpainter.init(&device), classifier, Method::Coin);
 /// let slice = vec![0.5; 32 * 32];
 /// let explanations = explainer.explain(slice.clone(), 32, &device).unwrap().read().unwrap();
 /// // The last convolution of an untrained inpainter with `zero_head` is zero: it returns its input.
@@ -55,6 +51,8 @@ pub struct Explainer {
     /// Rule that selects the differences to keep, if the model has one. It needs the components of the difference map, so callers
     /// of [`Self::explain`] apply it.
     pub verification: Option<Verification>,
+    /// Temperature of calibrated probabilities, if the model has one: [`Self::calibrated`].
+    pub temperature: Option<Temperature>,
 }
 
 /// The classifier calls an image abnormal from this probability on.
@@ -63,7 +61,7 @@ pub const ABNORMAL: f32 = 0.5;
 /// The explanation of one image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// The classifier's probability of "abnormal" for the image.
+    /// The classifier's probability of "abnormal" for the image, not calibrated, as for [`Self::after`].
     pub before: f32,
     /// The classifier's probability of "abnormal" for the counterfactual.
     pub after: f32,
@@ -89,6 +87,16 @@ pub struct Pending {
 }
 
 impl Explainer {
+    /// An explainer without detector, verification and temperature.
+    pub fn new(inpainter: Inpainter, classifier: Classifier, method: Method) -> Self {
+        Self { inpainter, classifier, method, ood: None, verification: None, temperature: None }
+    }
+
+    /// The probability to show to users for a probability of the classifier.
+    pub fn calibrated(&self, probability: f32) -> f32 {
+        self.temperature.map_or(probability, |temperature| temperature.calibrated(probability))
+    }
+
     /// Returns the out-of-distribution score of an image of `size * size` values in [-1, 1], in multiples of the
     /// detector's limit; above 1 the image is out of distribution. `None` without a detector.
     pub fn ood_score(&self, image: &[f32]) -> Option<OodScore> {

@@ -9,6 +9,7 @@
 //! - [`method`] and [`condition`]: what COIN, COIN v2 and Singla et al. ask of a counterfactual
 //! - [`explanation`]: probabilities, counterfactual and difference map of a slice
 //! - [`verification`]: which differences matter to the classifier
+//! - [`calibration`]: probabilities that agree with frequencies
 //! - [`attribution`]: saliency baselines (RISE, Grad-CAM, LayerCAM, Score-CAM)
 //! - [`metrics`]: overlap, counterfactual validity, AUROC, FID
 //! - [`ood`]: out-of-distribution score
@@ -33,6 +34,7 @@
 
 pub mod attribution;
 pub mod bundle;
+pub mod calibration;
 pub mod condition;
 mod error;
 pub mod explanation;

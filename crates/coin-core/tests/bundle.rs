@@ -45,6 +45,7 @@ fn card() -> Card {
         limits: String::new(),
         ood: None,
         verification: None,
+        temperature: None,
         licence: "MIT".into(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),

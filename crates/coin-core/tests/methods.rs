@@ -46,13 +46,7 @@ fn an_explanation_uses_the_condition_of_its_method() {
     let networks = (inpainter(&tiny(), &[(&weights, "")], &device), classifier(&weights, &device));
     let logits = networks.1.forward(x.clone());
     for method in [Method::Coin, Method::CoinV2, Method::Singla] {
-        let explainer = Explainer {
-            inpainter: networks.0.clone(),
-            classifier: networks.1.clone(),
-            method,
-            ood: None,
-            verification: None,
-        };
+        let explainer = Explainer::new(networks.0.clone(), networks.1.clone(), method);
         let images = x.clone().try_into_vec_as::<f32>().unwrap();
         let explanations = explainer.explain(images, 64, &device).unwrap().read().unwrap();
         let verdict = method.verdict(logits.clone(), 2);

@@ -69,6 +69,7 @@ fn bundle(family: Family, method: Method, fuse: Fuse, upsampling: Upsampling) ->
         limits: String::new(),
         ood: None,
         verification: None,
+        temperature: None,
         licence: String::new(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),

@@ -20,6 +20,9 @@ const NO_BUNDLE: (&str, &str) = ("DOCS_RS", "1");
 /// The driver of a software adapter for Vulkan (SwiftShader in Debian's Chromium).
 const SOFTWARE_ADAPTER: &str = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
+/// The profile that optimises the kernels, and not their dependencies.
+const KERNEL_TESTS: &str = "kernel-tests";
+
 /// A model that verifies the candidates of its difference map.
 const VERIFIED_MODEL: &str = "coin-kidney-tumour";
 
@@ -84,7 +87,7 @@ fn packages() -> anyhow::Result<()> {
 
 /// Runs the tests of the CPU kernels as WebAssembly in Node.
 fn kernels_in_wasm() -> anyhow::Result<()> {
-    let features = ["--features", "flex", "--profile", "engine", "--target", tools::WASM];
+    let features = ["--features", "flex", "--profile", KERNEL_TESTS, "--target", tools::WASM];
     let runner = ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", Path::new("wasm-bindgen-test-runner"));
     run_in(&root(), "cargo", &[&["test", "--package", "coin-kernels", "--lib"], &features[..]].concat(), &[runner])
 }
@@ -92,7 +95,7 @@ fn kernels_in_wasm() -> anyhow::Result<()> {
 /// Runs the tests of GPU kernels and training steps on the software adapter of Debian's Chromium, or on the default adapter
 /// if it is not installed.
 fn gpu_tests() -> anyhow::Result<()> {
-    let profile = ["test", "--profile", "gpu-tests"];
+    let profile = ["test", "--profile", KERNEL_TESTS];
     let tests = ["--package", "coin-kernels", "--test", "gpu", "--package", "coin-core", "--test", "adapter"];
     let features = "coin-core/train,coin-core/webgpu,coin-kernels/flex,coin-kernels/autodiff";
     let (adapter, folder) =

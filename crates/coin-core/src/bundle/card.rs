@@ -6,13 +6,14 @@ use serde_json::Value;
 use super::normalisation::{Normalisation, Over};
 use super::self_test::SelfTest;
 use crate::Error;
+use crate::calibration::Temperature;
 use crate::method::Method;
 use crate::networks::{ClassifierArchitecture, InpainterConfig};
 use crate::ood::OodDetector;
 use crate::verification::Verification;
 
 /// Format version that is written, and the newest that is read.
-pub const FORMAT: u32 = 6;
+pub const FORMAT: u32 = 7;
 /// Maximum side of the model input in pixels.
 const LARGEST_SIZE: usize = 2048;
 
@@ -72,6 +73,9 @@ pub struct Card {
     /// The rule that selects the differences to keep, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
+    /// The temperature of calibrated probabilities, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<Temperature>,
     /// Licence of the weights.
     pub licence: String,
     /// SHA-256 over all tensors, sorted by name.
@@ -132,6 +136,7 @@ pub(super) fn check(card: &Card) -> Result<(), Error> {
     let seed_threshold = (0.0..1.0).contains(&card.seed_threshold);
     Error::refuse("seed_threshold", (!seed_threshold).then(|| format!("{} is not in 0..1", card.seed_threshold)))?;
     Error::refuse("verification", card.verification.as_ref().and_then(Verification::problem))?;
+    Error::refuse("temperature", card.temperature.as_ref().and_then(Temperature::problem))?;
     Error::refuse("ood", card.ood.as_ref().and_then(OodDetector::problem))
 }
 

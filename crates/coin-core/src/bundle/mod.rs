@@ -120,6 +120,7 @@ impl Bundle {
             method: self.card.method,
             ood: self.card.ood.clone(),
             verification: self.card.verification,
+            temperature: self.card.temperature,
         })
     }
 

@@ -7,15 +7,16 @@ use anyhow::Context as _;
 use burn::tensor::Device;
 use clap::{Parser, Subcommand};
 use coin_core::bundle::{Bundle, Card, FORMAT, Normalisation, SELF_TEST_TOLERANCE, SelfTest};
+use coin_core::calibration::Temperature;
 use coin_core::explanation::largest_difference;
 use coin_core::method::Method;
 use coin_core::networks::{Fuse, InpainterConfig, Upsampling};
 use coin_imaging::Window;
 use coin_imaging::anomaly::AnomalyStyle;
 use coin_train::Error;
-use coin_train::data::{DataOptions, Dataset, Subset};
+use coin_train::data::{DataOptions, Dataset, Samples, Subset};
 use coin_train::device::DeviceChoice;
-use coin_train::evaluation::{MaskRule, PAPER_THRESHOLD, choose_rules};
+use coin_train::evaluation::{MaskRule, PAPER_THRESHOLD, choose_rules, fit_temperature};
 use coin_train::model::Model;
 use coin_train::pretrained::Pretrained;
 use coin_train::program;
@@ -86,6 +87,20 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Fit the temperature of a model file on the validation slices of its data, as `train` does, so that its probabilities agree
+    /// with frequencies. Neither the weights nor any verdict change.
+    Temperature {
+        /// The model file.
+        model: PathBuf,
+        #[command(flatten)]
+        data: DataOptions,
+        /// Compute device: auto, cpu, vulkan or cuda; a number chooses one of several, as in cuda:1.
+        #[arg(long, default_value = "cpu")]
+        device: DeviceChoice,
+        /// Output file.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Run a model's self-test and optionally compare its output with another model's.
     Verify {
         /// The model file.
@@ -144,6 +159,7 @@ fn main() -> ExitCode {
         Command::Onnx { model, out } => export(&model, &out),
         Command::Ood { model, data, limits, out } => calibrate_ood(&model, &data, limits, &out),
         Command::MaskRule { model, data, device, out } => choose_mask_rule(&model, &data, device, &out),
+        Command::Temperature { model, data, device, out } => calibrate(&model, &data, device, &out),
         Command::Verify { model, against, device } => verify(&model, against.as_deref(), device),
     })
 }
@@ -178,6 +194,7 @@ fn import(import: &Import) -> anyhow::Result<()> {
         limits: String::new(),
         ood: None,
         verification: None,
+        temperature: None,
         licence: import.licence.clone(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),
@@ -229,17 +246,39 @@ fn calibrate_ood(path: &Path, data: &DataOptions, limits: Option<String>, out: &
 }
 
 fn choose_mask_rule(path: &Path, data: &DataOptions, device: DeviceChoice, out: &Path) -> anyhow::Result<()> {
+    on_validation(path, data, device, out, |card, Model { explainer, device, .. }, samples| {
+        let rules = choose_rules(explainer, device, card.size, samples, MaskRule::at(PAPER_THRESHOLD))?;
+        rules.put(card);
+        Ok(format!("{:?}, {:?}", rules.mask, rules.verification))
+    })
+}
+
+fn calibrate(path: &Path, data: &DataOptions, device: DeviceChoice, out: &Path) -> anyhow::Result<()> {
+    on_validation(path, data, device, out, |card, Model { explainer, device, .. }, samples| {
+        card.temperature = fit_temperature(explainer, device, card.size, samples)?;
+        Ok(match card.temperature {
+            Some(Temperature(found)) => format!("temperature {found:.3}"),
+            None => "no temperature fits; probabilities stay as they are".into(),
+        })
+    })
+}
+
+/// Changes the card of a model file by what `choose` finds on the validation slices of its data, and reports it.
+fn on_validation(
+    path: &Path,
+    data: &DataOptions,
+    device: DeviceChoice,
+    out: &Path,
+    choose: impl FnOnce(&mut Card, &Model, &Samples<'_>) -> anyhow::Result<String>,
+) -> anyhow::Result<()> {
     let mut bundle = Model::bundle(path)?;
     let protocol = Protocol::of(&bundle.card)?;
     let table = data.table(&protocol.wanted())?;
     let data = Dataset::open(&protocol, table.as_ref(), &[Subset::Validation])?;
     let samples = data.samples(&[Subset::Validation], &protocol.anomaly, INSERTION_SEED);
-    let Model { explainer, device, .. } = Model::open(path, device)?;
-    let usual = MaskRule::at(PAPER_THRESHOLD);
-    let rules = choose_rules(&explainer, &device, bundle.card.size, &samples, usual)?;
-    eprintln!("{}: {:?}, {:?}", out.display(), rules.mask, rules.verification);
+    let chosen = choose(&mut bundle.card, &Model::open(path, device)?, &samples)?;
+    eprintln!("{}: {chosen}", out.display());
     bundle.card.format = FORMAT;
-    rules.put(&mut bundle.card);
     Ok(files::write(out, &bundle.write()?)?)
 }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use coin_core::calibration::Temperature;
 use coin_core::explanation::ABNORMAL;
 use coin_core::ood::OodScore;
 use coin_imaging::{CounterfactualVolume, File, Limits, Opened, Scan, Window, open_all};
@@ -69,6 +70,9 @@ struct Summary {
     before: f32,
     /// Predicted probability of "abnormal" for the counterfactual.
     after: f32,
+    /// Temperature that calibrated both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<Temperature>,
     threshold: f32,
     /// Each component of the mask exceeds this at least once; 0 keeps all components.
     seed_threshold: f32,
@@ -241,8 +245,9 @@ impl Settings<'_> {
                 slice: number,
                 model: self.model.card.name.clone(),
                 size: self.model.card.size,
-                before: explained.explanation.before,
-                after: explained.explanation.after,
+                before: self.model.explainer.calibrated(explained.explanation.before),
+                after: self.model.explainer.calibrated(explained.explanation.after),
+                temperature: self.model.card.temperature,
                 threshold: self.mask_rule.threshold,
                 seed_threshold: self.mask_rule.seed_threshold,
                 postprocess: self.mask_rule.postprocess,
@@ -302,7 +307,7 @@ impl Settings<'_> {
         files.iter().for_each(|(_, bytes)| digest.update(bytes));
         let (file, card) = (hex::encode(digest.finalize()), &self.model.card);
         let (mask_rule, window, slice) = (self.mask_rule, self.picture_window, self.arguments.slice);
-        let grid = (card.size, card.crop_to_body);
-        format!("{file} {} {grid:?} {mask_rule:?} {window:?} {slice:?}\n", card.weights_sha256)
+        let (grid, rules) = ((card.size, card.crop_to_body), (card.verification, card.temperature));
+        format!("{file} {} {grid:?} {mask_rule:?} {rules:?} {window:?} {slice:?}\n", card.weights_sha256)
     }
 }

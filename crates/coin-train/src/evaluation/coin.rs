@@ -1,6 +1,7 @@
 //! Metrics of COIN and of the classifier.
 
 use burn::tensor::Device;
+use coin_core::calibration::Temperature;
 use coin_core::explanation::{Explainer, Explanation};
 use coin_core::metrics::{Overlap, Ranking, RankingCurves, RankingSummary, Validity};
 use coin_core::networks::Inception;
@@ -26,6 +27,8 @@ pub struct SliceCounts {
 pub struct Evaluation {
     /// Rule of the model that selects the differences to keep, if it has one.
     pub verification: Option<Verification>,
+    /// Temperature of the model's calibrated probabilities, if it has one.
+    pub temperature: Option<Temperature>,
     /// Number of evaluated slices.
     pub slices: SliceCounts,
     /// Metrics of the classifier.
@@ -139,13 +142,13 @@ impl<'a> Tally<'a> {
             *self.ood_warnings.get_or_insert(0) += usize::from(score.is_warning());
         }
         let mask = self.mask_rule.apply(&explanation.difference, self.size);
-        self.cases.push(SliceResult::of(sample, explanation, mask.as_ref(), ood_score));
+        self.cases.push(SliceResult::of(self.explainer, sample, explanation, mask.as_ref(), ood_score));
         if !sample.abnormal {
             self.first_normal.get_or_insert(index);
             self.normal.add(explanation, self.size, self.mask_rule, ood_score);
         }
         let (before, after) = (f64::from(explanation.before), f64::from(explanation.after));
-        self.ranking.add(&sample.patient, before, sample.abnormal);
+        self.ranking.add(&sample.patient, self.explainer.calibrated(explanation.before).into(), sample.abnormal);
         let Explainer { method, inpainter, .. } = self.explainer;
         self.validity.add(before, after, method.reached(before, after, inpainter.conditions()));
         // Without a reference mask, the outside of the anomaly is unknown.
@@ -167,6 +170,7 @@ impl<'a> Tally<'a> {
         let (sum, count) = self.outside;
         Evaluation {
             verification: self.explainer.verification,
+            temperature: self.explainer.temperature,
             slices: self.slices,
             ood_warnings: self.ood_warnings,
             classifier: self.ranking.summary(),

@@ -1,5 +1,6 @@
 //! The paper's metrics over samples with a known label, for COIN, the saliency methods and the supervised segmenter.
 
+mod calibration;
 mod choice;
 mod coin;
 mod control;
@@ -14,6 +15,7 @@ use coin_core::metrics::{Overlap, best_threshold};
 use coin_imaging::Mask;
 use serde::{Deserialize, Serialize};
 
+pub use calibration::fit_temperature;
 pub use choice::{Rules, choose_rules};
 pub use coin::{Distances, Evaluation, SliceCounts, evaluate};
 pub use control::{NegativeControl, NegativeControlTally};

@@ -1,6 +1,6 @@
 //! The result of one evaluated slice.
 
-use coin_core::explanation::{ABNORMAL, Explanation};
+use coin_core::explanation::{ABNORMAL, Explainer, Explanation};
 use coin_core::metrics::Overlap;
 use coin_core::ood::OodScore;
 use coin_imaging::Mask;
@@ -17,9 +17,9 @@ pub struct SliceResult {
     pub slice: String,
     /// Whether the slice is labelled abnormal.
     pub abnormal: bool,
-    /// The classifier's probability of the slice.
+    /// The probability of "abnormal" of the slice; calibrated if the model has a temperature.
     pub probability_before: f32,
-    /// The classifier's probability of the counterfactual.
+    /// The same of the counterfactual.
     pub probability_after: f32,
     /// IoU of mask and reference mask.
     pub iou: Option<f64>,
@@ -37,6 +37,7 @@ pub struct SliceResult {
 impl SliceResult {
     /// The result of explaining a sample, with the mask of its difference.
     pub(super) fn of(
+        explainer: &Explainer,
         sample: &Sample,
         explanation: &Explanation,
         mask: Option<&Mask>,
@@ -50,8 +51,8 @@ impl SliceResult {
             case: sample.patient.clone(),
             slice: sample.name.clone(),
             abnormal: sample.abnormal,
-            probability_before: explanation.before,
-            probability_after: explanation.after,
+            probability_before: explainer.calibrated(explanation.before),
+            probability_after: explainer.calibrated(explanation.after),
             iou: overlap.and_then(|overlap| overlap.iou()),
             dice: overlap.and_then(|overlap| overlap.dice()),
             mask_pixels: mask.map_or(0, Mask::count),

@@ -1,14 +1,21 @@
 //! The section on the classifier: its figures, ROC curve and calibration.
 
+use coin_core::calibration::Temperature;
 use maud::{Markup, html};
 
-use super::decimal::{decimal, with_interval};
+use super::decimal::{decimal, with_interval, with_places};
 use super::{Report, figures, table};
 
 /// The section.
 pub fn section(report: &Report) -> Markup {
     let found = &report.classifier;
-    let caption = html! { "Classification of slices as abnormal or normal. Accuracy and F1 at a probability of 0.5." };
+    let caption = html! {
+        "Classification of slices as abnormal or normal. Accuracy and F1 at a probability of 0.5."
+        @if let Some(Temperature(temperature)) = report.temperature {
+            " Probabilities are calibrated: logits are divided by " (with_places(Some(temperature.into()), 2))
+            ", fitted on validation."
+        }
+    };
     let row = html! {
         table {
             (table::head(&["AUROC (95% CI)", "AUROC, 0 to 1", "Accuracy", "F1", "Expected calibration error (ECE)"]))

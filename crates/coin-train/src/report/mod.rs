@@ -16,6 +16,7 @@ mod thumbnails;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use coin_core::calibration::Temperature;
 use coin_core::metrics::{RankingCurves, RankingSummary};
 use coin_core::verification::Verification;
 use coin_imaging::write;
@@ -86,6 +87,10 @@ pub struct Report {
     /// Rule of the model that selects the differences to keep, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
+    /// Temperature of the model's calibrated probabilities, if it has one. CV is computed from probabilities that are not
+    /// calibrated, as in the paper.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<Temperature>,
     /// Hash of the model's weights, where they were read from a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights_sha256: Option<String>,
@@ -134,6 +139,7 @@ impl Report {
             threshold: mask_rule.threshold,
             postprocess: Some(mask_rule.postprocess),
             verification: found.verification,
+            temperature: found.temperature,
             weights_sha256: None,
             software: Some(format!("COIN {}, revision {}", env!("CARGO_PKG_VERSION"), env!("COIN_REVISION"))),
             slices: found.slices,

@@ -33,6 +33,7 @@ pub fn card(recipe: &Recipe) -> serde_json::Result<Card> {
         limits: recipe.limits.clone(),
         ood: None,
         verification: None,
+        temperature: None,
         licence: recipe.licence.clone(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),

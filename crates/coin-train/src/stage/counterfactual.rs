@@ -69,8 +69,7 @@ impl Stage for CounterfactualStage<'_> {
     fn validate(&self) -> anyhow::Result<Validation> {
         let inpainter = self.training.calibrated(&self.trainer)?;
         let method = self.training.context.recipe.counterfactual.training.method;
-        let explainer =
-            Explainer { inpainter, classifier: self.classifier.valid(), method, ood: None, verification: None };
+        let explainer = Explainer::new(inpainter, self.classifier.valid(), method);
         let found = self.training.context.validate(&explainer, &self.validation)?;
         let (threshold, iou) = found.coin.best().unwrap_or((PAPER_THRESHOLD, 0.0));
         let name = format!("step-{:06}", self.steps());

@@ -71,7 +71,7 @@ impl Task for Inpainting {
     ) -> anyhow::Result<Validation> {
         let method = training.context.recipe.counterfactual.training.method;
         let (inpainter, classifier) = (trainer.trained(), self.classifier.clone());
-        let explainer = Explainer { inpainter, classifier, method, ood: None, verification: None };
+        let explainer = Explainer::new(inpainter, classifier, method);
         let found = training.context.validate(&explainer, samples)?.coin;
         let (threshold, iou) = found.best().unwrap_or((PAPER_THRESHOLD, 0.0));
         Ok(Validation {

@@ -170,13 +170,7 @@ impl Training<'_> {
         let best = best.ok_or_else(untrained)?;
         let trainer = self.context.new_counterfactual_trainer(classifier.clone(), None).load_state(&best)?;
         let method = self.context.recipe.counterfactual.training.method;
-        Ok(Explainer {
-            inpainter: self.calibrated(&trainer)?,
-            classifier: classifier.valid(),
-            method,
-            ood: None,
-            verification: None,
-        })
+        Ok(Explainer::new(self.calibrated(&trainer)?, classifier.valid(), method))
     }
 
     /// The inpainter for inference, with recomputed batch-normalisation statistics.

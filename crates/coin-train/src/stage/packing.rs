@@ -47,6 +47,7 @@ impl Training<'_> {
         let (usual, validation) = (MaskRule::at(PAPER_THRESHOLD), self.context.validation_samples());
         let rules = evaluation::choose_rules(&explainer, device, recipe.input.size, &validation, usual)?;
         let mask_rule = rules.mask;
+        explainer.temperature = evaluation::fit_temperature(&explainer, device, recipe.input.size, &validation)?;
         explainer.verification = rules.verification;
         explainer.ood = ood::of(&recipe.protocol(), recipe.seed, data)?;
         let started = Instant::now();
@@ -76,6 +77,7 @@ impl Training<'_> {
         report.write(self.run.folder(), &sheet, &thumbnails)?;
 
         bundle.card.ood = explainer.ood;
+        bundle.card.temperature = explainer.temperature;
         rules.put(&mut bundle.card);
         bundle.card.results = serde_json::to_value(report.clone().without_slices())?;
         files::write(&self.run.folder().join(format!("{}.safetensors", recipe.model)), &bundle.write()?)?;

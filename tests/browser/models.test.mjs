@@ -31,6 +31,8 @@ describe("Shipped models", () => {
       const { explanation, mask, model, slice, threshold } = await visitor.coin();
       assert.equal(model.name, name);
       assert.ok(model.selfTest.maxError <= model.selfTest.tolerance);
+      const verdict = (await visitor.page.locator("#verdict").textContent()) ?? "";
+      assert.ok(verdict.startsWith(model.temperature === null ? "Classifier: " : "Classifier, calibrated: "), verdict);
       const { square, size, difference } = explanation;
       const { left, top, width, height } = square;
       if (square.aroundBody) {

@@ -167,6 +167,7 @@ fn invalid_fields_are_reported() {
         ("normalisation", json!({ "percentiles": [1, 99], "over": "dataset" })),
         ("threshold", json!(1.5)),
         ("seed_threshold", json!(1.5)),
+        ("temperature", json!(0.0)),
         ("inpainter", json!({ "stem": 0 })),
         ("classifier", json!({ "width": 1 << 30 })),
         ("invention", json!(1)),

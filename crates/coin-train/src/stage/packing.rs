@@ -13,7 +13,7 @@ use super::card::card;
 use super::context::TrainingContext;
 use super::segmenter::{CoinMasks, ReferenceMasks};
 use super::training::Training;
-use crate::data::Subset;
+use crate::data::{Samples, Subset};
 use crate::evaluation::{self, Distances, MaskRule, MethodReport, PAPER_THRESHOLD, SEGMENTER_MASK_RULE};
 use crate::files;
 use crate::ood;
@@ -60,11 +60,16 @@ impl Training<'_> {
             mask_rule,
             Distances::Features(None),
         )?;
-        let segmented = |segmenter: UNet| {
-            evaluation::evaluate_segmenter(&segmenter, device, recipe.input.size, &samples, SEGMENTER_MASK_RULE)
+        let segmented = |segmenter: &UNet, samples: &Samples<'_>, mask_rule: MaskRule| {
+            evaluation::evaluate_segmenter(segmenter, device, recipe.input.size, samples, mask_rule)
         };
-        let distilled = self.trained_segmenter::<CoinMasks>()?.map(segmented);
-        let supervised = self.trained_segmenter::<ReferenceMasks>()?.map(segmented);
+        let distilled = self.trained_segmenter::<CoinMasks>()?.map(|segmenter| {
+            // COIN's masks are often too small, and so are their probabilities.
+            let known = segmented(&segmenter, &validation, SEGMENTER_MASK_RULE)?.best();
+            segmented(&segmenter, &samples, known.map_or(SEGMENTER_MASK_RULE, |(threshold, _)| MaskRule::at(threshold)))
+        });
+        let supervised = self.trained_segmenter::<ReferenceMasks>()?;
+        let supervised = supervised.map(|segmenter| segmented(&segmenter, &samples, SEGMENTER_MASK_RULE));
         let description = format!("test split; {}", data.description);
         let seconds = started.elapsed().as_secs_f64();
         let mut report = Report::new(&recipe.model, &description, devices.first_name(), mask_rule, &found, seconds);

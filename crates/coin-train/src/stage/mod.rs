@@ -114,7 +114,10 @@ impl Training<'_> {
 
     /// Trains a U-Net on COIN's masks of the training slices.
     fn distillation(&self) -> anyhow::Result<Ending> {
-        if self.context.recipe.distillation().is_none() {
+        let Some(plan) = self.context.recipe.distillation() else { return Ok(Ending::Done) };
+        let newest = self.run.checkpoints(CoinMasks::STAGE).newest()?;
+        // The masks take a while and are needed for training only.
+        if newest.is_some_and(|state| state.step >= plan.schedule.steps) {
             return Ok(Ending::Done);
         }
         let data = distillation::with_own_masks(&self.context, &self.trained()?)?;

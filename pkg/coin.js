@@ -82,7 +82,7 @@ export { EngineStopped, engineEvents };
  * @property {boolean} postprocess
  * @property {{threshold: number, margin: number, most: number} | null} verification rule that keeps only changes that matter to the
  *   classifier: components above the threshold that raise its probability by more than the margin when they are put back
- * @property {number | null} temperature that calibrated the probabilities; null if they are not calibrated
+ * @property {number | null} temperature of the calibrated probabilities; null if they are the classifier's own
  * @property {string} licence
  * @property {unknown} recipe
  * @property {string} data training data
@@ -117,7 +117,7 @@ export { EngineStopped, engineEvents };
  * @property {number} size
  * @property {[number, number]} window intensities that map to -1 and 1
  * @property {Square} square
- * @property {number} before probability of "abnormal" of the slice
+ * @property {number} before probability of "abnormal" of the slice; calibrated if the model has a temperature, as `after`
  * @property {number} after probability of "abnormal" of the counterfactual
  * @property {Float32Array} input in [-1, 1]
  * @property {Float32Array} counterfactual in [-1, 1]

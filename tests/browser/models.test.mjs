@@ -10,6 +10,9 @@ import { Visitor, launch } from "./visitor.mjs";
 const models = JSON.parse(await readFile(join(DIST, "models/index.json"), "utf8"));
 const [sample] = JSON.parse(await readFile(join(DIST, "samples/index.json"), "utf8"));
 
+/** Models whose probabilities are calibrated: on the others' validation slices, the classifier makes no mistake. */
+const CALIBRATED = ["coin-glioma", "coin-lung-nodule", "coin-kidney-tumour"];
+
 describe("Shipped models", () => {
   /** @type {import("playwright-core").Browser} */
   let browser;
@@ -32,7 +35,7 @@ describe("Shipped models", () => {
       assert.equal(model.name, name);
       assert.ok(model.selfTest.maxError <= model.selfTest.tolerance);
       const verdict = (await visitor.page.locator("#verdict").textContent()) ?? "";
-      assert.ok(verdict.startsWith(model.temperature === null ? "Classifier: " : "Classifier, calibrated: "), verdict);
+      assert.ok(verdict.startsWith(CALIBRATED.includes(name) ? "Classifier, calibrated: " : "Classifier: "), verdict);
       const { square, size, difference } = explanation;
       const { left, top, width, height } = square;
       if (square.aroundBody) {

@@ -94,7 +94,7 @@ impl Explainer {
 
     /// The probability to show to users for a probability of the classifier.
     pub fn calibrated(&self, probability: f32) -> f32 {
-        self.temperature.map_or(probability, |temperature| temperature.calibrated(probability))
+        self.temperature.map_or(probability, |temperature| temperature.calibrated(probability.into()) as f32)
     }
 
     /// Returns the out-of-distribution score of an image of `size * size` values in [-1, 1], in multiples of the

@@ -7,6 +7,7 @@ use std::error::Error as _;
 use burn::tensor::Device;
 use coin_core::Error;
 use coin_core::bundle::{Bundle, Card, FORMAT, Normalisation, Over, SelfTest};
+use coin_core::calibration::Temperature;
 use coin_core::method::Method;
 use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
 use safetensors::SafeTensors;
@@ -45,7 +46,7 @@ fn card() -> Card {
         limits: String::new(),
         ood: None,
         verification: None,
-        temperature: None,
+        temperature: Some(Temperature(1.5)),
         licence: "MIT".into(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),

@@ -130,6 +130,7 @@ fn pretraining_runs_before_the_stages_that_use_it() {
     let generator = |run| first(run, "counterfactual")["losses"]["generator"]["minimal_change"].clone();
     assert_ne!(generator("pretraining"), generator("pretraining-2"));
     refused(&train(&[], true, Some("segmenter")), &["--stage segmenter", "no such stage"]);
+    refused(&train(&[], true, Some("distillation")), &["--stage distillation", "--resume RUN"]);
     refused(
         &train(&["inpainting-pretraining"], false, None),
         &["inpainting_pretraining", "inserts no anomalies", "task.train_on_synthetic"],

@@ -47,7 +47,7 @@ pub fn finish() -> anyhow::Result<()> {
 
 /// Lints the code of the engines, which compiles for the browser only.
 pub fn lint() -> anyhow::Result<()> {
-    // The engines with networks are checked as one, because their dependencies are the most.
+    // The engines with networks are checked as one, because checking their dependencies takes longest.
     for features in ["files", "cpu,webgpu"] {
         let engine = ["--package", "coin-wasm", "--features", features, "--profile", "engine", "--target", WASM];
         run("cargo", &[&["clippy"], &engine[..], &["--", "--deny", "warnings"]].concat())?;

@@ -20,7 +20,7 @@ const NO_BUNDLE: (&str, &str) = ("DOCS_RS", "1");
 /// The driver of a software adapter for Vulkan (SwiftShader in Debian's Chromium).
 const SOFTWARE_ADAPTER: &str = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
-/// The profile that optimises the kernels, and not their dependencies.
+/// The profile that optimises the kernels, and not what comes from the registry.
 const KERNEL_TESTS: &str = "kernel-tests";
 
 /// A model that verifies the candidates of its difference map.

@@ -25,6 +25,9 @@ fn main() -> anyhow::Result<()> {
         bail!("this example needs a model with a fixed window")
     };
     let window = Window::try_from(bounds)?;
+    if card.verification.is_some() {
+        bail!("this example needs a model without verification, which takes more passes of the classifier")
+    }
 
     // Any format that the library reads. Black and white of a picture are taken as the model's window.
     let scan = Scan::open(&fs::read(file)?, &file.to_string_lossy(), window, &Limits::default())?;
@@ -35,15 +38,16 @@ fn main() -> anyhow::Result<()> {
     let input = transform.input(slice, window);
 
     let device = Device::flex();
-    let explanations = bundle.explainer(&device)?.explain(input.clone(), card.size, &device)?.read()?;
+    let explainer = bundle.explainer(&device)?;
+    let explanations = explainer.explain(input.clone(), card.size, &device)?.read()?;
     let explanation = explanations.first().context("the device returned no explanation")?;
     let mask =
         Mask::with_hysteresis(&explanation.difference, card.size, card.size, card.threshold, card.seed_threshold)
             .context("the difference map has the wrong size")?;
     println!(
         "probability of abnormal: {:.3}, after inpainting {:.3}; mask: {} pixels",
-        explanation.before,
-        explanation.after,
+        explainer.calibrated(explanation.before),
+        explainer.calibrated(explanation.after),
         mask.count()
     );
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bootstrap_ci95;
 use super::calibration::{ReliabilityBin, calibration_error, reliability};
 use super::roc::{RocPoint, auroc, roc};
+use crate::calibration::Temperature;
 
 /// Probabilities and labels of slices, grouped by patient.
 ///
@@ -22,6 +23,7 @@ use super::roc::{RocPoint, auroc, roc};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Ranking {
+    temperature: Option<Temperature>,
     by_patient: BTreeMap<String, Vec<(f64, bool)>>,
 }
 
@@ -52,6 +54,11 @@ pub struct RankingCurves {
 }
 
 impl Ranking {
+    /// Starts without slices. Calibration error and reliability diagram are those of probabilities with this temperature.
+    pub fn calibrated(temperature: Option<Temperature>) -> Self {
+        Self { temperature, ..Self::default() }
+    }
+
     /// Adds a slice of `patient`.
     pub fn add(&mut self, patient: &str, probability: f64, abnormal: bool) {
         self.by_patient.entry(patient.to_owned()).or_default().push((probability, abnormal));
@@ -73,15 +80,21 @@ impl Ranking {
             auroc_ci95: bootstrap_ci95(&patients, |drawn| {
                 auroc(drawn.iter().flat_map(|slices| slices.iter().copied()))
             }),
-            calibration_error: calibration_error(&scored),
+            calibration_error: calibration_error(&self.shown(&scored)),
             f1: (f1_denominator > 0.0).then(|| 2.0 * true_positive / f1_denominator),
         }
+    }
+
+    /// The probabilities that users see.
+    fn shown(&self, scored: &[(f64, bool)]) -> Vec<(f64, bool)> {
+        let calibrated = |p: f64| self.temperature.map_or(p, |temperature| temperature.calibrated(p));
+        scored.iter().map(|&(p, abnormal)| (calibrated(p), abnormal)).collect()
     }
 
     /// ROC curve and reliability diagram of what was added.
     pub fn curves(&self) -> RankingCurves {
         let scored: Vec<(f64, bool)> = self.by_patient.values().flatten().copied().collect();
-        RankingCurves { roc: roc(&scored), reliability: reliability(&scored) }
+        RankingCurves { roc: roc(&scored), reliability: reliability(&self.shown(&scored)) }
     }
 }
 
@@ -97,6 +110,22 @@ mod tests {
         probabilities.into_iter().zip(labels).for_each(|(p, y)| ranking.add("one", p, y));
         // BinaryCalibrationError(n_bins=15, norm="l1") of torchmetrics 1.9.
         assert!(ranking.summary().calibration_error.is_some_and(|error| (error - 0.34375).abs() < 1e-4));
+    }
+
+    #[test]
+    fn a_temperature_changes_the_calibration_alone() {
+        let slices = [(0.99999, true), (0.999_999_9, true), (0.999_99, false), (0.3, false), (0.2, true)];
+        let of = |temperature| {
+            let mut ranking = Ranking::calibrated(temperature);
+            slices.into_iter().for_each(|(p, y)| ranking.add("one", p, y));
+            (ranking.summary(), ranking.curves())
+        };
+        let (own, calibrated) = (of(None), of(Some(Temperature(0.2))));
+        assert_eq!(
+            (own.0.auroc, own.0.accuracy, own.1.roc),
+            (calibrated.0.auroc, calibrated.0.accuracy, calibrated.1.roc)
+        );
+        assert_ne!(own.0.calibration_error, calibrated.0.calibration_error);
     }
 
     #[test]

@@ -127,6 +127,7 @@ impl Arguments {
         let mut changes = self.changes.clone();
         changes.extend(seed.map(|seed| format!("seed={seed}")));
         let mut recipe = Recipe::load(&name, &changes)?;
+        recipe.distillation = None;
         // The supervised upper bound is the same for all rows, so it is trained once.
         recipe.segmenter = recipe.segmenter.filter(|_| row.name == COIN);
         Ok(recipe)

@@ -88,7 +88,7 @@ enum Command {
         out: PathBuf,
     },
     /// Fit the temperature of a model file on the validation slices of its data, as `train` does, so that its probabilities agree
-    /// with frequencies. Neither the weights nor any verdict change.
+    /// with frequencies. Neither the weights nor any verdict changes; the results in the file stay those of its last evaluation.
     Temperature {
         /// The model file.
         model: PathBuf,

@@ -110,7 +110,11 @@ fn train(arguments: &Arguments) -> anyhow::Result<()> {
             (Some(run), recipe, data)
         }
         None => {
-            let needs = |stage| StageName::AFTER_CLASSIFIER.contains(&stage) && stage != StageName::Segmenter;
+            if arguments.stage == Some(StageName::Distillation) {
+                let reason = "--stage distillation needs COIN's masks; name its run with --resume RUN";
+                return Err(Error::Usage(reason.into()).into());
+            }
+            let needs = |stage| matches!(stage, StageName::InpaintingPretraining | StageName::Counterfactual);
             if let Some(stage) = arguments.stage_if(needs).filter(|_| arguments.classifier.is_none()) {
                 let remedy = "name the run that has one with --resume RUN or --classifier RUN";
                 return Err(Error::Usage(format!("--stage {stage} needs a trained classifier; {remedy}")).into());

@@ -76,10 +76,10 @@ impl Cases {
     }
 
     /// Slices in memory, with their labels.
-    pub fn in_memory(cases: impl IntoIterator<Item = (Case, bool)>, size: usize) -> Self {
+    pub fn in_memory(cases: impl IntoIterator<Item = (Case, bool)>) -> Self {
         let entry =
             |(case, abnormal)| Entry { source: Source::Memory(Arc::new(case)), abnormal, kept: OnceLock::new() };
-        Self { entries: cases.into_iter().map(entry).collect(), size }
+        Self { entries: cases.into_iter().map(entry).collect(), ..Self::default() }
     }
 
     /// Number of slices.

@@ -158,9 +158,9 @@ impl Dataset {
     ///
     /// # Errors
     /// If a sample is not as large as its organ mask.
-    pub fn trained_on(&self, samples: Vec<Sample>, size: usize) -> Result<Self, Error> {
+    pub fn trained_on(&self, samples: Vec<Sample>) -> Result<Self, Error> {
         let cases = samples.into_iter().map(Sample::into_case).collect::<Result<Vec<_>, _>>()?;
-        let train = Cases::in_memory(cases, size);
+        let train = Cases::in_memory(cases);
         Ok(Self {
             description: self.description.clone(),
             digest: self.digest.clone(),

@@ -123,7 +123,7 @@ impl<'a> Tally<'a> {
             mask_rule,
             slices: SliceCounts::default(),
             ood_warnings: None,
-            ranking: Ranking::default(),
+            ranking: Ranking::calibrated(explainer.temperature),
             normal: NegativeControlTally::default(),
             validity: Validity::paper(),
             overlaps: Overlaps::new(mask_rule, size),
@@ -148,7 +148,7 @@ impl<'a> Tally<'a> {
             self.normal.add(explanation, self.size, self.mask_rule, ood_score);
         }
         let (before, after) = (f64::from(explanation.before), f64::from(explanation.after));
-        self.ranking.add(&sample.patient, self.explainer.calibrated(explanation.before).into(), sample.abnormal);
+        self.ranking.add(&sample.patient, before, sample.abnormal);
         let Explainer { method, inpainter, .. } = self.explainer;
         self.validity.add(before, after, method.reached(before, after, inpainter.conditions()));
         // Without a reference mask, the outside of the anomaly is unknown.

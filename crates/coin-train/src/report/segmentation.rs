@@ -56,12 +56,12 @@ fn overlaps(methods: &[(&str, &MethodReport)]) -> Markup {
 }
 
 fn counterfactuals(methods: &[(&str, &MethodReport)]) -> Markup {
-    // Saliency maps and the supervised segmenter have no counterfactuals.
+    // Saliency maps and segmenters have no counterfactuals.
     let explaining = methods.iter().filter(|(_, found)| found.counterfactual_accuracy.is_some());
     let caption = html! {
         "Quality of the counterfactuals. Ceiling IoU: a perfect inpainter under the same mask rule, known for synthetic "
         "anomalies. Counterfactual validity (CV): share of the slices with a probability above 0.8 whose probability changes "
-        "by more than 0.8. Counterfactual accuracy: share of counterfactuals with the intended class. Change outside: mean "
+        "by more than 0.8, both not calibrated. Counterfactual accuracy: share of counterfactuals with the intended class. Change outside: mean "
         "absolute difference outside the reference mask, as a fraction of the intensity range."
     };
     let rows = html! {

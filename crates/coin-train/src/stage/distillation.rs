@@ -4,57 +4,69 @@ use coin_core::explanation::{ABNORMAL, Explainer};
 use coin_core::verification;
 
 use super::context::TrainingContext;
-use crate::Error;
 use crate::data::{Dataset, Sample, Subset};
 use crate::evaluation::{self, BATCH, MaskRule, PAPER_THRESHOLD};
+use crate::{interrupt, progress};
 
 /// Seed of the synthetic anomalies in these slices.
 const SEED: u64 = 2;
+
+/// The training data of the stage.
+pub enum OwnMasks {
+    /// Slices with COIN's masks.
+    Data(Box<Dataset>),
+    /// No mask of COIN's removes what the classifier saw.
+    None,
+    /// Ctrl-C.
+    Interrupted,
+}
 
 /// The data with COIN's masks, by the rules that validation chooses. An abnormal slice is left out if the classifier calls it
 /// normal, or still calls it abnormal without the region of the mask; no reference mask is needed to see that. Normal slices
 /// have empty masks.
 ///
 /// # Errors
-/// If no abnormal slice is left, a slice cannot be read, or the device fails.
-pub fn with_own_masks(context: &TrainingContext<'_>, explainer: &Explainer) -> anyhow::Result<Dataset> {
+/// If a slice cannot be read, or the device fails.
+pub fn with_own_masks(context: &TrainingContext<'_>, explainer: &Explainer) -> anyhow::Result<OwnMasks> {
     let TrainingContext { recipe, data, devices } = context;
     let (device, size) = (&devices.first, recipe.input.size);
     let usual = MaskRule::at(PAPER_THRESHOLD);
     let rules = evaluation::choose_rules(explainer, device, size, &context.validation_samples(), usual)?;
     let explainer = Explainer { verification: rules.verification, ..explainer.clone() };
     let samples = data.samples(&[Subset::Train], &recipe.anomaly, SEED);
-    let (mut kept, mut abnormal) = (Vec::new(), [0, 0]);
+    let bar = progress::bar("masks", samples.len() as u64, 0);
+    let (mut kept, mut all, mut used) = (Vec::new(), 0, 0);
     for batch in samples.batches(BATCH) {
-        let (normal, others): (Vec<Sample>, Vec<Sample>) =
-            batch?.into_iter().map(|(_, sample)| sample).partition(|sample| !sample.abnormal);
+        if interrupt::asked() {
+            return Ok(OwnMasks::Interrupted);
+        }
+        let batch = batch?.into_iter().map(|(_, sample)| Sample { clean: None, ..sample });
+        let (abnormal, normal): (Vec<Sample>, Vec<Sample>) = batch.partition(|sample| sample.abnormal);
+        bar.inc((abnormal.len() + normal.len()) as u64);
         kept.extend(normal);
-        abnormal[0] += others.len();
-        let images: Vec<&[f32]> = others.iter().map(|sample| &sample.input[..]).collect();
-        let explanations = match images.is_empty() {
-            true => Vec::new(),
-            false => evaluation::explain(&explainer, &images, size, device)?,
-        };
-        for (sample, explanation) in others.into_iter().zip(explanations) {
+        all += abnormal.len();
+        if abnormal.is_empty() {
+            continue;
+        }
+        let images: Vec<&[f32]> = abnormal.iter().map(|sample| &sample.input[..]).collect();
+        let explanations = evaluation::explain(&explainer, &images, size, device)?;
+        for (sample, explanation) in abnormal.into_iter().zip(explanations) {
             let Some(mask) = rules.mask.apply(&explanation.difference, size) else { continue };
             let without =
                 verification::without_region(mask.as_slice(), size, &sample.input, &explanation.counterfactual);
             let after = explainer.probabilities(without, size, device)?.read()?;
             if explanation.before >= ABNORMAL && after.iter().all(|after| *after < ABNORMAL) {
-                abnormal[1] += 1;
-                kept.push(Sample { truth: Some(mask), clean: None, ..sample });
+                used += 1;
+                kept.push(Sample { truth: Some(mask), ..sample });
             }
         }
     }
-    let [all, used] = abnormal;
-    eprintln!("distillation: the masks of {used} of {all} abnormal training slices are used");
-    match used {
-        0 => {
-            let reason = "distillation: COIN's masks remove no finding from the training slices; train it longer";
-            Err(Error::Usage(reason.into()).into())
-        }
-        _ => Ok(data.trained_on(kept, size)?),
+    bar.finish_and_clear();
+    if used == 0 {
+        return Ok(OwnMasks::None);
     }
+    eprintln!("distillation: the masks of {used} of {all} abnormal training slices are used");
+    Ok(OwnMasks::Data(Box::new(data.trained_on(kept)?)))
 }
 
 #[cfg(test)]
@@ -77,7 +89,7 @@ mod tests {
         let shipped = include_bytes!("../../../../models/coin-phantom/coin-phantom.safetensors");
         let explainer = Bundle::read(shipped).unwrap().explainer(&devices.first).unwrap();
 
-        let own = with_own_masks(&context, &explainer).unwrap();
+        let OwnMasks::Data(own) = with_own_masks(&context, &explainer).unwrap() else { panic!("no masks") };
         let samples = data.samples(&[Subset::Train], &recipe.anomaly, SEED);
         let places: Vec<usize> = (0..samples.len()).collect();
         let reference = samples.at(&places).unwrap();
@@ -104,7 +116,7 @@ mod tests {
 
         // An inpainter that changes nothing removes no finding.
         let idle = recipe.counterfactual.inpainter.init(&devices.first);
-        let reason = with_own_masks(&context, &Explainer { inpainter: idle, ..explainer }).unwrap_err().to_string();
-        assert!(reason.contains("remove no finding"), "{reason}");
+        let idle = Explainer { inpainter: idle, ..explainer };
+        assert!(matches!(with_own_masks(&context, &idle).unwrap(), OwnMasks::None));
     }
 }

@@ -37,6 +37,7 @@ pub use training::{Ending, Training};
 use classifier::Classification;
 use counterfactual::CounterfactualStage;
 use definition::Stage as _;
+use distillation::OwnMasks;
 use inpainting::Inpainting;
 use localisation::Localisation;
 use segmenter::{CoinMasks, ReferenceMasks, Segmentation, Supervision};
@@ -120,9 +121,19 @@ impl Training<'_> {
         if newest.is_some_and(|state| state.step >= plan.schedule.steps) {
             return Ok(Ending::Done);
         }
-        let data = distillation::with_own_masks(&self.context, &self.trained()?)?;
-        let context = TrainingContext { data: &data, ..self.context };
-        Training { context, run: self.run }.supervised(Segmentation::<CoinMasks>::TASK)
+        match distillation::with_own_masks(&self.context, &self.trained()?)? {
+            OwnMasks::Data(data) => {
+                let context = TrainingContext { data: &data, ..self.context };
+                Training { context, run: self.run }.supervised(Segmentation::<CoinMasks>::TASK)
+            }
+            OwnMasks::None => {
+                tracing::warn!(
+                    "distillation is left out: no mask of COIN's removes what makes the classifier call a training slice abnormal"
+                );
+                Ok(Ending::Done)
+            }
+            OwnMasks::Interrupted => Ok(Ending::Interrupted),
+        }
     }
 
     /// Trains a supervised task from its newest checkpoint or from its initial weights.

@@ -64,7 +64,7 @@ impl Training<'_> {
             evaluation::evaluate_segmenter(segmenter, device, recipe.input.size, samples, mask_rule)
         };
         let distilled = self.trained_segmenter::<CoinMasks>()?.map(|segmenter| {
-            // COIN's masks are often too small, and so are their probabilities.
+            // COIN's masks are often too small, so the probabilities are too low for a threshold of 0.5.
             let known = segmented(&segmenter, &validation, SEGMENTER_MASK_RULE)?.best();
             segmented(&segmenter, &samples, known.map_or(SEGMENTER_MASK_RULE, |(threshold, _)| MaskRule::at(threshold)))
         });

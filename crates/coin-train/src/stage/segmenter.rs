@@ -29,7 +29,7 @@ pub trait Supervision {
     fn plan(recipe: &Recipe) -> Option<&SegmenterStage>;
 }
 
-/// Those of the data.
+/// The reference masks of the data.
 pub struct ReferenceMasks;
 
 impl Supervision for ReferenceMasks {
@@ -40,7 +40,7 @@ impl Supervision for ReferenceMasks {
     }
 }
 
-/// COIN's.
+/// COIN's masks of the training slices.
 pub struct CoinMasks;
 
 impl Supervision for CoinMasks {

@@ -256,6 +256,10 @@ def stated_cases(root):
 
     said("dicom-implicit", "explicit-is-implicit", ExplicitVRLittleEndian)
     said("dicom-explicit", "implicit-is-explicit", ImplicitVRLittleEndian)
+    said("dicom-big-endian", "little-is-big-endian", ExplicitVRLittleEndian)
+    said("dicom-explicit", "big-is-little-endian", ExplicitVRBigEndian)
+    said("dicom-deflated", "plain-is-deflated", ExplicitVRLittleEndian)
+    said("dicom-explicit", "deflated-is-plain", DeflatedExplicitVRLittleEndian)
     said("dicom-explicit", "jpeg-2000-is-native", JPEG2000Lossless)
     said("dicom-jpeg-ls", "native-is-jpeg-ls", ExplicitVRLittleEndian)
     said("dicom-jpeg-lossless", "jpeg-2000-is-jpeg", JPEG2000Lossless)
@@ -483,14 +487,21 @@ def others(path):
     return found
 
 
+def sources_of(at):
+    """The headers of the files of a case."""
+    expected = at + "/expected.dcm"
+    # pydicom takes the byte order and deflation that are stated.
+    files = [expected] if os.path.exists(expected) else glob.glob(at + "/files/**/*", recursive=True)
+    return [pydicom.dcmread(file, stop_before_pixels=True) for file in files if not file.endswith(".zip")]
+
+
 def segmentation(at, ours):
     """What highdicom says of the segmentation that we wrote."""
     found = highdicom.seg.segread(at + "/segmentation.dcm")
     for keyword in ("PatientName", "PatientID", "PatientBirthDate"):
         if found.get(keyword):
             yield f"the segmentation names the patient: {keyword}"
-    files = [file for file in glob.glob(at + "/files/**/*", recursive=True) if not file.endswith(".zip")]
-    sources = [pydicom.dcmread(file, stop_before_pixels=True) for file in files]
+    sources = sources_of(at)
     if sources:
         known = {str(ds.SOPInstanceUID) for ds in sources}
         referred = {str(uid) for _, _, uid in found.get_source_image_uids()}
@@ -526,8 +537,7 @@ def capture(at):
         yield "pydicom sees another picture"
     if found.SOPClassUID != pydicom.uid.SecondaryCaptureImageStorage or found.BurnedInAnnotation != "YES":
         yield "the capture is something else"
-    files = [file for file in glob.glob(at + "/files/**/*", recursive=True) if not file.endswith(".zip")]
-    sources = [pydicom.dcmread(file, stop_before_pixels=True) for file in files]
+    sources = sources_of(at)
     if sources and found.StudyInstanceUID not in {ds.StudyInstanceUID for ds in sources}:
         yield "the capture is in another study"
     if sources and found.SourceImageSequence[0].ReferencedSOPInstanceUID not in {ds.SOPInstanceUID for ds in sources}:

@@ -3,11 +3,13 @@
 
 mod samples;
 
-use std::io::{Cursor, Write as _};
+use std::io::{Cursor, Read as _, Write as _};
 
 use coin_imaging::{File, Limits, Opened, Scan, Window, data_files, open_all, write};
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
+use flate2::Compression;
+use flate2::read::DeflateEncoder;
 use samples::{Dicom, small_nifti};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -239,10 +241,17 @@ fn axial_slices_are_cut_from_a_coronal_series() {
 fn elements_encoded_otherwise_than_stated_are_read_with_a_note() {
     let file = dicom("1.2", UPRIGHT, [0.0, 0.0, 0.0], 7);
     let (explicit, implicit) = (uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN);
-    for (stated, actual) in [(explicit, implicit), (implicit, explicit)] {
+    let big_endian = "1.2.840.10008.1.2.2";
+    let mut deflated = Vec::new();
+    let plain = file.bare_bytes(explicit);
+    DeflateEncoder::new(&plain[..], Compression::default()).read_to_end(&mut deflated).unwrap();
+    let pairs = [(explicit, implicit), (explicit, big_endian), (implicit, big_endian)];
+    let pairs = pairs.into_iter().flat_map(|(one, other)| [(one, other), (other, one)]);
+    let bodies = pairs.map(|(stated, actual)| (stated, file.bare_bytes(actual)));
+    for (stated, body) in bodies.chain([(explicit, deflated)]) {
         let (right, elements) = (file.bytes_as(stated), file.bare_bytes(stated));
         let head = &right[..right.len() - elements.len()];
-        let opened = open(&[("slice", [head, &file.bare_bytes(actual)].concat())]);
+        let opened = open(&[("slice", [head, &body].concat())]);
         assert_eq!(numbers(&opened.scans[0]), [7.0]);
         assert!(opened.scans[0].notes()[0].contains("not encoded as its transfer syntax says"));
         assert!(open(&[("slice", right)]).scans[0].notes().is_empty());

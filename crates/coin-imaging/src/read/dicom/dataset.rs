@@ -128,7 +128,7 @@ impl<'a> DataSet<'a> {
         let mut data = Self::empty(name, encoding);
         let cursor = Cursor { bytes, at: 0, big_endian: encoding.big_endian };
         let explicit = cursor.looks_explicit();
-        data.deviates = explicit != encoding.explicit;
+        data.deviates = encoding.deviates || explicit != encoding.explicit;
         data.read_elements(cursor, Encoding { explicit, ..encoding })?;
         Ok(data)
     }

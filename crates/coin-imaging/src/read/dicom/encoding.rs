@@ -17,9 +17,12 @@ pub(super) struct Encoding {
     pub codec: Option<Codec>,
     /// Whether the data set is deflated.
     pub deflated: bool,
+    /// Whether byte order or deflation are not those of the transfer syntax.
+    pub deviates: bool,
 }
 
-pub(super) const EXPLICIT: Encoding = Encoding { explicit: true, big_endian: false, codec: None, deflated: false };
+pub(super) const EXPLICIT: Encoding =
+    Encoding { explicit: true, big_endian: false, codec: None, deflated: false, deviates: false };
 
 impl Encoding {
     /// The encoding of a transfer syntax; `None` if it is not supported (DICOM PS3.5, annex A).

@@ -33,22 +33,38 @@ pub(super) fn data_set<'a>(bytes: &'a [u8], name: &str, limits: &Limits) -> Resu
             );
             Error::invalid(name, "TransferSyntaxUID", reason)
         })?,
-        // The first group number is below 256, so its bytes reveal their order.
-        None => {
-            let big_endian = cursor.rest().first() == Some(&0);
-            Encoding { explicit: cursor.looks_explicit(), big_endian, ..EXPLICIT }
-        }
+        None => Encoding { explicit: cursor.looks_explicit(), ..EXPLICIT },
     };
-    if !encoding.deflated {
-        return Ok((encoding, Cow::Borrowed(cursor.rest())));
-    }
+    let body = cursor.rest();
+    let (deflated, bytes) = match (is_plain(body), encoding.deflated) {
+        (true, _) => (false, Cow::Borrowed(body)),
+        (false, true) => (true, Cow::Owned(inflated(body, name, limits)?)),
+        (false, false) => match inflated(body, name, limits) {
+            Ok(bytes) if is_plain(&bytes) => (true, Cow::Owned(bytes)),
+            _ => (false, Cow::Borrowed(body)),
+        },
+    };
+    let big_endian = if is_plain(&bytes) { bytes.first() == Some(&0) } else { encoding.big_endian };
+    let deviates = syntax.is_some() && (deflated, big_endian) != (encoding.deflated, encoding.big_endian);
+    Ok((Encoding { deflated, big_endian, deviates, ..encoding }, bytes))
+}
+
+/// Whether `bytes` start with an element. Its group number is below 256, so its bytes reveal their order.
+fn is_plain(bytes: &[u8]) -> bool {
+    let mut cursor = Cursor { bytes, at: 0, big_endian: bytes.first() == Some(&0) };
+    let header = cursor.header(cursor.looks_explicit());
+    let fits = |length: Option<usize>| length.is_none_or(|length| length <= cursor.rest().len());
+    header.is_some_and(|header| header.tag.group() < 0x100 && fits(header.length))
+}
+
+fn inflated(bytes: &[u8], name: &str, limits: &Limits) -> Result<Vec<u8>, Error> {
     let mut unpacked = Vec::new();
-    let read = DeflateDecoder::new(cursor.rest()).take(limits.bytes + 1).read_to_end(&mut unpacked);
+    let read = DeflateDecoder::new(bytes).take(limits.bytes + 1).read_to_end(&mut unpacked);
     read.map_err(|_| cut_off(name, "the deflated data set"))?;
     if unpacked.len() as u64 > limits.bytes {
         return Err(Error::TooLarge { name: name.into(), field: "data set".into(), limit: limits.bytes });
     }
-    Ok((encoding, Cow::Owned(unpacked)))
+    Ok(unpacked)
 }
 
 /// Offset of the first element: after preamble and magic code, after the magic code alone, or 0 (DICOM PS3.10, section

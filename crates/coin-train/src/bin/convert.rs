@@ -75,32 +75,10 @@ enum Command {
     },
     /// Choose the mask rule of a model file on the validation slices of its data, as `train` does: threshold, seed threshold and
     /// verification of candidates. The weights do not change.
-    MaskRule {
-        /// The model file.
-        model: PathBuf,
-        #[command(flatten)]
-        data: DataOptions,
-        /// Compute device: auto, cpu, vulkan or cuda; a number chooses one of several, as in cuda:1.
-        #[arg(long, default_value = "cpu")]
-        device: DeviceChoice,
-        /// Output file.
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-    },
+    MaskRule(OnValidation),
     /// Fit the temperature of a model file on the validation slices of its data, as `train` does, so that its probabilities agree
     /// with frequencies. Neither the weights nor any verdict changes; the results in the file stay those of its last evaluation.
-    Temperature {
-        /// The model file.
-        model: PathBuf,
-        #[command(flatten)]
-        data: DataOptions,
-        /// Compute device: auto, cpu, vulkan or cuda; a number chooses one of several, as in cuda:1.
-        #[arg(long, default_value = "cpu")]
-        device: DeviceChoice,
-        /// Output file.
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-    },
+    Temperature(OnValidation),
     /// Run a model's self-test and optionally compare its output with another model's.
     Verify {
         /// The model file.
@@ -112,6 +90,21 @@ enum Command {
         #[arg(long, default_value = "cpu")]
         device: DeviceChoice,
     },
+}
+
+/// A change of a model file by what its validation slices say.
+#[derive(clap::Args)]
+struct OnValidation {
+    /// The model file.
+    model: PathBuf,
+    #[command(flatten)]
+    data: DataOptions,
+    /// Compute device: auto, cpu, vulkan or cuda; a number chooses one of several, as in cuda:1.
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+    /// Output file.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
 }
 
 #[derive(clap::Args)]
@@ -158,8 +151,8 @@ fn main() -> ExitCode {
         Command::Import(import) => self::import(&import),
         Command::Onnx { model, out } => export(&model, &out),
         Command::Ood { model, data, limits, out } => calibrate_ood(&model, &data, limits, &out),
-        Command::MaskRule { model, data, device, out } => choose_mask_rule(&model, &data, device, &out),
-        Command::Temperature { model, data, device, out } => calibrate(&model, &data, device, &out),
+        Command::MaskRule(on) => choose_mask_rule(&on),
+        Command::Temperature(on) => calibrate(&on),
         Command::Verify { model, against, device } => verify(&model, against.as_deref(), device),
     })
 }
@@ -245,16 +238,16 @@ fn calibrate_ood(path: &Path, data: &DataOptions, limits: Option<String>, out: &
     Ok(files::write(out, &bundle.write()?)?)
 }
 
-fn choose_mask_rule(path: &Path, data: &DataOptions, device: DeviceChoice, out: &Path) -> anyhow::Result<()> {
-    on_validation(path, data, device, out, |card, Model { explainer, device, .. }, samples| {
+fn choose_mask_rule(on: &OnValidation) -> anyhow::Result<()> {
+    on.change(|card, Model { explainer, device, .. }, samples| {
         let rules = choose_rules(explainer, device, card.size, samples, MaskRule::at(PAPER_THRESHOLD))?;
         rules.put(card);
         Ok(format!("{:?}, {:?}", rules.mask, rules.verification))
     })
 }
 
-fn calibrate(path: &Path, data: &DataOptions, device: DeviceChoice, out: &Path) -> anyhow::Result<()> {
-    on_validation(path, data, device, out, |card, Model { explainer, device, .. }, samples| {
+fn calibrate(on: &OnValidation) -> anyhow::Result<()> {
+    on.change(|card, Model { explainer, device, .. }, samples| {
         card.temperature = fit_temperature(explainer, device, card.size, samples)?;
         Ok(match card.temperature {
             Some(Temperature(found)) => format!("temperature {found:.3}"),
@@ -263,23 +256,22 @@ fn calibrate(path: &Path, data: &DataOptions, device: DeviceChoice, out: &Path) 
     })
 }
 
-/// Changes the card of a model file by what `choose` finds on the validation slices of its data, and reports it.
-fn on_validation(
-    path: &Path,
-    data: &DataOptions,
-    device: DeviceChoice,
-    out: &Path,
-    choose: impl FnOnce(&mut Card, &Model, &Samples<'_>) -> anyhow::Result<String>,
-) -> anyhow::Result<()> {
-    let mut bundle = Model::bundle(path)?;
-    let protocol = Protocol::of(&bundle.card)?;
-    let table = data.table(&protocol.wanted())?;
-    let data = Dataset::open(&protocol, table.as_ref(), &[Subset::Validation])?;
-    let samples = data.samples(&[Subset::Validation], &protocol.anomaly, INSERTION_SEED);
-    let chosen = choose(&mut bundle.card, &Model::open(path, device)?, &samples)?;
-    eprintln!("{}: {chosen}", out.display());
-    bundle.card.format = FORMAT;
-    Ok(files::write(out, &bundle.write()?)?)
+impl OnValidation {
+    /// Changes the card by what `choose` finds on the validation slices, and reports it.
+    fn change(
+        &self,
+        choose: impl FnOnce(&mut Card, &Model, &Samples<'_>) -> anyhow::Result<String>,
+    ) -> anyhow::Result<()> {
+        let mut bundle = Model::bundle(&self.model)?;
+        let protocol = Protocol::of(&bundle.card)?;
+        let table = self.data.table(&protocol.wanted())?;
+        let data = Dataset::open(&protocol, table.as_ref(), &[Subset::Validation])?;
+        let samples = data.samples(&[Subset::Validation], &protocol.anomaly, INSERTION_SEED);
+        let chosen = choose(&mut bundle.card, &Model::open(&self.model, self.device)?, &samples)?;
+        eprintln!("{}: {chosen}", self.out.display());
+        bundle.card.format = FORMAT;
+        Ok(files::write(&self.out, &bundle.write()?)?)
+    }
 }
 
 #[allow(clippy::print_stdout)]

@@ -51,11 +51,12 @@ pub fn with_own_masks(context: &TrainingContext<'_>, explainer: &Explainer) -> a
         let images: Vec<&[f32]> = abnormal.iter().map(|sample| &sample.input[..]).collect();
         let explanations = evaluation::explain(&explainer, &images, size, device)?;
         for (sample, explanation) in abnormal.into_iter().zip(explanations) {
-            let Some(mask) = rules.mask.apply(&explanation.difference, size) else { continue };
+            let seen = explanation.before >= ABNORMAL;
+            let Some(mask) = rules.mask.apply(&explanation.difference, size).filter(|_| seen) else { continue };
             let without =
                 verification::without_region(mask.as_slice(), size, &sample.input, &explanation.counterfactual);
             let after = explainer.probabilities(without, size, device)?.read()?;
-            if explanation.before >= ABNORMAL && after.iter().all(|after| *after < ABNORMAL) {
+            if after.iter().all(|after| *after < ABNORMAL) {
                 used += 1;
                 kept.push(Sample { truth: Some(mask), ..sample });
             }

@@ -29,6 +29,19 @@ pub fn run_in(folder: &Path, program: &str, arguments: &[&str], environment: &[(
     Ok(())
 }
 
+/// [`run_in`] at the lowest priority, for work beside tests that wait for a browser.
+///
+/// # Errors
+/// See [`run`].
+pub fn run_when_idle(
+    folder: &Path,
+    program: &str,
+    arguments: &[&str],
+    environment: &[(&str, &Path)],
+) -> anyhow::Result<()> {
+    run_in(folder, "nice", &[&["-n", "19", program], arguments].concat(), environment)
+}
+
 /// Runs tasks at the same time.
 ///
 /// # Errors

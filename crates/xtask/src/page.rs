@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
-use crate::command::{command, run, side_by_side};
+use crate::command::{command, run, run_when_idle, side_by_side};
 use crate::tools::{self, WASM};
 use crate::{bundle, dependencies, precache, root, samples};
 
@@ -14,9 +14,11 @@ use crate::{bundle, dependencies, precache, root, samples};
 const MODELS: [&str; 5] =
     ["coin-phantom", "coin-kidney-anomaly", "coin-glioma", "coin-lung-nodule", "coin-kidney-tumour"];
 
+/// The cargo profile of engines without WebGPU.
+pub const ENGINE: &str = "engine";
 /// An engine: its cargo feature, which is also its folder, and its cargo profile.
 type Engine = (&'static str, &'static str);
-const CPU_ENGINES: [Engine; 2] = [("cpu", "engine"), ("files", "engine")];
+const CPU_ENGINES: [Engine; 2] = [("cpu", ENGINE), ("files", ENGINE)];
 const WEBGPU_ENGINE: Engine = ("webgpu", "engine-small");
 /// The engines that the demo builds before it opens the page.
 const FIRST_ENGINES: [Engine; 2] = [("cpu", "engine-demo"), ("files", "engine-demo")];
@@ -49,8 +51,8 @@ pub fn finish() -> anyhow::Result<()> {
 pub fn lint() -> anyhow::Result<()> {
     // The engines with networks are checked as one, because checking their dependencies takes longest.
     for features in ["files", "cpu,webgpu"] {
-        let engine = ["--package", "coin-wasm", "--features", features, "--profile", "engine", "--target", WASM];
-        run("cargo", &[&["clippy"], &engine[..], &["--", "--deny", "warnings"]].concat())?;
+        let engine = ["--package", "coin-wasm", "--features", features, "--profile", ENGINE, "--target", WASM];
+        run_when_idle(&root(), "cargo", &[&["clippy"], &engine[..], &["--", "--deny", "warnings"]].concat(), &[])?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::command::{run, run_in, side_by_side};
+use crate::command::{run, run_in, run_when_idle, side_by_side};
 use crate::{dependencies, page, root, samples, tools};
 
 /// The workspace without the engine, which compiles for the browser only.
@@ -20,7 +20,7 @@ const NO_BUNDLE: (&str, &str) = ("DOCS_RS", "1");
 /// The driver of a software adapter for Vulkan (SwiftShader in Debian's Chromium).
 const SOFTWARE_ADAPTER: &str = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
-/// The profile that optimises the kernels, and not what comes from the registry.
+/// The profile that optimises little.
 const KERNEL_TESTS: &str = "kernel-tests";
 
 /// A model that verifies the candidates of its difference map.
@@ -46,7 +46,7 @@ fn tests() -> anyhow::Result<()> {
 }
 
 /// Runs all checks, including the page build and the browser tests. Native code and the page are built side by side: much of
-/// either uses one core only, and their build folders differ.
+/// either uses one core only, and their build folders differ. Browser tests wait a lot, and other tests use that time.
 pub fn all() -> anyhow::Result<()> {
     // First, because it finds most mistakes.
     lint()?;
@@ -60,12 +60,19 @@ pub fn all() -> anyhow::Result<()> {
     };
     let page = || {
         tools::for_browser_tests()?;
-        page::build()?;
+        page::build()
+    };
+    side_by_side(&[&native, &page])?;
+    let kernels = || {
         page::lint()?;
         kernels_in_wasm()?;
         gpu_tests()
     };
-    side_by_side(&[&native, &page])?;
+    side_by_side(&[&browser_tests, &kernels])
+}
+
+/// Runs the tests of the page and of its package.
+fn browser_tests() -> anyhow::Result<()> {
     let (browser, package) = (root().join("tests/browser"), root().join("pkg"));
     run_in(&browser, "npm", &["ci", "--no-audit", "--no-fund"], &[])?;
     run_in(&package, "npm", &["pack", "--dry-run", "--ignore-scripts"], &[])?;
@@ -87,9 +94,14 @@ fn packages() -> anyhow::Result<()> {
 
 /// Runs the tests of the CPU kernels as WebAssembly in Node.
 fn kernels_in_wasm() -> anyhow::Result<()> {
-    let features = ["--features", "flex", "--profile", KERNEL_TESTS, "--target", tools::WASM];
+    let features = ["--features", "flex", "--profile", page::ENGINE, "--target", tools::WASM];
     let runner = ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", Path::new("wasm-bindgen-test-runner"));
-    run_in(&root(), "cargo", &[&["test", "--package", "coin-kernels", "--lib"], &features[..]].concat(), &[runner])
+    run_when_idle(
+        &root(),
+        "cargo",
+        &[&["test", "--package", "coin-kernels", "--lib"], &features[..]].concat(),
+        &[runner],
+    )
 }
 
 /// Runs the tests of GPU kernels and training steps on the software adapter of Debian's Chromium, or on the default adapter
@@ -103,7 +115,7 @@ fn gpu_tests() -> anyhow::Result<()> {
     let required = ("COIN_ADAPTER", Path::new("required"));
     let software = [required, ("VK_DRIVER_FILES", adapter), ("VK_ICD_FILENAMES", adapter), ("LD_LIBRARY_PATH", folder)];
     let variables = if adapter.exists() { &software[..] } else { &software[..1] };
-    run_in(&root(), "cargo", &[&profile[..], &tests, &["--features", features]].concat(), variables)
+    run_when_idle(&root(), "cargo", &[&profile[..], &tests, &["--features", features]].concat(), variables)
 }
 
 /// Writes the results of native `explain` for a phantom, a slice of a volume and a DICOM file, one folder each.

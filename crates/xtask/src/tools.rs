@@ -41,8 +41,8 @@ pub fn for_page() -> anyhow::Result<()> {
         install("trunk", TRUNK, &["--locked", "--no-default-features"])?;
     }
     if !has("wasm-bindgen", WASM_BINDGEN) {
-        // Not --locked, because its lock file contains a yanked dependency.
-        install("wasm-bindgen-cli", WASM_BINDGEN, &[])?;
+        // Not --locked, because its lock file contains a yanked dependency. Its encryption is for remote browsers.
+        install("wasm-bindgen-cli", WASM_BINDGEN, &["--no-default-features"])?;
     }
     Ok(())
 }

@@ -16,6 +16,8 @@ test("each folder, volume, picture and archive is a case, and the rest is one", 
   assert.deepEqual(labels(["all/p10/a/IM1", "all/p10/b/IM1", "all/p2/IM1", "all/p2/.DS_Store", "all/__MACOSX/p2", "all/DICOMDIR"]), ["p2: IM1", "p10: IM1 IM1"]);
   assert.deepEqual(labels(["p1/IM1", "p1/IM2"]), ["p1: IM1 IM2"], "a single patient has the name of the folder");
   assert.deepEqual(labels(["IM1", "IM2", "a.nii.gz", "b.hdr", "b.img", "c.PNG", "d.zip"]), ["a: a.nii.gz", "b: b.hdr b.img", "c: c.PNG", "d: d.zip", "IM1: IM1 IM2"]);
+  assert.deepEqual(labels(["v.nhdr", "plane-1.raw", "plane-2.raw", "w.nii"]), ["v: v.nhdr plane-1.raw plane-2.raw", "w: w.nii"]);
+  assert.deepEqual(labels(["v.mhd", "v.raw", "w.mhd", "w.raw"]), ["v: v.mhd v.raw", "w: w.mhd w.raw"]);
   assert.deepEqual(labels([]), []);
 });
 
@@ -68,6 +70,29 @@ describe("Batch", () => {
   const rows = () => page.locator("#batch-rows tr").evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent ?? "")));
   const status = (/** @type {RegExp} */ pattern) =>
     page.waitForFunction(({ source }) => new RegExp(source).test(document.getElementById("batch-status")?.textContent ?? ""), { source: pattern.source }, { timeout: 120_000 });
+  /** Chooses a folder of the browser's own instead of one of the disk, whose dialog tests cannot answer. */
+  const chooseFolder = async () => {
+    await page.evaluate(() => {
+      const own = async () => (await navigator.storage.getDirectory()).getDirectoryHandle("results", { create: true });
+      Object.assign(window, { showDirectoryPicker: own });
+    });
+    await page.locator("#batch-results-folder").click();
+    await page.locator("#batch-results-folder", { hasText: "Results are written into results" }).waitFor();
+  };
+  /** The content of the files in that folder, in base64, by path. */
+  const filesInFolder = () =>
+    page.evaluate(async () => {
+      /** @type {Record<string, string>} */
+      const found = {};
+      const list = async (/** @type {any} */ folder, /** @type {string} */ path) => {
+        for await (const [name, entry] of folder.entries()) {
+          if (entry.kind === "directory") await list(entry, `${path}${name}/`);
+          else found[path + name] = /** @type {any} */ (new Uint8Array(await (await entry.getFile()).arrayBuffer())).toBase64();
+        }
+      };
+      await list(await (await navigator.storage.getDirectory()).getDirectoryHandle("results"), "");
+      return found;
+    });
   const saved = async (/** @type {string} */ id) => {
     const [file] = await Promise.all([page.waitForEvent("download"), page.locator(id).click()]);
     return { name: file.suggestedFilename(), content: await readFile(await file.path()) };
@@ -111,6 +136,16 @@ describe("Batch", () => {
     assert.equal(value("clara", "mask_mm3"), value("clara", "mask_voxels"));
     assert.equal(Number(value("anna", "mask_mm3")), 10 * Number(value("anna", "mask_voxels")));
     assert.equal(value("ben", "mask_mm3"), "");
+    assert.ok(Number(value("ben", "temperature")) > 1);
+  });
+
+  test("results are written into a folder as they come", async () => {
+    await chooseFolder();
+    const archive = unpacked((await saved("#batch-save-masks")).content);
+    const written = await filesInFolder();
+    assert.deepEqual(Object.keys(written).sort(), [...archive.keys()].sort());
+    for (const [name, content] of archive) assert.equal(written[name], content.toString("base64"), name);
+    visitor.assertNoErrors();
   });
 
   test("a row opens in the viewer with the same result", async () => {
@@ -152,8 +187,13 @@ describe("Batch", () => {
     await page.locator("#batch-rows tr").nth(4).waitFor();
     const byLabel = (/** @type {string[][]} */ rows) => rows.slice().sort(([a], [b]) => a.localeCompare(b));
     assert.deepEqual(byLabel(await rows()), byLabel(kept));
+    await chooseFolder();
+    assert.ok(!("erik/mask.nii.gz" in (await filesInFolder())));
     await page.locator("#batch-start").click();
     await status(/^4 cases explained, 1 failed/);
+    const written = await filesInFolder();
+    assert.ok("erik/mask.nii.gz" in written);
+    assert.match(Buffer.from(written["scans.csv"], "base64").toString("utf8"), /^erik,/m);
     assert.equal((await rows()).find(([label]) => label === "erik")?.[1], "60");
     await page.getByRole("button", { name: "Remove dora" }).click();
     assert.equal((await rows()).length, 4);

@@ -137,6 +137,21 @@ for (const { name, device, flags, skip } of SETUPS) {
       await assertRecovers();
     });
 
+    test("a buffer that cannot be read back stops only the engine", async () => {
+      await (await visitor.engine("webgpu")).evaluate(() => {
+        const { mapAsync } = GPUBuffer.prototype;
+        GPUBuffer.prototype.mapAsync = () => {
+          GPUBuffer.prototype.mapAsync = mapAsync;
+          return Promise.reject(new DOMException("not mapped, by a test", "OperationError"));
+        };
+      });
+      await changeSlice();
+      assert.equal(await visitor.state(), "failed");
+      assert.match(await visitor.text("notice-text"), /WebGPU engine stopped \(.*\)\. It restarts/);
+      assert.deepEqual(await visitor.coin(), earlier);
+      await assertRecovers();
+    });
+
     test("after losing the GPU, the notice offers the CPU, which keeps slice and settings", async () => {
       await (await visitor.engine("webgpu")).evaluate(() => /** @type {any} */ (self).loseDevice());
       await visitor.page.locator("#notice").waitFor();

@@ -119,6 +119,14 @@ describe("Faults around the page", () => {
     assert.ok(await page.locator("#notice").isVisible());
     await page.locator("#batch-start").click();
     await page.waitForFunction(() => /^1 case explained/.test(document.getElementById("batch-status")?.textContent ?? ""));
+
+    await page.evaluate(() => {
+      const full = () => Promise.reject(new DOMException("disk full by a test", "QuotaExceededError"));
+      Object.assign(window, { showDirectoryPicker: () => Promise.resolve({ name: "disk", getDirectoryHandle: full, getFileHandle: full }) });
+    });
+    await page.locator("#batch-results-folder").click();
+    await page.locator("#notice", { hasText: "The results could not be written into disk (disk full by a test)" }).waitFor();
+    assert.equal(await visitor.text("batch-results-folder"), "Write results into a folder");
     assert.deepEqual(visitor.errors, []);
     await context.close();
   });

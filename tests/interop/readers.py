@@ -320,6 +320,20 @@ def volume_cases(root):
         for ending in ["hdr", "nhdr", "mhd"]:
             path = os.path.join(folder(root, f"pair-{ending}-{name}"), "volume." + ending)
             sitk.WriteImage(volume, path, useCompression=ending != "hdr" and name == "turned")
+    for ending, key in [("nhdr", "data file: "), ("mhd", "ElementDataFile = ")]:
+        for kind, files in [("list", "LIST\n" + "\n".join(f"voxels-{plane:02}.raw" for plane in range(2, 14, 2))),
+                            ("pattern", "voxels-%02d.raw 2 12 2")]:
+            at = folder(root, f"pair-{ending}-{kind}")
+            path = os.path.join(at, "volume." + ending)
+            sitk.WriteImage(turned, path)
+            with open(path) as file:
+                lines = [line.strip() for line in file if line.strip() and not line.startswith(key)]
+            with open(path, "w") as file:
+                file.write("\n".join(lines + [key + files]) + "\n")
+            os.remove(os.path.join(at, "volume.raw"))
+            for index, plane in enumerate(hu):
+                with open(os.path.join(at, f"voxels-{2 * index + 2:02}.raw"), "wb") as file:
+                    file.write(plane.tobytes())
     types = [np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.uint64, np.int64, np.float32, np.float64]
     affine = np.array([[0, -0.8, 0, 3], [0, 0, 2.5, 9], [-0.7, 0, 0, 40], [0, 0, 0, 1]])
     for version, kind in [(1, nibabel.Nifti1Image), (2, nibabel.Nifti2Image)]:

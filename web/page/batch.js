@@ -1,6 +1,7 @@
 /** Explains many cases one after the other and lists their results. */
 
 import { packFiles } from "../coin.js";
+import { chooseFolder, writeFiles, writesFolders } from "./batch-folder.js";
 import { forgetAll, forgetCase, keepCase, keptCases } from "./batch-store.js";
 import { casesOf } from "./cases.js";
 import { csvOf } from "./csv.js";
@@ -51,10 +52,13 @@ const body = element("batch-rows", HTMLTableSectionElement);
 const keep = element("batch-keep", HTMLInputElement);
 const removeAll = element("batch-remove", HTMLButtonElement);
 const saves = { table: element("batch-save-table", HTMLButtonElement), masks: element("batch-save-masks", HTMLButtonElement) };
+const chooseResults = element("batch-results-folder", HTMLButtonElement);
 
 /** @type {BatchCase[]} */
 let cases = [];
 let lastId = 0;
+/** The folder into which results are written as they come. @type {FileSystemDirectoryHandle | null} */
+let resultsFolder = null;
 /** The case that is being explained, and the controller that interrupts it. @type {{id: number, controller: AbortController} | null} */
 let running = null;
 let sort = { by: "", descending: false };
@@ -81,6 +85,8 @@ export async function initBatch(explainerOf, open, onError) {
   removeAll.addEventListener("click", () => remove(cases));
   saves.table.addEventListener("click", () => save(new Blob([tableOf(rows())], { type: "text/csv" }), "coin-scans.csv"));
   saves.masks.addEventListener("click", () => saveMasks().catch(showError));
+  chooseResults.hidden = !writesFolders;
+  chooseResults.addEventListener("click", () => writeIntoFolder().catch(showError));
   for (const by of Object.keys(SORTS)) element(`batch-sort-${by}`, HTMLButtonElement).addEventListener("click", () => sortBy(by));
   body.addEventListener("click", ({ target }) => {
     const button = target instanceof Element && target.closest("button");
@@ -153,7 +159,9 @@ async function explainWaiting(explainerOf, signal) {
       render();
     }
     signal.throwIfAborted();
-    if (keep.checked && cases.includes(one)) await keepAll([one]);
+    if (!cases.includes(one)) continue;
+    if (keep.checked) await keepAll([one]);
+    if (one.state === "done") await writeResults([one]);
   }
   const failed = cases.filter(({ state }) => state === "failed").length;
   return BATCH.done(cases.length - failed, failed, duration(performance.now() - start));
@@ -292,6 +300,7 @@ function tableOf(rows) {
       most_abnormal_slice: scan.slice + 1,
       before: scan.before,
       after: scan.after,
+      temperature: scan.temperature,
       mask_mm3: scan.maskMm3,
       mask_mm2: scan.maskMm2,
       mask_voxels: scan.maskVoxels,
@@ -309,6 +318,35 @@ function tableOf(rows) {
 
 /** Saves the masks of all scans and the table in an archive. */
 async function saveMasks() {
+  save(new Blob([await packFiles(resultFiles(cases))], { type: "application/zip" }), "coin-masks.zip");
+}
+
+/** Asks for a folder, and writes the results there, also those to come. */
+async function writeIntoFolder() {
+  resultsFolder = (await chooseFolder()) ?? resultsFolder;
+  await writeResults(cases);
+}
+
+/** Writes the results of cases into the chosen folder; if that fails, no more are written. @param {BatchCase[]} changed */
+async function writeResults(changed) {
+  if (!resultsFolder) return;
+  const { name } = resultsFolder;
+  try {
+    await writeFiles(resultsFolder, resultFiles(changed));
+    chooseResults.textContent = BATCH.writtenTo(name);
+  } catch (error) {
+    resultsFolder = null;
+    chooseResults.textContent = BATCH.writeTo;
+    showNotice(BATCH.notWritten(name, error instanceof Error ? error.message : String(error)));
+  }
+}
+
+/**
+ * The masks of cases, a folder for each scan, and the table of all.
+ *
+ * @param {BatchCase[]} wanted
+ */
+function resultFiles(wanted) {
   const taken = new Set();
   const folderOf = (/** @type {string} */ label) => {
     const name = label.replace(/[^\p{L}\p{N}._-]+/gu, "-").replace(/^[.-]+|[.-]+$/g, "") || "scan";
@@ -317,12 +355,12 @@ async function saveMasks() {
     taken.add(folder);
     return folder;
   };
-  const all = rows();
-  const files = all.flatMap(({ scan }) => {
-    if (!scan) return [];
-    const folder = folderOf(scan.label);
-    return scan.masks.map(({ name, content }) => ({ name: `${folder}/${name}`, content }));
-  });
-  files.push({ name: "scans.csv", content: new TextEncoder().encode(tableOf(all)) });
-  save(new Blob([await packFiles(files)], { type: "application/zip" }), "coin-masks.zip");
+  // The folders of all cases, so that a scan has the same one whichever cases are wanted.
+  const files = cases.flatMap((one) =>
+    one.scans.flatMap(({ label, masks }) => {
+      const folder = folderOf(label);
+      return masks.map(({ name, content }) => ({ of: one, name: `${folder}/${name}`, content }));
+    }),
+  );
+  return [...files.filter(({ of }) => wanted.includes(of)), { name: "scans.csv", content: new TextEncoder().encode(tableOf(rows())) }];
 }

@@ -13,6 +13,10 @@
 /** Endings of files that are a case of their own, or with a file of the same name: a header and its voxels. */
 const OWN = /\.(nii|nii\.gz|hdr|hdr\.gz|img|img\.gz|nrrd|nhdr|mha|mhd|raw|zraw|png|jpe?g|tiff?|bmp|zip)$/i;
 
+/** Endings of headers whose voxels are in other files, and of those. */
+const HEADER = /\.(nhdr|mhd)$/i;
+const VOXELS = /\.(raw|zraw)$/i;
+
 /** What operating systems write into folders. */
 const PASSED_OVER = /^(\..*|__MACOSX|Thumbs\.db|desktop\.ini|DICOMDIR)$/i;
 
@@ -31,10 +35,13 @@ export function casesOf(files) {
     shared = kept[0].path[0];
     for (const { path } of kept) path.shift();
   }
+  const headers = kept.filter(({ path }) => path.length === 1 && HEADER.test(path[0])).map(({ path }) => path[0].replace(OWN, ""));
+  // Only the header knows which files are its own, so that a single one has all.
+  const nameOf = (/** @type {string} */ file) => (headers.length === 1 && VOXELS.test(file) ? headers[0] : file.replace(OWN, ""));
   /** @type {Map<string, FileCase>} */
   const cases = new Map();
   for (const { file, path: [first, ...below] } of kept) {
-    const own = first.replace(OWN, "");
+    const own = nameOf(first);
     const label = below.length > 0 ? first : own !== first ? own : shared || first;
     const key = below.length > 0 ? `folder ${first}` : own !== first ? `file ${own}` : "other";
     const found = cases.get(key) ?? { label, files: [] };

@@ -285,4 +285,7 @@ export const BATCH = {
   otherModality: (/** @type {string} */ modality) => `the model was not trained on ${modality}`,
   remove: (/** @type {string} */ label) => `Remove ${label}`,
   notKept: (/** @type {string} */ reason) => `The batch is too large to keep in this browser (${reason}). It lasts until the page is closed.`,
+  writeTo: "Write results into a folder",
+  writtenTo: (/** @type {string} */ name) => `Results are written into ${name}`,
+  notWritten: (/** @type {string} */ name, /** @type {string} */ reason) => `The results could not be written into ${name} (${reason}). Choose the folder again.`,
 };

@@ -285,6 +285,9 @@ export const BATCH = {
   otherModality: (/** @type {string} */ modality) => `das Modell wurde nicht mit ${modality} trainiert`,
   remove: (/** @type {string} */ label) => `${label} entfernen`,
   notKept: (/** @type {string} */ reason) => `Der Stapel ist zu groß, um in diesem Browser zu bleiben (${reason}). Er besteht, bis die Seite geschlossen wird.`,
+  writeTo: "Ergebnisse in einen Ordner schreiben",
+  writtenTo: (/** @type {string} */ name) => `Ergebnisse werden in ${name} geschrieben`,
+  notWritten: (/** @type {string} */ name, /** @type {string} */ reason) => `Die Ergebnisse konnten nicht in ${name} geschrieben werden (${reason}). Wählen Sie den Ordner noch einmal.`,
 };
 
 const ENGINES = /** @type {Record<string, string>} */ ({ "CPU engine": "Die CPU-Engine", "WebGPU engine": "Die WebGPU-Engine", "file reader": "Der Dateileser" });
@@ -512,5 +515,6 @@ export const PAGE = {
   Notes: "Hinweise",
   "Table (CSV)": "Tabelle (CSV)",
   "Masks (ZIP)": "Masken (ZIP)",
+  "Write results into a folder": "Ergebnisse in einen Ordner schreiben",
   "A row opens in the viewer at the largest component. Corrections in the viewer do not change the batch.": "Eine Zeile öffnet sich in der Bildansicht bei der größten Komponente. Korrekturen dort ändern den Stapel nicht.",
 };

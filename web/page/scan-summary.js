@@ -18,6 +18,7 @@ import { otherModality } from "./units.js";
  * @property {number} slice the one with the highest probability of "abnormal", from 0
  * @property {number} before its probability
  * @property {number} after probability of its counterfactual
+ * @property {number | null} temperature of both probabilities, if they are calibrated
  * @property {number | null} maskMm3 of volumes
  * @property {number | null} maskMm2 of single slices
  * @property {number} maskVoxels
@@ -98,6 +99,7 @@ async function summaryOf(scan, explained, { info: model }) {
     slice: most.index,
     before: most.explanation.before,
     after: most.explanation.after,
+    temperature: model.temperature,
     maskMm3: size.mm3 && voxels * size.mm3,
     maskMm2: size.mm2 && voxels * size.mm2,
     maskVoxels: voxels,

@@ -1,5 +1,6 @@
 //! Files that are opened together: a DICOM series, a folder or an archive.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::Error;
@@ -80,7 +81,7 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
             })
         } else {
             let scan = match image {
-                Some(image) => Scan::of_pair(file.bytes, image.bytes, file.name, &left),
+                Some(image) => Scan::of_pair(file.bytes, &image, file.name, &left),
                 None => Scan::open(file.bytes, file.name, intensities, &left),
             };
             scan.map(|scan| {
@@ -95,7 +96,7 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
                 left.slices = left.slices.saturating_sub(slices as u32);
             }
             // Not this file is too large, but all that were opened before it.
-            Err(Error::TooLarge { .. }) if left.voxels < limits.voxels || left.slices < limits.slices => {
+            Err(Error::TooLarge { .. }) if left.voxels < limits.voxels => {
                 return too_large("voxels", limits.voxels);
             }
             Err(error) => failed.push(error),
@@ -116,16 +117,21 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
     }
 }
 
-/// Where the voxels of a detached NRRD or MetaImage header (`.nhdr`, `.mhd`) may lie, relative to the header's folder and with
-/// `/`: the stated file, unless that leads out of the folder, and a file of that name beside the header. Empty for other files.
+/// The files with the voxels of a detached NRRD or MetaImage header (`.nhdr`, `.mhd`), in order, each with the places where it may
+/// lie, relative to the header's folder and with `/`: the stated file, unless that leads out of the folder, and a file of that name
+/// beside the header. Empty for other files.
 #[must_use]
-pub fn data_files(header: &[u8]) -> Vec<String> {
-    let file = match nrrd::is_nrrd(header) {
-        true => nrrd::data_file(header),
-        false if metaimage::is_metaimage(header) => metaimage::data_file(header),
-        false => None,
+pub fn data_files(header: &[u8]) -> Vec<Vec<String>> {
+    let files = match nrrd::is_nrrd(header) {
+        true => nrrd::data_files(header),
+        false if metaimage::is_metaimage(header) => metaimage::data_files(header),
+        false => Vec::new(),
     };
-    let Some(stated) = file.map(|file| file.replace('\\', "/")) else { return Vec::new() };
+    files.iter().map(|stated| places(stated)).collect()
+}
+
+fn places(stated: &str) -> Vec<String> {
+    let stated = stated.replace('\\', "/");
     let inside = stated.strip_prefix("./").unwrap_or(&stated);
     let leads_out = inside.split('/').any(|part| part.is_empty() || part == ".." || part.contains(':'));
     let beside = inside.rsplit('/').next().unwrap_or_default();
@@ -135,9 +141,9 @@ pub fn data_files(header: &[u8]) -> Vec<String> {
     }
 }
 
-/// Headers whose voxels are in other files, with those.
+/// Headers whose voxels are in other files, with those in order.
 struct Images<'a, 'b> {
-    pairs: Vec<(&'b File<'a>, &'b File<'a>)>,
+    of_headers: Vec<(&'b File<'a>, Vec<&'b File<'a>>)>,
 }
 
 impl<'a, 'b> Images<'a, 'b> {
@@ -149,23 +155,35 @@ impl<'a, 'b> Images<'a, 'b> {
             .filter_map(|file| stem(file.name).map(|stem| (stem, file)))
             .collect();
         let by_path: BTreeMap<String, &File<'_>> = files.iter().map(|file| (path(file.name), file)).collect();
-        let image = |header: &File<'a>| match nifti::is_header(header.bytes) {
-            true => stem(header.name).and_then(|stem| by_stem.get(stem).copied()),
-            false => data_files(header.bytes).into_iter().find_map(|place| {
-                let own = path(header.name);
-                let at = own.rsplit_once('/').map_or(place.clone(), |(folder, _)| format!("{folder}/{place}"));
-                by_path.get(&at).copied()
-            }),
+        let at = |header: &File<'a>, place: String| {
+            let own = path(header.name);
+            let place = own.rsplit_once('/').map_or(place.clone(), |(folder, _)| format!("{folder}/{place}"));
+            by_path.get(&place).copied()
         };
-        Self { pairs: files.iter().filter_map(|file| image(file).map(|image| (file, image))).collect() }
+        let images = |header: &File<'a>| -> Option<Vec<&'b File<'a>>> {
+            match nifti::is_header(header.bytes) {
+                true => Some(vec![by_stem.get(stem(header.name)?).copied()?]),
+                false => {
+                    let places = data_files(header.bytes).into_iter();
+                    places.map(|places| places.into_iter().find_map(|place| at(header, place))).collect()
+                }
+            }
+        };
+        let of_headers = files.iter().filter_map(|file| Some((file, images(file)?)));
+        Self { of_headers: of_headers.filter(|(_, images)| !images.is_empty()).collect() }
     }
 
     fn contains(&self, file: &File<'_>) -> bool {
-        self.pairs.iter().any(|(_, image)| std::ptr::eq(*image, file))
+        self.of_headers.iter().flat_map(|(_, images)| images).any(|image| std::ptr::eq(*image, file))
     }
 
-    fn of_header(&self, file: &File<'_>) -> Option<&'b File<'a>> {
-        self.pairs.iter().find(|(header, _)| std::ptr::eq(*header, file)).map(|(_, image)| *image)
+    /// The voxels of a header, from all its files.
+    fn of_header(&self, file: &File<'_>) -> Option<Cow<'a, [u8]>> {
+        let (_, images) = self.of_headers.iter().find(|(header, _)| std::ptr::eq(*header, file))?;
+        Some(match images[..] {
+            [image] => Cow::Borrowed(image.bytes),
+            _ => images.iter().map(|image| image.bytes).collect::<Vec<_>>().concat().into(),
+        })
     }
 }
 

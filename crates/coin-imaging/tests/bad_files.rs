@@ -298,7 +298,22 @@ fn headers_are_read_as_other_programs_write_them() {
     assert_eq!((opened.scans.len(), opened.notes.len(), opened.scans[0].slice_count()), (1, 0, 2));
     assert!(refusal(detached.as_bytes()).contains("v.raw; open both together"));
     let several = detached.replace("v.raw", "v%03d.raw 1 9 1");
-    assert!(refusal(several.as_bytes()).contains("in several files"));
+    assert!(refusal(several.as_bytes()).contains("v001.raw to v009.raw; open all together"));
+    let unnamed = detached.replace("v.raw", "LIST");
+    assert!(refusal(unnamed.as_bytes()).contains("no file follows LIST"));
+    let listed = nrrd_header("data file: LIST\n2.gz\n1.gz\n").replace("raw\n", "gzip\n");
+    let (first, second) = voxels.split_at(voxels.len() / 2);
+    let (first, second) = (gzip(first), gzip(second));
+    let header = File { name: "v.nhdr", bytes: listed.as_bytes() };
+    let all = [header, File { name: "1.gz", bytes: &second }, File { name: "2.gz", bytes: &first }];
+    let opened = open_all(&all, Window::ABDOMEN, &Limits::default()).unwrap();
+    let whole = open_all(&both, Window::ABDOMEN, &Limits::default()).unwrap();
+    assert_eq!((opened.scans.len(), opened.notes.len()), (1, 0));
+    for index in 0..2 {
+        assert_eq!(opened.scans[0].slice(index).unwrap().hu(), whole.scans[0].slice(index).unwrap().hu());
+    }
+    let message = open_all(&all[..2], Window::ABDOMEN, &Limits::default()).unwrap_err().to_string();
+    assert!(message.contains("2.gz to 1.gz; open all together"), "{message}");
 }
 
 #[test]

@@ -498,15 +498,33 @@ fn a_hidden_file_that_is_opened_alone_is_read() {
 #[test]
 fn detached_headers_name_their_voxels() {
     let meta = b"ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementDataFile = sub/voxels.raw\n";
-    assert_eq!(data_files(meta), ["sub/voxels.raw", "voxels.raw"]);
-    assert_eq!(data_files(b"NRRD0004\ntype: short\ndata file: ./voxels.raw.gz\n"), ["voxels.raw.gz"]);
+    assert_eq!(data_files(meta), [["sub/voxels.raw", "voxels.raw"]]);
+    assert_eq!(data_files(b"NRRD0004\ntype: short\ndata file: ./voxels.raw.gz\n"), [["voxels.raw.gz"]]);
     // A path of another computer, or out of the folder.
     for stated in ["/home/someone/voxels.raw", "C:\\scans\\voxels.raw", "../other/voxels.raw"] {
         let header = format!("NRRD0004\ntype: short\ndata file: {stated}\n");
-        assert_eq!(data_files(header.as_bytes()), ["voxels.raw"], "{stated}");
+        assert_eq!(data_files(header.as_bytes()), [["voxels.raw"]], "{stated}");
+    }
+    for (stated, files) in [
+        ("LIST\nb.raw\nsub/a.raw\n", &[&["b.raw"][..], &["sub/a.raw", "a.raw"]][..]),
+        ("LIST 2\n\n", &[]),
+        ("a%d.raw 9 11 1", &[&["a9.raw"], &["a10.raw"], &["a11.raw"]]),
+        ("a%03d.raw 5 1 -2 2", &[&["a005.raw"], &["a003.raw"], &["a001.raw"]]),
+        ("%2i.raw 1 1", &[&[" 1.raw"]]),
+        // Not patterns.
+        ("50% dose.raw", &[&["50% dose.raw"]]),
+        ("a%d.raw 1 2 0", &[&["a%d.raw 1 2 0"]]),
+        ("a%d.raw 2 1 1", &[&["a%d.raw 2 1 1"]]),
+        ("a%d.raw 1 99999999 1", &[&["a%d.raw 1 99999999 1"]]),
+        ("a%s.raw 1 2 1", &[&["a%s.raw 1 2 1"]]),
+        ("LISTED.raw", &[&["LISTED.raw"]]),
+    ] {
+        for header in ["NRRD0004\ntype: short\nDATA FILE: ", "NDims = 3\nElementDataFile = "] {
+            assert_eq!(data_files(format!("{header}{stated}").as_bytes()), files, "{header}{stated}");
+        }
     }
     for other in
-        [&b"NRRD0004\ntype: short\n\n"[..], b"ElementDataFile: a text", b"", &slice("1.2", UPRIGHT, [0.0; 3], 1)]
+        [&b"NRRD0004\ntype: short\n\n"[..], b"ElementDataFile = v.raw\n", b"", &slice("1.2", UPRIGHT, [0.0; 3], 1)]
     {
         assert!(data_files(other).is_empty());
     }

@@ -50,24 +50,25 @@ fn without_ending_of<'a>(name: &'a str, endings: &[&str]) -> Option<&'a str> {
     endings.iter().any(|known| known.eq_ignore_ascii_case(ending)).then_some(stem)
 }
 
-/// The file with the voxels of a detached header, `.hdr`, `.nhdr` or `.mhd`, in the same folder or, if the header says so, below.
-pub fn detached_voxels(header: &Path) -> Option<PathBuf> {
-    let name = header.file_name()?.to_string_lossy();
-    let stem = without_ending(&name)?;
-    let voxels = match name.get(stem.len()..)?.to_ascii_lowercase().as_str() {
-        ".hdr" | ".hdr.gz" => {
-            let images = [".img", ".img.gz", ".IMG"].map(|ending| header.with_file_name(format!("{stem}{ending}")));
-            images.into_iter().find(|image| image.exists())?
-        }
+/// The files with the voxels of a detached header, `.hdr`, `.nhdr` or `.mhd`, in order, in the same folder or, if the header says
+/// so, below. Empty if one is missing.
+pub fn detached_voxels(header: &Path) -> Vec<PathBuf> {
+    let name = header.file_name().unwrap_or_default().to_string_lossy();
+    let stem = without_ending(&name).unwrap_or(&name);
+    let places: Vec<Vec<String>> = match name.get(stem.len()..).unwrap_or_default().to_ascii_lowercase().as_str() {
+        ".hdr" | ".hdr.gz" => vec![[".img", ".img.gz", ".IMG"].map(|ending| format!("{stem}{ending}")).into()],
         ".nhdr" | ".mhd" => {
             let mut start = Vec::new();
-            std::fs::File::open(header).and_then(|file| file.take(MAX_HEADER).read_to_end(&mut start)).ok()?;
-            let places = data_files(&start).into_iter().map(|place| header.with_file_name(place));
-            places.into_iter().find(|place| place.exists())?
+            let read = std::fs::File::open(header).and_then(|file| file.take(MAX_HEADER).read_to_end(&mut start));
+            read.map_or_else(|_| Vec::new(), |_| data_files(&start))
         }
-        _ => return None,
+        _ => Vec::new(),
     };
-    (voxels != header && voxels.exists()).then_some(voxels)
+    let found = |places: Vec<String>| {
+        let mut places = places.into_iter().map(|place| header.with_file_name(place));
+        places.find(|place| place != header && place.exists())
+    };
+    places.into_iter().map(found).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// Removes incomplete files and folders that a killed program left in `folder`.

@@ -98,7 +98,7 @@ fn walk(folder: &Path, place: &Path, found: &mut Vec<Located>) -> Result<(), Err
     Ok(())
 }
 
-/// Groups files into inputs: a DICOM series, a NIfTI header with its image, or a single file.
+/// Groups files into inputs: a DICOM series, a detached header with its voxels, or a single file.
 fn group(files: Vec<Located>) -> Vec<Input> {
     let mut found: Vec<(Input, PathBuf)> = Vec::new();
     let mut series: BTreeMap<String, usize> = BTreeMap::new();
@@ -108,8 +108,10 @@ fn group(files: Vec<Located>) -> Vec<Input> {
     let (files, headers) = with_voxels(files);
     for Located { file, place } in files {
         *places.entry(place.clone()).or_default() += 1;
-        let folder = place.join(stem(&file_name(&file)));
-        let key = match (headers.get(&file), series_of(&file)) {
+        let header = headers.get(&file);
+        let name = header.unwrap_or(&file).clone();
+        let folder = place.join(stem(&file_name(&name)));
+        let key = match (header, series_of(&file)) {
             (Some(header), _) => Some(pairs.entry(header.clone()).or_insert(found.len())),
             (None, Some(uid)) if !uid.is_empty() => Some(series.entry(uid).or_insert(found.len())),
             // Voxels may start like a DICOM file without preamble.
@@ -125,12 +127,12 @@ fn group(files: Vec<Located>) -> Vec<Input> {
                     common.pop();
                 }
             }
-            None => found.push((Input { name: file.clone(), files: vec![file], folder }, place)),
+            None => found.push((Input { name, files: vec![file], folder }, place)),
         }
     }
     // A folder with a single series gives the input its name.
-    for (input, common) in found.iter_mut().filter(|(input, common)| input.files.len() > 2 && *common != Path::new(""))
-    {
+    let is_series = |input: &Input| input.files.len() > 2 && input.files.iter().all(|file| !headers.contains_key(file));
+    for (input, common) in found.iter_mut().filter(|(input, common)| is_series(input) && *common != Path::new("")) {
         let below = places.range(common.clone()..).take_while(|(place, _)| place.starts_with(&*common));
         if below.map(|(_, count)| count).sum::<usize>() == input.files.len() {
             let levels = input.folder.components().count() - common.components().count();
@@ -150,12 +152,12 @@ fn with_voxels(files: Vec<Located>) -> (Vec<Located>, BTreeMap<PathBuf, PathBuf>
     for located in files {
         let (header, place) = (located.file.clone(), located.place.clone());
         all.push(located);
-        if let Some(voxels) = files::detached_voxels(&header) {
+        for voxels in files::detached_voxels(&header) {
             if !known.contains(&voxels) {
-                all.push(Located { file: voxels.clone(), place });
+                all.push(Located { file: voxels.clone(), place: place.clone() });
             }
             headers.insert(voxels, header.clone());
-            headers.insert(header.clone(), header);
+            headers.insert(header.clone(), header.clone());
         }
     }
     (all, headers)
@@ -277,6 +279,29 @@ mod tests {
         let named = all(&[top.join("d/v.img"), top.join("d/v.hdr"), top.join("e/3"), top.join("e/1")]).unwrap();
         let files: Vec<usize> = named.iter().map(|input| input.files.len()).collect();
         assert_eq!(files, [2, 2], "files named individually");
+    }
+
+    #[test]
+    fn a_header_with_many_files_of_voxels_is_one_input_with_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().join("scans");
+        std::fs::create_dir(&top).unwrap();
+        let (header, voxels) =
+            (top.join("volume.nhdr"), [1, 2, 3].map(|number| top.join(format!("plane-{number}.raw"))));
+        std::fs::write(&header, "NRRD0004\ntype: short\ndata file: plane-%d.raw 1 3 1\n").unwrap();
+        voxels.iter().for_each(|file| std::fs::write(file, "voxels").unwrap());
+        let expected = |input: &Input, output: &str| {
+            assert_eq!((&input.name, &input.folder), (&header, &PathBuf::from(output)));
+            let files: BTreeSet<&PathBuf> = input.files.iter().collect();
+            assert_eq!(files, voxels.iter().chain([&header]).collect());
+        };
+        let [walked] = &all(std::slice::from_ref(&top)).unwrap()[..] else { unreachable!("one input") };
+        expected(walked, "scans/volume");
+        let [named] = &all(std::slice::from_ref(&header)).unwrap()[..] else { unreachable!("one input") };
+        expected(named, "volume");
+        // Without one of them, the header stands alone, and says what it lacks when it is opened.
+        std::fs::remove_file(&voxels[1]).unwrap();
+        assert_eq!(all(std::slice::from_ref(&header)).unwrap()[0].files, [header]);
     }
 
     #[test]

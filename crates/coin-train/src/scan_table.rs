@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use coin_core::calibration::Temperature;
 use coin_imaging::{Component, Components, Scan, Slice};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,9 @@ pub struct ScanRow {
     pub before: f32,
     /// The probability of its counterfactual.
     pub after: f32,
+    /// Temperature of both probabilities, if they are calibrated.
+    #[serde(default)]
+    pub temperature: Option<Temperature>,
     /// Volume of the masks, of scans with a distance between slices.
     pub mask_mm3: Option<f64>,
     /// Area of the mask of a single slice.
@@ -191,6 +195,7 @@ mod tests {
             most_abnormal_slice: 2,
             before: 0.75,
             after: 0.25,
+            temperature: Some(Temperature(2.5)),
             mask_mm3: Some(1.5),
             mask_mm2: None,
             mask_voxels: voxels,

@@ -54,10 +54,7 @@ impl<'a> TextHeader<'a> {
 
     /// Adds the value of a line, and returns the line as text.
     fn add(&mut self, bytes: &[u8], separator: char) -> String {
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => text.trim().to_owned(),
-            Err(_) => bytes.iter().copied().map(char::from).collect::<String>().trim().to_owned(),
-        };
+        let text = text(bytes);
         if let Some((key, value)) = text.split_once(separator)
             && !text.starts_with('#')
         {
@@ -85,7 +82,17 @@ impl<'a> TextHeader<'a> {
         keys.iter().find_map(|key| self.values.get(*key).map(String::as_str))
     }
 
-    /// The bytes of the voxels: after the header, or `image` if the header names another file.
+    /// The names of the files with the voxels, in order, for a header that names them: one file, a pattern with the first and the
+    /// last number and the step (`slice%03d.raw 1 60 1`), or `LIST`, with a name in each line after it.
+    pub(super) fn files(&self, bytes: &[u8], stated: &str) -> Vec<String> {
+        if is_list(stated) {
+            let lines = bytes.get(self.end..).unwrap_or_default().split(|&byte| byte == b'\n');
+            return lines.map(text).filter(|line| !line.is_empty()).collect();
+        }
+        numbered(stated).unwrap_or_else(|| vec![stated.to_owned()])
+    }
+
+    /// The bytes of the voxels: after the header, or `image` if the header names other files.
     pub(super) fn voxels<'b>(
         &self,
         field: &str,
@@ -96,15 +103,18 @@ impl<'a> TextHeader<'a> {
         match (data_file, image) {
             (None, _) => Ok(bytes.get(self.end..).unwrap_or_default()),
             (Some(_), Some(image)) => Ok(image),
-            (Some(file), None) => {
-                let file = excerpt(file);
-                if file.starts_with("LIST") || file.contains('%') {
-                    return Err(
-                        self.invalid(field, format!("the voxels are in several files, {file}; save them in one"))
-                    );
+            (Some(stated), None) => Err(match &self.files(bytes, stated)[..] {
+                [file] => {
+                    let file = excerpt(file);
+                    self.invalid(field, format!("the voxels are in another file, {file}; open both together"))
                 }
-                Err(self.invalid(field, format!("the voxels are in another file, {file}; open both together")))
-            }
+                [first, .., last] => {
+                    let (first, last) = (excerpt(first), excerpt(last));
+                    let reason = format!("the voxels are in other files, {first} to {last}; open all together");
+                    self.invalid(field, reason)
+                }
+                [] => self.invalid(field, "no file follows LIST; export the volume again"),
+            }),
         }
     }
 }
@@ -113,6 +123,38 @@ impl Fields for TextHeader<'_> {
     fn name(&self) -> &str {
         self.name
     }
+}
+
+/// A line as text: UTF-8, or else Latin-1.
+fn text(line: &[u8]) -> String {
+    match std::str::from_utf8(line) {
+        Ok(text) => text.trim().to_owned(),
+        Err(_) => line.iter().copied().map(char::from).collect::<String>().trim().to_owned(),
+    }
+}
+
+/// Whether the value for the file with the voxels announces a list of files; the number of axes of each may follow.
+pub(super) fn is_list(stated: &str) -> bool {
+    stated.split_whitespace().next() == Some("LIST")
+}
+
+/// The names of a pattern with one `%d`, `%i` or `%u`, with a width or without, the first and the last number and the step; the
+/// number of axes of each may follow. `None` for anything else.
+fn numbered(stated: &str) -> Option<Vec<String>> {
+    let mut words = stated.split_whitespace();
+    let (before, behind) = words.next()?.split_once('%')?;
+    let mut number = || words.next().map(str::parse::<i32>);
+    let (first, last, step) = (number()?.ok()?, number()?.ok()?, number().unwrap_or(Ok(1)).ok()?);
+    let (width, after) = behind.split_at(behind.find(['d', 'i', 'u'])?);
+    let (zeros, width) = (width.starts_with('0'), if width.is_empty() { 0 } else { width.parse::<u8>().ok()? });
+    let after = after.get(1..)?;
+    let name = |number: i32| match zeros {
+        true => format!("{before}{number:0width$}{after}", width = width.into()),
+        false => format!("{before}{number:width$}{after}", width = width.into()),
+    };
+    let steps = i64::from(last).checked_sub(first.into())?.checked_div(step.into())?;
+    let count = u16::try_from(steps).ok()?;
+    Some((0..=i32::from(count)).filter_map(|index| first.checked_add(index.checked_mul(step)?)).map(name).collect())
 }
 
 /// Parses numbers separated by white space, commas and parentheses; `None` if anything else is among them.

@@ -1,4 +1,4 @@
-//! MetaImage volumes (`.mha`, and `.mhd` with the voxels in another file), raw or compressed, as axial slices in radiological convention.
+//! MetaImage volumes (`.mha`, and `.mhd` with the voxels in other files), raw or compressed, as axial slices in radiological convention.
 
 use std::io::Read;
 
@@ -22,9 +22,10 @@ pub(crate) fn is_metaimage(bytes: &[u8]) -> bool {
     begins(b"ObjectType") || begins(b"NDims")
 }
 
-/// The file with the voxels, if the header names one.
-pub(crate) fn data_file(bytes: &[u8]) -> Option<String> {
-    detached(&header(bytes, "")?).map(str::to_owned)
+/// The files with the voxels; none if they follow the header.
+pub(crate) fn data_files(bytes: &[u8]) -> Vec<String> {
+    let header = header(bytes, "");
+    header.and_then(|header| Some(header.files(bytes, detached(&header)?))).unwrap_or_default()
 }
 
 /// Reads all axial slices in HU. `image` contains the voxels of a detached header.

@@ -1,9 +1,9 @@
-//! NRRD volumes (`.nrrd`, and `.nhdr` with the voxels in another file; teem.sourceforge.net/nrrd), raw or gzipped, as axial slices in radiological convention.
+//! NRRD volumes (`.nrrd`, and `.nhdr` with the voxels in other files; teem.sourceforge.net/nrrd), raw or gzipped, as axial slices in radiological convention.
 
 use std::io::Read;
 
 use super::gzip::Gunzip;
-use super::header::{TextHeader, numbers};
+use super::header::{TextHeader, is_list, numbers};
 use super::voxels::{self, Element, Fields, Volume, Voxels};
 use crate::Error;
 use crate::geometry::Affine;
@@ -20,9 +20,10 @@ pub(crate) fn is_nrrd(bytes: &[u8]) -> bool {
     bytes.starts_with(b"NRRD000")
 }
 
-/// The file with the voxels, if the header names one.
-pub(crate) fn data_file(bytes: &[u8]) -> Option<String> {
-    header(bytes, "").and_then(|header| header.get(&DATA_FILE).map(str::to_owned))
+/// The files with the voxels; none if they follow the header.
+pub(crate) fn data_files(bytes: &[u8]) -> Vec<String> {
+    let header = header(bytes, "");
+    header.and_then(|header| Some(header.files(bytes, header.get(&DATA_FILE)?))).unwrap_or_default()
 }
 
 /// Reads all axial slices in HU. `image` contains the voxels of a detached header.
@@ -56,8 +57,14 @@ pub(crate) fn read(bytes: &[u8], image: Option<&[u8]>, name: &str, limits: &Limi
 }
 
 fn header<'a>(bytes: &'a [u8], name: &'a str) -> Option<TextHeader<'a>> {
+    let names_files = |line: &str| {
+        let entry = line.split_once(':');
+        entry
+            .is_some_and(|(key, value)| DATA_FILE.iter().any(|known| key.eq_ignore_ascii_case(known)) && is_list(value))
+    };
+    let header = TextHeader::parse(bytes, name, ':', |line| line.is_empty() || names_files(line));
     // A detached header may end with its file.
-    TextHeader::parse(bytes, name, ':', str::is_empty).or_else(|| TextHeader::whole(bytes, name, ':'))
+    header.or_else(|| TextHeader::whole(bytes, name, ':'))
 }
 
 /// Lengths and directions in mm of the axes in space; an axis of length 1 without a direction holds no further values.

@@ -9,7 +9,7 @@ use clap::Parser;
 use coin_core::calibration::Temperature;
 use coin_core::explanation::ABNORMAL;
 use coin_core::ood::OodScore;
-use coin_imaging::{CounterfactualVolume, File, Limits, Opened, Scan, Window, open_all};
+use coin_imaging::{Components, CounterfactualVolume, File, Limits, Opened, Scan, Window, open_all};
 use coin_train::Error;
 use coin_train::evaluation::MaskRule;
 use coin_train::explained::{self, ExplainedSlice};
@@ -206,6 +206,42 @@ impl Settings<'_> {
         Ok(summaries)
     }
 
+    /// The row of `scans.csv`, unless no slice was explained.
+    fn row(
+        &self,
+        name: &str,
+        scan: &Scan,
+        summaries: &[Summary],
+        components: &Components,
+        size: VoxelSize,
+    ) -> Option<ScanRow> {
+        let most_abnormal =
+            summaries.iter().reduce(|most, next| if next.before > most.before { next } else { most })?;
+        let largest = components.largest.first();
+        let warns = |summary: &&Summary| summary.ood_score.is_some_and(OodScore::is_warning);
+        Some(ScanRow {
+            scan: name.to_owned(),
+            model: self.model.card.name.clone(),
+            slices: summaries.len(),
+            abnormal_slices: summaries.iter().filter(|summary| summary.before >= ABNORMAL).count(),
+            most_abnormal_slice: most_abnormal.slice,
+            before: most_abnormal.before,
+            after: most_abnormal.after,
+            temperature: self.model.card.temperature,
+            mask_mm3: size.volume(components.voxels),
+            mask_mm2: size.area(components.voxels),
+            mask_voxels: components.voxels,
+            components: components.total,
+            largest_key_slice: largest.map(|largest| largest.key_slice + 1),
+            largest_mm3: largest.and_then(|largest| size.volume(largest.voxels)),
+            largest_longest_mm: largest.and_then(|largest| size.length(largest.diameters.longest.length())),
+            largest_perpendicular_mm: largest.and_then(|largest| size.length(largest.diameters.perpendicular.length())),
+            ood_warnings: summaries.iter().filter(warns).count(),
+            other_modality: self.model.other_modality(scan.modality()).is_some(),
+            seconds: summaries.iter().map(|summary| summary.seconds).sum(),
+        })
+    }
+
     fn explain_scan(
         &self,
         name: &str,
@@ -270,34 +306,7 @@ impl Settings<'_> {
         explained::write_volume(&volume, folder, &self.model.card.name)?;
         let (components, size) = (volume.components(MOST_COMPONENTS), VoxelSize::of(scan));
         files::write(&folder.join("components.csv"), &scan_table::components_csv(&components, size)?)?;
-        let most_abnormal = summaries.iter().reduce(|most, next| if next.before > most.before { next } else { most });
-        if let Some(most_abnormal) = most_abnormal {
-            let largest = components.largest.first();
-            table.put(ScanRow {
-                scan: name.to_owned(),
-                model: self.model.card.name.clone(),
-                slices: summaries.len(),
-                abnormal_slices: summaries.iter().filter(|summary| summary.before >= ABNORMAL).count(),
-                most_abnormal_slice: most_abnormal.slice,
-                before: most_abnormal.before,
-                after: most_abnormal.after,
-                mask_mm3: size.volume(components.voxels),
-                mask_mm2: size.area(components.voxels),
-                mask_voxels: components.voxels,
-                components: components.total,
-                largest_key_slice: largest.map(|largest| largest.key_slice + 1),
-                largest_mm3: largest.and_then(|largest| size.volume(largest.voxels)),
-                largest_longest_mm: largest.and_then(|largest| size.length(largest.diameters.longest.length())),
-                largest_perpendicular_mm: largest
-                    .and_then(|largest| size.length(largest.diameters.perpendicular.length())),
-                ood_warnings: summaries
-                    .iter()
-                    .filter(|summary| summary.ood_score.is_some_and(OodScore::is_warning))
-                    .count(),
-                other_modality: self.model.other_modality(scan.modality()).is_some(),
-                seconds: summaries.iter().map(|summary| summary.seconds).sum(),
-            })?;
-        }
+        self.row(name, scan, &summaries, &components, size).map_or(Ok(()), |row| table.put(row))?;
         Ok(summaries)
     }
 

@@ -109,7 +109,7 @@ impl Extraction<'_> {
         let mut sources = Vec::new();
         for (path, classes) in std::iter::once((&volume.image, &[][..])).chain(labels) {
             sources.push(source(path, classes)?);
-            if let Some(voxels) = files::detached_voxels(path) {
+            for voxels in files::detached_voxels(path) {
                 sources.push(source(&voxels, &[])?);
             }
         }
@@ -237,12 +237,17 @@ fn open(path: &Path) -> Result<Scan, Error> {
     let limits = Limits::VOLUMES;
     let bytes = files::read_limited(path, limits.bytes)?;
     let name = path.to_string_lossy();
-    if let Some(image) = files::detached_voxels(path) {
-        let (voxels, voxels_name) = (files::read_limited(&image, limits.bytes)?, image.to_string_lossy());
-        let both = [File { name: &name, bytes: &bytes }, File { name: &voxels_name, bytes: &voxels }];
-        if let Some(scan) = open_all(&both, Window::EIGHT_BIT, &limits)?.scans.pop() {
-            return Ok(scan);
-        }
+    let voxels = files::detached_voxels(path).into_iter().map(|path| {
+        let bytes = files::read_limited(&path, limits.bytes)?;
+        Ok((path.to_string_lossy().into_owned(), bytes))
+    });
+    let voxels = voxels.collect::<Result<Vec<_>, Error>>()?;
+    let voxels = voxels.iter().map(|(name, bytes)| File { name, bytes });
+    let files: Vec<File<'_>> = std::iter::once(File { name: &name, bytes: &bytes }).chain(voxels).collect();
+    if files.len() > 1
+        && let Some(scan) = open_all(&files, Window::EIGHT_BIT, &limits)?.scans.pop()
+    {
+        return Ok(scan);
     }
     Ok(Scan::open(&bytes, &name, Window::EIGHT_BIT, &limits)?)
 }

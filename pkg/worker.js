@@ -129,8 +129,9 @@ async function answer(id, method, args) {
     const result = await methods[method](args, id);
     self.postMessage({ id, result }, { transfer: buffers(result) });
   } catch (error) {
-    // After a trap or a stack overflow, the state of the engine is undefined.
-    if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) fail(error);
+    // After a trap or a stack overflow, the state of the engine is undefined; a failed device goes on failing.
+    const isFatal = error instanceof WebAssembly.RuntimeError || error instanceof RangeError || (error instanceof Error && error.name === "DeviceError");
+    if (isFatal) fail(error);
     else self.postMessage({ id, error: messageOf(error) });
   }
 }

@@ -147,7 +147,7 @@ for (const { name, device, flags, skip } of SETUPS) {
       });
       await changeSlice();
       assert.equal(await visitor.state(), "failed");
-      assert.match(await visitor.text("notice-text"), /WebGPU engine stopped \(.*\)\. It restarts/);
+      assert.match(await visitor.text("notice-text"), /^The WebGPU engine stopped \(the device did not give the result back: .*map.*\)\. It restarts/);
       assert.deepEqual(await visitor.coin(), earlier);
       await assertRecovers();
     });

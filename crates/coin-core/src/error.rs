@@ -118,6 +118,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error of a device that did not give a result back.
+    pub fn unread(reason: impl std::fmt::Debug) -> Self {
+        // Burn prints a line for each cause and then a backtrace; the last cause says most.
+        let text = format!("{reason:?}");
+        let lines = text.lines().map(str::trim).take_while(|line| *line != "Backtrace:");
+        let cause = lines.filter(|line| !line.is_empty()).last().unwrap_or_default();
+        Self::Device(cause.to_owned())
+    }
+
     /// Whether another file, number or batch size fixes it.
     #[must_use]
     pub fn is_input(&self) -> bool {

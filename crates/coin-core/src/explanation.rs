@@ -148,7 +148,7 @@ impl PendingProbabilities {
     /// # Errors
     /// If the device failed.
     pub fn read(self) -> Result<Vec<f32>, Error> {
-        values(self.0.try_into_data().map_err(failed)?)
+        values(self.0.try_into_data().map_err(Error::unread)?)
     }
 
     /// [`Self::read`] without blocking.
@@ -156,16 +156,12 @@ impl PendingProbabilities {
     /// # Errors
     /// If the device failed.
     pub async fn read_async(self) -> Result<Vec<f32>, Error> {
-        values(self.0.into_data_async().await.map_err(failed)?)
+        values(self.0.into_data_async().await.map_err(Error::unread)?)
     }
 }
 
-fn failed(reason: impl std::fmt::Debug) -> Error {
-    Error::Device(format!("{reason:?}"))
-}
-
 fn values(data: TensorData) -> Result<Vec<f32>, Error> {
-    data.try_into_vec_as::<f32>().map_err(failed)
+    data.try_into_vec_as::<f32>().map_err(Error::unread)
 }
 
 impl Pending {
@@ -174,7 +170,7 @@ impl Pending {
     /// # Errors
     /// If the device failed.
     pub fn read(self) -> Result<Vec<Explanation>, Error> {
-        explanations(&self.input, self.pixels, self.output.try_into_data().map_err(failed)?)
+        explanations(&self.input, self.pixels, self.output.try_into_data().map_err(Error::unread)?)
     }
 
     /// [`Self::read`] without blocking, as browsers require.
@@ -182,7 +178,7 @@ impl Pending {
     /// # Errors
     /// If the device failed.
     pub async fn read_async(self) -> Result<Vec<Explanation>, Error> {
-        explanations(&self.input, self.pixels, self.output.into_data_async().await.map_err(failed)?)
+        explanations(&self.input, self.pixels, self.output.into_data_async().await.map_err(Error::unread)?)
     }
 }
 
@@ -207,6 +203,16 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn the_reason_of_a_device_error_is_its_last_cause() {
+        let printed =
+            "An error happened\n\nCaused by:\n  the buffer could not be mapped\nBacktrace:\nNo backtrace available\n";
+        for (text, reason) in [(printed, "the buffer could not be mapped"), ("out of memory", "out of memory")] {
+            let error = Error::unread(format_args!("{text}"));
+            assert_eq!(error.to_string(), format!("the device did not give the result back: {reason}"));
+        }
+    }
 
     #[test]
     fn the_difference_is_at_most_one_and_nan_where_the_counterfactual_is() {

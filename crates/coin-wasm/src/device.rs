@@ -4,6 +4,8 @@ use burn::tensor::Device;
 use futures_channel::oneshot::Receiver;
 use js_sys::Error;
 
+use crate::slice::sentence;
+
 /// A device and its name.
 pub struct NamedDevice {
     pub device: Device,
@@ -26,6 +28,18 @@ pub struct Adapter {
     pub max_buffer_bytes: u64,
     pub max_binding_bytes: u64,
     pub max_workgroup_bytes: u32,
+}
+
+/// The name of JavaScript errors after which the worker replaces its engine.
+const DEVICE_ERROR: &str = "DeviceError";
+
+/// An error of a computation. A device that did not give a result back fails from then on.
+pub fn failure(error: coin_core::Error) -> Error {
+    let failure = sentence(&error);
+    if matches!(error, coin_core::Error::Device(_)) {
+        failure.set_name(DEVICE_ERROR);
+    }
+    failure
 }
 
 #[cfg(not(feature = "webgpu"))]

@@ -176,7 +176,7 @@ impl Engine {
             _ => {
                 let images = candidates.images(image, &explanation.counterfactual);
                 let pending = explainer.probabilities(images, size, &self.on.device).map_err(sentence)?;
-                pending.read_async().await.map_err(sentence)?
+                pending.read_async().await.map_err(device::failure)?
             }
         };
         let kept = rule.kept(explanation.after, &probabilities);
@@ -185,7 +185,7 @@ impl Engine {
 
     async fn run(&self, explainer: &Explainer, input: Vec<f32>, size: usize) -> Result<Explanation, Error> {
         let pending = explainer.explain(input, size, &self.on.device).map_err(sentence)?;
-        let explanations = pending.read_async().await.map_err(sentence)?;
+        let explanations = pending.read_async().await.map_err(device::failure)?;
         explanations.into_iter().next().ok_or_else(|| Error::new("the device returned no explanation"))
     }
 }

@@ -5,6 +5,7 @@ use coin_core::attribution::{self, Rise, RiseConfig, SaliencyMethod};
 use js_sys::{Error, Float32Array, Function};
 use wasm_bindgen::prelude::*;
 
+use crate::device::failure;
 use crate::engine::{Engine, Model};
 use crate::slice::Slice;
 
@@ -76,7 +77,7 @@ fn callback(progress: &Function) -> impl FnMut(usize, usize) -> bool {
 
 /// Reads a tensor's values from the device.
 async fn values(tensor: Tensor<4>) -> Result<Float32Array, Error> {
-    let failed = |reason| Error::new(&format!("reading the saliency map from the device failed: {reason:?}"));
-    let values = tensor.into_data_async().await.map_err(failed)?.try_into_vec_as::<f32>();
-    Ok(Float32Array::from(values.map_err(|reason| Error::new(&format!("{reason:?}")))?.as_slice()))
+    let data = tensor.into_data_async().await.map_err(coin_core::Error::unread);
+    let values = data.and_then(|data| data.try_into_vec_as::<f32>().map_err(coin_core::Error::unread));
+    Ok(Float32Array::from(values.map_err(failure)?.as_slice()))
 }

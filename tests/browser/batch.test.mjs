@@ -17,6 +17,8 @@ test("each folder, volume, picture and archive is a case, and the rest is one", 
   assert.deepEqual(labels(["p1/IM1", "p1/IM2"]), ["p1: IM1 IM2"], "a single patient has the name of the folder");
   assert.deepEqual(labels(["IM1", "IM2", "a.nii.gz", "b.hdr", "b.img", "c.PNG", "d.zip"]), ["a: a.nii.gz", "b: b.hdr b.img", "c: c.PNG", "d: d.zip", "IM1: IM1 IM2"]);
   assert.deepEqual(labels(["v.nhdr", "plane-1.raw", "plane-2.raw", "w.nii"]), ["v: v.nhdr plane-1.raw plane-2.raw", "w: w.nii"]);
+  assert.deepEqual(labels(["v.nhdr", "v.raw.gz", "w.nii.gz"]), ["v: v.nhdr v.raw.gz", "w: w.nii.gz"]);
+  assert.deepEqual(labels(["v.nhdr", "v-1.raw", "w.nhdr", "w-1.raw"]), ["v: v.nhdr v-1.raw w.nhdr w-1.raw"]);
   assert.deepEqual(labels(["v.mhd", "v.raw", "w.mhd", "w.raw"]), ["v: v.mhd v.raw", "w: w.mhd w.raw"]);
   assert.deepEqual(labels([]), []);
 });
@@ -77,7 +79,7 @@ describe("Batch", () => {
       Object.assign(window, { showDirectoryPicker: own });
     });
     await page.locator("#batch-results-folder").click();
-    await page.locator("#batch-results-folder", { hasText: "Results are written into results" }).waitFor();
+    await page.locator("#batch-results-written", { hasText: /^Results are written into results\/coin-results(-\d)?\.$/ }).waitFor();
   };
   /** The content of the files in that folder, in base64, by path. */
   const filesInFolder = () =>
@@ -93,6 +95,18 @@ describe("Batch", () => {
       await list(await (await navigator.storage.getDirectory()).getDirectoryHandle("results"), "");
       return found;
     });
+  /** Waits for files in that folder. */
+  const untilWritten = async (/** @type {(files: Record<string, string>) => boolean} */ check) => {
+    const end = performance.now() + 10_000;
+    for (;;) {
+      const files = await filesInFolder();
+      if (check(files)) return files;
+      assert.ok(performance.now() < end, `after ten seconds: ${Object.keys(files)}`);
+      await page.waitForTimeout(50);
+    }
+  };
+  const namesIn = (/** @type {Record<string, string>} */ files, /** @type {string} */ folder) =>
+    Object.keys(files).flatMap((name) => (name.startsWith(`${folder}/`) ? [name.slice(folder.length + 1)] : [])).sort();
   const saved = async (/** @type {string} */ id) => {
     const [file] = await Promise.all([page.waitForEvent("download"), page.locator(id).click()]);
     return { name: file.suggestedFilename(), content: await readFile(await file.path()) };
@@ -142,9 +156,23 @@ describe("Batch", () => {
   test("results are written into a folder as they come", async () => {
     await chooseFolder();
     const archive = unpacked((await saved("#batch-save-masks")).content);
-    const written = await filesInFolder();
-    assert.deepEqual(Object.keys(written).sort(), [...archive.keys()].sort());
-    for (const [name, content] of archive) assert.equal(written[name], content.toString("base64"), name);
+    const names = [...archive.keys()].sort();
+    // The table is written last.
+    const files = await untilWritten((files) => "coin-results/scans.csv" in files);
+    assert.deepEqual(namesIn(files, "coin-results"), names);
+    for (const [name, content] of archive) assert.equal(files[`coin-results/${name}`], content.toString("base64"), name);
+    // Another time, a new folder: nothing is replaced.
+    await page.evaluate(async () => {
+      const results = await (await navigator.storage.getDirectory()).getDirectoryHandle("results");
+      const table = await (await results.getDirectoryHandle("coin-results")).getFileHandle("scans.csv");
+      const writable = await table.createWritable();
+      await writable.write("of yesterday");
+      await writable.close();
+    });
+    await chooseFolder();
+    const later = await untilWritten((files) => "coin-results-2/scans.csv" in files);
+    assert.deepEqual(namesIn(later, "coin-results-2"), names);
+    assert.equal(later["coin-results/scans.csv"], Buffer.from("of yesterday").toString("base64"));
     visitor.assertNoErrors();
   });
 
@@ -188,12 +216,13 @@ describe("Batch", () => {
     const byLabel = (/** @type {string[][]} */ rows) => rows.slice().sort(([a], [b]) => a.localeCompare(b));
     assert.deepEqual(byLabel(await rows()), byLabel(kept));
     await chooseFolder();
-    assert.ok(!("erik/mask.nii.gz" in (await filesInFolder())));
+    const table = (/** @type {Record<string, string>} */ files) => Buffer.from(files["coin-results-3/scans.csv"] ?? "", "base64").toString("utf8");
+    const earlier = namesIn(await untilWritten((files) => /^anna,/m.test(table(files))), "coin-results-3");
+    assert.ok(earlier.includes("anna/mask.nii.gz") && !earlier.includes("erik/mask.nii.gz"), earlier.join(" "));
     await page.locator("#batch-start").click();
     await status(/^4 cases explained, 1 failed/);
-    const written = await filesInFolder();
-    assert.ok("erik/mask.nii.gz" in written);
-    assert.match(Buffer.from(written["scans.csv"], "base64").toString("utf8"), /^erik,/m);
+    const files = await untilWritten((files) => /^erik,/m.test(table(files)));
+    assert.deepEqual(namesIn(files, "coin-results-3"), [...earlier, "erik/mask.nii.gz"].sort());
     assert.equal((await rows()).find(([label]) => label === "erik")?.[1], "60");
     await page.getByRole("button", { name: "Remove dora" }).click();
     assert.equal((await rows()).length, 4);

@@ -122,11 +122,11 @@ describe("Faults around the page", () => {
 
     await page.evaluate(() => {
       const full = () => Promise.reject(new DOMException("disk full by a test", "QuotaExceededError"));
-      Object.assign(window, { showDirectoryPicker: () => Promise.resolve({ name: "disk", getDirectoryHandle: full, getFileHandle: full }) });
+      Object.assign(window, { showDirectoryPicker: () => Promise.resolve({ name: "disk", getDirectoryHandle: (/** @type {string} */ _, /** @type {any} */ options) => (options?.create ? { getDirectoryHandle: full, getFileHandle: full } : Promise.reject(new DOMException("", "NotFoundError"))) }) });
     });
     await page.locator("#batch-results-folder").click();
-    await page.locator("#notice", { hasText: "The results could not be written into disk (disk full by a test)" }).waitFor();
-    assert.equal(await visitor.text("batch-results-folder"), "Write results into a folder");
+    await page.locator("#notice", { hasText: "The results could not be written into the folder disk/coin-results (image/mask.png: disk full by a test)" }).waitFor();
+    assert.equal(await visitor.text("batch-results-written"), "");
     assert.deepEqual(visitor.errors, []);
     await context.close();
   });

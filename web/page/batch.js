@@ -1,7 +1,7 @@
 /** Explains many cases one after the other and lists their results. */
 
 import { packFiles } from "../coin.js";
-import { chooseFolder, writeFiles, writesFolders } from "./batch-folder.js";
+import { newResultsFolder, writeFiles, writesFolders } from "./batch-folder.js";
 import { forgetAll, forgetCase, keepCase, keptCases } from "./batch-store.js";
 import { casesOf } from "./cases.js";
 import { csvOf } from "./csv.js";
@@ -53,12 +53,15 @@ const keep = element("batch-keep", HTMLInputElement);
 const removeAll = element("batch-remove", HTMLButtonElement);
 const saves = { table: element("batch-save-table", HTMLButtonElement), masks: element("batch-save-masks", HTMLButtonElement) };
 const chooseResults = element("batch-results-folder", HTMLButtonElement);
+const written = element("batch-results-written", HTMLElement);
 
 /** @type {BatchCase[]} */
 let cases = [];
 let lastId = 0;
-/** The folder into which results are written as they come. @type {FileSystemDirectoryHandle | null} */
+/** The folder into which results are written as they come. @type {Awaited<ReturnType<typeof newResultsFolder>>} */
 let resultsFolder = null;
+/** Ends when all results are written. @type {Promise<void>} */
+let writing = Promise.resolve();
 /** The case that is being explained, and the controller that interrupts it. @type {{id: number, controller: AbortController} | null} */
 let running = null;
 let sort = { by: "", descending: false };
@@ -102,6 +105,7 @@ export async function initBatch(explainerOf, open, onError) {
   });
   if (!keep.checked) return;
   cases = await keptCases();
+  cases.forEach(nameFolders);
   lastId = cases.reduce((last, { id }) => Math.max(last, id), 0);
   render();
 }
@@ -152,13 +156,13 @@ async function explainWaiting(explainerOf, signal) {
     task.progress(BATCH.opening(done() + 1, cases.length, one.label), done(), cases.length);
     try {
       Object.assign(one, await explainCase(one, explainer, maskOptions(), { signal: both, onSlice }), { state: "done" });
+      nameFolders(one);
     } catch (error) {
       if (!both.aborted) Object.assign(one, { state: "failed", reason: error instanceof Error ? error.message : String(error) });
     } finally {
       running = null;
       render();
     }
-    signal.throwIfAborted();
     if (!cases.includes(one)) continue;
     if (keep.checked) await keepAll([one]);
     if (one.state === "done") await writeResults([one]);
@@ -176,6 +180,7 @@ function remove(removed) {
   if (running && removed.some(({ id }) => id === running?.id)) running.controller.abort();
   cases = cases.filter((one) => !removed.includes(one));
   render();
+  writeResults([]);
   if (!keep.checked) return;
   const forgotten = cases.length === 0 ? forgetAll() : Promise.all(removed.map(({ id }) => forgetCase(id)));
   forgotten.catch(showError);
@@ -323,21 +328,49 @@ async function saveMasks() {
 
 /** Asks for a folder, and writes the results there, also those to come. */
 async function writeIntoFolder() {
-  resultsFolder = (await chooseFolder()) ?? resultsFolder;
+  const folder = await newResultsFolder();
+  if (!folder) return;
+  resultsFolder = folder;
+  written.textContent = BATCH.writtenTo(folder.path);
   await writeResults(cases);
 }
 
-/** Writes the results of cases into the chosen folder; if that fails, no more are written. @param {BatchCase[]} changed */
-async function writeResults(changed) {
-  if (!resultsFolder) return;
-  const { name } = resultsFolder;
-  try {
-    await writeFiles(resultsFolder, resultFiles(changed));
-    chooseResults.textContent = BATCH.writtenTo(name);
-  } catch (error) {
+/**
+ * Writes the results of cases and the table of all into the chosen folder, after what is being written.
+ *
+ * @param {BatchCase[]} changed
+ */
+function writeResults(changed) {
+  const folder = resultsFolder;
+  const write = async () => {
+    // The table is that of now, not of when this was asked for.
+    if (folder && folder === resultsFolder && shown.some(({ scan }) => scan)) await writeFiles(folder.handle, resultFiles(changed));
+  };
+  writing = writing.then(write).catch((error) => {
+    if (!folder || folder !== resultsFolder) return;
     resultsFolder = null;
-    chooseResults.textContent = BATCH.writeTo;
-    showNotice(BATCH.notWritten(name, error instanceof Error ? error.message : String(error)));
+    written.textContent = "";
+    showNotice(BATCH.notWritten(folder.path, error instanceof Error ? error.message : String(error)));
+  });
+  return writing;
+}
+
+/** Longest name of a scan's folder, in characters. */
+const LONGEST_NAME = 80;
+
+/** Names that Windows keeps for devices. */
+const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)$/i;
+
+/** Gives the scans of a case folders of their own for their results. @param {BatchCase} one */
+function nameFolders(one) {
+  const taken = new Set(cases.flatMap(({ scans }) => scans.flatMap(({ folder }) => folder?.toLowerCase() ?? [])));
+  for (const scan of one.scans) {
+    if (scan.folder) continue;
+    const plain = scan.label.normalize("NFC").replace(/[^\p{L}\p{N}_-]+/gu, "-").replace(/^-+|-+$/g, "");
+    const name = RESERVED.test(plain) ? `scan-${plain}` : plain.slice(0, LONGEST_NAME) || "scan";
+    scan.folder = name;
+    for (let i = 2; taken.has(scan.folder.toLowerCase()); i++) scan.folder = `${name}-${i}`;
+    taken.add(scan.folder.toLowerCase());
   }
 }
 
@@ -347,20 +380,6 @@ async function writeResults(changed) {
  * @param {BatchCase[]} wanted
  */
 function resultFiles(wanted) {
-  const taken = new Set();
-  const folderOf = (/** @type {string} */ label) => {
-    const name = label.replace(/[^\p{L}\p{N}._-]+/gu, "-").replace(/^[.-]+|[.-]+$/g, "") || "scan";
-    let folder = name;
-    for (let i = 2; taken.has(folder); i++) folder = `${name}-${i}`;
-    taken.add(folder);
-    return folder;
-  };
-  // The folders of all cases, so that a scan has the same one whichever cases are wanted.
-  const files = cases.flatMap((one) =>
-    one.scans.flatMap(({ label, masks }) => {
-      const folder = folderOf(label);
-      return masks.map(({ name, content }) => ({ of: one, name: `${folder}/${name}`, content }));
-    }),
-  );
-  return [...files.filter(({ of }) => wanted.includes(of)), { name: "scans.csv", content: new TextEncoder().encode(tableOf(rows())) }];
+  const masks = wanted.flatMap(({ scans }) => scans.flatMap(({ folder, masks }) => masks.map(({ name, content }) => ({ name: `${folder}/${name}`, content }))));
+  return [...masks, { name: "scans.csv", content: new TextEncoder().encode(tableOf(rows())) }];
 }

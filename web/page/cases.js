@@ -15,7 +15,7 @@ const OWN = /\.(nii|nii\.gz|hdr|hdr\.gz|img|img\.gz|nrrd|nhdr|mha|mhd|raw|zraw|p
 
 /** Endings of headers whose voxels are in other files, and of those. */
 const HEADER = /\.(nhdr|mhd)$/i;
-const VOXELS = /\.(raw|zraw)$/i;
+const VOXELS = /\.(raw|zraw|dat|raw\.gz|gz)$/i;
 
 /** What operating systems write into folders. */
 const PASSED_OVER = /^(\..*|__MACOSX|Thumbs\.db|desktop\.ini|DICOMDIR)$/i;
@@ -35,9 +35,12 @@ export function casesOf(files) {
     shared = kept[0].path[0];
     for (const { path } of kept) path.shift();
   }
-  const headers = kept.filter(({ path }) => path.length === 1 && HEADER.test(path[0])).map(({ path }) => path[0].replace(OWN, ""));
-  // Only the header knows which files are its own, so that a single one has all.
-  const nameOf = (/** @type {string} */ file) => (headers.length === 1 && VOXELS.test(file) ? headers[0] : file.replace(OWN, ""));
+  const loose = kept.flatMap(({ path: [name, ...below] }) => (below.length > 0 ? [] : [name]));
+  const headers = loose.filter((name) => HEADER.test(name)).map((name) => name.replace(OWN, ""));
+  const isVoxels = (/** @type {string} */ name) => VOXELS.test(name) && !/\.(nii|hdr|img)\.gz$/i.test(name);
+  // Only a header knows which files are its own: unless they have its name, all headers and such files are one case.
+  const mixed = headers.length > 0 && loose.some((name) => isVoxels(name) && !headers.includes(name.replace(OWN, "")));
+  const nameOf = (/** @type {string} */ name) => (mixed && (HEADER.test(name) || isVoxels(name)) ? headers[0] : name.replace(OWN, ""));
   /** @type {Map<string, FileCase>} */
   const cases = new Map();
   for (const { file, path: [first, ...below] } of kept) {

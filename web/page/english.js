@@ -285,7 +285,6 @@ export const BATCH = {
   otherModality: (/** @type {string} */ modality) => `the model was not trained on ${modality}`,
   remove: (/** @type {string} */ label) => `Remove ${label}`,
   notKept: (/** @type {string} */ reason) => `The batch is too large to keep in this browser (${reason}). It lasts until the page is closed.`,
-  writeTo: "Write results into a folder",
-  writtenTo: (/** @type {string} */ name) => `Results are written into ${name}`,
-  notWritten: (/** @type {string} */ name, /** @type {string} */ reason) => `The results could not be written into ${name} (${reason}). Choose the folder again.`,
+  writtenTo: (/** @type {string} */ path) => `Results are written into ${path}.`,
+  notWritten: (/** @type {string} */ path, /** @type {string} */ reason) => `The results could not be written into the folder ${path} (${reason}). Choose a folder again.`,
 };

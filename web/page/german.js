@@ -285,9 +285,8 @@ export const BATCH = {
   otherModality: (/** @type {string} */ modality) => `das Modell wurde nicht mit ${modality} trainiert`,
   remove: (/** @type {string} */ label) => `${label} entfernen`,
   notKept: (/** @type {string} */ reason) => `Der Stapel ist zu groß, um in diesem Browser zu bleiben (${reason}). Er besteht, bis die Seite geschlossen wird.`,
-  writeTo: "Ergebnisse in einen Ordner schreiben",
-  writtenTo: (/** @type {string} */ name) => `Ergebnisse werden in ${name} geschrieben`,
-  notWritten: (/** @type {string} */ name, /** @type {string} */ reason) => `Die Ergebnisse konnten nicht in ${name} geschrieben werden (${reason}). Wählen Sie den Ordner noch einmal.`,
+  writtenTo: (/** @type {string} */ path) => `Die Ergebnisse werden in den Ordner „${path}“ geschrieben.`,
+  notWritten: (/** @type {string} */ path, /** @type {string} */ reason) => `Die Ergebnisse konnten nicht in den Ordner „${path}“ geschrieben werden (${reason}). Wählen Sie erneut einen Ordner aus.`,
 };
 
 const ENGINES = /** @type {Record<string, string>} */ ({ "CPU engine": "Die CPU-Engine", "WebGPU engine": "Die WebGPU-Engine", "file reader": "Der Dateileser" });

@@ -28,6 +28,7 @@ import { otherModality } from "./units.js";
  * @property {string | null} otherModality modality of the scan if the model was not trained on it
  * @property {number} seconds
  * @property {{name: string, content: Uint8Array<ArrayBuffer>}[]} masks files
+ * @property {string} [folder] name of the folder with these files, unique in a batch
  */
 
 /**

@@ -1,10 +1,10 @@
 //! Files that are opened together: a DICOM series, a folder or an archive.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Error;
 use crate::archive::{self, is_passed_over};
+use crate::error::excerpt;
 use crate::read::dicom::{self, Instance};
 use crate::read::{metaimage, nifti, nrrd};
 use crate::scan::Scan;
@@ -14,7 +14,7 @@ use crate::{Limits, Window};
 /// A file's name and content.
 #[derive(Clone, Copy, Debug)]
 pub struct File<'a> {
-    /// Name for messages, and for matching NIfTI header and image.
+    /// Name for messages, and for matching a header with its voxels.
     pub name: &'a str,
     /// Content.
     pub bytes: &'a [u8],
@@ -29,8 +29,8 @@ pub struct Opened {
     pub notes: Vec<String>,
 }
 
-/// Opens files in any order. DICOM files of a series become one scan, sorted by position; archives are unpacked; NIfTI headers
-/// are matched with their images; every other file becomes a scan. `intensities` are the HU of black and white in pictures.
+/// Opens files in any order. DICOM files of a series become one scan, sorted by position; archives are unpacked; headers
+/// are matched with the files of their voxels; every other file becomes a scan. `intensities` are the HU of black and white in pictures.
 ///
 /// # Errors
 /// If no file can be opened: the error of the first.
@@ -62,16 +62,15 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
     }
     left.bytes = limits.bytes;
 
-    let images = Images::of(&files);
+    let headers = Headers::of(&files);
     let mut scans = Vec::new();
     let mut instances: Vec<(&str, Instance)> = Vec::new();
     let mut failed = Vec::new();
-    for file in &files {
-        if images.contains(file) {
+    for (index, file) in files.iter().enumerate() {
+        if headers.claimed.contains(&index) {
             continue;
         }
         let allowed = left.of_file(file.bytes.len() as u64);
-        let image = images.of_header(file);
         let taken = if dicom::is_dicom(file.bytes) {
             dicom::read(file.bytes, file.name, &allowed).map(|instance| {
                 let taken = instance.frames.iter().map(|frame| frame.hu.len() as u64).sum();
@@ -80,8 +79,16 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
                 (taken, slices)
             })
         } else {
-            let scan = match image {
-                Some(image) => Scan::of_pair(file.bytes, &image, file.name, &left),
+            let scan = match headers.images.get(&index) {
+                Some(Ok(images)) => {
+                    let images: Vec<&[u8]> =
+                        images.iter().filter_map(|image| files.get(*image)).map(|image| image.bytes).collect();
+                    Scan::of_parts(file.bytes, &images, file.name, &left)
+                }
+                Some(Err(missing)) => {
+                    let reason = format!("{} is missing; open all together", excerpt(missing));
+                    Err(Error::invalid(file.name, "data file", reason))
+                }
                 None => Scan::open(file.bytes, file.name, intensities, &left),
             };
             scan.map(|scan| {
@@ -141,49 +148,45 @@ fn places(stated: &str) -> Vec<String> {
     }
 }
 
-/// Headers whose voxels are in other files, with those in order.
-struct Images<'a, 'b> {
-    of_headers: Vec<(&'b File<'a>, Vec<&'b File<'a>>)>,
+/// Headers whose voxels are in other files, by index.
+struct Headers {
+    images: BTreeMap<usize, Result<Vec<usize>, String>>,
+    /// All files with voxels.
+    claimed: BTreeSet<usize>,
 }
 
-impl<'a, 'b> Images<'a, 'b> {
-    fn of(files: &'b [File<'a>]) -> Self {
+impl Headers {
+    fn of(files: &[File<'_>]) -> Self {
         let path = |name: &str| name.replace('\\', "/");
-        let by_stem: BTreeMap<&str, &File<'_>> = files
-            .iter()
-            .filter(|file| !nifti::is_header(file.bytes))
-            .filter_map(|file| stem(file.name).map(|stem| (stem, file)))
+        let all = || files.iter().enumerate();
+        let by_stem: BTreeMap<&str, usize> = all()
+            .filter(|(_, file)| !nifti::is_header(file.bytes))
+            .filter_map(|(index, file)| Some((stem(file.name)?, index)))
             .collect();
-        let by_path: BTreeMap<String, &File<'_>> = files.iter().map(|file| (path(file.name), file)).collect();
-        let at = |header: &File<'a>, place: String| {
-            let own = path(header.name);
-            let place = own.rsplit_once('/').map_or(place.clone(), |(folder, _)| format!("{folder}/{place}"));
-            by_path.get(&place).copied()
-        };
-        let images = |header: &File<'a>| -> Option<Vec<&'b File<'a>>> {
-            match nifti::is_header(header.bytes) {
-                true => Some(vec![by_stem.get(stem(header.name)?).copied()?]),
-                false => {
-                    let places = data_files(header.bytes).into_iter();
-                    places.map(|places| places.into_iter().find_map(|place| at(header, place))).collect()
-                }
+        let by_path: BTreeMap<String, usize> = all().map(|(index, file)| (path(file.name), index)).collect();
+        let images_of = |own: usize, header: &File<'_>| {
+            if nifti::is_header(header.bytes) {
+                return Some(Ok(vec![by_stem.get(stem(header.name)?).copied()?]));
+            }
+            let name = path(header.name);
+            let folder = name.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+            let stated = data_files(header.bytes);
+            let found = |places: &Vec<String>| {
+                let mut indices = places.iter().filter_map(|place| by_path.get(&format!("{folder}{place}")).copied());
+                indices.find(|index| *index != own).ok_or_else(|| places.last().cloned().unwrap_or_default())
+            };
+            let images: Result<Vec<usize>, String> = stated.iter().map(found).collect();
+            match (&images, stated.len()) {
+                // The reader says which file it needs.
+                (_, 0) | (Err(_), 1) => None,
+                // A file that is named twice cannot have two parts of a volume.
+                (Ok(images), count) if images.iter().collect::<BTreeSet<_>>().len() < count => None,
+                _ => Some(images),
             }
         };
-        let of_headers = files.iter().filter_map(|file| Some((file, images(file)?)));
-        Self { of_headers: of_headers.filter(|(_, images)| !images.is_empty()).collect() }
-    }
-
-    fn contains(&self, file: &File<'_>) -> bool {
-        self.of_headers.iter().flat_map(|(_, images)| images).any(|image| std::ptr::eq(*image, file))
-    }
-
-    /// The voxels of a header, from all its files.
-    fn of_header(&self, file: &File<'_>) -> Option<Cow<'a, [u8]>> {
-        let (_, images) = self.of_headers.iter().find(|(header, _)| std::ptr::eq(*header, file))?;
-        Some(match images[..] {
-            [image] => Cow::Borrowed(image.bytes),
-            _ => images.iter().map(|image| image.bytes).collect::<Vec<_>>().concat().into(),
-        })
+        let images: BTreeMap<_, _> = all().filter_map(|(index, file)| Some((index, images_of(index, file)?))).collect();
+        let claimed = images.values().flatten().flatten().copied().collect();
+        Self { images, claimed }
     }
 }
 

@@ -50,13 +50,13 @@ const READERS: [Reader; 6] = [
     Reader {
         recognises: nrrd::is_nrrd,
         open: |bytes, name, _, limits| {
-            nrrd::read(bytes, None, name, limits).map(|volume| Scan::of_volume(name, Format::Nrrd, volume))
+            nrrd::read(bytes, &[], name, limits).map(|volume| Scan::of_volume(name, Format::Nrrd, volume))
         },
     },
     Reader {
         recognises: metaimage::is_metaimage,
         open: |bytes, name, _, limits| {
-            metaimage::read(bytes, None, name, limits).map(|volume| Scan::of_volume(name, Format::MetaImage, volume))
+            metaimage::read(bytes, &[], name, limits).map(|volume| Scan::of_volume(name, Format::MetaImage, volume))
         },
     },
     Reader {
@@ -121,15 +121,15 @@ impl Scan {
         Err(Error::Unknown { name: name.into(), hint: hint.into() })
     }
 
-    /// Opens a volume with header and voxels in two files.
-    pub(crate) fn of_pair(header: &[u8], image: &[u8], name: &str, limits: &Limits) -> Result<Self, Error> {
-        let limits = &limits.of_file(image.len() as u64);
+    /// Opens a volume whose voxels are in other files than its header.
+    pub(crate) fn of_parts(header: &[u8], images: &[&[u8]], name: &str, limits: &Limits) -> Result<Self, Error> {
+        let limits = &limits.of_file(images.iter().map(|image| image.len() as u64).sum());
         let (format, volume) = if nrrd::is_nrrd(header) {
-            (Format::Nrrd, nrrd::read(header, Some(image), name, limits)?)
+            (Format::Nrrd, nrrd::read(header, images, name, limits)?)
         } else if metaimage::is_metaimage(header) {
-            (Format::MetaImage, metaimage::read(header, Some(image), name, limits)?)
+            (Format::MetaImage, metaimage::read(header, images, name, limits)?)
         } else {
-            (Format::Nifti, nifti::read(header, Some(image), name, limits)?)
+            (Format::Nifti, nifti::read(header, images.first().copied(), name, limits)?)
         };
         Ok(Self::of_volume(name, format, volume))
     }

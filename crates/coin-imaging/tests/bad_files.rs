@@ -313,7 +313,21 @@ fn headers_are_read_as_other_programs_write_them() {
         assert_eq!(opened.scans[0].slice(index).unwrap().hu(), whole.scans[0].slice(index).unwrap().hu());
     }
     let message = open_all(&all[..2], Window::ABDOMEN, &Limits::default()).unwrap_err().to_string();
-    assert!(message.contains("2.gz to 1.gz; open all together"), "{message}");
+    assert!(message.contains("2.gz is missing; open all together"), "{message}");
+    // A file longer than its share would shift the rest; one that is named twice has one part at most.
+    let raw = nrrd_header("data file: LIST\n2.raw\n1.raw\n");
+    let open = |header: &str, first: &[u8], second: &[u8]| {
+        let header = File { name: "v.nhdr", bytes: header.as_bytes() };
+        let all = [header, File { name: "1.raw", bytes: second }, File { name: "2.raw", bytes: first }];
+        open_all(&all, Window::ABDOMEN, &Limits::default()).map(|opened| opened.scans[0].clone())
+    };
+    let scan = open(&raw, &voxels[..6], &voxels[6..]).unwrap();
+    assert_eq!(scan.slice(1).unwrap().hu(), whole.scans[0].slice(1).unwrap().hu());
+    let message = open(&raw, &voxels[..6], &voxels[5..]).unwrap_err().to_string();
+    assert!(message.contains("1.raw has 7 bytes, not 6"), "{message}");
+    let twice = raw.replace("1.raw", "2.raw");
+    let message = open(&twice, &voxels[..6], &voxels[6..]).unwrap_err().to_string();
+    assert!(message.contains("in other files"), "{message}");
 }
 
 #[test]

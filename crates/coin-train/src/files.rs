@@ -1,5 +1,6 @@
 //! File access with errors that name the file, and atomic writes.
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -51,7 +52,7 @@ fn without_ending_of<'a>(name: &'a str, endings: &[&str]) -> Option<&'a str> {
 }
 
 /// The files with the voxels of a detached header, `.hdr`, `.nhdr` or `.mhd`, in order, in the same folder or, if the header says
-/// so, below. Empty if one is missing.
+/// so, below. Empty if one is missing or named twice.
 pub fn detached_voxels(header: &Path) -> Vec<PathBuf> {
     let name = header.file_name().unwrap_or_default().to_string_lossy();
     let stem = without_ending(&name).unwrap_or(&name);
@@ -68,7 +69,9 @@ pub fn detached_voxels(header: &Path) -> Vec<PathBuf> {
         let mut places = places.into_iter().map(|place| header.with_file_name(place));
         places.find(|place| place != header && place.exists())
     };
-    places.into_iter().map(found).collect::<Option<_>>().unwrap_or_default()
+    let files: Vec<PathBuf> = places.into_iter().map(found).collect::<Option<_>>().unwrap_or_default();
+    let distinct = files.iter().collect::<BTreeSet<_>>().len() == files.len();
+    if distinct { files } else { Vec::new() }
 }
 
 /// Removes incomplete files and folders that a killed program left in `folder`.
@@ -114,6 +117,20 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 pub fn append(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let appended = || std::fs::OpenOptions::new().create(true).append(true).open(path)?.write_all(bytes);
     appended().map_err(Error::write(path))
+}
+
+/// Reads the names and contents of files that are opened together.
+///
+/// # Errors
+/// If a file cannot be read, or the files exceed `limit` bytes in total.
+pub fn read_together(paths: &[PathBuf], limit: u64) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let mut left = limit;
+    let read = paths.iter().map(|path| {
+        let bytes = read_limited(path, left)?;
+        left -= bytes.len() as u64;
+        Ok((path.display().to_string(), bytes))
+    });
+    read.collect()
 }
 
 /// Reads a whole file.

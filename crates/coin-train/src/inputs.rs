@@ -1,5 +1,5 @@
-//! Collects input files: walks folders, groups DICOM series and NIfTI pairs, assigns an output folder to each input, and
-//! selects the shard of one machine.
+//! Collects input files: walks folders, groups DICOM series and headers with their voxels, assigns an output folder to each
+//! input, and selects the shard of one machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -27,28 +27,12 @@ pub struct Input {
     pub folder: PathBuf,
 }
 
-impl Input {
-    /// Reads the names and contents of the files.
-    ///
-    /// # Errors
-    /// If a file cannot be read, or the files exceed `limit` bytes in total.
-    pub fn read(&self, limit: u64) -> Result<Vec<(String, Vec<u8>)>, Error> {
-        let mut left = limit;
-        let read = self.files.iter().map(|path| {
-            let bytes = files::read_limited(path, left)?;
-            left -= bytes.len() as u64;
-            Ok((path.display().to_string(), bytes))
-        });
-        read.collect()
-    }
-}
-
 /// Collects the inputs in `paths`.
 ///
 /// Files keep the order of `paths`. Folders are walked recursively in name order; hidden files and DICOMDIR are skipped. The
-/// files of a DICOM series, wherever they lie in a folder, and of a NIfTI pair form one input. An output folder has the name of
-/// the first file without its extension, below the folders in which the file was found; duplicate names are numbered. A folder
-/// that contains a single series gives its own name to the output folder.
+/// files of a DICOM series, wherever they lie in a folder, and a header with its voxels form one input. An output folder has the
+/// name of the header or the first file without its extension, below the folders in which it was found; duplicate names are
+/// numbered. A folder that contains a single series gives its own name to the output folder.
 ///
 /// # Errors
 /// If a folder cannot be read.
@@ -105,20 +89,28 @@ fn group(files: Vec<Located>) -> Vec<Input> {
     let mut pairs: BTreeMap<PathBuf, usize> = BTreeMap::new();
     let mut anonymous: BTreeMap<PathBuf, usize> = BTreeMap::new();
     let mut places: BTreeMap<PathBuf, usize> = BTreeMap::new();
-    let (files, headers) = with_voxels(files);
+    let detached = |located: &Located| (located.file.clone(), files::detached_voxels(&located.file));
+    let headers: BTreeMap<PathBuf, Vec<PathBuf>> =
+        files.iter().map(detached).filter(|(_, voxels)| !voxels.is_empty()).collect();
+    let claimed: BTreeSet<&PathBuf> = headers.values().flatten().collect();
     for Located { file, place } in files {
         *places.entry(place.clone()).or_default() += 1;
-        let header = headers.get(&file);
-        let name = header.unwrap_or(&file).clone();
-        let folder = place.join(stem(&file_name(&name)));
-        let key = match (header, series_of(&file)) {
-            (Some(header), _) => Some(pairs.entry(header.clone()).or_insert(found.len())),
-            (None, Some(uid)) if !uid.is_empty() => Some(series.entry(uid).or_insert(found.len())),
-            // Voxels may start like a DICOM file without preamble.
+        let folder = place.join(stem(&file_name(&file)));
+        // Voxels may start like a DICOM file without preamble.
+        if claimed.contains(&file) {
+            continue;
+        }
+        if let Some(voxels) = headers.get(&file) {
+            let files = std::iter::once(&file).chain(voxels).cloned().collect();
+            found.push((Input { name: file, files, folder }, place));
+            continue;
+        }
+        let key = match series_of(&file) {
+            Some(uid) if !uid.is_empty() => Some(series.entry(uid).or_insert(found.len())),
             _ if is_half(&file) => Some(pairs.entry(file.with_file_name(file_name(&folder))).or_insert(found.len())),
             // Without a UID, files belong together if they lie in one folder.
-            (None, Some(_)) => Some(anonymous.entry(place.clone()).or_insert(found.len())),
-            (None, None) => None,
+            Some(_) => Some(anonymous.entry(place.clone()).or_insert(found.len())),
+            None => None,
         };
         match key.and_then(|index| found.get_mut(*index)) {
             Some((first, common)) => {
@@ -127,7 +119,7 @@ fn group(files: Vec<Located>) -> Vec<Input> {
                     common.pop();
                 }
             }
-            None => found.push((Input { name, files: vec![file], folder }, place)),
+            None => found.push((Input { name: file.clone(), files: vec![file], folder }, place)),
         }
     }
     // A folder with a single series gives the input its name.
@@ -141,26 +133,6 @@ fn group(files: Vec<Located>) -> Vec<Input> {
         }
     }
     found.into_iter().map(|(input, _)| input).collect()
-}
-
-/// Adds the voxels of detached headers (`.hdr`, `.nhdr`, `.mhd`) where they are missing. Also returns the header of each such file and
-/// of its voxels.
-fn with_voxels(files: Vec<Located>) -> (Vec<Located>, BTreeMap<PathBuf, PathBuf>) {
-    let mut headers = BTreeMap::new();
-    let mut all: Vec<Located> = Vec::with_capacity(files.len());
-    let known: BTreeSet<PathBuf> = files.iter().map(|located| located.file.clone()).collect();
-    for located in files {
-        let (header, place) = (located.file.clone(), located.place.clone());
-        all.push(located);
-        for voxels in files::detached_voxels(&header) {
-            if !known.contains(&voxels) {
-                all.push(Located { file: voxels.clone(), place: place.clone() });
-            }
-            headers.insert(voxels, header.clone());
-            headers.insert(header.clone(), header.clone());
-        }
-    }
-    (all, headers)
 }
 
 /// The file name without its extension.

@@ -19,6 +19,9 @@ pub struct ScanRow {
     pub scan: String,
     /// Name of the model.
     pub model: String,
+    /// Threshold of its masks.
+    #[serde(default)]
+    pub threshold: f32,
     /// Number of explained slices.
     pub slices: usize,
     /// Slices with a probability of "abnormal" of at least 0.5.
@@ -190,6 +193,7 @@ mod tests {
         let row = |scan: &str, voxels| ScanRow {
             scan: scan.into(),
             model: "coin-phantom".into(),
+            threshold: 0.25,
             slices: 3,
             abnormal_slices: 1,
             most_abnormal_slice: 2,

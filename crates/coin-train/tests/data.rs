@@ -413,7 +413,82 @@ fn unusable_cases_are_reported_or_skipped() {
         .unwrap();
         let patients: BTreeSet<&str> = kept.rows().iter().map(|row| row.patient.as_str()).collect();
         assert_eq!(patients, BTreeSet::from(["case_00000"]));
+
+        // What cannot be written is not the fault of a case.
+        std::fs::remove_dir_all(&cache).unwrap();
+        std::fs::write(&cache, "a file").unwrap();
+        let skipping = Reading { skip_incomplete: true, ..reading(&cache) };
+        let unwritten = source::table(SourceKind::Kits, folder.path(), &wanted(Plane::Axial), skipping).unwrap_err();
+        assert!(matches!(unwritten, Error::Write { .. }), "{unwritten}");
     }
+}
+
+#[test]
+fn channels_and_splits_of_nnunet_decide_which_files_are_cases() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |file: &str| folder.path().join(file);
+    std::fs::write(at("dataset.json"), r#"{"labels": {"kidney": 1, "tumour": 2}}"#).unwrap();
+    // A second channel; names of single-channel images that end like one; a name with another number.
+    for image in ["a_0000", "a_0001", "liver_0007", "scan_12", "b_0000"] {
+        ct(&at(&format!("imagesTr/{image}.nii.gz")));
+    }
+    for label in ["a", "liver_0007", "scan_12", "b"] {
+        labels(&at(&format!("labelsTr/{label}.nii.gz")), 1, 2);
+    }
+    let subsets = || {
+        let found = table(SourceKind::NnUnet, folder.path()).unwrap();
+        found.rows().iter().map(|row| (row.patient.clone(), row.split)).collect::<BTreeMap<_, _>>()
+    };
+    let all =
+        |splits: [Option<Subset>; 4]| ["a", "b", "liver_0007", "scan_12"].map(str::to_owned).into_iter().zip(splits);
+    assert_eq!(subsets(), all([None; 4]).collect());
+    let (train, validation, test) = (Some(Subset::Train), Some(Subset::Validation), Some(Subset::Test));
+    std::fs::write(at("splits_final.json"), r#"[{"train": ["a"], "val": ["b"]}, {"train": ["b"], "val": ["a"]}]"#)
+        .unwrap();
+    assert_eq!(subsets(), all([train, test, None, None]).collect());
+    // Test labels without their images are no test set.
+    labels(&at("labelsTs/t.nii.gz"), 1, 2);
+    assert_eq!(subsets(), all([train, test, None, None]).collect());
+    ct(&at("imagesTs/t_0000.nii.gz"));
+    assert_eq!(subsets(), all([train, validation, train, train]).chain([("t".to_owned(), test)]).collect());
+
+    let refused = || table(SourceKind::NnUnet, folder.path()).unwrap_err().to_string();
+    std::fs::write(at("splits_final.json"), r#"[{"train": ["a", "b"], "val": ["b"]}]"#).unwrap();
+    assert!(refused().contains("b is in train and val of the first fold"), "{}", refused());
+    std::fs::write(at("splits_final.json"), "[]").unwrap();
+    assert_eq!(subsets()["a"], train);
+    std::fs::remove_file(at("labelsTr/scan_12.nii.gz")).unwrap();
+    assert!(refused().contains("labelsTr/scan_12.nii.gz is missing"), "{}", refused());
+    // Another channel of a case is not a case without labels.
+    std::fs::remove_file(at("imagesTr/scan_12.nii.gz")).unwrap();
+    labels(&at("labelsTr/liver.nii.gz"), 1, 2);
+    std::fs::remove_file(at("labelsTr/liver_0007.nii.gz")).unwrap();
+    assert!(!subsets().contains_key("liver_0007"));
+    // The same case in two formats.
+    ct(&at("imagesTr/a.nii.gz"));
+    assert!(refused().contains("case a occurs twice"), "{}", refused());
+}
+
+#[test]
+fn lists_of_kits_cases_and_votes_of_annotators_are_used() {
+    let folder = tempfile::tempdir().unwrap();
+    kits(folder.path(), &["case_00000", "case_00001", "case_00002", "case_00003"]);
+    let voted = folder.path().join("case_00003");
+    std::fs::rename(voted.join("segmentation.nii.gz"), voted.join("aggregated_MAJ_seg.nii.gz")).unwrap();
+    let list = |name: &str, cases: &str| {
+        std::fs::create_dir_all(folder.path().join("splits")).unwrap();
+        std::fs::write(folder.path().join(format!("splits/{name}_scans.csv")), cases).unwrap();
+    };
+    list("train", "case_00000\n\n case_00003 \r\n");
+    list("val", "case_00001\n");
+    list("test", "case_00002\ncase_00002\n");
+    let found = table(SourceKind::Kits, folder.path()).unwrap();
+    let subsets: BTreeMap<&str, _> = found.rows().iter().map(|row| (row.patient.as_str(), row.split)).collect();
+    let splits = [Subset::Train, Subset::Validation, Subset::Test, Subset::Train].map(Some);
+    assert_eq!(subsets, ["case_00000", "case_00001", "case_00002", "case_00003"].into_iter().zip(splits).collect());
+    list("val", "case_00001\ncase_00000\n");
+    let refused = table(SourceKind::Kits, folder.path()).unwrap_err().to_string();
+    assert!(refused.contains("case_00000 is also in another list"), "{refused}");
 }
 
 #[test]

@@ -213,5 +213,12 @@ fn volumes_without_hu_keep_small_differences() {
     let slice = found.rows()[0].slice().unwrap();
     let off = slice.hu().iter().enumerate().map(|(i, value)| (value - i as f32 / 10_000.0).abs());
     assert!(off.fold(0.0, f32::max) < 1e-5, "they were rounded");
+    // All the same, and more than is stored.
+    volumes::write(&image, SIDES, false, |_, _, _| 5.0);
+    let same = table(SourceKind::NnUnet, folder.path(), &task("organ = \"prostate\"")).unwrap();
+    assert!(same.rows()[0].slice().unwrap().hu().iter().all(|value| *value == 5.0));
+    volumes::write(&image, SIDES, false, |x, _, _| 3e5 * x as f32);
+    let large = table(SourceKind::NnUnet, folder.path(), &task("organ = \"prostate\"")).unwrap_err();
+    assert!(large.contains("its intensities, 0 to 11700000, exceed +-100000"), "{large}");
     assert_eq!(found.modality(), "MR");
 }

@@ -20,7 +20,15 @@ pub fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
 /// # Errors
 /// If it cannot be started or fails.
 pub fn run_in(folder: &Path, program: &str, arguments: &[&str], environment: &[(&str, &Path)]) -> anyhow::Result<()> {
-    let mut command = command(folder, program, arguments);
+    finish(command(folder, program, arguments), program, arguments, environment)
+}
+
+fn finish(
+    mut command: Command,
+    program: &str,
+    arguments: &[&str],
+    environment: &[(&str, &Path)],
+) -> anyhow::Result<()> {
     command.envs(environment.iter().copied());
     let status = command.status().with_context(|| format!("{program} could not be started; is it installed?"))?;
     if !status.success() {
@@ -39,7 +47,8 @@ pub fn run_when_idle(
     arguments: &[&str],
     environment: &[(&str, &Path)],
 ) -> anyhow::Result<()> {
-    run_in(folder, "nice", &[&["-n", "19", program], arguments].concat(), environment)
+    let nice = command(folder, "nice", &[&["-n", "19", program], arguments].concat());
+    finish(nice, program, arguments, environment)
 }
 
 /// Runs tasks at the same time.

@@ -1,6 +1,7 @@
 //! Text headers with `key: value` lines, as in NRRD and MetaImage.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read};
 
 use super::voxels::Fields;
 use crate::Error;
@@ -8,6 +9,8 @@ use crate::error::excerpt;
 
 /// Longest header in bytes. Real ones have a few dozen lines, but some programs store whole tables in comments.
 const MAX_HEADER_BYTES: usize = 4 << 20;
+/// Most files with the voxels of a header: one for each slice of the largest volumes.
+const MOST_FILES: usize = 8192;
 
 /// The lines of a header, and the offset of the bytes after it.
 pub(super) struct TextHeader<'a> {
@@ -87,23 +90,28 @@ impl<'a> TextHeader<'a> {
     pub(super) fn files(&self, bytes: &[u8], stated: &str) -> Vec<String> {
         if is_list(stated) {
             let lines = bytes.get(self.end..).unwrap_or_default().split(|&byte| byte == b'\n');
-            return lines.map(text).filter(|line| !line.is_empty()).collect();
+            return lines.map(text).filter(|line| !line.is_empty()).take(MOST_FILES).collect();
         }
         numbered(stated).unwrap_or_else(|| vec![stated.to_owned()])
     }
 
-    /// The bytes of the voxels: after the header, or `image` if the header names other files.
+    /// The content of the voxels, decoded: what follows the header, or the files that it names, which are `images` in order.
+    /// `exact` is the number of bytes of all together if they are not compressed.
     pub(super) fn voxels<'b>(
         &self,
         field: &str,
         bytes: &'b [u8],
-        image: Option<&'b [u8]>,
-        data_file: Option<&str>,
-    ) -> Result<&'b [u8], Error> {
-        match (data_file, image) {
-            (None, _) => Ok(bytes.get(self.end..).unwrap_or_default()),
-            (Some(_), Some(image)) => Ok(image),
-            (Some(stated), None) => Err(match &self.files(bytes, stated)[..] {
+        images: &[&'b [u8]],
+        stated: Option<&str>,
+        exact: Option<usize>,
+        decode: Decode<'b>,
+    ) -> Result<Parts<'b>, Error> {
+        let Some(stated) = stated else {
+            return Ok(Parts::new(vec![bytes.get(self.end..).unwrap_or_default()], decode));
+        };
+        let files = self.files(bytes, stated);
+        if images.is_empty() {
+            return Err(match &files[..] {
                 [file] => {
                     let file = excerpt(file);
                     self.invalid(field, format!("the voxels are in another file, {file}; open both together"))
@@ -114,7 +122,48 @@ impl<'a> TextHeader<'a> {
                     self.invalid(field, reason)
                 }
                 [] => self.invalid(field, "no file follows LIST; export the volume again"),
-            }),
+            });
+        }
+        // One that is longer or shorter than its share would move all slices after it.
+        if let (Some(exact), 2..) = (exact, images.len()) {
+            let share = exact / images.len();
+            let other = files.iter().zip(images).find(|(_, image)| image.len() != share);
+            if let Some((file, image)) = other {
+                let (file, found) = (excerpt(file), image.len());
+                let reason =
+                    format!("{file} has {found} bytes, not {share} like its share of the volume; export again");
+                return Err(self.invalid(field, reason));
+            }
+        }
+        Ok(Parts::new(images.to_vec(), decode))
+    }
+}
+
+/// Starts to decode the content of a file.
+pub(super) type Decode<'a> = fn(&'a [u8]) -> Box<dyn Read + 'a>;
+
+/// The content of files, one after the other.
+pub(super) struct Parts<'a> {
+    current: Box<dyn Read + 'a>,
+    rest: std::vec::IntoIter<&'a [u8]>,
+    decode: Decode<'a>,
+}
+
+impl<'a> Parts<'a> {
+    fn new(files: Vec<&'a [u8]>, decode: Decode<'a>) -> Self {
+        Self { current: Box::new(io::empty()), rest: files.into_iter(), decode }
+    }
+}
+
+impl Read for Parts<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.current.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            let Some(next) = self.rest.next() else { return Ok(0) };
+            self.current = (self.decode)(next);
         }
     }
 }
@@ -153,8 +202,8 @@ fn numbered(stated: &str) -> Option<Vec<String>> {
         false => format!("{before}{number:width$}{after}", width = width.into()),
     };
     let steps = i64::from(last).checked_sub(first.into())?.checked_div(step.into())?;
-    let count = u16::try_from(steps).ok()?;
-    Some((0..=i32::from(count)).filter_map(|index| first.checked_add(index.checked_mul(step)?)).map(name).collect())
+    let last_index = i32::try_from(steps).ok().filter(|index| (0..MOST_FILES as i32).contains(index))?;
+    Some((0..=last_index).filter_map(|index| first.checked_add(index.checked_mul(step)?)).map(name).collect())
 }
 
 /// Parses numbers separated by white space, commas and parentheses; `None` if anything else is among them.

@@ -1,10 +1,8 @@
 //! MetaImage volumes (`.mha`, and `.mhd` with the voxels in other files), raw or compressed, as axial slices in radiological convention.
 
-use std::io::Read;
-
 use flate2::read::ZlibDecoder;
 
-use super::header::{TextHeader, numbers};
+use super::header::{Decode, TextHeader, numbers};
 use super::voxels::{self, Element, Fields, Volume, Voxels};
 use crate::Error;
 use crate::geometry::Affine;
@@ -28,11 +26,10 @@ pub(crate) fn data_files(bytes: &[u8]) -> Vec<String> {
     header.and_then(|header| Some(header.files(bytes, detached(&header)?))).unwrap_or_default()
 }
 
-/// Reads all axial slices in HU. `image` contains the voxels of a detached header.
-pub(crate) fn read(bytes: &[u8], image: Option<&[u8]>, name: &str, limits: &Limits) -> Result<Volume, Error> {
+/// Reads all axial slices in HU. `images` are the files with the voxels of a detached header.
+pub(crate) fn read(bytes: &[u8], images: &[&[u8]], name: &str, limits: &Limits) -> Result<Volume, Error> {
     let header = header(bytes, name);
     let header = header.ok_or_else(|| Error::invalid(name, DATA_FILE, "it is missing; export the volume again"))?;
-    let content = header.voxels(DATA_FILE, bytes, image, detached(&header))?;
     let stated = header.lengths("DimSize")?;
     let lengths = voxels::lengths(&header, "DimSize", &stated, limits)?;
     let voxels = voxels(&header)?;
@@ -47,10 +44,11 @@ pub(crate) fn read(bytes: &[u8], image: Option<&[u8]>, name: &str, limits: &Limi
             header.invalid("HeaderSize", "voxels that do not follow the header are not read; save the volume again")
         );
     }
-    let content: Box<dyn Read + '_> = match is(&header, "compresseddata") {
-        true => Box::new(ZlibDecoder::new(content)),
-        false => Box::new(content),
+    let (decode, exact): (Decode<'_>, Option<usize>) = match is(&header, "compresseddata") {
+        true => (|file| Box::new(ZlibDecoder::new(file)), None),
+        false => (|file| Box::new(file), Some(voxels.bytes(lengths))),
     };
+    let content = header.voxels(DATA_FILE, bytes, images, detached(&header), exact, decode)?;
     voxels.read(&header, geometry, content, 0, limits)
 }
 

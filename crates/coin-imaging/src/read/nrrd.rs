@@ -1,9 +1,7 @@
 //! NRRD volumes (`.nrrd`, and `.nhdr` with the voxels in other files; teem.sourceforge.net/nrrd), raw or gzipped, as axial slices in radiological convention.
 
-use std::io::Read;
-
 use super::gzip::Gunzip;
-use super::header::{TextHeader, is_list, numbers};
+use super::header::{Decode, TextHeader, is_list, numbers};
 use super::voxels::{self, Element, Fields, Volume, Voxels};
 use crate::Error;
 use crate::geometry::Affine;
@@ -26,11 +24,10 @@ pub(crate) fn data_files(bytes: &[u8]) -> Vec<String> {
     header.and_then(|header| Some(header.files(bytes, header.get(&DATA_FILE)?))).unwrap_or_default()
 }
 
-/// Reads all axial slices in HU. `image` contains the voxels of a detached header.
-pub(crate) fn read(bytes: &[u8], image: Option<&[u8]>, name: &str, limits: &Limits) -> Result<Volume, Error> {
+/// Reads all axial slices in HU. `images` are the files with the voxels of a detached header.
+pub(crate) fn read(bytes: &[u8], images: &[&[u8]], name: &str, limits: &Limits) -> Result<Volume, Error> {
     let header = header(bytes, name);
     let header = header.ok_or_else(|| Error::invalid(name, "header", "it does not end; export the volume again"))?;
-    let content = header.voxels("data file", bytes, image, header.get(&DATA_FILE))?;
     let (lengths, directions) = axes(&header)?;
     let lengths = voxels::lengths(&header, "sizes", &lengths, limits)?;
     let voxels = voxels(&header)?;
@@ -45,22 +42,23 @@ pub(crate) fn read(bytes: &[u8], image: Option<&[u8]>, name: &str, limits: &Limi
             );
         }
     }
-    let content: Box<dyn Read + '_> = match header.get(&["encoding"]) {
-        Some("raw") => Box::new(content),
-        Some("gzip" | "gz") => Box::new(Gunzip::new(content)),
+    let (decode, exact): (Decode<'_>, Option<usize>) = match header.get(&["encoding"]) {
+        Some("raw") => (|file| Box::new(file), Some(voxels.bytes(lengths))),
+        Some("gzip" | "gz") => (|file| Box::new(Gunzip::new(file)), None),
         other => {
             let reason = format!("it is {:?}; save the volume raw or gzipped", other.unwrap_or_default());
             return Err(header.invalid("encoding", reason));
         }
     };
+    let content = header.voxels("data file", bytes, images, header.get(&DATA_FILE), exact, decode)?;
     voxels.read(&header, geometry, content, 0, limits)
 }
 
 fn header<'a>(bytes: &'a [u8], name: &'a str) -> Option<TextHeader<'a>> {
     let names_files = |line: &str| {
-        let entry = line.split_once(':');
-        entry
-            .is_some_and(|(key, value)| DATA_FILE.iter().any(|known| key.eq_ignore_ascii_case(known)) && is_list(value))
+        line.split_once(':').is_some_and(|(key, value)| {
+            is_list(value) && DATA_FILE.iter().any(|known| key.trim().eq_ignore_ascii_case(known))
+        })
     };
     let header = TextHeader::parse(bytes, name, ':', |line| line.is_empty() || names_files(line));
     // A detached header may end with its file.

@@ -96,6 +96,11 @@ pub(super) fn lengths(file: &impl Fields, field: &str, stated: &[i64], limits: &
 }
 
 impl Voxels {
+    /// Size of a volume whose axes have these lengths, which are within the limits.
+    pub(super) fn bytes(self, [width, height, depth]: [usize; 3]) -> usize {
+        width * height * depth * self.element.bytes()
+    }
+
     /// Reads all axial slices. `content` starts `skipped` bytes before the first voxel; it is read to its end, where checksums
     /// are.
     ///
@@ -114,7 +119,7 @@ impl Voxels {
         if geometry.width().max(geometry.height()) as u64 > u64::from(limits.side) {
             return Err(file.too_large("pixels of a side", limits.side.into()));
         }
-        let needed = (geometry.width() * geometry.height() * geometry.depth() * self.element.bytes()) as u64;
+        let needed = self.bytes([geometry.width(), geometry.height(), geometry.depth()]) as u64;
         if skipped.saturating_add(needed) > limits.bytes {
             return Err(file.too_large("volume", limits.bytes));
         }

@@ -175,7 +175,7 @@ impl Settings<'_> {
     fn explain(&self, input: &Input, table: &mut ScanTable) -> anyhow::Result<Vec<Summary>> {
         let folder = self.arguments.out.join(&input.folder);
         let (name, limits) = (input.name.display().to_string(), Limits::VOLUMES);
-        let read = input.read(limits.bytes)?;
+        let read = files::read_together(&input.files, limits.bytes)?;
         let complete = folder.join(COMPLETE);
         let fingerprint = self.arguments.shard.map(|_| self.fingerprint(&read));
         let before = std::fs::read_to_string(&complete).ok();
@@ -222,6 +222,7 @@ impl Settings<'_> {
         Some(ScanRow {
             scan: name.to_owned(),
             model: self.model.card.name.clone(),
+            threshold: self.mask_rule.threshold,
             slices: summaries.len(),
             abnormal_slices: summaries.iter().filter(|summary| summary.before >= ABNORMAL).count(),
             most_abnormal_slice: most_abnormal.slice,

@@ -235,21 +235,11 @@ fn source(path: &Path, classes: &[(u8, u8)]) -> Result<Source, Error> {
 
 fn open(path: &Path) -> Result<Scan, Error> {
     let limits = Limits::VOLUMES;
-    let bytes = files::read_limited(path, limits.bytes)?;
-    let name = path.to_string_lossy();
-    let voxels = files::detached_voxels(path).into_iter().map(|path| {
-        let bytes = files::read_limited(&path, limits.bytes)?;
-        Ok((path.to_string_lossy().into_owned(), bytes))
-    });
-    let voxels = voxels.collect::<Result<Vec<_>, Error>>()?;
-    let voxels = voxels.iter().map(|(name, bytes)| File { name, bytes });
-    let files: Vec<File<'_>> = std::iter::once(File { name: &name, bytes: &bytes }).chain(voxels).collect();
-    if files.len() > 1
-        && let Some(scan) = open_all(&files, Window::EIGHT_BIT, &limits)?.scans.pop()
-    {
-        return Ok(scan);
-    }
-    Ok(Scan::open(&bytes, &name, Window::EIGHT_BIT, &limits)?)
+    let paths: Vec<PathBuf> = std::iter::once(path.to_owned()).chain(files::detached_voxels(path)).collect();
+    let contents = files::read_together(&paths, limits.bytes)?;
+    let files: Vec<File<'_>> = contents.iter().map(|(name, bytes)| File { name, bytes }).collect();
+    let opened = open_all(&files, Window::EIGHT_BIT, &limits)?;
+    opened.scans.into_iter().next().ok_or_else(|| Error::folder(path, "there is no volume in it"))
 }
 
 fn text([columns, rows, slices]: [usize; 3]) -> String {

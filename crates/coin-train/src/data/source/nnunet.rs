@@ -18,11 +18,11 @@ pub fn look(folder: &Path) -> Result<Found, Error> {
         .ok_or_else(|| Error::folder(folder, format!("{} is missing; it must name the labels", description::FILE)))?;
     let classes: Vec<(u8, u8)> = description.labels.values().into_iter().map(|value| (value, value)).collect();
     let splits = splits(&folder.join("splits_final.json"))?;
-    let has_test_set = folder.join("labelsTs").is_dir();
+    let has_test_set = ["imagesTs", "labelsTs"].iter().all(|part| folder.join(part).is_dir());
     let mut found = Found::new(description);
     for (part, subset) in [("Tr", None), ("Ts", Some(Subset::Test))] {
         let (images, labels) = (folder.join(format!("images{part}")), folder.join(format!("labels{part}")));
-        if subset.is_some() && !(has_test_set && images.is_dir()) {
+        if subset.is_some() && !has_test_set {
             continue;
         }
         // The labels may have another file format.

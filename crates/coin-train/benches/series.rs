@@ -9,7 +9,7 @@ mod python;
 use anyhow::Context as _;
 use clap::Parser;
 use coin_imaging::{File, Limits, Window, open_all};
-use coin_train::inputs;
+use coin_train::{files, inputs};
 use serde::Deserialize;
 
 const SLICES: usize = 1000;
@@ -46,7 +46,7 @@ fn main() -> anyhow::Result<()> {
     let runs = options.runs(RUNS);
     let ours = baselines::seconds(runs, || {
         let input = inputs::all(&[folder.path().to_owned()])?.pop().context("no series")?;
-        let files = input.read(Limits::VOLUMES.bytes)?;
+        let files = files::read_together(&input.files, Limits::VOLUMES.bytes)?;
         let files: Vec<File<'_>> = files.iter().map(|(name, bytes)| File { name, bytes }).collect();
         let opened = open_all(&files, Window::ABDOMEN, &Limits::VOLUMES)?;
         let scan = opened.scans.first().context("no scan")?;

@@ -7,6 +7,7 @@ use coin_imaging::{File, InputTransform, Limits, Scan, open_all};
 use crate::Error;
 use crate::data::Cases;
 use crate::evaluation::{self, MaskRule, NegativeControl, NegativeControlTally};
+use crate::files;
 use crate::inputs::{self, Input};
 use crate::model::{self, Model};
 
@@ -57,7 +58,7 @@ pub fn of_cases(model: &Model, cases: &Cases, mask_rule: MaskRule) -> anyhow::Re
 pub fn of_files(model: &Model, images: &ControlFiles, mask_rule: MaskRule) -> anyhow::Result<NegativeControl> {
     let (mut tally, limits) = (NegativeControlTally::default(), Limits::VOLUMES);
     for input in &images.inputs {
-        let read = input.read(limits.bytes)?;
+        let read = files::read_together(&input.files, limits.bytes)?;
         let files: Vec<File<'_>> = read.iter().map(|(name, bytes)| File { name, bytes }).collect();
         let name = input.name.display();
         let opened = match open_all(&files, model::picture_window(&model.card)?, &limits) {

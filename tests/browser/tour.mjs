@@ -14,12 +14,14 @@ const visitor = await Visitor.open(browser, `${site.address}#device=cpu&model=${
 const { page } = visitor;
 const shoot = (/** @type {string} */ name) => page.screenshot({ path: join(out, `${name}.png`) });
 
+// Waits until the pane no longer moves.
+await page.locator("#insert").click({ trial: true });
 const box = await page.locator("#insert").boundingBox();
 if (!box) throw new Error("no input pane");
 const at = (/** @type {number} */ x, /** @type {number} */ y) => /** @type {const} */ ([box.x + box.width * x, box.y + box.height * y]);
-await page.mouse.move(...at(0.33, 0.55));
+await page.mouse.move(...at(0.31, 0.48));
 await page.mouse.down();
-await page.mouse.move(...at(0.38, 0.55), { steps: 3 });
+await page.mouse.move(...at(0.345, 0.48), { steps: 3 });
 await shoot("1-insert");
 await visitor.explain(() => page.mouse.up());
 await page.mouse.move(0, 0);

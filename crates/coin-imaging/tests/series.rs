@@ -528,6 +528,16 @@ fn detached_headers_name_their_voxels() {
     {
         assert!(data_files(other).is_empty());
     }
+    // A header is text of at most 4 MiB.
+    assert!(data_files(b"NRRD0004\ndata file: v.raw\n\0").is_empty());
+    for (bytes, end) in
+        [((4 << 20) - 1, ""), (4 << 20, ""), ((4 << 20) + 1, ""), ((4 << 20) - 2, "\n\n"), ((4 << 20) + 1, "\n\n")]
+    {
+        let start = "NRRD0004\ndata file: v.raw\n";
+        let padding = "# a comment\n".repeat(bytes / 12);
+        let header = format!("{start}{}", &padding[..bytes - start.len()]) + end;
+        assert_eq!(data_files(header.as_bytes()).len(), usize::from(bytes <= 4 << 20), "{bytes} bytes");
+    }
 }
 
 #[test]

@@ -30,7 +30,8 @@ pub struct Opened {
 }
 
 /// Opens files in any order. DICOM files of a series become one scan, sorted by position; archives are unpacked; headers
-/// are matched with the files of their voxels; every other file becomes a scan. `intensities` are the HU of black and white in pictures.
+/// are matched with the files of their voxels; every other file becomes a scan. `intensities` are the HU of black and white in
+/// pictures.
 ///
 /// # Errors
 /// If no file can be opened: the error of the first.

@@ -209,8 +209,16 @@ describe("Batch", () => {
     await writeFile(many, discNifti(64, 60));
     await page.locator("#batch-files").setInputFiles(many);
     await page.locator("#batch-start").click();
-    await page.waitForFunction(() => /erik, slice \d+ of 60/.test(document.getElementById("batch")?.textContent ?? ""), undefined, { timeout: 60_000 });
-    await page.locator("#batch-cancel").click();
+    // Pressed in the page, so that the case cannot be done before.
+    await page.waitForFunction(
+      () => {
+        const explaining = /erik, slice \d+ of 60/.test(document.getElementById("batch")?.textContent ?? "");
+        if (explaining) document.getElementById("batch-cancel")?.click();
+        return explaining;
+      },
+      undefined,
+      { timeout: 60_000 },
+    );
     await status(/^Paused/);
     const kept = await rows();
     assert.equal(kept.find(([label]) => label === "erik")?.[8], "waiting");

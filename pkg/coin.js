@@ -121,7 +121,7 @@ export { EngineStopped, engineEvents };
  * @property {number} after probability of "abnormal" of the counterfactual
  * @property {Float32Array} input in [-1, 1]
  * @property {Float32Array} counterfactual in [-1, 1]
- * @property {Float32Array} difference |input - counterfactual| / 2, in [0, 1]
+ * @property {Float32Array} difference |input - counterfactual| / 2, in [0, 1]; 0 where a model with verification leaves it out
  * @property {number | null} oodScore out-of-distribution score; null if the model has none
  * @property {boolean} oodWarning whether the slice is out of distribution, so that the result is not reliable
  * @property {number} milliseconds
@@ -469,7 +469,10 @@ export class Explainer {
       }
       return explanation;
     } catch (error) {
-      if (!this.#auto || engine === "cpu" || signal?.aborted) throw error;
+      if (signal?.aborted) throw error;
+      // Aborting another call has stopped the worker.
+      if (error instanceof EngineStopped && error.cause === undefined && !this.#closed.signal.aborted) return this.explain(slice, { signal });
+      if (!this.#auto || engine === "cpu") throw error;
       this.#stayOnCpu(`WebGPU failed (${causeOf(error)}).`);
       return hosts.cpu.explain(this.#model, slice, signal);
     }
@@ -477,8 +480,8 @@ export class Explainer {
 
   /**
    * Explains slices and yields the results in their order. On the CPU, a pool of workers runs in parallel; WebGPU is used if
-   * `explain` has selected it. The results equal those of `explain`. Aborting or leaving the loop stops running work, except for a
-   * slice on WebGPU.
+   * `explain` has selected it. The results equal those of `explain`. Aborting or leaving the loop stops running work, except for
+   * slices that are queued on WebGPU.
    *
    * @param {Iterable<Slice> | AsyncIterable<Slice>} slices
    * @param {{signal?: AbortSignal}} [options]

@@ -143,7 +143,7 @@ describe("Correction of a mask", () => {
     assert.match(nifti.name, /-2-corrected-mask\.nii\.gz$/);
     assert.ok(gunzipSync(nifti.content).toString("latin1", 148, 228).includes("corrected by hand"));
     await page.locator("#explain-all").click();
-    await page.waitForFunction(() => /^3 slices in/.test(document.getElementById("volume-status")?.textContent ?? ""), undefined, { timeout: 60_000 });
+    await page.waitForFunction(() => / of 3 classified/.test(document.getElementById("volume-status")?.textContent ?? ""), undefined, { timeout: 60_000 });
     const all = await saved("#volume-saves button[value=mask]");
     const voxels = gunzipSync(all.content).subarray(352);
     const [side, slices] = [64 * 64, [0, 1, 2].map((i) => voxels.subarray(i * 64 * 64, (i + 1) * 64 * 64).reduce((sum, inside) => sum + inside, 0))];

@@ -1,9 +1,11 @@
 // Explains a slice many times, and opens and closes many volumes, with and without WebGPU: `npm run soak`. Fails if memory grows.
+// `npm run soak -- MODEL.safetensors` explains with another model: on a software GPU, a small one.
 import assert from "node:assert/strict";
 import { discNifti } from "./files.mjs";
 import { MODEL, SETUPS, openSite } from "./site.mjs";
 import { Visitor, launch } from "./visitor.mjs";
 
+const [model] = process.argv.slice(2);
 const EXPLANATIONS = Number(process.env.COIN_SOAK ?? 1000);
 const VOLUMES = 50;
 /** Runs before memory is compared, for caches and pools to fill. */
@@ -103,6 +105,7 @@ for (const { name, device, flags, skip } of SETUPS) {
     }
   };
 
+  if (model) await visitor.openFiles(model);
   // Another seed each time, so that nothing is answered from a cache.
   await soak("explanations", EXPLANATIONS, () => visitor.explain(() => page.locator("#new-patient").click()));
   const mimeType = "application/octet-stream";

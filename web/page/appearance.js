@@ -7,8 +7,9 @@ import { loadPreference, savePreference } from "./preferences.js";
  * Sets up the theme, dark unless the user chose light, and the language.
  *
  * @param {() => void} onThemeChange
+ * @param {() => boolean} mayReload asks before the page reloads in another language
  */
-export function initAppearance(onThemeChange) {
+export function initAppearance(onThemeChange, mayReload) {
   const light = element("light", HTMLInputElement);
   light.checked = loadPreference("theme") === "light";
   applyTheme(light.checked);
@@ -22,6 +23,10 @@ export function initAppearance(onThemeChange) {
   language.replaceChildren(...LANGUAGES.map((code) => create("option", { value: code, lang: code }, nameOf(code))));
   language.value = LANGUAGE;
   language.addEventListener("change", () => {
+    if (!mayReload()) {
+      language.value = LANGUAGE;
+      return;
+    }
     setQueryParameters({ lang: language.value });
     writeAddress();
     location.reload();

@@ -1,10 +1,10 @@
 /** Explains many cases one after the other and lists their results. */
 
-import { packFiles } from "../coin.js";
+import { EngineStopped, packFiles } from "../coin.js";
 import { newResultsFolder, writeFiles, writesFolders } from "./batch-folder.js";
 import { forgetAll, forgetCase, keepCase, keptCases } from "./batch-store.js";
 import { casesOf } from "./cases.js";
-import { csvOf } from "./csv.js";
+import { csvOf, rounded } from "./csv.js";
 import { create, element } from "./dom.js";
 import { droppedFiles } from "./dropped.js";
 import { save } from "./figure.js";
@@ -12,7 +12,7 @@ import { openStudy } from "./files.js";
 import { loadPreference, savePreference } from "./preferences.js";
 import { showNotice } from "./progress.js";
 import { explainCase } from "./scan-summary.js";
-import { BATCH, COMPONENTS, duration, probability } from "./strings.js";
+import { BATCH, COMPONENTS, duration, probability, translated } from "./strings.js";
 import { showTab, showViewer } from "./tabs.js";
 import { Task } from "./task.js";
 import { maskOptions } from "./threshold.js";
@@ -104,10 +104,21 @@ export async function initBatch(explainerOf, open, onError) {
     keepOrForget().catch(showError);
   });
   if (!keep.checked) return;
-  cases = await keptCases();
+  // Some may have been added meanwhile.
+  cases = [...(await keptCases()), ...cases];
   cases.forEach(nameFolders);
-  lastId = cases.reduce((last, { id }) => Math.max(last, id), 0);
   render();
+}
+
+/** Whether there are cases that are lost when the page closes. */
+export function hasUnkeptCases() {
+  return !keep.checked && cases.length > 0;
+}
+
+/** A number that no case has, of another tab neither; later cases have larger ones. */
+function newId() {
+  lastId = Math.max(lastId + 1, 1000 * Date.now() + Math.floor(1000 * Math.random()));
+  return lastId;
 }
 
 /**
@@ -116,10 +127,7 @@ export async function initBatch(explainerOf, open, onError) {
  * @param {NamedFile[]} files
  */
 export function addToBatch(files) {
-  const added = casesOf(files).map(({ label, files }) => {
-    lastId += 1;
-    return /** @type {BatchCase} */ ({ id: lastId, label, files, state: "waiting", reason: "", scans: [], notes: [] });
-  });
+  const added = casesOf(files).map(({ label, files }) => /** @type {BatchCase} */ ({ id: newId(), label, files, state: "waiting", reason: "", scans: [], notes: [] }));
   cases = [...cases, ...added];
   showTab("tab-batch");
   render();
@@ -143,6 +151,7 @@ export async function dropOnBatch(transfer) {
  */
 async function explainWaiting(explainerOf, signal) {
   const start = performance.now();
+  const ended = { done: 0, failed: 0 };
   for (let next = firstWaiting(); next; next = firstWaiting()) {
     signal.throwIfAborted();
     const explainer = await explainerOf();
@@ -157,8 +166,14 @@ async function explainWaiting(explainerOf, signal) {
     try {
       Object.assign(one, await explainCase(one, explainer, maskOptions(), { signal: both, onSlice }), { state: "done" });
       nameFolders(one);
+      ended.done += 1;
     } catch (error) {
-      if (!both.aborted) Object.assign(one, { state: "failed", reason: error instanceof Error ? error.message : String(error) });
+      // Cancelling in the viewer stops the workers of an engine: the case starts again.
+      const interrupted = both.aborted || (error instanceof EngineStopped && error.cause === undefined);
+      if (!interrupted) {
+        Object.assign(one, { state: "failed", reason: translated(error instanceof Error ? error.message : String(error)) });
+        ended.failed += 1;
+      }
     } finally {
       running = null;
       render();
@@ -167,8 +182,7 @@ async function explainWaiting(explainerOf, signal) {
     if (keep.checked) await keepAll([one]);
     if (one.state === "done") await writeResults([one]);
   }
-  const failed = cases.filter(({ state }) => state === "failed").length;
-  return BATCH.done(cases.length - failed, failed, duration(performance.now() - start));
+  return BATCH.done(ended.done, ended.failed, duration(performance.now() - start));
 }
 
 function firstWaiting() {
@@ -194,7 +208,8 @@ async function keepOrForget() {
 /** Keeps cases in the browser; if it has no room, nothing is kept. @param {BatchCase[]} changed */
 async function keepAll(changed) {
   try {
-    for (const one of changed) await keepCase(one);
+    // Cases can be removed, and keeping them ended, meanwhile.
+    for (const one of changed) if (keep.checked && cases.includes(one)) await keepCase(one);
   } catch (error) {
     keep.checked = false;
     await forgetAll().catch(() => {});
@@ -231,11 +246,15 @@ function sortBy(by) {
 
 function render() {
   shown = rows();
+  const focused = document.activeElement instanceof HTMLElement && body.contains(document.activeElement) ? document.activeElement.dataset : null;
   body.replaceChildren(...shown.map(rowOf));
+  const row = body.rows[Math.min(Number(focused?.row), shown.length - 1)];
+  for (const button of row?.querySelectorAll("button") ?? []) if (button.dataset.action === focused?.action) button.focus();
   element("batch-results", HTMLElement).hidden = cases.length === 0;
   const done = cases.some(({ scans }) => scans.length > 0);
   for (const button of Object.values(saves)) button.disabled = !done;
   removeAll.disabled = cases.length === 0;
+  task.enable(firstWaiting() !== undefined);
 }
 
 /**
@@ -295,6 +314,7 @@ function openRow({ of, scan }, open) {
 /** The table as CSV, with the columns of the program `explain`. @param {Row[]} rows */
 function tableOf(rows) {
   const scans = rows.flatMap(({ scan }) => (scan ? [scan] : []));
+  const measure = (/** @type {number | null | undefined} */ value) => (value === null || value === undefined ? null : rounded(value));
   return csvOf(
     scans.map(({ label, model, maskRule, largest, ...scan }) => ({
       scan: label,
@@ -306,14 +326,14 @@ function tableOf(rows) {
       before: scan.before,
       after: scan.after,
       temperature: scan.temperature,
-      mask_mm3: scan.maskMm3,
-      mask_mm2: scan.maskMm2,
+      mask_mm3: measure(scan.maskMm3),
+      mask_mm2: measure(scan.maskMm2),
       mask_voxels: scan.maskVoxels,
       components: scan.components,
       largest_key_slice: largest && largest.keySlice + 1,
-      largest_mm3: largest?.mm3 ?? null,
-      largest_longest_mm: largest?.longestMm ?? null,
-      largest_perpendicular_mm: largest?.perpendicularMm ?? null,
+      largest_mm3: measure(largest?.mm3),
+      largest_longest_mm: measure(largest?.longestMm),
+      largest_perpendicular_mm: measure(largest?.perpendicularMm),
       ood_warnings: scan.oodWarnings,
       other_modality: scan.otherModality !== null,
       seconds: scan.seconds,

@@ -12,22 +12,26 @@ const TARGETS = /** @type {const} */ ([
 /** Distance from the target in CSS pixels. */
 const GAP = 8;
 
-/** On the first visit, points at what to do, until the visitor closes the callouts. */
+/** On the first visit, points at what to do, until the visitor closes the callouts or opens files. */
 export function showCallouts() {
   if (loadPreference("introduced")) return;
   const close = create("button", { type: "button" }, CALLOUTS.close);
   const callouts = TARGETS.map(({ id, side, text }) => {
     const callout = create("div", { className: `callout ${side}` }, create("p", {}, text));
-    if (id === "insert") callout.append(close);
     return { callout, side, target: element(id, HTMLElement) };
   });
   const group = create("section", { className: "callouts", ariaLabel: CALLOUTS.title }, ...callouts.map(({ callout }) => callout));
   document.body.append(group);
   const place = () => {
-    for (const { callout, side, target } of callouts) {
-      const { left, top, bottom, width } = target.getBoundingClientRect();
+    for (const { callout, target } of callouts) {
+      const { bottom, width } = target.getBoundingClientRect();
       // Where the target is not visible, as in a closed group, there is nothing to point at.
       callout.hidden = width === 0 || bottom > innerHeight;
+    }
+    const shown = callouts.filter(({ callout }) => !callout.hidden);
+    if (close.parentElement !== shown[0]?.callout) shown[0]?.callout.append(close);
+    for (const { callout, side, target } of shown) {
+      const { left, top, bottom, width } = target.getBoundingClientRect();
       const box = callout.getBoundingClientRect();
       const x = { inside: left + (width - box.width) / 2, left: left - box.width - GAP, below: left }[side];
       const y = { inside: bottom - box.height - GAP, left: top - GAP, below: bottom + GAP }[side];
@@ -37,11 +41,16 @@ export function showCallouts() {
   };
   const observer = new ResizeObserver(place);
   observer.observe(document.body);
-  document.addEventListener("scroll", place, { capture: true, passive: true });
-  close.addEventListener("click", () => {
+  observer.observe(element("viewer", HTMLElement));
+  const done = new AbortController();
+  const finish = () => {
     savePreference("introduced", "yes");
     observer.disconnect();
-    document.removeEventListener("scroll", place, { capture: true });
+    done.abort();
     group.remove();
-  });
+  };
+  document.addEventListener("scroll", place, { capture: true, passive: true, signal: done.signal });
+  close.addEventListener("click", finish);
+  element("file", HTMLInputElement).addEventListener("change", finish, { signal: done.signal });
+  addEventListener("drop", finish, { signal: done.signal });
 }

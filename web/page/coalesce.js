@@ -3,7 +3,8 @@
  *
  * @template T
  * @param {(request: T) => Promise<void>} task
- * @returns {(request: T) => Promise<void>} settles when no request is left
+ * @returns {((request: T) => Promise<void>) & {isWaiting: () => boolean}} settles when no request is left; `isWaiting`: a newer
+ *   request than the running one has arrived
  */
 export function coalesce(task) {
   /** @type {{request: T} | null} */
@@ -28,8 +29,9 @@ export function coalesce(task) {
     }
   }
 
-  return (request) => {
+  const ask = (/** @type {T} */ request) => {
     waiting = { request };
     return (running ??= run());
   };
+  return Object.assign(ask, { isWaiting: () => waiting !== null });
 }

@@ -46,7 +46,7 @@ export function initComparison(current, models) {
         const mask = await maskOf(explanation, other.info);
         signal.throwIfAborted();
         columns.replaceChildren(
-          columnOf(result.model.title, result.explanation, result.mask, result.overlap?.iou ?? null),
+          ownColumn(result),
           columnOf(other.info.title, explanation, mask, truth && overlapOf(mask, truth).iou),
         );
         return COMPARISON.done(duration(explanation.milliseconds));
@@ -73,6 +73,16 @@ export function resetComparison(result, models, used) {
   comparedResult = null;
   task.reset();
   columns.replaceChildren();
+}
+
+/** Shows the changed mask of a result in the comparison that it belongs to. @param {Result} result */
+export function redrawComparison(result) {
+  if (comparedResult === result) columns.firstElementChild?.replaceWith(ownColumn(result));
+}
+
+/** @param {Result} result */
+function ownColumn({ model, explanation, mask, overlap }) {
+  return columnOf(model.title, explanation, mask, overlap?.iou ?? null);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { maskOf } from "../coin.js";
+import { initBrushOutline } from "./brush-outline.js";
 import { element } from "./dom.js";
 import { connectedTo, editsOf, editsOfSlice } from "./edits.js";
 import { INSERT } from "./strings.js";
@@ -30,7 +31,7 @@ export async function editedMasks({ source, model, slices }) {
   const options = maskOptions();
   let corrected = false;
   const explained = [...slices].map(async ([index, explanation]) => {
-    const edits = editsOfSlice(source, model.name, index, explanation.size);
+    const edits = editsOfSlice(source.scan, model.name, index, explanation.size);
     corrected ||= !edits.isEmpty;
     return { index, explanation, mask: edits.apply(await maskOf(explanation, options)) };
   });
@@ -52,6 +53,8 @@ export function initCorrection(current, onChange) {
   const stroke = (/** @type {boolean} */ adds) => {
     /** @type {Point | null} */
     let last = null;
+    /** The result that the stroke belongs to. @type {Result | null} */
+    let painted = null;
     const paint = (/** @type {Result} */ result, /** @type {Point} */ to) => {
       const { explanation, computedMask } = result;
       const edits = editsOf(result);
@@ -59,28 +62,31 @@ export function initCorrection(current, onChange) {
       last = to;
       if (computedMask) setMask(result, edits.apply(computedMask));
     };
-    const finish = () => {
-      last = null;
-      const result = current();
-      if (result) changed(result);
+    const finish = (/** @type {boolean} */ keeps) => {
+      const result = painted;
+      last = painted = null;
+      if (!result) return;
+      if (!keeps) editsOf(result).undo();
+      if (result === current()) changed(result);
     };
     return {
       begin(/** @type {Point} */ at) {
         const result = current();
         if (!result) return;
+        painted = result;
         editsOf(result).begin();
         paint(result, at);
       },
       drag(/** @type {Point} */ _from, /** @type {Point} */ to) {
-        const result = current();
-        if (result && last) paint(result, to);
+        // Another slice may be shown by now.
+        if (painted && painted === current()) paint(painted, to);
       },
-      end: finish,
-      cancel: finish,
+      end: () => finish(true),
+      cancel: () => finish(false),
     };
   };
   const component = {
-    begin(/** @type {Point} */ at) {
+    end(/** @type {Point} */ at) {
       const result = current();
       if (!result?.mask) return;
       toggleComponent(result.mask, result.explanation, at, editsOf(result));
@@ -95,7 +101,7 @@ export function initCorrection(current, onChange) {
   };
   for (const action of /** @type {const} */ (["undo", "redo", "clear"])) buttons[action].addEventListener("click", () => step(action));
   addEventListener("keydown", (event) => {
-    if (!(event.ctrlKey || event.metaKey) || event.altKey || isTyping(event.target)) return;
+    if (!(event.ctrlKey || event.metaKey) || event.altKey || isTyping(event.target) || !isViewing()) return;
     const key = event.key.toLowerCase();
     const action = key === "y" || (key === "z" && event.shiftKey) ? "redo" : key === "z" ? "undo" : null;
     if (!action) return;
@@ -104,6 +110,7 @@ export function initCorrection(current, onChange) {
   });
   size.addEventListener("input", showSize);
   showSize();
+  initBrushOutline(current, () => size.valueAsNumber);
   return { brush: stroke(true), eraser: stroke(false), component };
 }
 
@@ -133,6 +140,11 @@ export function showButtons(edits) {
 
 function showSize() {
   sizeNumber.value = INSERT.size(size.valueAsNumber);
+}
+
+/** Whether the mask is in view, behind no dialog. */
+function isViewing() {
+  return !element("viewer", HTMLElement).hidden && document.querySelector("dialog[open]") === null;
 }
 
 /** @param {EventTarget | null} target */

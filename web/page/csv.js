@@ -1,3 +1,8 @@
+/** To the precision of a table. @param {number} value */
+export function rounded(value) {
+  return Number(value.toFixed(3));
+}
+
 /**
  * Encodes a table as CSV (RFC 4180); missing values are empty.
  *

@@ -68,6 +68,7 @@ export function initWindowing(current, onChange) {
     if (unit) dragged = [Math.round(dragged[0]), Math.round(dragged[1])];
     updateCustomOption();
     chooser.value = "custom";
+    element("readout", HTMLOutputElement).value = WINDOW.dragged(dragged, unit);
     onChange();
   };
   const dragBy = (/** @type {number} */ x, /** @type {number} */ y) => {

@@ -3,7 +3,7 @@
 /** Edits that can be undone. */
 const MOST_UNDONE = 100;
 
-/** Edits by source, or by slice if a lesion was inserted, and then by model and slice. @type {WeakMap<object, Map<string, Edits>>} */
+/** Edits by scan or phantom, or by slice if a lesion was inserted, and then by model and slice. @type {WeakMap<object, Map<string, Edits>>} */
 const known = new WeakMap();
 
 /** Edits of a mask of `size` x `size` pixels. */
@@ -113,13 +113,13 @@ export class Edits {
  * @param {Pick<import("./main.js").Result, "input" | "model" | "explanation">} result
  */
 export function editsOf({ input, model, explanation }) {
-  return editsOfSlice(input.edited ? input.slice : input.source, model.name, input.index, explanation.size);
+  return editsOfSlice(input.edited ? input.slice : (input.source.scan ?? input.source), model.name, input.index, explanation.size);
 }
 
 /**
  * The edits of a slice's mask.
  *
- * @param {object} owner source of the slice
+ * @param {object} owner scan of the slice, or source without one
  * @param {string} model
  * @param {number} index of the slice
  * @param {number} size of the mask
@@ -131,6 +131,11 @@ export function editsOfSlice(owner, model, index, size) {
   const edits = ofOwner.get(key) ?? new Edits(size);
   ofOwner.set(key, edits);
   return edits;
+}
+
+/** Whether a mask of a source's slices is corrected. @param {import("./main.js").ImageSource} source */
+export function hasEdits(source) {
+  return [...(known.get(source.scan ?? source)?.values() ?? [])].some((edits) => !edits.isEmpty);
 }
 
 /**

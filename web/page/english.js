@@ -31,12 +31,13 @@ export const VERDICT = {
   normal: (/** @type {string} */ p) => `normal (probability of abnormal ${p})`,
   flipped: "The classifier calls the counterfactual normal. The largest differences show what it reacted to.",
   notFlipped: "The classifier still calls the counterfactual abnormal. Interpret the mask with caution.",
+  unverified: "No single change explains why the classifier calls this slice abnormal: putting any of them back hardly raises the probability. So nothing is marked.",
   none: "No result yet",
   retry: "Choose a sample or open a file to try again.",
   otherModality: (/** @type {string} */ found, /** @type {string} */ known) =>
     `This image is ${found}, but the model was trained on ${known}. Neither the classification nor the mask is reliable.`,
   ood: (/** @type {number} */ score) =>
-    `Out of distribution: this slice differs from the training data (OOD score ${decimal(score, score < 1.1 ? 2 : 1)}, limit 1). Neither the classification nor the mask is reliable.`,
+    `Out of distribution: this slice differs from the training data (OOD score ${decimal(score, score < 1.1 ? 2 : 1)}, limit 1). Neither the classification nor the mask is reliable. Is this the right model for the image?`,
   nothing: "The classifier calls this slice normal, so there is nothing to remove. Small differences are not findings.",
 };
 
@@ -130,6 +131,7 @@ export const HOW = {
 };
 
 export const READOUT = {
+  unverified: "(change not verified)",
   none: "\u00a0",
   values: (/** @type {number} */ value, /** @type {number} */ after, /** @type {number} */ difference, /** @type {string} */ unit, /** @type {number} */ span) =>
     `${intensity(value, unit, span)}, counterfactual ${intensity(after, unit, span)}, difference ${decimal(difference, 2)}`,
@@ -144,9 +146,11 @@ export const REPORT = {
   columns: ["No.", "Area", "Diameters", "Intensity before → after", "Mean difference"],
   image: "Image",
   model: "Model",
+  window: "Display window",
   threshold: "Threshold",
   engine: "Computed on",
   made: "Made",
+  postprocessed: "post-processed",
 };
 
 export const CALLOUTS = {
@@ -157,11 +161,17 @@ export const CALLOUTS = {
   close: "Got it",
 };
 
+export const LEAVING = {
+  reload: "The page loads again in this language and closes your images and corrections. Continue?",
+};
+
 export const INSERT = {
   size: (/** @type {number} */ mm) => `${mm} mm`,
 };
 
 export const RULER = {
+  shortMm: (/** @type {number} */ mm) => `${decimal(mm, 1)}\u00a0mm`,
+  shortPixels: (/** @type {number} */ pixels) => `${decimal(pixels, 1)}\u00a0px`,
   mm: (/** @type {number} */ mm) => `Distance ${decimal(mm, 1)} mm`,
   pixels: (/** @type {number} */ pixels) => `Distance ${decimal(pixels, 1)} pixels (the file has no pixel spacing)`,
 };
@@ -183,7 +193,8 @@ export const COMPONENTS = {
 export const VOLUME = {
   unknown: (/** @type {number} */ count) => `${plural(count, "slice", "slices")}. The curve shows those opened so far.`,
   explaining: (/** @type {number} */ index, /** @type {string | null} */ left) => `Slice ${index + 1}${left === null ? "" : `, ${left} left`}`,
-  done: (/** @type {number} */ count, /** @type {number} */ abnormal, /** @type {string} */ time) => `${plural(count, "slice", "slices")} in ${time}; ${abnormal} classified as abnormal.`,
+  done: (/** @type {number} */ explained, /** @type {number} */ abnormal, /** @type {number} */ count, /** @type {string} */ time) =>
+    `${plural(explained, "slice", "slices")} in ${time}; ${abnormal} of ${count} classified as abnormal.`,
   cancelled: "Cancelled. Explained slices are kept.",
   curve: (/** @type {number} */ known, /** @type {number} */ count) => `Probability of abnormal, known for ${known} of ${count} slices`,
 };

@@ -1,7 +1,7 @@
 import { captureOf } from "../coin.js";
 import { FALSE_NEGATIVE_COLOUR, MASK_COLOUR, TRUE_POSITIVE_COLOUR } from "../pictures.js";
 import { countPixels } from "../geometry.js";
-import { csvOf } from "./csv.js";
+import { csvOf, rounded } from "./csv.js";
 import { element } from "./dom.js";
 import { editsOf } from "./edits.js";
 import { drawFigureOf, isInserted, save, saveFigure, stem, stemOf } from "./figure.js";
@@ -64,7 +64,7 @@ export function initExport(current, showError) {
     const result = current();
     if (!result) return;
     componentsOf(result)
-      .then((components) => save(new Blob([csvOf(components, ["component"])], { type: "text/csv" }), `${stem(result)}-components.csv`))
+      .then((components) => save(new Blob([csvOf(components, ["component"])], { type: "text/csv" }), `${stem(result)}-${correctedMark(!editsOf(result).isEmpty)}components.csv`))
       .catch(showError);
   });
   for (const { button, file } of FILES) {
@@ -93,8 +93,13 @@ export function initExport(current, showError) {
 export async function saveScan(source, file, slices, model, which, corrected) {
   const content = await source.scan?.write(file, slices, { model, corrected });
   if (!content) throw new Error(EXPORT.nothing);
-  const edited = corrected && file !== "counterfactual" ? "corrected-" : "";
-  save(new Blob([content]), `${stemOf(source, which)}-${edited}${SUFFIXES[file]}`);
+  const mark = correctedMark(corrected && file !== "counterfactual");
+  save(new Blob([content]), `${stemOf(source, which)}-${mark}${SUFFIXES[file]}`);
+}
+
+/** What the name of a file says of a mask that was edited by hand. @param {boolean} corrected */
+export function correctedMark(corrected) {
+  return corrected ? "corrected-" : "";
 }
 
 /**
@@ -130,28 +135,23 @@ function isOnGrid({ input: { source, slice, plain } }, file) {
 async function componentsOf(result) {
   const { pixelMm } = result.explanation.square;
   const { components } = await measuredComponents(result);
-  const mm = (/** @type {number} */ pixels) => (pixelMm ? round(pixels * pixelMm) : null);
+  const mm = (/** @type {number} */ pixels) => (pixelMm ? rounded(pixels * pixelMm) : null);
   return components.map(({ pixels, longest, perpendicular, before, after, difference, box }, i) => ({
     component: i + 1,
     pixels,
-    area_mm2: pixelMm ? round(pixels * pixelMm ** 2) : null,
+    area_mm2: pixelMm ? rounded(pixels * pixelMm ** 2) : null,
     longest_mm: mm(lengthOf(longest)),
     perpendicular_mm: mm(lengthOf(perpendicular)),
-    mean_before: round(before.mean),
-    sd_before: round(before.sd),
-    mean_after: round(after.mean),
-    sd_after: round(after.sd),
-    mean_difference: round(difference),
+    mean_before: rounded(before.mean),
+    sd_before: rounded(before.sd),
+    mean_after: rounded(after.mean),
+    sd_after: rounded(after.sd),
+    mean_difference: rounded(difference),
     left: box.left,
     top: box.top,
     right: box.right,
     bottom: box.bottom,
   }));
-}
-
-/** To the precision of a table. @param {number} value */
-function round(value) {
-  return Number(value.toFixed(3));
 }
 
 /** Content of the JSON summary. @param {Result} result */

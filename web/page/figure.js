@@ -3,6 +3,7 @@ import { nameOf } from "./files.js";
 import { EXPORT, VERDICT } from "./strings.js";
 import { leadOf, verdictOf } from "./verdict.js";
 import { create } from "./dom.js";
+import { drawOrientation } from "./panes.js";
 import { unitOf } from "./units.js";
 
 /** @typedef {import("./main.js").Result} Result */
@@ -51,6 +52,7 @@ export function drawFigureOf(result, panes, key = []) {
     const x = GAP + i * (PANE + GAP);
     write(name, x, STRIP + LINE * 1.5, PANE);
     context.drawImage(pane, x, top, PANE, PANE);
+    if (input.source.scan?.info.isOriented) drawOrientation(context, { x, y: top, side: PANE });
     // Repeated in each pane, in case it is cropped.
     context.fillStyle = "rgb(255 212 121 / 80%)";
     context.font = "16px sans-serif";
@@ -68,7 +70,9 @@ export function drawFigureOf(result, panes, key = []) {
   const shown = view?.window ?? explanation.window;
   const unit = unitOf(model, input.source.scan);
   if (maskRule) write([EXPORT.settings(model.name, shown, unit, maskRule), editsOf(result).isEmpty ? "" : EXPORT.corrected].filter(Boolean).join(", "), GAP, top + PANE + LINE * 0.7, whole);
-  write([nameOf(input), input.source.credit].filter(Boolean).join(", "), GAP, top + PANE + LINE * 1.5, whole);
+  // Without the folders, which are often named after a patient.
+  const name = nameOf(input).split("/").at(-1);
+  write([name, input.source.credit].filter(Boolean).join(", "), GAP, top + PANE + LINE * 1.5, whole);
   return canvas;
 }
 

@@ -1,11 +1,12 @@
 import { openScans } from "../coin.js";
-import { element } from "./dom.js";
+import { create, element } from "./dom.js";
 import { droppedFiles } from "./dropped.js";
 import { ownModel } from "./models.js";
 import { showOrientation } from "./panes.js";
 import { progress, showNotice } from "./progress.js";
-import { FILE, STATUS, WINDOW } from "./strings.js";
+import { EXPORT, FILE, STATUS, WINDOW } from "./strings.js";
 import { showViewer } from "./tabs.js";
+import { chooseTool, chosenTool } from "./tools.js";
 import { unitOf } from "./units.js";
 import { WINDOWS, windowOptions } from "./windows.js";
 
@@ -128,8 +129,9 @@ export function initFiles(open, openModel, openBatch) {
   seriesChoice.addEventListener("change", () => {
     const source = shownSource;
     if (!source) return;
+    const series = Number(seriesChoice.value);
     open((info, signal) => {
-      const chosen = new ScanSource(source.study, Number(seriesChoice.value));
+      const chosen = new ScanSource(source.study, series);
       return chosen.load(chosen.start, info, signal);
     });
   });
@@ -217,9 +219,13 @@ export function nameOf({ source, index }) {
   return count > 1 ? `${source.name}, ${FILE.sliceOf(index, count)}` : source.name;
 }
 
-/** Shows the name of the source above the input. @param {InputSlice} input */
+/** Shows the name of the source above the input; what follows the name is never cut off. @param {InputSlice} input */
 export function showName(input) {
-  element("source-name", HTMLElement).textContent = nameOf(input);
+  const { name } = input.source;
+  const rest = [nameOf(input).slice(name.length), input.edited && input.truth ? `, ${EXPORT.inserted}` : ""].join("");
+  const shown = element("source-name", HTMLElement);
+  shown.replaceChildren(create("span", {}, name), rest);
+  shown.title = name;
 }
 
 /**
@@ -227,19 +233,27 @@ export function showName(input) {
  *
  * @param {InputSlice} input
  * @param {ModelInfo} info
+ * @param {boolean} isPassing another slice is already asked for
  */
-export function showSource(input, info) {
+export function showSource(input, info, isPassing) {
   const { source, index } = input;
   showName(input);
-  shownSource = source instanceof ScanSource ? source : null;
+  const scan = source instanceof ScanSource ? source : null;
+  // A click on an image of the user must not change it.
+  if (scan && !scan.sample && scan.study !== shownSource?.study && chosenTool() === "insert") chooseTool("pan");
+  const keepsControls = isPassing && scan === shownSource;
+  shownSource = scan;
   modelWindow = info.window;
   unit = unitOf(info, shownSource?.scan);
   const count = shownSource?.count ?? 1;
   element("slice-field", HTMLElement).hidden = count < 2;
   sliceSlider.max = String(count - 1);
-  sliceSlider.value = String(index);
-  showSliceNumber(index, count);
-  showSeries(shownSource);
+  // They show what was asked for last, from which the next step counts.
+  if (!keepsControls) {
+    sliceSlider.value = String(index);
+    showSliceNumber(index, count);
+    showSeries(shownSource);
+  }
   showOrientation(shownSource?.scan.info.isOriented ?? false);
   element("window-field", HTMLElement).hidden = !(unit && shownSource?.scan.info.needsWindow);
   if (shownSource) showWindow(shownSource.study.window);

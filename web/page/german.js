@@ -31,12 +31,13 @@ export const VERDICT = {
   normal: (/** @type {string} */ p) => `normal (Wahrscheinlichkeit für auffällig ${p})`,
   flipped: "Der Klassifikator stuft das kontrafaktische Bild als normal ein. Die größten Differenzen zeigen, worauf er reagiert hat.",
   notFlipped: "Der Klassifikator stuft auch das kontrafaktische Bild als auffällig ein. Die Maske ist mit Vorsicht zu interpretieren.",
+  unverified: "Keine einzelne Änderung erklärt, warum der Klassifikator diese Schicht als auffällig einstuft: Nimmt man eine davon zurück, steigt die Wahrscheinlichkeit kaum. Deshalb ist nichts markiert.",
   none: "Noch kein Ergebnis",
   retry: "Wählen Sie ein Beispiel oder öffnen Sie eine Datei, um es erneut zu versuchen.",
   otherModality: (/** @type {string} */ found, /** @type {string} */ known) =>
     `Dieses Bild hat die Modalität ${found}, das Modell wurde aber mit ${known} trainiert. Weder die Klassifikation noch die Maske ist verlässlich.`,
   ood: (/** @type {number} */ score) =>
-    `Außerhalb der Trainingsverteilung (out of distribution): Diese Schicht weicht von den Trainingsdaten ab (OOD-Score ${decimal(score, score < 1.1 ? 2 : 1)}, Grenzwert 1). Weder die Klassifikation noch die Maske ist verlässlich.`,
+    `Außerhalb der Trainingsverteilung (out of distribution): Diese Schicht weicht von den Trainingsdaten ab (OOD-Score ${decimal(score, score < 1.1 ? 2 : 1)}, Grenzwert 1). Weder die Klassifikation noch die Maske ist verlässlich. Ist dies das richtige Modell für das Bild?`,
   nothing: "Der Klassifikator stuft diese Schicht als normal ein; es gibt nichts zu entfernen. Kleine Differenzen sind kein Befund.",
 };
 
@@ -130,6 +131,7 @@ export const HOW = {
 };
 
 export const READOUT = {
+  unverified: "(Änderung nicht bestätigt)",
   none: "\u00a0",
   values: (/** @type {number} */ value, /** @type {number} */ after, /** @type {number} */ difference, /** @type {string} */ unit, /** @type {number} */ span) =>
     `${intensity(value, unit, span)}, kontrafaktisch ${intensity(after, unit, span)}, Differenz ${decimal(difference, 2)}`,
@@ -144,9 +146,11 @@ export const REPORT = {
   columns: ["Nr.", "Fläche", "Durchmesser", "Intensität vorher → nachher", "Mittlere Differenz"],
   image: "Bild",
   model: "Modell",
+  window: "Anzeigefenster",
   threshold: "Schwellenwert",
   engine: "Berechnet auf",
   made: "Erstellt",
+  postprocessed: "nachverarbeitet",
 };
 
 export const CALLOUTS = {
@@ -157,11 +161,17 @@ export const CALLOUTS = {
   close: "Verstanden",
 };
 
+export const LEAVING = {
+  reload: "Die Seite wird in dieser Sprache neu geladen und schließt Ihre Bilder und Korrekturen. Fortfahren?",
+};
+
 export const INSERT = {
   size: (/** @type {number} */ mm) => `${mm} mm`,
 };
 
 export const RULER = {
+  shortMm: (/** @type {number} */ mm) => `${decimal(mm, 1)}\u00a0mm`,
+  shortPixels: (/** @type {number} */ pixels) => `${decimal(pixels, 1)}\u00a0px`,
   mm: (/** @type {number} */ mm) => `Abstand ${decimal(mm, 1)} mm`,
   pixels: (/** @type {number} */ pixels) => `Abstand ${decimal(pixels, 1)} Pixel (die Datei enthält keinen Pixelabstand)`,
 };
@@ -183,7 +193,8 @@ export const COMPONENTS = {
 export const VOLUME = {
   unknown: (/** @type {number} */ count) => `${plural(count, "Schicht", "Schichten")}. Die Kurve zeigt die geöffneten.`,
   explaining: (/** @type {number} */ index, /** @type {string | null} */ left) => `Schicht ${index + 1}${left === null ? "" : `, noch ${left}`}`,
-  done: (/** @type {number} */ count, /** @type {number} */ abnormal, /** @type {string} */ time) => `${plural(count, "Schicht", "Schichten")} in ${time}; ${abnormal} als auffällig eingestuft.`,
+  done: (/** @type {number} */ explained, /** @type {number} */ abnormal, /** @type {number} */ count, /** @type {string} */ time) =>
+    `${plural(explained, "Schicht", "Schichten")} in ${time}; ${abnormal} von ${count} als auffällig eingestuft.`,
   cancelled: "Abgebrochen. Bereits berechnete Schichten bleiben erhalten.",
   curve: (/** @type {number} */ known, /** @type {number} */ count) => `Wahrscheinlichkeit für auffällig, bekannt für ${known} von ${count} Schichten`,
 };
@@ -304,6 +315,7 @@ export const MESSAGES = [
   { pattern: /^WebGPU failed its check: its results differ from the CPU’s\.$/, translated: () => "WebGPU hat die Prüfung nicht bestanden: Die Ergebnisse weichen von denen der CPU ab." },
   { pattern: /^WebGPU failed \((.*)\)\.$/, translated: (_, cause) => `WebGPU ist ausgefallen (${cause}).` },
   { pattern: /^The (CPU engine|WebGPU engine|file reader) stopped \((.*)\)\. It restarts with the next request\.$/, translated: (_, engine, cause) => `${ENGINES[engine]} ist ausgefallen (${cause}). Der Neustart erfolgt mit der nächsten Anfrage.` },
+  { pattern: /^The (CPU engine|WebGPU engine|file reader) was stopped\.$/, translated: (_, engine) => `${ENGINES[engine]} wurde angehalten.` },
   { pattern: /^(.*): the (file exceeds|files together exceed) the limit of (\d+) MiB; split or shrink it$/, translated: (_, name, what, limit) => `${name}: ${what === "file exceeds" ? "Die Datei überschreitet" : "Die Dateien überschreiten zusammen"} die Grenze von ${limit} MiB. Teilen oder verkleinern Sie die Daten.` },
 ];
 
@@ -327,7 +339,7 @@ export const PAGE = {
   "Two rows of two images": "Zwei Reihen mit je zwei Bildern",
   "One large image": "Ein großes Bild",
   Single: "Einzeln",
-  "Input slice: insert a lesion or measure": "Eingabe: Läsion einfügen oder messen",
+  "Input slice": "Schicht der Eingabe",
   Components: "Komponenten",
   "Click or tap the input to insert a synthetic lesion; drag to set its diameter.": "In die Eingabe klicken oder tippen, um eine synthetische Läsion einzufügen; ziehen, um den Durchmesser festzulegen.",
   "Stability: threshold ± 0.05": "Stabilität: Schwellenwert ± 0,05",
@@ -338,6 +350,7 @@ export const PAGE = {
   Component: "Komponente",
   "Click a component of the mask to remove it; click elsewhere to add the region of the difference map": "Auf eine Komponente der Maske klicken, um sie zu entfernen; woanders klicken, um den Bereich der Differenzkarte hinzuzufügen",
   "Brush size": "Pinselgröße",
+  Corrections: "Korrekturen",
   Undo: "Rückgängig",
   Redo: "Wiederholen",
   "Discard corrections": "Korrekturen verwerfen",
@@ -349,7 +362,7 @@ export const PAGE = {
   "All slices: counterfactual (NIfTI)": "Alle Schichten: kontrafaktisch (NIfTI)",
   "All slices: mask (NIfTI)": "Alle Schichten: Maske (NIfTI)",
   "All slices: mask (DICOM SEG)": "Alle Schichten: Maske (DICOM SEG)",
-  "Files are created on this device and marked “research use only”. NIfTI and DICOM files use the grid of the scan and contain no patient name.": "Dateien werden auf diesem Gerät erstellt und mit „research use only“ gekennzeichnet. NIfTI- und DICOM-Dateien verwenden das Raster der Aufnahme und enthalten keinen Patientennamen.",
+  "Files are created on this device and, except for tables, marked “research use only”. Masks and counterfactuals use the grid of the scan. No file takes over a patient’s name from DICOM, but figures and file names repeat the name of the file that you opened.": "Dateien werden auf diesem Gerät erstellt und, außer Tabellen, mit „research use only“ gekennzeichnet. Masken und kontrafaktische Bilder verwenden das Raster der Aufnahme. Keine Datei übernimmt den Patientennamen aus DICOM, aber Abbildungen und Dateinamen nennen den Namen der geöffneten Datei.",
   "Image and model": "Bild und Modell",
   "COIN changes a slice so that a classifier calls it normal. The difference from the input shows what the classifier reacted to.": "COIN verändert eine Schicht so, dass ein Klassifikator sie als normal einstuft. Die Differenz zur Eingabe zeigt, worauf der Klassifikator reagiert hat.",
   "Tools: Insert lesion, Pan, Zoom, Window/Level, Length, Brush, Eraser, Component": "Werkzeuge: Läsion einfügen, Verschieben, Zoom, Fensterung, Länge, Pinsel, Radierer, Komponente",
@@ -381,12 +394,12 @@ export const PAGE = {
   "Zoom in": "Vergrößern",
   Fit: "Einpassen",
   Input: "Eingabe",
-  "Arrow keys move the crosshair; Enter inserts or measures": "Pfeiltasten bewegen das Fadenkreuz; die Eingabetaste fügt ein oder misst",
+  "Arrow keys and Enter use the tool": "Pfeiltasten und Eingabetaste bedienen das Werkzeug",
   Series: "Serie",
   Slice: "Schicht",
   "Display window": "Anzeigefenster",
   Diameter: "Durchmesser",
-  Counterfactual: "Kontrafaktisch",
+  Counterfactual: "Kontrafaktisches Bild",
   "Compare with the input": "Mit der Eingabe vergleichen",
   "Difference map": "Differenzkarte",
   "Colour scale from 0, no change, to 1, black to white": "Farbskala von 0, keine Änderung, bis 1, Schwarz zu Weiß",
@@ -457,7 +470,7 @@ export const PAGE = {
   "Save figure": "Abbildung speichern",
   "How it works": "So funktioniert es",
   "Input.": "Eingabe.",
-  "A CT slice without annotations.": "Ein CT-Schichtbild ohne Annotationen.",
+  "A slice without annotations.": "Eine Schicht ohne Annotationen.",
   "Classification.": "Klassifikation.",
   "The classifier was trained on slices labelled normal or abnormal, without the location of the anomaly.":
     "Der Klassifikator wurde mit Schichten trainiert, die als normal oder auffällig gekennzeichnet sind, ohne Angabe des Ortes.",
@@ -496,6 +509,7 @@ export const PAGE = {
   "Every folder or file becomes a case in the table": "Jeder Ordner und jede Datei wird ein Fall in der Tabelle",
   "In the volume": "Im Volumen",
   Slices: "Schichten",
+  "Measured in the voxels of the scan; the components of the slice, in pixels of the model.": "Gemessen in den Voxeln der Aufnahme; die Komponenten der Schicht in Pixeln des Modells.",
   "All slices: components (CSV)": "Alle Schichten: Komponenten (CSV)",
   Batch: "Stapel",
   "Explains all slices of many cases with the chosen model and mask options. Each folder, volume, picture or archive is a case.": "Erklärt alle Schichten vieler Fälle mit dem gewählten Modell und den gewählten Maskenoptionen. Jeder Ordner, jedes Volumen, Bild oder Archiv ist ein Fall.",

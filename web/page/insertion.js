@@ -52,7 +52,8 @@ export function initInsertion(current, open) {
   });
   element("remove-inserted", HTMLButtonElement).addEventListener("click", () => {
     const result = current();
-    if (result) open(async () => ({ ...result.input, slice: result.input.plain, truth: null, edited: true }));
+    // The slice of a scan is again that of its volume; a phantom without its lesion is another one.
+    if (result) open(async () => ({ ...result.input, slice: result.input.plain, truth: null, edited: result.input.source.scan === null }));
   });
 
   const widthOf = (/** @type {Point} */ from, /** @type {Point} */ to) => {

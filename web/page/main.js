@@ -17,9 +17,9 @@
 import { EngineStopped, Explainer, engineEvents, maskOnGrid } from "../coin.js";
 import { queryNumber, queryParameter, setQueryParameters } from "./address.js";
 import { initAppearance } from "./appearance.js";
-import { dropOnBatch, initBatch } from "./batch.js";
+import { dropOnBatch, hasUnkeptCases, initBatch } from "./batch.js";
 import { showCallouts } from "./callouts.js";
-import { initComparison, resetComparison } from "./comparison.js";
+import { initComparison, redrawComparison, resetComparison } from "./comparison.js";
 import { initCorrection, showButtons } from "./correction.js";
 import { initCrosshair } from "./crosshair.js";
 import { showDevice, showDeviceProgress, showNoDevice } from "./device.js";
@@ -42,6 +42,7 @@ import { showComponents } from "./components.js";
 import { initInsertion, showInsertion } from "./insertion.js";
 import { initInspector } from "./inspector.js";
 import { initLayout } from "./layout.js";
+import { initLeaving } from "./leaving.js";
 import { enableOffline, initRequestLog } from "./privacy.js";
 import { begin, end, isBusy, progress, showNotice } from "./progress.js";
 import { initReadout, readAt } from "./readout.js";
@@ -142,12 +143,13 @@ const show = coalesce(async (/** @type {LoadInput} */ load) => {
     input = await measureTime("slice", () => load(info, signal));
     showName(input);
     progress(first && explainer.device.engine === "webgpu" ? STATUS.firstGpuRun : STATUS.explaining);
+    const asked = explainer.device;
     const explaining = explainer.explain(input.slice, { signal });
     drawPreview(input.slice, info.unit ? info.window : extent(input.slice));
     const explanation = await explaining;
     const truth = input.truth && (await maskOnGrid(input.slice, input.truth, explanation));
     if (result && result.input.source !== input.source) result.input.source.close();
-    result = { input, explanation, truth, model: info, explainer, device: explainer.device, view: null, counterfactualHu: null, mask: null, computedMask: null, band: [], maskRule: null, overlap: null };
+    result = { input, explanation, truth, model: info, explainer, device: asked.engine === "cpu" ? asked : explainer.device, view: null, counterfactualHu: null, mask: null, computedMask: null, band: [], maskRule: null, overlap: null };
     recordTime("explanation", explanation.milliseconds);
     await render(result);
     await updateMask(result);
@@ -207,6 +209,7 @@ async function remask(shown) {
   await updateMask(shown);
   updateAddress(shown);
   if (!isBusy()) await Promise.all([showComponents(shown), updateVolume(), redrawMethods(shown)]);
+  redrawComparison(shown);
 }
 
 /** Writes the state of the page to its address. @param {Result} result */
@@ -254,9 +257,10 @@ async function ready(signal) {
     return { explainer: next, first: true };
   } catch (error) {
     if (requestedModel === name) requestedModel = loadedModel?.name ?? null;
-    // Remove a file that is not a valid model from the list.
-    if (entry.own) {
+    // Remove a file that is not a valid model from the list; the one that it was to replace stays.
+    if (entry.own && !signal.aborted && !(error instanceof EngineStopped)) {
       models = models.filter((other) => other !== entry);
+      if (loadedModel?.own && !models.includes(loadedModel)) models = [...models, loadedModel];
       setModelOptions(models);
     }
     if (loadedModel) selectModel(loadedModel.name);
@@ -334,7 +338,7 @@ async function render(result) {
   await yieldToBrowser();
   showHow(explanation);
   showVerdict(explanation, model, input.source.scan);
-  showSource(input, model);
+  showSource(input, model, show.isWaiting());
   selectSample(input.source);
   showInsertion(input, model);
   showButtons(editsOf(result));
@@ -444,8 +448,10 @@ const redraw = coalesce(async () => {
   updateAddress(shown);
 });
 const current = () => result;
+/** The result, unless another slice is already in view. */
+const settled = () => (isBusy() ? null : result);
 
-initAppearance(() => result && remask(result).catch(showError));
+initAppearance(() => result && remask(result).catch(showError), initLeaving(current, hasUnkeptCases).mayReload);
 setDisplayOptions({ display: queryParameter("display"), colours: queryParameter("colours") });
 addPhantoms(showWithModel, show);
 initModelList(chooseModel);
@@ -454,14 +460,14 @@ initTabs();
 initLayout();
 initInspector();
 initZoom();
-const insertion = initInsertion(current, show);
-const measuring = initRuler(current);
+const insertion = initInsertion(settled, show);
+const measuring = initRuler(settled);
 const windowing = initWindowing(current, () => redraw(undefined));
 const correction = initCorrection(current, (shown) => remask(shown).catch(showError));
 initTools({ insert: insertion.tool, length: measuring.tool, window: windowing.tool, ...correction });
 initCrosshair(
   (at) => {
-    readAt(result, at.x, at.y);
+    readAt(settled(), at.x, at.y);
     if (chosenTool() === "length") measuring.moveEnd(at);
   },
   (at) => {
@@ -479,7 +485,7 @@ initCrosshair(
   },
 );
 initShortcuts();
-initReadout(current);
+initReadout(settled);
 initExport(current, showError);
 initDiagnostics(() => ({ result, device: explainer?.device ?? null }));
 initComparison(current, () => models);

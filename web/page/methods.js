@@ -5,7 +5,7 @@ import { create, element } from "./dom.js";
 import { drawFigureOf, saveFigure } from "./figure.js";
 import { overlapOf } from "./overlap.js";
 import { drawInput } from "./panes.js";
-import { METHODS, duration } from "./strings.js";
+import { METHODS, duration, translated } from "./strings.js";
 import { Task } from "./task.js";
 
 /** @typedef {import("./main.js").Result} Result */
@@ -45,7 +45,7 @@ export function initMethods(current, attribute, onDone, showError) {
           const onProgress = (/** @type {number} */ done, /** @type {number} */ all) => task.progress(METHODS.running(title, { done, all }), done, all);
           const map = await attribute(result, method, { signal, onProgress }).catch((error) => {
             signal.throwIfAborted();
-            failures.push(METHODS.failed(title, error.message));
+            failures.push(METHODS.failed(title, translated(error.message)));
             return null;
           });
           // Another slice is shown by now.

@@ -14,6 +14,8 @@ const chooser = element("model", HTMLSelectElement);
 /** File extension of models. */
 const EXTENSION = ".safetensors";
 
+const FIRST_SENTENCE = /^.*?\.(?=\s|$)/s;
+
 /** Sets up the list of models. @param {(name: string) => void} onChoice */
 export function initModelList(onChoice) {
   chooser.addEventListener("change", () => onChoice(chooser.value));
@@ -61,6 +63,8 @@ export async function bytesOfModel({ title, file, bytes, own }, onProgress, sign
 /** Selects the model in use. @param {string} name */
 export function selectModel(name) {
   chooser.value = name;
+  // A long title does not fit.
+  chooser.title = chooser.selectedOptions[0]?.text ?? "";
 }
 
 /**
@@ -73,7 +77,7 @@ export function anomalyOf({ anomaly, window }) {
 }
 
 /** Lists the details of a model. @param {ModelInfo} info */
-export function showModel({ size, window, unit, modality, finding, threshold, seedThreshold, verification, temperature, licence, data, results, limits }) {
+export function showModel({ title, size, window, unit, modality, finding, threshold, seedThreshold, verification, temperature, licence, data, results, limits }) {
   const { slices, classifier, methods } = results ?? {};
   const { iou, iou_ci95, iou_mean, iou_mean_ci95, ceiling_iou, dice, cv } = methods?.coin ?? {};
   /** @type {[string, string | null][]} */
@@ -98,6 +102,8 @@ export function showModel({ size, window, unit, modality, finding, threshold, se
     [MODEL.grid, MODEL.gridOf(size)],
     [MODEL.licence, licence],
   ];
+  element("batch-model", HTMLElement).textContent = title;
+  element("model-limits", HTMLElement).textContent = limits.match(FIRST_SENTENCE)?.[0] ?? limits;
   element("model-facts", HTMLElement).replaceChildren(
     ...facts.flatMap(([name, value]) => (value ? [create("dt", {}, name), create("dd", {}, value)] : [])),
   );

@@ -61,8 +61,8 @@ export function duration(milliseconds) {
 
 /** @param {number} p */
 export function probability(p) {
-  if (p < 0.005) return `<\u2009${decimal(0.01, 2)}`;
-  if (p > 0.995) return `>\u2009${decimal(0.99, 2)}`;
+  if (p < 0.005) return `<\u202f${decimal(0.01, 2)}`;
+  if (p > 0.995) return `>\u202f${decimal(0.99, 2)}`;
   return decimal(p, 2);
 }
 
@@ -125,7 +125,7 @@ export function intensity(value, unit, span) {
 export function intensities(before, after, unit, span) {
   const digits = intensityDigits(unit, span);
   const text = (/** @type {{mean: number, sd: number}} */ { mean, sd }) => `${decimal(mean, digits)}\u00a0±\u00a0${decimal(sd, digits)}`;
-  return `${text(before)} → ${text(after)}${unit && ` ${unit}`}`;
+  return `${text(before)} →\u00a0${text(after)}${unit && `\u00a0${unit}`}`;
 }
 
 /**

@@ -18,8 +18,21 @@ const before = canvasOf("pane-before");
 /** Outlines of the mask at nearby thresholds. */
 const BAND_COLOUR = "rgb(255 255 255 / 60%)";
 
+/** The orientation labels and their places on a pane: the patient as seen from the feet. */
+const LETTERS = /** @type {const} */ ([["A", 0.5, 0.035], ["R", 0.03, 0.5], ["L", 0.97, 0.5], ["P", 0.5, 0.965]]);
+const LETTER_COLOUR = "#5fd7ff";
+
 /** Range of the sides of the canvases, in pixels. */
 const SIDES = [512, 2048];
+
+/** Orientation labels over each pane; those of the input are in index.html. */
+const orientations = [...document.querySelectorAll("#panes .canvas")].map((pane) => {
+  const letters = element("orientation", HTMLElement);
+  if (pane.contains(letters)) return letters;
+  const copy = /** @type {HTMLElement} */ (letters.cloneNode(true));
+  copy.removeAttribute("id");
+  return pane.appendChild(copy);
+});
 
 /** The four panes in display order. */
 export const canvases = [panes.input, panes.counterfactual, panes.difference, panes.mask];
@@ -115,7 +128,23 @@ export function drawInput(canvas, square, view) {
 
 /** Shows the orientation labels A, P, R and L. @param {boolean} known whether the file has the orientation */
 export function showOrientation(known) {
-  element("orientation", HTMLElement).hidden = !known;
+  for (const letters of orientations) letters.hidden = !known;
+}
+
+/**
+ * Draws the orientation labels onto a copy of a pane.
+ *
+ * @param {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} context
+ * @param {{x: number, y: number, side: number}} pane
+ */
+export function drawOrientation(context, { x, y, side }) {
+  context.save();
+  context.font = `bold ${side / 24}px sans-serif`;
+  context.fillStyle = LETTER_COLOUR;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  for (const [letter, across, down] of LETTERS) context.fillText(letter, x + across * side, y + down * side);
+  context.restore();
 }
 
 /** Draws the colour scale. @param {Uint8ClampedArray<ArrayBuffer>} colours 256 colours as RGBA */

@@ -6,6 +6,9 @@ import { unitOf } from "./units.js";
 
 /** @typedef {import("./main.js").Result} Result */
 
+/** Smallest change that does not round to 0. */
+const VISIBLE = 0.005;
+
 const readout = element("readout", HTMLOutputElement);
 
 /**
@@ -41,13 +44,15 @@ export function readAt(result, x, y) {
  * @param {number} x
  * @param {number} y
  */
-function valuesAt({ input: { slice, source }, explanation, model }, x, y) {
+function valuesAt({ input: { slice, source }, explanation, model, counterfactualHu }, x, y) {
   const { size, square, input, counterfactual, difference } = explanation;
   const pixel = pixelAt(slice, square, x, y);
   if (!pixel) return null;
-  const value = slice.hu[pixel.y * slice.width + pixel.x];
+  const place = pixel.y * slice.width + pixel.x;
+  const value = slice.hu[place];
   const at = Math.min(size - 1, Math.floor(y * size)) * size + Math.min(size - 1, Math.floor(x * size));
   const [low, high] = explanation.window;
-  const change = ((counterfactual[at] - input[at]) / 2) * (high - low);
-  return READOUT.values(value, value + change, difference[at], unitOf(model, source.scan), high - low);
+  const change = (counterfactual[at] - input[at]) / 2;
+  const values = READOUT.values(value, counterfactualHu?.[place] ?? value + change * (high - low), difference[at], unitOf(model, source.scan), high - low);
+  return difference[at] === 0 && Math.abs(change) >= VISIBLE ? `${values} ${READOUT.unverified}` : values;
 }

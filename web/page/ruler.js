@@ -1,4 +1,4 @@
-import { element } from "./dom.js";
+import { create, element } from "./dom.js";
 import { lineLayer } from "./lines.js";
 import { RULER } from "./strings.js";
 
@@ -7,6 +7,8 @@ import { RULER } from "./strings.js";
 
 const length = element("ruler-length", HTMLOutputElement);
 const drawLines = lineLayer("ruler");
+/** The length beside the end of the line, in every pane. */
+const labels = [...document.querySelectorAll("#panes .sheet")].map((sheet) => sheet.appendChild(create("span", { className: "ruler-label", ariaHidden: "true", hidden: true })));
 
 /** First end point set with the keyboard, until the second is set. @type {Point | null} */
 let first = null;
@@ -25,9 +27,15 @@ export function initRuler(current) {
     drawLines([{ x1: from.x, y1: from.y, x2: to.x, y2: to.y }]);
     const { size, square } = result.explanation;
     const across = Math.hypot(to.x - from.x, to.y - from.y);
-    length.value = square.pixelMm
-      ? RULER.mm(across * size * square.pixelMm)
-      : RULER.pixels(across * Math.max(square.width, square.height));
+    const mm = square.pixelMm && across * size * square.pixelMm;
+    const pixels = across * Math.max(square.width, square.height);
+    length.value = mm === null ? RULER.pixels(pixels) : RULER.mm(mm);
+    for (const label of labels) {
+      label.hidden = across === 0;
+      label.textContent = mm === null ? RULER.shortPixels(pixels) : RULER.shortMm(mm);
+      label.style.left = `${100 * to.x}%`;
+      label.style.top = `${100 * to.y}%`;
+    }
   };
   return {
     tool: { begin: (at) => measure(at, at), drag: measure },
@@ -45,5 +53,6 @@ export function initRuler(current) {
 export function clearRuler() {
   first = null;
   length.value = "";
+  for (const label of labels) label.hidden = true;
   drawLines([]);
 }

@@ -9,7 +9,7 @@ export { bytesOf, decimal, duration, list, metric, probability } from "./numbers
 /** @type {Omit<typeof english, never>} */
 const strings = TRANSLATIONS[LANGUAGE] ?? english;
 
-export const { DEVICE, LOADING, STATUS, VERDICT, MASK, SAMPLE, FILE, WINDOW, MODEL, HOW, READOUT, VIEWPORT, REPORT, CALLOUTS, INSERT, RULER, COMPONENTS, VOLUME, METHODS, COMPARISON, DIAGNOSTICS, OFFLINE, PRIVACY, TIMES, EXPORT, BATCH } = strings;
+export const { DEVICE, LOADING, STATUS, VERDICT, MASK, SAMPLE, FILE, WINDOW, MODEL, HOW, READOUT, VIEWPORT, REPORT, CALLOUTS, INSERT, LEAVING, RULER, COMPONENTS, VOLUME, METHODS, COMPARISON, DIAGNOSTICS, OFFLINE, PRIVACY, TIMES, EXPORT, BATCH } = strings;
 
 /**
  * Translates a message of an engine, which is English. Unknown messages stay as they are.

@@ -1,4 +1,5 @@
 import { create, element } from "./dom.js";
+import { translated } from "./strings.js";
 
 /**
  * A cancellable background task with a start button, a cancel button, a progress bar and a status text. One run at a time.
@@ -7,6 +8,7 @@ import { create, element } from "./dom.js";
 export class Task {
   /** @type {AbortController | null} */
   #running = null;
+  #enabled = true;
   /** Status after {@link Task.reset}, which replaces that of the run. @type {string | null} */
   #resetStatus = null;
   #startButton;
@@ -46,7 +48,7 @@ export class Task {
     try {
       status = await work(controller.signal);
     } catch (error) {
-      status = controller.signal.aborted ? cancelled : error instanceof Error ? error.message : String(error);
+      status = controller.signal.aborted ? cancelled : translated(error instanceof Error ? error.message : String(error));
     }
     this.#running = null;
     this.#update();
@@ -79,9 +81,15 @@ export class Task {
     if (!this.#running) this.#status.textContent = status;
   }
 
+  /** Sets whether there is anything to start. @param {boolean} enabled */
+  enable(enabled) {
+    this.#enabled = enabled;
+    this.#startButton.disabled = this.#running !== null || !enabled;
+  }
+
   #update() {
     const busy = this.#running !== null;
-    this.#startButton.disabled = busy;
+    this.#startButton.disabled = busy || !this.#enabled;
     this.#cancelButton.hidden = !busy;
     this.#bar.hidden = !busy;
     this.#step.textContent = "";

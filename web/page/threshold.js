@@ -7,7 +7,7 @@ import { coalesce } from "./coalesce.js";
 import { overlapOf } from "./overlap.js";
 import { drawMask } from "./panes.js";
 import { yieldToBrowser } from "./yield.js";
-import { MASK, decimal } from "./strings.js";
+import { COMPONENTS, MASK, decimal } from "./strings.js";
 import { measureTime } from "./times.js";
 
 /** @typedef {import("./main.js").Result} Result */
@@ -127,11 +127,16 @@ export function highlightComponent(result, component) {
  * @param {Result} result
  * @param {Uint8Array} mask
  */
-function factsOf({ explanation, maskRule, overlap }, mask) {
+function factsOf({ input: { slice }, explanation: { square }, computedMask, maskRule, overlap }, mask) {
   const pixels = countPixels(mask);
-  if (pixels === 0) return [maskRule && maskRule.seedThreshold > maskRule.threshold ? MASK.low(maskRule.seedThreshold) : MASK.empty];
-  const facts = [MASK.share(pixels / mask.length)];
-  const { pixelMm } = explanation.square;
+  if (pixels === 0) {
+    // Emptied by hand.
+    if (computedMask && countPixels(computedMask) > 0) return [COMPONENTS.none];
+    return [maskRule && maskRule.seedThreshold > maskRule.threshold ? MASK.low(maskRule.seedThreshold) : MASK.empty];
+  }
+  const { pixelMm } = square;
+  // The square can be a part of the slice, or have a margin around it.
+  const facts = [MASK.share(((pixels / mask.length) * square.width * square.height) / (slice.width * slice.height))];
   if (pixelMm) facts.push(MASK.area((pixels * pixelMm ** 2) / 100));
   if (overlap && overlap.iou !== null && overlap.dice !== null) facts.push(MASK.iou(overlap.iou), MASK.dice(overlap.dice));
   return facts;

@@ -12,13 +12,13 @@ export const ABNORMAL = 0.5;
  *
  * @param {Explanation} explanation
  */
-export function verdictOf({ before, after }) {
+export function verdictOf({ before, after, difference }) {
   const abnormalBefore = before >= ABNORMAL;
   const abnormalAfter = after >= ABNORMAL;
   return {
     before: { abnormal: abnormalBefore, text: abnormalBefore ? VERDICT.abnormal(probability(before)) : VERDICT.normal(probability(before)) },
     after: { abnormal: abnormalAfter, text: probability(after) },
-    sentence: !abnormalBefore ? VERDICT.nothing : abnormalAfter ? VERDICT.notFlipped : VERDICT.flipped,
+    sentence: !abnormalBefore ? VERDICT.nothing : difference.every((change) => change === 0) ? VERDICT.unverified : abnormalAfter ? VERDICT.notFlipped : VERDICT.flipped,
   };
 }
 

@@ -1,6 +1,6 @@
 import { coalesce } from "./coalesce.js";
 import { editedMasks } from "./correction.js";
-import { csvOf } from "./csv.js";
+import { csvOf, rounded } from "./csv.js";
 import { create, element } from "./dom.js";
 import { voxelSize } from "./scan-summary.js";
 import { COMPONENTS } from "./strings.js";
@@ -55,17 +55,17 @@ export async function componentsCsv(scan, explained) {
     largest.map(({ voxels, slices: [first, last], keySlice, longest, perpendicular, before, after }, i) => ({
       component: i + 1,
       voxels,
-      volume_mm3: mm3 && voxels * mm3,
-      area_mm2: mm2 && voxels * mm2,
+      volume_mm3: mm3 && rounded(voxels * mm3),
+      area_mm2: mm2 && rounded(voxels * mm2),
       first_slice: first + 1,
       last_slice: last + 1,
       key_slice: keySlice + 1,
-      longest_mm: isKnown ? longest : null,
-      perpendicular_mm: isKnown ? perpendicular : null,
-      mean_before: before[0],
-      sd_before: before[1],
-      mean_after: after[0],
-      sd_after: after[1],
+      longest_mm: isKnown ? rounded(longest) : null,
+      perpendicular_mm: isKnown ? rounded(perpendicular) : null,
+      mean_before: rounded(before[0]),
+      sd_before: rounded(before[1]),
+      mean_after: rounded(after[0]),
+      sd_after: rounded(after[1]),
     })),
     ["component"],
   );

@@ -2,7 +2,7 @@ import { wholeSquare } from "../geometry.js";
 import { MASK_COLOUR, raster } from "../pictures.js";
 import { editedMasks } from "./correction.js";
 import { element } from "./dom.js";
-import { saveScan } from "./export.js";
+import { correctedMark, saveScan } from "./export.js";
 import { save, stemOf } from "./figure.js";
 import { coalesce } from "./coalesce.js";
 import { yieldToBrowser } from "./yield.js";
@@ -64,7 +64,11 @@ export function initVolume(open, showError) {
         const missing = Array.from({ length: source.count }, (_, i) => i).filter((i) => !slices.has(i));
         const start = performance.now();
         const read = async function* () {
-          for (const i of missing) yield await source.scan.slice(i, { percentiles: explainer.info.casePercentiles, signal });
+          // Without the signal: aborting a call stops the file reader for all.
+          for (const i of missing) {
+            signal.throwIfAborted();
+            yield await source.scan.slice(i, { percentiles: explainer.info.casePercentiles });
+          }
         };
         let done = 0;
         task.progress(VOLUME.explaining(missing[0] ?? 0, null), done, missing.length);
@@ -77,7 +81,7 @@ export function initVolume(open, showError) {
         }
         await Promise.all([drawProjection(undefined), showComponents()]);
         const abnormal = [...slices.values()].filter(({ before }) => before >= ABNORMAL).length;
-        return VOLUME.done(source.count, abnormal, duration(performance.now() - start));
+        return VOLUME.done(missing.length, abnormal, source.count, duration(performance.now() - start));
       } finally {
         source.close();
       }
@@ -106,7 +110,7 @@ export function initVolume(open, showError) {
       await editedMasks(volume)
         .then(async ({ explained, corrected }) => {
           if (button.value !== "components") return saveScan(source, /** @type {any} */ (button.value), explained, model, "all", corrected);
-          save(new Blob([await componentsCsv(source.scan, explained)], { type: "text/csv" }), `${stemOf(source, "all")}-components.csv`);
+          save(new Blob([await componentsCsv(source.scan, explained)], { type: "text/csv" }), `${stemOf(source, "all")}-${correctedMark(corrected)}components.csv`);
         })
         .catch(showError);
       drawCurve();
@@ -124,6 +128,7 @@ export async function showVolume({ input, explanation, model, explainer }, sourc
   element("volume", HTMLElement).hidden = source === null;
   if (!source) {
     volume = null;
+    for (const button of saves) button.hidden = true;
     task.reset();
     return showComponents();
   }

@@ -59,7 +59,7 @@ pub(crate) fn stack(name: &str, frames: Vec<Frame>) -> Result<Stack, Error> {
     }
     let mut placed = frames.into_iter().map(|frame| Placed::of(name, frame)).collect::<Result<Vec<_>, _>>()?;
     let mut notes = Vec::new();
-    if placed.len() > 1 && placed.iter().all(|slice| slice.plane.is_some()) {
+    if placed.iter().all(|slice| slice.plane.is_some()) {
         placed.sort_by(|a, b| a.height().partial_cmp(&b.height()).unwrap_or(Ordering::Equal));
     } else if placed.len() > 1 {
         notes.push("the slices have no position; they are shown in file order".into());

@@ -8,7 +8,7 @@ mod python;
 
 use anyhow::Context as _;
 use clap::Parser;
-use coin_imaging::{File, Limits, Window, open_all};
+use coin_imaging::Window;
 use coin_train::{files, inputs};
 use serde::Deserialize;
 
@@ -46,9 +46,7 @@ fn main() -> anyhow::Result<()> {
     let runs = options.runs(RUNS);
     let ours = baselines::seconds(runs, || {
         let input = inputs::all(&[folder.path().to_owned()])?.pop().context("no series")?;
-        let files = files::read_together(&input.files, Limits::VOLUMES.bytes)?;
-        let files: Vec<File<'_>> = files.iter().map(|(name, bytes)| File { name, bytes }).collect();
-        let opened = open_all(&files, Window::ABDOMEN, &Limits::VOLUMES)?;
+        let opened = files::open_together(&files::read_together(&input.files)?, Window::ABDOMEN)?;
         let scan = opened.scans.first().context("no scan")?;
         anyhow::ensure!(scan.slice_count() == SLICES, "{} slices", scan.slice_count());
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use coin_imaging::data_files;
+use coin_imaging::{File, Limits, Opened, Window, data_files, open_all};
 
 use crate::Error;
 
@@ -32,6 +32,9 @@ pub fn without_ending(name: &str) -> Option<&str> {
 /// Extensions of volumes: NIfTI in one file or with a header of its own, NRRD and MetaImage.
 const VOLUMES: [&str; 8] = [".nii.gz", ".nii", ".hdr", ".hdr.gz", ".nrrd", ".nhdr", ".mha", ".mhd"];
 
+/// Extensions of the voxels of a NIfTI file with a header of its own.
+const IMAGES: [&str; 2] = [".img", ".img.gz"];
+
 /// Extensions of pictures without loss.
 const PICTURES: [&str; 4] = [".png", ".bmp", ".tif", ".tiff"];
 
@@ -57,7 +60,7 @@ pub fn detached_voxels(header: &Path) -> Vec<PathBuf> {
     let name = header.file_name().unwrap_or_default().to_string_lossy();
     let stem = without_ending(&name).unwrap_or(&name);
     let places: Vec<Vec<String>> = match name.get(stem.len()..).unwrap_or_default().to_ascii_lowercase().as_str() {
-        ".hdr" | ".hdr.gz" => vec![[".img", ".img.gz", ".IMG"].map(|ending| format!("{stem}{ending}")).into()],
+        ".hdr" | ".hdr.gz" => vec![images_beside(header, stem)],
         ".nhdr" | ".mhd" => {
             let mut start = Vec::new();
             let read = std::fs::File::open(header).and_then(|file| file.take(MAX_HEADER).read_to_end(&mut start));
@@ -72,6 +75,19 @@ pub fn detached_voxels(header: &Path) -> Vec<PathBuf> {
     let files: Vec<PathBuf> = places.into_iter().map(found).collect::<Option<_>>().unwrap_or_default();
     let distinct = files.iter().collect::<BTreeSet<_>>().len() == files.len();
     if distinct { files } else { Vec::new() }
+}
+
+/// The names of the images of a NIfTI header, whose endings may be in either case.
+fn images_beside(header: &Path, stem: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(folder_of(header)).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut images: Vec<String> = names.filter(|name| without_ending_of(name, &IMAGES) == Some(stem)).collect();
+    images.sort();
+    images
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Removes incomplete files and folders that a killed program left in `folder`.
@@ -95,7 +111,7 @@ pub fn sweep(folder: &Path) -> std::io::Result<()> {
 /// # Errors
 /// If the file cannot be written; the old file stays intact.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let saved = || -> std::io::Result<()> {
         std::fs::create_dir_all(folder)?;
         let mut file = readable().tempfile_in(folder)?;
@@ -122,15 +138,24 @@ pub fn append(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// Reads the names and contents of files that are opened together.
 ///
 /// # Errors
-/// If a file cannot be read, or the files exceed `limit` bytes in total.
-pub fn read_together(paths: &[PathBuf], limit: u64) -> Result<Vec<(String, Vec<u8>)>, Error> {
-    let mut left = limit;
+/// If a file cannot be read, or the files exceed [`Limits::VOLUMES`] in total.
+pub fn read_together(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let mut left = Limits::VOLUMES.bytes;
     let read = paths.iter().map(|path| {
         let bytes = read_limited(path, left)?;
         left -= bytes.len() as u64;
         Ok((path.display().to_string(), bytes))
     });
     read.collect()
+}
+
+/// Opens files that [`read_together`] has read. `intensities` are the HU of black and white in pictures.
+///
+/// # Errors
+/// If none of them can be opened.
+pub fn open_together(read: &[(String, Vec<u8>)], intensities: Window) -> Result<Opened, coin_imaging::Error> {
+    let files: Vec<File<'_>> = read.iter().map(|(name, bytes)| File { name, bytes }).collect();
+    open_all(&files, intensities, &Limits::VOLUMES)
 }
 
 /// Reads a whole file.

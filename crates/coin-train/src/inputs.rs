@@ -86,7 +86,6 @@ fn walk(folder: &Path, place: &Path, found: &mut Vec<Located>) -> Result<(), Err
 fn group(files: Vec<Located>) -> Vec<Input> {
     let mut found: Vec<(Input, PathBuf)> = Vec::new();
     let mut series: BTreeMap<String, usize> = BTreeMap::new();
-    let mut pairs: BTreeMap<PathBuf, usize> = BTreeMap::new();
     let mut anonymous: BTreeMap<PathBuf, usize> = BTreeMap::new();
     let mut places: BTreeMap<PathBuf, usize> = BTreeMap::new();
     let detached = |located: &Located| (located.file.clone(), files::detached_voxels(&located.file));
@@ -107,7 +106,6 @@ fn group(files: Vec<Located>) -> Vec<Input> {
         }
         let key = match series_of(&file) {
             Some(uid) if !uid.is_empty() => Some(series.entry(uid).or_insert(found.len())),
-            _ if is_half(&file) => Some(pairs.entry(file.with_file_name(file_name(&folder))).or_insert(found.len())),
             // Without a UID, files belong together if they lie in one folder.
             Some(_) => Some(anonymous.entry(place.clone()).or_insert(found.len())),
             None => None,
@@ -142,12 +140,6 @@ fn stem(name: &str) -> &str {
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// Whether the file name is that of a NIfTI header or image.
-fn is_half(path: &Path) -> bool {
-    let name = file_name(path).to_ascii_lowercase();
-    [".hdr", ".img", ".hdr.gz", ".img.gz"].into_iter().any(|ending| name.ends_with(ending))
 }
 
 /// The series UID of a DICOM file, empty if it has none. Unreadable files give `None` here and an error when they are opened.
@@ -232,6 +224,8 @@ mod tests {
             ("d/v.hdr", Vec::new()),
             ("d/v.img", Vec::new()),
             ("d/w.img.gz", Vec::new()),
+            ("d/x.Hdr", Vec::new()),
+            ("d/x.IMG.gz", Vec::new()),
             ("e/1", dicom("1.3")),
             ("e/2", dicom("1.4")),
             ("e/3", dicom("1.3")),
@@ -244,7 +238,7 @@ mod tests {
         let found = all(std::slice::from_ref(&top)).unwrap();
         let folders: Vec<(PathBuf, usize)> =
             found.iter().map(|input| (input.folder.clone(), input.files.len())).collect();
-        let expected = [("a", 1), ("b", 4), ("d/v", 2), ("d/w", 1), ("e/1", 2), ("e/2", 1), ("e/4.pdf", 1)];
+        let expected = [("a", 1), ("b", 4), ("d/v", 2), ("d/w", 1), ("d/x", 2), ("e/1", 2), ("e/2", 1), ("e/4.pdf", 1)];
         assert_eq!(folders, expected.map(|(folder, files)| (PathBuf::from("archive").join(folder), files)));
         assert_eq!(found[1].name, top.join("b"));
 

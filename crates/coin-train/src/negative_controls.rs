@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use coin_imaging::{File, InputTransform, Limits, Scan, open_all};
+use coin_imaging::{InputTransform, Scan};
 
 use crate::Error;
 use crate::data::Cases;
@@ -56,12 +56,11 @@ pub fn of_cases(model: &Model, cases: &Cases, mask_rule: MaskRule) -> anyhow::Re
 /// # Errors
 /// If a file cannot be read, or none of them is an image.
 pub fn of_files(model: &Model, images: &ControlFiles, mask_rule: MaskRule) -> anyhow::Result<NegativeControl> {
-    let (mut tally, limits) = (NegativeControlTally::default(), Limits::VOLUMES);
+    let mut tally = NegativeControlTally::default();
     for input in &images.inputs {
-        let read = files::read_together(&input.files, limits.bytes)?;
-        let files: Vec<File<'_>> = read.iter().map(|(name, bytes)| File { name, bytes }).collect();
+        let read = files::read_together(&input.files)?;
         let name = input.name.display();
-        let opened = match open_all(&files, model::picture_window(&model.card)?, &limits) {
+        let opened = match files::open_together(&read, model::picture_window(&model.card)?) {
             Ok(opened) => opened,
             Err(reason) => {
                 tracing::warn!("{name}: {reason}; skipped");

@@ -9,7 +9,7 @@ use clap::Parser;
 use coin_core::calibration::Temperature;
 use coin_core::explanation::ABNORMAL;
 use coin_core::ood::OodScore;
-use coin_imaging::{Components, CounterfactualVolume, File, Limits, Opened, Scan, Window, open_all};
+use coin_imaging::{Components, CounterfactualVolume, Opened, Scan, Window};
 use coin_train::Error;
 use coin_train::evaluation::MaskRule;
 use coin_train::explained::{self, ExplainedSlice};
@@ -174,8 +174,8 @@ impl Settings<'_> {
     /// Explains an input and returns its summaries; none if complete results already exist.
     fn explain(&self, input: &Input, table: &mut ScanTable) -> anyhow::Result<Vec<Summary>> {
         let folder = self.arguments.out.join(&input.folder);
-        let (name, limits) = (input.name.display().to_string(), Limits::VOLUMES);
-        let read = files::read_together(&input.files, limits.bytes)?;
+        let name = input.name.display().to_string();
+        let read = files::read_together(&input.files)?;
         let complete = folder.join(COMPLETE);
         let fingerprint = self.arguments.shard.map(|_| self.fingerprint(&read));
         let before = std::fs::read_to_string(&complete).ok();
@@ -187,8 +187,7 @@ impl Settings<'_> {
         if before.is_some() {
             std::fs::remove_file(&complete).map_err(Error::write(&complete))?;
         }
-        let read: Vec<File<'_>> = read.iter().map(|(name, bytes)| File { name, bytes }).collect();
-        let Opened { scans, notes } = open_all(&read, self.picture_window, &limits)?;
+        let Opened { scans, notes } = files::open_together(&read, self.picture_window)?;
         for note in &notes {
             tracing::warn!("{name}: {note}");
         }

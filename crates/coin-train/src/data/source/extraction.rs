@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use coin_imaging::{File, Format, Limits, Plane, Scan, Slice, Window, open_all, write};
+use coin_imaging::{Format, Plane, Scan, Slice, Window, write};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -234,11 +234,8 @@ fn source(path: &Path, classes: &[(u8, u8)]) -> Result<Source, Error> {
 }
 
 fn open(path: &Path) -> Result<Scan, Error> {
-    let limits = Limits::VOLUMES;
     let paths: Vec<PathBuf> = std::iter::once(path.to_owned()).chain(files::detached_voxels(path)).collect();
-    let contents = files::read_together(&paths, limits.bytes)?;
-    let files: Vec<File<'_>> = contents.iter().map(|(name, bytes)| File { name, bytes }).collect();
-    let opened = open_all(&files, Window::EIGHT_BIT, &limits)?;
+    let opened = files::open_together(&files::read_together(&paths)?, Window::EIGHT_BIT)?;
     opened.scans.into_iter().next().ok_or_else(|| Error::folder(path, "there is no volume in it"))
 }
 

@@ -1,6 +1,6 @@
 //! ZIP archives, as exported by a PACS.
 
-use std::io::{Cursor, Read as _};
+use std::io::{self, Cursor, Read as _};
 
 use zip::ZipArchive;
 
@@ -20,29 +20,49 @@ pub(crate) fn is_archive(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04")
 }
 
-/// Unpacks the files of an archive with their names, skipping hidden files of operating systems.
-pub(crate) fn unpack(bytes: &[u8], name: &str, limits: &Limits) -> Result<Vec<(String, Vec<u8>)>, Error> {
-    let damaged = |reason: &dyn std::fmt::Display| {
+/// The files of an archive with their names, without hidden files of operating systems.
+pub(crate) struct Unpacked {
+    pub files: Vec<(String, Vec<u8>)>,
+    /// Of files that are damaged, encrypted or compressed in another way.
+    pub errors: Vec<Error>,
+}
+
+/// Unpacks an archive.
+pub(crate) fn unpack(bytes: &[u8], name: &str, limits: &Limits) -> Result<Unpacked, Error> {
+    let damaged = |name: &str, reason: &dyn std::fmt::Display| {
         Error::invalid(name, "archive", format!("{reason}; unpack it yourself or download it again"))
     };
     let too_large = |field: &str, limit: u64| Error::TooLarge { name: name.into(), field: field.into(), limit };
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|reason| damaged(&reason))?;
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|reason| damaged(name, &reason))?;
     // The slices of a volume, and as many reports and folders.
     if archive.len() as u64 > 2 * u64::from(limits.slices) {
         return Err(too_large("number of files", 2 * u64::from(limits.slices)));
     }
     let mut left = limits.bytes;
-    let mut files = Vec::new();
+    let mut unpacked = Unpacked { files: Vec::new(), errors: Vec::new() };
     for index in 0..archive.len() {
-        let entry = archive.by_index(index).map_err(|reason| damaged(&reason))?;
-        let path = entry.name().map_err(|reason| damaged(&reason))?.into_owned();
-        if entry.is_dir() || path.split(['/', '\\']).any(is_passed_over) {
+        let path = match archive.name_for_index(index) {
+            Some(Ok(path)) => path.into_owned(),
+            Some(Err(reason)) => {
+                unpacked.errors.push(damaged(name, &reason));
+                continue;
+            }
+            None => continue,
+        };
+        if path.ends_with(['/', '\\']) || path.split(['/', '\\']).any(is_passed_over) {
             continue;
         }
+        let path = format!("{name}/{path}");
         let mut content = Vec::new();
-        entry.take(left + 1).read_to_end(&mut content).map_err(|reason| damaged(&reason))?;
-        left = left.checked_sub(content.len() as u64).ok_or_else(|| too_large("unpacked size", limits.bytes))?;
-        files.push((format!("{name}/{path}"), content));
+        let read = archive.by_index(index).map_err(io::Error::from);
+        match read.and_then(|entry| entry.take(left + 1).read_to_end(&mut content)) {
+            Ok(_) => {
+                left =
+                    left.checked_sub(content.len() as u64).ok_or_else(|| too_large("unpacked size", limits.bytes))?;
+                unpacked.files.push((path, content));
+            }
+            Err(reason) => unpacked.errors.push(damaged(&path, &reason)),
+        }
     }
-    Ok(files)
+    Ok(unpacked)
 }

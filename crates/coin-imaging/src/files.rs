@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Error;
-use crate::archive::{self, is_passed_over};
+use crate::archive::{self, Unpacked, is_passed_over};
 use crate::error::excerpt;
 use crate::read::dicom::{self, Instance};
 use crate::read::{metaimage, nifti, nrrd};
@@ -49,9 +49,10 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
     let (mut unpacked, mut errors) = (Vec::new(), Vec::new());
     for file in archives {
         match archive::unpack(file.bytes, file.name, &left.of_file(file.bytes.len() as u64)) {
-            Ok(files) => {
+            Ok(Unpacked { files, errors: damaged }) => {
                 left.bytes -= files.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>().min(left.bytes);
                 unpacked.extend(files);
+                errors.extend(damaged);
             }
             Err(error) => errors.push(error),
         }
@@ -71,40 +72,37 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
         if headers.claimed.contains(&index) {
             continue;
         }
-        let allowed = left.of_file(file.bytes.len() as u64);
-        let taken = if dicom::is_dicom(file.bytes) {
-            dicom::read(file.bytes, file.name, &allowed).map(|instance| {
-                let taken = instance.frames.iter().map(|frame| frame.hu.len() as u64).sum();
-                let slices = instance.frames.len();
-                instances.push((file.name, instance));
-                (taken, slices)
-            })
-        } else {
+        let read = |limits: &Limits| {
+            if dicom::is_dicom(file.bytes) {
+                let allowed = limits.of_file(file.bytes.len() as u64);
+                return dicom::read(file.bytes, file.name, &allowed).map(Content::Instance);
+            }
             let scan = match headers.images.get(&index) {
                 Some(Ok(images)) => {
                     let images: Vec<&[u8]> =
                         images.iter().filter_map(|image| files.get(*image)).map(|image| image.bytes).collect();
-                    Scan::of_parts(file.bytes, &images, file.name, &left)
+                    Scan::of_parts(file.bytes, &images, file.name, limits)
                 }
                 Some(Err(missing)) => {
                     let reason = format!("{} is missing; open all together", excerpt(missing));
                     Err(Error::invalid(file.name, "data file", reason))
                 }
-                None => Scan::open(file.bytes, file.name, intensities, &left),
+                None => Scan::open(file.bytes, file.name, intensities, limits),
             };
-            scan.map(|scan| {
-                let taken = (scan.voxels(), scan.slice_count());
-                scans.push(scan);
-                taken
-            })
+            scan.map(Content::Scan)
         };
-        match taken {
-            Ok((voxels, slices)) => {
+        match read(&left) {
+            Ok(content) => {
+                let (voxels, slices) = content.size();
                 left.voxels = left.voxels.saturating_sub(voxels);
                 left.slices = left.slices.saturating_sub(slices as u32);
+                match content {
+                    Content::Instance(instance) => instances.push((file.name, instance)),
+                    Content::Scan(scan) => scans.push(scan),
+                }
             }
-            // Not this file is too large, but all that were opened before it.
-            Err(Error::TooLarge { .. }) if left.voxels < limits.voxels => {
+            // If it fits alone, all that were opened before it are too much.
+            Err(Error::TooLarge { .. }) if left.voxels < limits.voxels && read(limits).is_ok() => {
                 return too_large("voxels", limits.voxels);
             }
             Err(error) => failed.push(error),
@@ -122,6 +120,24 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
         (true, true) => Err(Error::Unknown { name: first.into(), hint: ": there is no file in it".into() }),
         (true, false) => Err(errors.swap_remove(0)),
         (false, _) => Ok(Opened { scans, notes: errors.iter().map(|error| format!("{error}; left out")).collect() }),
+    }
+}
+
+/// What is in a file.
+enum Content {
+    Instance(Instance),
+    Scan(Scan),
+}
+
+impl Content {
+    /// Numbers of voxels and slices.
+    fn size(&self) -> (u64, usize) {
+        match self {
+            Self::Instance(Instance { frames, .. }) => {
+                (frames.iter().map(|frame| frame.hu.len() as u64).sum(), frames.len())
+            }
+            Self::Scan(scan) => (scan.voxels(), scan.slice_count()),
+        }
     }
 }
 
@@ -165,6 +181,9 @@ impl Headers {
             .filter_map(|(index, file)| Some((stem(file.name)?, index)))
             .collect();
         let by_path: BTreeMap<String, usize> = all().map(|(index, file)| (path(file.name), index)).collect();
+        // The case of a name can change on its way between file systems.
+        let in_any_case: BTreeMap<String, usize> =
+            all().map(|(index, file)| (path(file.name).to_ascii_lowercase(), index)).collect();
         let images_of = |own: usize, header: &File<'_>| {
             if nifti::is_header(header.bytes) {
                 return Some(Ok(vec![by_stem.get(stem(header.name)?).copied()?]));
@@ -173,7 +192,11 @@ impl Headers {
             let folder = name.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
             let stated = data_files(header.bytes);
             let found = |places: &Vec<String>| {
-                let mut indices = places.iter().filter_map(|place| by_path.get(&format!("{folder}{place}")).copied());
+                let paths = || places.iter().map(|place| format!("{folder}{place}"));
+                let exact = paths().filter_map(|path| by_path.get(&path));
+                let mut indices = exact
+                    .copied()
+                    .chain(paths().filter_map(|path| in_any_case.get(&path.to_ascii_lowercase()).copied()));
                 indices.find(|index| *index != own).ok_or_else(|| places.last().cloned().unwrap_or_default())
             };
             let images: Result<Vec<usize>, String> = stated.iter().map(found).collect();

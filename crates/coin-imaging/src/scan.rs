@@ -36,8 +36,8 @@ const READERS: [Reader; 6] = [
     Reader {
         recognises: tiff::is_tiff,
         open: |bytes, name, intensities, limits| {
-            let (slices, note) = tiff::read(bytes, name, intensities, limits)?;
-            Ok(Scan { notes: note.into_iter().collect(), ..Scan::of_slices(name, Format::Picture, slices) })
+            let (slices, notes) = tiff::read(bytes, name, intensities, limits)?;
+            Ok(Scan { notes, ..Scan::of_slices(name, Format::Picture, slices) })
         },
     },
     Reader {

@@ -4,11 +4,12 @@
 //! separated by shape, orientation and spacing. They are separated further only where they overlap in place, because some
 //! scanners number every slice as an acquisition of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::read::dicom::{DISTINCTIONS, Frame, Instance};
+use crate::read::dicom::{DISTINCTIONS, Distinction, Frame, Instance, Value};
 use crate::stack::{SAME_POSITION_MM, height, is_alike};
 
 /// Frames that form one volume, with the name and modality of the first file of their series.
@@ -53,12 +54,17 @@ pub(crate) fn volumes<'a>(mut instances: Vec<(&'a str, Instance)>) -> Vec<Series
     found.into_values().flatten().flat_map(Series::separated).collect()
 }
 
+/// A value of a distinction, and where its frames are.
+struct Group {
+    value: Value,
+    extent: [f64; 2],
+}
+
 /// Frames of one or more values of a distinction, which do not overlap.
 #[derive(Default)]
 struct Part {
-    values: Vec<String>,
-    /// Where the frames of each value are.
-    extents: Vec<[f64; 2]>,
+    /// Indices of the groups.
+    groups: Vec<usize>,
     frames: Vec<Frame>,
 }
 
@@ -66,8 +72,8 @@ impl Series<'_> {
     /// Separates acquisitions that overlap, and then slices at the same position.
     fn separated(self) -> Vec<Self> {
         let mut parts = vec![self];
-        for (index, name) in DISTINCTIONS.into_iter().enumerate() {
-            parts = parts.into_iter().flat_map(|part| part.separated_by(index, name)).collect();
+        for (index, distinction) in DISTINCTIONS.iter().enumerate() {
+            parts = parts.into_iter().flat_map(|part| part.separated_by(index, distinction)).collect();
         }
         parts.into_iter().flat_map(Self::layers).collect()
     }
@@ -79,94 +85,106 @@ impl Series<'_> {
     }
 
     /// Separates frames that differ in a distinction and overlap; frames with different values that do not overlap stay together.
-    fn separated_by(mut self, index: usize, name: &str) -> Vec<Self> {
-        let value = |frame: &Frame| frame.distinctions.get(index).cloned().unwrap_or_default();
-        let mut extents: BTreeMap<String, [f64; 2]> = BTreeMap::new();
-        let mut values = Vec::new();
+    fn separated_by(mut self, index: usize, distinction: &Distinction) -> Vec<Self> {
+        let mut groups: Vec<Group> = Vec::new();
+        let mut group_of = Vec::with_capacity(self.frames.len());
         for frame in &self.frames {
-            // All frames of a shape have a position, or none has; then their numbers overlap. Comparisons with NaN are false.
-            let place = height(frame).or(frame.number).unwrap_or(f64::NAN);
-            match extents.get_mut(&value(frame)) {
-                Some(extent) => *extent = [extent[0].min(place), extent[1].max(place)],
-                None => {
-                    extents.insert(value(frame), [place; 2]);
-                    values.push(value(frame));
-                }
+            let value = frame.distinctions.get(index).cloned().unwrap_or_default();
+            let at = place(frame);
+            let known = groups.iter().position(|group| distinction.same(&group.value, &value));
+            group_of.push(known.unwrap_or(groups.len()));
+            match known.and_then(|known| groups.get_mut(known)) {
+                Some(Group { extent, .. }) => *extent = [extent[0].min(at), extent[1].max(at)],
+                None => groups.push(Group { value, extent: [at; 2] }),
             }
         }
-        let mut parts: Vec<Part> = Vec::new();
-        let mut known: BTreeMap<String, usize> = BTreeMap::new();
-        for value in values {
-            let extent = extents.get(&value).copied().unwrap_or([f64::NAN; 2]);
-            // What follows an acquisition continues it, until it comes to a place that is taken.
-            if parts.last().is_none_or(|part| part.extents.iter().any(|taken| overlap(*taken, extent))) {
-                parts.push(Part::default());
-            }
-            known.insert(value.clone(), parts.len() - 1);
-            if let Some(part) = parts.last_mut() {
-                part.values.push(value);
-                part.extents.push(extent);
-            }
-        }
-        if parts.len() < 2 {
+        let some_lack_it = groups.iter().any(|group| group.value.text.is_empty());
+        if groups.len() < 2 {
             return vec![self];
         }
-        for frame in std::mem::take(&mut self.frames) {
-            if let Some(part) = known.get(&value(&frame)).and_then(|part| parts.get_mut(*part)) {
+        let most = most_at_a_place(&self.frames);
+        // Slices that lie between each other belong together unless all say otherwise.
+        if most < 2 && (distinction.varies || some_lack_it) {
+            return vec![self];
+        }
+        let mut order: Vec<usize> = (0..groups.len()).collect();
+        if distinction.varies || groups.iter().all(|group| group.value.number.is_some()) {
+            let key = |index: &usize| groups.get(*index).map(|group| (group.value.number, &group.value.text));
+            order.sort_by(|a, b| key(a).partial_cmp(&key(b)).unwrap_or(Ordering::Equal));
+        }
+        let mut parts: Vec<Part> = Vec::new();
+        for index in order {
+            let extent_of = |index: &usize| groups.get(*index).map_or([f64::NAN; 2], |group| group.extent);
+            let extent = extent_of(&index);
+            // What follows an acquisition continues it, until it comes to a place that is taken.
+            let taken = |part: &Part| part.groups.iter().any(|other| overlap(extent_of(other), extent));
+            if parts.last().is_none_or(taken) {
+                parts.push(Part::default());
+            }
+            if let Some(part) = parts.last_mut() {
+                part.groups.push(index);
+            }
+        }
+        // A value that every image has for itself, or that varies, and that follows no volume.
+        let tells_nothing = most > 1 && parts.len() > most;
+        if parts.len() < 2 || tells_nothing && (distinction.varies || groups.len() == self.frames.len()) {
+            return vec![self];
+        }
+        for (frame, group) in std::mem::take(&mut self.frames).into_iter().zip(group_of) {
+            if let Some(part) = parts.iter_mut().find(|part| part.groups.contains(&group)) {
                 part.frames.push(frame);
             }
         }
-        let count = parts.len();
-        let note = |values: &[String]| {
-            let value = match values {
-                [value] if value.is_empty() => "absent".to_owned(),
-                [value] => value.clone(),
-                [first, .., last] => format!("{first} to {last}"),
+        let (count, name) = (parts.len(), distinction.name());
+        let text = |index: &usize| groups.get(*index).map_or("", |group| &group.value.text);
+        let note = |part: &Part| {
+            let value = match &part.groups[..] {
+                [group] if text(group).is_empty() => "absent".to_owned(),
+                [group] => text(group).to_owned(),
+                [first, .., last] => format!("{} to {}", text(first), text(last)),
                 [] => String::new(),
             };
             format!("its series holds {count} acquisitions that overlap; in this one, {name} is {value}")
         };
-        parts.into_iter().map(|part| self.part(part.frames, Some(note(&part.values)))).collect()
+        let noted: Vec<_> = parts.into_iter().map(|part| (note(&part), part.frames)).collect();
+        noted.into_iter().map(|(note, frames)| self.part(frames, Some(note))).collect()
     }
 
     /// Separates slices that have the same position: the first of each place, the second and so on. Copies are left out.
     fn layers(mut self) -> Vec<Self> {
-        let mut layers: Vec<Vec<Frame>> = Vec::new();
+        let mut layers: Vec<Vec<Layered>> = Vec::new();
         let mut places: Vec<Place> = Vec::new();
         let mut copies = 0_usize;
         for frame in std::mem::take(&mut self.frames) {
             let at = height(&frame);
             let is_here = |place: &&mut Place| at.zip(place.at).is_some_and(|(a, b)| (a - b).abs() < SAME_POSITION_MM);
-            let layer = match places.iter_mut().find(is_here) {
-                None => {
-                    places.push(Place {
-                        at,
-                        index: layers.first().map_or(0, Vec::len),
-                        digests: BTreeSet::new(),
-                        taken: 1,
-                    });
-                    0
-                }
-                Some(place) => {
-                    // A single slice is the usual case, whose digest is not needed.
-                    if let (true, Some(first)) =
-                        (place.taken == 1, layers.first().and_then(|layer| layer.get(place.index)))
-                    {
-                        place.digests.insert(digest(first));
-                    }
-                    if !place.digests.insert(digest(&frame)) {
-                        copies += 1;
-                        continue;
-                    }
-                    place.taken += 1;
-                    place.taken - 1
-                }
+            let Some(place) = places.iter_mut().find(is_here) else {
+                places.push(Place { at, index: layers.first().map_or(0, Vec::len), images: Vec::new(), taken: 1 });
+                add(&mut layers, 0, Layered { frame, is_copy: false });
+                continue;
             };
-            match layers.get_mut(layer) {
-                Some(layer) => layer.push(frame),
-                None => layers.push(vec![frame]),
+            // A single slice is the usual case, whose digest is not needed.
+            if let (true, Some(first)) =
+                (place.images.is_empty(), layers.first().and_then(|layer| layer.get(place.index)))
+            {
+                place.images.push(Image::of(&first.frame));
             }
+            let image = Image::of(&frame);
+            if place.images.contains(&image) {
+                copies += 1;
+                continue;
+            }
+            let is_copy = place.images.iter().any(|other| other.digest == image.digest);
+            place.images.push(image);
+            place.taken += 1;
+            add(&mut layers, place.taken - 1, Layered { frame, is_copy });
         }
+        // Empty slices of two volumes are equal, too.
+        layers.retain(|layer| {
+            let kept = !layer.iter().all(|slice| slice.is_copy);
+            copies += if kept { 0 } else { layer.len() };
+            kept
+        });
         let copied = match copies {
             0 => None,
             1 => Some("one slice is a copy of another and was left out".to_owned()),
@@ -174,13 +192,32 @@ impl Series<'_> {
         };
         self.notes.extend(copied);
         let count = layers.len();
+        let mixed = match layers.iter().any(|layer| layers.first().is_some_and(|first| layer.len() < first.len())) {
+            true => "; some positions have fewer slices, so that volumes can be mixed",
+            false => "",
+        };
         let note = |index: usize| {
             let ordinal = index + 1;
             let order = "by instance number";
             let note = "its series has different slices at the same position";
-            (count > 1).then(|| format!("{note}; this is volume {ordinal} of {count}, {order}"))
+            (count > 1).then(|| format!("{note}; this is volume {ordinal} of {count}, {order}{mixed}"))
         };
-        layers.into_iter().enumerate().map(|(index, frames)| self.part(frames, note(index))).collect()
+        let frames = |layer: Vec<Layered>| layer.into_iter().map(|slice| slice.frame).collect();
+        layers.into_iter().enumerate().map(|(index, layer)| self.part(frames(layer), note(index))).collect()
+    }
+}
+
+/// A slice of a layer.
+struct Layered {
+    frame: Frame,
+    /// Whether its pixels are those of another slice at its place.
+    is_copy: bool,
+}
+
+fn add(layers: &mut Vec<Vec<Layered>>, layer: usize, slice: Layered) {
+    match layers.get_mut(layer) {
+        Some(layer) => layer.push(slice),
+        None => layers.push(vec![slice]),
     }
 }
 
@@ -190,9 +227,37 @@ struct Place {
     at: Option<f64>,
     /// Of its first slice in the first layer.
     index: usize,
-    /// Of its different slices, once there are two.
-    digests: BTreeSet<[u8; 32]>,
+    /// Its images, once there are two.
+    images: Vec<Image>,
     taken: usize,
+}
+
+/// What two files with the same image have in common.
+#[derive(PartialEq)]
+struct Image {
+    digest: [u8; 32],
+    number: Option<f64>,
+    instance: Option<(String, Option<u32>)>,
+}
+
+impl Image {
+    fn of(frame: &Frame) -> Self {
+        let instance = frame.reference.as_ref().map(|reference| (reference.instance.clone(), reference.frame));
+        Self { digest: digest(frame), number: frame.number, instance }
+    }
+}
+
+/// Where a frame is: in mm along its normal, or else its instance number. All frames of a shape have a position, or none has.
+/// Comparisons with NaN are false.
+fn place(frame: &Frame) -> f64 {
+    height(frame).or(frame.number).unwrap_or(f64::NAN)
+}
+
+/// The largest number of frames that share a place.
+fn most_at_a_place(frames: &[Frame]) -> usize {
+    let mut places: Vec<f64> = frames.iter().map(place).collect();
+    places.sort_by(f64::total_cmp);
+    places.chunk_by(|a, b| b - a < SAME_POSITION_MM).map(<[f64]>::len).max().unwrap_or(0)
 }
 
 /// SHA-256 of the pixels.

@@ -13,8 +13,10 @@ const MIN_COSINE: f64 = 0.965_925_8;
 const MAX_SHEAR: f64 = 0.0087;
 /// Fewest slices of a sagittal or coronal series from which axial slices are cut.
 const MIN_SLICES: usize = 8;
-/// Slices within this distance, in mm, have the same position.
-pub(crate) const SAME_POSITION_MM: f64 = 1e-3;
+/// Slices within this distance, in mm, have the same position: exporting again rounds.
+pub(crate) const SAME_POSITION_MM: f64 = 0.02;
+/// Largest shift of a slice in its plane against its neighbours, in mm.
+const MAX_SHIFT_MM: f64 = 0.5;
 /// Tolerance for spacings in mm and for direction cosines.
 const TOLERANCE: f64 = 2e-3;
 /// Tolerance for the slice distance, relative to the median: positions have few decimals.
@@ -100,9 +102,6 @@ fn is_axial(frame: &Frame) -> bool {
 /// Axial slices of a sagittal, coronal or oblique series.
 fn reformatted(name: &str, frames: Vec<Frame>) -> Result<Stack, Error> {
     let invalid = |reason: &str| Error::invalid(name, "ImageOrientationPatient", reason);
-    if frames.iter().any(Frame::is_localizer) {
-        return Err(Error::invalid(name, "ImageType", "it is a scout image (LOCALIZER); open the axial series"));
-    }
     let mut planes = Vec::with_capacity(frames.len());
     for frame in frames {
         let (Some([rx, ry, rz, cx, cy, cz]), Some(origin)) = (frame.orientation, frame.position) else {
@@ -272,6 +271,20 @@ fn even_distance(name: &str, planes: &[Plane], notes: &mut Vec<String>) -> Resul
     let whole = steps.iter().fold([0.0; 3], |sum, step| [0, 1, 2].map(|i| sum[i] + step[i]));
     let distance = distances.iter().sum::<f64>();
     let shift = difference(whole, normal.map(|part| part * distance));
+    // Slices that are shifted together are sheared.
+    let mean = shift.map(|mm| mm / steps.len() as f64);
+    let apart = |step: &Vector| {
+        let lateral = difference(*step, normal.map(|part| part * dot(*step, normal)));
+        let apart = difference(lateral, mean);
+        dot(apart, apart).sqrt()
+    };
+    if let Some(at) = steps.iter().position(|step| apart(step) > MAX_SHIFT_MM) {
+        let (before, mm) = (at + 1, steps.get(at).map(apart).unwrap_or_default());
+        notes.push(format!(
+            "slices are shifted in their plane, by {mm:.1} mm after slice {before}; no volume is exported"
+        ));
+        return Ok(None);
+    }
     let shear = dot(shift, shift).sqrt() / distance;
     if shear > MAX_SHEAR {
         let degrees = shear.atan().to_degrees();

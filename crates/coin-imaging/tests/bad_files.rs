@@ -3,6 +3,8 @@
 
 mod samples;
 
+use std::io::Cursor;
+
 use coin_imaging::{File, Limits, Scan, Window, open_all, write};
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
@@ -262,9 +264,12 @@ fn headers_are_read_as_other_programs_write_them() {
     for (header, slices) in
         [(plain.as_bytes(), 2), (four.as_bytes(), 2), (slice.as_bytes(), 1), (long.as_bytes(), 2), (&latin, 2)]
     {
-        let scan = open(&volume(header)).unwrap();
+        let scan = open(&[header, &voxels[..6 * slices]].concat()).unwrap();
         assert_eq!((scan.slice_count(), scan.slice(0).unwrap().hu()[0]), (slices, 1.0));
     }
+    // Lines of other programs that look like fields.
+    let noted = nrrd_header("endian:=big\nsizes:=10 10 10\ntype:=CT\nencoding:=UTF-8\nspace:=patient\n\n");
+    assert_eq!(open(&volume(noted.as_bytes())).unwrap().slice_count(), 2);
     let vector = plain.replace("3 2 2", "3 3 2 2").replace("directions: ", "directions: none ");
     assert!(refusal(&volume(vector.as_bytes())).contains("axis 1 has 3 values per voxel"));
     let meta = |dimensions: &str, spacing: &str| {
@@ -273,7 +278,8 @@ fn headers_are_read_as_other_programs_write_them() {
              ElementDataFile = LOCAL\n",
             spacing.split(' ').count()
         );
-        open(&volume(header.as_bytes())).unwrap().slice_count()
+        let voxels = if dimensions == "3 2" { &voxels[..6] } else { &voxels };
+        open(&[header.as_bytes(), voxels].concat()).unwrap().slice_count()
     };
     assert_eq!((meta("3 2 2 1", "1 1 2 1"), meta("3 2", "1 1")), (2, 1));
     let many = format!("ObjectType = Image\nDimSize = {}\nElementDataFile = LOCAL\n", "1 ".repeat(100_000));
@@ -406,4 +412,15 @@ fn a_gzip_bomb_stops_at_the_limit() {
     }
     let bytes = [claims.bytes(), vec![0; 32 << 20]].concat();
     assert!(matches!(open_within(&gzip(&bytes), &limits), Err(coin_imaging::Error::TooLarge { .. })));
+}
+
+#[test]
+fn values_of_a_tiff_that_are_no_number_become_air() {
+    let mut bytes = Cursor::new(Vec::new());
+    let mut encoder = tiff::encoder::TiffEncoder::new(&mut bytes).unwrap();
+    let values = [-1000.0_f32, 40.0, f32::NAN, 60.0];
+    encoder.write_image::<tiff::encoder::colortype::Gray32Float>(2, 2, &values).unwrap();
+    let scan = open(bytes.get_ref()).unwrap();
+    assert_eq!(scan.slice(0).unwrap().hu(), [-1000.0, 40.0, -1024.0, 60.0]);
+    assert_eq!(scan.notes(), ["1 voxels are not a number (NaN) and are read as -1024"]);
 }

@@ -159,7 +159,8 @@ fn passes_and_echoes_become_volumes() {
 fn slices_at_the_same_position_are_copies_or_separate_volumes() {
     let different = open(&upright(&[0.0, 10.0, 10.0, 20.0]));
     assert_eq!(different.scans.iter().map(numbers).collect::<Vec<_>>(), [vec![0.0, 1.0, 3.0], vec![2.0]]);
-    let note = "its series has different slices at the same position; this is volume 1 of 2, by instance number";
+    let note = "its series has different slices at the same position; this is volume 1 of 2, by instance number; \
+                some positions have fewer slices, so that volumes can be mixed";
     assert_eq!(different.scans[0].notes(), [note]);
     let mut copied = upright(&[0.0, 10.0, 20.0]);
     copied.push(copied[1].clone());

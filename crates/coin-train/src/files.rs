@@ -69,12 +69,25 @@ pub fn detached_voxels(header: &Path) -> Vec<PathBuf> {
         _ => Vec::new(),
     };
     let found = |places: Vec<String>| {
-        let mut places = places.into_iter().map(|place| header.with_file_name(place));
-        places.find(|place| place != header && place.exists())
+        let mut places = places.into_iter().filter_map(|place| existing(&header.with_file_name(place)));
+        places.find(|place| place != header)
     };
     let files: Vec<PathBuf> = places.into_iter().map(found).collect::<Option<_>>().unwrap_or_default();
     let distinct = files.iter().collect::<BTreeSet<_>>().len() == files.len();
     if distinct { files } else { Vec::new() }
+}
+
+/// The file of this name, or one whose name differs only in case.
+fn existing(path: &Path) -> Option<PathBuf> {
+    if path.exists() {
+        return Some(path.to_owned());
+    }
+    let name = path.file_name()?;
+    let entries = std::fs::read_dir(folder_of(path)).into_iter().flatten().flatten();
+    let mut same: Vec<PathBuf> =
+        entries.filter(|entry| entry.file_name().eq_ignore_ascii_case(name)).map(|entry| entry.path()).collect();
+    same.sort();
+    same.into_iter().next()
 }
 
 /// The names of the images of a NIfTI header, whose endings may be in either case.

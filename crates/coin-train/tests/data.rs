@@ -126,6 +126,74 @@ fn labels_of_another_geometry_are_refused_or_paired_by_voxel() {
 }
 
 #[test]
+fn labels_without_a_geometry_are_not_paired_with_a_volume() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = folder.path();
+    std::fs::create_dir_all(top.join("imagesTr")).unwrap();
+    std::fs::create_dir_all(top.join("labelsTr")).unwrap();
+    let description =
+        r#"{"channel_names": {"0": "CT"}, "labels": {"background": 0, "kidney": 1}, "file_ending": ".nii.gz"}"#;
+    std::fs::write(top.join("dataset.json"), description).unwrap();
+    ct(&top.join("imagesTr/a_0000.nii.gz"));
+    image(&top.join("labelsTr/a.png"), 40, |_, _| 1);
+    let message = table(SourceKind::NnUnet, top).unwrap_err().to_string();
+    assert!(message.contains("differ in geometry: the labels have none"), "{message}");
+
+    // Of two label files, that with the ending of the image is meant.
+    labels(&top.join("labelsTr/a.nii.gz"), 1, 1);
+    assert_eq!(table(SourceKind::NnUnet, top).unwrap().rows().len(), 3);
+    std::fs::rename(top.join("labelsTr/a.nii.gz"), top.join("labelsTr/a.nii")).unwrap();
+    let message = table(SourceKind::NnUnet, top).unwrap_err().to_string();
+    assert!(message.contains("case a: labelsTr has several files of this name; keep one"), "{message}");
+}
+
+#[test]
+fn names_that_end_like_a_channel_are_cases() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = folder.path();
+    std::fs::create_dir_all(top.join("imagesTr")).unwrap();
+    std::fs::create_dir_all(top.join("labelsTr")).unwrap();
+    let description = r#"{"modality": {"0": "CT"}, "labels": {"0": "background", "1": "kidney"}}"#;
+    std::fs::write(top.join("dataset.json"), description).unwrap();
+    for case in ["patient_0000", "patient_0001"] {
+        ct(&top.join(format!("imagesTr/{case}.nii.gz")));
+        labels(&top.join(format!("labelsTr/{case}.nii.gz")), 1, 1);
+    }
+    let found = table(SourceKind::NnUnet, top).unwrap();
+    let cases: BTreeSet<&str> = found.rows().iter().map(|row| row.patient.as_str()).collect();
+    assert_eq!(cases, BTreeSet::from(["patient_0000", "patient_0001"]));
+}
+
+#[test]
+fn case_lists_saved_by_a_spreadsheet_are_read_and_lists_of_other_cases_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    kits(folder.path(), &["case_00000", "case_00001"]);
+    std::fs::create_dir(folder.path().join("splits")).unwrap();
+    let list = folder.path().join("splits/test_scans.csv");
+    std::fs::write(&list, "\u{feff}\"case_00001\",\r\n").unwrap();
+    let found = table(SourceKind::Kits, folder.path()).unwrap();
+    let test: BTreeSet<&str> =
+        found.rows().iter().filter(|row| row.split == Some(Subset::Test)).map(|row| row.patient.as_str()).collect();
+    assert_eq!(test, BTreeSet::from(["case_00001"]));
+    std::fs::write(&list, "patient 1\n").unwrap();
+    let message = table(SourceKind::Kits, folder.path()).unwrap_err().to_string();
+    assert!(message.contains("they list patient 1, but no case of this folder"), "{message}");
+}
+
+#[test]
+fn ct_and_mr_of_totalsegmentator_are_not_mixed() {
+    let folder = tempfile::tempdir().unwrap();
+    for (case, name) in [("s0001", "CT.NII.GZ"), ("s0002", "ct.nii")] {
+        ct(&folder.path().join(case).join(name));
+        labels(&folder.path().join(case).join("segmentations/kidney.nii.gz"), 1, 1);
+    }
+    assert_eq!(table(SourceKind::TotalSegmentator, folder.path()).unwrap().rows().len(), 6);
+    std::fs::rename(folder.path().join("s0002/ct.nii"), folder.path().join("s0002/mri.nii")).unwrap();
+    let message = table(SourceKind::TotalSegmentator, folder.path()).unwrap_err().to_string();
+    assert!(message.contains("s0001 is CT and s0002 is MR; keep each in a folder of its own"), "{message}");
+}
+
+#[test]
 fn checkouts_and_folders_are_read_as_they_are() {
     for place in ["", "data", "dataset", "kits21/data"] {
         let folder = tempfile::tempdir().unwrap();

@@ -58,10 +58,12 @@ impl<'a> TextHeader<'a> {
     /// Adds the value of a line, and returns the line as text.
     fn add(&mut self, bytes: &[u8], separator: char) -> String {
         let text = text(bytes);
+        // `key:=value` is a note of some program, not a field of NRRD.
         if let Some((key, value)) = text.split_once(separator)
             && !text.starts_with('#')
+            && !value.starts_with('=')
         {
-            self.values.insert(key.trim().to_ascii_lowercase(), value.trim_start_matches('=').trim().to_owned());
+            self.values.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
         }
         text
     }

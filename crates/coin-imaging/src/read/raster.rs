@@ -33,8 +33,25 @@ pub(crate) fn read_labels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(
     Ok((width, height, levels.into_iter().map(|level| level as u8).collect()))
 }
 
+/// Whether a JPEG picture lacks its end (ITU-T T.81, section B.2.1): the decoder fills what is missing.
+fn is_cut_off(bytes: &[u8]) -> bool {
+    let Some(mut rest) = bytes.strip_prefix(b"\xFF\xD8") else { return false };
+    while let [0xFF, marker, high, low, ..] = *rest {
+        // In the data behind a start of scan, only markers begin with 0xFF and a byte other than 0.
+        if marker == 0xDA {
+            return !rest.windows(2).any(|pair| pair == [0xFF, 0xD9]);
+        }
+        let Some(behind) = rest.get(2 + usize::from(u16::from_be_bytes([high, low]))..) else { return true };
+        rest = behind;
+    }
+    false
+}
+
 /// Width, height, intensities, and the intensity of white.
 fn levels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(usize, usize, Vec<u16>, f32), Error> {
+    if is_cut_off(bytes) {
+        return Err(Error::invalid(name, "picture", "the file ends early; copy or export it again"));
+    }
     let mut allowed = DecoderLimits::default();
     allowed.max_image_width = Some(limits.side);
     allowed.max_image_height = Some(limits.side);

@@ -8,6 +8,7 @@ use tiff::decoder::{Decoder, DecodingResult, Limits as DecoderLimits};
 use tiff::tags::Tag;
 
 use super::raster;
+use super::voxels::replace_nan;
 use crate::Error;
 use crate::{Limits, Slice, Window};
 
@@ -19,20 +20,20 @@ pub(crate) fn is_tiff(bytes: &[u8]) -> bool {
     [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"].iter().any(|start| bytes.starts_with(*start))
 }
 
-/// Reads the pages of the size of the first as slices, and a note if others are left out. In unsigned pages of 8 or 16 bits,
+/// Reads the pages of the size of the first as slices, and notes if others are left out or values are no number. In unsigned pages of 8 or 16 bits,
 /// black is the low end of `intensities` and white the high end; signed, 32-bit and floating-point values are intensities.
 pub(crate) fn read(
     bytes: &[u8],
     name: &str,
     intensities: Window,
     limits: &Limits,
-) -> Result<(Vec<Slice>, Option<String>), Error> {
+) -> Result<(Vec<Slice>, Vec<String>), Error> {
     let damaged = |reason: tiff::TiffError| Error::invalid(name, "picture", format!("{reason}; save it again"));
     let too_large = |field: &str, limit: u64| Error::TooLarge { name: name.into(), field: field.into(), limit };
     let mut allowed = DecoderLimits::default();
     allowed.decoding_buffer_size = usize::try_from(limits.bytes).unwrap_or(usize::MAX);
     let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(damaged)?.with_limits(allowed);
-    let (mut slices, mut others, mut voxels): (Vec<Slice>, usize, u64) = (Vec::new(), 0, 0);
+    let (mut pages, mut others, mut voxels): (Vec<Page>, usize, u64) = (Vec::new(), 0, 0);
     let mut size = None;
     loop {
         let (width, height) = decoder.dimensions().map_err(damaged)?;
@@ -43,16 +44,16 @@ pub(crate) fn read(
         if voxels > limits.voxels {
             return Err(too_large("pixels", limits.voxels));
         }
-        if slices.len() + others >= limits.slices as usize {
+        if pages.len() + others >= limits.slices as usize {
             return Err(too_large("number of pages", limits.slices.into()));
         }
         let is_grey = matches!(decoder.colortype().map_err(damaged)?, ColorType::Gray(8 | 16 | 32 | 64));
-        if !is_grey && slices.is_empty() && !decoder.more_images() {
-            return raster::read(bytes, name, intensities, limits).map(|slice| (vec![slice], None));
+        if !is_grey && pages.is_empty() && !decoder.more_images() {
+            return raster::read(bytes, name, intensities, limits).map(|slice| (vec![slice], Vec::new()));
         }
         let is_other = *size.get_or_insert((width, height)) != (width, height);
         if !is_grey && !is_other {
-            let page = slices.len() + others + 1;
+            let page = pages.len() + others + 1;
             return Err(Error::invalid(name, "colour", format!("page {page} is not greyscale; save it in greyscale")));
         }
         if is_other {
@@ -61,21 +62,27 @@ pub(crate) fn read(
             let orientation = decoder.find_tag_unsigned(Tag::Orientation).map_err(damaged)?;
             let values = values(decoder.read_image().map_err(damaged)?, intensities);
             let page = Page::from_raw(width, height, values);
-            let number = slices.len() + 1;
+            let number = pages.len() + 1;
             let incomplete = || format!("page {number} has other than {width} x {height} pixels; save it again");
             let page = page.ok_or_else(|| Error::invalid(name, "picture", incomplete()))?;
-            let page = upright(page, orientation.unwrap_or(1));
-            let slice = Slice::new(page.width() as usize, page.height() as usize, page.into_raw(), None);
-            slices.push(slice.map_err(|reason| Error::invalid(name, &format!("page {number}"), reason))?);
+            pages.push(upright(page, orientation.unwrap_or(1)));
         }
         if !decoder.more_images() {
             break;
         }
         decoder.next_image().map_err(damaged)?;
     }
-    let note =
+    let sizes: Vec<[usize; 2]> = pages.iter().map(|page| [page.width() as usize, page.height() as usize]).collect();
+    let mut planes: Vec<Vec<f32>> = pages.into_iter().map(Page::into_raw).collect();
+    let without_nan = replace_nan(&mut planes);
+    let left_out =
         (others > 0).then(|| format!("{others} of its pages have another size than the first and were left out"));
-    Ok((slices, note))
+    let slice = |(index, (hu, [width, height])): (usize, (Vec<f32>, [usize; 2]))| {
+        let page = index + 1;
+        Slice::new(width, height, hu, None).map_err(|reason| Error::invalid(name, &format!("page {page}"), reason))
+    };
+    let slices = planes.into_iter().zip(sizes).enumerate().map(slice).collect::<Result<_, _>>()?;
+    Ok((slices, left_out.into_iter().chain(without_nan).collect()))
 }
 
 /// Turns a page as the value of its tag Orientation says (TIFF 6.0, section 8).

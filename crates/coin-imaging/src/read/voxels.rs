@@ -95,6 +95,42 @@ pub(super) fn lengths(file: &impl Fields, field: &str, stated: &[i64], limits: &
     Ok(lengths)
 }
 
+/// What follows the voxels.
+#[derive(Default)]
+struct Excess {
+    bytes: u64,
+    /// Whether it is more than padding.
+    holds_data: bool,
+}
+
+impl io::Write for Excess {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes += bytes.len() as u64;
+        self.holds_data |= bytes.iter().any(|&byte| byte != 0);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Replaces NaN, outside of the field of view, by air if the values look like HU, otherwise by the smallest value. Returns a note
+/// if there is any.
+pub(super) fn replace_nan(planes: &mut [Vec<f32>]) -> Option<String> {
+    if !planes.iter().flatten().any(|value| value.is_nan()) {
+        return None;
+    }
+    let least = planes.iter().flatten().copied().fold(f32::INFINITY, f32::min);
+    let air = if least < FAT_HU { least.min(AIR_HU) } else { least };
+    let mut unmeasured = 0_usize;
+    for value in planes.iter_mut().flatten().filter(|value| value.is_nan()) {
+        *value = air;
+        unmeasured += 1;
+    }
+    Some(format!("{unmeasured} voxels are not a number (NaN) and are read as {air}"))
+}
+
 impl Voxels {
     /// Size of a volume whose axes have these lengths, which are within the limits.
     pub(super) fn bytes(self, [width, height, depth]: [usize; 3]) -> usize {
@@ -103,8 +139,6 @@ impl Voxels {
 
     /// Reads all axial slices. `content` starts `skipped` bytes before the first voxel; it is read to its end, where checksums
     /// are.
-    ///
-    /// NaN, outside of the field of view, becomes air if the values look like HU, otherwise the smallest value.
     pub(super) fn read(
         self,
         file: &impl Fields,
@@ -131,20 +165,16 @@ impl Voxels {
             return Err(file.invalid("volume", reason));
         }
         let rest = limits.bytes.saturating_sub(skipped + needed);
-        io::copy(&mut content.take(rest), &mut io::sink()).map_err(|reason| file.cut_off(&reason))?;
+        let mut excess = Excess::default();
+        io::copy(&mut content.take(rest), &mut excess).map_err(|reason| file.cut_off(&reason))?;
+        if excess.bytes >= needed / geometry.depth() as u64 && excess.holds_data {
+            let found = needed + excess.bytes;
+            let reason = format!("it has {found} bytes instead of {needed}, so its header is wrong; export it again");
+            return Err(file.invalid("volume", reason));
+        }
         let mut planes: Vec<Vec<f32>> =
             (0..geometry.depth()).map(|index| self.hu(&voxels, geometry.slice_positions(index))).collect();
-        let mut notes = Vec::new();
-        if planes.iter().flatten().any(|value| value.is_nan()) {
-            let least = planes.iter().flatten().copied().fold(f32::INFINITY, f32::min);
-            let air = if least < FAT_HU { least.min(AIR_HU) } else { least };
-            let mut unmeasured = 0_usize;
-            for value in planes.iter_mut().flatten().filter(|value| value.is_nan()) {
-                *value = air;
-                unmeasured += 1;
-            }
-            notes.push(format!("{unmeasured} voxels are not a number (NaN) and are read as {air}"));
-        }
+        let notes = replace_nan(&mut planes).into_iter().collect();
         let slice = |(index, hu): (usize, Vec<f32>)| {
             let number = index + 1;
             Slice::new(geometry.width(), geometry.height(), hu, Some(geometry.spacing()))

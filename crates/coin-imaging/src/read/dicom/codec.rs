@@ -1,6 +1,6 @@
 //! Decoding of compressed frames.
 
-use openreadout_codecs::{Raster, jpeg_decode_limited, jpeg2000_decode_limited, jpegls_decode_limited};
+use openreadout_codecs::{jpeg_decode_limited, jpeg2000_decode_limited, jpegls_decode_limited};
 
 /// Compression of the pixel data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,16 +27,12 @@ impl Codec {
         }
     }
 
-    /// JPEG or JPEG-LS, by the first start of frame (ITU-T T.81, table B.1, and T.87, table C.1).
-    fn of_segments(mut segments: &[u8]) -> Option<Self> {
-        while let [0xff, marker, high, low, ..] = *segments {
-            match marker {
-                0xf7 => return Some(Self::JpegLs),
-                0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => return Some(Self::Jpeg),
-                _ => segments = segments.get(2 + usize::from(u16::from_be_bytes([high, low]))..)?,
-            }
+    /// JPEG or JPEG-LS.
+    fn of_segments(segments: &[u8]) -> Option<Self> {
+        match start_of_frame(segments)? {
+            0xf7 => Some(Self::JpegLs),
+            _ => Some(Self::Jpeg),
         }
-        None
     }
 
     /// Decodes a greyscale frame to little-endian pixels of `bytes` bytes each.
@@ -46,6 +42,7 @@ impl Codec {
         let most = 2 * pixels;
         let raster = match self {
             Self::Rle => return rle(frame, pixels, bytes),
+            Self::Jpeg if is_lossless(frame) => return lossless(frame, [columns, rows], bytes),
             Self::Jpeg => jpeg_decode_limited(frame, most),
             Self::JpegLs => jpegls_decode_limited(frame, most),
             Self::Jpeg2000 => jpeg2000_decode_limited(frame, most),
@@ -55,18 +52,58 @@ impl Codec {
         if (width, height) != (columns, rows) {
             return Err(format!("its frame has {width} x {height} pixels instead of {columns} x {rows}"));
         }
-        widen(raster, pixels, bytes)
+        widen(&raster.data, raster.channels, raster.bits_per_sample, pixels, bytes)
     }
 }
 
+/// The marker of the first start of frame (ITU-T T.81, table B.1, and T.87, table C.1).
+fn start_of_frame(mut segments: &[u8]) -> Option<u8> {
+    while let [0xff, marker, high, low, ..] = *segments {
+        match marker {
+            0xf7 | 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => return Some(marker),
+            _ => segments = segments.get(2 + usize::from(u16::from_be_bytes([high, low]))..)?,
+        }
+    }
+    None
+}
+
+/// Whether a JPEG frame is lossless.
+fn is_lossless(frame: &[u8]) -> bool {
+    frame.get(2..).and_then(start_of_frame) == Some(0xc3)
+}
+
+/// Decodes lossless JPEG of any precision.
+fn lossless(frame: &[u8], [columns, rows]: [usize; 2], bytes: usize) -> Result<Vec<u8>, String> {
+    let mut decoder = jpeg_decoder::Decoder::new(frame);
+    decoder.set_max_decoding_buffer_size(4 * columns * rows);
+    let data = decoder.decode().map_err(|reason| reason.to_string())?;
+    let info = decoder.info().ok_or("its frame has no header")?;
+    let (width, height) = (usize::from(info.width), usize::from(info.height));
+    if (width, height) != (columns, rows) {
+        return Err(format!("its frame has {width} x {height} pixels instead of {columns} x {rows}"));
+    }
+    let (channels, bits_per_sample) = match info.pixel_format {
+        jpeg_decoder::PixelFormat::L8 => (1, 8),
+        jpeg_decoder::PixelFormat::L16 => (1, 16),
+        jpeg_decoder::PixelFormat::RGB24 => (3, 8),
+        jpeg_decoder::PixelFormat::CMYK32 => (4, 8),
+    };
+    // Its words have the byte order of the machine.
+    let data = match bits_per_sample {
+        16 => data.as_chunks().0.iter().flat_map(|word| u16::from_ne_bytes(*word).to_le_bytes()).collect(),
+        _ => data,
+    };
+    widen(&data, channels, bits_per_sample, columns * rows, bytes)
+}
+
 /// Checks and widens the samples of a greyscale frame to `bytes` bytes each.
-fn widen(raster: Raster, pixels: usize, bytes: usize) -> Result<Vec<u8>, String> {
-    let found = raster.bits_per_sample.div_ceil(8) as usize;
-    match (raster.channels, found) {
-        (1, _) if raster.data.len() != pixels * found => Err("its frame is incomplete".into()),
-        (1, found) if found == bytes => Ok(raster.data),
-        (1, 1) => Ok(raster.data.into_iter().flat_map(|sample| [sample, 0]).collect()),
-        (1, _) => Err(format!("its frame has {} bits a pixel", raster.bits_per_sample)),
+fn widen(data: &[u8], channels: u32, bits: u32, pixels: usize, bytes: usize) -> Result<Vec<u8>, String> {
+    let found = bits.div_ceil(8) as usize;
+    match (channels, found) {
+        (1, _) if data.len() != pixels * found => Err("its frame is incomplete".into()),
+        (1, found) if found == bytes => Ok(data.to_vec()),
+        (1, 1) => Ok(data.iter().flat_map(|&sample| [sample, 0]).collect()),
+        (1, _) => Err(format!("its frame has {bits} bits a pixel")),
         (channels, _) => Err(format!("its frame has {channels} colours; export a greyscale slice")),
     }
 }

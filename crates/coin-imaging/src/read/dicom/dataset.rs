@@ -40,6 +40,16 @@ fields! {
     TIME_INDEX: TEMPORAL_POSITION_INDEX, "TemporalPositionIndex";
     ECHO: ECHO_NUMBERS, "EchoNumbers";
     ECHO_TIME: ECHO_TIME, "EchoTime";
+    EFFECTIVE_ECHO_TIME: EFFECTIVE_ECHO_TIME, "EffectiveEchoTime";
+    FRAME_TYPE: FRAME_TYPE, "FrameType";
+    FRAME_ACQUISITION: FRAME_ACQUISITION_NUMBER, "FrameAcquisitionNumber";
+    FRAME_TIME: FRAME_ACQUISITION_DATE_TIME, "FrameAcquisitionDateTime";
+    STACK: STACK_ID, "StackID";
+    SERIES_NUMBER: SERIES_NUMBER, "SeriesNumber";
+    B_VALUE: DIFFUSION_B_VALUE, "DiffusionBValue";
+    TRIGGER_TIME: TRIGGER_TIME, "TriggerTime";
+    TRIGGER_DELAY: NOMINAL_CARDIAC_TRIGGER_DELAY_TIME, "NominalCardiacTriggerDelayTime";
+    ACQUISITION_TIME: ACQUISITION_TIME, "AcquisitionTime";
     ORIENTATION: IMAGE_ORIENTATION_PATIENT, "ImageOrientationPatient";
     POSITION: IMAGE_POSITION_PATIENT, "ImagePositionPatient";
     SAMPLES: SAMPLES_PER_PIXEL, "SamplesPerPixel";
@@ -72,13 +82,20 @@ const END_OF_SEQUENCE: Tag = Tag(0xFFFE, 0xE0DD);
 
 /// Sequences that are entered rather than skipped: the functional groups of enhanced objects, the modality LUT and the
 /// VOI LUT.
-const ENTERED: [Tag; 10] = [
+const ENTERED: [Tag; 17] = [
     tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE,
     tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
     tags::PIXEL_MEASURES_SEQUENCE,
     tags::PLANE_ORIENTATION_SEQUENCE,
     tags::PLANE_POSITION_SEQUENCE,
     tags::FRAME_CONTENT_SEQUENCE,
+    tags::MR_IMAGE_FRAME_TYPE_SEQUENCE,
+    tags::CT_IMAGE_FRAME_TYPE_SEQUENCE,
+    tags::PET_FRAME_TYPE_SEQUENCE,
+    tags::MR_ECHO_SEQUENCE,
+    tags::MR_DIFFUSION_SEQUENCE,
+    tags::CT_RECONSTRUCTION_SEQUENCE,
+    tags::CARDIAC_SYNCHRONIZATION_SEQUENCE,
     tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE,
     tags::FRAME_VOILUT_SEQUENCE,
     tags::MODALITY_LUT_SEQUENCE,
@@ -194,6 +211,10 @@ impl<'a> DataSet<'a> {
 
     /// The values that an element inside these sequences belongs to.
     fn scope(&mut self, open: &[Level]) -> Option<&mut Values<'a>> {
+        // Private sequences can hold copies of what they belong to.
+        if open.iter().any(|level| level.tag != ITEM && !ENTERED.contains(&level.tag)) {
+            return None;
+        }
         let sequence = open.first().map(|level| level.tag);
         // Skip the VOI LUT of a frame, which must not be mistaken for the modality LUT.
         if open.iter().skip(1).any(|level| level.tag == tags::VOILUT_SEQUENCE) {
@@ -248,7 +269,7 @@ impl<'a> DataSet<'a> {
     }
 
     /// The value for a frame if it has its own, else that for all frames.
-    fn value(&self, field: Field, frame: Option<usize>) -> Option<&'a [u8]> {
+    pub(super) fn value(&self, field: Field, frame: Option<usize>) -> Option<&'a [u8]> {
         let own = frame.and_then(|frame| self.frames.get(frame));
         let scopes = own.into_iter().chain([&self.shared, &self.root]);
         scopes.filter_map(|scope| scope.get(&field.0).copied()).find(|value| !value.is_empty())
@@ -257,11 +278,6 @@ impl<'a> DataSet<'a> {
     /// Whether a frame has a value of its own.
     pub(super) fn has_own(&self, field: Field, frame: usize) -> bool {
         self.frames.get(frame).and_then(|values| values.get(&field.0)).is_some_and(|value| !value.is_empty())
-    }
-
-    /// The text of a frame's element; empty if absent.
-    pub(super) fn text_of(&self, field: Field, frame: usize) -> &'a str {
-        self.value(field, Some(frame)).and_then(text).unwrap_or_default()
     }
 
     /// An element's text.

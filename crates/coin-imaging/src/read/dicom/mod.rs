@@ -2,6 +2,7 @@
 
 mod codec;
 mod dataset;
+mod distinction;
 mod encoding;
 mod pixels;
 mod syntax;
@@ -9,10 +10,11 @@ mod syntax;
 use std::borrow::Cow;
 
 use dataset::{
-    ACQUISITION, CLASS, COLUMNS, DETECTOR_SPACING, DISTANCE, DataSet, ECHO, ECHO_TIME, FRAME_OF_REFERENCE, FRAMES,
-    Field, IMAGE_TYPE, INSTANCE, INTERCEPT, KERNEL, LUT_DATA, LUT_DESCRIPTOR, MODALITY, NUMBER, ORIENTATION, PIXELS,
-    POSITION, REPRESENTATION, ROWS, SERIES, SPACING, STUDY, THICKNESS, TIME, TIME_INDEX, WINDOW_CENTRE, WINDOW_WIDTH,
+    CLASS, COLUMNS, DETECTOR_SPACING, DISTANCE, DataSet, FRAME_OF_REFERENCE, FRAMES, Field, IMAGE_TYPE, INSTANCE,
+    INTERCEPT, LUT_DATA, LUT_DESCRIPTOR, MODALITY, NUMBER, ORIENTATION, PIXELS, POSITION, REPRESENTATION, ROWS, SERIES,
+    SPACING, STUDY, THICKNESS, WINDOW_CENTRE, WINDOW_WIDTH,
 };
+pub(crate) use distinction::{DISTINCTIONS, Distinction, Value};
 use pixels::Stored;
 
 use crate::Error;
@@ -24,19 +26,6 @@ pub(crate) const CT: &str = "CT";
 /// Supported modalities (DICOM PS3.3, section C.7.3.1.1.1): tomography, MR, projection X-ray, ultrasound and nuclear
 /// medicine.
 const IMAGING: [&str; 12] = [CT, "MR", "CR", "DX", "DR", "MG", "RF", "XA", "PX", "US", "PT", "NM"];
-
-/// The elements that tell acquisitions of one series apart, in the order in which they are compared.
-const DISTINGUISHING: [Field; 7] = [IMAGE_TYPE, KERNEL, ACQUISITION, TIME, TIME_INDEX, ECHO, ECHO_TIME];
-/// The names of [`Frame::distinctions`].
-pub(crate) const DISTINCTIONS: [&str; DISTINGUISHING.len()] = {
-    let mut names = [""; DISTINGUISHING.len()];
-    let mut index = 0;
-    while index < names.len() {
-        names[index] = DISTINGUISHING[index].1;
-        index += 1;
-    }
-    names
-};
 
 /// The content of one file.
 #[derive(Clone, Debug)]
@@ -74,15 +63,15 @@ pub(crate) struct Frame {
     pub window: Option<Window>,
     /// Identifiers for references; `None` if the file lacks them.
     pub reference: Option<Reference>,
-    /// Values of the [`DISTINCTIONS`]; empty if absent.
-    pub distinctions: [String; DISTINGUISHING.len()],
+    /// Values of the [`DISTINCTIONS`].
+    pub distinctions: [Value; DISTINCTIONS.len()],
 }
 
 impl Frame {
     /// Whether the frame is a scout image, from which a scan is planned.
-    pub fn is_localizer(&self) -> bool {
+    fn is_localizer(&self) -> bool {
         let [image_type, ..] = &self.distinctions;
-        image_type.split('\\').any(|value| value.trim() == "LOCALIZER")
+        image_type.text.split('\\').any(|value| value.trim() == "LOCALIZER")
     }
 }
 
@@ -126,7 +115,10 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<Instance
     let frame = |(index, pixels): (usize, Cow<'_, [u8]>)| {
         Ok(Frame { window, ..data.frame(index, &grid, stored.hu(index, &pixels)?)? })
     };
-    let frames = frames.map(frame).collect::<Result<_, Error>>()?;
+    let frames = frames.map(frame).collect::<Result<Vec<_>, Error>>()?;
+    if frames.iter().all(Frame::is_localizer) {
+        return Err(data.invalid(IMAGE_TYPE, "it is a scout image (LOCALIZER); open the axial series"));
+    }
     let number = data.decimals(NUMBER, None).ok().flatten().map(|[number]| number);
     let [series, study] = [SERIES, STUDY].map(|field| data.text(field).unwrap_or_default().to_owned());
     let deviates = data.deviates.then(|| "it is not encoded as its transfer syntax says; it was read".to_owned());
@@ -209,7 +201,7 @@ impl DataSet<'_> {
             number: self.decimals(NUMBER, None).ok().flatten().map(|[number]| number),
             window: None,
             reference: self.reference(index.filter(|_| grid.frames > 1)),
-            distinctions: DISTINGUISHING.map(|field| excerpt(self.text_of(field, frame))),
+            distinctions: DISTINCTIONS.map(|distinction| distinction.of(self, frame)),
         })
     }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::Grid;
+use super::codec::Codec;
 use super::dataset::{
     ALLOCATED, DataSet, HIGH_BIT, INTERCEPT, LUT_DATA, LUT_DESCRIPTOR, PADDING, PADDING_LIMIT, PHOTOMETRIC, PIXELS,
     PixelData, REPRESENTATION, RESCALE_TYPE, SAMPLES, SLOPE, STORED,
@@ -126,7 +127,7 @@ impl<'a, 'b> Stored<'a, 'b> {
         match pixels {
             PixelData::Native { bytes, words, unexpected } => self.native(bytes, *words, *unexpected),
             PixelData::Encapsulated { codec, offsets, fragments } => {
-                let frames = self.gather(offsets, fragments)?;
+                let frames = self.gather(*codec, offsets, fragments)?;
                 let (columns, rows) = (self.grid.columns, self.grid.rows);
                 let decode = |frame: Cow<'a, [u8]>| {
                     let pixels = codec.decode(&frame, columns, rows, self.bytes);
@@ -153,6 +154,15 @@ impl<'a, 'b> Stored<'a, 'b> {
             let reason = format!("it has {} bytes instead of {needed}; copy or export the file again", bytes.len());
             return Err(self.data.invalid(PIXELS, reason));
         };
+        // Padding is zero. More than that are frames or bytes of pixels that the header does not mention.
+        let excess = bytes.get(needed..).unwrap_or_default();
+        if excess.len() >= frame && excess.iter().any(|&byte| byte != 0) {
+            let reason = format!(
+                "it has {} bytes instead of {needed}, so NumberOfFrames or BitsAllocated is wrong; export the file again",
+                bytes.len()
+            );
+            return Err(self.data.invalid(PIXELS, reason));
+        }
         if !self.data.big_endian() || !words {
             return Ok(pixels.chunks_exact(frame).map(Cow::Borrowed).collect());
         }
@@ -164,8 +174,19 @@ impl<'a, 'b> Stored<'a, 'b> {
     }
 
     /// Assembles the compressed frames from their fragments.
-    fn gather(&self, offsets: &[u8], fragments: &[&'a [u8]]) -> Result<Vec<Cow<'a, [u8]>>, Error> {
+    fn gather(&self, codec: Codec, offsets: &[u8], fragments: &[&'a [u8]]) -> Result<Vec<Cow<'a, [u8]>>, Error> {
         let frames = self.grid.frames;
+        // Every frame of RLE is one fragment (PS3.5, section A.4.2), but some writers divide them; those of other codecs begin with
+        // a signature.
+        let begun = match codec {
+            Codec::Rle if offsets.is_empty() || frames == 1 => fragments.len(),
+            Codec::Rle => frames,
+            _ => fragments.iter().filter(|fragment| Codec::of(fragment).is_some()).count(),
+        };
+        if begun > frames {
+            let reason = format!("it has {begun} frames, but NumberOfFrames says {frames}; export the file again");
+            return Err(self.data.invalid(PIXELS, reason));
+        }
         if fragments.len() == frames {
             return Ok(fragments.iter().copied().map(Cow::Borrowed).collect());
         }
@@ -188,8 +209,9 @@ impl<'a, 'b> Stored<'a, 'b> {
         }
         if gathered.len() != frames {
             let reason = format!(
-                "it has {} fragments for {frames} frames and no offset table; export the file again",
-                fragments.len()
+                "it has {} fragments for {frames} frames, and {}; export the file again",
+                fragments.len(),
+                if offsets.is_empty() { "no offset table" } else { "its offset table names others" }
             );
             return Err(self.data.invalid(PIXELS, reason));
         }

@@ -172,6 +172,13 @@ impl Extraction<'_> {
 
     /// The labels on the grid of the image; an error says in what they differ.
     fn paired(&self, labels: Scan, image: &Scan) -> Result<Scan, String> {
+        let oriented = [&labels, image].map(|scan| scan.geometry().is_some());
+        if oriented[0] != oriented[1] {
+            let lacking = if oriented[0] { "the image has none" } else { "the labels have none" };
+            return Err(format!(
+                "geometry: {lacking}, so it is unknown which voxels belong together; save both as NIfTI"
+            ));
+        }
         let apart = labels.geometry().zip(image.geometry()).map_or(0.0, |(labels, image)| image.distance(labels));
         if self.pair_by_voxel
             && apart > MAX_DISTANCE

@@ -26,25 +26,34 @@ pub fn look(folder: &Path) -> Result<Found, Error> {
             continue;
         }
         // The labels may have another file format.
-        let labelled: BTreeMap<String, PathBuf> = match labels.is_dir() {
-            true => entries(&labels)?
-                .into_iter()
-                .filter_map(|(name, path)| Some((without_image_ending(&name)?.to_owned(), path)))
-                .collect(),
-            false => BTreeMap::new(),
-        };
+        let mut labelled: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+        for (name, path) in if labels.is_dir() { entries(&labels)? } else { Vec::new() } {
+            if let Some(stem) = without_image_ending(&name) {
+                labelled.entry(stem.to_owned()).or_default().push(path);
+            }
+        }
         for (name, image) in entries(&images)? {
             let Some(stem) = without_image_ending(&name) else { continue };
             let case = match stem.strip_suffix(FIRST_CHANNEL) {
+                // Single-channel images of the Decathlon have no channel suffix, but their names can end like one.
+                _ if labelled.contains_key(stem) => stem,
                 Some(case) => case,
-                // Single-channel images of the Decathlon have no channel suffix.
-                None if is_further_channel(stem) && !labelled.contains_key(stem) => continue,
+                None if is_further_channel(stem) => continue,
                 None => stem,
             };
-            let Some(path) = labelled.get(case).cloned() else {
-                let ending = name.get(stem.len()..).unwrap_or_default();
-                found.skip(case, format!("labels{part}/{case}{ending} is missing"));
-                continue;
+            let ending = name.get(stem.len()..).unwrap_or_default();
+            let usual = labels.join(format!("{case}{ending}"));
+            let path = match labelled.get(case).map(Vec::as_slice) {
+                Some([path]) => path.clone(),
+                Some(several) if several.contains(&usual) => usual,
+                Some(_) => {
+                    found.skip(case, format!("labels{part} has several files of this name; keep one"));
+                    continue;
+                }
+                None => {
+                    found.skip(case, format!("labels{part}/{case}{ending} is missing"));
+                    continue;
+                }
             };
             // The held-out list is the validation set if there are separate test cases, otherwise the test set.
             let held_out = if has_test_set { Subset::Validation } else { Subset::Test };

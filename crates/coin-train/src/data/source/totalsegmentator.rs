@@ -11,8 +11,8 @@ use crate::data::description::{Labels, meant};
 use crate::data::{Description, Subset};
 use crate::files::{self, without_volume_ending};
 
-/// Image files of a case with their modality.
-const IMAGES: [(&str, &str); 2] = [("ct.nii.gz", "CT"), ("mri.nii.gz", "MR")];
+/// Names of the image of a case, without ending, with their modality.
+const IMAGES: [(&str, &str); 2] = [("ct", "CT"), ("mri", "MR")];
 /// Folder of a case with one mask file per structure.
 const STRUCTURES: &str = "segmentations";
 /// Folder of label volumes in the reference layout.
@@ -64,12 +64,23 @@ fn look_at_release(folder: &Path, wanted: &Wanted) -> Result<Found, Error> {
     let all: Vec<&String> = organ.iter().chain(others.difference(&organ)).collect();
     let values: Vec<(&str, u8)> = all.iter().map(|name| name.as_str()).zip(1..=u8::MAX).collect();
     let mut found = Found::new(Description::of_ct("TotalSegmentator", Labels::new(values.clone())));
+    let mut first: Option<(String, &str)> = None;
     for (case, path) in cases {
-        let Some((image, modality)) = IMAGES.iter().find(|(image, _)| path.join(image).exists()) else {
+        let files = entries(&path)?;
+        let image_of = |(stem, modality): (&str, &'static str)| {
+            let is_it = |name: &str| without_volume_ending(name).is_some_and(|found| found.eq_ignore_ascii_case(stem));
+            files.iter().find(|(name, _)| is_it(name)).map(|(_, path)| (path.clone(), modality))
+        };
+        let Some((image, modality)) = IMAGES.into_iter().find_map(image_of) else {
             found.skip(&case, "ct.nii.gz is missing");
             continue;
         };
-        found.description.modality = (*modality).to_owned();
+        let (known, of_first) = first.get_or_insert_with(|| (case.clone(), modality));
+        if *of_first != modality {
+            let reason = format!("{known} is {of_first} and {case} is {modality}; keep each in a folder of its own");
+            return Err(Error::folder(folder, reason));
+        }
+        found.description.modality = modality.to_owned();
         let structure = |name: &str| path.join(STRUCTURES).join(format!("{name}.nii.gz"));
         if let Some(missing) = organ.iter().find(|name| !structure(name).exists()) {
             found.skip(&case, format!("{STRUCTURES}/{missing}.nii.gz is missing"));
@@ -77,7 +88,7 @@ fn look_at_release(folder: &Path, wanted: &Wanted) -> Result<Found, Error> {
         }
         let labels = values.iter().map(|(name, value)| (structure(name), *value)).filter(|(path, _)| path.exists());
         let labels = labels.map(|(path, value)| LabelFile { path, classes: vec![(1, value)] }).collect();
-        found.volumes.push(Volume { split: splits.get(&case).copied(), case, image: path.join(image), labels });
+        found.volumes.push(Volume { split: splits.get(&case).copied(), case, image, labels });
     }
     Ok(found)
 }

@@ -89,7 +89,7 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
                 }
                 None => Scan::open(file.bytes, file.name, intensities, limits),
             };
-            scan.map(Content::Scan)
+            scan.map(|scan| Content::Scan(Box::new(scan)))
         };
         match read(&left) {
             Ok(content) => {
@@ -98,7 +98,7 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
                 left.slices = left.slices.saturating_sub(slices as u32);
                 match content {
                     Content::Instance(instance) => instances.push((file.name, instance)),
-                    Content::Scan(scan) => scans.push(scan),
+                    Content::Scan(scan) => scans.push(*scan),
                 }
             }
             // If it fits alone, all that were opened before it are too much.
@@ -126,7 +126,7 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
 /// What is in a file.
 enum Content {
     Instance(Instance),
-    Scan(Scan),
+    Scan(Box<Scan>),
 }
 
 impl Content {

@@ -271,15 +271,16 @@ fn even_distance(name: &str, planes: &[Plane], notes: &mut Vec<String>) -> Resul
     let whole = steps.iter().fold([0.0; 3], |sum, step| [0, 1, 2].map(|i| sum[i] + step[i]));
     let distance = distances.iter().sum::<f64>();
     let shift = difference(whole, normal.map(|part| part * distance));
-    // Slices that are shifted together are sheared.
-    let mean = shift.map(|mm| mm / steps.len() as f64);
+    // All steps of a sheared stack have the same part in the plane.
+    let lateral: Vec<Vector> =
+        steps.iter().map(|step| difference(*step, normal.map(|part| part * dot(*step, normal)))).collect();
+    let usual = [0, 1, 2].map(|axis| median(lateral.iter().map(|step| step[axis]).collect()).unwrap_or_default());
     let apart = |step: &Vector| {
-        let lateral = difference(*step, normal.map(|part| part * dot(*step, normal)));
-        let apart = difference(lateral, mean);
+        let apart = difference(*step, usual);
         dot(apart, apart).sqrt()
     };
-    if let Some(at) = steps.iter().position(|step| apart(step) > MAX_SHIFT_MM) {
-        let (before, mm) = (at + 1, steps.get(at).map(apart).unwrap_or_default());
+    if let Some(at) = lateral.iter().position(|step| apart(step) > MAX_SHIFT_MM) {
+        let (before, mm) = (at + 1, lateral.get(at).map(apart).unwrap_or_default());
         notes.push(format!(
             "slices are shifted in their plane, by {mm:.1} mm after slice {before}; no volume is exported"
         ));
@@ -293,9 +294,7 @@ fn even_distance(name: &str, planes: &[Plane], notes: &mut Vec<String>) -> Resul
         );
         return Err(Error::invalid(name, "ImagePositionPatient", reason));
     }
-    let mut sorted = distances.clone();
-    sorted.sort_by(f64::total_cmp);
-    let usual = sorted.get((sorted.len() - 1) / 2).copied().unwrap_or(1.0);
+    let usual = median(distances.clone()).unwrap_or(1.0);
     let uneven = |distance: &f64| (distance - usual).abs() > SPACING_TOLERANCE * usual;
     if let Some(at) = distances.iter().position(uneven) {
         let (before, found) = (at + 1, distances.get(at).copied().unwrap_or_default());
@@ -305,6 +304,12 @@ fn even_distance(name: &str, planes: &[Plane], notes: &mut Vec<String>) -> Resul
         return Ok(None);
     }
     Ok(Some(distance / distances.len() as f64))
+}
+
+/// The lower median.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().checked_sub(1)? / 2).copied()
 }
 
 fn dot(a: Vector, b: Vector) -> f64 {

@@ -152,7 +152,7 @@ fn slices_that_are_shifted_in_their_plane_are_no_volume() {
         open(&files.collect::<Vec<_>>())
     };
     for (shifts, after, mm) in
-        [([0.0, 0.0, 15.0, 15.0, 0.0, 0.0], 2, "15.0"), ([0.0, 0.0, 0.0, 20.0, 20.0, 20.0], 1, "4.0")]
+        [([0.0, 0.0, 15.0, 15.0, 0.0, 0.0], 2, "15.0"), ([0.0, 0.0, 0.0, 20.0, 20.0, 20.0], 3, "20.0")]
     {
         let opened = shifted(shifts);
         let note = format!("slices are shifted in their plane, by {mm} mm after slice {after}; no volume is exported");

@@ -10,6 +10,7 @@ use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 use flate2::Crc;
 use samples::{Dicom, gzip, small_nifti};
+use tiff::tags::Tag;
 
 const NAME: &str = "folder/file 1";
 
@@ -267,6 +268,18 @@ fn headers_are_read_as_other_programs_write_them() {
         let scan = open(&[header, &voxels[..6 * slices]].concat()).unwrap();
         assert_eq!((scan.slice_count(), scan.slice(0).unwrap().hu()[0]), (slices, 1.0));
     }
+    // Types and encodings in capitals, a time axis, directions that are not numbers, and another unit.
+    let written = plain.replace("uchar", "UChar").replace("raw", "RAW");
+    let time = four.replace("posterior-superior", "posterior-superior-time");
+    let time = time.replace("(1,0,0) (0,1,0) (0,0,2) none", "(1,0,0,0) (0,1,0,0) (0,0,2,0) (0,0,0,1)");
+    let nan = four.replace("none", "(nan,nan,nan)");
+    let cm = plain.replace("(1,0,0) (0,1,0) (0,0,2)", "(0.1,0,0) (0,0.1,0) (0,0,0.2)");
+    let cm = cm.replace("encoding", "space units: \"cm\" \"cm\" \"cm\"\nencoding");
+    for header in [written, time, nan, cm.clone()] {
+        let scan = open(&volume(header.as_bytes())).unwrap();
+        assert_eq!((scan.slice_count(), scan.geometry().unwrap().slice_mm()), (2, 2.0), "{header}");
+    }
+    assert!(refusal(&volume(cm.replace("cm", "inch").as_bytes())).contains("space units: \"inch\" is no unit"));
     // Lines of other programs that look like fields.
     let noted = nrrd_header("endian:=big\nsizes:=10 10 10\ntype:=CT\nencoding:=UTF-8\nspace:=patient\n\n");
     assert_eq!(open(&volume(noted.as_bytes())).unwrap().slice_count(), 2);
@@ -282,6 +295,18 @@ fn headers_are_read_as_other_programs_write_them() {
         open(&[header.as_bytes(), voxels].concat()).unwrap().slice_count()
     };
     assert_eq!((meta("3 2 2 1", "1 1 2 1"), meta("3 2", "1 1")), (2, 1));
+    let header = |first: &str, more: &str| {
+        let header =
+            format!("{first}\nNDims = 3\nDimSize = 3 2 2\nElementSpacing = 1 1 2\n{more}ElementDataFile = LOCAL\n");
+        open(&[header.as_bytes(), &[0; 48]].concat())
+    };
+    assert!(header("Comment = by a scanner", "ElementType = MET_LONG\n").is_ok());
+    let message = |more: &str| header("ObjectType = Image", more).unwrap_err().to_string();
+    assert!(message("").contains("ElementType: it is missing"));
+    assert!(
+        message("ElementNumberOfChannels = 3\nElementType = MET_SHORT\n")
+            .contains("Channels: it is 3; save one volume")
+    );
     let many = format!("ObjectType = Image\nDimSize = {}\nElementDataFile = LOCAL\n", "1 ".repeat(100_000));
     assert!(refusal(many.as_bytes()).contains("several volumes"));
 
@@ -423,4 +448,42 @@ fn values_of_a_tiff_that_are_no_number_become_air() {
     let scan = open(bytes.get_ref()).unwrap();
     assert_eq!(scan.slice(0).unwrap().hu(), [-1000.0, 40.0, -1024.0, 60.0]);
     assert_eq!(scan.notes(), ["1 voxels are not a number (NaN) and are read as -1024"]);
+}
+
+#[test]
+fn thumbnails_of_a_tiff_are_passed_over_and_stacks_of_imagej_in_one_page_refused() {
+    let page = |encoder: &mut tiff::encoder::TiffEncoder<&mut Cursor<Vec<u8>>>, side: u32, tag: Option<(Tag, &str)>| {
+        let mut image = encoder.new_image::<tiff::encoder::colortype::Gray8>(side, side).unwrap();
+        match tag {
+            Some((Tag::NewSubfileType, _)) => image.encoder().write_tag(Tag::NewSubfileType, 1_u32).unwrap(),
+            Some((tag, text)) => image.encoder().write_tag(tag, text).unwrap(),
+            None => {}
+        }
+        image.write_data(&vec![7; (side * side) as usize]).unwrap();
+    };
+    let mut bytes = Cursor::new(Vec::new());
+    let mut encoder = tiff::encoder::TiffEncoder::new(&mut bytes).unwrap();
+    page(&mut encoder, 2, Some((Tag::NewSubfileType, "")));
+    page(&mut encoder, 8, None);
+    page(&mut encoder, 8, None);
+    let scan = open(bytes.get_ref()).unwrap();
+    assert_eq!((scan.slice_count(), scan.slice(0).unwrap().width()), (2, 8));
+    assert!(scan.notes().is_empty());
+
+    let mut bytes = Cursor::new(Vec::new());
+    let mut encoder = tiff::encoder::TiffEncoder::new(&mut bytes).unwrap();
+    page(&mut encoder, 8, Some((Tag::ImageDescription, "ImageJ=1.53t\nimages=6\nslices=6\n")));
+    assert!(refusal(bytes.get_ref()).contains("ImageJ wrote 6 images into 1 of its pages"));
+}
+
+#[test]
+fn formats_that_are_not_read_are_named() {
+    for (bytes, name) in [
+        (&b"GIF89a\x01\0\x01\0"[..], "a GIF picture; save it as PNG"),
+        (b"RIFF\x24\0\0\0WEBPVP8 ", "a WebP picture; save it as PNG"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0", "an AVIF picture; save it as PNG"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer; fetch it with git lfs pull"),
+    ] {
+        assert!(refusal(bytes).ends_with(name), "{}", refusal(bytes));
+    }
 }

@@ -3,8 +3,10 @@
 
 mod samples;
 
-use coin_imaging::{Geometry, Limits, Scan, Window};
-use samples::Nifti;
+use coin_imaging::{File, Geometry, Limits, Scan, Window, open_all};
+use dicom_core::VR;
+use dicom_dictionary_std::tags;
+use samples::{Dicom, Nifti};
 
 type Affine = [[f32; 4]; 3];
 
@@ -56,6 +58,11 @@ fn the_distance_is_the_largest_between_voxels_of_the_same_index_in_voxel_sides()
         let mut stretched = STRAIGHT;
         stretched[axis][axis] *= 1.1;
         others.push(stretched);
+        // Apart at the first voxels of the axis only.
+        let mut compressed = STRAIGHT;
+        compressed[axis][3] += 0.9;
+        compressed[axis][axis] -= 0.9 / f32::from(SIDES[axis] - 1);
+        others.push(compressed);
     }
     for other in others {
         let (own, given) = (geometry(SIDES, STRAIGHT), geometry(SIDES, other));
@@ -102,4 +109,41 @@ fn axes_are_assigned_by_direction_not_by_length() {
     // Long steps across the slices must not decide for the axes in their plane.
     let oblique = [[-0.37, 0.48, -2.89, 0.0], [-0.04, -0.77, -3.78, 0.0], [-0.34, -0.42, 3.65, 0.0]];
     assert_eq!(geometry(SIDES, oblique).shape(), [4, 3, 5]);
+}
+
+#[test]
+fn a_series_has_the_geometry_of_the_same_volume_in_nifti() {
+    let (sine, cosine) = 0.2_f64.sin_cos();
+    // In LPS coordinates: directions along a row and along a column, upright and turned in their plane and out of it.
+    for [across, down] in [
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
+        [[cosine, sine, 0.0], [-sine, cosine, 0.0]],
+        [[1.0, 0.0, 0.0], [0.0, cosine, sine]],
+    ] {
+        let normal = [
+            across[1] * down[2] - across[2] * down[1],
+            across[2] * down[0] - across[0] * down[2],
+            across[0] * down[1] - across[1] * down[0],
+        ];
+        let files: Vec<Vec<u8>> = (0..4_u16)
+            .map(|number| {
+                let at = [0, 1, 2].map(|axis| [-10.0, 4.0, 7.0][axis] + 3.0 * f64::from(number) * normal[axis]);
+                let text = |values: &[f64]| values.iter().map(f64::to_string).collect::<Vec<_>>().join("\\");
+                let mut file = Dicom::new();
+                file.text(tags::SERIES_INSTANCE_UID, VR::UI, "1.2");
+                file.text(tags::INSTANCE_NUMBER, VR::IS, &number.to_string());
+                file.text(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, &text(&[across, down].concat()));
+                file.text(tags::IMAGE_POSITION_PATIENT, VR::DS, &text(&at)).bytes()
+            })
+            .collect();
+        let files: Vec<File<'_>> = files.iter().map(|bytes| File { name: "slice", bytes }).collect();
+        let opened = open_all(&files, Window::ABDOMEN, &Limits::default()).unwrap();
+        // Pixels of 0.75 x 0.5 mm, in RAS coordinates.
+        let row = |axis: usize, sign: f64, origin: f64| {
+            [0.75 * across[axis], 0.5 * down[axis], 3.0 * normal[axis], origin].map(|mm| (sign * mm) as f32)
+        };
+        let same = geometry([3, 2, 4], [row(0, -1.0, -10.0), row(1, -1.0, 4.0), row(2, 1.0, 7.0)]);
+        let apart = opened.scans[0].geometry().unwrap().distance(&same);
+        assert!(apart < 1e-5, "{across:?} {down:?}: {apart}");
+    }
 }

@@ -55,7 +55,7 @@ fn without_ending_of<'a>(name: &'a str, endings: &[&str]) -> Option<&'a str> {
 }
 
 /// The files with the voxels of a detached header, `.hdr`, `.nhdr` or `.mhd`, in order, in the same folder or, if the header says
-/// so, below. Empty if one is missing or named twice.
+/// so, below. Empty if one is named twice; those that are missing are left out.
 pub fn detached_voxels(header: &Path) -> Vec<PathBuf> {
     let name = header.file_name().unwrap_or_default().to_string_lossy();
     let stem = without_ending(&name).unwrap_or(&name);
@@ -72,7 +72,7 @@ pub fn detached_voxels(header: &Path) -> Vec<PathBuf> {
         let mut places = places.into_iter().filter_map(|place| existing(&header.with_file_name(place)));
         places.find(|place| place != header)
     };
-    let files: Vec<PathBuf> = places.into_iter().map(found).collect::<Option<_>>().unwrap_or_default();
+    let files: Vec<PathBuf> = places.into_iter().filter_map(found).collect();
     let distinct = files.iter().collect::<BTreeSet<_>>().len() == files.len();
     if distinct { files } else { Vec::new() }
 }

@@ -265,9 +265,10 @@ mod tests {
         expected(walked, "scans/volume");
         let [named] = &all(std::slice::from_ref(&header)).unwrap()[..] else { unreachable!("one input") };
         expected(named, "volume");
-        // Without one of them, the header stands alone, and says what it lacks when it is opened.
+        // Without one of them, the others stay with the header, which says what it lacks when it is opened.
         std::fs::remove_file(&voxels[1]).unwrap();
-        assert_eq!(all(std::slice::from_ref(&header)).unwrap()[0].files, [header]);
+        let expected = [header.clone(), voxels[0].clone(), voxels[2].clone()];
+        assert_eq!(all(std::slice::from_ref(&header)).unwrap()[0].files, expected);
     }
 
     #[test]

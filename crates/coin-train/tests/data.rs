@@ -148,6 +148,25 @@ fn labels_without_a_geometry_are_not_paired_with_a_volume() {
 }
 
 #[test]
+fn label_pictures_of_16_bits_have_the_values_that_they_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = folder.path();
+    std::fs::create_dir_all(top.join("imagesTr")).unwrap();
+    std::fs::create_dir_all(top.join("labelsTr")).unwrap();
+    let description =
+        "\u{feff}{\"channel_names\": {\"0\": \"MR\"}, \"labels\": {\"background\": 0, \"kidney\": 1, \"cyst\": 3}}";
+    std::fs::write(top.join("dataset.json"), description).unwrap();
+    image(&top.join("imagesTr/a_0000.png"), 8, |x, y| (x * 16 + y) as u8);
+    let levels = (0..64).map(|at: u16| [0, 1, 3, 3][usize::from(at % 4)]).collect();
+    std::fs::write(top.join("labelsTr/a.png"), write::png_16bit(8, 8, levels).unwrap()).unwrap();
+    let found = table(SourceKind::NnUnet, top).unwrap();
+    assert_eq!(
+        found.rows().iter().map(|row| (pixels(row, "kidney"), pixels(row, "cyst"))).collect::<Vec<_>>(),
+        [(16, 32)]
+    );
+}
+
+#[test]
 fn names_that_end_like_a_channel_are_cases() {
     let folder = tempfile::tempdir().unwrap();
     let top = folder.path();

@@ -5,11 +5,15 @@ use flate2::read::ZlibDecoder;
 use super::header::{Decode, TextHeader, numbers};
 use super::voxels::{self, Element, Fields, Volume, Voxels};
 use crate::Error;
+use crate::error::excerpt;
 use crate::geometry::Affine;
 use crate::{Geometry, Limits};
 
 /// The key of the last header line.
 const DATA_FILE: &str = "ElementDataFile";
+
+/// Bytes in which the voxels' place must be named if a comment comes first.
+const START: usize = 1 << 16;
 
 /// Alternative keys of the axis directions.
 const DIRECTIONS: [&str; 3] = ["transformmatrix", "rotation", "orientation"];
@@ -17,7 +21,12 @@ const DIRECTIONS: [&str; 3] = ["transformmatrix", "rotation", "orientation"];
 /// Whether the bytes start like MetaImage.
 pub(crate) fn is_metaimage(bytes: &[u8]) -> bool {
     let begins = |key: &[u8]| bytes.get(..key.len()).is_some_and(|start| start.eq_ignore_ascii_case(key));
-    begins(b"ObjectType") || begins(b"NDims")
+    let says_where = || {
+        bytes
+            .get(..START.min(bytes.len()))
+            .is_some_and(|start| start.split(|&byte| byte == b'\n').any(|line| line.starts_with(DATA_FILE.as_bytes())))
+    };
+    begins(b"ObjectType") || begins(b"NDims") || begins(b"Comment") && says_where()
 }
 
 /// The files with the voxels; none if they follow the header.
@@ -69,19 +78,25 @@ fn is(header: &TextHeader<'_>, key: &str) -> bool {
 fn voxels(header: &TextHeader<'_>) -> Result<Voxels, Error> {
     let stated = header.get(&["elementtype"]).unwrap_or_default();
     let channels = header.get(&["elementnumberofchannels"]).unwrap_or("1");
-    let element = match (channels, stated) {
-        ("1", "MET_CHAR") => Element::I8,
-        ("1", "MET_UCHAR") => Element::U8,
-        ("1", "MET_SHORT") => Element::I16,
-        ("1", "MET_USHORT") => Element::U16,
-        ("1", "MET_INT") => Element::I32,
-        ("1", "MET_UINT") => Element::U32,
-        ("1", "MET_LONG_LONG") => Element::I64,
-        ("1", "MET_ULONG_LONG") => Element::U64,
-        ("1", "MET_FLOAT") => Element::F32,
-        ("1", "MET_DOUBLE") => Element::F64,
+    if channels != "1" {
+        let reason = format!("it is {}; save one volume of scalars", excerpt(channels));
+        return Err(header.invalid("ElementNumberOfChannels", reason));
+    }
+    let element = match stated {
+        "MET_CHAR" => Element::I8,
+        "MET_UCHAR" => Element::U8,
+        "MET_SHORT" => Element::I16,
+        "MET_USHORT" => Element::U16,
+        // Four bytes on every system.
+        "MET_INT" | "MET_LONG" => Element::I32,
+        "MET_UINT" | "MET_ULONG" => Element::U32,
+        "MET_LONG_LONG" => Element::I64,
+        "MET_ULONG_LONG" => Element::U64,
+        "MET_FLOAT" => Element::F32,
+        "MET_DOUBLE" => Element::F64,
+        "" => return Err(header.invalid("ElementType", "it is missing; export the volume again")),
         _ => {
-            let reason = format!("{stated:?} is not one real number; save as MET_SHORT or MET_FLOAT");
+            let reason = format!("\"{}\" is not one real number; save as MET_SHORT or MET_FLOAT", excerpt(stated));
             return Err(header.invalid("ElementType", reason));
         }
     };

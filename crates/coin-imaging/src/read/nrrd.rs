@@ -4,6 +4,7 @@ use super::gzip::Gunzip;
 use super::header::{Decode, TextHeader, is_list, numbers};
 use super::voxels::{self, Element, Fields, Volume, Voxels};
 use crate::Error;
+use crate::error::excerpt;
 use crate::geometry::Affine;
 use crate::{Geometry, Limits};
 
@@ -42,11 +43,12 @@ pub(crate) fn read(bytes: &[u8], images: &[&[u8]], name: &str, limits: &Limits) 
             );
         }
     }
-    let (decode, exact): (Decode<'_>, Option<usize>) = match header.get(&["encoding"]) {
-        Some("raw") => (|file| Box::new(file), Some(voxels.bytes(lengths))),
-        Some("gzip" | "gz") => (|file| Box::new(Gunzip::new(file)), None),
-        other => {
-            let reason = format!("it is {:?}; save the volume raw or gzipped", other.unwrap_or_default());
+    let encoding = header.get(&["encoding"]).unwrap_or_default();
+    let (decode, exact): (Decode<'_>, Option<usize>) = match encoding.to_ascii_lowercase().as_str() {
+        "raw" => (|file| Box::new(file), Some(voxels.bytes(lengths))),
+        "gzip" | "gz" => (|file| Box::new(Gunzip::new(file)), None),
+        _ => {
+            let reason = format!("it is \"{}\"; save the volume raw or gzipped", excerpt(encoding));
             return Err(header.invalid("encoding", reason));
         }
     };
@@ -124,16 +126,19 @@ fn vectors(stated: &str) -> Option<Vec<Option<Vector>>> {
             continue;
         }
         let (inside, behind) = rest.strip_prefix('(')?.split_once(')')?;
-        found.push(Some(vector(&numbers(inside)?)?));
+        let numbers = numbers(inside)?;
+        // NaN stands for none as well, and time is no direction in space.
+        let is_none = numbers.iter().all(|part| part.is_nan()) || matches!(numbers[..], [0.0, 0.0, 0.0, _]);
+        found.push(if is_none { None } else { Some(vector(&numbers)?) });
         rest = behind.trim_start();
     }
     Some(found)
 }
 
-/// A vector in space; those of a single slice may lie in its plane.
+/// A vector in space, whose fourth part is time; those of a single slice may lie in its plane.
 fn vector(numbers: &[f64]) -> Option<Vector> {
     match *numbers {
-        [x, y, z] => Some([x, y, z]),
+        [x, y, z] | [x, y, z, _] => Some([x, y, z]),
         [x, y] => Some([x, y, 0.0]),
         _ => None,
     }
@@ -141,7 +146,7 @@ fn vector(numbers: &[f64]) -> Option<Vector> {
 
 fn voxels(header: &TextHeader<'_>) -> Result<Voxels, Error> {
     let stated = header.get(&["type"]).unwrap_or_default();
-    let element = match stated {
+    let element = match stated.to_ascii_lowercase().as_str() {
         "signed char" | "int8" | "int8_t" => Element::I8,
         "uchar" | "unsigned char" | "uint8" | "uint8_t" => Element::U8,
         "short" | "short int" | "signed short" | "signed short int" | "int16" | "int16_t" => Element::I16,
@@ -153,7 +158,7 @@ fn voxels(header: &TextHeader<'_>) -> Result<Voxels, Error> {
         "float" => Element::F32,
         "double" => Element::F64,
         _ => {
-            let reason = format!("{stated:?} is not one real number; save as short or float");
+            let reason = format!("\"{}\" is not one real number; save as short or float", excerpt(stated));
             return Err(header.invalid("type", reason));
         }
     };
@@ -164,12 +169,13 @@ fn voxels(header: &TextHeader<'_>) -> Result<Voxels, Error> {
 /// The affine in RAS coordinates.
 fn affine(header: &TextHeader<'_>, directions: Vec<Vector>) -> Result<Affine, Error> {
     let space = header.get(&["space"]).unwrap_or("left-posterior-superior").to_ascii_lowercase();
-    let signs = match space.as_str() {
+    let signs = match space.trim_end_matches("-time").trim_end_matches('t') {
         "left-posterior-superior" | "lps" => [-1.0, -1.0, 1.0],
         "right-anterior-superior" | "ras" => [1.0, 1.0, 1.0],
         "left-anterior-superior" | "las" => [-1.0, 1.0, 1.0],
         _ => {
-            let reason = format!("{space:?} is not an anatomical space; save with left-posterior-superior");
+            let reason =
+                format!("\"{}\" is not an anatomical space; save with left-posterior-superior", excerpt(&space));
             return Err(header.invalid("space", reason));
         }
     };
@@ -185,5 +191,28 @@ fn affine(header: &TextHeader<'_>, directions: Vec<Vector>) -> Result<Affine, Er
         let reason = format!("it has {} directions in space, not 2 or 3; export the volume again", directions.len());
         return Err(header.invalid("space directions", reason));
     };
-    Ok([0, 1, 2].map(|world| [a[world], b[world], c[world], origin[world]].map(|mm| signs[world] * mm)))
+    let units = units(header)?;
+    let row =
+        |world: usize| [a[world], b[world], c[world], origin[world]].map(|part| signs[world] * units[world] * part);
+    Ok([0, 1, 2].map(row))
+}
+
+/// The lengths in mm of the units of the three directions in space.
+fn units(header: &TextHeader<'_>) -> Result<[f64; 3], Error> {
+    let mut units = [1.0; 3];
+    // Every unit is in quotes.
+    let stated = header.get(&["space units"]).unwrap_or_default().split('"').skip(1).step_by(2);
+    for (unit, stated) in units.iter_mut().zip(stated) {
+        *unit = match stated.trim() {
+            "" | "mm" => 1.0,
+            "cm" => 10.0,
+            "m" => 1000.0,
+            "um" | "µm" => 1e-3,
+            other => {
+                let reason = format!("\"{}\" is no unit of length; save the volume in mm", excerpt(other));
+                return Err(header.invalid("space units", reason));
+            }
+        };
+    }
+    Ok(units)
 }

@@ -12,7 +12,10 @@ pub(crate) fn is_picture(bytes: &[u8]) -> bool {
     let starts: [&[u8]; 2] = [b"\x89PNG", b"\xFF\xD8\xFF"];
     // "BM" alone is ambiguous; the next field is the file size.
     let bitmap = bytes.get(2..6).and_then(|size| size.try_into().ok()).map(u32::from_le_bytes);
-    let is_bitmap = bytes.starts_with(b"BM") && bitmap.is_some_and(|size| size as usize <= bytes.len() && size > 14);
+    // Some writers leave it 0; the size of the next header tells, too.
+    let header = bytes.get(14..18).and_then(|size| size.try_into().ok()).map(u32::from_le_bytes);
+    let is_bitmap = bytes.starts_with(b"BM")
+        && bitmap.is_some_and(|size| size as usize <= bytes.len() && size > 14 || size == 0 && header == Some(40));
     is_bitmap || starts.iter().any(|start| bytes.starts_with(start))
 }
 

@@ -12,6 +12,9 @@ use super::voxels::replace_nan;
 use crate::Error;
 use crate::{Limits, Slice, Window};
 
+/// The bit of NewSubfileType for a smaller copy of another page.
+const REDUCED: u32 = 1;
+
 /// The values of a page.
 type Page = ImageBuffer<Luma<f32>, Vec<f32>>;
 
@@ -35,7 +38,13 @@ pub(crate) fn read(
     let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(damaged)?.with_limits(allowed);
     let (mut pages, mut others, mut voxels): (Vec<Page>, usize, u64) = (Vec::new(), 0, 0);
     let mut size = None;
+    let stack = decoder.get_tag_ascii_string(Tag::ImageDescription).ok().and_then(|text| imagej_images(&text));
     loop {
+        let kind = decoder.find_tag_unsigned::<u32>(Tag::NewSubfileType).map_err(damaged)?.unwrap_or_default();
+        if kind & REDUCED != 0 && decoder.more_images() {
+            decoder.next_image().map_err(damaged)?;
+            continue;
+        }
         let (width, height) = decoder.dimensions().map_err(damaged)?;
         voxels = voxels.saturating_add(u64::from(width) * u64::from(height));
         if width.max(height) > limits.side {
@@ -72,6 +81,11 @@ pub(crate) fn read(
         }
         decoder.next_image().map_err(damaged)?;
     }
+    let found = pages.len() + others;
+    if let Some(images) = stack.filter(|images| *images > found) {
+        let reason = format!("ImageJ wrote {images} images into {found} of its pages; save it as NIfTI or in pages");
+        return Err(Error::invalid(name, "picture", reason));
+    }
     let sizes: Vec<[usize; 2]> = pages.iter().map(|page| [page.width() as usize, page.height() as usize]).collect();
     let mut planes: Vec<Vec<f32>> = pages.into_iter().map(Page::into_raw).collect();
     let without_nan = replace_nan(&mut planes);
@@ -83,6 +97,12 @@ pub(crate) fn read(
     };
     let slices = planes.into_iter().zip(sizes).enumerate().map(slice).collect::<Result<_, _>>()?;
     Ok((slices, left_out.into_iter().chain(without_nan).collect()))
+}
+
+/// The number of images that ImageJ's description states.
+fn imagej_images(description: &str) -> Option<usize> {
+    let lines = description.starts_with("ImageJ=").then(|| description.lines())?;
+    lines.filter_map(|line| line.strip_prefix("images=")).find_map(|count| count.trim().parse().ok())
 }
 
 /// Turns a page as the value of its tag Orientation says (TIFF 6.0, section 8).

@@ -102,6 +102,8 @@ impl Object {
         }
         self.text(tags::SOP_INSTANCE_UID, VR::UI, &author.identifier(0));
         self.text(tags::SERIES_INSTANCE_UID, VR::UI, &author.identifier(1));
+        // Of all times in the file.
+        self.text(tags::TIMEZONE_OFFSET_FROM_UTC, VR::SH, "+0000");
         self.text(tags::SERIES_NUMBER, VR::IS, "1");
         self.text(tags::INSTANCE_NUMBER, VR::IS, "1");
         self.text(tags::MANUFACTURER, VR::LO, "COIN");

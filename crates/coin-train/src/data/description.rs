@@ -7,6 +7,7 @@ use coin_imaging::Window;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::spreadsheet;
 use crate::Error;
 use crate::files;
 
@@ -137,8 +138,8 @@ impl Description {
         if !file.exists() {
             return Ok(None);
         }
-        let found: Self =
-            serde_json::from_slice(&files::read(&file)?).map_err(|reason| Error::folder(&file, reason))?;
+        let text = spreadsheet::text(&files::read(&file)?);
+        let found: Self = serde_json::from_str(&text).map_err(|reason| Error::folder(&file, reason))?;
         found.intensities().map_err(|reason| Error::folder(&file, format!("intensity: {reason}")))?;
         Ok(Some(found))
     }

@@ -15,6 +15,7 @@ mod slice_folder;
 pub mod source;
 mod spec;
 mod split;
+mod spreadsheet;
 mod subset;
 mod table;
 mod windows;

@@ -23,6 +23,7 @@ use rayon::prelude::*;
 
 use super::Subset;
 use super::description::{self, Description, Labels, OLDER_LABELS};
+use super::spreadsheet;
 use super::table::{Row, SliceTable};
 use crate::Error;
 use crate::files;
@@ -45,7 +46,7 @@ impl SliceTable {
                 format!("{reason}; a slice folder contains {TABLE}, {IMAGES}/ and optionally {MASKS}/"),
             )
         };
-        let mut reader = csv::Reader::from_path(&path).map_err(|reason| wrong(reason.to_string()))?;
+        let mut reader = spreadsheet::open(&path).map_err(|reason| wrong(reason.to_string()))?;
         let columns = reader.headers().map_err(|reason| wrong(reason.to_string()))?.clone();
         let older = || Description::of_ct("", Labels::new(OLDER_LABELS));
         let description = Arc::new(Description::open(folder)?.unwrap_or_else(older));

@@ -67,8 +67,8 @@ impl<'a, 'b> Stored<'a, 'b> {
         };
         // Photon-counting and spectral CT also store other quantities.
         match data.text(RESCALE_TYPE) {
-            Some("HU" | "US") | None => {}
-            Some(_) if !ct => {}
+            None => {}
+            Some(kind) if !ct || ["HU", "US"].iter().any(|known| known.eq_ignore_ascii_case(kind)) => {}
             Some(other) => {
                 let reason = format!("it is {}; export the reconstruction in HU", excerpt(other));
                 return Err(data.invalid(RESCALE_TYPE, reason));

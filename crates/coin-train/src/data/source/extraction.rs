@@ -146,7 +146,8 @@ impl Extraction<'_> {
             let slice = scan.extract(plane, index)?;
             let mut classes = vec![0; slice.hu().len()];
             for (label, labelled) in &labels {
-                add(&mut classes, &labelled.extract(plane, index)?, label).map_err(&case)?;
+                let is_picture = labelled.format() == Format::Picture;
+                add(&mut classes, &labelled.extract(plane, index)?, is_picture, label).map_err(&case)?;
             }
             if !every_slice && classes.iter().all(|&class| class == 0) {
                 continue;
@@ -251,8 +252,10 @@ fn text([columns, rows, slices]: [usize; 3]) -> String {
 }
 
 /// Maps the values of a label slice to classes and merges them into `classes`; the larger class wins.
-fn add(classes: &mut [u8], slice: &Slice, label: &LabelFile) -> Result<(), String> {
+fn add(classes: &mut [u8], slice: &Slice, is_picture: bool, label: &LabelFile) -> Result<(), String> {
     for (class, &value) in classes.iter_mut().zip(slice.hu()) {
+        // The labels of a picture with 16 bits, read as one with 8.
+        let value = if is_picture && value < 1.0 { (value * 257.0).round() } else { value };
         if value == 0.0 {
             continue;
         }

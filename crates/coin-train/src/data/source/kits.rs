@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Found, LabelFile, Volume, folders};
 use crate::Error;
 use crate::data::description::Labels;
-use crate::data::{Description, Subset};
+use crate::data::{Description, Subset, spreadsheet};
 use crate::files;
 
 /// Labels of the segmentation masks.
@@ -28,7 +28,7 @@ pub fn look(folder: &Path) -> Result<Found, Error> {
     if !splits.is_empty() && !cases.iter().any(|(case, _)| splits.contains_key(case)) {
         let listed = splits.keys().next().cloned().unwrap_or_default();
         let reason = format!("they list {listed}, but no case of this folder; each line must be the name of a case");
-        return Err(Error::folder(&folder.join("splits"), reason));
+        return Err(Error::folder(folder.join("splits"), reason));
     }
     let mut found = Found::new(Description::of_ct("KiTS", Labels::new(LABELS)));
     for (case, path) in cases {
@@ -57,9 +57,9 @@ fn splits(folder: &Path) -> Result<BTreeMap<String, Subset>, Error> {
         if !list.exists() {
             continue;
         }
-        let text = String::from_utf8_lossy(&files::read(&list)?).into_owned();
-        // Spreadsheets add a byte order mark, quotes and separators.
-        let added = |c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '"' | ',' | ';');
+        let text = spreadsheet::text(&files::read(&list)?);
+        // Spreadsheets add quotes and separators.
+        let added = |c: char| c.is_whitespace() || matches!(c, '"' | ',' | ';');
         for case in text.lines().map(|line| line.trim_matches(added)).filter(|case| !case.is_empty()) {
             if splits.insert(case.to_owned(), subset).is_some_and(|other| other != subset) {
                 return Err(Error::folder(&list, format!("{case} is also in another list; keep it in one list")));

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::{Found, LabelFile, Volume, Wanted, entries, folders};
 use crate::Error;
 use crate::data::description::{Labels, meant};
-use crate::data::{Description, Subset};
-use crate::files::{self, without_volume_ending};
+use crate::data::{Description, Subset, spreadsheet};
+use crate::files::without_volume_ending;
 
 /// Names of the image of a case, without ending, with their modality.
 const IMAGES: [(&str, &str); 2] = [("ct", "CT"), ("mri", "MR")];
@@ -99,13 +99,10 @@ fn splits(table: &Path) -> Result<BTreeMap<String, Subset>, Error> {
         return Ok(BTreeMap::new());
     }
     let wrong = |reason: String| Error::folder(table, reason);
-    let bytes = files::read(table)?;
-    let first = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    // The releases use semicolons; a spreadsheet may have saved the table otherwise.
-    let count = |delimiter: u8| first.iter().filter(|&&byte| byte == delimiter).count();
-    let delimiter = [b'\t', b',', b';'].into_iter().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b';');
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(&bytes[..]);
+    let mut reader = spreadsheet::open(table)?;
     let columns = reader.headers().map_err(|reason| wrong(reason.to_string()))?;
+    let columns: csv::StringRecord = columns.iter().map(str::to_ascii_lowercase).collect();
+    reader.set_headers(columns.clone());
     if let Some(missing) = ["image_id", "split"].into_iter().find(|name| !columns.iter().any(|column| column == *name))
     {
         return Err(wrong(format!("it has no column {missing}; separate its columns by semicolons, commas or tabs")));

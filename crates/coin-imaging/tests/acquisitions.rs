@@ -189,55 +189,18 @@ fn enhanced(told: impl Fn(bool) -> DataElement<InMemDicomObject>) -> Vec<u8> {
 
 #[test]
 fn frames_of_a_file_are_told_apart_by_their_functional_groups() {
-    let element = |tag, vr, value: PrimitiveValue| DataElement::new(tag, vr, value);
-    let chosen = |second: bool, values: [f64; 2]| values[usize::from(second)];
-    let told: [(&str, Box<dyn Fn(bool) -> DataElement<InMemDicomObject>>); 6] = [
-        (
-            "echo time",
-            Box::new(|second| {
-                let value = PrimitiveValue::from(chosen(second, [4.6, 9.2]));
-                sequence(tags::MR_ECHO_SEQUENCE, [element(tags::EFFECTIVE_ECHO_TIME, VR::FD, value)])
-            }),
-        ),
-        (
-            "time point",
-            Box::new(|second| {
-                let value = PrimitiveValue::from(chosen(second, [1.0, 2.0]) as u32);
-                sequence(tags::FRAME_CONTENT_SEQUENCE, [element(tags::TEMPORAL_POSITION_INDEX, VR::UL, value)])
-            }),
-        ),
-        (
-            "acquisition",
-            Box::new(|second| {
-                let value = PrimitiveValue::from(chosen(second, [1.0, 2.0]) as u16);
-                sequence(tags::FRAME_CONTENT_SEQUENCE, [element(tags::FRAME_ACQUISITION_NUMBER, VR::US, value)])
-            }),
-        ),
-        (
-            "b-value",
-            Box::new(|second| {
-                let value = PrimitiveValue::from(chosen(second, [0.0, 800.0]));
-                sequence(tags::MR_DIFFUSION_SEQUENCE, [element(tags::DIFFUSION_B_VALUE, VR::FD, value)])
-            }),
-        ),
-        (
-            "frame type",
-            Box::new(|second| {
-                let value =
-                    PrimitiveValue::from(if second { "DERIVED\\PRIMARY\\WATER" } else { "DERIVED\\PRIMARY\\FAT" });
-                sequence(tags::MR_IMAGE_FRAME_TYPE_SEQUENCE, [element(tags::FRAME_TYPE, VR::CS, value)])
-            }),
-        ),
-        (
-            "kernel",
-            Box::new(|second| {
-                let value = PrimitiveValue::from(if second { "B70f" } else { "B30f" });
-                sequence(tags::CT_RECONSTRUCTION_SEQUENCE, [element(tags::CONVOLUTION_KERNEL, VR::SH, value)])
-            }),
-        ),
-    ];
-    for (what, told) in told {
-        assert_eq!(volumes(&[enhanced(told)]), [[0.0, 3.0, 4.0], [1.0, 2.0, 5.0]], "{what}");
+    let doubles = |a: f64, b: f64| [a, b].map(PrimitiveValue::from);
+    let texts = |a: &str, b: &str| [a, b].map(PrimitiveValue::from);
+    for (group, tag, vr, values) in [
+        (tags::MR_ECHO_SEQUENCE, tags::EFFECTIVE_ECHO_TIME, VR::FD, doubles(4.6, 9.2)),
+        (tags::MR_DIFFUSION_SEQUENCE, tags::DIFFUSION_B_VALUE, VR::FD, doubles(0.0, 800.0)),
+        (tags::FRAME_CONTENT_SEQUENCE, tags::TEMPORAL_POSITION_INDEX, VR::UL, [1_u32, 2].map(PrimitiveValue::from)),
+        (tags::FRAME_CONTENT_SEQUENCE, tags::FRAME_ACQUISITION_NUMBER, VR::US, [1_u16, 2].map(PrimitiveValue::from)),
+        (tags::MR_IMAGE_FRAME_TYPE_SEQUENCE, tags::FRAME_TYPE, VR::CS, texts("DERIVED\\WATER", "DERIVED\\FAT")),
+        (tags::CT_RECONSTRUCTION_SEQUENCE, tags::CONVOLUTION_KERNEL, VR::SH, texts("B30f", "B70f")),
+    ] {
+        let told = |second: bool| sequence(group, [DataElement::new(tag, vr, values[usize::from(second)].clone())]);
+        assert_eq!(volumes(&[enhanced(told)]), [[0.0, 3.0, 4.0], [1.0, 2.0, 5.0]], "{tag}");
     }
 }
 

@@ -203,6 +203,27 @@ describe("Batch", () => {
     visitor.assertNoErrors();
   });
 
+  test("cancelling in the viewer does not fail the case that is being explained", async () => {
+    const cancelled = join(dirname(folder), "fred.nii");
+    await writeFile(cancelled, discNifti(64, 60));
+    await page.locator("#batch-files").setInputFiles(cancelled);
+    await page.locator("#batch-start").click();
+    // Opens a file and cancels at once, which stops the workers that the batch uses as well.
+    await page.waitForFunction(() => /fred, slice \d+ of 60/.test(document.getElementById("batch")?.textContent ?? ""), undefined, { timeout: 60_000 });
+    await page.evaluate((bytes) => {
+      const chosen = new DataTransfer();
+      chosen.items.add(new File([Uint8Array.from(bytes)], "large.nii"));
+      const picker = /** @type {HTMLInputElement} */ (document.getElementById("file"));
+      picker.files = chosen.files;
+      picker.dispatchEvent(new Event("change"));
+      setTimeout(() => document.getElementById("cancel")?.click(), 5);
+    }, [...discNifti(64, 60)]);
+    await status(/^1 case explained; /);
+    assert.equal((await rows()).find(([label]) => label === "fred")?.[1], "60");
+    await visitor.tab("batch");
+    await page.getByRole("button", { name: "Remove fred" }).click();
+  });
+
   test("a batch pauses, continues after a reload if it is kept, and leaves nothing behind when it is removed", async () => {
     await page.locator("#batch-keep").check();
     const many = join(dirname(folder), "erik.nii");

@@ -10,8 +10,11 @@ test("only the newest request that arrives during a task runs, even if the task 
     if (request === 1) throw new Error("the first one fails");
     done.push(request);
   });
-  await Promise.all([run(1), run(2), run(3)]);
+  const all = Promise.all([run(1), run(2), run(3)]);
+  assert.ok(run.isWaiting(), "3 waits");
+  await all;
   assert.deepEqual(done, [3]);
+  assert.ok(!run.isWaiting());
 });
 
 test("an error rejects if no newer request follows", async () => {

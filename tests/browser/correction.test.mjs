@@ -154,6 +154,59 @@ describe("Correction of a mask", () => {
     visitor.assertNoErrors();
   });
 
+  test("a stroke ends with its slice", async () => {
+    await visitor.explain(() => page.locator("#slice").fill("0"));
+    const computed = await mask();
+    await visitor.explain(() => page.locator("#slice").fill("1"));
+    await choose("brush");
+    const box = await page.locator("#pane-mask").boundingBox();
+    assert.ok(box);
+    await page.mouse.move(box.x + 0.3 * box.width, box.y + 0.3 * box.height);
+    await page.mouse.down();
+    await visitor.explain(() => page.mouse.wheel(0, -100));
+    await page.mouse.move(box.x + 0.6 * box.width, box.y + 0.3 * box.height, { steps: 5 });
+    await page.mouse.up();
+    assert.equal((await visitor.coin()).source.slice, 0);
+    assert.deepEqual(await mask(), computed);
+    assert.ok(await page.locator("#undo").isDisabled());
+    await visitor.explain(() => page.locator("#slice").fill("1"));
+    await page.locator("#clear-edits").click();
+  });
+
+  test("corrections outlast another series and an inserted lesion", async () => {
+    const series = (/** @type {string} */ uid) => [0, 10, 20].map((place) => ({ name: `${uid} ${place}`, mimeType, buffer: discDicom({ series: uid, place }) }));
+    await visitor.openFiles([...series("1.7"), ...series("1.8")]);
+    // A click on an own image changes nothing.
+    await choose("insert");
+    await visitor.openFiles([...series("1.7"), ...series("1.8")]);
+    assert.ok(await page.locator("input[name=tool][value=pan]").isChecked());
+    await choose("brush");
+    await drag([0.4, 0.4], [0.6, 0.6]);
+    const painted = await mask();
+    await visitor.explain(() => page.locator("#series").selectOption("1"));
+    assert.notDeepEqual(await mask(), painted);
+    await visitor.explain(() => page.locator("#series").selectOption("0"));
+    assert.deepEqual(await mask(), painted);
+    await choose("insert");
+    await visitor.explain(() => page.locator("#insert").click());
+    assert.match(await visitor.text("source-name"), /, synthetic lesion inserted$/);
+    assert.ok(!(await page.locator("#save-mask").isVisible()));
+    await visitor.explain(() => page.locator("#remove-inserted").click());
+    assert.deepEqual(await mask(), painted);
+    assert.ok(await page.locator("#save-mask").isVisible());
+    // Another language loads the page again, if the visitor agrees.
+    const asked = page.waitForEvent("dialog").then(async (dialog) => {
+      await dialog.dismiss();
+      return dialog.type();
+    });
+    await page.locator("#language").selectOption("de");
+    assert.equal(await asked, "confirm");
+    assert.equal(await page.locator("#language").inputValue(), "en");
+    assert.deepEqual(await mask(), painted);
+    await page.locator("#clear-edits").click();
+    visitor.assertNoErrors();
+  });
+
   test("dashed outlines show the mask at nearby thresholds", async () => {
     await visitor.explain(() => page.locator("#samples").selectOption("phantom-abnormal"));
     const picture = () => page.locator("#pane-mask").evaluate((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL());
@@ -176,7 +229,7 @@ describe("Correction of a mask", () => {
     await page.emulateMedia({ media: "print" });
     await page.locator("#report").waitFor();
     const text = await page.locator("#report").innerText();
-    for (const part of [/RESEARCH USE ONLY/, /Classifier: abnormal/, /\d+ mm²\s+\d+ × \d+ mm/, /Threshold\s*0\.25/, /synthetic lesion inserted/]) assert.match(text, part);
+    for (const part of [/RESEARCH USE ONLY/, /Classifier: abnormal/, /\d+ mm²\s+\d+ × \d+ mm/, /Threshold\s*0\.25/, /Limitations\s*Trained on procedural phantoms only/, /Display window\s*−200 to 400 HU/, /synthetic lesion inserted/]) assert.match(text, part);
     assert.ok(!(await page.locator("#viewer").isVisible()));
     assert.ok((await page.locator("#report canvas").count()) === 4);
     if (process.env.COIN_SCREENSHOTS) await page.screenshot({ path: `${process.env.COIN_SCREENSHOTS}/report.png`, fullPage: true });

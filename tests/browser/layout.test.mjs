@@ -88,6 +88,19 @@ describe("Layout", () => {
     await page.context().close();
   });
 
+  test("on a phone, callouts can be closed, and opening a file closes them", async () => {
+    for (const close of [
+      (/** @type {Visitor} */ { page }) => page.locator(".callout:visible button").click(),
+      (/** @type {Visitor} */ phone) => phone.openFiles({ name: "image.png", mimeType, buffer: discPng(64) }),
+    ]) {
+      const phone = await open({ viewport: { width: 390, height: 844 } }, false);
+      await phone.page.locator(".callout:visible").first().waitFor();
+      await close(phone);
+      assert.equal(await phone.page.locator(".callout").count(), 0);
+      await phone.page.context().close();
+    }
+  });
+
   test("callouts appear on the first visit only, and not once they are closed", async () => {
     const visitor = await open({}, false);
     const { page } = visitor;

@@ -107,6 +107,27 @@ describe("Viewer", () => {
     await phone.page.context().close();
   });
 
+  test("zooming with two fingers paints nothing", async () => {
+    const phone = await Visitor.open(browser, `${site.address}#device=cpu&model=${MODEL}`, { hasTouch: true, viewport: { width: 390, height: 844 } });
+    const mask = async () => (await phone.coin()).mask;
+    const computed = await mask();
+    for (const tool of ["brush", "component"]) {
+      await phone.page.locator(`input[name=tool][value=${tool}]`).check();
+      const box = await phone.page.locator("#pane-mask").boundingBox();
+      assert.ok(box);
+      const fingers = await phone.page.context().newCDPSession(phone.page);
+      const touch = (/** @type {"touchStart" | "touchMove" | "touchEnd"} */ type, /** @type {number[]} */ ...xs) =>
+        fingers.send("Input.dispatchTouchEvent", { type, touchPoints: xs.map((x, id) => ({ x: box.x + box.width * x, y: box.y + box.height / 2, id })) });
+      await touch("touchStart", 0.45);
+      await touch("touchStart", 0.45, 0.55);
+      await touch("touchMove", 0.35, 0.65);
+      await touch("touchEnd");
+      assert.deepEqual(await mask(), computed, tool);
+    }
+    assert.ok(await phone.page.locator("#undo").isDisabled());
+    await phone.page.context().close();
+  });
+
   test("dragging with the window tool sets the window", async () => {
     await choose("window");
     const bright = await visitor.brightness("pane-input");

@@ -277,6 +277,8 @@ export function testMainPath(name, skip, start) {
 
     test("the page changes to German", async () => {
       await driver.evaluate(() => {
+        // The page asks before it closes the opened images.
+        window.confirm = () => true;
         const language = /** @type {HTMLSelectElement} */ (document.getElementById("language"));
         language.value = "de";
         language.dispatchEvent(new Event("change", { bubbles: true }));

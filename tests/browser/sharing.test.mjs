@@ -134,6 +134,12 @@ describe("State, settings and models", () => {
     assert.equal(await visitor.state(), "failed");
     assert.match(await visitor.text("notice-text"), /not a whole safetensors file/);
     assert.equal(await visitor.page.locator("#model option:checked").innerText(), `Own: ${MODEL}`);
+    // One that would replace it, too.
+    await visitor.openFiles({ name: `${MODEL}.safetensors`, mimeType, buffer: Buffer.from("no model") });
+    assert.equal(await visitor.state(), "failed");
+    await visitor.explain(() => visitor.page.locator("#new-patient").click());
+    assert.equal(await visitor.state(), "ready");
+    assert.equal(await visitor.page.locator("#model option:checked").innerText(), `Own: ${MODEL}`);
     await visitor.explain(() => visitor.page.locator("#samples").selectOption("phantom-normal"));
     assert.equal(await visitor.state(), "ready");
 

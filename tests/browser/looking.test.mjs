@@ -124,7 +124,7 @@ describe("Viewer", () => {
       await touch("touchEnd");
       assert.deepEqual(await mask(), computed, tool);
     }
-    assert.ok(await phone.page.locator("#undo").isDisabled());
+    for (const button of ["#undo", "#redo"]) assert.ok(await phone.page.locator(button).isDisabled(), button);
     await phone.page.context().close();
   });
 

@@ -66,7 +66,7 @@ export function initCorrection(current, onChange) {
       const result = painted;
       last = painted = null;
       if (!result) return;
-      if (!keeps) editsOf(result).undo();
+      if (!keeps) editsOf(result).cancel();
       if (result === current()) changed(result);
     };
     return {

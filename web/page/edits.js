@@ -82,6 +82,11 @@ export class Edits {
     this.#changes.fill(0);
   }
 
+  /** Drops the edit that was begun last. */
+  cancel() {
+    this.#changes = this.#undone.pop() ?? this.#changes;
+  }
+
   undo() {
     this.#step(this.#undone, this.#redone);
   }
@@ -133,9 +138,10 @@ export function editsOfSlice(owner, model, index, size) {
   return edits;
 }
 
-/** Whether a mask of a source's slices is corrected. @param {import("./main.js").ImageSource} source */
+/** Whether a mask of what was opened with a source is corrected. @param {import("./main.js").ImageSource} source */
 export function hasEdits(source) {
-  return [...(known.get(source.scan ?? source)?.values() ?? [])].some((edits) => !edits.isEmpty);
+  const owners = source.study?.scans ?? [source.scan ?? source];
+  return owners.some((owner) => [...(known.get(owner)?.values() ?? [])].some((edits) => !edits.isEmpty));
 }
 
 /**

@@ -240,7 +240,7 @@ export function showSource(input, info, isPassing) {
   showName(input);
   const scan = source instanceof ScanSource ? source : null;
   // A click on an image of the user must not change it.
-  if (scan && !scan.sample && scan.study !== shownSource?.study && chosenTool() === "insert") chooseTool("pan");
+  if (scan && !scan.sample && scan.study.files !== shownSource?.study.files && chosenTool() === "insert") chooseTool("pan");
   const keepsControls = isPassing && scan === shownSource;
   shownSource = scan;
   modelWindow = info.window;

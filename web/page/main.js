@@ -72,6 +72,7 @@ import { initVolume, showVolume, updateVolume } from "./volume.js";
  * @property {string | null} credit
  * @property {string | null} caveat limitations of the sample
  * @property {import("../coin.js").Scan | null} scan null for phantoms
+ * @property {import("./files.js").Study} [study] what was opened together
  * @property {(index: number, info: ModelInfo, signal: AbortSignal) => Promise<InputSlice>} load
  * @property {() => void} close
  */
@@ -258,9 +259,10 @@ async function ready(signal) {
   } catch (error) {
     if (requestedModel === name) requestedModel = loadedModel?.name ?? null;
     // Remove a file that is not a valid model from the list; the one that it was to replace stays.
-    if (entry.own && !signal.aborted && !(error instanceof EngineStopped)) {
-      models = models.filter((other) => other !== entry);
-      if (loadedModel?.own && !models.includes(loadedModel)) models = [...models, loadedModel];
+    const replaced = loadedModel?.own && loadedModel.name === entry.name ? [loadedModel] : [];
+    const isInvalid = !signal.aborted && !(error instanceof EngineStopped);
+    if (entry.own && (isInvalid || replaced.length > 0)) {
+      models = [...models.filter((other) => other !== entry), ...replaced];
       setModelOptions(models);
     }
     if (loadedModel) selectModel(loadedModel.name);
@@ -463,7 +465,7 @@ initZoom();
 const insertion = initInsertion(settled, show);
 const measuring = initRuler(settled);
 const windowing = initWindowing(current, () => redraw(undefined));
-const correction = initCorrection(current, (shown) => remask(shown).catch(showError));
+const correction = initCorrection(settled, (shown) => remask(shown).catch(showError));
 initTools({ insert: insertion.tool, length: measuring.tool, window: windowing.tool, ...correction });
 initCrosshair(
   (at) => {

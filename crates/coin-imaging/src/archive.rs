@@ -55,12 +55,11 @@ pub(crate) fn unpack(bytes: &[u8], name: &str, limits: &Limits) -> Result<Unpack
         let path = format!("{name}/{path}");
         let mut content = Vec::new();
         let read = archive.by_index(index).map_err(io::Error::from);
-        match read.and_then(|entry| entry.take(left + 1).read_to_end(&mut content)) {
-            Ok(_) => {
-                left =
-                    left.checked_sub(content.len() as u64).ok_or_else(|| too_large("unpacked size", limits.bytes))?;
-                unpacked.files.push((path, content));
-            }
+        let read = read.and_then(|entry| entry.take(left + 1).read_to_end(&mut content));
+        // Of a damaged file, too.
+        left = left.checked_sub(content.len() as u64).ok_or_else(|| too_large("unpacked size", limits.bytes))?;
+        match read {
+            Ok(_) => unpacked.files.push((path, content)),
             Err(reason) => unpacked.errors.push(damaged(&path, &reason)),
         }
     }

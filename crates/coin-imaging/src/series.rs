@@ -155,6 +155,7 @@ impl Series<'_> {
         let mut layers: Vec<Vec<Layered>> = Vec::new();
         let mut places: Vec<Place> = Vec::new();
         let mut copies = 0_usize;
+        let fewest = fewest_at_a_place(&self.frames);
         for frame in std::mem::take(&mut self.frames) {
             let at = height(&frame);
             let is_here = |place: &&mut Place| at.zip(place.at).is_some_and(|(a, b)| (a - b).abs() < SAME_POSITION_MM);
@@ -170,11 +171,12 @@ impl Series<'_> {
                 place.images.push(Image::of(&first.frame));
             }
             let image = Image::of(&frame);
-            if place.images.contains(&image) {
+            let is_copy = place.images.iter().any(|other| other.digest == image.digest);
+            // Beyond the images that all places have, equal ones are of no other volume.
+            if place.images.contains(&image) || is_copy && place.taken >= fewest {
                 copies += 1;
                 continue;
             }
-            let is_copy = place.images.iter().any(|other| other.digest == image.digest);
             place.images.push(image);
             place.taken += 1;
             add(&mut layers, place.taken - 1, Layered { frame, is_copy });
@@ -255,9 +257,19 @@ fn place(frame: &Frame) -> f64 {
 
 /// The largest number of frames that share a place.
 fn most_at_a_place(frames: &[Frame]) -> usize {
+    counts(frames).into_iter().max().unwrap_or(0)
+}
+
+/// The smallest number of frames at a place.
+fn fewest_at_a_place(frames: &[Frame]) -> usize {
+    counts(frames).into_iter().min().unwrap_or(0)
+}
+
+/// The number of frames at each place.
+fn counts(frames: &[Frame]) -> Vec<usize> {
     let mut places: Vec<f64> = frames.iter().map(place).collect();
     places.sort_by(f64::total_cmp);
-    places.chunk_by(|a, b| b - a < SAME_POSITION_MM).map(<[f64]>::len).max().unwrap_or(0)
+    places.chunk_by(|a, b| b - a < SAME_POSITION_MM).map(<[f64]>::len).collect()
 }
 
 /// SHA-256 of the pixels.

@@ -13,8 +13,8 @@ const MIN_COSINE: f64 = 0.965_925_8;
 const MAX_SHEAR: f64 = 0.0087;
 /// Fewest slices of a sagittal or coronal series from which axial slices are cut.
 const MIN_SLICES: usize = 8;
-/// Slices within this distance, in mm, have the same position: exporting again rounds.
-pub(crate) const SAME_POSITION_MM: f64 = 0.02;
+/// Slices within this distance, in mm, have the same position: exporting again rounds. No spacing is smaller.
+pub(crate) const SAME_POSITION_MM: f64 = 9e-3;
 /// Largest shift of a slice in its plane against its neighbours, in mm.
 const MAX_SHIFT_MM: f64 = 0.5;
 /// Tolerance for spacings in mm and for direction cosines.
@@ -271,16 +271,18 @@ fn even_distance(name: &str, planes: &[Plane], notes: &mut Vec<String>) -> Resul
     let whole = steps.iter().fold([0.0; 3], |sum, step| [0, 1, 2].map(|i| sum[i] + step[i]));
     let distance = distances.iter().sum::<f64>();
     let shift = difference(whole, normal.map(|part| part * distance));
-    // All steps of a sheared stack have the same part in the plane.
+    // The part in the plane grows with the distance in a sheared stack.
     let lateral: Vec<Vector> =
         steps.iter().map(|step| difference(*step, normal.map(|part| part * dot(*step, normal)))).collect();
-    let usual = [0, 1, 2].map(|axis| median(lateral.iter().map(|step| step[axis]).collect()).unwrap_or_default());
-    let apart = |step: &Vector| {
-        let apart = difference(*step, usual);
+    let slopes = |axis: usize| lateral.iter().zip(&distances).map(|(step, mm)| step[axis] / mm).collect();
+    let usual = [0, 1, 2].map(|axis| median(slopes(axis)).unwrap_or_default());
+    let apart = |(step, mm): (&Vector, &f64)| {
+        let apart = difference(*step, usual.map(|part| part * mm));
         dot(apart, apart).sqrt()
     };
-    if let Some(at) = lateral.iter().position(|step| apart(step) > MAX_SHIFT_MM) {
-        let (before, mm) = (at + 1, lateral.get(at).map(apart).unwrap_or_default());
+    let mut shifts = lateral.iter().zip(&distances).map(apart).enumerate();
+    if let Some((at, mm)) = shifts.find(|(_, mm)| *mm > MAX_SHIFT_MM) {
+        let before = at + 1;
         notes.push(format!(
             "slices are shifted in their plane, by {mm:.1} mm after slice {before}; no volume is exported"
         ));

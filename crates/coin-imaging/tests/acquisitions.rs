@@ -119,6 +119,11 @@ fn equal_slices_of_phases_are_no_copies() {
     let files: Vec<Vec<u8>> = files.iter().map(Dicom::bytes).collect();
     assert_eq!(volumes(&files), [[0.0, 0.0, 6.0], [1.0, 0.0, 7.0], [2.0, 5.0, 8.0]]);
 
+    // A place with a copy does not move the slices of the second phase.
+    let mut files: Vec<Vec<u8>> = (0..6).map(|index| slice(f64::from(index / 2), index).bytes()).collect();
+    files.insert(3, slice(1.0, 7).words(&[2; 6]).bytes());
+    assert_eq!(volumes(&files), [[0.0, 2.0, 4.0], [1.0, 3.0, 5.0]]);
+
     // The same image twice, and a whole series exported again with other numbers, are copies.
     let series = |first: u16| (0..3).map(move |index| (index, slice(f64::from(index), first + index)));
     let again = series(10).map(|(index, mut file)| file.words(&[index; 6]).bytes());
@@ -160,6 +165,18 @@ fn slices_that_are_shifted_in_their_plane_are_no_volume() {
         assert!(opened.scans[0].geometry().is_none());
     }
     assert!(shifted([0.0, 0.1, 0.0, 0.1, 0.0, 0.0]).scans[0].geometry().is_some(), "rounded positions");
+    // A tilted gantry stays one where a slice is missing.
+    let tilted: Vec<Vec<u8>> = [0.0, 3.0, 6.0, 12.0, 15.0]
+        .into_iter()
+        .enumerate()
+        .map(|(index, z)| {
+            let mut file = slice(z, index as u16);
+            file.text(tags::IMAGE_POSITION_PATIENT, VR::DS, &format!("0\\{}\\{z}", 0.36 * z)).bytes()
+        })
+        .collect();
+    let files: Vec<File<'_>> = tilted.iter().map(|bytes| File { name: "slice", bytes }).collect();
+    let message = open_all(&files, Window::ABDOMEN, &Limits::default()).unwrap_err().to_string();
+    assert!(message.contains("the slices are sheared by 19.8 degrees (gantry tilt)"), "{message}");
 }
 
 fn sequence(

@@ -81,6 +81,10 @@ fn a_picture_that_ends_early_is_refused() {
     for length in [jpeg.len() / 2, jpeg.len() - 2] {
         assert_eq!(refusal(&jpeg[..length]), expected);
     }
+    // Bytes that fill the space before a marker.
+    let mut filled = jpeg.clone();
+    filled.splice(2..2, [0xFF; 3]);
+    assert!(open(&filled).is_ok());
 }
 
 fn compressed(fragments: Vec<Vec<u8>>, syntax: &str) -> Vec<u8> {
@@ -132,7 +136,37 @@ fn lossless_jpeg_of_any_precision_is_decoded() {
 }
 
 #[test]
+fn the_size_in_a_codestream_is_checked_before_it_is_decoded() {
+    let mut frame = lossless_jpeg([3, 2], 12, &[1; 6]);
+    let start = frame.windows(2).position(|marker| marker == [0xFF, 0xC3]).unwrap();
+    frame[start + 5..start + 9].fill(0xFF);
+    let expected = "scan: PixelData: its frame has 65535 x 65535 pixels instead of 3 x 2";
+    assert_eq!(refusal(&compressed(vec![frame], uids::JPEG_LOSSLESS_SV1)), expected);
+}
+
+/// A frame of 16-bit pixels in RLE (PS3.5, annex G): the high bytes, then the low ones, each as a literal run.
+fn rle(values: &[u16]) -> Vec<u8> {
+    let segment = |bytes: Vec<u8>| [&[bytes.len() as u8 - 1], &bytes[..]].concat();
+    let [high, low] = [8, 0].map(|shift| segment(values.iter().map(|value| (value >> shift) as u8).collect()));
+    let offsets = [2, 64, 64 + high.len() as u32].map(u32::to_le_bytes).concat();
+    let mut frame = offsets;
+    frame.resize(64, 0);
+    frame.extend(high);
+    frame.extend(low);
+    frame.resize(frame.len().next_multiple_of(2), 0);
+    frame
+}
+
+#[test]
 fn more_compressed_frames_than_declared_are_refused() {
+    let values = [1, 300, 3, 4, 5, 4095];
+    let divided = |frame: Vec<u8>| vec![frame[..70].to_vec(), frame[70..].to_vec()];
+    let scan = open(&compressed(divided(rle(&values)), uids::RLE_LOSSLESS)).unwrap();
+    assert_eq!(scan.slice(0).unwrap().hu(), values.map(f32::from));
+    let two = vec![rle(&values), rle(&values)];
+    let expected = "scan: PixelData: it has 2 frames, but NumberOfFrames says 1; export the file again";
+    assert_eq!(refusal(&compressed(two, uids::RLE_LOSSLESS)), expected);
+
     let frame = || lossless_jpeg([3, 2], 12, &[1; 6]);
     let expected = "scan: PixelData: it has 6 frames, but NumberOfFrames says 1; export the file again";
     assert_eq!(refusal(&compressed((0..6).map(|_| frame()).collect(), uids::JPEG_LOSSLESS_SV1)), expected);

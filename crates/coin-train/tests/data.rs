@@ -125,12 +125,19 @@ fn labels_of_another_geometry_are_refused_or_paired_by_voxel() {
     }
 }
 
+/// An empty nnU-Net folder.
+fn nnunet_folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for part in ["imagesTr", "labelsTr"] {
+        std::fs::create_dir(folder.path().join(part)).unwrap();
+    }
+    folder
+}
+
 #[test]
 fn labels_without_a_geometry_are_not_paired_with_a_volume() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = nnunet_folder();
     let top = folder.path();
-    std::fs::create_dir_all(top.join("imagesTr")).unwrap();
-    std::fs::create_dir_all(top.join("labelsTr")).unwrap();
     let description =
         r#"{"channel_names": {"0": "CT"}, "labels": {"background": 0, "kidney": 1}, "file_ending": ".nii.gz"}"#;
     std::fs::write(top.join("dataset.json"), description).unwrap();
@@ -149,10 +156,8 @@ fn labels_without_a_geometry_are_not_paired_with_a_volume() {
 
 #[test]
 fn label_pictures_of_16_bits_have_the_values_that_they_store() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = nnunet_folder();
     let top = folder.path();
-    std::fs::create_dir_all(top.join("imagesTr")).unwrap();
-    std::fs::create_dir_all(top.join("labelsTr")).unwrap();
     let description =
         "\u{feff}{\"channel_names\": {\"0\": \"MR\"}, \"labels\": {\"background\": 0, \"kidney\": 1, \"cyst\": 3}}";
     std::fs::write(top.join("dataset.json"), description).unwrap();
@@ -168,10 +173,8 @@ fn label_pictures_of_16_bits_have_the_values_that_they_store() {
 
 #[test]
 fn names_that_end_like_a_channel_are_cases() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = nnunet_folder();
     let top = folder.path();
-    std::fs::create_dir_all(top.join("imagesTr")).unwrap();
-    std::fs::create_dir_all(top.join("labelsTr")).unwrap();
     let description = r#"{"modality": {"0": "CT"}, "labels": {"0": "background", "1": "kidney"}}"#;
     std::fs::write(top.join("dataset.json"), description).unwrap();
     for case in ["patient_0000", "patient_0001"] {

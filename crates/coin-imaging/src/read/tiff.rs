@@ -36,12 +36,19 @@ pub(crate) fn read(
     let mut allowed = DecoderLimits::default();
     allowed.decoding_buffer_size = usize::try_from(limits.bytes).unwrap_or(usize::MAX);
     let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(damaged)?.with_limits(allowed);
-    let (mut pages, mut others, mut voxels): (Vec<Page>, usize, u64) = (Vec::new(), 0, 0);
+    let (mut pages, mut others, mut thumbnails, mut voxels): (Vec<Page>, usize, usize, u64) = (Vec::new(), 0, 0, 0);
     let mut size = None;
     let stack = decoder.get_tag_ascii_string(Tag::ImageDescription).ok().and_then(|text| imagej_images(&text));
     loop {
         let kind = decoder.find_tag_unsigned::<u32>(Tag::NewSubfileType).map_err(damaged)?.unwrap_or_default();
-        if kind & REDUCED != 0 && decoder.more_images() {
+        if pages.len() + others + thumbnails >= limits.slices as usize {
+            return Err(too_large("number of pages", limits.slices.into()));
+        }
+        if kind & REDUCED != 0 && (decoder.more_images() || !pages.is_empty()) {
+            thumbnails += 1;
+            if !decoder.more_images() {
+                break;
+            }
             decoder.next_image().map_err(damaged)?;
             continue;
         }
@@ -53,16 +60,13 @@ pub(crate) fn read(
         if voxels > limits.voxels {
             return Err(too_large("pixels", limits.voxels));
         }
-        if pages.len() + others >= limits.slices as usize {
-            return Err(too_large("number of pages", limits.slices.into()));
-        }
         let is_grey = matches!(decoder.colortype().map_err(damaged)?, ColorType::Gray(8 | 16 | 32 | 64));
-        if !is_grey && pages.is_empty() && !decoder.more_images() {
+        if !is_grey && pages.is_empty() && thumbnails == 0 && !decoder.more_images() {
             return raster::read(bytes, name, intensities, limits).map(|slice| (vec![slice], Vec::new()));
         }
         let is_other = *size.get_or_insert((width, height)) != (width, height);
         if !is_grey && !is_other {
-            let page = pages.len() + others + 1;
+            let page = pages.len() + others + thumbnails + 1;
             return Err(Error::invalid(name, "colour", format!("page {page} is not greyscale; save it in greyscale")));
         }
         if is_other {

@@ -14,7 +14,7 @@ pub(super) enum Codec {
 }
 
 /// Size of an RLE header: the number of segments and 15 offsets (DICOM PS3.5, annex G.5).
-const RLE_HEADER: usize = 64;
+pub(super) const RLE_HEADER: usize = 64;
 
 impl Codec {
     /// The codec whose codestreams start like this frame; `None` if it does not tell (RLE has no signature).
@@ -60,6 +60,8 @@ impl Codec {
 fn start_of_frame(mut segments: &[u8]) -> Option<u8> {
     while let [0xff, marker, high, low, ..] = *segments {
         match marker {
+            // Fill bytes can precede a marker.
+            0xff => segments = segments.get(1..)?,
             0xf7 | 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => return Some(marker),
             _ => segments = segments.get(2 + usize::from(u16::from_be_bytes([high, low]))..)?,
         }
@@ -72,28 +74,32 @@ fn is_lossless(frame: &[u8]) -> bool {
     frame.get(2..).and_then(start_of_frame) == Some(0xc3)
 }
 
-/// Decodes lossless JPEG of any precision.
+/// Decodes lossless JPEG of 2 to 16 bits.
 fn lossless(frame: &[u8], [columns, rows]: [usize; 2], bytes: usize) -> Result<Vec<u8>, String> {
     let mut decoder = jpeg_decoder::Decoder::new(frame);
-    decoder.set_max_decoding_buffer_size(4 * columns * rows);
-    let data = decoder.decode().map_err(|reason| reason.to_string())?;
+    // Decoding allocates what the header says.
+    decoder.read_info().map_err(|reason| reason.to_string())?;
     let info = decoder.info().ok_or("its frame has no header")?;
     let (width, height) = (usize::from(info.width), usize::from(info.height));
     if (width, height) != (columns, rows) {
         return Err(format!("its frame has {width} x {height} pixels instead of {columns} x {rows}"));
     }
-    let (channels, bits_per_sample) = match info.pixel_format {
-        jpeg_decoder::PixelFormat::L8 => (1, 8),
-        jpeg_decoder::PixelFormat::L16 => (1, 16),
-        jpeg_decoder::PixelFormat::RGB24 => (3, 8),
-        jpeg_decoder::PixelFormat::CMYK32 => (4, 8),
-    };
-    // Its words have the byte order of the machine.
-    let data = match bits_per_sample {
-        16 => data.as_chunks().0.iter().flat_map(|word| u16::from_ne_bytes(*word).to_le_bytes()).collect(),
-        _ => data,
-    };
-    widen(&data, channels, bits_per_sample, columns * rows, bytes)
+    let channels = info.pixel_format.pixel_bytes() as u32;
+    if !matches!(info.pixel_format, jpeg_decoder::PixelFormat::L8 | jpeg_decoder::PixelFormat::L16) {
+        return Err(format!("its frame has {channels} colours; export a greyscale slice"));
+    }
+    let data = decoder.decode().map_err(|reason| reason.to_string())?;
+    // Below eight bits, too, the samples are words, in the byte order of the machine.
+    if data.len() == 2 * columns * rows {
+        let words = data.as_chunks().0.iter().map(|word| u16::from_ne_bytes(*word));
+        return match bytes {
+            1 => words
+                .map(|word| u8::try_from(word).map_err(|_| "its frame has more than 8 bits a pixel".into()))
+                .collect(),
+            _ => Ok(words.flat_map(u16::to_le_bytes).collect()),
+        };
+    }
+    widen(&data, 1, 8, columns * rows, bytes)
 }
 
 /// Checks and widens the samples of a greyscale frame to `bytes` bytes each.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Grid;
-use super::codec::Codec;
+use super::codec::{Codec, RLE_HEADER};
 use super::dataset::{
     ALLOCATED, DataSet, HIGH_BIT, INTERCEPT, LUT_DATA, LUT_DESCRIPTOR, PADDING, PADDING_LIMIT, PHOTOMETRIC, PIXELS,
     PixelData, REPRESENTATION, RESCALE_TYPE, SAMPLES, SLOPE, STORED,
@@ -176,13 +176,14 @@ impl<'a, 'b> Stored<'a, 'b> {
     /// Assembles the compressed frames from their fragments.
     fn gather(&self, codec: Codec, offsets: &[u8], fragments: &[&'a [u8]]) -> Result<Vec<Cow<'a, [u8]>>, Error> {
         let frames = self.grid.frames;
-        // Every frame of RLE is one fragment (PS3.5, section A.4.2), but some writers divide them; those of other codecs begin with
-        // a signature.
-        let begun = match codec {
-            Codec::Rle if offsets.is_empty() || frames == 1 => fragments.len(),
-            Codec::Rle => frames,
-            _ => fragments.iter().filter(|fragment| Codec::of(fragment).is_some()).count(),
+        // A frame of RLE begins with the number of its segments, a byte of a pixel each, and the place of the first (PS3.5, section
+        // G.5); those of other codecs begin with a signature.
+        let rle = [self.bytes as u8, 0, 0, 0, RLE_HEADER as u8, 0, 0, 0];
+        let begins = |fragment: &&&[u8]| match codec {
+            Codec::Rle => fragment.starts_with(&rle),
+            _ => Codec::of(fragment).is_some(),
         };
+        let begun = fragments.iter().filter(begins).count();
         if begun > frames {
             let reason = format!("it has {begun} frames, but NumberOfFrames says {frames}; export the file again");
             return Err(self.data.invalid(PIXELS, reason));

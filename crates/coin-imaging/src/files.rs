@@ -75,7 +75,10 @@ pub fn open_all(files: &[File<'_>], intensities: Window, limits: &Limits) -> Res
         let read = |limits: &Limits| {
             if dicom::is_dicom(file.bytes) {
                 let allowed = limits.of_file(file.bytes.len() as u64);
-                return dicom::read(file.bytes, file.name, &allowed).map(Content::Instance);
+                let instance = dicom::read(file.bytes, file.name, &allowed)?;
+                // A scout that is opened alone is meant.
+                let scout = instance.scout(file.name).filter(|_| files.len() > 1);
+                return scout.map_or(Ok(Content::Instance(instance)), Err);
             }
             let scan = match headers.images.get(&index) {
                 Some(Ok(images)) => {

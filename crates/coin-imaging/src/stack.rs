@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::Error;
 use crate::geometry::Affine;
-use crate::read::dicom::{Frame, Reference};
+use crate::read::dicom::{self, Frame, Reference};
 use crate::{Geometry, Slice, Spacing};
 
 /// Cosine of 15 degrees, the largest tilt of an axial slice.
@@ -102,6 +102,9 @@ fn is_axial(frame: &Frame) -> bool {
 /// Axial slices of a sagittal, coronal or oblique series.
 fn reformatted(name: &str, frames: Vec<Frame>) -> Result<Stack, Error> {
     let invalid = |reason: &str| Error::invalid(name, "ImageOrientationPatient", reason);
+    if frames.iter().any(Frame::is_localizer) {
+        return Err(dicom::scout(name));
+    }
     let mut planes = Vec::with_capacity(frames.len());
     for frame in frames {
         let (Some([rx, ry, rz, cx, cy, cz]), Some(origin)) = (frame.orientation, frame.position) else {

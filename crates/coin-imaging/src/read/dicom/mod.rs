@@ -67,9 +67,21 @@ pub(crate) struct Frame {
     pub distinctions: [Value; DISTINCTIONS.len()],
 }
 
+impl Instance {
+    /// The error for a scout image, from which a scan is planned; `None` for another.
+    pub fn scout(&self, name: &str) -> Option<Error> {
+        self.frames.iter().all(Frame::is_localizer).then(|| scout(name))
+    }
+}
+
+/// The error for a scout image.
+pub(crate) fn scout(name: &str) -> Error {
+    Error::invalid(name, IMAGE_TYPE.1, "it is a scout image (LOCALIZER); open the axial series")
+}
+
 impl Frame {
-    /// Whether the frame is a scout image, from which a scan is planned.
-    fn is_localizer(&self) -> bool {
+    /// Whether the frame is a scout image.
+    pub fn is_localizer(&self) -> bool {
         let [image_type, ..] = &self.distinctions;
         image_type.text.split('\\').any(|value| value.trim() == "LOCALIZER")
     }
@@ -115,10 +127,7 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<Instance
     let frame = |(index, pixels): (usize, Cow<'_, [u8]>)| {
         Ok(Frame { window, ..data.frame(index, &grid, stored.hu(index, &pixels)?)? })
     };
-    let frames = frames.map(frame).collect::<Result<Vec<_>, Error>>()?;
-    if frames.iter().all(Frame::is_localizer) {
-        return Err(data.invalid(IMAGE_TYPE, "it is a scout image (LOCALIZER); open the axial series"));
-    }
+    let frames = frames.map(frame).collect::<Result<_, Error>>()?;
     let number = data.decimals(NUMBER, None).ok().flatten().map(|[number]| number);
     let [series, study] = [SERIES, STUDY].map(|field| data.text(field).unwrap_or_default().to_owned());
     let deviates = data.deviates.then(|| "it is not encoded as its transfer syntax says; it was read".to_owned());

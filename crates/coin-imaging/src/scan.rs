@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::Error;
 use crate::archive;
+use crate::read::dicom::Frame;
 use crate::read::voxels::Volume;
 use crate::read::{dicom, metaimage, nifti, nrrd, raster, tiff};
 use crate::series::{self, Series};
@@ -91,6 +92,7 @@ pub struct Scan {
     oriented: bool,
     window: Option<Window>,
     modality: Option<String>,
+    is_scout: bool,
     notes: Vec<String>,
 }
 
@@ -150,6 +152,7 @@ impl Scan {
             sources,
             window,
             modality,
+            is_scout: false,
             notes: Vec::new(),
         }
     }
@@ -158,11 +161,18 @@ impl Scan {
     pub(crate) fn of_series(Series { name, modality, frames, mut notes }: Series<'_>) -> Result<Self, Error> {
         let oriented = frames.iter().all(|frame| frame.orientation.is_some());
         let window = frames.first().and_then(|frame| frame.window);
+        let is_scout = frames.iter().all(Frame::is_localizer);
         let stack = stack(name, frames)?;
         let Stack { slices, geometry, sources, .. } = stack;
         notes.extend(stack.notes);
         let (name, format) = (name.into(), Format::Dicom);
-        Ok(Self { name, format, slices, geometry, sources, oriented, window, modality, notes })
+        Ok(Self { name, format, slices, geometry, sources, oriented, window, modality, is_scout, notes })
+    }
+
+    /// Whether it is a scout image (LOCALIZER), from which a scan is planned.
+    #[must_use]
+    pub fn is_scout(&self) -> bool {
+        self.is_scout
     }
 
     /// Name in messages.

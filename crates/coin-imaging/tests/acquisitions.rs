@@ -142,7 +142,9 @@ fn scouts_are_left_out() {
     let opened = open(&files);
     assert_eq!(opened.scans.iter().map(numbers).collect::<Vec<_>>(), [[0.0, 1.0, 2.0]]);
     assert_eq!(opened.notes, ["slice: ImageType: it is a scout image (LOCALIZER); open the axial series; left out"]);
-    assert_eq!(volumes(&files[3..]), [[3.0]], "alone, it is meant");
+    assert!(!opened.scans[0].is_scout());
+    let alone = open(&files[3..]);
+    assert!(alone.scans[0].is_scout() && numbers(&alone.scans[0]) == [3.0], "alone, it is meant");
     // A sagittal one is no axial slice.
     scout.text(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, "0\\1\\0\\0\\0\\-1");
     let alone = [File { name: "scout", bytes: &scout.bytes() }];

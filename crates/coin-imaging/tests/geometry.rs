@@ -63,6 +63,9 @@ fn the_distance_is_the_largest_between_voxels_of_the_same_index_in_voxel_sides()
         compressed[axis][3] += 0.9;
         compressed[axis][axis] -= 0.9 / f32::from(SIDES[axis] - 1);
         others.push(compressed);
+        // And at the last ones of another.
+        compressed[(axis + 1) % 3][(axis + 1) % 3] *= 1.1;
+        others.push(compressed);
     }
     for other in others {
         let (own, given) = (geometry(SIDES, STRAIGHT), geometry(SIDES, other));

@@ -107,8 +107,8 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
             return Err(Error::Usage(reason).into());
         }
     }
-    let settings = Settings { arguments, model, mask_rule, picture_window };
     let inputs = inputs::all(&arguments.inputs)?;
+    let settings = Settings { arguments, model, mask_rule, picture_window, among_others: inputs.len() > 1 };
     if inputs.is_empty() {
         let folders: Vec<String> = arguments.inputs.iter().map(|input| input.display().to_string()).collect();
         return Err(Error::Usage(format!("{}: no file is in it", folders.join(", "))).into());
@@ -168,6 +168,8 @@ struct Settings<'a> {
     model: Model,
     mask_rule: MaskRule,
     picture_window: Window,
+    /// Whether there are several inputs.
+    among_others: bool,
 }
 
 impl Settings<'_> {
@@ -188,6 +190,11 @@ impl Settings<'_> {
             std::fs::remove_file(&complete).map_err(Error::write(&complete))?;
         }
         let Opened { scans, notes } = files::open_together(&read, self.picture_window)?;
+        // As in an archive, where it lies beside others.
+        if self.among_others && scans.iter().all(Scan::is_scout) {
+            let reason = "it is a scout image (ImageType LOCALIZER); open it alone to explain it".to_owned();
+            return Err(Error::Folder { path: input.name.clone(), reason }.into());
+        }
         for note in &notes {
             tracing::warn!("{name}: {note}");
         }

@@ -70,6 +70,9 @@ fn phases_at_the_same_places_are_told_apart() {
     // A phase that lacks a slice gets none of the other.
     let times = [(0.0, "1"), (3.0, "1"), (9.0, "1"), (0.0, "2"), (3.0, "2"), (6.0, "2"), (9.0, "2")];
     assert_eq!(volumes(&with(tags::ACQUISITION_TIME, VR::TM, &times)), [vec![3.0, 4.0, 5.0, 6.0], vec![0.0, 1.0, 2.0]]);
+    // Every image is an acquisition of its own, and those of a phase follow each other.
+    let numbers = [(0.0, "1"), (0.0, "4"), (3.0, "5"), (3.0, "2"), (6.0, "3"), (6.0, "6")];
+    assert_eq!(volumes(&with(tags::ACQUISITION_NUMBER, VR::IS, &numbers)), [[0.0, 3.0, 4.0], [1.0, 2.0, 5.0]]);
     // Every slice has its own time, and files of the same number alternate.
     let times = [(0.0, "10"), (0.0, "50"), (3.0, "11"), (3.0, "51"), (6.0, "12"), (6.0, "52")];
     assert_eq!(volumes(&with(tags::ACQUISITION_TIME, VR::TM, &times)), [[0.0, 2.0, 4.0], [1.0, 3.0, 5.0]]);

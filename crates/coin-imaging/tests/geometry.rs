@@ -150,3 +150,14 @@ fn a_series_has_the_geometry_of_the_same_volume_in_nifti() {
         assert!(apart < 1e-5, "{across:?} {down:?}: {apart}");
     }
 }
+
+#[test]
+fn labels_of_other_lengths_are_on_no_grid_of_the_image() {
+    let scan = |sides: [u16; 3]| {
+        let voxels = vec![0; sides.iter().map(|side| usize::from(*side)).product()];
+        let file = Nifti::new(sides, STRAIGHT, &voxels);
+        Scan::open(&file.bytes(), "scan", Window::ABDOMEN, &Limits::default()).unwrap()
+    };
+    assert!(scan(SIDES).on_grid_of(&scan([4, 3, 6])).is_none());
+    assert!(scan(SIDES).on_grid_of(&scan(SIDES)).is_some());
+}

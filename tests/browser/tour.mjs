@@ -21,7 +21,8 @@ if (!box) throw new Error("no input pane");
 const at = (/** @type {number} */ x, /** @type {number} */ y) => /** @type {const} */ ([box.x + box.width * x, box.y + box.height * y]);
 await page.mouse.move(...at(0.31, 0.48));
 await page.mouse.down();
-await page.mouse.move(...at(0.345, 0.48), { steps: 3 });
+// The diameter of the lesions that the model was trained on.
+await page.mouse.move(...at(0.365, 0.48), { steps: 3 });
 await shoot("1-insert");
 await visitor.explain(() => page.mouse.up());
 await page.mouse.move(0, 0);

@@ -1,5 +1,5 @@
 import { create } from "./dom.js";
-import { chosenTool } from "./tools.js";
+import { chosenTool, pointOf } from "./tools.js";
 
 /** @typedef {import("./main.js").Result} Result */
 
@@ -13,14 +13,14 @@ export function initBrushOutline(current, diameterMm) {
   for (const sheet of document.querySelectorAll("#panes .sheet")) {
     if (!(sheet instanceof HTMLElement)) continue;
     const circle = sheet.appendChild(create("span", { className: "circle brush", hidden: true }));
-    sheet.addEventListener("pointermove", ({ clientX, clientY, pointerType }) => {
+    sheet.addEventListener("pointermove", (event) => {
       const result = current();
-      circle.hidden = !result || pointerType !== "mouse" || !["brush", "eraser"].includes(chosenTool());
+      circle.hidden = !result || event.pointerType !== "mouse" || !["brush", "eraser"].includes(chosenTool());
       if (!result || circle.hidden) return;
       const { size, square } = result.explanation;
-      const box = sheet.getBoundingClientRect();
-      circle.style.left = `${(100 * (clientX - box.left)) / box.width}%`;
-      circle.style.top = `${(100 * (clientY - box.top)) / box.height}%`;
+      const { x, y } = pointOf(sheet, event);
+      circle.style.left = `${100 * x}%`;
+      circle.style.top = `${100 * y}%`;
       circle.style.width = `${(100 * diameterMm()) / (size * square.pixelMmOrAssumed)}%`;
     });
     sheet.addEventListener("pointerleave", () => (circle.hidden = true));

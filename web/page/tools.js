@@ -149,7 +149,7 @@ function pinch(sheet, last, now, other) {
  * @param {{clientX: number, clientY: number}} event
  * @returns {Point}
  */
-function pointOf(sheet, { clientX, clientY }) {
+export function pointOf(sheet, { clientX, clientY }) {
   const box = sheet.getBoundingClientRect();
   return { x: (clientX - box.left) / box.width, y: (clientY - box.top) / box.height };
 }

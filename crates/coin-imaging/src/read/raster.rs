@@ -40,12 +40,12 @@ pub(crate) fn read_labels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(
 fn is_cut_off(bytes: &[u8]) -> bool {
     let Some(mut rest) = bytes.strip_prefix(b"\xFF\xD8") else { return false };
     while let [0xFF, marker, high, low, ..] = *rest {
-        // In the data behind a start of scan, only markers begin with 0xFF and a byte other than 0.
         // Fill bytes can precede a marker.
         if marker == 0xFF {
             rest = rest.get(1..).unwrap_or_default();
             continue;
         }
+        // In the data behind a start of scan, only markers begin with 0xFF and a byte other than 0.
         if marker == 0xDA {
             return !rest.windows(2).any(|pair| pair == [0xFF, 0xD9]);
         }

@@ -23,8 +23,9 @@ pub(crate) fn is_tiff(bytes: &[u8]) -> bool {
     [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"].iter().any(|start| bytes.starts_with(*start))
 }
 
-/// Reads the pages of the size of the first as slices, and notes if others are left out or values are no number. In unsigned pages of 8 or 16 bits,
-/// black is the low end of `intensities` and white the high end; signed, 32-bit and floating-point values are intensities.
+/// Reads the pages of the size of the first as slices, and notes if others are left out or values are no number. In unsigned
+/// pages of 8 or 16 bits, black is the low end of `intensities` and white the high end; signed, 32-bit and floating-point values
+/// are intensities.
 pub(crate) fn read(
     bytes: &[u8],
     name: &str,

@@ -8,7 +8,7 @@ use coin_kernels::Awake;
 use crate::Error;
 use crate::calibration::Temperature;
 use crate::method::Method;
-use crate::networks::{Classifier, Inpainter};
+use crate::networks::{Classifier, Inpainter, UNet};
 use crate::ood::{OodDetector, OodScore};
 use crate::verification::Verification;
 
@@ -46,6 +46,8 @@ pub struct Explainer {
     pub classifier: Classifier,
     /// The counterfactual method.
     pub method: Method,
+    /// A segmenter that was trained on the masks of this model, if it has one.
+    pub segmenter: Option<UNet>,
     /// Out-of-distribution detector, if the model has one.
     pub ood: Option<OodDetector>,
     /// Rule that selects the differences to keep, if the model has one. It needs the components of the difference map, so callers
@@ -70,6 +72,8 @@ pub struct Explanation {
     /// The difference map `|x - x_cf| / 2` in [0, 1], row-major; NaN where the counterfactual is NaN. Verification leaves out what
     /// does not matter to the classifier.
     pub difference: Vec<f32>,
+    /// The segmenter's probability of the finding in [0, 1], row-major, if the model has a segmenter.
+    pub segmentation: Option<Vec<f32>>,
 }
 
 /// Returns the largest absolute difference of the pairs; NaN if any difference is NaN, unlike a fold with `f32::max`.
@@ -82,14 +86,15 @@ pub fn largest_difference<'a>(pairs: impl Iterator<Item = (&'a f32, &'a f32)>) -
 pub struct Pending {
     input: Vec<f32>,
     pixels: usize,
-    /// `[batch, pixels + 2]`: the counterfactual and both probabilities in one tensor, because each read-back is slow.
+    /// `[batch, pixels + 2]` or `[batch, 2 * pixels + 2]`: the counterfactual, both probabilities, and the segmentation if there is
+    /// one, in one tensor, because each read-back is slow.
     output: Tensor<2>,
 }
 
 impl Explainer {
-    /// An explainer without detector, verification and temperature.
+    /// An explainer without segmenter, detector, verification and temperature.
     pub fn new(inpainter: Inpainter, classifier: Classifier, method: Method) -> Self {
-        Self { inpainter, classifier, method, ood: None, verification: None, temperature: None }
+        Self { inpainter, classifier, method, segmenter: None, ood: None, verification: None, temperature: None }
     }
 
     /// The probability to show to users for a probability of the classifier.
@@ -113,10 +118,12 @@ impl Explainer {
         let (batch, pixels) = (x.dims()[0], size * size);
         let logits = self.classifier.forward(x.clone());
         let condition = self.method.condition(|| logits.clone(), self.inpainter.conditions());
-        let (before, counterfactual) = (sigmoid(logits), self.inpainter.forward(x, &condition));
+        let (before, counterfactual) = (sigmoid(logits), self.inpainter.forward(x.clone(), &condition));
         let after = sigmoid(self.classifier.forward(counterfactual.clone()));
-        let output = Tensor::cat(vec![counterfactual.reshape([batch, pixels]), before, after], 1);
-        Ok(Pending { input: images, pixels, output })
+        let segmentation = self.segmenter.as_ref().map(|segmenter| sigmoid(segmenter.forward(x)));
+        let mut output = vec![counterfactual.reshape([batch, pixels]), before, after];
+        output.extend(segmentation.map(|map| map.reshape([batch, pixels])));
+        Ok(Pending { input: images, pixels, output: Tensor::cat(output, 1) })
     }
 
     /// Starts the classification of a batch of `images`, as in [`Self::explain`].
@@ -184,15 +191,18 @@ impl Pending {
 
 fn explanations(input: &[f32], pixels: usize, data: TensorData) -> Result<Vec<Explanation>, Error> {
     let values = values(data)?;
-    let rows = values.chunks_exact(pixels + 2).zip(input.chunks_exact(pixels));
+    let width = values.len() / (input.len() / pixels);
+    let rows = values.chunks_exact(width).zip(input.chunks_exact(pixels));
     let one = |(row, x): (&[f32], &[f32])| {
-        let (counterfactual, probabilities) = row.split_at(pixels);
+        let (counterfactual, rest) = row.split_at(pixels);
+        let (probabilities, segmentation) = rest.split_at(2);
         let difference = x.iter().zip(counterfactual).map(|(x, cf)| ((x - cf).abs() / 2.0).clamp(0.0, 1.0)).collect();
         Explanation {
             before: probabilities[0],
             after: probabilities[1],
             counterfactual: counterfactual.to_vec(),
             difference,
+            segmentation: (!segmentation.is_empty()).then(|| segmentation.to_vec()),
         }
     };
     Ok(rows.map(one).collect())
@@ -222,5 +232,15 @@ mod tests {
         assert!(unknown.is_nan());
         assert_eq!((far, near), (1.0, 0.25));
         assert_eq!((answers[0].before, answers[0].after), (0.9, 0.1));
+        assert_eq!(answers[0].segmentation, None);
+    }
+
+    #[test]
+    fn the_segmentation_follows_the_probabilities_of_its_image() {
+        let rows = vec![0.0, 0.5, 0.9, 0.1, 0.2, 0.3, 1.0, 1.0, 0.8, 0.7, 0.6, 0.4];
+        let answers = explanations(&[0.0, 0.5, 1.0, 0.0], 2, TensorData::new(rows, [2, 6])).unwrap();
+        let [first, second] = &answers[..] else { unreachable!("two images") };
+        assert_eq!((first.after, first.segmentation.as_deref()), (0.1, Some(&[0.2, 0.3][..])));
+        assert_eq!((second.before, second.segmentation.as_deref()), (0.8, Some(&[0.6, 0.4][..])));
     }
 }

@@ -6,10 +6,10 @@ use std::error::Error as _;
 
 use burn::tensor::Device;
 use coin_core::Error;
-use coin_core::bundle::{Bundle, Card, FORMAT, Normalisation, Over, SelfTest};
+use coin_core::bundle::{Bundle, Card, FORMAT, Networks, Normalisation, Over, Segmenter, SelfTest};
 use coin_core::calibration::Temperature;
 use coin_core::method::Method;
-use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, Upsampling};
+use coin_core::networks::{ClassifierArchitecture, Fuse, InpainterConfig, UNetConfig, Upsampling};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -47,6 +47,7 @@ fn card() -> Card {
         ood: None,
         verification: None,
         temperature: Some(Temperature(1.5)),
+        segmenter: None,
         licence: "MIT".into(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),
@@ -56,7 +57,13 @@ fn card() -> Card {
 fn pack(card: Card) -> Result<Bundle, Error> {
     let device = Device::flex();
     let (inpainter, classifier) = (card.inpainter.init(&device), card.classifier.init(&device));
-    Bundle::pack(card, inpainter, classifier, &device)
+    let segmenter = card.segmenter.as_ref().map(|segmenter| segmenter.network.init(&device));
+    Bundle::pack(card, Networks { inpainter, classifier, segmenter }, &device)
+}
+
+fn segmented() -> Card {
+    let network = UNetConfig { stem: 2, widths: vec![2, 3, 4], upsampling: Upsampling::Nearest };
+    Card { segmenter: Some(Segmenter { network, threshold: 0.125 }), ..card() }
 }
 
 fn file() -> Vec<u8> {
@@ -117,6 +124,53 @@ fn a_file_reads_back_and_passes_its_self_test() {
     assert!(matches!(bundle.check(&wrong), Err(Error::Untrusted { .. })));
     wrong.after = f32::NAN;
     assert!(matches!(bundle.check(&wrong), Err(Error::Untrusted { .. })));
+}
+
+#[test]
+fn a_segmenter_is_part_of_file_explanation_and_self_test() {
+    let bytes = pack(segmented()).unwrap().write().unwrap();
+    let bundle = Bundle::read(&bytes).unwrap();
+    assert_eq!(bundle.write().unwrap(), bytes);
+    let device = Device::flex();
+    let size = bundle.card.self_test.size;
+    let explainer = bundle.explainer(&device).unwrap();
+    let mut answer = explainer.explain(bundle.self_test_input(), size, &device).unwrap().read().unwrap().remove(0);
+    let map = answer.segmentation.clone().unwrap();
+    assert!(map.len() == size * size && map.iter().all(|probability| (0.0..=1.0).contains(probability)));
+    assert!(bundle.check(&answer).unwrap() < 1e-6);
+    answer.segmentation = Some(map.iter().map(|probability| probability + 0.01).collect());
+    assert!(matches!(bundle.check(&answer), Err(Error::Untrusted { .. })), "another segmentation");
+    let mut unknown = map;
+    unknown[size + 1] = f32::NAN;
+    answer.segmentation = Some(unknown);
+    assert!(matches!(bundle.check(&answer), Err(Error::Untrusted { .. })), "a value between those of the self-test");
+
+    let without = Bundle::read(&file()).unwrap().explainer(&device).unwrap();
+    let answers = without.explain(vec![0.0; 64 * 64], 64, &device).unwrap().read().unwrap();
+    assert_eq!(answers[0].segmentation, None);
+}
+
+#[test]
+fn a_segmenter_that_does_not_fit_is_rejected() {
+    let file = pack(segmented()).unwrap().write().unwrap();
+    let changed = |change: fn(&mut Value)| refusal(&with_card(&file, change));
+    assert_eq!(
+        changed(|card| card["segmenter"]["threshold"] = json!(1)),
+        "field segmenter: threshold: 1 is not in 0..1"
+    );
+    let deep = changed(|card| card["segmenter"]["network"]["widths"] = json!([2, 2, 2, 2, 2, 2, 2]));
+    assert_eq!(deep, "field segmenter: network.widths: 64 is not a multiple of 128");
+    let empty = changed(|card| card["segmenter"]["network"]["widths"] = json!([]));
+    assert_eq!(empty, "field segmenter: network.widths: list 1 to 8 blocks");
+    let wide = changed(|card| card["segmenter"]["network"]["widths"] = json!([2, 3, 5]));
+    assert!(wide.starts_with("tensor ") && wide.contains("the architecture needs"), "{wide}");
+    let undescribed = changed(|card| {
+        card["segmenter"] = Value::Null;
+        card["self_test"]["segmentation"] = json!([]);
+    });
+    assert!(undescribed.starts_with("tensor segmenter."), "{undescribed}");
+    let untested = changed(|card| card["self_test"]["segmentation"] = json!([]));
+    assert!(untested.starts_with("field self_test.segmentation: it has 0 values instead of 64;"), "{untested}");
 }
 
 #[test]

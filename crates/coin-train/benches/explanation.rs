@@ -15,7 +15,7 @@ mod python;
 use anyhow::Context as _;
 use burn::tensor::Device;
 use clap::Parser;
-use coin_core::bundle::Bundle;
+use coin_core::bundle::{Bundle, Networks};
 use coin_imaging::InputTransform;
 use coin_imaging::phantom::Phantom;
 use coin_train::model::{self, Model};
@@ -108,5 +108,5 @@ fn untrained(recipe: &str) -> anyhow::Result<Bundle> {
     let inpainter = recipe.counterfactual.inpainter.init(&device);
     let classifier = recipe.classifier.network.init(&device);
     let card = stage::card(&recipe)?;
-    Ok(Bundle::pack(card, inpainter, classifier, &device)?)
+    Ok(Bundle::pack(card, Networks { inpainter, classifier, segmenter: None }, &device)?)
 }

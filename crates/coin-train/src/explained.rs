@@ -12,7 +12,7 @@ use coin_imaging::{CounterfactualVolume, InputTransform, Mask, Slice, Window, co
 
 use crate::evaluation::{self, MaskRule};
 use crate::files;
-use crate::model::Model;
+use crate::model::{MaskSource, Model};
 use npyz::{WriteOptions, WriterBuilder as _};
 
 /// An explained slice with its mask.
@@ -35,13 +35,23 @@ impl ExplainedSlice {
     ///
     /// # Errors
     /// If the device fails.
-    pub fn of(model: &Model, slice: &Slice, window: Window, mask_rule: MaskRule) -> anyhow::Result<Self> {
+    pub fn of(
+        model: &Model,
+        slice: &Slice,
+        window: Window,
+        source: MaskSource,
+        mask_rule: MaskRule,
+    ) -> anyhow::Result<Self> {
         let size = model.card.size;
         let transform = InputTransform::for_model(slice, size, model.card.crop_to_body);
         let input = transform.input(slice, window);
         let explanations = evaluation::explain(&model.explainer, &[&input], size, &model.device)?;
         let explanation = explanations.into_iter().next().context("the device gave no explanation")?;
-        let mask = mask_rule.apply(&explanation.difference, size).context("the model's size is 0")?;
+        let map = match source {
+            MaskSource::Difference => &explanation.difference,
+            MaskSource::Segmenter => explanation.segmentation.as_ref().context("the model has no segmenter")?,
+        };
+        let mask = mask_rule.apply(map, size).context("the model's size is 0")?;
         let ood_score = model.explainer.ood_score(&input);
         Ok(Self { explanation, mask, ood_score, input, size, transform, window })
     }
@@ -51,7 +61,8 @@ impl ExplainedSlice {
         self.transform.square()
     }
 
-    /// Writes images with the research notice, the mask, and the difference map as `difference.npy`.
+    /// Writes images with the research notice, the mask, the difference map as `difference.npy`, and the probabilities of a
+    /// segmenter as `segmentation.npy`.
     ///
     /// # Errors
     /// If a file cannot be written.
@@ -66,6 +77,9 @@ impl ExplainedSlice {
         save("difference.png", Picture::of_difference(&self.explanation.difference, size, size))?;
         save("overlay.png", shown.with_mask(&self.mask, None))?;
         files::write(&folder.join("mask.png"), &write::mask_png(&self.mask)?)?;
+        if let Some(segmentation) = &self.explanation.segmentation {
+            files::write(&folder.join("segmentation.npy"), &npy(segmentation, size)?)?;
+        }
         Ok(files::write(&folder.join("difference.npy"), &npy(&self.explanation.difference, size)?)?)
     }
 

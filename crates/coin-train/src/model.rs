@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use burn::tensor::Device;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use coin_core::bundle::{Bundle, Card, Normalisation, Over};
 use coin_core::explanation::Explainer;
 use coin_imaging::{Scan, Window, modality};
@@ -15,6 +15,7 @@ use crate::data::description;
 use crate::device::{self, DeviceChoice};
 use crate::evaluation::MaskRule;
 use crate::files;
+use serde::{Deserialize, Serialize};
 
 /// Size limit of model files in bytes; the paper's networks take 150 MB.
 const LARGEST_MODEL: u64 = 1 << 30;
@@ -39,12 +40,33 @@ pub struct ModelOptions {
     device: DeviceChoice,
 }
 
+/// The map whose high values are the mask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MaskSource {
+    /// COIN's difference map.
+    #[default]
+    Difference,
+    /// The probabilities of the model's segmenter.
+    Segmenter,
+}
+
 impl ModelOptions {
     /// Opens the model; returns it with the rule that turns its difference maps into masks.
     ///
     /// # Errors
     /// If a threshold is outside [0, 1), or the model or the device cannot be opened.
     pub fn open(&self) -> anyhow::Result<(Model, MaskRule)> {
+        let (model, _, mask_rule) = self.open_from(Some(MaskSource::Difference))?;
+        Ok((model, mask_rule))
+    }
+
+    /// Opens the model; returns it with the source of its masks and their rule. Without a `source`, it is the segmenter if the
+    /// model has one.
+    ///
+    /// # Errors
+    /// If a threshold is outside [0, 1), the model or the device cannot be opened, or the model has no such source.
+    pub fn open_from(&self, source: Option<MaskSource>) -> anyhow::Result<(Model, MaskSource, MaskRule)> {
         for (option, value) in [("threshold", self.threshold), ("seed-threshold", self.seed_threshold)] {
             if let Some(value) = value.filter(|value| !(0.0..1.0).contains(value)) {
                 let reason = format!("--{option} {value}: choose a value from 0 up to, but not including, 1");
@@ -52,13 +74,22 @@ impl ModelOptions {
             }
         }
         let model = Model::open(&self.model, self.device)?;
-        let own = model.mask_rule();
+        let segmenter = model.card.segmenter.as_ref();
+        let usual = if segmenter.is_some() { MaskSource::Segmenter } else { MaskSource::Difference };
+        let (source, own) = match (source.unwrap_or(usual), segmenter) {
+            (MaskSource::Segmenter, Some(segmenter)) => (MaskSource::Segmenter, MaskRule::at(segmenter.threshold)),
+            (MaskSource::Segmenter, None) => {
+                let reason = format!("--mask-from segmenter: model {} has none; choose difference", model.card.name);
+                return Err(Error::Usage(reason).into());
+            }
+            (MaskSource::Difference, _) => (MaskSource::Difference, model.mask_rule()),
+        };
         let mask_rule = MaskRule {
             threshold: self.threshold.unwrap_or(own.threshold),
             seed_threshold: self.seed_threshold.unwrap_or(own.seed_threshold),
             postprocess: self.postprocess || own.postprocess,
         };
-        Ok((model, mask_rule))
+        Ok((model, source, mask_rule))
     }
 }
 

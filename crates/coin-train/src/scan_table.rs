@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::files;
+use crate::model::MaskSource;
 
 /// Components that are measured; a mask may have thousands of single voxels.
 pub const MOST_COMPONENTS: usize = 50;
@@ -19,6 +20,9 @@ pub struct ScanRow {
     pub scan: String,
     /// Name of the model.
     pub model: String,
+    /// The map that was thresholded; the difference map in older tables.
+    #[serde(default)]
+    pub mask_from: MaskSource,
     /// Threshold of its masks.
     #[serde(default)]
     pub threshold: f32,
@@ -193,6 +197,7 @@ mod tests {
         let row = |scan: &str, voxels| ScanRow {
             scan: scan.into(),
             model: "coin-phantom".into(),
+            mask_from: MaskSource::Segmenter,
             threshold: 0.25,
             slices: 3,
             abnormal_slices: 1,

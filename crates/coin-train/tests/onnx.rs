@@ -1,5 +1,5 @@
 //! Exported models give the same results in onnxruntime: all classifier families, fuse operations and upsampling modes, with
-//! and without conditions.
+//! and without conditions, with and without a segmenter.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use burn::tensor::Device;
-use coin_core::bundle::{Bundle, Card, FORMAT, Normalisation, SelfTest};
+use coin_core::bundle::{Bundle, Card, FORMAT, Networks, Normalisation, Segmenter, SelfTest};
 use coin_core::method::Method;
-use coin_core::networks::{ClassifierArchitecture, Family, Fuse, InpainterConfig, Upsampling};
+use coin_core::networks::{ClassifierArchitecture, Family, Fuse, InpainterConfig, UNetConfig, Upsampling};
 use coin_train::onnx;
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ fn python() -> Option<PathBuf> {
     })
 }
 
-fn bundle(family: Family, method: Method, fuse: Fuse, upsampling: Upsampling) -> Bundle {
+fn bundle(family: Family, method: Method, fuse: Fuse, upsampling: Upsampling, segmented: bool) -> Bundle {
     let inpainter = InpainterConfig {
         stem: 3,
         widths: vec![4, 6, 8],
@@ -45,6 +45,8 @@ fn bundle(family: Family, method: Method, fuse: Fuse, upsampling: Upsampling) ->
         zero_head: false,
     };
     let classifier = ClassifierArchitecture { family, width: 8 };
+    let network = UNetConfig { stem: 2, widths: vec![3, 5], upsampling };
+    let segmenter = segmented.then_some(Segmenter { network, threshold: 0.25 });
     let device = Device::flex();
     device.seed(1);
     let card = Card {
@@ -70,11 +72,17 @@ fn bundle(family: Family, method: Method, fuse: Fuse, upsampling: Upsampling) ->
         ood: None,
         verification: None,
         temperature: None,
+        segmenter: segmenter.clone(),
         licence: String::new(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),
     };
-    Bundle::pack(card, inpainter.init(&device), classifier.init(&device), &device).unwrap()
+    let networks = Networks {
+        inpainter: inpainter.init(&device),
+        classifier: classifier.init(&device),
+        segmenter: segmenter.map(|segmenter| segmenter.network.init(&device)),
+    };
+    Bundle::pack(card, networks, &device).unwrap()
 }
 
 #[test]
@@ -99,8 +107,9 @@ fn onnxruntime_gives_the_same_results() {
     let cases = fuses.into_iter().zip(families.into_iter().cycle()).zip(methods.into_iter().cycle()).enumerate();
     for (i, ((fuse, family), method)) in cases {
         let upsampling = if i % 2 == 0 { Upsampling::Nearest } else { Upsampling::Bilinear };
-        let case = format!("{fuse:?} {family:?} {method:?} {upsampling:?}");
-        let bundle = bundle(family, method, fuse, upsampling);
+        let segmented = i % 3 == 1;
+        let case = format!("{fuse:?} {family:?} {method:?} {upsampling:?}, segmenter: {segmented}");
+        let bundle = bundle(family, method, fuse, upsampling, segmented);
         let folder = tempfile::tempdir().unwrap();
         let input: Vec<f32> = (0..2 * SIZE * SIZE).map(|i| ((i * 7919) % 2000) as f32 / 1000.0 - 1.0).collect();
         std::fs::write(folder.path().join("model.onnx"), onnx::export(&bundle).unwrap()).unwrap();
@@ -116,7 +125,12 @@ fn onnxruntime_gives_the_same_results() {
             let found = theirs[name][place].as_f64().unwrap() as f32;
             assert!((found - value).abs() < 1e-4, "{case}: {name} {place}: {found} instead of {value}");
         };
+        assert_eq!(theirs.get("segmentation").is_some(), segmented, "{case}");
         for (i, explanation) in ours.iter().enumerate() {
+            assert_eq!(explanation.segmentation.is_some(), segmented, "{case}");
+            for (pixel, probability) in explanation.segmentation.iter().flatten().enumerate() {
+                close("segmentation", i * SIZE * SIZE + pixel, *probability);
+            }
             close("before", i, explanation.before);
             close("after", i, explanation.after);
             for (pixel, (counterfactual, difference)) in

@@ -9,7 +9,7 @@ use coin_imaging::{Slice, Window};
 use coin_train::device::DeviceChoice;
 use coin_train::evaluation::MaskRule;
 use coin_train::explained::ExplainedSlice;
-use coin_train::model::{Model, picture_window};
+use coin_train::model::{MaskSource, Model, picture_window};
 
 /// First seed of test phantoms, as in `data/dataset.rs`.
 const FIRST_TEST_PATIENT: u64 = 2_000_000;
@@ -21,7 +21,11 @@ fn model(name: &str) -> Model {
 
 fn ood_score(model: &Model, slice: &Slice) -> f32 {
     let mask_rule = MaskRule::at(model.card.threshold);
-    ExplainedSlice::of(model, slice, picture_window(&model.card).unwrap(), mask_rule).unwrap().ood_score.unwrap().0
+    ExplainedSlice::of(model, slice, picture_window(&model.card).unwrap(), MaskSource::Difference, mask_rule)
+        .unwrap()
+        .ood_score
+        .unwrap()
+        .0
 }
 
 /// Intensity from 0 to 1 at (x, y).

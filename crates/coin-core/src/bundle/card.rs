@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::normalisation::{Normalisation, Over};
+use super::segmenter::Segmenter;
 use super::self_test::SelfTest;
 use crate::Error;
 use crate::calibration::Temperature;
@@ -13,7 +14,7 @@ use crate::ood::OodDetector;
 use crate::verification::Verification;
 
 /// Format version that is written, and the newest that is read.
-pub const FORMAT: u32 = 7;
+pub const FORMAT: u32 = 8;
 /// Maximum side of the model input in pixels.
 const LARGEST_SIZE: usize = 2048;
 
@@ -76,6 +77,9 @@ pub struct Card {
     /// The temperature of calibrated probabilities, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<Temperature>,
+    /// The segmenter, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segmenter: Option<Segmenter>,
     /// Licence of the weights.
     pub licence: String,
     /// SHA-256 over all tensors, sorted by name.
@@ -112,7 +116,7 @@ pub(super) fn read(document: &str) -> Result<Card, Error> {
     let card: Card = serde_json::from_value(value).map_err(unreadable)?;
     check(&card)?;
     Error::refuse("self_test.size", side_problem(&card, card.self_test.size))?;
-    card.self_test.check()?;
+    card.self_test.check(card.segmenter.is_some())?;
     Ok(card)
 }
 
@@ -136,6 +140,7 @@ pub(super) fn check(card: &Card) -> Result<(), Error> {
     let seed_threshold = (0.0..1.0).contains(&card.seed_threshold);
     Error::refuse("seed_threshold", (!seed_threshold).then(|| format!("{} is not in 0..1", card.seed_threshold)))?;
     Error::refuse("verification", card.verification.as_ref().and_then(Verification::problem))?;
+    Error::refuse("segmenter", card.segmenter.as_ref().and_then(|segmenter| segmenter.problem(card.size)))?;
     Error::refuse("temperature", card.temperature.as_ref().and_then(Temperature::problem))?;
     Error::refuse("ood", card.ood.as_ref().and_then(OodDetector::problem))
 }

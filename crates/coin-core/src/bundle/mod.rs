@@ -1,11 +1,12 @@
-//! The model file: a safetensors file with the inference weights of inpainter and classifier in f16, and a JSON description,
-//! the [`Card`], in its metadata field `coin`.
+//! The model file: a safetensors file with the inference weights of inpainter, classifier and, if there is one, segmenter in f16,
+//! and a JSON description, the [`Card`], in its metadata field `coin`.
 //!
 //! Reading checks every field; making the networks checks the name and shape of every tensor.
 
 mod card;
 mod half;
 mod normalisation;
+mod segmenter;
 mod self_test;
 
 use std::collections::HashMap;
@@ -16,11 +17,12 @@ use safetensors::SafeTensors;
 
 use crate::Error;
 use crate::explanation::{Explainer, Explanation, Pending};
-use crate::networks::{Classifier, Inpainter};
+use crate::networks::{Classifier, Inpainter, UNet};
 use crate::weights::{self, Weights};
 
 pub use card::{Card, FORMAT, name_problem};
 pub use normalisation::{Normalisation, Over};
+pub use segmenter::Segmenter;
 pub use self_test::{SELF_TEST_TOLERANCE, SelfTest};
 
 /// Metadata field of the card.
@@ -29,6 +31,19 @@ const KEY: &str = "coin";
 pub const INPAINTER: &str = "inpainter";
 /// Name prefix of the classifier's tensors.
 pub const CLASSIFIER: &str = "classifier";
+/// Name prefix of the segmenter's tensors.
+pub const SEGMENTER: &str = "segmenter";
+
+/// The networks of a model.
+#[derive(Clone, Debug)]
+pub struct Networks {
+    /// Encoder and generator.
+    pub inpainter: Inpainter,
+    /// The classifier.
+    pub classifier: Classifier,
+    /// The segmenter, if there is one; [`Card::segmenter`] describes it.
+    pub segmenter: Option<UNet>,
+}
 
 /// A model: its card and its weights.
 #[derive(Clone, Debug)]
@@ -44,11 +59,15 @@ impl Bundle {
     ///
     /// # Errors
     /// If the card is invalid, or a device does not return the weights or the result of the self-test.
-    pub fn pack(mut card: Card, inpainter: Inpainter, classifier: Classifier, device: &Device) -> Result<Self, Error> {
+    pub fn pack(mut card: Card, networks: Networks, device: &Device) -> Result<Self, Error> {
+        let Networks { inpainter, classifier, segmenter } = networks;
         card.inpainter.spectral_norm = false;
         card::check(&card)?;
         let mut weights = weights::prefixed(weights::collect(&inpainter.folded())?, INPAINTER);
         weights.extend(weights::prefixed(weights::collect(&classifier)?, CLASSIFIER));
+        if let Some(UNet { inpainter }) = &segmenter {
+            weights.extend(weights::prefixed(weights::collect(inpainter)?, SEGMENTER));
+        }
         let weights: Weights = weights.into_iter().map(|(name, weight)| (name, half::rounded(weight))).collect();
         card.weights_sha256 = half::fingerprint(&weights);
         let mut bundle = Self { card, weights };
@@ -97,15 +116,20 @@ impl Bundle {
     ///
     /// # Errors
     /// If a tensor is missing, unknown or has a wrong shape.
-    pub fn networks(&self, device: &Device) -> Result<(Inpainter, Classifier), Error> {
+    pub fn networks(&self, device: &Device) -> Result<Networks, Error> {
         let mut weights = self.weights.clone();
         let inpainter = weights::split_off(&mut weights, INPAINTER);
         let classifier = weights::split_off(&mut weights, CLASSIFIER);
+        let described = self.card.segmenter.as_ref().map(|segmenter| &segmenter.network);
+        let segmenter = described.map(|network| (network, weights::split_off(&mut weights, SEGMENTER)));
         if let Some(name) = weights.into_keys().next() {
             return Err(Error::UnknownTensor(name));
         }
         let inpainter = weights::apply(self.card.inpainter.undrawn(device), inpainter)?.no_grad();
-        Ok((inpainter, weights::apply(self.card.classifier.undrawn(device), classifier)?.no_grad()))
+        let classifier = weights::apply(self.card.classifier.undrawn(device), classifier)?.no_grad();
+        let segmenter = segmenter.map(|(network, weights)| weights::apply(network.undrawn(device).inpainter, weights));
+        let segmenter = segmenter.transpose()?.map(|inpainter| UNet { inpainter: inpainter.no_grad() });
+        Ok(Networks { inpainter, classifier, segmenter })
     }
 
     /// Creates the explainer on `device`.
@@ -113,11 +137,12 @@ impl Bundle {
     /// # Errors
     /// See [`Self::networks`].
     pub fn explainer(&self, device: &Device) -> Result<Explainer, Error> {
-        let (inpainter, classifier) = self.networks(device)?;
+        let Networks { inpainter, classifier, segmenter } = self.networks(device)?;
         Ok(Explainer {
             inpainter: inpainter.fused(),
             classifier: classifier.fused(),
             method: self.card.method,
+            segmenter: segmenter.map(UNet::fused),
             ood: self.card.ood.clone(),
             verification: self.card.verification,
             temperature: self.card.temperature,

@@ -23,6 +23,9 @@ pub struct SelfTest {
     pub after: f32,
     /// The counterfactual at evenly spaced pixels.
     pub counterfactual: Vec<f32>,
+    /// The segmentation at the same pixels; empty if the model has no segmenter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segmentation: Vec<f32>,
 }
 
 /// Maximum error with which a device passes the self-test.
@@ -31,17 +34,22 @@ pub const SELF_TEST_TOLERANCE: f32 = 2e-3;
 impl SelfTest {
     /// A placeholder for [`super::Bundle::pack`] to fill in.
     pub fn unknown() -> Self {
-        Self { size: 0, input_sha256: String::new(), before: 0.0, after: 0.0, counterfactual: Vec::new() }
+        let (counterfactual, segmentation) = (Vec::new(), Vec::new());
+        Self { size: 0, input_sha256: String::new(), before: 0.0, after: 0.0, counterfactual, segmentation }
     }
 
     /// Rejects a self-test of another input or with another number of values.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        let Self { size, input_sha256, counterfactual, .. } = self;
+    pub(super) fn check(&self, segmented: bool) -> Result<(), Error> {
+        let Self { size, input_sha256, counterfactual, segmentation, .. } = self;
         let known = hash(&input(*size)) == *input_sha256;
         Error::refuse("self_test.input_sha256", (!known).then(|| "it is not the hash of the input made here".into()))?;
-        let (found, expected) = (counterfactual.len(), PIXELS.min(size * size));
-        let reason = || format!("it has {found} values instead of {expected}; download or export the model again");
-        Error::refuse("self_test.counterfactual", (found != expected).then(reason))
+        let refuse = |field, found: usize, expected: usize| {
+            let reason = || format!("it has {found} values instead of {expected}; download or export the model again");
+            Error::refuse(field, (found != expected).then(reason))
+        };
+        let expected = PIXELS.min(size * size);
+        refuse("self_test.counterfactual", counterfactual.len(), expected)?;
+        refuse("self_test.segmentation", segmentation.len(), if segmented { expected } else { 0 })
     }
 
     /// The self-test whose result is `answer`.
@@ -52,16 +60,19 @@ impl SelfTest {
             before: answer.before,
             after: answer.after,
             counterfactual: spread(&answer.counterfactual),
+            segmentation: answer.segmentation.as_deref().map(spread).unwrap_or_default(),
         }
     }
 
     /// Returns the maximum error of an answer, or an error above [`SELF_TEST_TOLERANCE`].
     pub(super) fn compare(&self, answer: &Explanation) -> Result<f32, Error> {
-        let found = spread(&answer.counterfactual);
-        let pairs = found.iter().zip(&self.counterfactual);
+        let (found, segmentation) = (spread(&answer.counterfactual), answer.segmentation.as_deref());
+        let segmented = segmentation.map(spread).unwrap_or_default();
+        let pairs = found.iter().zip(&self.counterfactual).chain(segmented.iter().zip(&self.segmentation));
         let pairs = pairs.chain([(&answer.before, &self.before), (&answer.after, &self.after)]);
         let error = largest_difference(pairs);
-        let finite = error.is_finite() && answer.counterfactual.iter().all(|value| value.is_finite());
+        let mut values = answer.counterfactual.iter().chain(segmentation.into_iter().flatten());
+        let finite = error.is_finite() && values.all(|value| value.is_finite());
         let tolerance = SELF_TEST_TOLERANCE;
         if finite && error <= tolerance { Ok(error) } else { Err(Error::Untrusted { error, tolerance }) }
     }

@@ -33,7 +33,7 @@ pub use inpainter::Inpainter;
 pub use inpainter_config::InpainterConfig;
 pub use normalisation::{BatchNorm, ConditionalBatchNorm, Statistics};
 pub use spectral::SpectralNorm;
-pub use unet::UNet;
+pub use unet::{UNet, UNetConfig};
 pub use upsampling::Upsampling;
 
 use burn::module::{Module, ModuleVisitor, Param};

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use burn::tensor::Device;
 use clap::{Parser, Subcommand};
-use coin_core::bundle::{Bundle, Card, FORMAT, Normalisation, SELF_TEST_TOLERANCE, SelfTest};
+use coin_core::bundle::{Bundle, Card, FORMAT, Networks, Normalisation, SELF_TEST_TOLERANCE, SelfTest};
 use coin_core::calibration::Temperature;
 use coin_core::explanation::largest_difference;
 use coin_core::method::Method;
@@ -16,7 +16,7 @@ use coin_imaging::anomaly::AnomalyStyle;
 use coin_train::Error;
 use coin_train::data::{DataOptions, Dataset, Samples, Subset};
 use coin_train::device::DeviceChoice;
-use coin_train::evaluation::{MaskRule, PAPER_THRESHOLD, choose_rules, fit_temperature};
+use coin_train::evaluation::{MaskRule, PAPER_THRESHOLD, choose_rules, choose_threshold, fit_temperature};
 use coin_train::model::Model;
 use coin_train::pretrained::Pretrained;
 use coin_train::program;
@@ -51,7 +51,8 @@ enum Command {
     /// Convert a .pth or .safetensors checkpoint of the COIN reference implementation (enc.*, gen.*, classifier_f.*) to a
     /// model file.
     Import(Import),
-    /// Export a model to ONNX. Input: image; outputs: counterfactual, difference, before and after.
+    /// Export a model to ONNX. Input: image; outputs: counterfactual, difference, before and after,
+    /// and segmentation if the model has a segmenter.
     Onnx {
         /// The model file.
         model: PathBuf,
@@ -74,7 +75,7 @@ enum Command {
         out: PathBuf,
     },
     /// Choose the mask rule of a model file on the validation slices of its data, as `train` does: threshold, seed threshold and
-    /// verification of candidates. The weights do not change.
+    /// verification of candidates, and the threshold of its segmenter. The weights do not change.
     MaskRule(OnValidation),
     /// Fit the temperature of a model file on the validation slices of its data, as `train` does, so that its probabilities agree
     /// with frequencies. Neither the weights nor any verdict changes; the results in the file stay those of its last evaluation.
@@ -188,11 +189,13 @@ fn import(import: &Import) -> anyhow::Result<()> {
         ood: None,
         verification: None,
         temperature: None,
+        segmenter: None,
         licence: import.licence.clone(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),
     };
-    let bundle = Bundle::pack(card, reference.inpainter, reference.classifier, &device)?;
+    let networks = Networks { inpainter: reference.inpainter, classifier: reference.classifier, segmenter: None };
+    let bundle = Bundle::pack(card, networks, &device)?;
     files::write(&import.out, &bundle.write()?)?;
     let (inpainter, classifier) = (&bundle.card.inpainter, &bundle.card.classifier);
     eprintln!(
@@ -242,7 +245,13 @@ fn choose_mask_rule(on: &OnValidation) -> anyhow::Result<()> {
     on.change(|card, Model { explainer, device, .. }, samples| {
         let rules = choose_rules(explainer, device, card.size, samples, MaskRule::at(PAPER_THRESHOLD))?;
         rules.put(card);
-        Ok(format!("{:?}, {:?}", rules.mask, rules.verification))
+        if let (Some(segmenter), Some(network)) = (&mut card.segmenter, &explainer.segmenter)
+            && let Some((threshold, _)) = choose_threshold(network, device, card.size, samples)?
+        {
+            segmenter.threshold = threshold;
+        }
+        let segmenter = card.segmenter.as_ref().map(|segmenter| segmenter.threshold);
+        Ok(format!("{:?}, {:?}, threshold of the segmenter {segmenter:?}", rules.mask, rules.verification))
     })
 }
 
@@ -286,7 +295,8 @@ fn verify(path: &Path, against: Option<&Path>, device: DeviceChoice) -> anyhow::
     let (ours, theirs) = (explain(&model)?, explain(&other)?);
     let pairs = ours.iter().zip(&theirs).flat_map(|(a, b)| {
         let pixels = a.counterfactual.iter().zip(&b.counterfactual);
-        pixels.chain([(&a.before, &b.before), (&a.after, &b.after)])
+        let segmented = a.segmentation.iter().flatten().zip(b.segmentation.iter().flatten());
+        pixels.chain(segmented).chain([(&a.before, &b.before), (&a.after, &b.after)])
     });
     let difference = largest_difference(pairs);
     println!("largest difference from {}: {difference:.2e}", other.card.title);

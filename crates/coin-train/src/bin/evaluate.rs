@@ -231,6 +231,12 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let seconds = started.elapsed().as_secs_f64();
     let mut report = Report::new(&card.name, &description, &device, mask_rule, &found, seconds);
     report.weights_sha256 = Some(card.weights_sha256.clone());
+    let segmenter = model.explainer.segmenter.as_ref().zip(card.segmenter.as_ref());
+    let distilled = segmenter.map(|(network, segmenter)| {
+        let mask_rule = MaskRule::at(segmenter.threshold);
+        evaluation::evaluate_segmenter(network, &model.device, card.size, &samples, mask_rule)
+    });
+    report.methods.distilled = distilled.transpose()?;
     report.methods.models = models;
     report.methods.saliency = compared;
     report.controls.extend(controls);

@@ -15,7 +15,7 @@ use coin_train::evaluation::MaskRule;
 use coin_train::explained::{self, ExplainedSlice};
 use coin_train::files;
 use coin_train::inputs::{self, Input, Shard};
-use coin_train::model::{self, Model, ModelOptions};
+use coin_train::model::{self, MaskSource, Model, ModelOptions};
 use coin_train::program;
 use coin_train::scan_table::{self, MOST_COMPONENTS, ScanRow, ScanTable, VoxelSize};
 use serde::Serialize;
@@ -44,6 +44,10 @@ struct Arguments {
     /// Explain only this slice of each volume, counted from 1.
     #[arg(long, value_name = "N")]
     slice: Option<NonZeroUsize>,
+    /// Threshold this map for the mask. Default: the segmenter's probabilities if the model has a segmenter, which was trained on
+    /// COIN's masks.
+    #[arg(long, value_enum, value_name = "MAP")]
+    mask_from: Option<MaskSource>,
     /// Intensities of black and white in picture files. Default: the model's window.
     #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true)]
     picture_window: Option<Vec<f32>>,
@@ -73,6 +77,8 @@ struct Summary {
     /// Temperature that calibrated both.
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<Temperature>,
+    /// The map whose values above the threshold are the mask.
+    mask_from: MaskSource,
     threshold: f32,
     /// Each component of the mask exceeds this at least once; 0 keeps all components.
     seed_threshold: f32,
@@ -93,7 +99,7 @@ fn main() -> ExitCode {
 
 #[allow(clippy::print_stdout)]
 fn explain(arguments: &Arguments) -> anyhow::Result<()> {
-    let (model, mask_rule) = arguments.model.open()?;
+    let (model, mask_from, mask_rule) = arguments.model.open_from(arguments.mask_from)?;
     let picture_window = match &arguments.picture_window {
         Some(bounds) => program::window("--picture-window", bounds)?,
         None => model::picture_window(&model.card)?,
@@ -108,7 +114,7 @@ fn explain(arguments: &Arguments) -> anyhow::Result<()> {
         }
     }
     let inputs = inputs::all(&arguments.inputs)?;
-    let settings = Settings { arguments, model, mask_rule, picture_window, among_others: inputs.len() > 1 };
+    let settings = Settings { arguments, model, mask_from, mask_rule, picture_window, among_others: inputs.len() > 1 };
     if inputs.is_empty() {
         let folders: Vec<String> = arguments.inputs.iter().map(|input| input.display().to_string()).collect();
         return Err(Error::Usage(format!("{}: no file is in it", folders.join(", "))).into());
@@ -166,6 +172,7 @@ fn cannot_write(reason: &anyhow::Error) -> bool {
 struct Settings<'a> {
     arguments: &'a Arguments,
     model: Model,
+    mask_from: MaskSource,
     mask_rule: MaskRule,
     picture_window: Window,
     /// Whether there are several inputs.
@@ -228,6 +235,7 @@ impl Settings<'_> {
         Some(ScanRow {
             scan: name.to_owned(),
             model: self.model.card.name.clone(),
+            mask_from: self.mask_from,
             threshold: self.mask_rule.threshold,
             slices: summaries.len(),
             abnormal_slices: summaries.iter().filter(|summary| summary.before >= ABNORMAL).count(),
@@ -274,7 +282,7 @@ impl Settings<'_> {
                 _ => folder.join(format!("slice-{number:04}")),
             };
             let started = Instant::now();
-            let explained = ExplainedSlice::of(&self.model, slice, window(index)?, self.mask_rule)?;
+            let explained = ExplainedSlice::of(&self.model, slice, window(index)?, self.mask_from, self.mask_rule)?;
             let seconds = started.elapsed().as_secs_f64();
             explained.write(&folder)?;
             explained.put(&mut volume, index, slice);
@@ -291,6 +299,7 @@ impl Settings<'_> {
                 before: self.model.explainer.calibrated(explained.explanation.before),
                 after: self.model.explainer.calibrated(explained.explanation.after),
                 temperature: self.model.card.temperature,
+                mask_from: self.mask_from,
                 threshold: self.mask_rule.threshold,
                 seed_threshold: self.mask_rule.seed_threshold,
                 postprocess: self.mask_rule.postprocess,
@@ -322,7 +331,7 @@ impl Settings<'_> {
         let mut digest = Sha256::new();
         files.iter().for_each(|(_, bytes)| digest.update(bytes));
         let (file, card) = (hex::encode(digest.finalize()), &self.model.card);
-        let (mask_rule, window, slice) = (self.mask_rule, self.picture_window, self.arguments.slice);
+        let (mask_rule, window, slice) = ((self.mask_from, self.mask_rule), self.picture_window, self.arguments.slice);
         let (grid, rules) = ((card.size, card.crop_to_body), (card.verification, card.temperature));
         format!("{file} {} {grid:?} {mask_rule:?} {rules:?} {window:?} {slice:?}\n", card.weights_sha256)
     }

@@ -33,6 +33,8 @@ pub struct Rules {
     pub mask: MaskRule,
     /// Which differences are kept.
     pub verification: Option<Verification>,
+    /// Pooled IoU of the masks on validation; `None` if no mask is known.
+    pub iou: Option<f64>,
 }
 
 impl Rules {
@@ -69,13 +71,13 @@ pub fn choose_rules(
         known.iter().map(|(_, explanation, truth)| (&explanation.difference[..], truth)).collect();
     let mask = best(&maps, size, usual);
     let without = maps.iter().map(|(map, truth)| mask.overlap(map, size, truth)).sum::<Overlap>().iou();
-    let mut rules = Rules { mask, verification: None };
+    let mut rules = Rules { mask, verification: None, iou: without };
     let mut highest = without.map_or(f64::INFINITY, |iou| iou + CLEARLY_BETTER);
     for threshold in CANDIDATE_THRESHOLDS {
         for (rule, iou) in verifications(&explainer, device, size, &known, threshold)? {
             if iou > highest {
                 highest = iou;
-                rules = Rules { mask: MaskRule::at(threshold), verification: Some(rule) };
+                rules = Rules { mask: MaskRule::at(threshold), verification: Some(rule), iou: Some(iou) };
             }
         }
     }

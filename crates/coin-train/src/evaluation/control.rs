@@ -72,6 +72,7 @@ mod tests {
             after: 0.0,
             counterfactual: vec![0.0; 4],
             difference: vec![change, 0.0, 0.0, 0.0],
+            segmentation: None,
         };
         let mask_rule = MaskRule::at(0.25);
         let mut tally = NegativeControlTally::default();

@@ -20,7 +20,7 @@ pub use choice::{Rules, choose_rules};
 pub use coin::{Distances, Evaluation, SliceCounts, evaluate};
 pub use control::{NegativeControl, NegativeControlTally};
 pub use saliency::{Saliency, SaliencyFound};
-pub use segmenter::{SEGMENTER_MASK_RULE, evaluate_segmenter};
+pub use segmenter::{SEGMENTER_MASK_RULE, choose_threshold, evaluate_segmenter};
 pub use slice_result::SliceResult;
 pub use verification::explain;
 

@@ -10,6 +10,12 @@ use crate::Error;
 /// Adds an inpainter; returns the counterfactual of `x`, `[batch, 1, height, width]`. `condition` has one index per image,
 /// `[batch]`; without it, condition 0 is used.
 pub fn inpainter(b: &mut Builder, inpainter: &Inpainter, x: &str, condition: Option<&str>) -> Result<Value, Error> {
+    let out = output(b, inpainter, x, condition)?;
+    fused(b, &inpainter.generator, &out, x)
+}
+
+/// Adds an inpainter up to its last convolution; returns that one's output, `[batch, 1, height, width]`.
+pub fn output(b: &mut Builder, inpainter: &Inpainter, x: &str, condition: Option<&str>) -> Result<Value, Error> {
     let Inpainter { encoder, generator } = inpainter;
     let mut running = b.convolution(x, &encoder.stem)?;
     running = b.relu(&running);
@@ -34,8 +40,7 @@ pub fn inpainter(b: &mut Builder, inpainter: &Inpainter, x: &str, condition: Opt
     }
     running = b.batch_norm(&running, &generator.head_norm)?;
     running = b.relu(&running);
-    let out = b.convolution(&running, &generator.head)?;
-    fused(b, generator, &out, x)
+    b.convolution(&running, &generator.head)
 }
 
 fn encoder_block(b: &mut Builder, block: &EncoderBlock, x: &str) -> Result<Value, Error> {

@@ -1,5 +1,5 @@
-//! Exports model files to ONNX: one graph from images to counterfactuals, difference maps and the probabilities before and
-//! after.
+//! Exports model files to ONNX: one graph from images to counterfactuals, difference maps, the probabilities before and after, and
+//! the segmentation of models with a segmenter.
 
 mod classifier;
 mod graph;
@@ -7,7 +7,7 @@ mod inpainter;
 mod proto;
 
 use burn::tensor::Device;
-use coin_core::bundle::{Bundle, CLASSIFIER, INPAINTER, Normalisation, Over};
+use coin_core::bundle::{Bundle, CLASSIFIER, INPAINTER, Networks, Normalisation, Over, SEGMENTER};
 use coin_core::method::Method;
 use prost::Message as _;
 
@@ -23,13 +23,14 @@ use proto::{
 ///
 /// The input `image` is `[batch, 1, height, width]` in [-1, 1]; height and width must be multiples of the inpainter's total
 /// downsampling factor. The outputs `counterfactual` (in [-1, 1]) and `difference` (in [0, 1]) have the shape of the input;
-/// `before` and `after`, the predicted probabilities of "abnormal", are `[batch, 1]`.
+/// `before` and `after`, the predicted probabilities of "abnormal", are `[batch, 1]`. A model with a segmenter also has the output
+/// `segmentation` (in [0, 1]) of the shape of the input.
 ///
 /// # Errors
 /// If the weights do not match the model's architecture.
 pub fn export(bundle: &Bundle) -> Result<Vec<u8>, Error> {
     let card = &bundle.card;
-    let (inpainter, classifier) = bundle.networks(&Device::flex())?;
+    let Networks { inpainter, classifier, segmenter } = bundle.networks(&Device::flex())?;
     // Spectral normalisation is folded into the weights.
     let inpainter = inpainter.folded();
     let mut b = Builder::default();
@@ -44,25 +45,28 @@ pub fn export(bundle: &Bundle) -> Result<Vec<u8>, Error> {
     let half = b.number(0.5);
     let change = b.product(&change, &half);
     let difference = b.clipped(&change, 0.0, 1.0);
-    for (value, name) in
-        [(&counterfactual, "counterfactual"), (&difference, "difference"), (&before, "before"), (&after, "after")]
-    {
-        b.output(value, name);
-    }
-    let (node, initializer) = b.finish();
+    let segmentation = segmenter.map(|segmenter| {
+        b.add_network(&segmenter.inpainter, SEGMENTER)?;
+        let logits = inpainter::output(&mut b, &segmenter.inpainter, "image", None)?;
+        Ok::<_, Error>(b.op("Sigmoid", &[&logits], Vec::new()))
+    });
     let image = || vec![named("batch"), Side::Known(1), named("height"), named("width")];
     let probability = || vec![named("batch"), Side::Known(1)];
+    let mut outputs = vec![
+        (counterfactual, "counterfactual", image()),
+        (difference, "difference", image()),
+        (before, "before", probability()),
+        (after, "after", probability()),
+    ];
+    outputs.extend(segmentation.transpose()?.map(|map| (map, "segmentation", image())));
+    outputs.iter().for_each(|(value, name, _)| b.output(value, name));
+    let (node, initializer) = b.finish();
     let graph = Graph {
         node,
         name: card.name.clone(),
         initializer,
         input: vec![value("image", image())],
-        output: vec![
-            value("counterfactual", image()),
-            value("difference", image()),
-            value("before", probability()),
-            value("after", probability()),
-        ],
+        output: outputs.into_iter().map(|(_, name, sides)| value(name, sides)).collect(),
     };
     let normalisation = match card.normalisation {
         Normalisation::Window([low, high]) => ("window_hu", format!("{low} {high}")),
@@ -88,6 +92,10 @@ pub fn export(bundle: &Bundle) -> Result<Vec<u8>, Error> {
             entry("seed_threshold", card.seed_threshold.to_string()),
             entry(normalisation.0, normalisation.1),
             entry("threshold", card.threshold.to_string()),
+            entry(
+                "segmenter_threshold",
+                card.segmenter.as_ref().map_or_else(String::new, |segmenter| segmenter.threshold.to_string()),
+            ),
             entry("licence", card.licence.clone()),
             entry("notice", NOTICE.into()),
         ],

@@ -190,6 +190,7 @@ impl Recipe {
     fn problem(&self) -> Option<String> {
         let phantoms = matches!(self.data, DataRecipe::Phantom { .. });
         let inpainter = &self.counterfactual.inpainter;
+        let segmenter = |stage: &SegmenterStage| stage.problem(self.input.size);
         let pretraining = self.localisation_pretraining.as_ref().map(|_| "localisation_pretraining");
         let pretraining = pretraining.or(self.inpainting_pretraining.as_ref().map(|_| "inpainting_pretraining"));
         let idle = pretraining.filter(|_| !self.task.inserts_in_training());
@@ -222,8 +223,8 @@ impl Recipe {
                 within(stage.and_then(|stage| stage.problem(InpaintingConfig::problem)), "inpainting_pretraining")
             })
             .or_else(|| within(self.counterfactual.problem(self.input.size), "counterfactual"))
-            .or_else(|| within(self.distillation.as_ref().and_then(SegmenterStage::problem), "distillation"))
-            .or_else(|| within(self.segmenter.as_ref().and_then(SegmenterStage::problem), "segmenter"))
+            .or_else(|| within(self.distillation.as_ref().and_then(segmenter), "distillation"))
+            .or_else(|| within(self.segmenter.as_ref().and_then(segmenter), "segmenter"))
             .or_else(|| within(self.data.problem(), "data"))
     }
 }

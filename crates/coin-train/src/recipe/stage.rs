@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use coin_core::method::Method;
-use coin_core::networks::{ClassifierArchitecture, DiscriminatorConfig, InpainterConfig};
+use coin_core::networks::{ClassifierArchitecture, DiscriminatorConfig, InpainterConfig, UNetConfig};
 use coin_core::training::{ClassifierConfig, CounterfactualConfig, SegmenterConfig};
 use coin_imaging::augmentation::Augmentation;
 use serde::de::Error as _;
@@ -210,12 +210,15 @@ impl CounterfactualStage {
     }
 }
 
-/// A stage that trains a U-Net with the widths of the inpainter on masks.
+/// A stage that trains a U-Net on masks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SegmenterStage {
     /// Steps and batches.
     #[serde(flatten, deserialize_with = "Schedule::flattened")]
     pub schedule: Schedule,
+    /// Size of the U-Net; that of the inpainter if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<UNetConfig>,
     /// Affine augmentation of the slices; optional.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub augmentation: Option<Augmentation>,
@@ -224,9 +227,19 @@ pub struct SegmenterStage {
 }
 
 impl SegmenterStage {
-    pub(super) fn problem(&self) -> Option<String> {
+    /// The size of the U-Net beside `inpainter`.
+    pub fn unet(&self, inpainter: &InpainterConfig) -> UNetConfig {
+        self.network.clone().unwrap_or_else(|| UNetConfig::like(inpainter))
+    }
+
+    pub(super) fn problem(&self, size: usize) -> Option<String> {
+        let network = self.network.as_ref();
+        let multiple = network.map_or(1, UNetConfig::side_multiple);
+        let unfit = || format!("network.widths: input.size {size} is not a multiple of {multiple}");
         self.schedule
             .problem()
+            .or_else(|| within(network.and_then(UNetConfig::problem), "network"))
+            .or_else(|| (!size.is_multiple_of(multiple)).then(unfit))
             .or_else(|| augmentation_problem(self.augmentation.as_ref()))
             .or_else(|| within(self.training.problem(), "training"))
     }

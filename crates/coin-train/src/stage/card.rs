@@ -34,6 +34,7 @@ pub fn card(recipe: &Recipe) -> serde_json::Result<Card> {
         ood: None,
         verification: None,
         temperature: None,
+        segmenter: None,
         licence: recipe.licence.clone(),
         weights_sha256: String::new(),
         self_test: SelfTest::unknown(),

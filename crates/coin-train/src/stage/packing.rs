@@ -6,14 +6,13 @@ use std::time::Instant;
 use burn::module::Module as _;
 use burn::tensor::Device;
 use coin_core::attribution::SaliencyMethod;
-use coin_core::bundle::{Bundle, Card};
-use coin_core::networks::UNet;
+use coin_core::bundle::{Bundle, Card, Networks, Segmenter};
 
 use super::card::card;
 use super::context::TrainingContext;
 use super::segmenter::{CoinMasks, ReferenceMasks};
 use super::training::Training;
-use crate::data::{Samples, Subset};
+use crate::data::Subset;
 use crate::evaluation::{self, Distances, MaskRule, MethodReport, PAPER_THRESHOLD, SEGMENTER_MASK_RULE};
 use crate::files;
 use crate::ood;
@@ -30,9 +29,15 @@ impl Training<'_> {
     /// If a stage is not trained yet, or a file, slice or device fails.
     pub fn finish(&self, saliency: BTreeMap<SaliencyMethod, MethodReport>) -> anyhow::Result<Report> {
         let TrainingContext { recipe, data, devices } = self.context;
-        let device = &devices.first;
+        let (device, size) = (&devices.first, recipe.input.size);
         let trained = self.trained()?;
+        let distilled = self.trained_segmenter::<CoinMasks>()?;
+        let described = recipe.distillation().filter(|_| distilled.is_some()).map(|stage| Segmenter {
+            network: stage.unet(&recipe.counterfactual.inpainter),
+            threshold: SEGMENTER_MASK_RULE.threshold,
+        });
         let card = Card {
+            segmenter: described,
             data: data.description.clone(),
             modality: data.modality.clone(),
             unit: data.unit.name().to_owned(),
@@ -40,36 +45,35 @@ impl Training<'_> {
             ..card(recipe)?
         };
         let cpu = Device::flex();
-        let mut bundle =
-            Bundle::pack(card, trained.inpainter.to_device(&cpu), trained.classifier.to_device(&cpu), &cpu)?;
+        let networks = Networks {
+            inpainter: trained.inpainter.to_device(&cpu),
+            classifier: trained.classifier.to_device(&cpu),
+            segmenter: distilled.map(|segmenter| segmenter.to_device(&cpu)),
+        };
+        let mut bundle = Bundle::pack(card, networks.clone(), &cpu)?;
 
         let mut explainer = bundle.explainer(device)?;
         let (usual, validation) = (MaskRule::at(PAPER_THRESHOLD), self.context.validation_samples());
-        let rules = evaluation::choose_rules(&explainer, device, recipe.input.size, &validation, usual)?;
+        let rules = evaluation::choose_rules(&explainer, device, size, &validation, usual)?;
         let mask_rule = rules.mask;
-        explainer.temperature = evaluation::fit_temperature(&explainer, device, recipe.input.size, &validation)?;
+        let segmenter = explainer.segmenter.as_ref();
+        let best = segmenter.map(|network| evaluation::choose_threshold(network, device, size, &validation));
+        let best = best.transpose()?.flatten();
+        if let (Some(segmenter), Some((threshold, _))) = (&mut bundle.card.segmenter, best) {
+            segmenter.threshold = threshold;
+        }
+        explainer.temperature = evaluation::fit_temperature(&explainer, device, size, &validation)?;
         explainer.verification = rules.verification;
         explainer.ood = ood::of(&recipe.protocol(), recipe.seed, data)?;
         let started = Instant::now();
         let samples = data.samples(&[Subset::Test], &recipe.anomaly, TEST_SEED);
-        let found = evaluation::evaluate(
-            &explainer,
-            device,
-            recipe.input.size,
-            &samples,
-            mask_rule,
-            Distances::Features(None),
-        )?;
-        let segmented = |segmenter: &UNet, samples: &Samples<'_>, mask_rule: MaskRule| {
-            evaluation::evaluate_segmenter(segmenter, device, recipe.input.size, samples, mask_rule)
-        };
-        let distilled = self.trained_segmenter::<CoinMasks>()?.map(|segmenter| {
-            // COIN's masks are often too small, so the probabilities are too low for a threshold of 0.5.
-            let known = segmented(&segmenter, &validation, SEGMENTER_MASK_RULE)?.best();
-            segmented(&segmenter, &samples, known.map_or(SEGMENTER_MASK_RULE, |(threshold, _)| MaskRule::at(threshold)))
+        let found = evaluation::evaluate(&explainer, device, size, &samples, mask_rule, Distances::Features(None))?;
+        let distilled = explainer.segmenter.as_ref().zip(bundle.card.segmenter.as_ref()).map(|(network, segmenter)| {
+            evaluation::evaluate_segmenter(network, device, size, &samples, MaskRule::at(segmenter.threshold))
         });
-        let supervised = self.trained_segmenter::<ReferenceMasks>()?;
-        let supervised = supervised.map(|segmenter| segmented(&segmenter, &samples, SEGMENTER_MASK_RULE));
+        let supervised = self
+            .trained_segmenter::<ReferenceMasks>()?
+            .map(|segmenter| evaluation::evaluate_segmenter(&segmenter, device, size, &samples, SEGMENTER_MASK_RULE));
         let description = format!("test split; {}", data.description);
         let seconds = started.elapsed().as_secs_f64();
         let mut report = Report::new(&recipe.model, &description, devices.first_name(), mask_rule, &found, seconds);
@@ -77,10 +81,15 @@ impl Training<'_> {
         report.methods.unet = supervised.transpose()?;
         report.methods.saliency = saliency;
         let shown = samples.at(&report::representative(&found))?;
-        let sheet = Sheet::of(&explainer, device, recipe.input.size, &shown, mask_rule)?;
-        let thumbnails = Thumbnails::of(&explainer, device, recipe.input.size, &samples, &found, mask_rule)?;
+        let sheet = Sheet::of(&explainer, device, size, &shown, mask_rule)?;
+        let thumbnails = Thumbnails::of(&explainer, device, size, &samples, &found, mask_rule)?;
         report.write(self.run.folder(), &sheet, &thumbnails)?;
 
+        // A segmenter is worth its size only if it is better than COIN's own masks.
+        if best.is_none_or(|(_, iou)| rules.iou.is_some_and(|own| own >= iou)) {
+            let card = Card { segmenter: None, ..bundle.card };
+            bundle = Bundle::pack(card, Networks { segmenter: None, ..networks }, &cpu)?;
+        }
         bundle.card.ood = explainer.ood;
         bundle.card.temperature = explainer.temperature;
         rules.put(&mut bundle.card);

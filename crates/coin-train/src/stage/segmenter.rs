@@ -77,7 +77,7 @@ impl<S: Supervision> Task for Segmentation<S> {
         TrainingContext { recipe, devices, .. }: &TrainingContext<'_>,
         stage: &SegmenterStage,
     ) -> anyhow::Result<SegmenterTrainer> {
-        let network = UNet::init(&recipe.counterfactual.inpainter, &seeded_cpu(recipe.seed + 2));
+        let network = stage.unet(&recipe.counterfactual.inpainter).init(&seeded_cpu(recipe.seed + 2));
         let network = network.fork(&devices.first.clone().autodiff());
         Ok(SegmenterTrainer::new(network, stage.training.clone()).with_replicas(&devices.replicas))
     }

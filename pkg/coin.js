@@ -50,7 +50,7 @@ export { EngineStopped, engineEvents };
  * @property {number} [threshold] mask threshold
  * @property {{total: number, abnormal: number}} [slices]
  * @property {{accuracy?: number | null, auroc?: number | null, f1?: number | null}} [classifier]
- * @property {{coin?: MethodResults}} [methods]
+ * @property {{coin?: MethodResults, distilled?: MethodResults}} [methods]
  */
 
 /**
@@ -77,11 +77,12 @@ export { EngineStopped, engineEvents };
  * @property {"HU" | ""} unit of the window; empty if the intensities have none
  * @property {string} modality of the training data
  * @property {string} finding that the model was trained on; may be empty
- * @property {number} threshold mask threshold
+ * @property {number} threshold mask threshold on the difference map
  * @property {number} seedThreshold components of the mask that do not exceed it are removed; 0 keeps all
  * @property {boolean} postprocess
  * @property {{threshold: number, margin: number, most: number} | null} verification rule that keeps only changes that matter to the
  *   classifier: components above the threshold that raise its probability by more than the margin when they are put back
+ * @property {{threshold: number} | null} segmenter U-Net that was trained on the masks of this model, with its mask threshold
  * @property {number | null} temperature of the calibrated probabilities; null if they are the classifier's own
  * @property {string} licence
  * @property {unknown} recipe
@@ -95,6 +96,22 @@ export { EngineStopped, engineEvents };
  * @property {number} saliencyThreshold mask threshold on saliency maps
  * @property {{diameter_mm: number} | null} anomaly synthetic anomalies of the training; null if it used none
  * @property {{maxError: number, tolerance: number, milliseconds: number}} selfTest
+ */
+
+/**
+ * The map whose high values are the mask: COIN's difference map, or the probabilities of the model's segmenter.
+ *
+ * @typedef {"difference" | "segmenter"} MaskSource
+ */
+
+/**
+ * How a map becomes a mask.
+ *
+ * @typedef {Object} MaskRule
+ * @property {MaskSource} source
+ * @property {number} threshold
+ * @property {number} seedThreshold components that do not exceed it are removed; 0 keeps all
+ * @property {boolean} postprocess applies opening and closing and keeps the largest component
  */
 
 /**
@@ -122,6 +139,8 @@ export { EngineStopped, engineEvents };
  * @property {Float32Array} input in [-1, 1]
  * @property {Float32Array} counterfactual in [-1, 1]
  * @property {Float32Array} difference |input - counterfactual| / 2, in [0, 1]; 0 where a model with verification leaves it out
+ * @property {Float32Array | null} segmentation the segmenter's probability of the finding, in [0, 1]; null if the model has no
+ *   segmenter
  * @property {number | null} oodScore out-of-distribution score; null if the model has none
  * @property {boolean} oodWarning whether the slice is out of distribution, so that the result is not reliable
  * @property {number} milliseconds
@@ -616,19 +635,41 @@ export function maskOnGrid(slice, mask, { size, square }) {
 }
 
 /**
- * Mask of the pixels whose difference exceeds a threshold. The threshold alone is applied at once, for use with a slider; the other
- * options need the CPU engine and wait for its running call.
+ * The rule of a model's masks. Without a source, it is the segmenter if the model has one.
  *
- * @param {Pick<Explanation, "difference" | "size">} explanation
- * @param {{threshold: number, seedThreshold?: number, postprocess?: boolean}} options components that do not exceed `seedThreshold`
- *   are removed; `postprocess` applies opening and closing and keeps the largest component
+ * @param {Pick<ModelInfo, "segmenter" | "threshold" | "seedThreshold" | "postprocess">} info
+ * @param {MaskSource} [source]
+ * @returns {MaskRule}
+ */
+export function maskRuleOf({ segmenter, threshold, seedThreshold, postprocess }, source = "segmenter") {
+  if (segmenter && source === "segmenter") return { source, threshold: segmenter.threshold, seedThreshold: 0, postprocess: false };
+  return { source: "difference", threshold, seedThreshold, postprocess };
+}
+
+/**
+ * The map of an explanation that becomes the mask.
+ *
+ * @param {Pick<Explanation, "difference"> & Partial<Pick<Explanation, "segmentation">>} explanation
+ * @param {MaskSource} source
+ */
+export function mapOf({ difference, segmentation }, source) {
+  return (source === "segmenter" && segmentation) || difference;
+}
+
+/**
+ * Mask of the pixels that exceed a threshold. The threshold alone is applied at once, for use with a slider; the other options need
+ * the CPU engine and wait for its running call.
+ *
+ * @param {Pick<Explanation, "difference" | "size"> & Partial<Pick<Explanation, "segmentation">>} explanation
+ * @param {Partial<MaskRule> & {threshold: number}} rule of the difference map, unless it has another source; see `maskRuleOf`
  * @returns {Promise<Uint8Array>} 0 and 1, `size` x `size`
  */
-export async function maskOf({ difference, size }, { threshold, seedThreshold = 0, postprocess = false }) {
-  if (postprocess || seedThreshold > threshold) return maps.call("maskOf", { difference, size, threshold, seedThreshold, postprocess });
+export async function maskOf(explanation, { source = "difference", threshold, seedThreshold = 0, postprocess = false }) {
+  const [map, { size }] = [mapOf(explanation, source), explanation];
+  if (postprocess || seedThreshold > threshold) return maps.call("maskOf", { map, size, threshold, seedThreshold, postprocess });
   // The engine also compares in single precision.
   const limit = Math.fround(threshold);
-  return Uint8Array.from(difference, (value) => Number(value > limit));
+  return Uint8Array.from(map, (value) => Number(value > limit));
 }
 
 /**
@@ -773,7 +814,10 @@ function agree(expected, found) {
   return (
     close(expected.before, found.before) &&
     close(expected.after, found.after) &&
-    expected.difference.every((value, i) => close(value, found.difference[i]))
+    /** @type {MaskSource[]} */ (["difference", "segmenter"]).every((source) => {
+      const map = mapOf(found, source);
+      return mapOf(expected, source).every((value, i) => close(value, map[i]));
+    })
   );
 }
 

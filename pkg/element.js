@@ -7,7 +7,7 @@
  * `coin-explained` (detail: {explanation, mask, model}) and `coin-failed` (detail: {error}).
  */
 
-import { Explainer, coloursOf, maskOf, openScans } from "./coin.js";
+import { Explainer, coloursOf, maskOf, maskRuleOf, openScans } from "./coin.js";
 import { MASK_COLOUR, drawColours, drawIntensities, drawMask } from "./pictures.js";
 
 /** Width and height of the canvases; the displayed size depends on the layout. */
@@ -168,7 +168,7 @@ export class CoinExplainerElement extends HTMLElement {
     const { size, before, after, oodWarning } = explanation;
     const [input, counterfactual, difference] = this.#canvases;
     this.#shown = { explanation, model };
-    this.#slider.value = this.getAttribute("threshold") ?? String(model.threshold);
+    this.#slider.value = this.getAttribute("threshold") ?? String(maskRuleOf(model).threshold);
     drawIntensities(input, explanation.input, size);
     drawIntensities(counterfactual, explanation.counterfactual, size);
     drawColours(difference, await coloursOf(explanation.difference), size);
@@ -182,7 +182,7 @@ export class CoinExplainerElement extends HTMLElement {
     if (!this.#shown) return null;
     const { explanation, model } = this.#shown;
     const threshold = this.#slider.valueAsNumber;
-    const mask = await maskOf(explanation, { ...model, threshold });
+    const mask = await maskOf(explanation, { ...maskRuleOf(model), threshold });
     // Masks may arrive out of order.
     if (threshold === this.#slider.valueAsNumber && explanation === this.#shown?.explanation) {
       const canvas = this.#canvases[3];

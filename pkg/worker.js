@@ -227,8 +227,8 @@ const methods = {
     return { slice: toPlain(inserted.slice), mask: inserted.mask };
   },
 
-  /** @param {{difference: Float32Array, size: number, threshold: number, seedThreshold: number, postprocess: boolean}} args */
-  maskOf: ({ difference, size, threshold, seedThreshold, postprocess }) => bindings.maskOf(difference, size, threshold, seedThreshold, postprocess),
+  /** @param {{map: Float32Array, size: number, threshold: number, seedThreshold: number, postprocess: boolean}} args */
+  maskOf: ({ map, size, threshold, seedThreshold, postprocess }) => bindings.maskOf(map, size, threshold, seedThreshold, postprocess),
 
   /** @param {{slice: PlainSlice, mask: Uint8Array, size: number, aroundBody: boolean}} args */
   maskOnGrid: ({ slice, mask, size, aroundBody }) => withSlice(slice, (handle) => bindings.maskOnGrid(handle, mask, size, aroundBody)),

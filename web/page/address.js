@@ -3,12 +3,12 @@
  * address restores the state, except files, inserted anomalies and custom windows.
  *
  *   device     auto, cpu or webgpu
- *   model, sample, slice, threshold, hysteresis, postprocess, display, colours
+ *   model, sample, slice, mask, threshold, hysteresis, postprocess, display, colours
  *   methods    1: compute the saliency maps
  *   lang       en or de
  */
 
-/** @typedef {"device" | "model" | "sample" | "slice" | "threshold" | "hysteresis" | "postprocess" | "display" | "colours" | "methods" | "lang"} Key */
+/** @typedef {"device" | "model" | "sample" | "slice" | "mask" | "threshold" | "hysteresis" | "postprocess" | "display" | "colours" | "methods" | "lang"} Key */
 
 /** The parameters when the page was opened. */
 const initial = new URLSearchParams(location.hash.slice(1));

@@ -319,6 +319,8 @@ function tableOf(rows) {
     scans.map(({ label, model, maskRule, largest, ...scan }) => ({
       scan: label,
       model,
+      // Batches of earlier versions have no source.
+      mask_from: maskRule.source ?? "difference",
       threshold: maskRule.threshold,
       slices: scan.slices,
       abnormal_slices: scan.abnormalSlices,

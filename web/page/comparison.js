@@ -1,4 +1,4 @@
-import { Explainer, maskOf, maskOnGrid } from "../coin.js";
+import { Explainer, maskOf, maskOnGrid, maskRuleOf } from "../coin.js";
 import { MASK_COLOUR, drawIntensities, drawMask } from "../pictures.js";
 import { create, element } from "./dom.js";
 import { bytesOfModel, modelOptions } from "./models.js";
@@ -43,7 +43,7 @@ export function initComparison(current, models) {
         const explanation = await other.explain({ ...slice, normalisation: plain.normalisation });
         other.close();
         const truth = inserted && (await maskOnGrid(slice, inserted, explanation));
-        const mask = await maskOf(explanation, other.info);
+        const mask = await maskOf(explanation, maskRuleOf(other.info));
         signal.throwIfAborted();
         columns.replaceChildren(
           ownColumn(result),

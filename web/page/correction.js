@@ -1,4 +1,4 @@
-import { maskOf } from "../coin.js";
+import { mapOf, maskOf } from "../coin.js";
 import { initBrushOutline } from "./brush-outline.js";
 import { element } from "./dom.js";
 import { connectedTo, editsOf, editsOfSlice } from "./edits.js";
@@ -10,7 +10,7 @@ import { maskOptions, setMask } from "./threshold.js";
 /** @typedef {import("./tools.js").Tool} Tool */
 /** @typedef {import("./edits.js").Edits} Edits */
 
-/** A click adds the connected pixels with at least this share of the difference under it. */
+/** A click adds the connected pixels with at least this share of the value under it. */
 const GROWN_SHARE = 0.5;
 
 const size = element("brush-size", HTMLInputElement);
@@ -89,7 +89,9 @@ export function initCorrection(current, onChange) {
     end(/** @type {Point} */ at) {
       const result = current();
       if (!result?.mask) return;
-      toggleComponent(result.mask, result.explanation, at, editsOf(result));
+      const { explanation, maskRule } = result;
+      const map = mapOf(explanation, maskRule?.source ?? "difference");
+      toggleComponent(result.mask, map, explanation.size, at, editsOf(result));
       changed(result);
     },
   };
@@ -115,19 +117,20 @@ export function initCorrection(current, onChange) {
 }
 
 /**
- * Removes the component of the mask at a point. Where there is none, adds the region of the difference map around the point.
+ * Removes the component of the mask at a point. Where there is none, adds the region of the mask's map around the point.
  *
  * @param {Uint8Array} mask
- * @param {import("../coin.js").Explanation} explanation
+ * @param {Float32Array} map
+ * @param {number} size of the mask and the map
  * @param {Point} at
  * @param {Edits} edits
  */
-function toggleComponent(mask, { size, difference }, { x, y }, edits) {
+function toggleComponent(mask, map, size, { x, y }, edits) {
   const pixel = (/** @type {number} */ fraction) => Math.min(size - 1, Math.max(0, Math.floor(fraction * size)));
   const start = pixel(y) * size + pixel(x);
   edits.begin();
   if (mask[start]) edits.set(connectedTo(start, size, (other) => mask[other] === 1), false);
-  else if (difference[start] > 0) edits.set(connectedTo(start, size, (other) => difference[other] >= GROWN_SHARE * difference[start]), true);
+  else if (map[start] > 0) edits.set(connectedTo(start, size, (other) => map[other] >= GROWN_SHARE * map[start]), true);
 }
 
 /** Enables the buttons that apply to edits. @param {Edits} edits */

@@ -48,6 +48,12 @@ export const MASK = {
   area: (/** @type {number} */ cm2) => `${decimal(cm2, 1)} cm²`,
   iou: (/** @type {number} */ iou) => `IoU ${decimal(iou, 2)}`,
   dice: (/** @type {number} */ dice) => `Dice ${decimal(dice, 2)}`,
+  mark: "Absolute change of intensity. The mark shows the threshold.",
+  noMark: "Absolute change of intensity. The mask comes from the segmenter.",
+  histogram: {
+    difference: "Histogram of the difference map from 0 to 1, logarithmic counts",
+    segmenter: "Histogram of the segmenter’s probabilities from 0 to 1, logarithmic counts",
+  },
 };
 
 export const SAMPLE = {
@@ -104,6 +110,7 @@ export const MODEL = {
   verification: "Verified differences",
   verificationOf: (/** @type {{threshold: number, margin: number, most: number}} */ { threshold, margin }) =>
     `only components above ${decimal(threshold, 2)} that raise the probability by more than ${decimal(margin, 2)} when they are put back`,
+  segmenter: "IoU of the segmenter",
   temperature: "Probabilities",
   temperatureOf: (/** @type {number} */ temperature) => `calibrated on validation patients: logits divided by ${decimal(temperature, 2)}`,
   interval: "95% CI",
@@ -147,6 +154,8 @@ export const REPORT = {
   image: "Image",
   model: "Model",
   window: "Display window",
+  maskFrom: "Mask from",
+  segmenter: "segmenter of the model",
   threshold: "Threshold",
   engine: "Computed on",
   made: "Made",
@@ -273,12 +282,12 @@ export const EXPORT = {
   inserted: "synthetic lesion inserted",
   panes: ["Input", "Counterfactual", "Difference map", "Mask"],
   corrected: "mask corrected by hand",
-  changed: "\u25a0 changed",
+  changed: "\u25a0 mask",
   truePositive: "\u25a0 true positive",
   falsePositive: "\u25a0 false positive",
   falseNegative: "\u25a0 false negative",
-  settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {string} */ unit, /** @type {{threshold: number, seedThreshold: number, postprocess: boolean}} */ { threshold, seedThreshold, postprocess }) =>
-    `model ${model}, display window ${range(window, unit)}, threshold ${decimal(threshold, 2)}${seedThreshold > threshold ? `, seed threshold ${decimal(seedThreshold, 2)}` : ""}${postprocess ? ", post-processed" : ""}`,
+  settings: (/** @type {string} */ model, /** @type {[number, number]} */ window, /** @type {string} */ unit, /** @type {{threshold: number, seedThreshold: number, source?: string, postprocess: boolean}} */ { source, threshold, seedThreshold, postprocess }) =>
+    `model ${model}, display window ${range(window, unit)}, ${source === "segmenter" ? "mask from the segmenter, " : ""}threshold ${decimal(threshold, 2)}${seedThreshold > threshold ? `, seed threshold ${decimal(seedThreshold, 2)}` : ""}${postprocess ? ", post-processed" : ""}`,
   nothing: "The mask is empty, so there is no segmentation to save. Lower the threshold.",
   use: "Research use only. Not a medical device.",
 };

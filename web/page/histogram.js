@@ -5,16 +5,16 @@ const canvas = element("histogram", HTMLCanvasElement);
 const BINS = 64;
 
 /**
- * Draws the histogram of a difference map with logarithmic counts. Bins above the threshold have the colour of the mask.
+ * Draws the histogram of a map with logarithmic counts. Bins above the threshold have the colour of the mask.
  *
- * @param {Float32Array} difference in [0, 1]
+ * @param {Float32Array} map in [0, 1]
  * @param {number} threshold
  */
-export function drawHistogram(difference, threshold) {
+export function drawHistogram(map, threshold) {
   const context = canvas.getContext("2d");
   if (!context) return;
   const { width, height } = canvas;
-  const counts = countsOf(difference);
+  const counts = countsOf(map);
   const highest = Math.log1p(Math.max(...counts));
   const colour = getComputedStyle(canvas).color;
   context.clearRect(0, 0, width, height);
@@ -25,9 +25,9 @@ export function drawHistogram(difference, threshold) {
   });
 }
 
-/** Counts pixels by bin. @param {Float32Array} difference */
-function countsOf(difference) {
+/** Counts pixels by bin. @param {Float32Array} map */
+function countsOf(map) {
   const counts = new Array(BINS).fill(0);
-  for (const value of difference) counts[Math.min(BINS - 1, Math.floor(value * BINS))] += 1;
+  for (const value of map) counts[Math.min(BINS - 1, Math.floor(value * BINS))] += 1;
   return counts;
 }

@@ -14,7 +14,7 @@
  *   times        milliseconds by stage
  */
 
-import { EngineStopped, Explainer, engineEvents, maskOnGrid } from "../coin.js";
+import { EngineStopped, Explainer, engineEvents, maskOnGrid, maskRuleOf } from "../coin.js";
 import { queryNumber, queryParameter, setQueryParameters } from "./address.js";
 import { initAppearance } from "./appearance.js";
 import { dropOnBatch, hasUnkeptCases, initBatch } from "./batch.js";
@@ -104,7 +104,7 @@ import { initVolume, showVolume, updateVolume } from "./volume.js";
  * @property {Uint8Array | null} mask with edits by hand
  * @property {Uint8Array | null} computedMask without them
  * @property {Uint8Array[]} band masks at nearby thresholds, if they are shown
- * @property {{threshold: number, seedThreshold: number, postprocess: boolean} | null} maskRule options of the mask
+ * @property {import("../coin.js").MaskRule | null} maskRule options of the mask
  * @property {import("./overlap.js").Overlap | null} overlap of the mask and the truth
  */
 
@@ -216,15 +216,17 @@ async function remask(shown) {
 /** Writes the state of the page to its address. @param {Result} result */
 function updateAddress(result) {
   const { input, model } = result;
-  const { threshold, seedThreshold, postprocess } = maskOptions();
+  const { source, threshold, seedThreshold, postprocess } = maskOptions();
+  const rule = maskRuleOf(model, source);
   const own = loadedModel?.own !== undefined;
   setQueryParameters({
     model: own ? null : (loadedModel?.name ?? null),
     sample: addressOf(input.source),
     slice: input.source.sample && input.source.scan ? input.index + 1 : null,
-    threshold: threshold === Number(model.threshold.toFixed(2)) ? null : threshold,
-    hysteresis: seedThreshold === model.seedThreshold ? null : 0,
-    postprocess: postprocess === model.postprocess ? null : Number(postprocess),
+    mask: source === maskRuleOf(model).source ? null : source,
+    threshold: threshold === Number(rule.threshold.toFixed(2)) ? null : threshold,
+    hysteresis: seedThreshold === rule.seedThreshold ? null : 0,
+    postprocess: postprocess === rule.postprocess ? null : Number(postprocess),
     ...displayOptions(),
     methods: hasMethods(result) ? 1 : null,
   });
@@ -251,7 +253,7 @@ async function ready(signal) {
     explainer?.close();
     explainer = next;
     // The same model on another engine keeps the user's mask options.
-    if (loadedModel !== entry) setMaskOptions(loadedModel ? next.info : initialMaskOptions(next.info), loadedModel !== null || queryParameter("hysteresis") !== "0");
+    if (loadedModel !== entry) setMaskOptions(next.info, loadedModel ? maskRuleOf(next.info) : initialMaskRule(next.info));
     loadedModel = entry;
     showModel(next.info);
     selectModel(entry.name);
@@ -311,10 +313,17 @@ function addModel(entry) {
  * Mask options from the address, with the model's defaults.
  *
  * @param {ModelInfo} info
+ * @returns {import("../coin.js").MaskRule}
  */
-function initialMaskOptions({ threshold, seedThreshold, postprocess }) {
+function initialMaskRule(info) {
+  const rule = maskRuleOf(info, queryParameter("mask") === "difference" ? "difference" : undefined);
   const post = queryParameter("postprocess");
-  return { seedThreshold, threshold: queryNumber("threshold", 0.01, 0.99) ?? threshold, postprocess: post === null ? postprocess : post === "1" };
+  return {
+    ...rule,
+    threshold: queryNumber("threshold", 0.01, 0.99) ?? rule.threshold,
+    seedThreshold: queryParameter("hysteresis") === "0" ? 0 : rule.seedThreshold,
+    postprocess: post === null ? rule.postprocess : post === "1",
+  };
 }
 
 /** @param {string | null} name */

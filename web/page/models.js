@@ -77,7 +77,7 @@ export function anomalyOf({ anomaly, window }) {
 }
 
 /** Lists the details of a model. @param {ModelInfo} info */
-export function showModel({ title, size, window, unit, modality, finding, threshold, seedThreshold, verification, temperature, licence, data, results, limits }) {
+export function showModel({ title, size, window, unit, modality, finding, threshold, seedThreshold, verification, segmenter, temperature, licence, data, results, limits }) {
   const { slices, classifier, methods } = results ?? {};
   const { iou, iou_ci95, iou_mean, iou_mean_ci95, ceiling_iou, dice, cv } = methods?.coin ?? {};
   /** @type {[string, string | null][]} */
@@ -88,6 +88,8 @@ export function showModel({ title, size, window, unit, modality, finding, thresh
     [MODEL.interval, known(iou_mean_ci95, ([low, high]) => MODEL.intervalOf(low, high))],
     [MODEL.ceiling, known(ceiling_iou, metric)],
     [MODEL.dice, known(dice, metric)],
+    [MODEL.segmenter, segmenter && known(methods?.distilled?.iou, (iou) => MODEL.iouOf(iou, segmenter.threshold))],
+    [MODEL.interval, segmenter && known(methods?.distilled?.iou_ci95, ([low, high]) => MODEL.intervalOf(low, high))],
     [MODEL.cv, known(cv, metric)],
     [MODEL.auroc, known(classifier?.auroc, metric)],
     [MODEL.slices, known(slices, ({ total, abnormal }) => MODEL.slicesOf(total, abnormal))],

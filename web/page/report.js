@@ -1,3 +1,4 @@
+import { maskRuleOf } from "../coin.js";
 import { measuredComponents } from "./measurements.js";
 import { textsOf } from "./components.js";
 import { create, element } from "./dom.js";
@@ -41,13 +42,14 @@ export async function printReport(result) {
     const cells = [String(i + 1), ...textsOf(result, component), decimal(component.difference, 2)];
     return create("tr", {}, ...cells.map((text) => create("td", {}, text)));
   });
-  const { threshold, seedThreshold, postprocess } = result.maskRule ?? model;
+  const { source, threshold, seedThreshold, postprocess } = result.maskRule ?? maskRuleOf(model);
   /** @type {[string, string][]} */
   const facts = [
     [REPORT.image, [nameOf(input).split("/").at(-1), input.source.credit].filter(Boolean).join(", ")],
     [REPORT.model, [model.title, model.licence].filter(Boolean).join(", ")],
     [MODEL.limits, model.limits],
     [REPORT.window, MODEL.windowOf(view?.window ?? explanation.window, unitOf(model, input.source.scan))],
+    [REPORT.maskFrom, source === "segmenter" ? REPORT.segmenter : ""],
     [REPORT.threshold, [decimal(threshold, 2), postprocess ? REPORT.postprocessed : ""].filter(Boolean).join(", ")],
     [MODEL.seedThreshold, seedThreshold > threshold ? decimal(seedThreshold, 2) : ""],
     [REPORT.engine, device.name],

@@ -3,7 +3,7 @@ import { ABNORMAL } from "./verdict.js";
 import { otherModality } from "./units.js";
 
 /** @typedef {import("../coin.js").Explanation} Explanation */
-/** @typedef {{threshold: number, seedThreshold: number, postprocess: boolean}} MaskRule */
+/** @typedef {import("../coin.js").MaskRule} MaskRule */
 
 /**
  * Results of a scan, as a row of a table. Measurements are null without a spacing.

@@ -1,4 +1,4 @@
-import { maskOf } from "../coin.js";
+import { mapOf, maskOf, maskRuleOf } from "../coin.js";
 import { countPixels } from "../geometry.js";
 import { element } from "./dom.js";
 import { editsOf } from "./edits.js";
@@ -11,6 +11,7 @@ import { COMPONENTS, MASK, decimal } from "./strings.js";
 import { measureTime } from "./times.js";
 
 /** @typedef {import("./main.js").Result} Result */
+/** @typedef {import("../coin.js").MaskRule} MaskRule */
 
 const slider = element("threshold", HTMLInputElement);
 const postprocess = element("postprocess", HTMLInputElement);
@@ -24,13 +25,21 @@ const BAND = 0.05;
 let highlighted = null;
 
 const hysteresis = element("seed-threshold", HTMLInputElement);
+const segmenter = element("segmenter", HTMLInputElement);
 
-/** The model's seed threshold; 0 if it has none. */
-let seedThreshold = 0;
+/** The rule of the loaded model for the selected source. @type {MaskRule} */
+let usual = { source: "difference", threshold: 0.25, seedThreshold: 0, postprocess: false };
+/** The loaded model. @type {import("../coin.js").ModelInfo | null} */
+let info = null;
 
-/** The mask options that the user selected. @returns {{threshold: number, seedThreshold: number, postprocess: boolean}} */
+/** The mask options that the user selected. @returns {MaskRule} */
 export function maskOptions() {
-  return { threshold: slider.valueAsNumber, seedThreshold: hysteresis.checked ? seedThreshold : 0, postprocess: postprocess.checked };
+  return {
+    source: usual.source,
+    threshold: slider.valueAsNumber,
+    seedThreshold: hysteresis.checked ? usual.seedThreshold : 0,
+    postprocess: postprocess.checked,
+  };
 }
 
 /**
@@ -43,17 +52,20 @@ function bandOf(options) {
 }
 
 /**
- * Sets the mask options to a model's defaults or to those of the address.
+ * Sets the mask options for a model.
  *
- * @param {{threshold: number, seedThreshold: number, postprocess: boolean}} options
- * @param {boolean} [withHysteresis] whether the model's seed threshold is used
+ * @param {import("../coin.js").ModelInfo} model
+ * @param {MaskRule} rule the model's own, or that of the address
  */
-export function setMaskOptions(options, withHysteresis = true) {
-  seedThreshold = options.seedThreshold;
-  hysteresis.checked = withHysteresis;
-  element("seed-threshold-switch", HTMLElement).hidden = seedThreshold === 0;
-  slider.value = String(options.threshold);
-  postprocess.checked = options.postprocess;
+export function setMaskOptions(model, rule) {
+  info = model;
+  usual = maskRuleOf(model, rule.source);
+  segmenter.checked = rule.source === "segmenter";
+  element("segmenter-switch", HTMLElement).hidden = model.segmenter === null;
+  hysteresis.checked = rule.seedThreshold > 0 || usual.seedThreshold === 0;
+  element("seed-threshold-switch", HTMLElement).hidden = usual.seedThreshold === 0;
+  slider.value = String(rule.threshold);
+  postprocess.checked = rule.postprocess;
   showThreshold();
 }
 
@@ -64,6 +76,11 @@ export function setMaskOptions(options, withHysteresis = true) {
  * @param {() => void} onOpacity only its opacity changes
  */
 export function onMaskOptions(onChange, onOpacity) {
+  segmenter.addEventListener("input", () => {
+    if (!info) return;
+    setMaskOptions(info, maskRuleOf(info, segmenter.checked ? "segmenter" : "difference"));
+    onChange();
+  });
   for (const input of [slider, hysteresis, postprocess, stability]) {
     input.addEventListener("input", () => {
       showThreshold();
@@ -95,7 +112,7 @@ export const updateMask = coalesce(async (/** @type {Result} */ result) => {
   const mask = editsOf(result).apply(result.computedMask);
   setMask(result, mask);
   await yieldToBrowser();
-  drawHistogram(result.explanation.difference, options.threshold);
+  drawHistogram(mapOf(result.explanation, options.source), options.threshold);
   element("mask-key", HTMLElement).hidden = result.truth !== null;
   element("truth-key", HTMLElement).hidden = result.truth === null;
   element("mask-facts", HTMLElement).textContent = factsOf(result, mask).join(" · ");
@@ -147,5 +164,10 @@ showThreshold();
 function showThreshold() {
   const { threshold } = maskOptions();
   element("threshold-number", HTMLOutputElement).value = decimal(threshold, 2);
-  element("legend-threshold", HTMLElement).style.left = `${100 * threshold}%`;
+  const mark = element("legend-threshold", HTMLElement);
+  mark.style.left = `${100 * threshold}%`;
+  // The scale is that of the difference map.
+  mark.hidden = usual.source !== "difference";
+  element("legend-hint", HTMLElement).textContent = usual.source === "difference" ? MASK.mark : MASK.noMark;
+  element("histogram", HTMLCanvasElement).setAttribute("aria-label", MASK.histogram[usual.source]);
 }

@@ -103,12 +103,12 @@ impl Engine {
         Ok(info)
     }
 
-    /// Explains a slice and returns `{size, window, square, before, after, input, counterfactual, difference, oodScore,
-    /// oodWarning, milliseconds}`.
+    /// Explains a slice and returns `{size, window, square, before, after, input, counterfactual, difference, segmentation,
+    /// oodScore, oodWarning, milliseconds}`.
     ///
     /// `window` are the intensities of -1 and 1. `square` is the position of the model's grid on the slice: `{left,
     /// top, width, height}` in pixels, `pixelMm` of the grid or null, and `aroundBody`, whether it is a body crop.
-    /// `oodScore` is null without a detector; `oodWarning` tells whether the slice is out of distribution.
+    /// `segmentation` is null without a segmenter. `oodScore` is null without a detector; `oodWarning` tells whether the slice is out of distribution.
     ///
     /// # Errors
     /// If no model is loaded or the device fails.
@@ -130,6 +130,10 @@ impl Engine {
             ("input", Float32Array::from(input.as_slice()).into()),
             ("counterfactual", Float32Array::from(explanation.counterfactual.as_slice()).into()),
             ("difference", Float32Array::from(explanation.difference.as_slice()).into()),
+            (
+                "segmentation",
+                explanation.segmentation.map_or(JsValue::NULL, |map| Float32Array::from(map.as_slice()).into()),
+            ),
             ("oodScore", ood_score.map_or(JsValue::NULL, |score| score.0.into())),
             ("oodWarning", ood_score.is_some_and(OodScore::is_warning).into()),
             ("milliseconds", (clock::now() - started).into()),
@@ -229,6 +233,10 @@ fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
         }
         None => JsValue::NULL,
     };
+    let segmenter = match &card.segmenter {
+        Some(segmenter) => object([("threshold", segmenter.threshold.into())])?.into(),
+        None => JsValue::NULL,
+    };
     let modality = if card.modality.is_empty() { "CT" } else { card.modality.as_str() };
     object([
         ("name", card.name.as_str().into()),
@@ -242,6 +250,7 @@ fn info(card: &Card, self_test: Object) -> Result<Object, Error> {
         ("seedThreshold", card.seed_threshold.into()),
         ("postprocess", card.postprocess.into()),
         ("verification", verification),
+        ("segmenter", segmenter),
         ("temperature", card.temperature.map_or(JsValue::NULL, |temperature| temperature.0.into())),
         ("licence", card.licence.as_str().into()),
         ("recipe", json(&card.recipe["name"])?),

@@ -44,21 +44,21 @@ pub fn mask_on_grid(slice: &Slice, mask: &[u8], size: usize, around_body: bool) 
     Ok(flags(&InputTransform::for_model(&slice.0, size, around_body).apply_mask(&mask)))
 }
 
-/// Returns 0 or 1 for each of the `size * size` pixels of a difference map: the components above `threshold` that
+/// Returns 0 or 1 for each of the `size * size` pixels of a map in [0, 1]: the components above `threshold` that
 /// exceed `seed_threshold` somewhere. Post-processing adds opening, closing and the largest component.
 ///
 /// # Errors
-/// If the difference map does not have `size * size` values.
+/// If the map does not have `size * size` values.
 #[wasm_bindgen(js_name = maskOf)]
 pub fn mask_of(
-    difference: &[f32],
+    map: &[f32],
     size: usize,
     threshold: f32,
     seed_threshold: f32,
     postprocess: bool,
 ) -> Result<Uint8Array, Error> {
-    let mask = Mask::with_hysteresis(difference, size, size, threshold, seed_threshold);
-    let mask = mask.ok_or_else(|| Error::new("the difference map does not have size x size values"))?;
+    let mask = Mask::with_hysteresis(map, size, size, threshold, seed_threshold);
+    let mask = mask.ok_or_else(|| Error::new("the map does not have size x size values"))?;
     Ok(flags(&if postprocess { mask.postprocessed() } else { mask }))
 }
 

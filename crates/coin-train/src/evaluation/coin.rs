@@ -168,6 +168,7 @@ impl<'a> Tally<'a> {
 
     fn evaluation(self) -> Evaluation {
         let (sum, count) = self.outside;
+        let normal = self.normal.control();
         Evaluation {
             verification: self.explainer.verification,
             temperature: self.explainer.temperature,
@@ -175,13 +176,14 @@ impl<'a> Tally<'a> {
             ood_warnings: self.ood_warnings,
             classifier: self.ranking.summary(),
             curves: self.ranking.curves(),
-            normal: self.normal.control(),
+            normal,
             coin: MethodReport {
                 cv: self.validity.validity(),
                 cv_all_slices: self.validity.validity_of_all(),
                 counterfactual_accuracy: self.validity.counterfactual_accuracy(),
                 change_outside: (count > 0).then(|| sum / count as f64),
                 ceiling_iou: self.ceiling.iou(),
+                normal_with_mask: normal.map(|normal| normal.masked),
                 ..self.overlaps.report()
             },
             cases: self.cases,

@@ -85,6 +85,9 @@ pub struct MethodReport {
     pub iou_mean: Option<f64>,
     /// Its 95 % bootstrap interval over patients.
     pub iou_mean_ci95: Option<[f64; 2]>,
+    /// Share of the normal slices that have a mask; unknown for saliency methods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normal_with_mask: Option<f64>,
     /// Pooled IoU by the threshold alone.
     pub iou_by_threshold: Vec<(f32, f64)>,
     /// Counterfactual validity.

@@ -1,4 +1,4 @@
-//! Metrics of segmenters over abnormal samples.
+//! Metrics of segmenters.
 
 use burn::tensor::Device;
 use burn::tensor::activation::sigmoid;
@@ -35,8 +35,10 @@ pub fn evaluate_segmenter(
     mask_rule: MaskRule,
 ) -> anyhow::Result<MethodReport> {
     let mut overlaps = Overlaps::new(mask_rule, size);
+    let (mut normal, mut masked) = (0_u32, 0_u32);
     for batch in samples.batches(BATCH) {
-        let batch: Vec<(usize, Sample)> = batch?.into_iter().filter(|(_, sample)| sample.truth.is_some()).collect();
+        let known = |sample: &Sample| sample.truth.is_some() || !sample.abnormal;
+        let batch: Vec<(usize, Sample)> = batch?.into_iter().filter(|(_, sample)| known(sample)).collect();
         if batch.is_empty() {
             continue;
         }
@@ -44,8 +46,15 @@ pub fn evaluate_segmenter(
         let maps = sigmoid(segmenter.forward(pictures::tensor(images, size, device)));
         let maps = pictures::values(maps, "the masks")?;
         for ((i, sample), map) in batch.iter().zip(maps.chunks_exact(size * size)) {
-            sample.truth.iter().for_each(|truth| overlaps.add(*i, &sample.patient, map, truth));
+            match &sample.truth {
+                Some(truth) => overlaps.add(*i, &sample.patient, map, truth),
+                None => {
+                    normal += 1;
+                    masked += u32::from(mask_rule.apply(map, size).is_some_and(|mask| mask.count() > 0));
+                }
+            }
         }
     }
-    Ok(overlaps.report())
+    let normal_with_mask = (normal > 0).then(|| f64::from(masked) / f64::from(normal));
+    Ok(MethodReport { normal_with_mask, ..overlaps.report() })
 }

@@ -23,13 +23,13 @@ fn overlaps(methods: &[(&str, &MethodReport)]) -> Markup {
     let caption = html! {
         "Agreement with the reference masks of abnormal slices. IoU, Dice, precision and recall are pooled over pixels. "
         "Parentheses: 95% confidence intervals (CI), bootstrapped over patients. Best IoU: over thresholds of 0.01 to 0.99 on "
-        "these slices, without a seed threshold."
+        "these slices, without a seed threshold. Normal with mask: share of the normal slices that have a mask."
     };
     let rows = html! {
         table {
             (table::head(&[
                 "Method", "IoU (95% CI)", "IoU, 0 to 1", "Dice", "Precision", "Recall", "Mean IoU per slice (95% CI)", "Threshold",
-                "Seed threshold", "Best IoU (threshold)",
+                "Seed threshold", "Best IoU (threshold)", "Normal with mask",
             ]))
             tbody {
                 @for (name, found) in methods {
@@ -47,6 +47,7 @@ fn overlaps(methods: &[(&str, &MethodReport)]) -> Markup {
                             (decimal(found.best().map(|(_, iou)| iou)))
                             @if let Some((threshold, _)) = found.best() { " (" (threshold) ")" }
                         }
+                        td { (decimal(found.normal_with_mask)) }
                     }
                 }
             }

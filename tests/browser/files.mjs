@@ -158,13 +158,18 @@ export function withMetadata(file, changes) {
   return Buffer.concat([size, padded, file.subarray(8 + length)]);
 }
 
-/** Generates a greyscale PNG with a bright disc on a black background. @param {number} size */
-export function discPng(size) {
+/**
+ * Generates a greyscale PNG with a bright disc on a black background.
+ *
+ * @param {number} size
+ * @param {number} [radius]
+ */
+export function discPng(size, radius = size / 3) {
   const rows = Buffer.alloc(size * (size + 1));
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
       const far = Math.hypot(x - size / 2, y - size / 2);
-      rows[y * (size + 1) + 1 + x] = far < size / 3 ? 110 + ((x * y) % 17) : 0;
+      rows[y * (size + 1) + 1 + x] = far < radius ? 110 + ((x * y) % 17) : 0;
     }
   }
   const header = Buffer.alloc(13);

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { discPng } from "./files.mjs";
 import { DIST, openSite } from "./site.mjs";
 import { Visitor, launch } from "./visitor.mjs";
 
@@ -12,6 +13,9 @@ const [sample] = JSON.parse(await readFile(join(DIST, "samples/index.json"), "ut
 
 /** Models whose probabilities are calibrated: on the others' validation slices, the classifier makes no mistake. */
 const CALIBRATED = ["coin-glioma", "coin-lung-nodule", "coin-kidney-tumour"];
+
+/** The model with a segmenter. */
+const SEGMENTING = "coin-lung-nodule";
 
 describe("Shipped models", () => {
   /** @type {import("playwright-core").Browser} */
@@ -36,7 +40,7 @@ describe("Shipped models", () => {
       assert.ok(model.selfTest.maxError <= model.selfTest.tolerance);
       const verdict = (await visitor.page.locator("#verdict").textContent()) ?? "";
       assert.ok(verdict.startsWith(CALIBRATED.includes(name) ? "Classifier, calibrated: " : "Classifier: "), verdict);
-      const { square, size, difference } = explanation;
+      const { square, size, difference, segmentation } = explanation;
       const { left, top, width, height } = square;
       if (square.aroundBody) {
         assert.ok(width < 0.98 * slice.width, `the body is narrower than the field of view: ${JSON.stringify(square)}`);
@@ -45,7 +49,9 @@ describe("Shipped models", () => {
         assert.deepEqual([left, top, width, height], [(slice.width - side) / 2, (slice.height - side) / 2, side, side]);
       }
       assert.ok(Math.abs((square.pixelMm * size) / width - slice.columnMm) < 1e-3);
-      assert.deepEqual(mask, maskOf(difference, size, threshold, model.seedThreshold));
+      assert.equal(await visitor.page.locator("#segmenter-switch").isVisible(), name === SEGMENTING);
+      assert.equal(segmentation !== null, name === SEGMENTING);
+      assert.deepEqual(mask, maskOf(segmentation ?? difference, size, threshold, model.seedThreshold));
       assert.equal(await visitor.page.locator("#seed-threshold-switch").isVisible(), model.seedThreshold > 0);
       if (model.seedThreshold > 0) {
         await visitor.page.locator("#seed-threshold").uncheck();
@@ -65,6 +71,41 @@ describe("Shipped models", () => {
       await visitor.page.context().close();
     });
   }
+
+  test("the mask comes from the segmenter until its switch is off, also in a page that opens the address", async () => {
+    const visitor = await Visitor.open(browser, `${site.address}#device=cpu&model=${SEGMENTING}&threshold=0.2`);
+    const { page } = visitor;
+    await visitor.openFiles({ name: "patch.png", mimeType: "image/png", buffer: discPng(56, 5) });
+    const { explanation, mask, model, threshold } = await visitor.coin();
+    const { size, difference, segmentation } = explanation;
+    assert.deepEqual(mask, maskOf(segmentation, size, threshold, 0));
+    assert.ok(mask.includes(1), "the test shows nothing");
+    const mark = page.locator("#legend-threshold");
+    const summary = await visitor.summary();
+    assert.deepEqual([summary.source, summary.threshold], ["segmenter", 0.2]);
+    assert.ok(await mark.isHidden(), "the colour scale of the difference map has no threshold");
+    assert.match((await page.locator("#legend-hint").textContent()) ?? "", /from the segmenter/);
+
+    await page.locator("#segmenter").uncheck();
+    await page.waitForFunction(() => location.hash.includes("mask=difference") && !location.hash.includes("threshold="));
+    const own = await visitor.coin();
+    assert.equal(own.threshold, Number(model.threshold.toFixed(2)));
+    assert.deepEqual(own.mask, maskOf(difference, size, own.threshold, model.seedThreshold));
+    assert.notDeepEqual(own.mask, mask);
+    assert.ok(await mark.isVisible());
+    assert.match((await page.locator("#legend-hint").textContent()) ?? "", /The mark shows the threshold/);
+
+    const other = await Visitor.open(browser, site.address + (await page.evaluate(() => location.hash)));
+    assert.ok(!(await other.page.locator("#segmenter").isChecked()));
+    assert.equal((await other.coin()).threshold, own.threshold);
+    await other.page.locator("#segmenter").check();
+    await other.page.waitForFunction(() => !location.hash.includes("mask="));
+    assert.equal((await other.coin()).threshold, Number(model.segmenter.threshold.toFixed(2)));
+    for (const { errors, page } of [visitor, other]) {
+      assert.deepEqual(errors, []);
+      await page.context().close();
+    }
+  });
 });
 
 /**

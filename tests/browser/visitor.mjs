@@ -176,7 +176,7 @@ export class Visitor {
       const { explanation, mask, truth, iou, threshold, device, source, slice, model } = /** @type {any} */ (window).coin;
       const numbers = (/** @type {Iterable<number> | null} */ array) => array && [...array];
       return {
-        explanation: explanation && { ...explanation, input: null, counterfactual: null, difference: numbers(explanation.difference) },
+        explanation: explanation && { ...explanation, input: null, counterfactual: null, difference: numbers(explanation.difference), segmentation: numbers(explanation.segmentation) },
         mask: numbers(mask),
         truth: numbers(truth),
         iou,

@@ -423,7 +423,7 @@ export const PAGE = {
   Mask: "Maske",
   "Mask over the input": "Maske über der Eingabe",
   Threshold: "Schwellenwert",
-  "Segmenter of the model": "Segmentierer des Modells",
+  "Mask from the model’s segmenter": "Maske vom Segmentierer des Modells",
   "The mask comes from a segmenter that was trained on COIN’s masks; otherwise from the difference map": "Die Maske stammt von einem Segmentierer, der mit den Masken von COIN trainiert wurde, sonst von der Differenzkarte",
   "Seed threshold of the model": "Keimschwelle des Modells",
   "Removes components that do not exceed the model’s seed threshold (hysteresis)": "Entfernt Komponenten, die die Keimschwelle des Modells nicht überschreiten (Hysterese)",

@@ -1,4 +1,4 @@
-import { coloursOf, maskOf } from "../coin.js";
+import { coloursOf, maskOf, maskRuleOf } from "../coin.js";
 import { drawColours, drawMask, MASK_COLOUR } from "../pictures.js";
 import { chosenColours } from "./display.js";
 import { create, element } from "./dom.js";
@@ -88,16 +88,17 @@ export function resetMethods(result) {
 
 /** Draws the difference map and the saliency maps. @param {Result} result */
 async function draw(result) {
-  const { explanation, model, overlap } = result;
-  const coin = await figureOf(result, METHODS.coin, explanation.difference, result.mask, overlap?.iou ?? null);
-  const figures = [...maps].map(async ([title, map]) => {
-    const mask = await maskOf({ difference: map, size: explanation.size }, { threshold: model.saliencyThreshold });
-    const iou = result.truth && overlapOf(mask, result.truth).iou;
-    return figureOf(result, title, map, mask, iou);
-  });
-  const all = await Promise.all(figures);
+  const { explanation, model, maskRule } = result;
+  const figure = async (/** @type {string} */ title, /** @type {Float32Array} */ map, /** @type {Uint8Array | null} */ mask) =>
+    figureOf(result, title, map, mask, result.truth && mask && overlapOf(mask, result.truth).iou);
+  // The methods are compared by their own maps, not by what a segmenter learned from them.
+  const own = maskRule?.source === "segmenter" ? await maskOf(explanation, maskRuleOf(model, "difference")) : result.mask;
+  const figures = [...maps].map(async ([title, map]) =>
+    figure(title, map, await maskOf({ difference: map, size: explanation.size }, { threshold: model.saliencyThreshold })),
+  );
+  const all = await Promise.all([figure(METHODS.coin, explanation.difference, own), ...figures]);
   if (mappedResult !== result) return;
-  list.replaceChildren(coin, ...all);
+  list.replaceChildren(...all);
   save.hidden = maps.size === 0;
 }
 

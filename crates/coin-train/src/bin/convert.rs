@@ -245,13 +245,17 @@ fn choose_mask_rule(on: &OnValidation) -> anyhow::Result<()> {
     on.change(|card, Model { explainer, device, .. }, samples| {
         let rules = choose_rules(explainer, device, card.size, samples, MaskRule::at(PAPER_THRESHOLD))?;
         rules.put(card);
+        let mut chosen = format!("{:?}, {:?}", rules.mask, rules.verification);
+        if let Some(iou) = rules.iou {
+            chosen += &format!(", validation IoU {iou:.3}");
+        }
         if let (Some(segmenter), Some(network)) = (&mut card.segmenter, &explainer.segmenter)
-            && let Some((threshold, _)) = choose_threshold(network, device, card.size, samples)?
+            && let Some((threshold, iou)) = choose_threshold(network, device, card.size, samples)?
         {
             segmenter.threshold = threshold;
+            chosen += &format!("; segmenter: threshold {threshold}, validation IoU {iou:.3}");
         }
-        let segmenter = card.segmenter.as_ref().map(|segmenter| segmenter.threshold);
-        Ok(format!("{:?}, {:?}, threshold of the segmenter {segmenter:?}", rules.mask, rules.verification))
+        Ok(chosen)
     })
 }
 

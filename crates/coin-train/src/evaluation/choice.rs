@@ -14,7 +14,7 @@ use crate::data::Samples;
 
 /// Gain of IoU for which a model gets a rule of its own: on few samples the best one is partly chance, and numbers at the
 /// paper's threshold can be compared.
-const CLEARLY_BETTER: f64 = 0.01;
+pub const CLEARLY_BETTER: f64 = 0.01;
 /// Candidate thresholds, in hundredths.
 const THRESHOLDS: std::ops::RangeInclusive<u8> = 10..=40;
 /// Candidate seed thresholds, in hundredths.

@@ -16,7 +16,7 @@ use coin_imaging::Mask;
 use serde::{Deserialize, Serialize};
 
 pub use calibration::fit_temperature;
-pub use choice::{Rules, choose_rules};
+pub use choice::{CLEARLY_BETTER, Rules, choose_rules};
 pub use coin::{Distances, Evaluation, SliceCounts, evaluate};
 pub use control::{NegativeControl, NegativeControlTally};
 pub use saliency::{Saliency, SaliencyFound};

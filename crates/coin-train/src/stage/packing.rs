@@ -13,7 +13,9 @@ use super::context::TrainingContext;
 use super::segmenter::{CoinMasks, ReferenceMasks};
 use super::training::Training;
 use crate::data::Subset;
-use crate::evaluation::{self, Distances, MaskRule, MethodReport, PAPER_THRESHOLD, SEGMENTER_MASK_RULE};
+use crate::evaluation::{
+    self, CLEARLY_BETTER, Distances, MaskRule, MethodReport, PAPER_THRESHOLD, SEGMENTER_MASK_RULE,
+};
 use crate::files;
 use crate::ood;
 use crate::report::{self, Report, Sheet, Thumbnails};
@@ -85,8 +87,8 @@ impl Training<'_> {
         let thumbnails = Thumbnails::of(&explainer, device, size, &samples, &found, mask_rule)?;
         report.write(self.run.folder(), &sheet, &thumbnails)?;
 
-        // A segmenter is worth its size only if it is better than COIN's own masks.
-        if best.is_none_or(|(_, iou)| rules.iou.is_some_and(|own| own >= iou)) {
+        // A segmenter is worth its size only if it is clearly better than COIN's own masks.
+        if best.is_none_or(|(_, iou)| rules.iou.is_some_and(|own| iou <= own + CLEARLY_BETTER)) {
             let card = Card { segmenter: None, ..bundle.card };
             bundle = Bundle::pack(card, Networks { segmenter: None, ..networks }, &cpu)?;
         }

@@ -33,13 +33,13 @@ const TEXT = {
   noModel: "coin-explainer: the attribute “model” is missing. Set it to the address of a model file.",
   unreachable: (/** @type {string} */ address) => `${address} could not be loaded. Check the address and the connection.`,
   verdict: (/** @type {number} */ before, /** @type {number} */ after) => `Probability of “abnormal”: ${before.toFixed(2)}, after inpainting ${after.toFixed(2)}.`,
-  normal: "The classifier calls this slice normal. Small differences are not findings.",
+  normal: "The classifier calls this slice normal. Small differences and a mask on it are not findings.",
   ood: "Out of distribution: this slice differs from the training data. Neither the classification nor the mask is reliable.",
 };
 
 /** The element `<coin-explainer>`. */
 export class CoinExplainerElement extends HTMLElement {
-  static observedAttributes = ["model", "src", "slice", "threshold", "device"];
+  static observedAttributes = ["model", "src", "slice", "threshold", "mask-from", "device"];
 
   #root = this.attachShadow({ mode: "open" });
   #canvases = TEXT.panes.map(() => Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE }));
@@ -168,7 +168,7 @@ export class CoinExplainerElement extends HTMLElement {
     const { size, before, after, oodWarning } = explanation;
     const [input, counterfactual, difference] = this.#canvases;
     this.#shown = { explanation, model };
-    this.#slider.value = this.getAttribute("threshold") ?? String(maskRuleOf(model).threshold);
+    this.#slider.value = this.getAttribute("threshold") ?? String(this.#ruleOf(model).threshold);
     drawIntensities(input, explanation.input, size);
     drawIntensities(counterfactual, explanation.counterfactual, size);
     drawColours(difference, await coloursOf(explanation.difference), size);
@@ -178,11 +178,16 @@ export class CoinExplainerElement extends HTMLElement {
     this.#fire("coin-explained", { explanation, mask, model });
   }
 
+  /** The rule of the masks. @param {import("./coin.js").ModelInfo} model */
+  #ruleOf(model) {
+    return maskRuleOf(model, this.getAttribute("mask-from") === "difference" ? "difference" : undefined);
+  }
+
   async #drawMask() {
     if (!this.#shown) return null;
     const { explanation, model } = this.#shown;
     const threshold = this.#slider.valueAsNumber;
-    const mask = await maskOf(explanation, { ...maskRuleOf(model), threshold });
+    const mask = await maskOf(explanation, { ...this.#ruleOf(model), threshold });
     // Masks may arrive out of order.
     if (threshold === this.#slider.valueAsNumber && explanation === this.#shown?.explanation) {
       const canvas = this.#canvases[3];

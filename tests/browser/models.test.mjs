@@ -51,7 +51,8 @@ describe("Shipped models", () => {
       assert.ok(Math.abs((square.pixelMm * size) / width - slice.columnMm) < 1e-3);
       assert.equal(await visitor.page.locator("#segmenter-switch").isVisible(), name === SEGMENTING);
       assert.equal(segmentation !== null, name === SEGMENTING);
-      assert.deepEqual(mask, maskOf(segmentation ?? difference, size, threshold, model.seedThreshold));
+      // The threshold in the address has no map, so it is one of the difference map.
+      assert.deepEqual(mask, maskOf(difference, size, threshold, model.seedThreshold));
       assert.equal(await visitor.page.locator("#seed-threshold-switch").isVisible(), model.seedThreshold > 0);
       if (model.seedThreshold > 0) {
         await visitor.page.locator("#seed-threshold").uncheck();
@@ -73,7 +74,7 @@ describe("Shipped models", () => {
   }
 
   test("the mask comes from the segmenter until its switch is off, also in a page that opens the address", async () => {
-    const visitor = await Visitor.open(browser, `${site.address}#device=cpu&model=${SEGMENTING}&threshold=0.2`);
+    const visitor = await Visitor.open(browser, `${site.address}#device=cpu&model=${SEGMENTING}&mask=segmenter&threshold=0.2`);
     const { page } = visitor;
     await visitor.openFiles({ name: "patch.png", mimeType: "image/png", buffer: discPng(56, 5) });
     const { explanation, mask, model, threshold } = await visitor.coin();
@@ -82,7 +83,7 @@ describe("Shipped models", () => {
     assert.ok(mask.includes(1), "the test shows nothing");
     const mark = page.locator("#legend-threshold");
     const summary = await visitor.summary();
-    assert.deepEqual([summary.source, summary.threshold], ["segmenter", 0.2]);
+    assert.deepEqual([summary.mask_from, summary.threshold], ["segmenter", 0.2]);
     assert.ok(await mark.isHidden(), "the colour scale of the difference map has no threshold");
     assert.match((await page.locator("#legend-hint").textContent()) ?? "", /from the segmenter/);
 

@@ -3,7 +3,7 @@ import { initBrushOutline } from "./brush-outline.js";
 import { element } from "./dom.js";
 import { connectedTo, editsOf, editsOfSlice } from "./edits.js";
 import { INSERT } from "./strings.js";
-import { maskOptions, setMask } from "./threshold.js";
+import { maskOptionsFor, setMask } from "./threshold.js";
 
 /** @typedef {import("./main.js").Result} Result */
 /** @typedef {import("./tools.js").Point} Point */
@@ -28,7 +28,7 @@ const buttons = {
  * @returns {Promise<{explained: import("../coin.js").ExplainedSlice[], corrected: boolean}>}
  */
 export async function editedMasks({ source, model, slices }) {
-  const options = maskOptions();
+  const options = maskOptionsFor(model);
   let corrected = false;
   const explained = [...slices].map(async ([index, explanation]) => {
     const edits = editsOfSlice(source.scan, model.name, index, explanation.size);

@@ -31,14 +31,14 @@ export const VERDICT = {
   normal: (/** @type {string} */ p) => `normal (probability of abnormal ${p})`,
   flipped: "The classifier calls the counterfactual normal. The largest differences show what it reacted to.",
   notFlipped: "The classifier still calls the counterfactual abnormal. Interpret the mask with caution.",
-  unverified: "No single change explains why the classifier calls this slice abnormal: putting any of them back hardly raises the probability. So nothing is marked.",
+  unverified: "No single change explains why the classifier calls this slice abnormal: putting any of them back hardly raises the probability. So the difference map is empty.",
   none: "No result yet",
   retry: "Choose a sample or open a file to try again.",
   otherModality: (/** @type {string} */ found, /** @type {string} */ known) =>
     `This image is ${found}, but the model was trained on ${known}. Neither the classification nor the mask is reliable.`,
   ood: (/** @type {number} */ score) =>
     `Out of distribution: this slice differs from the training data (OOD score ${decimal(score, score < 1.1 ? 2 : 1)}, limit 1). Neither the classification nor the mask is reliable. Is this the right model for the image?`,
-  nothing: "The classifier calls this slice normal, so there is nothing to remove. Small differences are not findings.",
+  nothing: "The classifier calls this slice normal, so there is nothing to remove. Small differences and a mask on it are not findings.",
 };
 
 export const MASK = {
@@ -282,7 +282,7 @@ export const EXPORT = {
   inserted: "synthetic lesion inserted",
   panes: ["Input", "Counterfactual", "Difference map", "Mask"],
   corrected: "mask corrected by hand",
-  changed: "\u25a0 mask",
+  mask: "\u25a0 mask",
   truePositive: "\u25a0 true positive",
   falsePositive: "\u25a0 false positive",
   falseNegative: "\u25a0 false negative",

@@ -158,6 +158,7 @@ async function componentsOf(result) {
 function summaryOf(result) {
   const { input, explanation, model, device, mask, maskRule, overlap } = result;
   const { source, index } = input;
+  const { source: maskFrom, ...rule } = maskRule ?? { source: null };
   return {
     use: EXPORT.use,
     made: new Date().toISOString(),
@@ -168,7 +169,8 @@ function summaryOf(result) {
     after: explanation.after,
     temperature: model.temperature,
     oodScore: explanation.oodScore,
-    ...maskRule,
+    mask_from: maskFrom,
+    ...rule,
     corrected: !editsOf(result).isEmpty,
     mask_pixels: mask && countPixels(mask),
     grid: explanation.size,
@@ -194,6 +196,6 @@ function drawFigure(result) {
   const panes = canvases.map((canvas, i) => ({ canvas, name: EXPORT.panes[i] }));
   const key = isInserted(result.input)
     ? [{ text: EXPORT.falseNegative, ...FALSE_NEGATIVE_COLOUR }, { text: EXPORT.falsePositive, ...MASK_COLOUR }, { text: EXPORT.truePositive, ...TRUE_POSITIVE_COLOUR }]
-    : [{ text: EXPORT.changed, ...MASK_COLOUR }];
-  return drawFigureOf(result, panes, key);
+    : [{ text: EXPORT.mask, ...MASK_COLOUR }];
+  return drawFigureOf(result, panes, { maskRule: result.maskRule, corrected: !editsOf(result).isEmpty }, key);
 }

@@ -1,4 +1,3 @@
-import { editsOf } from "./edits.js";
 import { nameOf } from "./files.js";
 import { EXPORT, VERDICT } from "./strings.js";
 import { leadOf, verdictOf } from "./verdict.js";
@@ -18,10 +17,11 @@ const LINE = 36;
  *
  * @param {Result} result
  * @param {{canvas: HTMLCanvasElement, name: string}[]} panes
+ * @param {{maskRule: import("../coin.js").MaskRule | null, corrected: boolean}} mask that the panes show
  * @param {{text: string, line: string}[]} [key] colours of the last pane, right to left
  */
-export function drawFigureOf(result, panes, key = []) {
-  const { input, explanation, model, maskRule, view } = result;
+export function drawFigureOf(result, panes, { maskRule, corrected }, key = []) {
+  const { input, explanation, model, view } = result;
   const width = panes.length * (PANE + GAP) + GAP;
   const top = STRIP + 2 * LINE;
   const height = top + PANE + 2 * LINE + STRIP;
@@ -69,7 +69,7 @@ export function drawFigureOf(result, panes, key = []) {
   }
   const shown = view?.window ?? explanation.window;
   const unit = unitOf(model, input.source.scan);
-  if (maskRule) write([EXPORT.settings(model.name, shown, unit, maskRule), editsOf(result).isEmpty ? "" : EXPORT.corrected].filter(Boolean).join(", "), GAP, top + PANE + LINE * 0.7, whole);
+  if (maskRule) write([EXPORT.settings(model.name, shown, unit, maskRule), corrected ? EXPORT.corrected : ""].filter(Boolean).join(", "), GAP, top + PANE + LINE * 0.7, whole);
   // Without the folders, which are often named after a patient.
   const name = nameOf(input).split("/").at(-1);
   write([name, input.source.credit].filter(Boolean).join(", "), GAP, top + PANE + LINE * 1.5, whole);

@@ -31,14 +31,14 @@ export const VERDICT = {
   normal: (/** @type {string} */ p) => `normal (Wahrscheinlichkeit für auffällig ${p})`,
   flipped: "Der Klassifikator stuft das kontrafaktische Bild als normal ein. Die größten Differenzen zeigen, worauf er reagiert hat.",
   notFlipped: "Der Klassifikator stuft auch das kontrafaktische Bild als auffällig ein. Die Maske ist mit Vorsicht zu interpretieren.",
-  unverified: "Keine einzelne Änderung erklärt, warum der Klassifikator diese Schicht als auffällig einstuft: Nimmt man eine davon zurück, steigt die Wahrscheinlichkeit kaum. Deshalb ist nichts markiert.",
+  unverified: "Keine einzelne Änderung erklärt, warum der Klassifikator diese Schicht als auffällig einstuft: Nimmt man eine davon zurück, steigt die Wahrscheinlichkeit kaum. Deshalb ist die Differenzkarte leer.",
   none: "Noch kein Ergebnis",
   retry: "Wählen Sie ein Beispiel oder öffnen Sie eine Datei, um es erneut zu versuchen.",
   otherModality: (/** @type {string} */ found, /** @type {string} */ known) =>
     `Dieses Bild hat die Modalität ${found}, das Modell wurde aber mit ${known} trainiert. Weder die Klassifikation noch die Maske ist verlässlich.`,
   ood: (/** @type {number} */ score) =>
     `Außerhalb der Trainingsverteilung (out of distribution): Diese Schicht weicht von den Trainingsdaten ab (OOD-Score ${decimal(score, score < 1.1 ? 2 : 1)}, Grenzwert 1). Weder die Klassifikation noch die Maske ist verlässlich. Ist dies das richtige Modell für das Bild?`,
-  nothing: "Der Klassifikator stuft diese Schicht als normal ein; es gibt nichts zu entfernen. Kleine Differenzen sind kein Befund.",
+  nothing: "Der Klassifikator stuft diese Schicht als normal ein; es gibt nichts zu entfernen. Kleine Differenzen und eine Maske darauf sind kein Befund.",
 };
 
 export const MASK = {
@@ -282,7 +282,7 @@ export const EXPORT = {
   inserted: "synthetische Läsion eingefügt",
   panes: ["Eingabe", "Kontrafaktisches Bild", "Differenzkarte", "Maske"],
   corrected: "Maske von Hand korrigiert",
-  changed: "\u25a0 Maske",
+  mask: "\u25a0 Maske",
   truePositive: "\u25a0 richtig positiv",
   falsePositive: "\u25a0 falsch positiv",
   falseNegative: "\u25a0 falsch negativ",
@@ -487,7 +487,8 @@ export const PAGE = {
   "A generator changes the slice so that the classifier calls it normal, and keeps all other changes small.":
     "Ein Generator verändert die Schicht so, dass der Klassifikator sie als normal einstuft, und hält alle anderen Änderungen klein.",
   "Difference map.": "Differenzkarte.",
-  "The pixels above a threshold form the segmentation.": "Die Pixel über einem Schwellenwert bilden die Segmentierung.",
+  "The pixels above a threshold form the mask. Some models have a segmenter, trained on such masks, for it.":
+    "Die Pixel über einem Schwellenwert bilden die Maske. Manche Modelle haben dafür einen Segmentierer, der mit solchen Masken trainiert wurde.",
   "Method and evaluation:": "Methode und Evaluation:",
   "arXiv 2404.12832": "arXiv 2404.12832",
   Privacy: "Datenschutz",

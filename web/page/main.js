@@ -3,7 +3,7 @@
  *
  * The address sets the initial state: see address.js.
  * For the console and for tests, `window.coin` holds the shown result, read-only:
- *   explanation  {size, before, after, input, counterfactual, difference, oodScore, oodWarning, milliseconds}
+ *   explanation  {size, before, after, input, counterfactual, difference, segmentation, oodScore, oodWarning, milliseconds}
  *   mask, truth  Uint8Array of size x size; truth is null when unknown
  *   iou          of mask and truth, or null
  *   threshold, postprocess
@@ -218,13 +218,15 @@ function updateAddress(result) {
   const { input, model } = result;
   const { source, threshold, seedThreshold, postprocess } = maskOptions();
   const rule = maskRuleOf(model, source);
+  const isUsual = threshold === Number(rule.threshold.toFixed(2));
   const own = loadedModel?.own !== undefined;
   setQueryParameters({
     model: own ? null : (loadedModel?.name ?? null),
     sample: addressOf(input.source),
     slice: input.source.sample && input.source.scan ? input.index + 1 : null,
-    mask: source === maskRuleOf(model).source ? null : source,
-    threshold: threshold === Number(rule.threshold.toFixed(2)) ? null : threshold,
+    // A threshold means nothing without its map.
+    mask: model.segmenter && !(isUsual && source === "segmenter") ? source : null,
+    threshold: isUsual ? null : threshold,
     hysteresis: seedThreshold === rule.seedThreshold ? null : 0,
     postprocess: postprocess === rule.postprocess ? null : Number(postprocess),
     ...displayOptions(),
@@ -316,11 +318,14 @@ function addModel(entry) {
  * @returns {import("../coin.js").MaskRule}
  */
 function initialMaskRule(info) {
-  const rule = maskRuleOf(info, queryParameter("mask") === "difference" ? "difference" : undefined);
+  const threshold = queryNumber("threshold", 0.01, 0.99);
+  // Addresses from before there were segmenters have a threshold of the difference map.
+  const source = queryParameter("mask") ?? (threshold === null ? null : "difference");
+  const rule = maskRuleOf(info, source === "difference" ? "difference" : undefined);
   const post = queryParameter("postprocess");
   return {
     ...rule,
-    threshold: queryNumber("threshold", 0.01, 0.99) ?? rule.threshold,
+    threshold: threshold ?? rule.threshold,
     seedThreshold: queryParameter("hysteresis") === "0" ? 0 : rule.seedThreshold,
     postprocess: post === null ? rule.postprocess : post === "1",
   };

@@ -2,6 +2,7 @@ import { coloursOf, maskOf, maskRuleOf } from "../coin.js";
 import { drawColours, drawMask, MASK_COLOUR } from "../pictures.js";
 import { chosenColours } from "./display.js";
 import { create, element } from "./dom.js";
+import { editsOf } from "./edits.js";
 import { drawFigureOf, saveFigure } from "./figure.js";
 import { overlapOf } from "./overlap.js";
 import { drawInput } from "./panes.js";
@@ -61,7 +62,7 @@ export function initMethods(current, attribute, onDone, showError) {
   };
   element("compare-methods", HTMLButtonElement).addEventListener("click", compare);
   save.addEventListener("click", () => {
-    if (mappedResult) saveFigure(mappedResult, drawFigureOf(mappedResult, panesOf(mappedResult)), "methods").catch(showError);
+    if (mappedResult) saveFigure(mappedResult, drawFigureOf(mappedResult, panesOf(mappedResult), maskOfCoin(mappedResult)), "methods").catch(showError);
   });
   return { compare };
 }
@@ -86,13 +87,23 @@ export function resetMethods(result) {
   save.hidden = true;
 }
 
+/**
+ * COIN's mask in the comparison: methods are compared by their own maps, not by what a segmenter learned from them.
+ *
+ * @param {Result} result
+ */
+function maskOfCoin(result) {
+  if (result.maskRule?.source === "segmenter") return { maskRule: maskRuleOf(result.model, "difference"), corrected: false };
+  return { maskRule: result.maskRule, corrected: !editsOf(result).isEmpty };
+}
+
 /** Draws the difference map and the saliency maps. @param {Result} result */
 async function draw(result) {
-  const { explanation, model, maskRule } = result;
+  const { explanation, model } = result;
   const figure = async (/** @type {string} */ title, /** @type {Float32Array} */ map, /** @type {Uint8Array | null} */ mask) =>
     figureOf(result, title, map, mask, result.truth && mask && overlapOf(mask, result.truth).iou);
-  // The methods are compared by their own maps, not by what a segmenter learned from them.
-  const own = maskRule?.source === "segmenter" ? await maskOf(explanation, maskRuleOf(model, "difference")) : result.mask;
+  const { maskRule } = maskOfCoin(result);
+  const own = maskRule === result.maskRule ? result.mask : await maskOf(explanation, maskRule ?? model);
   const figures = [...maps].map(async ([title, map]) =>
     figure(title, map, await maskOf({ difference: map, size: explanation.size }, { threshold: model.saliencyThreshold })),
   );

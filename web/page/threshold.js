@@ -32,6 +32,16 @@ let usual = { source: "difference", threshold: 0.25, seedThreshold: 0, postproce
 /** The loaded model. @type {import("../coin.js").ModelInfo | null} */
 let info = null;
 
+/**
+ * The mask options for results of a model: those that the user selected, or the model's own while another model is loaded.
+ *
+ * @param {import("../coin.js").ModelInfo} model
+ */
+export function maskOptionsFor(model) {
+  const isLoaded = info !== null && info.name === model.name && (info.segmenter === null) === (model.segmenter === null);
+  return isLoaded ? maskOptions() : maskRuleOf(model);
+}
+
 /** The mask options that the user selected. @returns {MaskRule} */
 export function maskOptions() {
   return {
@@ -105,7 +115,7 @@ export function setMask(result, mask) {
 
 /** Computes the mask of a result, with the edits by hand, stores it in the result and draws it. */
 export const updateMask = coalesce(async (/** @type {Result} */ result) => {
-  const options = maskOptions();
+  const options = maskOptionsFor(result.model);
   result.computedMask = await measureTime("mask", () => maskOf(result.explanation, options));
   result.maskRule = options;
   result.band = stability.checked ? await Promise.all(bandOf(options).map((nearby) => maskOf(result.explanation, nearby))) : [];

@@ -1,5 +1,5 @@
-//! The explanation of a slice: the classifier's probability before and after inpainting, the counterfactual, and the
-//! difference map.
+//! The explanation of a slice: the classifier's probability before and after inpainting, the counterfactual, the difference map,
+//! and the segmentation of models with a segmenter.
 
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -12,7 +12,7 @@ use crate::networks::{Classifier, Inpainter, UNet};
 use crate::ood::{OodDetector, OodScore};
 use crate::verification::Verification;
 
-/// Inpainter and classifier with inference weights on one device.
+/// Inpainter, classifier and segmenter, if there is one, with inference weights on one device.
 ///
 /// ```
 /// use burn::tensor::Device;
@@ -86,6 +86,7 @@ pub fn largest_difference<'a>(pairs: impl Iterator<Item = (&'a f32, &'a f32)>) -
 pub struct Pending {
     input: Vec<f32>,
     pixels: usize,
+    segmented: bool,
     /// `[batch, pixels + 2]` or `[batch, 2 * pixels + 2]`: the counterfactual, both probabilities, and the segmentation if there is
     /// one, in one tensor, because each read-back is slow.
     output: Tensor<2>,
@@ -123,7 +124,8 @@ impl Explainer {
         let segmentation = self.segmenter.as_ref().map(|segmenter| sigmoid(segmenter.forward(x)));
         let mut output = vec![counterfactual.reshape([batch, pixels]), before, after];
         output.extend(segmentation.map(|map| map.reshape([batch, pixels])));
-        Ok(Pending { input: images, pixels, output: Tensor::cat(output, 1) })
+        let segmented = self.segmenter.is_some();
+        Ok(Pending { input: images, pixels, segmented, output: Tensor::cat(output, 1) })
     }
 
     /// Starts the classification of a batch of `images`, as in [`Self::explain`].
@@ -177,7 +179,7 @@ impl Pending {
     /// # Errors
     /// If the device failed.
     pub fn read(self) -> Result<Vec<Explanation>, Error> {
-        explanations(&self.input, self.pixels, self.output.try_into_data().map_err(Error::unread)?)
+        explanations(&self.input, self.pixels, self.segmented, self.output.try_into_data().map_err(Error::unread)?)
     }
 
     /// [`Self::read`] without blocking, as browsers require.
@@ -185,13 +187,18 @@ impl Pending {
     /// # Errors
     /// If the device failed.
     pub async fn read_async(self) -> Result<Vec<Explanation>, Error> {
-        explanations(&self.input, self.pixels, self.output.into_data_async().await.map_err(Error::unread)?)
+        explanations(
+            &self.input,
+            self.pixels,
+            self.segmented,
+            self.output.into_data_async().await.map_err(Error::unread)?,
+        )
     }
 }
 
-fn explanations(input: &[f32], pixels: usize, data: TensorData) -> Result<Vec<Explanation>, Error> {
+fn explanations(input: &[f32], pixels: usize, segmented: bool, data: TensorData) -> Result<Vec<Explanation>, Error> {
     let values = values(data)?;
-    let width = values.len() / (input.len() / pixels);
+    let width = pixels + 2 + if segmented { pixels } else { 0 };
     let rows = values.chunks_exact(width).zip(input.chunks_exact(pixels));
     let one = |(row, x): (&[f32], &[f32])| {
         let (counterfactual, rest) = row.split_at(pixels);
@@ -202,7 +209,7 @@ fn explanations(input: &[f32], pixels: usize, data: TensorData) -> Result<Vec<Ex
             after: probabilities[1],
             counterfactual: counterfactual.to_vec(),
             difference,
-            segmentation: (!segmentation.is_empty()).then(|| segmentation.to_vec()),
+            segmentation: segmented.then(|| segmentation.to_vec()),
         }
     };
     Ok(rows.map(one).collect())
@@ -227,7 +234,7 @@ mod tests {
     #[test]
     fn the_difference_is_at_most_one_and_nan_where_the_counterfactual_is() {
         let output = TensorData::new(vec![f32::NAN, -1.5, 0.5, 0.9, 0.1], [1, 5]);
-        let answers = explanations(&[0.0, 1.0, 0.0], 3, output).unwrap();
+        let answers = explanations(&[0.0, 1.0, 0.0], 3, false, output).unwrap();
         let [unknown, far, near] = answers[0].difference[..] else { unreachable!("three pixels") };
         assert!(unknown.is_nan());
         assert_eq!((far, near), (1.0, 0.25));
@@ -238,7 +245,7 @@ mod tests {
     #[test]
     fn the_segmentation_follows_the_probabilities_of_its_image() {
         let rows = vec![0.0, 0.5, 0.9, 0.1, 0.2, 0.3, 1.0, 1.0, 0.8, 0.7, 0.6, 0.4];
-        let answers = explanations(&[0.0, 0.5, 1.0, 0.0], 2, TensorData::new(rows, [2, 6])).unwrap();
+        let answers = explanations(&[0.0, 0.5, 1.0, 0.0], 2, true, TensorData::new(rows, [2, 6])).unwrap();
         let [first, second] = &answers[..] else { unreachable!("two images") };
         assert_eq!((first.after, first.segmentation.as_deref()), (0.1, Some(&[0.2, 0.3][..])));
         assert_eq!((second.before, second.segmentation.as_deref()), (0.8, Some(&[0.6, 0.4][..])));

@@ -5,9 +5,9 @@
 //! tensors.
 //!
 //! # Modules
-//! - [`networks`]: inpainter, discriminator, classifiers and the supervised U-Net
+//! - [`networks`]: inpainter, discriminator, classifiers and the U-Net
 //! - [`method`] and [`condition`]: what COIN, COIN v2 and Singla et al. ask of a counterfactual
-//! - [`explanation`]: probabilities, counterfactual and difference map of a slice
+//! - [`explanation`]: probabilities, counterfactual, difference map and segmentation of a slice
 //! - [`verification`]: which differences matter to the classifier
 //! - [`calibration`]: probabilities that agree with frequencies
 //! - [`attribution`]: saliency baselines (RISE, Grad-CAM, LayerCAM, Score-CAM)

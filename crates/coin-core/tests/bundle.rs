@@ -145,6 +145,9 @@ fn a_segmenter_is_part_of_file_explanation_and_self_test() {
     answer.segmentation = Some(unknown);
     assert!(matches!(bundle.check(&answer), Err(Error::Untrusted { .. })), "a value between those of the self-test");
 
+    answer.segmentation = None;
+    assert!(matches!(bundle.check(&answer), Err(Error::Untrusted { .. })), "no segmentation");
+
     let without = Bundle::read(&file()).unwrap().explainer(&device).unwrap();
     let answers = without.explain(vec![0.0; 64 * 64], 64, &device).unwrap().read().unwrap();
     assert_eq!(answers[0].segmentation, None);
@@ -159,7 +162,12 @@ fn a_segmenter_that_does_not_fit_is_rejected() {
         "field segmenter: threshold: 1 is not in 0..1"
     );
     let deep = changed(|card| card["segmenter"]["network"]["widths"] = json!([2, 2, 2, 2, 2, 2, 2]));
-    assert_eq!(deep, "field segmenter: network.widths: 64 is not a multiple of 128");
+    assert_eq!(deep, "field size: 64 is not a multiple of 128 up to 2048");
+    let small = changed(|card| card["self_test"]["size"] = json!(4));
+    assert_eq!(small, "field self_test.size: 4 is not a multiple of 8 up to 2048");
+    let network = UNetConfig { stem: 2, widths: vec![2; 7], upsampling: Upsampling::Nearest };
+    let deep = Card { size: 128, segmenter: Some(Segmenter { network, threshold: 0.5 }), ..card() };
+    assert_eq!(pack(deep).unwrap().card.self_test.size, 128, "deeper than the inpainter");
     let empty = changed(|card| card["segmenter"]["network"]["widths"] = json!([]));
     assert_eq!(empty, "field segmenter: network.widths: list 1 to 8 blocks");
     let wide = changed(|card| card["segmenter"]["network"]["widths"] = json!([2, 3, 5]));

@@ -10,6 +10,7 @@ use coin_imaging::picture::Picture;
 use coin_imaging::write::{Author, Correction};
 use coin_imaging::{CounterfactualVolume, InputTransform, Mask, Slice, Window, counterfactual_hu, write};
 
+use crate::Error;
 use crate::evaluation::{self, MaskRule};
 use crate::files;
 use crate::model::{MaskSource, Model};
@@ -17,7 +18,7 @@ use npyz::{WriteOptions, WriterBuilder as _};
 
 /// An explained slice with its mask.
 pub struct ExplainedSlice {
-    /// Probabilities, counterfactual and difference map on the model's grid.
+    /// Probabilities and maps on the model's grid.
     pub explanation: Explanation,
     /// Mask on the model's grid.
     pub mask: Mask,
@@ -77,8 +78,14 @@ impl ExplainedSlice {
         save("difference.png", Picture::of_difference(&self.explanation.difference, size, size))?;
         save("overlay.png", shown.with_mask(&self.mask, None))?;
         files::write(&folder.join("mask.png"), &write::mask_png(&self.mask)?)?;
-        if let Some(segmentation) = &self.explanation.segmentation {
-            files::write(&folder.join("segmentation.npy"), &npy(segmentation, size)?)?;
+        let probabilities = folder.join("segmentation.npy");
+        match &self.explanation.segmentation {
+            Some(segmentation) => files::write(&probabilities, &npy(segmentation, size)?)?,
+            // Of an earlier run with another model.
+            None if probabilities.exists() => {
+                std::fs::remove_file(&probabilities).map_err(Error::write(&probabilities))?
+            }
+            None => {}
         }
         Ok(files::write(&folder.join("difference.npy"), &npy(&self.explanation.difference, size)?)?)
     }

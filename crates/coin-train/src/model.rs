@@ -29,7 +29,7 @@ pub struct ModelOptions {
     /// Mask threshold; overrides the model's.
     #[arg(long)]
     threshold: Option<f32>,
-    /// Keep only mask components whose maximum difference exceeds this (hysteresis); overrides the model's. 0 keeps all.
+    /// Keep only mask components whose maximum exceeds this (hysteresis); overrides the model's. 0 keeps all.
     #[arg(long)]
     seed_threshold: Option<f32>,
     /// Apply morphological opening and closing to each mask and keep its largest component.
@@ -52,6 +52,11 @@ pub enum MaskSource {
 }
 
 impl ModelOptions {
+    /// Whether `--postprocess` was given.
+    pub fn postprocess(&self) -> bool {
+        self.postprocess
+    }
+
     /// Opens the model; returns it with the rule that turns its difference maps into masks.
     ///
     /// # Errors

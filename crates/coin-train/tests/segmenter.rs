@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 use burn::tensor::Device;
 use coin_core::bundle::{Bundle, Card, Networks, Segmenter};
@@ -13,24 +14,31 @@ use coin_imaging::picture::Picture;
 use coin_imaging::{Window, write};
 use serde_json::Value;
 
-const THRESHOLD: f32 = 0.45;
-
-/// `coin-phantom` with a small random U-Net.
-fn model(path: &Path) {
+/// `coin-phantom` with a small random U-Net, whose threshold halves the slice. Made once: the tests share the random numbers.
+static MODEL: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let device = Device::flex();
     device.seed(5);
     let shipped = include_bytes!("../../../models/coin-phantom/coin-phantom.safetensors");
     let shipped = Bundle::read(shipped).unwrap();
     let network = UNetConfig { stem: 2, widths: vec![2, 4, 4], upsampling: Upsampling::Nearest };
     let networks = Networks { segmenter: Some(network.init(&device)), ..shipped.networks(&device).unwrap() };
-    let card = Card { segmenter: Some(Segmenter { network, threshold: THRESHOLD }), ..shipped.card };
-    std::fs::write(path, Bundle::pack(card, networks, &device).unwrap().write().unwrap()).unwrap();
+    let card = Card { segmenter: Some(Segmenter { network, threshold: 0.5 }), ..shipped.card };
+    let mut bundle = Bundle::pack(card, networks, &device).unwrap();
+    let answers = bundle.explainer(&device).unwrap().explain(pixels(), 128, &device).unwrap().read().unwrap();
+    let mut map = answers[0].segmentation.clone().unwrap();
+    map.sort_by(f32::total_cmp);
+    bundle.card.segmenter.as_mut().unwrap().threshold = map[map.len() / 2];
+    bundle.write().unwrap()
+});
+
+/// The phantom in [-1, 1].
+fn pixels() -> Vec<f32> {
+    let slice = Phantom::generate(2, 128).slice;
+    slice.hu().iter().map(|hu| Window::PHANTOM.normalise(*hu)).collect()
 }
 
-fn slice(path: &Path) {
-    let slice = Phantom::generate(2, 128).slice;
-    let pixels: Vec<f32> = slice.hu().iter().map(|hu| Window::PHANTOM.normalise(*hu)).collect();
-    std::fs::write(path, write::png(&Picture::of_normalised(&pixels, 128, 128)).unwrap()).unwrap();
+fn threshold() -> f32 {
+    Bundle::read(&MODEL).unwrap().card.segmenter.unwrap().threshold
 }
 
 fn json(path: &Path) -> Value {
@@ -50,8 +58,9 @@ fn succeeded(output: &Output) {
 fn masks_come_from_the_segmenter_or_from_the_difference_map() {
     let folder = tempfile::tempdir().unwrap();
     let (file, image) = (folder.path().join("model.safetensors"), folder.path().join("slice.png"));
-    model(&file);
-    slice(&image);
+    std::fs::write(&file, &*MODEL).unwrap();
+    std::fs::write(&image, write::png(&Picture::of_normalised(&pixels(), 128, 128)).unwrap()).unwrap();
+    let threshold = threshold();
     let explain = |file: &Path, out: &str, options: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_explain"));
         command.arg("--model").arg(file).arg(&image).args(options).args(["--device", "cpu", "--out"]);
@@ -63,15 +72,17 @@ fn masks_come_from_the_segmenter_or_from_the_difference_map() {
     let summary = json(&found("usual", "summary.json"));
     assert_eq!(
         (&summary["mask_from"], summary["threshold"].as_f64().unwrap() as f32),
-        (&"segmenter".into(), THRESHOLD)
+        (&"segmenter".into(), threshold)
     );
     let map = npy(&found("usual", "segmentation.npy"));
-    let inside = map.iter().filter(|probability| **probability > THRESHOLD).count();
+    let inside = map.iter().filter(|probability| **probability > threshold).count();
     assert_eq!((map.len(), summary["mask_pixels"].as_u64().unwrap()), (128 * 128, inside as u64));
     assert!(inside > 0 && inside < map.len(), "{inside} pixels: the test shows nothing");
 
-    succeeded(&explain(&file, "higher", &["--threshold", "0.55"]));
-    let higher = map.iter().filter(|probability| **probability > 0.55).count();
+    let higher = (map.iter().copied().fold(threshold, f32::max) + threshold) / 2.0;
+    succeeded(&explain(&file, "higher", &["--threshold", &higher.to_string()]));
+    let higher = map.iter().filter(|probability| **probability > higher).count();
+    assert!((1..inside).contains(&higher), "{higher} of {inside} pixels: the test shows nothing");
     assert_eq!(json(&found("higher", "summary.json"))["mask_pixels"].as_u64(), Some(higher as u64));
 
     succeeded(&explain(&file, "difference", &["--mask-from", "difference"]));
@@ -86,6 +97,9 @@ fn masks_come_from_the_segmenter_or_from_the_difference_map() {
     let table = std::fs::read_to_string(folder.path().join("usual/scans.csv")).unwrap();
     assert!(table.lines().next().unwrap().contains(",mask_from,") && table.contains(",segmenter,"), "{table}");
 
+    succeeded(&explain(&shipped, "usual", &[]));
+    assert!(!found("usual", "segmentation.npy").exists(), "the map of the earlier model is removed");
+
     let none = explain(&shipped, "none", &["--mask-from", "segmenter"]);
     let message = String::from_utf8_lossy(&none.stderr).into_owned();
     assert_eq!(none.status.code(), Some(2));
@@ -96,20 +110,22 @@ fn masks_come_from_the_segmenter_or_from_the_difference_map() {
 fn its_threshold_is_chosen_on_validation_and_its_overlap_reported() {
     let folder = tempfile::tempdir().unwrap();
     let (file, chosen) = (folder.path().join("model.safetensors"), folder.path().join("chosen.safetensors"));
-    model(&file);
+    let mut bundle = Bundle::read(&MODEL).unwrap();
+    bundle.card.segmenter.as_mut().unwrap().threshold = 0.995;
+    std::fs::write(&file, bundle.write().unwrap()).unwrap();
     let mut convert = Command::new(env!("CARGO_BIN_EXE_convert"));
     convert.arg("mask-rule").arg(&file).args(["--data", "phantom", "--out"]).arg(&chosen);
     succeeded(&convert.output().unwrap());
     let card = Bundle::read(&std::fs::read(&chosen).unwrap()).unwrap().card;
-    let threshold = card.segmenter.unwrap().threshold;
-    assert_ne!(threshold, THRESHOLD);
+    let chosen_threshold = card.segmenter.unwrap().threshold;
+    assert!((0.0..0.995).contains(&chosen_threshold), "{chosen_threshold}");
 
     let out = folder.path().join("report");
     let mut evaluate = Command::new(env!("CARGO_BIN_EXE_evaluate"));
     evaluate.arg("--model").arg(&chosen).args(["--data", "phantom", "--device", "cpu", "--out"]).arg(&out);
     succeeded(&evaluate.output().unwrap());
     let methods = &json(&out.join("report.json"))["methods"];
-    assert_eq!(methods["distilled"]["threshold"].as_f64().unwrap() as f32, threshold);
+    assert_eq!(methods["distilled"]["threshold"].as_f64().unwrap() as f32, chosen_threshold);
     let normal = (methods["distilled"]["normal_with_mask"].as_f64(), methods["coin"]["normal_with_mask"].as_f64());
     assert!(normal.0.unwrap() > normal.1.unwrap(), "{normal:?}");
     // A random segmenter finds little; COIN is as good as without it.

@@ -89,6 +89,13 @@ pub struct Card {
 }
 
 impl Card {
+    /// Height and width of images must be a multiple of this, for every network.
+    pub fn side_multiple(&self) -> usize {
+        let segmenter = self.segmenter.as_ref().map_or(1, |segmenter| segmenter.network.side_multiple());
+        // Both are powers of two.
+        self.inpainter.side_multiple().max(segmenter)
+    }
+
     /// Whether the model input is in HU.
     pub fn is_in_hu(&self) -> bool {
         matches!(self.unit.as_str(), "" | "HU") && matches!(self.normalisation, Normalisation::Window(_))
@@ -140,7 +147,7 @@ pub(super) fn check(card: &Card) -> Result<(), Error> {
     let seed_threshold = (0.0..1.0).contains(&card.seed_threshold);
     Error::refuse("seed_threshold", (!seed_threshold).then(|| format!("{} is not in 0..1", card.seed_threshold)))?;
     Error::refuse("verification", card.verification.as_ref().and_then(Verification::problem))?;
-    Error::refuse("segmenter", card.segmenter.as_ref().and_then(|segmenter| segmenter.problem(card.size)))?;
+    Error::refuse("segmenter", card.segmenter.as_ref().and_then(Segmenter::problem))?;
     Error::refuse("temperature", card.temperature.as_ref().and_then(Temperature::problem))?;
     Error::refuse("ood", card.ood.as_ref().and_then(OodDetector::problem))
 }
@@ -153,7 +160,7 @@ pub fn name_problem(name: &str) -> Option<String> {
 }
 
 fn side_problem(card: &Card, side: usize) -> Option<String> {
-    let multiple = card.inpainter.side_multiple();
+    let multiple = card.side_multiple();
     let fits = side > 0 && side <= LARGEST_SIZE && side.is_multiple_of(multiple);
     (!fits).then(|| format!("{side} is not a multiple of {multiple} up to {LARGEST_SIZE}"))
 }

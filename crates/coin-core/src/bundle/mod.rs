@@ -163,7 +163,7 @@ impl Bundle {
     }
 
     fn expected(&self, device: &Device) -> Result<SelfTest, Error> {
-        let size = self.card.inpainter.side_multiple().max(64);
+        let size = self.card.side_multiple().max(64);
         let failed = |reason| Error::SelfTest(Box::new(reason));
         let pending = self.explainer(device)?.explain(self_test::input(size), size, device);
         let answers = pending.and_then(Pending::read).map_err(failed)?;

@@ -15,17 +15,13 @@ pub struct Segmenter {
 }
 
 impl Segmenter {
-    /// What is invalid for images of `side` pixels, if anything.
-    pub(super) fn problem(&self, side: usize) -> Option<String> {
-        let (threshold, multiple) = (self.threshold, self.network.side_multiple());
+    /// What is invalid, if anything.
+    pub(super) fn problem(&self) -> Option<String> {
+        let threshold = self.threshold;
         let beyond = !(0.0..1.0).contains(&threshold);
         self.network
             .problem()
             .map(|problem| format!("network.{problem}"))
             .or_else(|| beyond.then(|| format!("threshold: {threshold} is not in 0..1")))
-            .or_else(|| {
-                (!side.is_multiple_of(multiple))
-                    .then(|| format!("network.widths: {side} is not a multiple of {multiple}"))
-            })
     }
 }

@@ -24,7 +24,7 @@ use coin_train::recipe::{Names, Protocol, Task};
 use coin_train::{files, onnx, ood};
 use serde_json::{Value, json};
 
-/// Side in pixels of the image on which two models are compared.
+/// Smallest side in pixels of the image on which two models are compared.
 const COMPARED: usize = 128;
 
 /// Seed of the synthetic anomalies in the slices to which the OOD detector is fitted.
@@ -294,8 +294,12 @@ fn verify(path: &Path, against: Option<&Path>, device: DeviceChoice) -> anyhow::
     println!("{}: {}, self-test passed", path.display(), model.card.title);
     let Some(other) = against else { return Ok(()) };
     let other = Model::open(other, device)?;
-    let input: Vec<f32> = (0..COMPARED * COMPARED).map(|i| ((i * 7919) % 2000) as f32 / 1000.0 - 1.0).collect();
-    let explain = |model: &Model| model.explainer.explain(input.clone(), COMPARED, &model.device)?.read();
+    let size = model.card.side_multiple().max(other.card.side_multiple()).max(COMPARED);
+    let input: Vec<f32> = (0..size * size).map(|i| ((i * 7919) % 2000) as f32 / 1000.0 - 1.0).collect();
+    let explain = |model: &Model| model.explainer.explain(input.clone(), size, &model.device)?.read();
+    if model.card.segmenter.is_some() != other.card.segmenter.is_some() {
+        return Err(Error::Usage("one model has a segmenter and the other has none".into()).into());
+    }
     let (ours, theirs) = (explain(&model)?, explain(&other)?);
     let pairs = ours.iter().zip(&theirs).flat_map(|(a, b)| {
         let pixels = a.counterfactual.iter().zip(&b.counterfactual);

@@ -151,8 +151,10 @@ fn main() -> ExitCode {
 
 #[allow(clippy::print_stdout)]
 fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
-    let (model, mask_rule) = arguments.model.open()?;
-    let card = &model.card;
+    let (mut model, mask_rule) = arguments.model.open()?;
+    // Evaluated on its own; all else is about COIN.
+    let segmenter = model.explainer.segmenter.take();
+    let (model, card) = (&model, &model.card);
     let mut protocol = Protocol::of(card)?;
     if arguments.anomalies == Anomalies::None {
         protocol.anomaly.probability = 0.0;
@@ -219,24 +221,25 @@ fn evaluate(arguments: &Arguments) -> anyhow::Result<()> {
     let mut controls = BTreeMap::new();
     if let Some(table) = &table {
         let cases = Dataset::without_organ(&protocol, table, subsets)?;
-        if let Some(control) = negative_controls::of_cases(&model, &cases, mask_rule)? {
+        if let Some(control) = negative_controls::of_cases(model, &cases, mask_rule)? {
             controls.insert(WITHOUT_ORGAN.to_owned(), control);
         }
     }
     for images in &images {
-        controls.insert(images.name.clone(), negative_controls::of_files(&model, images, mask_rule)?);
+        controls.insert(images.name.clone(), negative_controls::of_files(model, images, mask_rule)?);
     }
     let device = device::name(&model.device);
     let description = format!("{name}, split {split}, seed {}", arguments.seed);
+    let segmenter = segmenter.as_ref().zip(card.segmenter.as_ref());
+    let distilled = segmenter.map(|(network, segmenter)| {
+        let mask_rule = MaskRule { postprocess: arguments.model.postprocess(), ..MaskRule::at(segmenter.threshold) };
+        evaluation::evaluate_segmenter(network, &model.device, card.size, &samples, mask_rule)
+    });
+    let distilled = distilled.transpose()?;
     let seconds = started.elapsed().as_secs_f64();
     let mut report = Report::new(&card.name, &description, &device, mask_rule, &found, seconds);
     report.weights_sha256 = Some(card.weights_sha256.clone());
-    let segmenter = model.explainer.segmenter.as_ref().zip(card.segmenter.as_ref());
-    let distilled = segmenter.map(|(network, segmenter)| {
-        let mask_rule = MaskRule::at(segmenter.threshold);
-        evaluation::evaluate_segmenter(network, &model.device, card.size, &samples, mask_rule)
-    });
-    report.methods.distilled = distilled.transpose()?;
+    report.methods.distilled = distilled;
     report.methods.models = models;
     report.methods.saliency = compared;
     report.controls.extend(controls);

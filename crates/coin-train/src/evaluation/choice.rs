@@ -58,7 +58,7 @@ pub fn choose_rules(
     samples: &Samples<'_>,
     usual: MaskRule,
 ) -> anyhow::Result<Rules> {
-    let explainer = Explainer { verification: None, ..explainer.clone() };
+    let explainer = Explainer { verification: None, segmenter: None, ..explainer.clone() };
     let mut known = Vec::new();
     for batch in samples.batches(BATCH) {
         let batch = batch?;

@@ -21,7 +21,7 @@ use proto::{
 
 /// Exports a model to an ONNX file.
 ///
-/// The input `image` is `[batch, 1, height, width]` in [-1, 1]; height and width must be multiples of the inpainter's total
+/// The input `image` is `[batch, 1, height, width]` in [-1, 1]; height and width must be multiples of the networks' largest
 /// downsampling factor. The outputs `counterfactual` (in [-1, 1]) and `difference` (in [0, 1]) have the shape of the input;
 /// `before` and `after`, the predicted probabilities of "abnormal", are `[batch, 1]`. A model with a segmenter also has the output
 /// `segmentation` (in [0, 1]) of the shape of the input.
@@ -80,25 +80,24 @@ pub fn export(bundle: &Bundle) -> Result<Vec<u8>, Error> {
         }
     };
     let entry = |key: &str, value: String| Entry { key: key.into(), value };
+    let mut properties = vec![
+        entry("title", card.title.clone()),
+        entry("size", card.size.to_string()),
+        entry("crop_to_body", card.crop_to_body.to_string()),
+        entry("seed_threshold", card.seed_threshold.to_string()),
+        entry(normalisation.0, normalisation.1),
+        entry("threshold", card.threshold.to_string()),
+        entry("licence", card.licence.clone()),
+        entry("notice", NOTICE.into()),
+    ];
+    let segmenter = card.segmenter.as_ref();
+    properties.extend(segmenter.map(|segmenter| entry("segmenter_threshold", segmenter.threshold.to_string())));
     let model = Model {
         ir_version: IR_VERSION,
         producer_name: "coin-train".into(),
         graph: Some(graph),
         opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
-        metadata_props: vec![
-            entry("title", card.title.clone()),
-            entry("size", card.size.to_string()),
-            entry("crop_to_body", card.crop_to_body.to_string()),
-            entry("seed_threshold", card.seed_threshold.to_string()),
-            entry(normalisation.0, normalisation.1),
-            entry("threshold", card.threshold.to_string()),
-            entry(
-                "segmenter_threshold",
-                card.segmenter.as_ref().map_or_else(String::new, |segmenter| segmenter.threshold.to_string()),
-            ),
-            entry("licence", card.licence.clone()),
-            entry("notice", NOTICE.into()),
-        ],
+        metadata_props: properties,
     };
     Ok(model.encode_to_vec())
 }

@@ -40,7 +40,7 @@ const DISTILLED: &str = "COIN + distillation (U-Net)";
 pub struct Methods {
     /// COIN itself.
     pub coin: MethodReport,
-    /// The segmenter trained on COIN's masks, if one was trained.
+    /// The segmenter trained on COIN's masks, if one was trained or the model file has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distilled: Option<MethodReport>,
     /// The supervised segmenter, if one was trained: the supervised upper bound.

@@ -58,8 +58,8 @@ impl Training<'_> {
         let (usual, validation) = (MaskRule::at(PAPER_THRESHOLD), self.context.validation_samples());
         let rules = evaluation::choose_rules(&explainer, device, size, &validation, usual)?;
         let mask_rule = rules.mask;
-        let segmenter = explainer.segmenter.as_ref();
-        let best = segmenter.map(|network| evaluation::choose_threshold(network, device, size, &validation));
+        let segmenter = explainer.segmenter.take();
+        let best = segmenter.as_ref().map(|network| evaluation::choose_threshold(network, device, size, &validation));
         let best = best.transpose()?.flatten();
         if let (Some(segmenter), Some((threshold, _))) = (&mut bundle.card.segmenter, best) {
             segmenter.threshold = threshold;
@@ -70,7 +70,7 @@ impl Training<'_> {
         let started = Instant::now();
         let samples = data.samples(&[Subset::Test], &recipe.anomaly, TEST_SEED);
         let found = evaluation::evaluate(&explainer, device, size, &samples, mask_rule, Distances::Features(None))?;
-        let distilled = explainer.segmenter.as_ref().zip(bundle.card.segmenter.as_ref()).map(|(network, segmenter)| {
+        let distilled = segmenter.as_ref().zip(bundle.card.segmenter.as_ref()).map(|(network, segmenter)| {
             evaluation::evaluate_segmenter(network, device, size, &samples, MaskRule::at(segmenter.threshold))
         });
         let supervised = self
@@ -87,8 +87,7 @@ impl Training<'_> {
         let thumbnails = Thumbnails::of(&explainer, device, size, &samples, &found, mask_rule)?;
         report.write(self.run.folder(), &sheet, &thumbnails)?;
 
-        // A segmenter is worth its size only if it is clearly better than COIN's own masks.
-        if best.is_none_or(|(_, iou)| rules.iou.is_some_and(|own| iou <= own + CLEARLY_BETTER)) {
+        if segmenter.is_some() && !is_worth_its_size(best.map(|(_, iou)| iou), rules.iou) {
             let card = Card { segmenter: None, ..bundle.card };
             bundle = Bundle::pack(card, Networks { segmenter: None, ..networks }, &cpu)?;
         }
@@ -98,5 +97,25 @@ impl Training<'_> {
         bundle.card.results = serde_json::to_value(report.clone().without_slices())?;
         files::write(&self.run.folder().join(format!("{}.safetensors", recipe.model)), &bundle.write()?)?;
         Ok(report)
+    }
+}
+
+/// Whether a segmenter becomes part of the model file: it must be clearly better on validation than COIN's own masks.
+fn is_worth_its_size(segmenter: Option<f64>, own: Option<f64>) -> bool {
+    segmenter.is_some_and(|segmenter| segmenter > own.unwrap_or(0.0) + CLEARLY_BETTER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_worth_its_size;
+
+    #[test]
+    fn a_segmenter_must_be_clearly_better_than_coin() {
+        assert!(is_worth_its_size(Some(0.637), Some(0.527)));
+        assert!(!is_worth_its_size(Some(0.630), Some(0.626)));
+        assert!(!is_worth_its_size(Some(0.5), Some(0.6)));
+        assert!(!is_worth_its_size(None, Some(0.0)), "no mask of validation is known");
+        assert!(is_worth_its_size(Some(0.3), None));
+        assert!(!is_worth_its_size(Some(0.0), None));
     }
 }

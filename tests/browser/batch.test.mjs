@@ -145,7 +145,10 @@ describe("Batch", () => {
     const archive = await saved("#batch-save-masks");
     const files = unpacked(archive.content);
     assert.deepEqual([...files.keys()].sort(), ["anna/mask.nii.gz", "ben/mask.png", "clara/mask.nii.gz", "scans.csv"]);
-    assert.equal(files.get("scans.csv")?.toString("utf8").trim().split("\n").length, 4);
+    const [head, ...rows] = files.get("scans.csv")?.toString("utf8").trim().split("\n") ?? [];
+    assert.match(head, /^scan,model,mask_from,threshold,/);
+    assert.equal(rows.length, 3);
+    assert.ok(rows.every((row) => /,coin-[a-z-]+,difference,/.test(row)), rows.join("\n"));
     for (const [scan, volume] of [["anna", 3 * 64 * 64], ["clara", 4 * 64 * 64]]) {
       const voxels = gunzipSync(/** @type {Buffer} */ (files.get(`${scan}/mask.nii.gz`))).subarray(352);
       assert.equal(voxels.length, volume);

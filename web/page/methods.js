@@ -103,7 +103,7 @@ async function draw(result) {
   const figure = async (/** @type {string} */ title, /** @type {Float32Array} */ map, /** @type {Uint8Array | null} */ mask) =>
     figureOf(result, title, map, mask, result.truth && mask && overlapOf(mask, result.truth).iou);
   const { maskRule } = maskOfCoin(result);
-  const own = maskRule === result.maskRule ? result.mask : await maskOf(explanation, maskRule ?? model);
+  const own = maskRule && maskRule !== result.maskRule ? await maskOf(explanation, maskRule) : result.mask;
   const figures = [...maps].map(async ([title, map]) =>
     figure(title, map, await maskOf({ difference: map, size: explanation.size }, { threshold: model.saliencyThreshold })),
   );

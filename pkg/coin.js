@@ -40,6 +40,7 @@ export { EngineStopped, engineEvents };
  * @property {number | null} sliceMm millimetres between slices
  * @property {[number, number] | null} window display window of the file
  * @property {string | null} modality as in DICOM, for example CT, MR or DX; null when unknown
+ * @property {string | null} description of the series in DICOM; null when unknown. Not to be saved: it can contain names
  * @property {string[]} notes warnings, one sentence each
  */
 

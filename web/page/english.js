@@ -72,8 +72,8 @@ export const FILE = {
     return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
   },
   ofSeries: (/** @type {number} */ number, /** @type {string} */ note) => `series ${number}: ${note}`,
-  series: (/** @type {number} */ number, /** @type {{slices: number, width: number, height: number}} */ { slices, width, height }) =>
-    `Series ${number}: ${plural(slices, "slice", "slices")} of ${width} × ${height}`,
+  series: (/** @type {number} */ number, /** @type {import("../coin.js").ScanInfo} */ { slices, width, height, description }) =>
+    `Series ${number}: ${plural(slices, "slice", "slices")} of ${width} × ${height}${description ? `, ${description}` : ""}`,
   sliceOf: (/** @type {number} */ index, /** @type {number} */ count) => `${index + 1} of ${count}`,
   windowOrder: "HU range: “Black” must be lower than “White”.",
 };

@@ -219,13 +219,20 @@ export function nameOf({ source, index }) {
   return count > 1 ? `${source.name}, ${FILE.sliceOf(index, count)}` : source.name;
 }
 
-/** Shows the name of the source above the input; what follows the name is never cut off. @param {InputSlice} input */
+/**
+ * Shows the series' description and the name of the source above the input; what follows the name is never cut off.
+ *
+ * @param {InputSlice} input
+ */
 export function showName(input) {
-  const { name } = input.source;
+  const { source } = input;
+  const { name } = source;
+  const description = source instanceof ScanSource ? source.scan.info.description : null;
+  const described = description ? `${description} · ${name}` : name;
   const rest = [nameOf(input).slice(name.length), input.edited && input.truth ? `, ${EXPORT.inserted}` : ""].join("");
   const shown = element("source-name", HTMLElement);
-  shown.replaceChildren(create("span", {}, name), rest);
-  shown.title = name;
+  shown.replaceChildren(create("span", {}, described), rest);
+  shown.title = described;
 }
 
 /**

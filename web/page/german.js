@@ -72,8 +72,8 @@ export const FILE = {
     return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
   },
   ofSeries: (/** @type {number} */ number, /** @type {string} */ note) => `Serie ${number}: ${note}`,
-  series: (/** @type {number} */ number, /** @type {{slices: number, width: number, height: number}} */ { slices, width, height }) =>
-    `Serie ${number}: ${plural(slices, "Schicht", "Schichten")} mit ${width} × ${height}`,
+  series: (/** @type {number} */ number, /** @type {import("../coin.js").ScanInfo} */ { slices, width, height, description }) =>
+    `Serie ${number}: ${plural(slices, "Schicht", "Schichten")} mit ${width} × ${height}${description ? `, ${description}` : ""}`,
   sliceOf: (/** @type {number} */ index, /** @type {number} */ count) => `${index + 1} von ${count}`,
   windowOrder: "HU-Bereich: „Schwarz“ muss kleiner als „Weiß“ sein.",
 };

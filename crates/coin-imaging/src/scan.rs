@@ -92,6 +92,7 @@ pub struct Scan {
     oriented: bool,
     window: Option<Window>,
     modality: Option<String>,
+    description: Option<String>,
     is_scout: bool,
     notes: Vec<String>,
 }
@@ -142,23 +143,24 @@ impl Scan {
     }
 
     fn of_slices(name: &str, format: Format, slices: Vec<Slice>) -> Self {
-        let (geometry, sources, window, modality) = (None, None, None, None);
         Self {
             name: name.into(),
             format,
             slices,
             oriented: false,
-            geometry,
-            sources,
-            window,
-            modality,
+            geometry: None,
+            sources: None,
+            window: None,
+            modality: None,
+            description: None,
             is_scout: false,
             notes: Vec::new(),
         }
     }
 
     /// Stacks the DICOM frames of a volume.
-    pub(crate) fn of_series(Series { name, modality, frames, mut notes }: Series<'_>) -> Result<Self, Error> {
+    pub(crate) fn of_series(series: Series<'_>) -> Result<Self, Error> {
+        let Series { name, modality, description, frames, mut notes } = series;
         let oriented = frames.iter().all(|frame| frame.orientation.is_some());
         let window = frames.first().and_then(|frame| frame.window);
         let is_scout = frames.iter().all(Frame::is_localizer);
@@ -166,7 +168,7 @@ impl Scan {
         let Stack { slices, geometry, sources, .. } = stack;
         notes.extend(stack.notes);
         let (name, format) = (name.into(), Format::Dicom);
-        Ok(Self { name, format, slices, geometry, sources, oriented, window, modality, is_scout, notes })
+        Ok(Self { name, format, slices, geometry, sources, oriented, window, modality, description, is_scout, notes })
     }
 
     /// Whether it is a scout image (LOCALIZER), from which a scan is planned.
@@ -197,6 +199,13 @@ impl Scan {
     #[must_use]
     pub fn modality(&self) -> Option<&str> {
         self.modality.as_deref()
+    }
+
+    /// What the scanner or its operator called the series (DICOM SeriesDescription); `None` if unknown. Not to be saved: nothing
+    /// stops people from writing names into it.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
     }
 
     /// Warnings for the user, one sentence each, such as missing slices.
@@ -281,7 +290,7 @@ impl Scan {
 /// Mask of the pixels of a label picture (PNG) with one of the values `classes`.
 ///
 /// # Errors
-/// If the picture cannot be read or has not 8 bits per pixel.
+/// If the picture cannot be read or a value exceeds 255.
 pub fn label_mask(bytes: &[u8], name: &str, classes: &[u8], limits: &Limits) -> Result<Mask, Error> {
     let (width, height, labels) = raster::read_labels(bytes, name, limits)?;
     let inside = labels.iter().map(|label| classes.contains(label)).collect();
@@ -291,7 +300,7 @@ pub fn label_mask(bytes: &[u8], name: &str, classes: &[u8], limits: &Limits) -> 
 /// Number of pixels of each label except 0 in a label picture (PNG).
 ///
 /// # Errors
-/// If the picture cannot be read or has not 8 bits per pixel.
+/// If the picture cannot be read or a value exceeds 255.
 pub fn label_counts(bytes: &[u8], name: &str, limits: &Limits) -> Result<BTreeMap<u8, u32>, Error> {
     let (_, _, labels) = raster::read_labels(bytes, name, limits)?;
     let mut counts = [0; 256];

@@ -12,10 +12,11 @@ use sha2::{Digest as _, Sha256};
 use crate::read::dicom::{DISTINCTIONS, Distinction, Frame, Instance, Value};
 use crate::stack::{SAME_POSITION_MM, height, is_alike};
 
-/// Frames that form one volume, with the name and modality of the first file of their series.
+/// Frames that form one volume, with what the first file of their series says.
 pub(crate) struct Series<'a> {
     pub name: &'a str,
     pub modality: Option<String>,
+    pub description: Option<String>,
     pub frames: Vec<Frame>,
     /// Messages for the user, one sentence each.
     pub notes: Vec<String>,
@@ -29,7 +30,7 @@ pub(crate) fn volumes<'a>(mut instances: Vec<(&'a str, Instance)>) -> Vec<Series
         a.total_cmp(&b).then_with(|| a_name.cmp(b_name))
     });
     let mut found: BTreeMap<[String; 3], Vec<Series<'a>>> = BTreeMap::new();
-    for (name, Instance { series, study, modality, frames, notes, .. }) in instances {
+    for (name, Instance { series, study, modality, description, frames, notes, .. }) in instances {
         // Files without a UID, as some anonymisers leave them, belong together if they lie in one folder.
         let folder = match series.is_empty() {
             true => name.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder).to_owned(),
@@ -45,8 +46,8 @@ pub(crate) fn volumes<'a>(mut instances: Vec<(&'a str, Instance)>) -> Vec<Series
                     shape.notes.extend(new);
                 }
                 None => {
-                    let (modality, notes) = (modality.clone(), notes.clone());
-                    shapes.push(Series { name, modality, frames: vec![frame], notes });
+                    let (modality, description, notes) = (modality.clone(), description.clone(), notes.clone());
+                    shapes.push(Series { name, modality, description, frames: vec![frame], notes });
                 }
             }
         }
@@ -81,7 +82,8 @@ impl Series<'_> {
     /// A part with other frames, whose notes say what tells it apart.
     fn part(&self, frames: Vec<Frame>, note: Option<String>) -> Self {
         let notes = self.notes.iter().cloned().chain(note).collect();
-        Series { name: self.name, modality: self.modality.clone(), frames, notes }
+        let (modality, description) = (self.modality.clone(), self.description.clone());
+        Series { name: self.name, modality, description, frames, notes }
     }
 
     /// Separates frames that differ in a distinction and overlap; frames with different values that do not overlap stay together.

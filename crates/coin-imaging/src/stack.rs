@@ -90,8 +90,7 @@ pub(crate) fn height(frame: &Frame) -> Option<f64> {
 
 /// The unit normal of a frame.
 fn normal(frame: &Frame) -> Option<Vector> {
-    let [rx, ry, rz, cx, cy, cz] = frame.orientation?;
-    Some(unit(cross([rx, ry, rz], [cx, cy, cz])))
+    Some(unit(dicom::normal(frame.orientation?)))
 }
 
 /// Whether a frame is axial within 15 degrees, however it is turned in its plane. A frame without orientation counts as axial.
@@ -270,10 +269,6 @@ fn even_distance(name: &str, planes: &[Plane], notes: &mut Vec<String>) -> Resul
     let steps: Vec<Vector> = planes.windows(2).map(|pair| difference(pair[1].origin, pair[0].origin)).collect();
     let Some(normal) = planes.first().map(|plane| plane.normal) else { return Ok(None) };
     let distances: Vec<f64> = steps.iter().map(|step| dot(*step, normal)).collect();
-    // Use the first and the last slice, because positions are rounded.
-    let whole = steps.iter().fold([0.0; 3], |sum, step| [0, 1, 2].map(|i| sum[i] + step[i]));
-    let distance = distances.iter().sum::<f64>();
-    let shift = difference(whole, normal.map(|part| part * distance));
     // The part in the plane grows with the distance in a sheared stack.
     let lateral: Vec<Vector> =
         steps.iter().map(|step| difference(*step, normal.map(|part| part * dot(*step, normal)))).collect();
@@ -291,6 +286,9 @@ fn even_distance(name: &str, planes: &[Plane], notes: &mut Vec<String>) -> Resul
         ));
         return Ok(None);
     }
+    // From the first to the last slice, because positions are rounded.
+    let distance = distances.iter().sum::<f64>();
+    let shift = lateral.iter().fold([0.0; 3], |sum, step| [0, 1, 2].map(|i| sum[i] + step[i]));
     let shear = dot(shift, shift).sqrt() / distance;
     if shear > MAX_SHEAR {
         let degrees = shear.atan().to_degrees();

@@ -79,6 +79,24 @@ fn phases_at_the_same_places_are_told_apart() {
 }
 
 #[test]
+fn a_volume_has_the_description_of_its_series() {
+    let described = |characters: &str, description: &[u8]| {
+        let mut file = slice(0.0, 1);
+        file.text(tags::SPECIFIC_CHARACTER_SET, VR::CS, characters);
+        file.0.put(DataElement::new(tags::SERIES_DESCRIPTION, VR::LO, PrimitiveValue::U8(description.into())));
+        open(&[file.bytes()]).scans[0].description().map(str::to_owned)
+    };
+    assert_eq!(described("", b"Abdomen 1.5 Br36 ").as_deref(), Some("Abdomen 1.5 Br36"));
+    assert_eq!(described("ISO_IR 100", b"Sch\xE4del").as_deref(), Some("Sch\u{e4}del"));
+    assert_eq!(described("ISO_IR 192", "Sch\u{e4}del".as_bytes()).as_deref(), Some("Sch\u{e4}del"));
+    // Characters that are not decoded are not shown wrongly.
+    assert_eq!(described("ISO_IR 144", b"\xC3\xD0"), None);
+    assert_eq!(described("ISO 2022 IR 87", b"\x1B$B4J\x1B(B"), None);
+    assert_eq!(described("", b""), None);
+    assert_eq!(open(&[slice(0.0, 1).bytes()]).scans[0].description(), None);
+}
+
+#[test]
 fn reconstructions_between_each_others_slices_are_told_apart() {
     let slices = [(0.0, "1.5"), (1.0, "3"), (3.0, "1.5"), (4.0, "3"), (6.0, "1.5"), (7.0, "3")];
     assert_eq!(volumes(&with(tags::SLICE_THICKNESS, VR::DS, &slices)), [[0.0, 2.0, 4.0], [1.0, 3.0, 5.0]]);

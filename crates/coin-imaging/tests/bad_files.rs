@@ -3,14 +3,14 @@
 
 mod samples;
 
-use std::io::Cursor;
+use std::io::{Cursor, Write as _};
 
-use coin_imaging::{File, Limits, Scan, Window, open_all, write};
+use coin_imaging::{File, Limits, Scan, Window, label_counts, open_all, write};
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 use flate2::Crc;
 use samples::{Dicom, gzip, small_nifti};
-use tiff::tags::Tag;
+use tiff::tags::{ExtraSamples, Tag};
 
 const NAME: &str = "folder/file 1";
 
@@ -90,7 +90,15 @@ fn files_above_the_limit_are_rejected() {
         assert!(matches!(open_within(&bytes, &limits), Err(coin_imaging::Error::TooLarge { .. })), "{format}");
         let limits = Limits { side: 2, ..Limits::default() };
         assert!(open_within(&bytes, &limits).is_err(), "{format}");
+        let limits = Limits { bytes: bytes.len() as u64, ..Limits::default() };
+        assert!(open_within(&bytes, &limits).is_ok(), "{format}");
     }
+    // Volumes of 24 voxels each: what counts is all that is opened.
+    let volume = small_nifti().bytes();
+    let files = ["a.nii", "b.nii"].map(|name| File { name, bytes: &volume });
+    let within = |voxels| open_all(&files, Window::ABDOMEN, &Limits { voxels, ..Limits::default() });
+    assert_eq!(within(48).unwrap().scans.iter().map(Scan::name).collect::<Vec<_>>(), ["a.nii", "b.nii"]);
+    assert!(matches!(within(47), Err(coin_imaging::Error::TooLarge { limit: 47, .. })));
 }
 
 #[test]
@@ -223,11 +231,52 @@ fn checksums_and_trailers_are_verified() {
     let header = "ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementSpacing = 1 1 1\nElementType = MET_UCHAR\n\
                   CompressedData = True\nElementDataFile = LOCAL\n";
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
-    std::io::Write::write_all(&mut encoder, &[1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+    encoder.write_all(&[1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
     let mut whole = [header.as_bytes(), &encoder.finish().unwrap()].concat();
     assert!(open(&whole).is_ok());
     *whole.last_mut().unwrap() ^= 1;
     assert!(refusal(&whole).contains("damaged"));
+}
+
+/// Where the bytes of `end` are last in `bytes`.
+fn last(bytes: &[u8], end: &[u8]) -> usize {
+    bytes.windows(end.len()).rposition(|found| found == end).unwrap()
+}
+
+/// The last bytes of a zlib stream.
+fn checksum(pixels: &[u8]) -> [u8; 4] {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(pixels).unwrap();
+    *encoder.finish().unwrap().last_chunk().unwrap()
+}
+
+#[test]
+fn the_checksum_of_all_pixels_of_a_picture_is_verified() {
+    let mut png = Vec::new();
+    let mut encoder = png::Encoder::new(&mut png, 4, 2);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_filter(png::Filter::NoFilter);
+    encoder.write_header().unwrap().write_image_data(&[1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+    assert!(open(&png).is_ok());
+    // A row begins with the number of its filter.
+    let at = last(&png, &checksum(&[0, 1, 2, 3, 4, 0, 5, 6, 7, 8]));
+    png[at] ^= 1;
+    let data = last(&png, b"IDAT");
+    let mut crc = Crc::new();
+    crc.update(&png[data..at + 4]);
+    png[at + 4..at + 8].copy_from_slice(&crc.sum().to_be_bytes());
+    assert!(refusal(&png).contains("copy or export it again"), "{}", refusal(&png));
+
+    let mut tiff = Cursor::new(Vec::new());
+    let mut encoder = tiff::encoder::TiffEncoder::new(&mut tiff)
+        .unwrap()
+        .with_compression(tiff::encoder::Compression::Deflate(tiff::encoder::compression::DeflateLevel::Balanced));
+    encoder.write_image::<tiff::encoder::colortype::Gray8>(4, 2, &[1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+    assert!(open(tiff.get_ref()).is_ok());
+    let mut tiff = tiff.into_inner();
+    let at = last(&tiff, &checksum(&[1, 2, 3, 4, 5, 6, 7, 8]));
+    tiff[at] ^= 1;
+    assert!(refusal(&tiff).contains("save it again"), "{}", refusal(&tiff));
 }
 
 #[test]
@@ -384,6 +433,18 @@ fn every_page_of_a_tiff_is_a_slice() {
     TiffEncoder::new(&mut signed).unwrap().write_image::<colortype::GrayI16>(2, 1, &[-900, 40]).unwrap();
     assert_eq!(first(&opened(signed).unwrap()), [-900.0]);
 
+    // An intensity and a transparency for each pixel. If the second is not specified, it could be anything.
+    for (second, opens) in [(ExtraSamples::UnassociatedAlpha, true), (ExtraSamples::Unspecified, false)] {
+        let mut transparent = std::io::Cursor::new(Vec::new());
+        let mut encoder = TiffEncoder::new(&mut transparent).unwrap();
+        for page in 0..2_u8 {
+            let mut image = encoder.new_image::<colortype::Gray8>(2, 1).unwrap();
+            image.extra_samples(&[second]).unwrap();
+            image.write_data(&[255 * page, 9, 7, 9]).unwrap();
+        }
+        assert_eq!(opened(transparent).map(|scan| first(&scan)).ok(), opens.then(|| vec![low, high]));
+    }
+
     // The first row of the page is the left column, from top to bottom, of the picture; or the right column.
     for (orientation, expected) in
         [(1_u16, [-900.0, 40.0]), (2, [40.0, -900.0]), (5, [-900.0, 40.0]), (8, [40.0, -900.0])]
@@ -397,6 +458,25 @@ fn every_page_of_a_tiff_is_a_slice() {
         let slice = scan.slice(0).unwrap();
         assert_eq!((slice.width(), slice.hu()), (if orientation > 4 { 1 } else { 2 }, &expected[..]), "{orientation}");
     }
+}
+
+#[test]
+fn labels_are_read_from_pictures_of_any_depth() {
+    let counts = |bytes: &[u8]| label_counts(bytes, NAME, &Limits::default()).map(|found| found.into_iter().collect());
+    for (depth, packed) in
+        [(png::BitDepth::One, 0b0100_0000), (png::BitDepth::Two, 0b0001_0000), (png::BitDepth::Four, 0b0000_0001)]
+    {
+        let mut png = Vec::new();
+        let mut encoder = png::Encoder::new(&mut png, 2, 1);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.set_depth(depth);
+        encoder.write_header().unwrap().write_image_data(&[packed]).unwrap();
+        assert_eq!(counts(&png).unwrap(), [(1, 1)], "{depth:?}");
+    }
+    let deep = |values: [u16; 3]| counts(&write::png_16bit(3, 1, values.to_vec()).unwrap());
+    assert_eq!(deep([0, 1, 255]).unwrap(), [(1, 1), (255, 1)]);
+    let refused: Result<Vec<(u8, u32)>, _> = deep([0, 1, 256]);
+    assert!(refused.unwrap_err().to_string().contains("256 exceeds 255"));
 }
 
 #[test]

@@ -3,7 +3,9 @@
 
 mod samples;
 
-use coin_imaging::{File, Geometry, Limits, Scan, Window, open_all};
+use std::io::Read as _;
+
+use coin_imaging::{File, Geometry, Limits, Scan, Window, open_all, write};
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 use samples::{Dicom, Nifti};
@@ -146,8 +148,16 @@ fn a_series_has_the_geometry_of_the_same_volume_in_nifti() {
             [0.75 * across[axis], 0.5 * down[axis], 3.0 * normal[axis], origin].map(|mm| (sign * mm) as f32)
         };
         let same = geometry([3, 2, 4], [row(0, -1.0, -10.0), row(1, -1.0, 4.0), row(2, 1.0, 7.0)]);
-        let apart = opened.scans[0].geometry().unwrap().distance(&same);
+        let found = opened.scans[0].geometry().unwrap();
+        let apart = found.distance(&same);
         assert!(apart < 1e-5, "{across:?} {down:?}: {apart}");
+        // Viewers that ignore the matrix take the voxel size from pixdim.
+        let packed = write::nifti::<u8>(&vec![vec![0; 6]; 4], found).unwrap();
+        let mut written = Vec::new();
+        flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut written).unwrap();
+        let pixdim = |axis: usize| f32::from_le_bytes(written[76 + 4 * axis..][..4].try_into().unwrap());
+        let sides = [pixdim(1), pixdim(2), pixdim(3)];
+        assert!(sides.iter().zip([0.75, 0.5, 3.0]).all(|(found, mm)| (found - mm).abs() < 1e-5), "{sides:?}");
     }
 }
 

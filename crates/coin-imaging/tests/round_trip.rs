@@ -310,7 +310,7 @@ fn dicom_orientation_becomes_the_radiological_view() {
         file.text(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, orientation);
         assert_eq!(first_hu(&file), expected, "{orientation}");
     }
-    for other in ["1\\0\\0\\0\\0\\-1", "0\\0\\0\\0\\0\\0", "1\\0\\0\\0\\0.94\\0.342"] {
+    for other in ["1\\0\\0\\0\\0\\-1", "1\\0\\0\\0\\0.94\\0.342"] {
         file.text(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, other);
         let message = refusal(&file.bytes());
         assert!(message.starts_with("scan: ImageOrientationPatient: the slice is not axial"), "{other}: {message}");
@@ -424,7 +424,19 @@ fn unsupported_dicom_is_rejected_with_a_reason() {
         "{message}"
     );
 
-    let changes: [(dicom_core::Tag, VR, &str, &str); 3] = [
+    let changes: [(dicom_core::Tag, VR, &str, &str); 5] = [
+        (
+            tags::IMAGE_ORIENTATION_PATIENT,
+            VR::DS,
+            "0\\0\\0\\0\\0\\0",
+            "scan: ImageOrientationPatient: its two directions",
+        ),
+        (
+            tags::IMAGE_ORIENTATION_PATIENT,
+            VR::DS,
+            "1\\0\\0\\1\\0\\0",
+            "scan: ImageOrientationPatient: its two directions",
+        ),
         (tags::MODALITY, VR::CS, "SEG", "scan: Modality: SEG is not supported"),
         (tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "RGB", "scan: PhotometricInterpretation: it is RGB"),
         (tags::NUMBER_OF_FRAMES, VR::IS, "0", "scan: NumberOfFrames: it is 0"),
@@ -435,6 +447,10 @@ fn unsupported_dicom_is_rejected_with_a_reason() {
         let message = refusal(&file.bytes());
         assert!(message.starts_with(expected), "{message}");
     }
+    let mut directory = Dicom::new();
+    let first = tags::OFFSET_OF_THE_FIRST_DIRECTORY_RECORD_OF_THE_ROOT_DIRECTORY_ENTITY;
+    directory.0.put(DataElement::new(first, VR::UL, PrimitiveValue::from(388_u32)));
+    assert!(refusal(&directory.bytes()).contains("DICOMDIR: it only lists the files"));
     for tag in [tags::ROWS, tags::COLUMNS, tags::BITS_ALLOCATED, tags::PIXEL_DATA] {
         let mut file = Dicom::new();
         file.remove(tag);

@@ -114,6 +114,16 @@ fn mr_folder(folder: &Path) {
     std::fs::write(folder.join("dataset.json"), description).unwrap();
 }
 
+#[test]
+fn a_mask_with_a_label_that_the_description_does_not_name_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    mr_folder(folder.path());
+    let mask = folder.path().join("masks/dark-1.png");
+    std::fs::write(mask, write::png_8bit(32, 32, &[255; 32 * 32]).unwrap()).unwrap();
+    let message = SliceTable::open(folder.path()).unwrap_err().to_string();
+    assert!(message.contains("dark-1.png: dataset.json names no label 255"), "{message}");
+}
+
 fn protocol(task_of: &str, over: &str) -> Protocol {
     let changes =
         ["input.size=32".to_owned(), format!("input.normalisation={{percentiles=[0, 100], over=\"{over}\"}}")];

@@ -60,7 +60,7 @@ pub struct Scan(coin_imaging::Scan);
 #[wasm_bindgen]
 impl Scan {
     /// Returns `{name, format, width, height, slices, needsWindow, isOriented, isVolume, isSegmentable, spacing,
-    /// sliceMm, window, modality, notes}`.
+    /// sliceMm, window, modality, description, notes}`.
     ///
     /// # Errors
     /// If the scan has no slices.
@@ -82,6 +82,7 @@ impl Scan {
             ("isSegmentable", self.0.is_segmentable().into()),
             ("window", window),
             ("modality", self.0.modality().map_or(JsValue::NULL, JsValue::from)),
+            ("description", self.0.description().map_or(JsValue::NULL, JsValue::from)),
             ("notes", texts(self.0.notes()).into()),
             ("format", format!("{:?}", self.0.format()).into()),
             ("width", first.width().into()),

@@ -7,9 +7,12 @@ use image::{ColorType, DynamicImage, ImageDecoder as _, ImageReader, Limits as D
 use crate::Error;
 use crate::{Limits, Slice, Window};
 
+/// The start of PNG.
+const PNG: &[u8] = b"\x89PNG";
+
 /// Whether the bytes start like one of these formats.
 pub(crate) fn is_picture(bytes: &[u8]) -> bool {
-    let starts: [&[u8]; 2] = [b"\x89PNG", b"\xFF\xD8\xFF"];
+    let starts: [&[u8]; 2] = [PNG, b"\xFF\xD8\xFF"];
     // "BM" alone is ambiguous; the next field is the file size.
     let bitmap = bytes.get(2..6).and_then(|size| size.try_into().ok()).map(u32::from_le_bytes);
     // Some writers leave it 0; the size of the next header tells, too.
@@ -29,11 +32,30 @@ pub(crate) fn read(bytes: &[u8], name: &str, intensities: Window, limits: &Limit
 
 /// Reads a label picture: one class per pixel.
 pub(crate) fn read_labels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(usize, usize, Vec<u8>), Error> {
-    let (width, height, levels, white) = levels(bytes, name, limits)?;
-    if white > 255.0 {
-        return Err(Error::invalid(name, "depth", "a label picture must have 8 bits per pixel, and this has 16"));
+    let (width, height, mut levels, _) = levels(bytes, name, limits)?;
+    // The decoder spreads fewer bits over all 8.
+    if let Some(bits) = grey_bits(bytes).filter(|bits| *bits < 8) {
+        levels.iter_mut().for_each(|level| *level >>= 8 - bits);
     }
-    Ok((width, height, levels.into_iter().map(|level| level as u8).collect()))
+    let label = |level| u8::try_from(level).map_err(|_| Error::invalid(name, "label", format!("{level} exceeds 255")));
+    Ok((width, height, levels.into_iter().map(label).collect::<Result<_, _>>()?))
+}
+
+/// The bits of a pixel of a grey PNG (PNG, section 11.2.1).
+fn grey_bits(bytes: &[u8]) -> Option<u8> {
+    match bytes.get(..26)? {
+        [0x89, b'P', b'N', b'G', .., bits, 0] => Some(*bits),
+        _ => None,
+    }
+}
+
+/// Verifies the checksum of all pixels of a PNG (Adler-32), which the decoder of pictures skips.
+fn verify(bytes: &[u8]) -> Result<(), png::DecodingError> {
+    let mut options = png::DecodeOptions::default();
+    options.set_ignore_adler32(false);
+    let mut reader = png::Decoder::new_with_options(Cursor::new(bytes), options).read_info()?;
+    while reader.next_row()?.is_some() {}
+    reader.finish()
 }
 
 /// Whether a JPEG picture lacks its end (ITU-T T.81, section B.2.1): the decoder fills what is missing.
@@ -77,6 +99,10 @@ fn levels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(usize, usize, Ve
     let orientation = decoder.orientation().map_err(damaged)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     picture.apply_orientation(orientation);
+    if bytes.starts_with(PNG) {
+        verify(bytes)
+            .map_err(|reason| Error::invalid(name, "picture", format!("{reason}; copy or export it again")))?;
+    }
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let deep = matches!(picture.color(), ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16);
     if picture.color().has_color() {

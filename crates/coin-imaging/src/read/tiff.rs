@@ -1,11 +1,12 @@
 //! TIFF and BigTIFF pictures: every page is a slice.
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Read as _};
 
+use flate2::read::ZlibDecoder;
 use image::{ImageBuffer, Luma, imageops};
-use tiff::ColorType;
 use tiff::decoder::{Decoder, DecodingResult, Limits as DecoderLimits};
-use tiff::tags::Tag;
+use tiff::tags::{CompressionMethod, Tag};
+use tiff::{ColorType, TiffResult};
 
 use super::raster;
 use super::voxels::replace_nan;
@@ -14,6 +15,10 @@ use crate::{Limits, Slice, Window};
 
 /// The bit of NewSubfileType for a smaller copy of another page.
 const REDUCED: u32 = 1;
+
+/// The values of ExtraSamples for transparency: multiplied into the intensity, and not.
+const ALPHA_MULTIPLIED: u16 = 1;
+const ALPHA: u16 = 2;
 
 /// The values of a page.
 type Page = ImageBuffer<Luma<f32>, Vec<f32>>;
@@ -61,7 +66,11 @@ pub(crate) fn read(
         if voxels > limits.voxels {
             return Err(too_large("pixels", limits.voxels));
         }
-        let is_grey = matches!(decoder.colortype().map_err(damaged)?, ColorType::Gray(8 | 16 | 32 | 64));
+        let colours = decoder.colortype().map_err(damaged)?;
+        let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).map_err(damaged)?.unwrap_or_default();
+        let is_transparent = matches!(colours, ColorType::Multiband { bit_depth: 8 | 16 | 32 | 64, num_samples: 2 })
+            && matches!(extra[..], [ALPHA_MULTIPLIED | ALPHA]);
+        let is_grey = matches!(colours, ColorType::Gray(8 | 16 | 32 | 64)) || is_transparent;
         if !is_grey && pages.is_empty() && thumbnails == 0 && !decoder.more_images() {
             return raster::read(bytes, name, intensities, limits).map(|slice| (vec![slice], Vec::new()));
         }
@@ -74,7 +83,12 @@ pub(crate) fn read(
             others += 1;
         } else {
             let orientation = decoder.find_tag_unsigned(Tag::Orientation).map_err(damaged)?;
-            let values = values(decoder.read_image().map_err(damaged)?, intensities);
+            verify(&mut decoder, bytes, limits).map_err(damaged)?;
+            let mut values = values(decoder.read_image().map_err(damaged)?, intensities);
+            // Transparency follows the intensity of each pixel, unless it is a plane of its own, which is not read.
+            if is_transparent && values.len() == 2 * width as usize * height as usize {
+                values = values.into_iter().step_by(2).collect();
+            }
             let page = Page::from_raw(width, height, values);
             let number = pages.len() + 1;
             let incomplete = || format!("page {number} has other than {width} x {height} pixels; save it again");
@@ -102,6 +116,25 @@ pub(crate) fn read(
     };
     let slices = planes.into_iter().zip(sizes).enumerate().map(slice).collect::<Result<_, _>>()?;
     Ok((slices, left_out.into_iter().chain(without_nan).collect()))
+}
+
+/// Verifies the checksums of a page that is compressed with zlib: the decoder stops before them.
+fn verify(decoder: &mut Decoder<Cursor<&[u8]>>, bytes: &[u8], limits: &Limits) -> TiffResult<()> {
+    let method = decoder.find_tag_unsigned(Tag::Compression)?.map(CompressionMethod::from_u16_exhaustive);
+    if !matches!(method, Some(CompressionMethod::Deflate | CompressionMethod::OldDeflate)) {
+        return Ok(());
+    }
+    let mut list = |tags: [Tag; 2]| -> TiffResult<Vec<u64>> {
+        let [strips, tiles] = tags.map(|tag| decoder.find_tag_unsigned_vec(tag));
+        Ok(strips?.or(tiles?).unwrap_or_default())
+    };
+    let offsets = list([Tag::StripOffsets, Tag::TileOffsets])?;
+    let lengths = list([Tag::StripByteCounts, Tag::TileByteCounts])?;
+    for (offset, length) in offsets.into_iter().zip(lengths) {
+        let stored = bytes.get(offset as usize..).unwrap_or_default().take(length);
+        io::copy(&mut ZlibDecoder::new(stored).take(limits.bytes), &mut io::sink())?;
+    }
+    Ok(())
 }
 
 /// The number of images that ImageJ's description states.

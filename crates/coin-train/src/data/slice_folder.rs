@@ -76,7 +76,11 @@ fn count(row: &mut Row) -> Result<(), Error> {
     let Some(mask) = &row.mask else { return Ok(()) };
     let limits = Limits::default();
     row.labelled = label_counts(&files::read_limited(mask, limits.bytes)?, &mask.to_string_lossy(), &limits)?;
-    Ok(())
+    let known = row.description.labels.values();
+    match row.labelled.keys().find(|value| !known.contains(value)) {
+        Some(value) => Err(Error::folder(mask, format!("{} names no label {value}", description::FILE))),
+        None => Ok(()),
+    }
 }
 
 /// A line of the table with access by column name.

@@ -33,6 +33,9 @@ fields! {
     STUDY: STUDY_INSTANCE_UID, "StudyInstanceUID";
     FRAME_OF_REFERENCE: FRAME_OF_REFERENCE_UID, "FrameOfReferenceUID";
     NUMBER: INSTANCE_NUMBER, "InstanceNumber";
+    DIRECTORY: OFFSET_OF_THE_FIRST_DIRECTORY_RECORD_OF_THE_ROOT_DIRECTORY_ENTITY, "DICOMDIR";
+    CHARACTERS: SPECIFIC_CHARACTER_SET, "SpecificCharacterSet";
+    DESCRIPTION: SERIES_DESCRIPTION, "SeriesDescription";
     IMAGE_TYPE: IMAGE_TYPE, "ImageType";
     KERNEL: CONVOLUTION_KERNEL, "ConvolutionKernel";
     ACQUISITION: ACQUISITION_NUMBER, "AcquisitionNumber";
@@ -283,6 +286,17 @@ impl<'a> DataSet<'a> {
     /// An element's text.
     pub(super) fn text(&self, field: Field) -> Option<&'a str> {
         self.value(field, None).and_then(text)
+    }
+
+    /// The text of an element that may contain other than ASCII characters; `None` if they are neither UTF-8 nor Latin-1.
+    pub(super) fn written(&self, field: Field) -> Option<String> {
+        const ESCAPE: u8 = 0x1B;
+        let bytes = self.value(field, None).filter(|bytes| !bytes.contains(&ESCAPE))?;
+        let is_latin =
+            || matches!(self.text(CHARACTERS), None | Some("" | "ISO_IR 6" | "ISO_IR 100" | "ISO 2022 IR 100"));
+        let latin = || is_latin().then(|| bytes.iter().copied().map(char::from).collect());
+        let written = std::str::from_utf8(bytes).map(str::to_owned).ok().or_else(latin)?;
+        Some(excerpt(text(written.as_bytes())?)).filter(|written| !written.is_empty())
     }
 
     /// An element's bytes.

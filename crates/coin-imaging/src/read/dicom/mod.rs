@@ -10,9 +10,9 @@ mod syntax;
 use std::borrow::Cow;
 
 use dataset::{
-    CLASS, COLUMNS, DETECTOR_SPACING, DISTANCE, DataSet, FRAME_OF_REFERENCE, FRAMES, Field, IMAGE_TYPE, INSTANCE,
-    INTERCEPT, LUT_DATA, LUT_DESCRIPTOR, MODALITY, NUMBER, ORIENTATION, PIXELS, POSITION, REPRESENTATION, ROWS, SERIES,
-    SPACING, STUDY, THICKNESS, WINDOW_CENTRE, WINDOW_WIDTH,
+    CLASS, COLUMNS, DESCRIPTION, DETECTOR_SPACING, DIRECTORY, DISTANCE, DataSet, FRAME_OF_REFERENCE, FRAMES, Field,
+    IMAGE_TYPE, INSTANCE, INTERCEPT, LUT_DATA, LUT_DESCRIPTOR, MODALITY, NUMBER, ORIENTATION, PIXELS, POSITION,
+    REPRESENTATION, ROWS, SERIES, SPACING, STUDY, THICKNESS, WINDOW_CENTRE, WINDOW_WIDTH,
 };
 pub(crate) use distinction::{DISTINCTIONS, Distinction, Value};
 use pixels::Stored;
@@ -27,6 +27,9 @@ pub(crate) const CT: &str = "CT";
 /// medicine.
 const IMAGING: [&str; 12] = [CT, "MR", "CR", "DX", "DR", "MG", "RF", "XA", "PX", "US", "PT", "NM"];
 
+/// The length below which the product of two directions is none; that of unit vectors at right angles is 1.
+const LEAST_NORMAL: f64 = 1e-3;
+
 /// The content of one file.
 #[derive(Clone, Debug)]
 pub(crate) struct Instance {
@@ -38,6 +41,8 @@ pub(crate) struct Instance {
     pub number: Option<f64>,
     /// Modality such as CT or MR; `None` if absent.
     pub modality: Option<String>,
+    /// SeriesDescription; `None` if absent.
+    pub description: Option<String>,
     /// In stored order; at least one.
     pub frames: Vec<Frame>,
     /// Messages for the user, one sentence each.
@@ -72,6 +77,11 @@ impl Instance {
     pub fn scout(&self, name: &str) -> Option<Error> {
         self.frames.iter().all(Frame::is_localizer).then(|| scout(name))
     }
+}
+
+/// The vector at right angles to the directions of an ImageOrientationPatient.
+pub(crate) fn normal([rx, ry, rz, cx, cy, cz]: [f64; 6]) -> [f64; 3] {
+    [ry * cz - rz * cy, rz * cx - rx * cz, rx * cy - ry * cx]
 }
 
 /// The error for a scout image.
@@ -119,6 +129,9 @@ pub fn series(start: &[u8]) -> Option<String> {
 pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<Instance, Error> {
     let (encoding, bytes) = syntax::data_set(bytes, name, limits)?;
     let data = DataSet::parse(&bytes, encoding, name)?;
+    if data.bytes(DIRECTORY).is_some() {
+        return Err(data.invalid(DIRECTORY, "it only lists the files of a disc; open their folder"));
+    }
     let modality = data.modality()?;
     let grid = data.grid(limits)?;
     let stored = Stored::of(&data, &grid, modality.is_none_or(|modality| modality == CT))?;
@@ -132,7 +145,8 @@ pub(crate) fn read(bytes: &[u8], name: &str, limits: &Limits) -> Result<Instance
     let [series, study] = [SERIES, STUDY].map(|field| data.text(field).unwrap_or_default().to_owned());
     let deviates = data.deviates.then(|| "it is not encoded as its transfer syntax says; it was read".to_owned());
     let notes = deviates.into_iter().collect();
-    Ok(Instance { series, study, number, modality: modality.map(str::to_owned), frames, notes })
+    let (modality, description) = (modality.map(str::to_owned), data.written(DESCRIPTION));
+    Ok(Instance { series, study, number, modality, description, frames, notes })
 }
 
 struct Grid {
@@ -205,13 +219,24 @@ impl DataSet<'_> {
             hu,
             spacing: spacing.transpose()?,
             thickness: self.decimals(THICKNESS, index).ok().flatten().map(|[mm]| mm).filter(|mm| *mm > 0.0),
-            orientation: self.decimals(ORIENTATION, index)?,
+            orientation: self.orientation(index)?,
             position: self.position(frame, grid)?,
             number: self.decimals(NUMBER, None).ok().flatten().map(|[number]| number),
             window: None,
             reference: self.reference(index.filter(|_| grid.frames > 1)),
             distinctions: DISTINCTIONS.map(|distinction| distinction.of(self, frame)),
         })
+    }
+
+    /// The directions along a row and along a column, which span a plane.
+    fn orientation(&self, index: Option<usize>) -> Result<Option<[f64; 6]>, Error> {
+        let found: Option<[f64; 6]> = self.decimals(ORIENTATION, index)?;
+        match found.map(normal) {
+            Some(normal) if normal.iter().all(|part| part.abs() < LEAST_NORMAL) => {
+                Err(self.invalid(ORIENTATION, "its two directions span no plane; correct or remove it"))
+            }
+            _ => Ok(found),
+        }
     }
 
     /// The position of a frame. Frames that share one follow each other along the normal at SpacingBetweenSlices; without it,
@@ -222,12 +247,12 @@ impl DataSet<'_> {
             return Ok(position);
         }
         let distance = self.decimals(DISTANCE, Some(frame))?;
-        let (Some(position), Some([distance]), Some([rx, ry, rz, cx, cy, cz])) =
-            (position, distance.filter(|[mm]: &[f64; 1]| *mm != 0.0), self.decimals(ORIENTATION, Some(frame))?)
+        let (Some(position), Some([distance]), Some(orientation)) =
+            (position, distance.filter(|[mm]: &[f64; 1]| *mm != 0.0), self.orientation(Some(frame))?)
         else {
             return Ok(None);
         };
-        let normal = [ry * cz - rz * cy, rz * cx - rx * cz, rx * cy - ry * cx];
+        let normal = normal(orientation);
         let mm = distance * frame as f64;
         Ok(Some([0, 1, 2].map(|axis| position[axis] + normal[axis] * mm)))
     }

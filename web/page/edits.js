@@ -118,7 +118,17 @@ export class Edits {
  * @param {Pick<import("./main.js").Result, "input" | "model" | "explanation">} result
  */
 export function editsOf({ input, model, explanation }) {
-  return editsOfSlice(input.edited ? input.slice : (input.source.scan ?? input.source), model.name, input.index, explanation.size);
+  return editsOfSlice(ownerOf(input), model.name, input.index, explanation.size);
+}
+
+/**
+ * What edits and measurements of a slice are kept for: its scan or phantom, or the slice if a lesion was inserted.
+ *
+ * @param {import("./main.js").InputSlice} input
+ * @returns {object}
+ */
+export function ownerOf({ edited, slice, source }) {
+  return edited ? slice : (source.scan ?? source);
 }
 
 /**

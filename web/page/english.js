@@ -160,6 +160,7 @@ export const REPORT = {
   engine: "Computed on",
   made: "Made",
   postprocessed: "post-processed",
+  lengths: "Measured by hand",
 };
 
 export const CALLOUTS = {

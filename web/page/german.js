@@ -160,6 +160,7 @@ export const REPORT = {
   engine: "Berechnet auf",
   made: "Erstellt",
   postprocessed: "nachverarbeitet",
+  lengths: "Von Hand gemessen",
 };
 
 export const CALLOUTS = {
@@ -357,6 +358,7 @@ export const PAGE = {
   Brush: "Pinsel",
   Eraser: "Radierer",
   Component: "Komponente",
+  "Drag to measure; drag an end to move it; click a line to remove it": "Ziehen, um zu messen; an einem Ende ziehen, um es zu verschieben; auf eine Linie klicken, um sie zu entfernen",
   "Click a component of the mask to remove it; click elsewhere to add the region around that point": "Auf eine Komponente der Maske klicken, um sie zu entfernen; woanders klicken, um den Bereich um diesen Punkt hinzuzufügen",
   "Brush size": "Pinselgröße",
   Corrections: "Korrekturen",
@@ -508,8 +510,8 @@ export const PAGE = {
   "Switch between counterfactual and input": "Zwischen kontrafaktischem Bild und Eingabe wechseln",
   "Lower or raise the threshold": "Schwellenwert senken oder erhöhen",
   "Previous or next slice": "Vorherige oder nächste Schicht",
-  "Focus the input slice. Arrow keys then move the crosshair, pan or set the window; Enter inserts, measures or paints.":
-    "Eingabe fokussieren. Pfeiltasten bewegen dann das Fadenkreuz, verschieben das Bild oder stellen das Fenster ein; die Eingabetaste fügt ein, misst oder malt.",
+  "Focus the input slice. Arrow keys then move the crosshair, pan or set the window; Enter inserts, measures or paints; Delete removes the last length.":
+    "Eingabe fokussieren. Pfeiltasten bewegen dann das Fadenkreuz, verschieben das Bild oder stellen das Fenster ein; die Eingabetaste fügt ein, misst oder malt; Entf entfernt die letzte Länge.",
   "Show this list": "Diese Liste anzeigen",
   "Enable single-key shortcuts": "Kürzel mit einzelnen Tasten aktivieren",
   Open: "Öffnen",

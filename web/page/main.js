@@ -46,7 +46,7 @@ import { initLeaving } from "./leaving.js";
 import { enableOffline, initRequestLog } from "./privacy.js";
 import { begin, end, isBusy, progress, showNotice } from "./progress.js";
 import { initReadout, readAt } from "./readout.js";
-import { initRuler, clearRuler } from "./ruler.js";
+import { initRuler, showRuler } from "./ruler.js";
 import { addPhantoms, addScans, addressOf, initialInput, selectSample } from "./samples.js";
 import { DEVICE, LOADING, MODEL, SAMPLE, STATUS, bytesOf, duration, translated } from "./strings.js";
 import { maskOptions, onMaskOptions, redrawMask, setMaskOptions, updateMask } from "./threshold.js";
@@ -358,7 +358,7 @@ async function render(result) {
   selectSample(input.source);
   showInsertion(input, model);
   showButtons(editsOf(result));
-  clearRuler();
+  showRuler(result);
 }
 
 /** @param {unknown} error */

@@ -8,6 +8,7 @@ import { nameOf } from "./files.js";
 import { canvases, drawOrientation } from "./panes.js";
 import { COMPONENTS, EXPORT, MODEL, REPORT, VERDICT, decimal } from "./strings.js";
 import { unitOf } from "./units.js";
+import { drawLengths, lengthTexts } from "./ruler.js";
 import { leadOf, verdictOf, warningOf } from "./verdict.js";
 
 /** @typedef {import("./main.js").Result} Result */
@@ -34,6 +35,7 @@ export async function printReport(result) {
     const picture = create("canvas", { width: SIDE, height: SIDE });
     const context = picture.getContext("2d");
     context?.drawImage(canvas, 0, 0, SIDE, SIDE);
+    if (context) drawLengths(context, SIDE, result);
     if (context && input.source.scan?.info.isOriented) drawOrientation(context, { x: 0, y: 0, side: SIDE });
     return create("figure", {}, picture, create("figcaption", {}, EXPORT.panes[i]));
   });
@@ -52,6 +54,7 @@ export async function printReport(result) {
     [REPORT.maskFrom, source === "segmenter" ? REPORT.segmenter : ""],
     [REPORT.threshold, [decimal(threshold, 2), postprocess ? REPORT.postprocessed : ""].filter(Boolean).join(", ")],
     [MODEL.seedThreshold, seedThreshold > threshold ? decimal(seedThreshold, 2) : ""],
+    [REPORT.lengths, lengthTexts(result).join(", ")],
     [REPORT.engine, device.name],
     [REPORT.made, new Date().toLocaleString(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" })],
   ];

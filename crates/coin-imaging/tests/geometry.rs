@@ -124,6 +124,7 @@ fn a_series_has_the_geometry_of_the_same_volume_in_nifti() {
         [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
         [[cosine, sine, 0.0], [-sine, cosine, 0.0]],
         [[1.0, 0.0, 0.0], [0.0, cosine, sine]],
+        [[cosine, 0.0, sine], [0.0, 1.0, 0.0]],
     ] {
         let normal = [
             across[1] * down[2] - across[2] * down[1],
@@ -137,7 +138,9 @@ fn a_series_has_the_geometry_of_the_same_volume_in_nifti() {
                 let mut file = Dicom::new();
                 file.text(tags::SERIES_INSTANCE_UID, VR::UI, "1.2");
                 file.text(tags::INSTANCE_NUMBER, VR::IS, &number.to_string());
-                file.text(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, &text(&[across, down].concat()));
+                // Only the directions count, not their lengths.
+                let directions: Vec<f64> = [across, down].concat().iter().map(|part| 1.25 * part).collect();
+                file.text(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, &text(&directions));
                 file.text(tags::IMAGE_POSITION_PATIENT, VR::DS, &text(&at)).bytes()
             })
             .collect();

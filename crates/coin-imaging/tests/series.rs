@@ -70,6 +70,9 @@ fn gaps_are_reported() {
         ["slices are missing or uneven: 20.00 mm after slice 3, 10.00 mm elsewhere; no volume is exported"]
     );
     assert!(missing.scans[0].geometry().is_none());
+    // Positions that are rounded are none.
+    let rounded = open(&upright(&[0.0, 10.1, 20.0, 30.0]));
+    assert!(rounded.scans[0].notes().is_empty() && rounded.scans[0].geometry().is_some());
     // Two slices of a localiser; each can be viewed.
     let far = open(&upright(&[0.0, 120.0]));
     assert_eq!(far.scans[0].slice_count(), 2);

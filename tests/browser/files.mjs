@@ -110,6 +110,7 @@ export function discDicom({ series, place, size = 64, window, modality = "CT", s
   const elements = [
     [0x0002, 0x0010, "UI", "1.2.840.10008.1.2.1"],
     [0x0008, 0x0060, "CS", modality],
+    [0x0008, 0x103e, "LO", `Disc ${series}`],
     [0x0010, 0x0010, "PN", "Secret^Name"],
     [0x0020, 0x000e, "UI", series],
     [0x0020, 0x0032, "DS", `-32\\-32\\${place}`],

@@ -189,7 +189,7 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
       await visitor.explain(() => page.locator("#file").setInputFiles(files));
       assert.match(await visitor.text("notice-text"), /^Series 1: slices are missing or uneven: 20\.00 mm after slice 4, 10\.00 mm elsewhere/);
       await page.locator("#notice-close").click();
-      assert.deepEqual(await page.locator("#series option").allTextContents(), ["Series 1: 5 slices of 64 × 64", "Series 2: 2 slices of 64 × 64"]);
+      assert.deepEqual(await page.locator("#series option").allTextContents(), ["Series 1: 5 slices of 64 × 64, Disc 1.2.9", "Series 2: 2 slices of 64 × 64, Disc 1.2.8"]);
       assert.ok(await page.locator("#orientation").isVisible(), "the orientation is labelled");
       const inside = () => page.evaluate(() => /** @type {any} */ (window).coin.explanation.input.filter((/** @type {number} */ grey) => grey > -0.9).length);
       const areas = [];
@@ -201,6 +201,8 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
       assert.ok(areas[0] < areas[4]);
       await visitor.explain(() => page.locator("#series").selectOption("1"));
       assert.match(await visitor.text("slice-number"), /of 2$/);
+      assert.match(await visitor.text("source-name"), /^Disc 1\.2\.8 · IM\d+-8, /);
+      assert.ok(!JSON.stringify(await visitor.summary()).includes("Disc"), "the description is not saved");
       const everything = JSON.stringify(await visitor.summary()) + (await page.locator("body").innerText());
       assert.ok(!everything.includes("Secret"), "the patient's name is neither shown nor saved");
       visitor.assertNoErrors();

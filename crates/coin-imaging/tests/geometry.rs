@@ -165,6 +165,39 @@ fn a_series_has_the_geometry_of_the_same_volume_in_nifti() {
 }
 
 #[test]
+fn a_metaimage_has_the_geometry_of_the_same_volume_in_nifti() {
+    let (sine, cosine) = 0.2_f64.sin_cos();
+    // In LPS coordinates: the directions of columns, rows and slices.
+    let directions = [[cosine, sine, 0.0], [-sine, cosine, 0.0], [0.0, 0.0, 1.0]];
+    let (spacing, origin) = ([2.0, 1.5, 3.0], [-10.0, 4.0, 7.0]);
+    let text = |values: &[f64]| values.iter().map(f64::to_string).collect::<Vec<_>>().join(" ");
+    let header = format!(
+        "ObjectType = Image\nNDims = 3\nDimSize = 4 3 5\nElementSpacing = {}\nOffset = {}\nTransformMatrix = {}\n\
+         BinaryData = True\nHeaderSize = 0\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n",
+        text(&spacing),
+        text(&origin),
+        text(directions.as_flattened())
+    );
+    let open =
+        |header: &str| Scan::open(&[header.as_bytes(), &[0; 60]].concat(), "scan", Window::ABDOMEN, &Limits::default());
+    let row = |world: usize, sign: f64| {
+        let step = |axis: usize| sign * directions[axis][world] * spacing[axis];
+        [step(0), step(1), step(2), sign * origin[world]].map(|mm| mm as f32)
+    };
+    let same = geometry(SIDES, [row(0, -1.0), row(1, -1.0), row(2, 1.0)]);
+    let scan = open(&header).unwrap();
+    let apart = scan.geometry().unwrap().distance(&same);
+    assert!(scan.is_oriented() && apart < 1e-5, "{apart}");
+    for (written, reason) in [("BinaryData = False", "written as text"), ("HeaderSize = 8", "do not follow")] {
+        let key = written.split(' ').next().unwrap();
+        let changed: Vec<&str> =
+            header.lines().map(|line| if line.starts_with(key) { written } else { line }).collect();
+        let message = open(&(changed.join("\n") + "\n")).unwrap_err().to_string();
+        assert!(message.contains(reason), "{message}");
+    }
+}
+
+#[test]
 fn labels_of_other_lengths_are_on_no_grid_of_the_image() {
     let scan = |sides: [u16; 3]| {
         let voxels = vec![0; sides.iter().map(|side| usize::from(*side)).product()];

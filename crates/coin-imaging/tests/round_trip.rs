@@ -179,19 +179,28 @@ fn every_voxel_type_and_byte_order_gives_the_same_hu() {
         };
     }
     let types = [
-        (2_i16, encoded!(u8)),
-        (256, encoded!(i8)),
-        (512, encoded!(u16)),
-        (4, encoded!(i16)),
-        (768, encoded!(u32)),
-        (8, encoded!(i32)),
-        (1280, encoded!(u64)),
-        (1024, encoded!(i64)),
-        (16, encoded!(f32)),
-        (64, encoded!(f64)),
+        (2_i16, "MET_UCHAR", encoded!(u8)),
+        (256, "MET_CHAR", encoded!(i8)),
+        (512, "MET_USHORT", encoded!(u16)),
+        (4, "MET_SHORT", encoded!(i16)),
+        (768, "MET_UINT", encoded!(u32)),
+        (8, "MET_INT", encoded!(i32)),
+        (1280, "MET_ULONG_LONG", encoded!(u64)),
+        (1024, "MET_LONG_LONG", encoded!(i64)),
+        (16, "MET_FLOAT", encoded!(f32)),
+        (64, "MET_DOUBLE", encoded!(f64)),
     ];
     let plain = open(&small_nifti().bytes());
-    for (code, [little, big]) in types {
+    for (code, name, [little, big]) in types {
+        for (msb, voxels) in [("False", &little), ("True", &big)] {
+            // In LPS coordinates.
+            let header = format!(
+                "ObjectType = Image\nNDims = 3\nDimSize = 4 3 2\nElementSpacing = 1 1 1\nBinaryDataByteOrderMSB = {msb}\n\
+                 TransformMatrix = -1 0 0 0 -1 0 0 0 1\nElementType = {name}\nElementDataFile = LOCAL\n"
+            );
+            let scan = open(&[header.as_bytes(), voxels].concat());
+            assert_eq!((scan.format(), slices(&scan)), (Format::MetaImage, slices(&plain)), "{name}");
+        }
         let mut file = small_nifti();
         file.put(70, code.to_le_bytes());
         file.put_f32(112, &[2.0, -1000.0]);

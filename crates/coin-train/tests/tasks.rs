@@ -71,6 +71,12 @@ fn decathlon_tasks_are_read_as_downloaded() {
     // 100 pixels of 1.5 mm are 225 mm2.
     let larger = task("organ = \"liver\"\nfinding = \"cancer\"\nmin_finding_area_mm2 = 226.0");
     assert_eq!(image_labels(&found, &larger), [Some(false), None, Some(false)]);
+    let smaller = task("organ = \"liver\"\nfinding = \"cancer\"\nmin_finding_area_mm2 = 224.0");
+    assert_eq!(image_labels(&found, &smaller), [Some(false), Some(true), Some(false)]);
+    // What is ignored may be trained on, and is not tested on.
+    let ignoring = task("organ = \"liver\"\nfinding = \"synthetic\"\nignore = \"cancer\"\ntrain_on_ignored = true");
+    let of = |subset| found.rows().iter().map(|row| ignoring.abnormal(row, subset)).collect::<Vec<_>>();
+    assert_eq!((of(Subset::Train), of(Subset::Test)), (vec![Some(false); 3], vec![Some(false), None, Some(false)]));
     let wrong = found.check(&task("organ = \"spleen\"\nfinding = \"cancer\"")).unwrap_err().to_string();
     assert!(wrong.contains("no label is called spleen") && wrong.contains("cancer, liver"), "{wrong}");
     // Without an organ, every slice is used.

@@ -108,6 +108,7 @@ fn what_varies_within_a_volume_does_not_divide_it() {
         // The same numbers, written otherwise or rounded.
         (tags::ECHO_TIME, VR::DS, ["4.6", "4.60", "4.6", "4.60"]),
         (tags::ECHO_TIME, VR::DS, ["4.601", "4.602", "4.601", "4.602"]),
+        (tags::ECHO_TIME, VR::DS, ["4.60", "4.63", "4.60", "4.63"]),
         (tags::ACQUISITION_NUMBER, VR::IS, ["1", "01", "1", "01"]),
         (tags::ACQUISITION_NUMBER, VR::IS, ["1", "", "1", ""]),
         // Packages of an MR sequence: odd slices first.

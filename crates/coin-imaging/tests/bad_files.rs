@@ -93,6 +93,11 @@ fn files_above_the_limit_are_rejected() {
         let limits = Limits { bytes: bytes.len() as u64, ..Limits::default() };
         assert!(open_within(&bytes, &limits).is_ok(), "{format}");
     }
+    let limits = Limits { slices: 1, ..Limits::default() };
+    assert!(matches!(
+        open_within(&small_nifti().bytes(), &limits),
+        Err(coin_imaging::Error::TooLarge { limit: 1, .. })
+    ));
     // Volumes of 24 voxels each: what counts is all that is opened.
     let volume = small_nifti().bytes();
     let files = ["a.nii", "b.nii"].map(|name| File { name, bytes: &volume });

@@ -31,6 +31,9 @@ fn more_voxels_than_the_header_says_are_refused() {
     file.voxels.truncate(48);
     file.voxels.extend([0; 512]);
     assert!(open(&file.bytes()).is_ok(), "padding");
+    file.voxels.truncate(48);
+    file.voxels.extend([1; 8]);
+    assert!(open(&file.bytes()).is_ok(), "less than a slice");
 
     let mut dicom = Dicom::new();
     dicom.words(&[1; 18]);

@@ -471,11 +471,12 @@ fn merged_sources_keep_all_patients_and_volumes_are_read_once() {
 #[test]
 fn unusable_cases_are_reported_or_skipped() {
     type Damage = fn(&Path);
-    let damaged: [(Damage, &[&str]); 5] = [
+    let damaged: [(Damage, &[&str]); 6] = [
         (|case| std::fs::remove_file(case.join("segmentation.nii.gz")).unwrap(), &["segmentation.nii.gz is missing"]),
+        (|case| std::fs::remove_file(case.join("imaging.nii.gz")).unwrap(), &["imaging.nii.gz is missing"]),
         (
             |case| volumes::write(&case.join("segmentation.nii.gz"), [40, 32, 5], true, |_, _, _| 1.0),
-            &["segmentation.nii.gz", "differ in shape"],
+            &["segmentation.nii.gz", "differ in shape", "40 x 32 x 5 and"],
         ),
         (|case| labels(&case.join("segmentation.nii.gz"), 1, 9), &["segmentation.nii.gz has the label 9", "1, 2, 3"]),
         (

@@ -1,12 +1,11 @@
 //! TIFF and BigTIFF pictures: every page is a slice.
 
-use std::io::{self, Cursor, Read as _};
+use std::io::Cursor;
 
-use flate2::read::ZlibDecoder;
 use image::{ImageBuffer, Luma, imageops};
+use tiff::ColorType;
 use tiff::decoder::{Decoder, DecodingResult, Limits as DecoderLimits};
-use tiff::tags::{CompressionMethod, Tag};
-use tiff::{ColorType, TiffResult};
+use tiff::tags::Tag;
 
 use super::raster;
 use super::voxels::replace_nan;
@@ -83,7 +82,6 @@ pub(crate) fn read(
             others += 1;
         } else {
             let orientation = decoder.find_tag_unsigned(Tag::Orientation).map_err(damaged)?;
-            verify(&mut decoder, bytes, limits).map_err(damaged)?;
             let mut values = values(decoder.read_image().map_err(damaged)?, intensities);
             // Transparency follows the intensity of each pixel, unless it is a plane of its own, which is not read.
             if is_transparent && values.len() == 2 * width as usize * height as usize {
@@ -116,25 +114,6 @@ pub(crate) fn read(
     };
     let slices = planes.into_iter().zip(sizes).enumerate().map(slice).collect::<Result<_, _>>()?;
     Ok((slices, left_out.into_iter().chain(without_nan).collect()))
-}
-
-/// Verifies the checksums of a page that is compressed with zlib: the decoder stops before them.
-fn verify(decoder: &mut Decoder<Cursor<&[u8]>>, bytes: &[u8], limits: &Limits) -> TiffResult<()> {
-    let method = decoder.find_tag_unsigned(Tag::Compression)?.map(CompressionMethod::from_u16_exhaustive);
-    if !matches!(method, Some(CompressionMethod::Deflate | CompressionMethod::OldDeflate)) {
-        return Ok(());
-    }
-    let mut list = |tags: [Tag; 2]| -> TiffResult<Vec<u64>> {
-        let [strips, tiles] = tags.map(|tag| decoder.find_tag_unsigned_vec(tag));
-        Ok(strips?.or(tiles?).unwrap_or_default())
-    };
-    let offsets = list([Tag::StripOffsets, Tag::TileOffsets])?;
-    let lengths = list([Tag::StripByteCounts, Tag::TileByteCounts])?;
-    for (offset, length) in offsets.into_iter().zip(lengths) {
-        let stored = bytes.get(offset as usize..).unwrap_or_default().take(length);
-        io::copy(&mut ZlibDecoder::new(stored).take(limits.bytes), &mut io::sink())?;
-    }
-    Ok(())
 }
 
 /// The number of images that ImageJ's description states.

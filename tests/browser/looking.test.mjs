@@ -170,7 +170,7 @@ describe("Viewer", () => {
     await page.evaluate(() => Object.assign(window, { print: () => {} }));
     await page.locator("#print-report").click();
     await page.locator("#report canvas").first().waitFor({ state: "attached" });
-    assert.ok(((await page.locator("#report").textContent()) ?? "").includes(`Measured by hand${moved}, ${second}`));
+    assert.ok(((await page.locator("#report").textContent()) ?? "").includes(`Measured by hand${moved}; ${second}`));
     // Another model shows the same slice.
     await visitor.explain(() => page.locator("#model").selectOption("coin-kidney-tumour"));
     assert.equal(await lines(), 2);
@@ -184,6 +184,20 @@ describe("Viewer", () => {
     await drag("pane-mask", [0.2, 0.2], [0.8, 0.2]);
     await drag("pane-mask", [0.2, 0.4], [0.8, 0.4]);
     const box = await boxOf("pane-difference");
+    // An end that is moved a little, or away and back, stays a length; a drag during which the slice goes is none.
+    await page.mouse.move(...box.at(0.8, 0.4));
+    await page.mouse.down();
+    await page.mouse.move(...box.at(0.8, 0.7), { steps: 3 });
+    await page.mouse.move(...box.at(0.8, 0.4), { steps: 3 });
+    await page.mouse.up();
+    assert.equal(await lines(), 2);
+    await page.mouse.move(...box.at(0.3, 0.8));
+    await page.mouse.down();
+    await page.mouse.move(...box.at(0.7, 0.8), { steps: 3 });
+    assert.equal(await lines(), 3);
+    await page.locator(".sheet:has(#pane-difference)").dispatchEvent("pointercancel", { pointerId: 1 });
+    assert.equal(await lines(), 2, "a cancelled drag adds nothing");
+    await page.mouse.up();
     await page.mouse.click(...box.at(0.5, 0.6));
     assert.equal(await lines(), 2, "a click beside a line changes nothing");
     await page.mouse.click(...box.at(0.5, 0.2));

@@ -201,7 +201,7 @@ for (const { name, device, tolerance, flags, reason, skip } of SETUPS) {
       assert.ok(areas[0] < areas[4]);
       await visitor.explain(() => page.locator("#series").selectOption("1"));
       assert.match(await visitor.text("slice-number"), /of 2$/);
-      assert.match(await visitor.text("source-name"), /^Disc 1\.2\.8 · IM\d+-8, /);
+      assert.match(await visitor.text("source-name"), /^IM\d+-8 · Disc 1\.2\.8, /);
       assert.ok(!JSON.stringify(await visitor.summary()).includes("Disc"), "the description is not saved");
       const everything = JSON.stringify(await visitor.summary()) + (await page.locator("body").innerText());
       assert.ok(!everything.includes("Secret"), "the patient's name is neither shown nor saved");

@@ -225,10 +225,9 @@ export function nameOf({ source, index }) {
  * @param {InputSlice} input
  */
 export function showName(input) {
-  const { source } = input;
-  const { name } = source;
-  const description = source instanceof ScanSource ? source.scan.info.description : null;
-  const described = description ? `${description} · ${name}` : name;
+  const { name, scan } = input.source;
+  const description = scan?.info.description;
+  const described = description ? `${name} · ${description}` : name;
   const rest = [nameOf(input).slice(name.length), input.edited && input.truth ? `, ${EXPORT.inserted}` : ""].join("");
   const shown = element("source-name", HTMLElement);
   shown.replaceChildren(create("span", {}, described), rest);

@@ -43,7 +43,7 @@ export function measured({ from, to }, shown) {
 }
 
 /**
- * Distance of a point from a line.
+ * Distance of a point from a line, all in the same coordinates.
  *
  * @param {Point} at
  * @param {Length} line

@@ -54,7 +54,7 @@ export async function printReport(result) {
     [REPORT.maskFrom, source === "segmenter" ? REPORT.segmenter : ""],
     [REPORT.threshold, [decimal(threshold, 2), postprocess ? REPORT.postprocessed : ""].filter(Boolean).join(", ")],
     [MODEL.seedThreshold, seedThreshold > threshold ? decimal(seedThreshold, 2) : ""],
-    [REPORT.lengths, lengthTexts(result).join(", ")],
+    [REPORT.lengths, lengthTexts(result).join("; ")],
     [REPORT.engine, device.name],
     [REPORT.made, new Date().toLocaleString(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" })],
   ];

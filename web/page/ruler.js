@@ -8,8 +8,8 @@ import { chosenTool } from "./tools.js";
 /** @typedef {import("./lengths.js").Length} Length */
 /** @typedef {import("./tools.js").Point} Point */
 
-/** CSS pixels within which a press takes hold of an end, or a click meets a line. */
-const REACH = 8;
+/** CSS pixels within which a press takes hold of an end, or a click meets a line: a finger is less exact. */
+const REACH = matchMedia("(pointer: coarse)").matches ? 20 : 8;
 
 const area = element("insert", HTMLElement);
 const output = element("ruler-length", HTMLOutputElement);
@@ -18,12 +18,12 @@ const sheets = [...document.querySelectorAll("#panes .sheet")];
 /** The lengths beside the ends of the lines, in every pane. */
 const labels = sheets.map((sheet) => sheet.appendChild(create("div", { className: "ruler-labels", ariaHidden: "true" })));
 
-/** The line whose end is moved. @type {Length | null} */
-let moved = null;
-/** Whether the drag has added it. */
-let isNew = false;
-/** The line whose first end was set with the keyboard, until the second is set. @type {Length | null} */
-let begun = null;
+/**
+ * The line that is being drawn; the length whose end it moves, if any; and whether it was moved farther than a click.
+ *
+ * @type {{line: Length, moves: Length | null, isDragged: boolean} | null}
+ */
+let draft = null;
 
 /**
  * Sets up the length tool, which shows the same lines in all panes. A drag adds a line or moves the end of one; a click on a line,
@@ -34,93 +34,104 @@ let begun = null;
  *   first and then the second end point; `moveEnd` previews the second
  */
 export function initRuler(current) {
-  /** @type {(change: (result: Result, lengths: Length[]) => Length | null | undefined) => void} */
-  const edit = (change) => {
+  const begin = (/** @type {Point} */ at) => {
     const result = current();
     if (!result) return;
-    const shown = change(result, lengthsOf(result));
-    showLengths(result);
-    output.value = shown ? textOf(shown, result, RULER.mm, RULER.pixels) : "";
+    const here = onSlice(at, result);
+    const isNear = (/** @type {Point} */ end) => apart(onImage(end, result), at) <= reach();
+    const held = lengthsOf(result).findLast(({ from, to }) => isNear(from) || isNear(to)) ?? null;
+    const fixed = held && (isNear(held.to) ? held.from : held.to);
+    draft = { line: { from: fixed ?? here, to: here }, moves: held, isDragged: false };
+    showDraft(result);
   };
-  const begin = (/** @type {Point} */ at) =>
-    edit((result, lengths) => {
-      const reach = reachOn(result);
-      const here = onSlice(at, result);
-      const held = lengths.findLast(({ from, to }) => Math.min(apart(from, here), apart(to, here)) <= reach);
-      if (held && apart(held.from, here) < apart(held.to, here)) [held.from, held.to] = [held.to, held.from];
-      moved = held ?? { from: here, to: here };
-      isNew = !held;
-      if (isNew) lengths.push(moved);
-      return moved;
-    });
-  const move = (/** @type {Length | null} */ line, /** @type {Point} */ to) =>
-    edit((result) => {
-      if (line) line.to = onSlice(to, result);
-      return line;
-    });
-  const remove = (/** @type {Length[]} */ lengths, /** @type {Length | undefined} */ line) => {
-    if (line) lengths.splice(lengths.indexOf(line), 1);
+  const drag = (/** @type {Point} */ from, /** @type {Point} */ to) => {
+    const result = current();
+    if (!result || !draft) return;
+    draft.line.to = onSlice(to, result);
+    draft.isDragged ||= apart(from, to) > reach() / 2;
+    showDraft(result);
   };
-  const end = (/** @type {Point} */ from, /** @type {Point} */ to) => {
-    const line = moved;
-    moved = null;
-    edit((result, lengths) => {
-      const [pressed, released] = [onSlice(from, result), onSlice(to, result)];
-      if (!line || apart(pressed, released) > reachOn(result) / 2) return line;
-      // A click.
-      if (isNew) remove(lengths, line);
-      const near = lengths.findLast((other) => distance(released, other) <= reachOn(result));
-      remove(lengths, near);
-    });
+  const end = (/** @type {Point} */ _, /** @type {Point} */ to) => {
+    const [result, ended] = [current(), draft];
+    draft = null;
+    if (!result || !ended) return;
+    const lengths = lengthsOf(result);
+    if (ended.isDragged) return keep(result, ended.line, ended.moves);
+    const near = lengths.findLast((length) => distance(to, endsOf(length, result)) <= reach());
+    if (near) lengths.splice(lengths.indexOf(near), 1);
+    showRuler(result);
   };
   const cancel = () => {
-    edit((_, lengths) => void (isNew && moved && remove(lengths, moved)));
-    moved = null;
+    draft = null;
+    const result = current();
+    if (result) showRuler(result);
   };
-  area.addEventListener("keydown", ({ key }) => {
-    if (chosenTool() !== "length" || (key !== "Delete" && key !== "Backspace")) return;
-    begun = null;
-    edit((_, lengths) => void lengths.pop());
+  area.addEventListener("keydown", (event) => {
+    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.repeat;
+    const result = current();
+    if (!result || !isPlain || chosenTool() !== "length" || (event.key !== "Delete" && event.key !== "Backspace")) return;
+    if (!draft) lengthsOf(result).pop();
+    showRuler(result);
   });
   return {
-    tool: { begin, drag: (_, to) => move(moved, to), end, cancel },
+    tool: { begin, drag, end, cancel },
     setEnd(at) {
-      if (begun) {
-        move(begun, at);
-        begun = null;
-      } else {
-        edit((result, lengths) => {
-          const here = onSlice(at, result);
-          begun = { from: here, to: here };
-          lengths.push(begun);
-          return begun;
-        });
-      }
+      const [result, begun] = [current(), draft];
+      if (!result) return;
+      const here = onSlice(at, result);
+      draft = begun ? null : { line: { from: here, to: here }, moves: null, isDragged: true };
+      if (begun) keep(result, { ...begun.line, to: here }, begun.moves);
     },
     moveEnd(at) {
-      if (begun) move(begun, at);
+      const result = current();
+      if (!result || !draft) return;
+      draft.line.to = onSlice(at, result);
+      showDraft(result);
     },
   };
 }
 
-/** Shows the lengths of a slice that is now shown. @param {Result} result */
+/** Shows the lengths of a slice; what is half drawn is dropped. @param {Result} result */
 export function showRuler(result) {
-  [moved, begun] = [null, null];
-  output.value = "";
-  showLengths(result);
+  draft = null;
+  showLines(result, lengthsOf(result));
+  output.value = lengthTexts(result).join("; ");
 }
 
 /** @param {Result} result */
-function showLengths(result) {
+function showDraft(result) {
+  if (!draft) return;
+  const { line, moves } = draft;
+  showLines(result, [...lengthsOf(result).filter((length) => length !== moves), line]);
+  output.value = textOf(line, result, RULER.mm, RULER.pixels);
+}
+
+/**
+ * Keeps a line that was drawn, in the place of the one that it moves.
+ *
+ * @param {Result} result
+ * @param {Length} line
+ * @param {Length | null} moves
+ */
+function keep(result, line, moves) {
   const lengths = lengthsOf(result);
-  drawLines(lengths.map((length) => linesOf(length, result)));
+  const at = moves ? lengths.indexOf(moves) : -1;
+  if (at >= 0) lengths[at] = line;
+  else if (apart(line.from, line.to) > 0) lengths.push(line);
+  showLines(result, lengths);
+  output.value = textOf(line, result, RULER.mm, RULER.pixels);
+}
+
+/** @param {Result} result @param {Length[]} lengths */
+function showLines(result, lengths) {
+  drawLines(lengths.map((length) => lineOf(length, result)));
   for (const layer of labels) {
     layer.replaceChildren(
       ...lengths.map((length) => {
-        const label = create("span", { className: "ruler-label" }, textOf(length, result, RULER.shortMm, RULER.shortPixels));
-        const { x2, y2 } = linesOf(length, result);
-        label.style.left = `${100 * x2}%`;
-        label.style.top = `${100 * y2}%`;
+        const label = create("span", { className: "ruler-label" }, shortTextOf(length, result));
+        const { x, y } = onImage(length.to, result);
+        label.style.left = `${100 * x}%`;
+        label.style.top = `${100 * y}%`;
         return label;
       }),
     );
@@ -129,7 +140,7 @@ function showLengths(result) {
 
 /** The lengths of a result as short texts. @param {Result} result */
 export function lengthTexts(result) {
-  return lengthsOf(result).map((length) => textOf(length, result, RULER.shortMm, RULER.shortPixels));
+  return lengthsOf(result).map((length) => shortTextOf(length, result));
 }
 
 /**
@@ -140,27 +151,46 @@ export function lengthTexts(result) {
  * @param {Result} result
  */
 export function drawLengths(context, side, result) {
+  const [text, margin] = [side / 30, side / 12];
+  const within = (/** @type {number} */ at) => Math.min(side - margin, Math.max(margin, at));
   context.save();
   context.strokeStyle = context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--truth");
-  context.lineWidth = side / 250;
-  context.font = `${side / 30}px sans-serif`;
+  context.font = `${text}px sans-serif`;
   context.textAlign = "center";
-  context.textBaseline = "top";
+  context.textBaseline = "middle";
   for (const length of lengthsOf(result)) {
-    const { x1, y1, x2, y2 } = linesOf(length, result);
+    const { x1, y1, x2, y2 } = lineOf(length, result);
+    context.lineWidth = side / 250;
     context.beginPath();
     context.moveTo(x1 * side, y1 * side);
     context.lineTo(x2 * side, y2 * side);
     context.stroke();
-    context.fillText(textOf(length, result, RULER.shortMm, RULER.shortPixels), x2 * side, y2 * side + side / 80);
+    // With a dark edge, to be read on bright tissue.
+    const at = /** @type {const} */ ([shortTextOf(length, result), within(x2 * side), within(y2 * side + text)]);
+    context.save();
+    context.strokeStyle = "black";
+    context.lineWidth = text / 5;
+    context.strokeText(...at);
+    context.restore();
+    context.fillText(...at);
   }
   context.restore();
 }
 
+/** The end points in fractions of the image. @param {Length} length @param {Result} result */
+function endsOf({ from, to }, result) {
+  return { from: onImage(from, result), to: onImage(to, result) };
+}
+
 /** @param {Length} length @param {Result} result @returns {import("../coin.js").Line} */
-function linesOf(length, result) {
-  const [from, to] = [onImage(length.from, result), onImage(length.to, result)];
+function lineOf(length, result) {
+  const { from, to } = endsOf(length, result);
   return { x1: from.x, y1: from.y, x2: to.x, y2: to.y };
+}
+
+/** @param {Length} length @param {Result} result */
+function shortTextOf(length, result) {
+  return textOf(length, result, RULER.shortMm, RULER.shortPixels);
 }
 
 /**
@@ -174,10 +204,9 @@ function textOf(length, result, inMm, inPixels) {
   return mm === null ? inPixels(pixels) : inMm(mm);
 }
 
-/** {@link REACH} in pixels of the slice. @param {Result} result */
-function reachOn({ explanation: { square } }) {
-  const shown = sheets.map((sheet) => sheet.getBoundingClientRect().width).find((width) => width > 0) ?? Infinity;
-  return (REACH / shown) * square.width;
+/** {@link REACH} in fractions of the image. */
+function reach() {
+  return REACH / (sheets.map((sheet) => sheet.getBoundingClientRect().width).find((width) => width > 0) ?? Infinity);
 }
 
 /** @param {Point} a @param {Point} b */

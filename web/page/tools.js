@@ -95,7 +95,8 @@ export function initTools(tools) {
       { passive: false },
     );
     sheet.addEventListener("contextmenu", (event) => event.preventDefault());
-    sheet.addEventListener("dblclick", () => chosenTool() !== "insert" && resetView());
+    // Two clicks insert lesions or remove lengths.
+    sheet.addEventListener("dblclick", () => !["insert", "length"].includes(chosenTool()) && resetView());
   }
 }
 

@@ -1,7 +1,5 @@
 //! Assembly of the frames of a DICOM series into a volume in radiological convention, from inferior to superior.
 
-use std::cmp::Ordering;
-
 use crate::Error;
 use crate::geometry::Affine;
 use crate::read::dicom::{self, Frame, Reference};
@@ -62,7 +60,7 @@ pub(crate) fn stack(name: &str, frames: Vec<Frame>) -> Result<Stack, Error> {
     let mut placed = frames.into_iter().map(|frame| Placed::of(name, frame)).collect::<Result<Vec<_>, _>>()?;
     let mut notes = Vec::new();
     if placed.iter().all(|slice| slice.plane.is_some()) {
-        placed.sort_by(|a, b| a.height().partial_cmp(&b.height()).unwrap_or(Ordering::Equal));
+        placed.sort_by(|a, b| a.height().total_cmp(&b.height()));
     } else if placed.len() > 1 {
         notes.push("the slices have no position; they are shown in file order".into());
     }
@@ -90,7 +88,7 @@ pub(crate) fn height(frame: &Frame) -> Option<f64> {
 
 /// The unit normal of a frame.
 fn normal(frame: &Frame) -> Option<Vector> {
-    Some(unit(dicom::normal(frame.orientation?)))
+    frame.orientation.and_then(dicom::normal)
 }
 
 /// Whether a frame is axial within 15 degrees, however it is turned in its plane. A frame without orientation counts as axial.

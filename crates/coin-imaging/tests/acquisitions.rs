@@ -91,6 +91,8 @@ fn a_volume_has_the_description_of_its_series() {
     assert_eq!(described("ISO_IR 192", "Sch\u{e4}del".as_bytes()).as_deref(), Some("Sch\u{e4}del"));
     // Characters that are not decoded are not shown wrongly.
     assert_eq!(described("ISO_IR 144", b"\xC3\xD0"), None);
+    assert_eq!(described("GB18030", b"\xC4\xA3"), None);
+    assert_eq!(described("GB18030", b"Chest 5mm").as_deref(), Some("Chest 5mm"));
     assert_eq!(described("ISO 2022 IR 87", b"\x1B$B4J\x1B(B"), None);
     assert_eq!(described("", b""), None);
     assert_eq!(open(&[slice(0.0, 1).bytes()]).scans[0].description(), None);

@@ -211,6 +211,10 @@ fn frames_of_one_position_follow_the_normal() {
     let opened = open(&[("cbct", file.bytes())]);
     assert_eq!(numbers(&opened.scans[0]), [3.0, 2.0, 1.0]);
     assert_eq!(opened.scans[0].geometry().unwrap().slice_mm(), 3.0);
+    // Only the directions count, not their lengths.
+    file.text(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, "1.25\\0\\0\\0\\-1.25\\0");
+    let slice_mm = open(&[("cbct", file.bytes())]).scans[0].geometry().unwrap().slice_mm();
+    assert!((slice_mm - 3.0).abs() < 1e-5, "{slice_mm}");
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn a_mask_with_a_label_that_the_description_does_not_name_is_refused() {
     let mask = folder.path().join("masks/dark-1.png");
     std::fs::write(mask, write::png_8bit(32, 32, &[255; 32 * 32]).unwrap()).unwrap();
     let message = SliceTable::open(folder.path()).unwrap_err().to_string();
-    assert!(message.contains("dark-1.png: dataset.json names no label 255"), "{message}");
+    assert!(message.contains("dark-1.png: the label 255 has no name; name it in dataset.json"), "{message}");
 }
 
 fn protocol(task_of: &str, over: &str) -> Protocol {

@@ -44,7 +44,7 @@ pub(crate) fn read_labels(bytes: &[u8], name: &str, limits: &Limits) -> Result<(
 /// The bits of a pixel of a grey PNG (PNG, section 11.2.1).
 fn grey_bits(bytes: &[u8]) -> Option<u8> {
     match bytes.get(..26)? {
-        [0x89, b'P', b'N', b'G', .., bits, 0] => Some(*bits),
+        [.., bits, 0] if bytes.starts_with(PNG) => Some(*bits),
         _ => None,
     }
 }
@@ -53,6 +53,8 @@ fn grey_bits(bytes: &[u8]) -> Option<u8> {
 fn verify(bytes: &[u8]) -> Result<(), png::DecodingError> {
     let mut options = png::DecodeOptions::default();
     options.set_ignore_adler32(false);
+    options.set_ignore_text_chunk(true);
+    options.set_ignore_iccp_chunk(true);
     let mut reader = png::Decoder::new_with_options(Cursor::new(bytes), options).read_info()?;
     while reader.next_row()?.is_some() {}
     reader.finish()

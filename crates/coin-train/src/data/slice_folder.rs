@@ -78,7 +78,9 @@ fn count(row: &mut Row) -> Result<(), Error> {
     row.labelled = label_counts(&files::read_limited(mask, limits.bytes)?, &mask.to_string_lossy(), &limits)?;
     let known = row.description.labels.values();
     match row.labelled.keys().find(|value| !known.contains(value)) {
-        Some(value) => Err(Error::folder(mask, format!("{} names no label {value}", description::FILE))),
+        Some(value) => {
+            Err(Error::folder(mask, format!("the label {value} has no name; name it in {}", description::FILE)))
+        }
         None => Ok(()),
     }
 }

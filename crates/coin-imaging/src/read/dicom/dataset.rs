@@ -288,14 +288,17 @@ impl<'a> DataSet<'a> {
         self.value(field, None).and_then(text)
     }
 
-    /// The text of an element that may contain other than ASCII characters; `None` if they are neither UTF-8 nor Latin-1.
+    /// The text of an element that may contain other than ASCII characters; `None` if it is in a character set other than UTF-8
+    /// or Latin-1.
     pub(super) fn written(&self, field: Field) -> Option<String> {
         const ESCAPE: u8 = 0x1B;
         let bytes = self.value(field, None).filter(|bytes| !bytes.contains(&ESCAPE))?;
-        let is_latin =
-            || matches!(self.text(CHARACTERS), None | Some("" | "ISO_IR 6" | "ISO_IR 100" | "ISO 2022 IR 100"));
-        let latin = || is_latin().then(|| bytes.iter().copied().map(char::from).collect());
-        let written = std::str::from_utf8(bytes).map(str::to_owned).ok().or_else(latin)?;
+        let set = self.text(CHARACTERS).unwrap_or_default();
+        let is_latin = matches!(set, "" | "ISO_IR 6" | "ISO_IR 100" | "ISO 2022 IR 100");
+        // Files without a set, and some with Latin-1, are in UTF-8 as well.
+        let is_known = bytes.is_ascii() || is_latin || set == "ISO_IR 192";
+        let latin = || is_latin.then(|| bytes.iter().copied().map(char::from).collect());
+        let written = std::str::from_utf8(bytes).ok().filter(|_| is_known).map(str::to_owned).or_else(latin)?;
         Some(excerpt(text(written.as_bytes())?)).filter(|written| !written.is_empty())
     }
 

@@ -79,9 +79,11 @@ impl Instance {
     }
 }
 
-/// The vector at right angles to the directions of an ImageOrientationPatient.
-pub(crate) fn normal([rx, ry, rz, cx, cy, cz]: [f64; 6]) -> [f64; 3] {
-    [ry * cz - rz * cy, rz * cx - rx * cz, rx * cy - ry * cx]
+/// The unit vector at right angles to the directions of an ImageOrientationPatient; `None` if they span no plane.
+pub(crate) fn normal([rx, ry, rz, cx, cy, cz]: [f64; 6]) -> Option<[f64; 3]> {
+    let product = [ry * cz - rz * cy, rz * cx - rx * cz, rx * cy - ry * cx];
+    let length = product.iter().map(|part| part * part).sum::<f64>().sqrt();
+    (length >= LEAST_NORMAL && length.is_finite()).then(|| product.map(|part| part / length))
 }
 
 /// The error for a scout image.
@@ -231,11 +233,9 @@ impl DataSet<'_> {
     /// The directions along a row and along a column, which span a plane.
     fn orientation(&self, index: Option<usize>) -> Result<Option<[f64; 6]>, Error> {
         let found: Option<[f64; 6]> = self.decimals(ORIENTATION, index)?;
-        match found.map(normal) {
-            Some(normal) if normal.iter().all(|part| part.abs() < LEAST_NORMAL) => {
-                Err(self.invalid(ORIENTATION, "its two directions span no plane; correct or remove it"))
-            }
-            _ => Ok(found),
+        match found.is_some_and(|directions| normal(directions).is_none()) {
+            true => Err(self.invalid(ORIENTATION, "its two directions span no plane; correct or remove it")),
+            false => Ok(found),
         }
     }
 
@@ -247,12 +247,11 @@ impl DataSet<'_> {
             return Ok(position);
         }
         let distance = self.decimals(DISTANCE, Some(frame))?;
-        let (Some(position), Some([distance]), Some(orientation)) =
-            (position, distance.filter(|[mm]: &[f64; 1]| *mm != 0.0), self.orientation(Some(frame))?)
+        let (Some(position), Some([distance]), Some(normal)) =
+            (position, distance.filter(|[mm]: &[f64; 1]| *mm != 0.0), self.orientation(Some(frame))?.and_then(normal))
         else {
             return Ok(None);
         };
-        let normal = normal(orientation);
         let mm = distance * frame as f64;
         Ok(Some([0, 1, 2].map(|axis| position[axis] + normal[axis] * mm)))
     }

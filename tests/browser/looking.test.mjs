@@ -184,7 +184,7 @@ describe("Viewer", () => {
     await drag("pane-mask", [0.2, 0.2], [0.8, 0.2]);
     await drag("pane-mask", [0.2, 0.4], [0.8, 0.4]);
     const box = await boxOf("pane-difference");
-    // An end that is moved a little, or away and back, stays a length; a drag during which the slice goes is none.
+    // An end that is moved away and back stays one; what is cancelled is no length.
     await page.mouse.move(...box.at(0.8, 0.4));
     await page.mouse.down();
     await page.mouse.move(...box.at(0.8, 0.7), { steps: 3 });

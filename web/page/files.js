@@ -220,7 +220,7 @@ export function nameOf({ source, index }) {
 }
 
 /**
- * Shows the series' description and the name of the source above the input; what follows the name is never cut off.
+ * Shows the name of the source and the series' description above the input; what follows them is never cut off.
  *
  * @param {InputSlice} input
  */

@@ -6,9 +6,9 @@ import { editsOf } from "./edits.js";
 import { isInserted } from "./figure.js";
 import { nameOf } from "./files.js";
 import { canvases, drawOrientation } from "./panes.js";
+import { drawLengths, lengthTexts } from "./ruler.js";
 import { COMPONENTS, EXPORT, MODEL, REPORT, VERDICT, decimal } from "./strings.js";
 import { unitOf } from "./units.js";
-import { drawLengths, lengthTexts } from "./ruler.js";
 import { leadOf, verdictOf, warningOf } from "./verdict.js";
 
 /** @typedef {import("./main.js").Result} Result */

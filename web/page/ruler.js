@@ -57,8 +57,8 @@ export function initRuler(current) {
     if (!result || !ended) return;
     const lengths = lengthsOf(result);
     if (ended.isDragged) return keep(result, ended.line, ended.moves);
-    const near = lengths.findLast((length) => distance(to, endsOf(length, result)) <= reach());
-    if (near) lengths.splice(lengths.indexOf(near), 1);
+    const near = lengths.findLastIndex((length) => distance(to, endsOf(length, result)) <= reach());
+    if (near >= 0) lengths.splice(near, 1);
     showRuler(result);
   };
   const cancel = () => {
